@@ -1,0 +1,1 @@
+"""Finds the keypoints of a human face."""

@@ -1,0 +1,1 @@
+"""Annotated pictures for training and testing. Needs the extra ``facedots[train]``."""

@@ -1,0 +1,153 @@
+"""What the points of a face mean: their names, regions, mirror order, lines to draw, and the pair that scales errors.
+
+Left and right are the subject's own: point 0 of the iBUG order lies on the subject's right, which is the left of the picture.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True)
+class KeypointSchema:
+    """The meaning of K keypoints.
+
+    Attributes:
+        name: Short identifier, as in ``"ibug68"``.
+        names: K distinct point names, in the order of the arrays.
+        regions: Region name -> indices of its points; every point lies in exactly one region.
+        flip: K indices; point ``i`` of a face becomes point ``flip[i]`` of its mirror image.
+        edges: Pairs of indices to join when a face is drawn.
+        norm_pair: The two points whose distance scales the normalised mean error (NME).
+
+    Raises:
+        ValueError: The parts do not fit together.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    regions: Mapping[str, tuple[int, ...]]
+    flip: tuple[int, ...]
+    edges: tuple[tuple[int, int], ...]
+    norm_pair: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        everything = list(range(self.count))
+        object.__setattr__(self, "regions", MappingProxyType(dict(self.regions)))
+        if len(set(self.names)) != self.count:
+            raise ValueError(f"schema {self.name}: point names repeat")
+        if sorted(i for region in self.regions.values() for i in region) != everything:
+            raise ValueError(f"schema {self.name}: every point must lie in exactly one region")
+        if sorted(self.flip) != everything or any(self.flip[self.flip[i]] != i for i in everything):
+            raise ValueError(f"schema {self.name}: flip must be a permutation that undoes itself")
+        used = {i for pair in (*self.edges, self.norm_pair) for i in pair}
+        if not used <= set(everything):
+            raise ValueError(f"schema {self.name}: edges and norm_pair must be indices of points")
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        # A mappingproxy cannot be pickled; data-loader workers get schemas by way of JSON.
+        return KeypointSchema.from_json, (self.to_json(),)
+
+    def __hash__(self) -> int:
+        return hash((self.name, self.names))
+
+    @property
+    def count(self) -> int:
+        """K, the number of points."""
+        return len(self.names)
+
+    @cached_property
+    def region_of(self) -> tuple[str, ...]:
+        """The region of each of the K points."""
+        owner = {i: region for region, indices in self.regions.items() for i in indices}
+        return tuple(owner[i] for i in range(self.count))
+
+    def index(self, name: str) -> int:
+        """The index of the point called ``name``.
+
+        >>> IBUG68.index("right_eye_0")
+        36
+        """
+        return self.names.index(name)
+
+    def to_json(self) -> str:
+        """One line of JSON; :meth:`from_json` reads it back."""
+        fields = {
+            "name": self.name,
+            "names": self.names,
+            "regions": dict(self.regions),
+            "flip": self.flip,
+            "edges": self.edges,
+            "norm_pair": self.norm_pair,
+        }
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> "KeypointSchema":
+        """The schema that :meth:`to_json` wrote.
+
+        >>> KeypointSchema.from_json(IBUG68.to_json()) == IBUG68
+        True
+        """
+        fields = json.loads(text)
+        first, second = fields["norm_pair"]
+        return cls(
+            name=fields["name"],
+            names=tuple(fields["names"]),
+            regions={region: tuple(indices) for region, indices in fields["regions"].items()},
+            flip=tuple(fields["flip"]),
+            edges=tuple((a, b) for a, b in fields["edges"]),
+            norm_pair=(first, second),
+        )
+
+
+def _path(indices: Sequence[int], closed: bool = False) -> tuple[tuple[int, int], ...]:
+    """The edges that join consecutive points, and the last to the first where the line is closed."""
+    following = [*indices[1:], indices[0]] if closed else indices[1:]
+    return tuple(zip(indices, following, strict=False))
+
+
+def _ibug68() -> KeypointSchema:
+    regions = {
+        "jaw": range(0, 17),
+        "right_brow": range(17, 22),
+        "left_brow": range(22, 27),
+        "nose": range(27, 36),
+        "right_eye": range(36, 42),
+        "left_eye": range(42, 48),
+        "mouth": range(48, 68),
+    }
+    flip = [
+        *range(16, -1, -1),
+        *range(26, 16, -1),
+        *range(27, 31),
+        *range(35, 30, -1),
+        *(45, 44, 43, 42, 47, 46),
+        *(39, 38, 37, 36, 41, 40),
+        *range(54, 47, -1),
+        *range(59, 54, -1),
+        *range(64, 59, -1),
+        *range(67, 64, -1),
+    ]
+    open_lines = [range(0, 17), range(17, 22), range(22, 27), range(27, 31), range(31, 36)]
+    closed_lines = [range(36, 42), range(42, 48), range(48, 60), range(60, 68)]
+    edges = [edge for line in open_lines for edge in _path(line)]
+    edges += [edge for line in closed_lines for edge in _path(line, closed=True)]
+    return KeypointSchema(
+        name="ibug68",
+        names=tuple(f"{region}_{i}" for region, indices in regions.items() for i in range(len(indices))),
+        regions={region: tuple(indices) for region, indices in regions.items()},
+        flip=tuple(flip),
+        edges=tuple(edges),
+        norm_pair=(36, 45),
+    )
+
+
+IBUG68 = _ibug68()
+"""The 68 points of the iBUG / Multi-PIE annotation: jaw, brows, nose, eyes, mouth."""
+
+SCHEMAS: Mapping[str, KeypointSchema] = MappingProxyType({IBUG68.name: IBUG68})
+"""Schemas by name, for places where a string arrives."""

@@ -1,0 +1,61 @@
+"""What travels with a network: all that is needed to use it, in one value that fits into a file's metadata."""
+
+import json
+from dataclasses import dataclass
+
+from facedots.geometry import Framing
+from facedots.schema import KeypointSchema
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """How to feed a network and read its answer.
+
+    Attributes:
+        name: The network's name in the registry.
+        schema: What its K points mean.
+        framing: Which square of the picture it sees.
+        input_size: Side of its square input, in pixels.
+        channels: 3 for RGB, 1 for grey.
+        mean: Subtracted from each channel of the picture in [0, 1].
+        std: Divides each channel after that.
+    """
+
+    name: str
+    schema: KeypointSchema
+    framing: Framing
+    input_size: int
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.channels not in (1, 3) or not len(self.mean) == len(self.std) == self.channels:
+            raise ValueError(f"model {self.name}: 1 or 3 channels, with as many means and deviations")
+
+    def to_json(self) -> str:
+        """One line of JSON; :meth:`from_json` reads it back."""
+        fields = {
+            "name": self.name,
+            "schema": json.loads(self.schema.to_json()),
+            "framing": {"kind": self.framing.kind, "scale": self.framing.scale},
+            "input_size": self.input_size,
+            "channels": self.channels,
+            "mean": self.mean,
+            "std": self.std,
+        }
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelSpec":
+        """The spec that :meth:`to_json` wrote."""
+        fields = json.loads(text)
+        return cls(
+            name=fields["name"],
+            schema=KeypointSchema.from_json(json.dumps(fields["schema"])),
+            framing=Framing(**fields["framing"]),
+            input_size=fields["input_size"],
+            channels=fields["channels"],
+            mean=tuple(fields["mean"]),
+            std=tuple(fields["std"]),
+        )

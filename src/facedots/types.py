@@ -1,0 +1,82 @@
+"""What the parts of facedots hand each other. Frozen; units stand with each field."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facedots.geometry import Floats
+from facedots.schema import KeypointSchema
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces that a detector found in one picture, best first.
+
+    Attributes:
+        boxes: ``float32 (N, 4)``, tight boxes around where the keypoints are expected, ``x0 y0 x1 y1`` in pixels.
+        scores: ``float32 (N,)`` in [0, 1], the detector's own belief that this is a face.
+    """
+
+    boxes: Floats
+    scores: Floats
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """The keypoints of N faces in one picture.
+
+    Attributes:
+        points: ``float32 (N, K, 2)``, (x, y) in pixels of the picture.
+        sigma: ``float32 (N, K)``, one standard deviation of a point along each axis, in pixels; NaN where the network gives none.
+        schema: What the K points mean.
+    """
+
+    points: Floats
+    sigma: Floats
+    schema: KeypointSchema
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@dataclass(frozen=True)
+class Face:
+    """One face in one picture.
+
+    Attributes:
+        points: ``float32 (K, 2)``, (x, y) in pixels of the picture; (0, 0) is the centre of its top-left pixel.
+        sigma: ``float32 (K,)``, one standard deviation of a point, in pixels; NaN where the network gives none.
+        box: ``float32 (4,)``, the box that the network was given, ``x0 y0 x1 y1`` in pixels.
+        score: The detector's belief in [0, 1] that this is a face.
+        schema: What the K points mean.
+    """
+
+    points: Floats
+    sigma: Floats
+    box: Floats
+    score: float
+    schema: KeypointSchema
+
+    def region(self, name: str) -> Floats:
+        """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``."""
+        return self.points[list(self.schema.regions[name])]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, ready for JSON; an unknown sigma is ``None``."""
+        return {
+            "score": round(float(self.score), 4),
+            "box": _rounded(self.box),
+            "points": _rounded(self.points),
+            "sigma": None if np.isnan(self.sigma).all() else _rounded(self.sigma),
+            "schema": self.schema.name,
+        }
+
+
+def _rounded(array: Floats) -> list[Any]:
+    """Nested lists with hundredths of a pixel, without float32's tail of digits."""
+    values: list[Any] = np.asarray(array, np.float64).round(2).tolist()
+    return values
