@@ -1,0 +1,115 @@
+"""The two public data sets that facedots knows: where their files lie and what is odd about their labels."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from facedots.errors import DataError
+from facedots.io.annotations import Annotation, read_csv, read_pts
+from facedots.schema import IBUG68
+
+SOURCES = ("youtube-faces", "300w")
+"""The data sets by the names of their folders, which are also their names in recipes."""
+
+YTF_ORIGIN = (1.2, 0.7)
+"""The coordinates that the YouTube-faces CSVs give to the centre of the top-left pixel, in pixels.
+
+The published numbers are 1-based and rounded, which is 1 px of it. Measured: mirrored against each other, twelve independent
+detectors put the labels 1.2 px to the right of the features and 0.3-1.1 px below; 0.7 is the middle of that.
+"""
+
+W300_MIRROR_SHIFT = 0.0075
+"""How far right of where mirroring would agree 300-W's labels sit, in outer-eye distances.
+
+Measured: 0.6-0.9 %. The labels are people's and stay as they are; only mirroring a face needs to know.
+"""
+
+_YTF_PARTS = (("training", "training_frames_keypoints.csv"), ("test", "test_frames_keypoints.csv"))
+_W300_PARTS = ("afw", "helen/trainset", "lfpw/trainset")
+
+
+def youtube_faces(root: Path) -> tuple[list[Annotation], list[Annotation]]:
+    """The labelled frames of the YouTube-faces set, as published: 3,462 to train and 770 to test.
+
+    Names are ``training/<file>`` and ``test/<file>``, because the same file names stand in both folders for different pictures.
+    The group is the person. The published split leaks: every person and video of the test part is in the training part too.
+
+    Args:
+        root: The folder with the CSVs, or its parent with the folder ``youtube-faces``.
+
+    Raises:
+        DataError: The files are not there.
+        AnnotationError: A CSV has faults.
+    """
+    folder = _folder(root, "youtube-faces", [csv for _, csv in _YTF_PARTS])
+    training, test = (
+        [
+            replace(face, name=f"{part}/{face.name}", group=f"youtube-faces/{person_of(face.name)}")
+            for face in read_csv(folder / csv, folder / part, IBUG68, YTF_ORIGIN)
+        ]
+        for part, csv in _YTF_PARTS
+    )
+    return training, test
+
+
+def person_of(name: str) -> str:
+    """The person on a frame of YouTube faces.
+
+    >>> person_of("training/Raja_Zafar-ul-Haq_31.jpg")
+    'Raja_Zafar-ul-Haq'
+    """
+    return Path(name).stem.rpartition("_")[0] or Path(name).stem
+
+
+def video_of(name: str) -> str:
+    """The video that a frame of YouTube faces was cut from: the person and the first of the two digits.
+
+    Raises:
+        ValueError: The name is not made as the names of that set are.
+
+    >>> video_of("training/Luis_Fonsi_21.jpg")
+    'Luis_Fonsi_2'
+    """
+    match = re.fullmatch(r"(.+_\d)\d", Path(name).stem)
+    if match is None:
+        raise ValueError(f"{name}: the name of a YouTube-faces frame ends in _<video><frame>, two digits")
+    return match[1]
+
+
+def w300(root: Path) -> list[Annotation]:
+    """The faces of 300-W's training part: AFW and the training sets of HELEN and LFPW; its test parts are never read.
+
+    Names are relative to the folder, the group is the photo (AFW's and HELEN's photos may hold several faces), and
+    ``mirror_shift`` is :data:`W300_MIRROR_SHIFT` of the face's outer-eye distance.
+
+    Args:
+        root: The folder with ``afw``, ``helen`` and ``lfpw``, or its parent with the folder ``300w``.
+
+    Raises:
+        DataError: The files are not there.
+        AnnotationError: ``.pts`` files have faults.
+    """
+    folder = _folder(root, "300w", _W300_PARTS)
+    return [
+        replace(face, name=f"{part}/{face.name}", group=f"300w/{part}/{face.group}", mirror_shift=_mirror_shift(face))
+        for part in _W300_PARTS
+        for face in read_pts(folder / part)
+    ]
+
+
+def _mirror_shift(face: Annotation) -> float:
+    right, left = IBUG68.norm_pair
+    return W300_MIRROR_SHIFT * float(np.linalg.norm(face.points[left] - face.points[right]))
+
+
+def _folder(root: Path, name: str, needed: list[str] | tuple[str, ...]) -> Path:
+    """``root/name`` or ``root``, whichever holds all that is needed."""
+    for folder in (Path(root) / name, Path(root)):
+        if all((folder / part).exists() for part in needed):
+            return folder
+    raise DataError(
+        f"no {name} data at {root}: {', '.join(needed)} must be there or in its folder {name}; "
+        "`facedots data download` fetches what is public, or point --data at a copy"
+    )

@@ -1,0 +1,290 @@
+"""Annotated pictures from files: CSV, 300-W's ``.pts``, COCO keypoints. Needs pandas (``facedots[train]``).
+
+Every reader goes once through the whole file and raises one :class:`AnnotationError` with all the faults it met. Pictures are
+looked for, not opened; :func:`check_images` opens them.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from facedots.errors import AnnotationError, ImageError
+from facedots.geometry import Floats, Matrix
+from facedots.io.images import SUFFIXES, read_image
+from facedots.schema import IBUG68, KeypointSchema
+
+Origin = tuple[float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Annotation:
+    """One annotated face; two are equal only if they are the same object, since arrays have no single answer to ``==``.
+
+    Attributes:
+        image: The picture's file.
+        points: ``float32 (K, 2)``, (x, y) in pixels of the stored picture; (0, 0) is the centre of its top-left pixel. A missing
+            point is NaN.
+        name: Identifies the face within its data set, as in ``"training/Luis_Fonsi_21.jpg"``.
+        group: What a split must keep on one side: the person or the photo; ``""`` where unknown.
+        mirror_shift: How far right of where mirroring would agree the labels sit, in pixels.
+    """
+
+    image: Path
+    points: Floats
+    name: str
+    group: str = ""
+    mirror_shift: float = 0.0
+
+
+def read_csv(
+    csv_file: str | Path, root_dir: str | Path, schema: KeypointSchema = IBUG68, origin: Origin = (0.0, 0.0)
+) -> list[Annotation]:
+    """Faces from a CSV file: a header row, then rows of a picture's name and ``x0, y0, x1, y1, …``.
+
+    Args:
+        csv_file: The file, UTF-8; blank lines are passed over.
+        root_dir: Folder that the names are relative to.
+        schema: Its K says how many coordinates a row holds.
+        origin: The coordinates that the file gives to the centre of the top-left pixel; they are subtracted.
+
+    Returns:
+        One annotation a row, in the file's order, with the picture's name as its name.
+
+    Raises:
+        AnnotationError: With all faults, by row; the header is row 1. Rows need the right number of columns, finite numbers, an
+            existing picture, and a name of their own.
+    """
+    cells = _csv_cells(Path(csv_file), columns=1 + 2 * schema.count)
+    faults: list[str] = []
+    first_row: dict[str, int] = {}
+    rows: list[tuple[str, list[str]]] = []
+    for number, row in enumerate(cells, start=1):
+        name = row[0].strip() if row else ""
+        if not name and len(row) < 2:
+            continue
+        if number == 1 and Path(name).suffix.lower() in SUFFIXES:
+            faults.append(f"row 1: a header is missing: the row already names the picture {name}")
+        where = f"row {number} ({name})" if name and number > 1 else f"row {number}"
+        if len(row) != 1 + 2 * schema.count:
+            found = f"{len(row)}" if len(row) <= 2 * schema.count else "more"
+            faults.append(f"{where}: {1 + 2 * schema.count} columns expected (name, {schema.count} times x and y), found {found}")
+        if number == 1:
+            continue
+        faults += [f"{where}: {fault}" for fault in (*_name_faults(name, first_row, root_dir), *_number_faults(row[1:]))]
+        first_row.setdefault(name, number)
+        rows.append((name, row[1:]))
+    if not rows and not faults:
+        faults.append("no rows: a header row and one row a face are expected")
+    if faults:
+        raise AnnotationError(csv_file, faults)
+    points = np.asarray([coordinates for _, coordinates in rows], np.float64).reshape(len(rows), schema.count, 2)
+    return [Annotation(Path(root_dir) / name, face, name) for (name, _), face in zip(rows, _pixels(points, origin), strict=True)]
+
+
+def _csv_cells(csv_file: Path, columns: int) -> list[list[str]]:
+    """The cells of every row, at most one more than ``columns``, so that neither short nor long rows go unseen."""
+    try:
+        table = pd.read_csv(
+            csv_file,
+            header=None,
+            names=list(range(columns + 1)),
+            index_col=False,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            engine="python",  # The C parser fills short rows with "", as if the cells were there but empty.
+            on_bad_lines=lambda cells: cells[: columns + 1],
+            encoding="utf-8-sig",
+        )
+    except OSError as error:
+        raise AnnotationError(csv_file, [f"cannot be read: {error.strerror}"]) from error
+    except pd.errors.EmptyDataError as error:
+        raise AnnotationError(csv_file, ["the file is empty: a header row and one row a face are expected"]) from error
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise AnnotationError(csv_file, [f"not a CSV file in UTF-8: {error}"]) from error
+    return [[cell for cell in row if isinstance(cell, str)] for row in table.to_numpy().tolist()]
+
+
+def _name_faults(name: str, first_row: dict[str, int], root_dir: str | Path) -> list[str]:
+    if not name:
+        return ["the first column must name a picture"]
+    if name in first_row:
+        return [f"duplicate name, first in row {first_row[name]}"]
+    return [] if (Path(root_dir) / name).is_file() else [f"no file {Path(root_dir) / name}"]
+
+
+def _number_faults(cells: Sequence[str]) -> list[str]:
+    """A sentence about the cells that are no finite numbers, or nothing."""
+    try:
+        values = np.array(cells, np.float64)
+    except ValueError:
+        values = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if not len(bad):
+        return []
+    more = f", nor are {len(bad) - 1} more" if len(bad) > 1 else ""
+    return [f"{cells[bad[0]]!r} in column {bad[0] + 2} is not a finite number{more}"]
+
+
+def read_pts(folder: str | Path, schema: KeypointSchema = IBUG68, origin: Origin = (1.0, 1.0)) -> list[Annotation]:
+    """Faces from all ``.pts`` files in a folder and below it, each with the picture of the same name beside it.
+
+    Args:
+        folder: Searched to any depth; names are relative to it.
+        schema: Its K says how many points a file holds.
+        origin: The coordinates that the files give to the centre of the top-left pixel; 300-W's are 1-based.
+
+    Returns:
+        One annotation a file, sorted by name; the group is the photo, see :func:`photo_of`.
+
+    Raises:
+        AnnotationError: With the faults of all files, by file and line.
+    """
+    root = Path(folder)
+    found = sorted(root.rglob("*"))
+    pictures = {path.with_suffix(""): path for path in found if path.suffix.lower() in SUFFIXES}
+    files = [path for path in found if path.suffix == ".pts"]
+    faults: list[str] = [] if files else ["no .pts file in this folder"]
+    annotations: list[Annotation] = []
+    for file in files:
+        points, wrong = _pts_points(file, schema.count)
+        picture = pictures.get(file.with_suffix(""))
+        if picture is None:
+            wrong = [*wrong, "no picture of the same name beside it"]
+        faults += [f"{file.relative_to(root)}: {fault}" for fault in wrong]
+        if points is not None and picture is not None:
+            name = picture.relative_to(root).as_posix()
+            annotations.append(Annotation(picture, _pixels(points, origin), name, photo_of(name)))
+    if faults:
+        raise AnnotationError(root, faults)
+    return annotations
+
+
+def photo_of(name: str) -> str:
+    """The photo that a 300-W face was cut from, which may hold several: ``<photo>_<face>`` where the photo ends in a digit.
+
+    >>> photo_of("afw/111076519_2.jpg"), photo_of("lfpw/trainset/image_0226.jpg")
+    ('afw/111076519', 'lfpw/trainset/image_0226')
+    """
+    return re.sub(r"(?<=\d)_[1-9]\d?$", "", Path(name).with_suffix("").as_posix())
+
+
+def _pts_points(file: Path, count: int) -> tuple[Matrix | None, list[str]]:
+    """The coordinates (K, 2) as the file has them, or None and what is wrong with the file."""
+    try:
+        lines = [(number, line.split()) for number, line in enumerate(file.read_text().splitlines(), start=1) if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        return None, [f"cannot be read as text: {error}"]
+    braces = [i for i, (_, words) in enumerate(lines) if words in (["{"], ["}"])]
+    if len(braces) != 2 or lines[braces[0]][1] != ["{"]:
+        return None, ["not a .pts file: a header, then the points between { and } on lines of their own"]
+    body = lines[braces[0] + 1 : braces[1]]
+    faults = [] if len(body) == count else [f"{count} points expected, found {len(body)}"]
+    faults += [f"line {number}: two numbers expected, found {len(words)}" for number, words in body if len(words) != 2]
+    faults += [f"line {number}: {fault}" for number, words in body for fault in _number_faults(words)]
+    return (None, faults) if faults else (np.asarray([words for _, words in body], np.float64), [])
+
+
+def read_coco(
+    json_file: str | Path, root_dir: str | Path, schema: KeypointSchema = IBUG68, origin: Origin = (0.0, 0.0)
+) -> list[Annotation]:
+    """Faces from a COCO keypoints file.
+
+    The category is the one with the schema's point names, in whatever order, else the first with as many points, taken in its own
+    order. A point of visibility 0 is missing (NaN); an annotation without any labelled point is passed over.
+
+    Args:
+        json_file: The file, with ``images``, ``annotations`` and ``categories``.
+        root_dir: Folder that ``file_name`` is relative to.
+        schema: What the points mean.
+        origin: The coordinates that the file gives to the centre of the top-left pixel; they are subtracted.
+
+    Returns:
+        One annotation a face, in the file's order. The group is ``file_name``; so is the name, with ``#<annotation id>`` where
+        several faces share a picture.
+
+    Raises:
+        AnnotationError: With all faults, by annotation id.
+    """
+    try:
+        content = json.loads(Path(json_file).read_text(encoding="utf-8"))
+        category, order = _coco_category(content["categories"], schema)
+        files = {image["id"]: str(image["file_name"]) for image in content["images"]}
+        entries = [entry for entry in content["annotations"] if entry["category_id"] == category]
+        keyed = [(entry["id"], entry["image_id"], entry["keypoints"]) for entry in entries]
+    except OSError as error:
+        raise AnnotationError(json_file, [f"cannot be read: {error.strerror}"]) from error
+    except ValueError as error:
+        raise AnnotationError(json_file, [f"not usable as COCO keypoints: {error}"]) from error
+    except (KeyError, TypeError) as error:
+        raise AnnotationError(json_file, [f"not a COCO keypoints file: {error!r} in its structure"]) from error
+
+    faults = [f"image {name}: the file name repeats" for name, times in Counter(files.values()).items() if times > 1]
+    faults += [f"annotation {key}: the id repeats" for key, times in Counter(key for key, _, _ in keyed).items() if times > 1]
+    annotations: list[Annotation] = []
+    faces = Counter(image for _, image, _ in keyed)
+    for key, image, values in keyed:
+        wrong = _coco_faults(files.get(image), values, schema.count, root_dir)
+        faults += [f"annotation {key}: {fault}" for fault in wrong]
+        if not wrong:
+            points = np.asarray(values, np.float64).reshape(schema.count, 3)[order]
+            points[points[:, 2] == 0] = np.nan
+            file, mark = files[image], f"#{key}" if faces[image] > 1 else ""
+            if not np.isnan(points).all():
+                annotations.append(Annotation(Path(root_dir) / file, _pixels(points[:, :2], origin), file + mark, file))
+    if not annotations and not faults:
+        faults.append(f"no annotation of category {category} has a labelled point")
+    if faults:
+        raise AnnotationError(json_file, faults)
+    return annotations
+
+
+def _coco_category(categories: Sequence[Any], schema: KeypointSchema) -> tuple[Any, list[int]]:
+    """The id of the category to read, and where each of the schema's points stands in it."""
+    fitting = [(category["id"], list(category.get("keypoints", ()))) for category in categories]
+    fitting = [(key, names) for key, names in fitting if len(names) == schema.count]
+    for key, names in fitting:
+        if set(names) == set(schema.names):
+            return key, [names.index(name) for name in schema.names]
+    if not fitting:
+        raise ValueError(f"no category has the {schema.count} keypoints of the schema {schema.name}")
+    return fitting[0][0], list(range(schema.count))
+
+
+def _coco_faults(file: str | None, values: Any, count: int, root_dir: str | Path) -> list[str]:
+    faults = ["its image_id stands for no image"] if file is None else []
+    if file is not None and not (Path(root_dir) / file).is_file():
+        faults.append(f"no file {Path(root_dir) / file}")
+    if not isinstance(values, list) or len(values) != 3 * count:
+        return [*faults, f"keypoints must hold {3 * count} numbers: x, y and visibility of {count} points"]
+    if not all(isinstance(value, int | float) and np.isfinite(value) for value in values):
+        faults.append("keypoints hold something that is not a finite number")
+    return faults
+
+
+def check_images(annotations: Iterable[Annotation]) -> None:
+    """Open and decode every picture once.
+
+    Raises:
+        AnnotationError: With all pictures that are missing or cannot be decoded.
+    """
+    faults: list[str] = []
+    for path in dict.fromkeys(annotation.image for annotation in annotations):
+        try:
+            read_image(path, orient=False)
+        except ImageError as error:
+            faults.append(str(error))
+    if faults:
+        raise AnnotationError("pictures", faults)
+
+
+def _pixels(points: Matrix, origin: Origin) -> Floats:
+    """The file's coordinates as pixels whose (0, 0) is the centre of the top-left pixel."""
+    return np.asarray(points - np.asarray(origin), np.float32)
