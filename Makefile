@@ -1,0 +1,47 @@
+# `make demo` and `make test` set everything up by themselves; both may be called again and again.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
+# One thread a process: two processes that spin for the same core slow PyTorch down tenfold.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+
+.PHONY: help demo test test-slow lint bench clean
+.DELETE_ON_ERROR:
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.base  ## draw the keypoints of a sample portrait into out/ (installs what that needs, no torch)
+	$(BIN)/facedots demo --out out
+
+test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
+	$(PYTEST)
+
+test-slow: $(VENV)/.dev  ## run the tests that take minutes
+	$(PYTEST) -m slow
+
+lint: $(VENV)/.dev  ## check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy --strict
+
+bench: $(VENV)/.dev  ## run the benchmarks, one after the other
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean:  ## remove what the other targets made, but not the environment
+	rm -rf out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+
+# The stamps say which extras the environment holds; a change of the two files below installs anew.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; choose one with: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[plots]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.base
