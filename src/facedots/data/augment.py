@@ -1,0 +1,182 @@
+"""From a frame to the crop that a network sees: as it is at test time, or moved at random for training."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facedots.data.photometric import Blur, Jpeg, LowResolution, Noise, Occlusion, Shade, Tone
+from facedots.data.transforms import Compose, Sample, moved, prior_matrix
+from facedots.errors import DataError
+from facedots.geometry import Floats, Framing, Matrix, apply_affine, compose, crop_matrix, similarity, tight_boxes
+from facedots.schema import KeypointSchema
+from facedots.warp import warp_image
+
+
+def mirror_points(points: ArrayLike, width: int, schema: KeypointSchema, shift: float = 0.0) -> Floats:
+    """The points ``(K, 2)`` of the mirror image, in the schema's order.
+
+    Labels that sit ``shift`` pixels to the right of what mirroring agrees on do so again in the mirror image: the shift is
+    taken away before the reflection and added after it, so that a network does not learn a compromise.
+
+    Args:
+        points: (x, y) in pixels of the picture.
+        width: Width of the picture in pixels.
+        schema: Says which point becomes which.
+        shift: Pixels to the right.
+    """
+    reflected = np.array(points, np.float32)[list(schema.flip)]
+    reflected[:, 0] = (width - 1) - (reflected[:, 0] - shift) + shift
+    return reflected
+
+
+def mirror_matrix(width: int) -> Matrix:
+    """The affine map that mirrors a picture of this width, left to right."""
+    return np.array([[-1.0, 0, width - 1], [0, 1, 0]])
+
+
+@dataclass
+class Crop:
+    """The crop that a network sees at test time.
+
+    The square is the framing's, around ``sample['box']`` (pixels of the frame) or else around the tight box of the points.
+
+    Attributes:
+        framing: Which square of the picture.
+        size: Side of the crop in pixels.
+
+    Raises:
+        DataError: No point of the sample is known and it has no box.
+    """
+
+    framing: Framing
+    size: int
+
+    def __call__(self, sample: Sample) -> Sample:
+        """Sample -> its crop ``uint8 (size, size, C)``."""
+        image = sample["image"]
+        if "box" in sample:
+            box = apply_affine(prior_matrix(sample), np.reshape(sample["box"], (2, 2))).reshape(1, 4)
+            square = self.framing.squares(box, image.shape[:2])[0]
+        else:
+            square = _square(self.framing, sample["keypoints"], sample)
+        matrix = crop_matrix(square, self.size)
+        return moved(sample, warp_image(image, matrix, (self.size, self.size)), matrix)
+
+
+@dataclass
+class RandomAffine:
+    """A crop at random around the one of test time: mirror, rotation, zoom and shift as one affine warp.
+
+    The framing's square is laid around the tight box of the rotated points, as a detector would frame a face that is
+    rolled; zoom and shift then move that square, as a detector's errors would.
+
+    Attributes:
+        framing: Which square of the picture.
+        size: Side of the crop in pixels.
+        schema: Which point becomes which in a mirror image.
+        rotate: Largest angle in degrees, to either side.
+        wide_rotate: Largest angle in degrees of the few that are rotated far.
+        p_wide: How many those are, in [0, 1].
+        zoom: Smallest and largest magnification; its logarithm is uniform.
+        shift: Largest shift along each axis, in sides of the square.
+        flip: Probability of a mirror image.
+        generator: Source of the randomness.
+
+    Raises:
+        DataError: No point of the sample is known.
+    """
+
+    framing: Framing
+    size: int
+    schema: KeypointSchema = field(repr=False)
+    rotate: float = 25.0
+    wide_rotate: float = 60.0
+    p_wide: float = 0.15
+    zoom: tuple[float, float] = (0.85, 1.18)
+    shift: float = 0.06
+    flip: float = 0.5
+    generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False, kw_only=True)
+
+    def __call__(self, sample: Sample) -> Sample:
+        """Sample -> a random crop of it, ``uint8 (size, size, C)``."""
+        image, points, random = sample["image"], sample["keypoints"], self.generator
+        height, width = image.shape[:2]
+        mirrored = random.random() < self.flip
+        if mirrored:
+            displaced = float(sample.get("mirror_shift", 0.0)) * float(prior_matrix(sample)[0, 0])
+            points = mirror_points(points, width, self.schema, displaced)
+        turn = similarity(self._angle(), 1.0, (0.0, 0.0), ((width - 1) / 2, (height - 1) / 2))
+        matrix = compose(self._jittered_crop(apply_affine(turn, points), sample), turn)
+        whole = compose(matrix, mirror_matrix(width)) if mirrored else matrix
+        return {
+            **sample,
+            "image": warp_image(image, whole, (self.size, self.size)),
+            "keypoints": apply_affine(matrix, points),
+            "matrix": compose(whole, prior_matrix(sample)),
+        }
+
+    def _angle(self) -> float:
+        largest = self.wide_rotate if self.generator.random() < self.p_wide else self.rotate
+        return float(self.generator.uniform(-largest, largest))
+
+    def _jittered_crop(self, turned: Floats, sample: Sample) -> Matrix:
+        x, y, side = _square(self.framing, turned, sample)
+        zoom = float(np.exp(self.generator.uniform(*np.log(self.zoom))))
+        dx, dy = self.generator.uniform(-self.shift, self.shift, 2) * side
+        return crop_matrix((x + dx, y + dy, side / zoom), self.size)
+
+
+def _square(framing: Framing, points: ArrayLike, sample: Sample) -> Matrix:
+    """The framing's square (centre x, centre y, side) around points ``(K, 2)`` of the sample's picture."""
+    given = np.asarray(points, np.float32)
+    if framing.kind == "box" and np.isnan(given).any(axis=1).all():
+        raise DataError(
+            f"{sample.get('name', 'sample')}: no known point to lay a crop around; leave the face out or give a 'box'"
+        )
+    return np.asarray(framing.squares(tight_boxes(given[None]), sample["image"].shape[:2])[0], np.float64)
+
+
+def training_augmentation(
+    framing: Framing,
+    size: int,
+    schema: KeypointSchema,
+    generator: np.random.Generator,
+    strength: float = 1.0,
+) -> Compose:
+    """The default chain from a decoded frame to a training crop ``uint8 (size, size, 3)``.
+
+    Order as in life: the face turns, light falls on it, something covers it, the lens blurs, the sensor is coarse and noisy,
+    the file is compressed.
+
+    Args:
+        framing: Which square of the picture the network sees.
+        size: Side of the crop in pixels.
+        schema: Which point becomes which in a mirror image.
+        generator: The one source of randomness of all steps.
+        strength: 1 is the default; angles, zoom, shift and all probabilities grow with it; 0 leaves the plain crop.
+    """
+    if strength == 0:
+        return Compose([Crop(framing, size)])
+    affine = RandomAffine(framing, size, schema, generator=generator)
+    affine.rotate *= strength
+    affine.p_wide = min(1.0, affine.p_wide * strength)
+    affine.zoom = (affine.zoom[0] ** strength, affine.zoom[1] ** strength)
+    affine.shift *= strength
+    affine.flip = min(0.5, affine.flip * strength)
+
+    def chance(p: float) -> float:
+        return min(1.0, p * strength)
+
+    return Compose(
+        [
+            affine,
+            Tone(p=chance(0.8), generator=generator),
+            Shade(p=chance(0.2), generator=generator),
+            Occlusion(p=chance(0.3), generator=generator),
+            Blur(p=chance(0.2), generator=generator),
+            LowResolution(p=chance(0.25), generator=generator),
+            Noise(p=chance(0.25), generator=generator),
+            Jpeg(p=chance(0.2), generator=generator),
+        ]
+    )
