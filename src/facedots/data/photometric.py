@@ -54,11 +54,11 @@ class Tone(Photometric):
         p_grey: Probability of a grey picture.
     """
 
-    brightness: float = 0.15
-    contrast: Range = (0.6, 1.5)
-    gamma: Range = (0.6, 1.7)
-    cast: float = 0.12
-    saturation: Range = (0.4, 1.5)
+    brightness: float = 0.12
+    contrast: Range = (0.65, 1.4)
+    gamma: Range = (0.65, 1.5)
+    cast: float = 0.1
+    saturation: Range = (0.4, 1.3)
     p_grey: float = 0.1
 
     def apply(self, image: Image) -> Image:
