@@ -11,6 +11,7 @@ from facedots.errors import ImageError
 from facedots.io.annotations import Annotation, Origin, read_coco, read_csv, read_pts
 from facedots.io.images import read_image
 from facedots.schema import IBUG68, KeypointSchema
+from facedots.warp import Image
 
 Sample = dict[str, Any]
 """One face: ``image`` uint8 (H, W, 3) RGB, ``keypoints`` float32 (K, 2) px, ``name`` str, ``mirror_shift`` float px."""
@@ -49,13 +50,18 @@ class KeypointsDataset(Dataset[Sample]):
             image = read_image(annotation.image, orient=False)
         except ImageError as error:
             raise ImageError(f"sample {index} ({annotation.name}): {error}") from error
-        sample: Sample = {
+        sample = self.sample(index, image)
+        return self.transform(sample) if self.transform else sample
+
+    def sample(self, index: int, image: Image) -> Sample:
+        """The sample at ``index`` before the transform, around its picture that is in memory already."""
+        annotation = self.annotations[index]
+        return {
             "image": image,
             "keypoints": annotation.points.copy(),
             "name": annotation.name,
             "mirror_shift": annotation.mirror_shift,
         }
-        return self.transform(sample) if self.transform else sample
 
     @staticmethod
     def from_pts(

@@ -13,6 +13,7 @@ from itertools import chain
 from pathlib import Path
 
 from facedots.data.sources import SOURCES, w300, youtube_faces
+from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
 from facedots.io.annotations import Annotation
 
@@ -114,8 +115,6 @@ def _w300(data: Path) -> tuple[list[Annotation], list[Annotation]]:
 
 
 def _synthetic(data: str) -> Split:
-    from facedots.data.synthetic import cached_synthetic
-
     number = data.removeprefix("synthetic:")
     if not number.isdecimal() or int(number) < 10:
         raise DataError(f"{data}: synthetic:N needs a number of faces, at least 10, as in synthetic:2000")
