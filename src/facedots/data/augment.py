@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facedots.data.dataset import Sample
 from facedots.data.photometric import Blur, Jpeg, LowResolution, Noise, Occlusion, Shade, Tone
-from facedots.data.transforms import Compose, Sample, moved, prior_matrix
+from facedots.data.transforms import Compose, moved, prior_matrix
 from facedots.errors import DataError
 from facedots.geometry import Floats, Framing, Matrix, apply_affine, compose, crop_matrix, similarity, tight_boxes
 from facedots.schema import KeypointSchema

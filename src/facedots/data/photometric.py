@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.data.transforms import Sample
+from facedots.data.dataset import Sample
 from facedots.warp import Image
 
 Range = tuple[float, float]

@@ -8,7 +8,7 @@ other key. Two of those matter here and in :mod:`facedots.data.augment`:
 * ``'mirror_shift'`` and ``'box'``: pixels of the frame, whatever happened to the picture since.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from facedots.data.dataset import Sample, Transform
 from facedots.errors import ImageError, ShapeError
 from facedots.geometry import Floats, Matrix, apply_affine, compose
 
-Sample = dict[str, Any]
-Transform = Callable[[Sample], Sample]
 Size = int | tuple[int, int]
 
 IDENTITY: Matrix = np.array([[1.0, 0, 0], [0, 1, 0]])
