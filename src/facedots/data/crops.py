@@ -1,0 +1,89 @@
+"""What a network is fed in training: crops in a random order, each a function of (seed, epoch, index) alone.
+
+Because nothing else decides a sample, a run that was killed and resumed sees exactly what an unbroken one sees, with any
+number of workers.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset, DistributedSampler
+
+from facedots.data.augment import training_augmentation
+from facedots.data.dataset import KeypointsDataset, Sample
+from facedots.data.loading import reseed
+from facedots.io.annotations import Annotation
+from facedots.spec import ModelSpec
+from facedots.warp import Image
+
+Item = dict[str, torch.Tensor]
+"""``crop`` uint8 (C, S, S) and ``points`` float32 (K, 2), in pixels of the crop."""
+
+
+class FrameCache:
+    """Decoded frames of a dataset, kept in memory until a budget is used up."""
+
+    def __init__(self, dataset: KeypointsDataset, budget: float) -> None:
+        """
+        Args:
+            dataset: Without a transform.
+            budget: Bytes to keep at most.
+        """
+        self.dataset, self.budget = dataset, budget
+        self.kept: dict[int, Image] = {}
+
+    def __getitem__(self, index: int) -> Sample:
+        if index in self.kept:
+            return self.dataset.sample(index, self.kept[index])
+        sample = self.dataset[index]
+        if sample["image"].nbytes <= self.budget:
+            self.kept[index] = sample["image"]
+            self.budget -= sample["image"].nbytes
+        return sample
+
+
+class CropDataset(Dataset[Item]):
+    """Crops of annotated faces for one network; an index is ``(epoch, index)``.
+
+    Args:
+        annotations: One a crop.
+        spec: Says what the network sees.
+        strength: Of the augmentation; 0 gives the crops of test time.
+        seed: Decides all randomness, together with epoch and index.
+        cache_bytes: Decoded frames to keep in memory.
+    """
+
+    def __init__(
+        self, annotations: list[Annotation], spec: ModelSpec, strength: float = 0.0, seed: int = 0, cache_bytes: float = 0
+    ) -> None:
+        self.frames = FrameCache(KeypointsDataset(annotations), cache_bytes)
+        self.count = len(annotations)
+        self.grey = spec.channels == 1
+        self.seed = seed
+        self.generator = np.random.default_rng(seed)
+        self.transform = training_augmentation(spec.framing, spec.input_size, spec.schema, self.generator, strength)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: tuple[int, int]) -> Item:
+        epoch, position = index
+        reseed(self.generator, self.seed, epoch, position)
+        sample = self.transform(self.frames[position])
+        image = sample["image"]
+        planes = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[None] if self.grey else image.transpose(2, 0, 1)
+        return {
+            "crop": torch.from_numpy(np.ascontiguousarray(planes)),
+            "points": torch.from_numpy(sample["keypoints"]),
+        }
+
+
+class EpochSampler(DistributedSampler[Any]):
+    """Indices ``(epoch, index)``, shuffled anew every epoch from the seed, shared out among the processes of a training."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for index in super().__iter__():
+            yield self.epoch, index

@@ -1,0 +1,129 @@
+"""From a torch network to the one ONNX file that everything else uses, checked against torch."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from facedots.data.crops import CropDataset
+from facedots.errors import WeightsError
+from facedots.io.files import write_whole
+from facedots.models.base import KeypointNet
+from facedots.models.heads import HeatmapHead
+
+OPSET = 18
+TOLERANCE = 0.05
+"""Largest difference between torch and ONNX Runtime that export accepts, in pixels of the crop."""
+
+
+class _Deployed(nn.Module):
+    """Crops ``uint8 (N, S, S, C)`` in, points and sigma out: normalisation and read-out live inside the file."""
+
+    def __init__(self, net: KeypointNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
+        return self.net.decode(self.net(self.net.normalise(crops.permute(0, 3, 1, 2))))
+
+
+def card_of(recipe: dict[str, Any], data: str) -> dict[str, Any]:
+    """The model card that travels in a file: what it is, was trained on, and may be used for."""
+    drawn = data.startswith("synthetic:")
+    return {
+        "title": recipe["title"] or recipe["model"],
+        "licence": "Apache-2.0" if drawn else recipe["licence"] or "not stated",
+        "trained_on": f"{data}: faces drawn by facedots, not real ones" if drawn else recipe["trained_on"] or data,
+        "split": "synthetic" if drawn else recipe["split"],
+        "recipe": recipe,
+        "scores": {},
+    }
+
+
+def export_onnx(net: KeypointNet, path: Path, card: dict[str, Any]) -> float:
+    """Write a network as ONNX with its spec and card as metadata.
+
+    The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2) and ``sigma``
+    float32 (N, K), in pixels of the crop.
+
+    Returns:
+        The largest difference of a point between torch and ONNX Runtime on random crops, in pixels of the crop.
+
+    Raises:
+        WeightsError: That difference is above the tolerance; nothing is written.
+    """
+    spec = net.spec
+    deployed = _Deployed(net.eval()).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    crops = _random_crops(2, spec.input_size, spec.channels)
+    program = torch.onnx.export(
+        deployed,
+        (crops,),
+        input_names=["crops"],
+        output_names=["points", "sigma"],
+        dynamic_shapes={"crops": {0: torch.export.Dim("faces", min=1)}},
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    if program is None:
+        raise WeightsError("torch exported nothing")
+    model = program.model_proto
+    onnx.helper.set_model_props(model, {"facedots.spec": spec.to_json(), "facedots.card": json.dumps(card)})
+    data = model.SerializeToString()
+    difference = _difference(deployed, data, _random_crops(5, spec.input_size, spec.channels))
+    if not difference <= TOLERANCE:
+        raise WeightsError(f"{path}: ONNX Runtime and torch differ by {difference:.3f} px of the crop, over {TOLERANCE}")
+    write_whole(path, data)
+    return difference
+
+
+def _random_crops(count: int, size: int, channels: int) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randint(0, 256, (count, size, size, channels), dtype=torch.uint8, generator=generator)
+
+
+def _difference(deployed: nn.Module, data: bytes, crops: Tensor) -> float:
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    (points, _sigma) = session.run(None, {"crops": crops.numpy()})
+    with torch.inference_mode():
+        expected, _ = deployed(crops)
+    return float(np.abs(points - expected.numpy()).max())
+
+
+def save_weights(net: KeypointNet, path: Path) -> None:
+    """Write the weights as safetensors, with the spec as metadata."""
+    tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
+    write_whole(path, save(tensors, {"facedots.spec": net.spec.to_json()}))
+
+
+def calibrate_sigma(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> float | None:
+    """Scale a heatmap network's sigma so that, over faces that it was not trained on, errors have the size that it says.
+
+    The factor is the root of the mean squared error over sigma, an axis; it is kept in the network.
+
+    Returns:
+        The factor, or ``None`` where the network gives no sigma.
+    """
+    head = net.head
+    if not isinstance(head, HeatmapHead) or not len(faces):
+        return None
+    head.sigma_scale.fill_(1.0)
+    ratios = []
+    for start in range(0, len(faces), batch_size):
+        items = [faces[0, i] for i in range(start, min(start + batch_size, len(faces)))]
+        truth = torch.stack([item["points"] for item in items])
+        with torch.inference_mode():
+            points, sigma = net.decode(net(net.normalise(torch.stack([item["crop"] for item in items]))))
+        ratios.append((((points - truth) / sigma.unsqueeze(-1)) ** 2).flatten())
+    # The mean of the middle 98 %: a handful of wrong labels must not widen every point's sigma.
+    squares = torch.cat(ratios).sort().values
+    squares = squares[~squares.isnan()]
+    factor = float(squares[: max(1, int(0.98 * len(squares)))].mean().sqrt())
+    head.sigma_scale.fill_(factor)
+    return factor

@@ -1,0 +1,1 @@
+"""Training: a recipe decides everything, Lightning does the work. Needs the extra ``facedots[train]``."""

@@ -1,0 +1,96 @@
+"""The recipe: everything that decides a training run, in one YAML file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from facedots.data.sources import SOURCES
+from facedots.data.splits import SPLITS
+from facedots.errors import RecipeError
+from facedots.models import MODELS
+from facedots.train.losses import LOSSES
+
+
+class Recipe(BaseModel):
+    """One training run. Every field can be overridden on the command line, as in ``--batch-size 64``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(description="network: " + ", ".join(MODELS))
+    sources: tuple[str, ...] = Field(("youtube-faces",), description="data sets: " + ", ".join(SOURCES))
+    split: str = Field("official", description="official, or disjoint:0 … disjoint:4")
+    validation: float = Field(0.04, ge=0, lt=0.5, description="share of the training people held out to choose the checkpoint")
+    loss: str = Field("smooth_l1", description="loss: " + ", ".join(LOSSES))
+    epochs: int = Field(30, ge=1, description="passes over the training faces")
+    batch_size: int = Field(32, ge=1, description="faces a step")
+    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW, warmed up linearly and brought to 0 by a cosine")
+    warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(0.01, ge=0, description="of AdamW")
+    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
+    augmentation: float = Field(1.0, ge=0, description="strength of the augmentation; 0 for none")
+    precision: Literal["auto", "bf16", "float32"] = Field("auto", description="auto takes bf16 where the processor has it")
+    workers: int = Field(0, ge=0, description="processes that make samples; 0 makes them in the training process")
+    threads: int = Field(1, ge=1, description="processor threads of the training process")
+    cache_gb: float = Field(4.0, ge=0, description="memory for decoded frames")
+    seed: int = Field(0, ge=0, description="decides all randomness")
+    title: str = Field("", description="what the model card is headed")
+    licence: str = Field("", description="what the weights may be used for")
+    trained_on: str = Field("", description="the training data, in words")
+
+    @field_validator("model")
+    @classmethod
+    def _model_exists(cls, name: str) -> str:
+        return _one_of(name, MODELS)
+
+    @field_validator("loss")
+    @classmethod
+    def _loss_exists(cls, name: str) -> str:
+        return _one_of(name, LOSSES)
+
+    @field_validator("split")
+    @classmethod
+    def _split_exists(cls, name: str) -> str:
+        return _one_of(name, dict.fromkeys(SPLITS))
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _sources_exist(cls, names: Any) -> Any:
+        listed = names.split(",") if isinstance(names, str) else names
+        for name in listed:
+            _one_of(name, dict.fromkeys(SOURCES))
+        return tuple(listed)
+
+    def to_yaml(self) -> str:
+        """The whole recipe, defaults included; :func:`load_recipe` reads it back."""
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _one_of(name: str, known: Mapping[str, Any]) -> str:
+    if name not in known:
+        raise ValueError(f"{name!r} is none of {', '.join(known)}")
+    return name
+
+
+def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """The recipe in a YAML file, with some fields replaced.
+
+    Raises:
+        RecipeError: The file cannot be read, or fields are unknown or invalid; all of them are named.
+    """
+    try:
+        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{path}: not YAML: {error}") from error
+    if not isinstance(fields, dict):
+        raise RecipeError(f"{path}: a recipe is a list of `field: value` lines")
+    try:
+        return Recipe(**{**fields, **(overrides or {})})
+    except ValidationError as error:
+        faults = [f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        known = ", ".join(Recipe.model_fields)
+        raise RecipeError("\n".join([f"{path}: invalid recipe", *faults, f"fields: {known}"])) from error

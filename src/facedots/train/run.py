@@ -1,0 +1,189 @@
+"""One training run in one folder: recipe, provenance, logs, checkpoints, and at the end weights and an ONNX file."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch.utils.data import DataLoader
+
+from facedots.data.crops import CropDataset, EpochSampler, Item
+from facedots.data.splits import Split, load_split
+from facedots.errors import RecipeError
+from facedots.export import calibrate_sigma, card_of, export_onnx, save_weights
+from facedots.io.annotations import Annotation
+from facedots.io.files import write_whole
+from facedots.models import build_model
+from facedots.models.base import KeypointNet
+from facedots.spec import ModelSpec
+from facedots.train.provenance import provenance
+from facedots.train.recipe import Recipe, load_recipe
+from facedots.train.task import KeypointTask, WarmAveraging
+
+RECIPE_FILE, PROVENANCE_FILE, ONNX_FILE, WEIGHTS_FILE = "recipe.yaml", "provenance.json", "model.onnx", "model.safetensors"
+CHECKPOINTS = "checkpoints"
+
+
+class WholeCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that appear whole or not at all, whenever the process is killed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write under another name, then rename."""
+        partial = f"{path}.part"
+        super().save_checkpoint(checkpoint, partial, storage_options)
+        Path(partial).replace(path)
+
+
+class FaceModule(pl.LightningDataModule):
+    """Crops of a split for one network."""
+
+    def __init__(self, split: Split, spec: ModelSpec, recipe: Recipe) -> None:
+        super().__init__()
+        self.split, self.spec, self.recipe = split, spec, recipe
+
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Augmented crops in a new order every epoch."""
+        dataset = self._crops(self.split.train, self.recipe.augmentation)
+        whole_batches = len(dataset) >= self.recipe.batch_size
+        return self._loader(dataset, shuffle=True, drop_last=whole_batches)
+
+    def val_dataloader(self) -> DataLoader[Item]:
+        """The crops of the held-out faces as they are at test time."""
+        return self._loader(self._crops(self.split.validation, 0.0), shuffle=False, drop_last=False)
+
+    def _crops(self, faces: list[Annotation], strength: float) -> CropDataset:
+        return CropDataset(faces, self.spec, strength, self.recipe.seed, self.recipe.cache_gb * 1e9)
+
+    def _loader(self, dataset: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
+        replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        sampler = EpochSampler(dataset, replicas, rank, shuffle=shuffle, seed=self.recipe.seed, drop_last=drop_last)
+        return DataLoader(
+            dataset,
+            batch_size=self.recipe.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=self.recipe.workers,
+            persistent_workers=self.recipe.workers > 0,
+        )
+
+
+def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path:
+    """Train as the recipe says and leave everything in the folder ``out``.
+
+    Ctrl-C stops early and still leaves a usable run, made from the best checkpoint so far.
+
+    Args:
+        recipe: What to do.
+        data: Folder with the data, or ``"synthetic:N"``.
+        out: Folder of the run; new, or an unfinished run's where ``resume``.
+        resume: Go on after the last whole epoch; the result is that of an unbroken run.
+
+    Returns:
+        The ONNX file.
+
+    Raises:
+        RecipeError: The folder holds a run already, or none to resume; or the run was stopped before its first epoch ended.
+        DataError: The data are not there.
+    """
+    last = out / CHECKPOINTS / "last.ckpt"
+    if not resume and (out / RECIPE_FILE).exists():
+        raise RecipeError(f"{out} holds a run already; give another --out, or go on with --resume {out}")
+    torch.set_num_threads(recipe.threads)
+    split = load_split(data, recipe.sources, recipe.split, recipe.validation)
+    if not resume:
+        write_whole(out / RECIPE_FILE, recipe.to_yaml())
+        write_whole(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
+    pl.seed_everything(recipe.seed)
+    net = build_model(recipe.model)
+    trainer = _trainer(recipe, out)
+    module = FaceModule(split, net.spec, recipe)
+    # Lightning leaves the process after Ctrl-C; the run is finished first.
+    try:
+        trainer.fit(KeypointTask(net, recipe), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+    except SystemExit:
+        if not trainer.interrupted:
+            raise
+        print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
+    return finish(out)
+
+
+def load_run(run: Path) -> tuple[Recipe, str]:
+    """The recipe and the data of a run.
+
+    Raises:
+        RecipeError: The folder holds no run.
+    """
+    if not (run / RECIPE_FILE).exists() or not (run / PROVENANCE_FILE).exists():
+        raise RecipeError(
+            f"{run} holds no run: {RECIPE_FILE} and {PROVENANCE_FILE} must be there, as `facedots train` writes them"
+        )
+    return load_recipe(run / RECIPE_FILE), json.loads((run / PROVENANCE_FILE).read_text())["data"]
+
+
+def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
+    """The network of a run with its averaged weights.
+
+    Args:
+        run: Folder of the run.
+        checkpoint: ``"best"`` by validation NME, or ``"last"``.
+
+    Raises:
+        RecipeError: There is no such checkpoint.
+    """
+    recipe, _ = load_run(run)
+    path = run / CHECKPOINTS / f"{checkpoint}.ckpt"
+    if not path.exists():
+        raise RecipeError(f"{path} is not there: the run was stopped before its first epoch ended; train again")
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    net = build_model(recipe.model)
+    net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
+    return net.eval()
+
+
+def finish(run: Path, checkpoint: str = "best") -> Path:
+    """Write a run's weights as safetensors and ONNX, with sigma scaled on the validation faces, and its curves."""
+    recipe, data = load_run(run)
+    net = load_net(run, checkpoint)
+    faces = load_split(data, recipe.sources, recipe.split, recipe.validation).validation
+    calibrate_sigma(net, CropDataset(faces, net.spec))
+    save_weights(net, run / WEIGHTS_FILE)
+    export_onnx(net, run / ONNX_FILE, card_of(recipe.model_dump(mode="json"), data))
+    _draw_curves(run)
+    return run / ONNX_FILE
+
+
+def _draw_curves(run: Path) -> None:
+    from facedots.view.curves import save_figure, training_figure
+
+    save_figure(training_figure(run / "logs" / "metrics.csv"), run / "curves.png")
+
+
+def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
+    keep = ModelCheckpoint(
+        out / CHECKPOINTS, "best", monitor="val_nme", save_last=True, save_top_k=1, enable_version_counter=False
+    )
+    return pl.Trainer(
+        max_epochs=recipe.epochs,
+        precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
+        accelerator="auto",
+        callbacks=[WarmAveraging(recipe.ema), keep],
+        logger=[CSVLogger(out, "logs", ""), TensorBoardLogger(out, "tensorboard", "")],
+        plugins=[WholeCheckpointIO()],
+        log_every_n_steps=10,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+    )
+
+
+def _use_bf16(recipe: Recipe) -> bool:
+    """Whether to compute in bf16: on a GPU that has it, and on a CPU with AVX-512 BF16 or AMX, where it is not emulated."""
+    if recipe.precision != "auto":
+        return recipe.precision == "bf16"
+    if torch.cuda.is_available():
+        return bool(torch.cuda.is_bf16_supported())
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
