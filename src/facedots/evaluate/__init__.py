@@ -1,0 +1,1 @@
+"""How good a network is: metrics, the protocol they are taken by, and the report."""

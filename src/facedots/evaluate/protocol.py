@@ -1,0 +1,161 @@
+"""How a network is measured: each labelled face once, in the picture as stored, with the true box or a detector's."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+
+from facedots.errors import DataError, ImageError
+from facedots.evaluate.metrics import Doubles, Scores, nme, norm_distances, score
+from facedots.geometry import Floats, Matrix, box_iou, tight_boxes
+from facedots.io.annotations import Annotation
+from facedots.io.images import read_image
+from facedots.schema import KeypointSchema
+from facedots.spec import ModelSpec
+from facedots.types import Detections, Keypoints
+from facedots.warp import Image
+
+MIN_OVERLAP = 0.3
+"""A detection that overlaps the labelled face by less (IoU) has found something else: the face counts as missed."""
+
+Detector = Callable[[Image], Detections]
+
+
+class Predictor(Protocol):
+    """What :func:`evaluate` needs of a network; :class:`facedots.infer.keypointer.Keypointer` is one."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the points mean and which square of a picture the network sees."""
+
+    def predict(self, image: Image, boxes: Floats) -> Keypoints:
+        """The points of N faces in one picture, given their tight boxes ``(N, 4)``."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The faces of a data set beside what a network made of them, in the order of the annotations.
+
+    Attributes:
+        names: N names, as the annotations have them.
+        images: N picture files.
+        true: ``float32 (N, K, 2)``, the labels in pixels; NaN where a point has none.
+        predicted: ``float32 (N, K, 2)`` in pixels; NaN for a missed face.
+        sigma: ``float32 (N, K)`` in pixels; NaN for a missed face and where the network gives none.
+        squares: ``float64 (N, 3)``, centre x, centre y, side in pixels of the square that the network saw; NaN for a missed face.
+        nme: ``float64 (N,)`` in percent; ``inf`` for a missed face.
+        skipped: Name and reason of each face that could not be measured at all; they count nowhere.
+        scores: The summary of the N faces.
+        schema: What the K points mean.
+    """
+
+    names: tuple[str, ...]
+    images: tuple[Path, ...]
+    true: Floats
+    predicted: Floats
+    sigma: Floats
+    squares: Matrix
+    nme: Doubles
+    skipped: tuple[tuple[str, str], ...]
+    scores: Scores
+    schema: KeypointSchema
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The names of the faces without a prediction."""
+        return tuple(name for name, error in zip(self.names, self.nme, strict=True) if np.isinf(error))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One face that was measured; the fields are those of :class:`Evaluation`."""
+
+    annotation: Annotation
+    predicted: Floats
+    sigma: Floats
+    square: Matrix
+
+
+def evaluate(
+    keypointer: Predictor, annotations: Iterable[Annotation], boxes: Literal["truth"] | Detector = "truth"
+) -> Evaluation:
+    """Let a network find the points of labelled faces.
+
+    With a detector the test goes end to end: the network gets the detector's best-scored box, whatever the labels say. The labels
+    only judge it: no box, or one with an IoU below :data:`MIN_OVERLAP` with the face's tight box, is a missed face, which
+    counts as a failure, not as absent.
+
+    A face is skipped, with the reason, where its picture cannot be read or its labels give no scale (a point of the
+    ``norm_pair`` is missing) or no box.
+
+    Args:
+        keypointer: The network.
+        annotations: The labelled faces; pictures are read one after the other.
+        boxes: ``"truth"`` for the tight box of the true points, or a detector.
+
+    Raises:
+        DataError: Not one face could be measured, or the labels are not of the network's schema.
+    """
+    measured: list[_Measured] = []
+    skipped: list[tuple[str, str]] = []
+    for annotation in annotations:
+        try:
+            reason = _fault(annotation, keypointer.spec.schema)
+            if not reason:
+                measured.append(_measure(keypointer, annotation, boxes))
+        except ImageError as error:
+            reason = str(error)
+        if reason:
+            skipped.append((annotation.name, reason))
+    if not measured:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "there are no annotations"
+        raise DataError(f"none of {len(skipped)} faces could be measured: {reasons}")
+    schema = keypointer.spec.schema
+    true = np.stack([face.annotation.points for face in measured])
+    predicted = np.stack([face.predicted for face in measured])
+    return Evaluation(
+        names=tuple(face.annotation.name for face in measured),
+        images=tuple(face.annotation.image for face in measured),
+        true=true,
+        predicted=predicted,
+        sigma=np.stack([face.sigma for face in measured]),
+        squares=np.stack([face.square for face in measured]),
+        nme=nme(predicted, true, schema),
+        skipped=tuple(skipped),
+        scores=score(predicted, true, schema),
+        schema=schema,
+    )
+
+
+def _fault(annotation: Annotation, schema: KeypointSchema) -> str:
+    """Why a face cannot be measured, or nothing."""
+    if annotation.points.shape != (schema.count, 2):
+        raise DataError(
+            f"{annotation.name}: {len(annotation.points)} points, but the network predicts {schema.count} ({schema.name})"
+        )
+    if np.isnan(norm_distances(annotation.points[None], schema)).any():
+        return "the two points that scale the error are not both labelled, or coincide"
+    box = tight_boxes(annotation.points[None])[0]
+    return "" if (box[2:] > box[:2]).all() else "the labelled points lie on one line: no box"
+
+
+def _measure(keypointer: Predictor, annotation: Annotation, boxes: Literal["truth"] | Detector) -> _Measured:
+    image = read_image(annotation.image, orient=False)
+    box = tight_boxes(annotation.points[None])
+    if boxes != "truth":
+        box = _found(boxes(image), box)
+    if not len(box):
+        count = len(annotation.points)
+        nothing = np.full((count, 2), np.nan, np.float32)
+        return _Measured(annotation, nothing, nothing[:, 0], np.full(3, np.nan))
+    found = keypointer.predict(image, box)
+    square = keypointer.spec.framing.squares(box, (image.shape[0], image.shape[1]))[0]
+    return _Measured(annotation, found.points[0], found.sigma[0], square)
+
+
+def _found(detections: Detections, true_box: Floats) -> Floats:
+    """The best-scored detection ``(1, 4)``, or ``(0, 4)`` if there is none or it is not on the labelled face."""
+    best = detections.boxes[np.argsort(-detections.scores, kind="stable")[:1]].reshape(-1, 4)
+    return best[box_iou(best, true_box)[:, 0] >= MIN_OVERLAP]

@@ -1,0 +1,1 @@
+"""Pictures for people: faces with their keypoints, a look inside networks, curves."""

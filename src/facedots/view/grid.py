@@ -1,0 +1,80 @@
+"""Faces side by side, each with its true and its predicted points."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from facedots.geometry import Floats, tight_boxes
+from facedots.warp import Image
+
+TRUE_COLOUR, PREDICTED_COLOUR = "#56B4E9", "#E69F00"
+_LONGEST_TITLE = 24
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One face of the grid.
+
+    Attributes:
+        image: ``uint8 (H, W, 3)`` RGB.
+        true: ``float32 (K, 2)`` in pixels of the image; NaN where a point is not labelled.
+        predicted: ``float32 (K, 2)`` in pixels of the image.
+        title: Stands above the picture; a long line is cut in the middle.
+    """
+
+    image: Image
+    true: Floats
+    predicted: Floats
+    title: str
+
+
+def comparison_figure(rows: Mapping[str, Sequence[Comparison]], title: str = "", margin: float = 0.2) -> Figure:
+    """A grid of faces with true points as rings, predicted ones as dots, and a line between the two of each pair.
+
+    Args:
+        rows: Name of a row -> its faces.
+        title: Of the whole figure.
+        margin: How much of the picture to show around the true points, in sides of their box.
+    """
+    columns = max(len(faces) for faces in rows.values())
+    figure = Figure(figsize=(1.9 * columns + 0.4, 2.3 * len(rows) + 0.8), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for axes_row, (name, faces) in zip(grid, rows.items(), strict=True):
+        axes_row[0].text(-0.06, 0.5, name, transform=axes_row[0].transAxes, rotation=90, ha="right", va="center", weight="bold")
+        for axes, face in zip(axes_row, faces, strict=False):
+            _draw(axes, face, margin)
+    figure.suptitle(title)
+    figure.legend(handles=_legend(), loc="outside lower center", ncols=2, frameon=False)
+    return figure
+
+
+def _draw(axes: Axes, face: Comparison, margin: float) -> None:
+    x0, y0, x1, y1 = tight_boxes(face.true[None])[0]
+    half = max(x1 - x0, y1 - y0) * (0.5 + margin)
+    x, y = (x0 + x1) / 2, (y0 + y1) / 2
+    axes.imshow(face.image, interpolation="bicubic")
+    pairs = np.stack([face.true, face.predicted], axis=1)
+    axes.add_collection(LineCollection(list(pairs), colors="white", linewidths=0.8))
+    axes.plot(*face.true.T, "o", color=TRUE_COLOUR, markersize=3.2, fillstyle="none", markeredgewidth=0.8)
+    axes.plot(*face.predicted.T, "o", color=PREDICTED_COLOUR, markersize=2.2, markeredgewidth=0)
+    axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
+    axes.set_title("\n".join(_shortened(line) for line in face.title.splitlines()), fontsize=7.5)
+
+
+def _legend() -> list[Line2D]:
+    true = Line2D([], [], marker="o", linestyle="", color=TRUE_COLOUR, fillstyle="none", label="true")
+    predicted = Line2D([], [], marker="o", linestyle="", color=PREDICTED_COLOUR, markersize=4, label="predicted")
+    return [true, predicted]
+
+
+def _shortened(line: str) -> str:
+    """The line, its middle left out where it is too long for a title."""
+    keep = _LONGEST_TITLE // 2
+    return line if len(line) <= _LONGEST_TITLE else f"{line[: keep - 1]}…{line[-keep:]}"
