@@ -24,12 +24,18 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     """
     zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     halvings = int(np.floor(np.log2(1 / zoom))) if zoom < 0.5 else 0
-    if halvings:
-        height, width = image.shape[:2]
-        step = 2**halvings
-        small = (max(1, round(width / step)), max(1, round(height / step)))
-        image = np.asarray(cv2.resize(image, small, interpolation=cv2.INTER_AREA), np.uint8)
-        grow_x, grow_y = width / small[0], height / small[1]
-        # Pixel centres: a point x of the small picture lies at grow * (x + 0.5) - 0.5 of the large one.
-        matrix = compose(matrix, np.array([[grow_x, 0, grow_x / 2 - 0.5], [0, grow_y, grow_y / 2 - 0.5]]))
+    for _ in range(halvings):
+        image = _halve(image)
+    # Pixel centres: a point x of the halved picture lies at step * (x + 0.5) - 0.5 of the whole one.
+    step = 2.0**halvings
+    matrix = compose(matrix, np.array([[step, 0, step / 2 - 0.5], [0, step, step / 2 - 0.5]]))
     return np.asarray(cv2.warpAffine(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _halve(image: Image) -> Image:
+    """Each 2x2 block's mean; a black row or column makes odd sides even, which OpenCV averages ten times as fast."""
+    height, width = image.shape[:2]
+    if height % 2 or width % 2:
+        image = np.asarray(cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT), np.uint8)
+    half = (image.shape[1] // 2, image.shape[0] // 2)
+    return np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)

@@ -6,14 +6,15 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from facedots.cli.export import export
+from facedots.cli.train import FREE_ARGUMENTS, train
 from facedots.errors import FacedotsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces.")
 
 
-@app.callback()
-def _root() -> None:
-    """Keeps the subcommand names even while there is only one command."""
+app.command(context_settings=FREE_ARGUMENTS)(train)
+app.command()(export)
 
 
 def main() -> None:

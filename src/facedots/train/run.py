@@ -109,7 +109,9 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
         if not trainer.interrupted:
             raise
         print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
-    return finish(out)
+    export_run(out, out / ONNX_FILE)
+    _draw_curves(out)
+    return out / ONNX_FILE
 
 
 def load_run(run: Path) -> tuple[Recipe, str]:
@@ -145,16 +147,18 @@ def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
     return net.eval()
 
 
-def finish(run: Path, checkpoint: str = "best") -> Path:
-    """Write a run's weights as safetensors and ONNX, with sigma scaled on the validation faces, and its curves."""
+def export_run(run: Path, onnx_file: Path, checkpoint: str = "best") -> float:
+    """Write a run's network as ONNX, with sigma scaled on the validation faces, and its weights as safetensors into the run.
+
+    Returns:
+        The largest difference between torch and ONNX Runtime, see :func:`facedots.export.export_onnx`.
+    """
     recipe, data = load_run(run)
     net = load_net(run, checkpoint)
     faces = load_split(data, recipe.sources, recipe.split, recipe.validation).validation
     calibrate_sigma(net, CropDataset(faces, net.spec))
     save_weights(net, run / WEIGHTS_FILE)
-    export_onnx(net, run / ONNX_FILE, card_of(recipe.model_dump(mode="json"), data))
-    _draw_curves(run)
-    return run / ONNX_FILE
+    return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data))
 
 
 def _draw_curves(run: Path) -> None:
