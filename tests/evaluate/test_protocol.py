@@ -47,7 +47,7 @@ def test_true_box_is_given_and_points_come_back(tmp_path: Path) -> None:
 
 def test_detector_box_decides_end_to_end(tmp_path: Path) -> None:
     moved = Detections(np.array([[12, 10, 22, 25]], np.float32), np.ones(1, np.float32))
-    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda _: moved)
+    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda image: moved)
     # Each point is 2 px off, over an eye distance of 10 px.
     assert result.nme == pytest.approx([20])
 
@@ -66,7 +66,7 @@ def test_detector_box_decides_end_to_end(tmp_path: Path) -> None:
 )
 def test_best_scored_box_must_be_on_the_face(tmp_path: Path, boxes: list[list[int]], scores: list[float], missed: bool) -> None:
     found = Detections(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32))
-    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda _: found)
+    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda image: found)
     assert result.missed == (("a.png",) if missed else ())
     assert np.isinf(result.nme[0]) == missed
     assert np.isnan(result.predicted).all() == missed
@@ -75,7 +75,7 @@ def test_best_scored_box_must_be_on_the_face(tmp_path: Path, boxes: list[list[in
 def test_missed_face_is_a_failure_and_not_absent(tmp_path: Path) -> None:
     answers = iter([np.array([TIGHT], np.float32), np.zeros((0, 4), np.float32)])
 
-    def detector(_: Image) -> Detections:
+    def detector(image: Image) -> Detections:
         boxes = next(answers)
         return Detections(boxes, np.ones(len(boxes), np.float32))
 

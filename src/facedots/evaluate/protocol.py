@@ -1,12 +1,13 @@
 """How a network is measured: each labelled face once, in the picture as stored, with the true box or a detector's."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
 
+from facedots.detect.base import Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluate.metrics import Doubles, Scores, nme, norm_distances, score
 from facedots.geometry import Floats, Matrix, box_iou, tight_boxes
@@ -19,8 +20,6 @@ from facedots.warp import Image
 
 MIN_OVERLAP = 0.3
 """A detection that overlaps the labelled face by less (IoU) has found something else: the face counts as missed."""
-
-Detector = Callable[[Image], Detections]
 
 
 class Predictor(Protocol):
@@ -144,7 +143,7 @@ def _fault(annotation: Annotation, schema: KeypointSchema) -> str:
 def _measure(keypointer: Predictor, annotation: Annotation, boxes: Literal["truth"] | Detector) -> _Measured:
     image = read_image(annotation.image, orient=False)
     box = tight_boxes(annotation.points[None])
-    if boxes != "truth":
+    if not isinstance(boxes, str):
         box = _found(boxes(image), box)
     if not len(box):
         count = len(annotation.points)

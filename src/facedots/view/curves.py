@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from facedots.errors import DataError
@@ -107,17 +108,18 @@ def training_figure(metrics_csv: str | Path) -> Figure:
     """Loss and validation NME of a training run, by epoch.
 
     Args:
-        metrics_csv: Lightning's ``metrics.csv``. Its columns ``train_loss``, ``val_loss``, ``val_nme`` and ``lr`` are drawn over
-            ``epoch``, as far as they are there; any cell may be empty; what was logged several times in an epoch is averaged.
+        metrics_csv: Lightning's ``metrics.csv``. Its columns ``train_loss`` (or ``train_loss_epoch``), ``val_loss``, ``val_nme``
+            and ``lr`` are drawn over ``epoch``, as far as they are there. Any cell may be empty; what was logged several times in
+            an epoch is averaged.
 
     Raises:
         DataError: The file is not there, or nothing that can be drawn is in it.
     """
-    columns = {name: _by_epoch(metrics_csv, name) for name in _COLUMNS}
-    with_numbers = {name: values for name, values in columns.items() if values}
+    with_numbers = _by_epoch(metrics_csv)
     panels = {title: lines for title, lines in _PANELS.items() if any(name in with_numbers for name in lines)}
     if not panels:
-        raise DataError(f"{metrics_csv}: none of the columns {', '.join(_COLUMNS)} has a number in it")
+        wanted = [name for lines in _PANELS.values() for name in lines]
+        raise DataError(f"{metrics_csv}: none of the columns {', '.join(wanted)} has a number in it")
     figure = Figure(figsize=(6.8, 2.5 * len(panels) + 0.4), layout="constrained")
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (title, lines) in zip(rows, panels.items(), strict=True):
@@ -132,6 +134,7 @@ def training_figure(metrics_csv: str | Path) -> Figure:
         if "val_nme" in lines:
             _mark_best(axes, with_numbers["val_nme"])
     rows[-1].set_xlabel("epoch")
+    rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
 
 
@@ -140,27 +143,31 @@ _PANELS = {
     "validation NME, %": {"val_nme": ("", BLUE)},
     "learning rate": {"lr": ("", GREEN)},
 }
-_COLUMNS = [name for lines in _PANELS.values() for name in lines]
 
 
-def _by_epoch(metrics_csv: str | Path, column: str) -> dict[float, float]:
-    """Epoch -> mean of the numbers in a column; empty where the file has none."""
-    values: dict[float, list[float]] = {}
+def _by_epoch(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
+    """Column -> epoch -> mean of the numbers there; columns without any are left out.
+
+    Lightning calls a value that it logs by step and by epoch ``<name>_step`` and ``<name>_epoch``; here the latter is ``<name>``.
+    """
+    values: dict[str, dict[float, list[float]]] = {}
     try:
         with Path(metrics_csv).open(newline="") as file:
             for row in csv.DictReader(file):
-                epoch, value = _number(row.get("epoch")), _number(row.get(column))
-                if math.isfinite(epoch) and math.isfinite(value):
-                    values.setdefault(epoch, []).append(value)
+                epoch = _number(row.get("epoch"))
+                numbers = {str(column).removesuffix("_epoch"): _number(cell) for column, cell in row.items()}
+                for name, value in numbers.items():
+                    if math.isfinite(epoch) and math.isfinite(value):
+                        values.setdefault(name, {}).setdefault(epoch, []).append(value)
     except OSError as error:
         raise DataError(f"{metrics_csv}: cannot be read: {error.strerror}; is this the log of a run?") from error
-    return {epoch: float(np.mean(values[epoch])) for epoch in sorted(values)}
+    return {column: {epoch: float(np.mean(epochs[epoch])) for epoch in sorted(epochs)} for column, epochs in values.items()}
 
 
-def _number(cell: str | None) -> float:
+def _number(cell: object) -> float:
     """The number in a cell; NaN if it is empty, not there, or no number."""
     try:
-        return float(cell or "nan")
+        return float(str(cell or "nan"))
     except ValueError:
         return math.nan
 
