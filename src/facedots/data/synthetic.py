@@ -60,11 +60,11 @@ def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[Annot
     """
     root = Path(folder)
     table = root / f"faces-{count}.csv"
-    if not table.is_file():
+    files = [root / f"{number:06}.jpg" for number in range(count)]
+    if not all(file.is_file() for file in (*files, table)):
         rows = ["name," + ",".join(f"{axis}{i}" for i in range(IBUG68.count) for axis in "xy")]
-        for number in range(count):
+        for number, file in enumerate(files):
             image, points = _drawn(seed, number)
-            file = root / f"{number:06}.jpg"
             if not file.is_file():
                 write_image(file, image)
             rows.append(f"{file.name}," + ",".join(str(value) for value in points.ravel()))

@@ -4,6 +4,7 @@ Every reader goes once through the whole file and raises one :class:`AnnotationE
 looked for, not opened; :func:`check_images` opens them.
 """
 
+import io
 import json
 import re
 from collections import Counter
@@ -61,23 +62,24 @@ def read_csv(
         AnnotationError: With all faults, by row; the header is row 1. Rows need the right number of columns, finite numbers, an
             existing picture, and a name of their own.
     """
-    cells = _csv_cells(Path(csv_file), columns=1 + 2 * schema.count)
+    columns = 1 + 2 * schema.count
     faults: list[str] = []
     first_row: dict[str, int] = {}
     rows: list[tuple[str, list[str]]] = []
-    for number, row in enumerate(cells, start=1):
+    for number, row in enumerate(_csv_cells(Path(csv_file)), start=1):
         name = row[0].strip() if row else ""
         if not name and len(row) < 2:
             continue
         if number == 1 and Path(name).suffix.lower() in SUFFIXES:
             faults.append(f"row 1: a header is missing: the row already names the picture {name}")
         where = f"row {number} ({name})" if name and number > 1 else f"row {number}"
-        if len(row) != 1 + 2 * schema.count:
-            found = f"{len(row)}" if len(row) <= 2 * schema.count else "more"
-            faults.append(f"{where}: {1 + 2 * schema.count} columns expected (name, {schema.count} times x and y), found {found}")
+        if len(row) != columns:
+            faults.append(f"{where}: {columns} columns expected (name, {schema.count} times x and y), found {len(row)}")
         if number == 1:
             continue
-        faults += [f"{where}: {fault}" for fault in (*_name_faults(name, first_row, root_dir), *_number_faults(row[1:]))]
+        faults += [
+            f"{where}: {fault}" for fault in (*_name_faults(name, first_row, root_dir), *_number_faults(row[1:], "column", 2))
+        ]
         first_row.setdefault(name, number)
         rows.append((name, row[1:]))
     if not rows and not faults:
@@ -88,25 +90,23 @@ def read_csv(
     return [Annotation(Path(root_dir) / name, face, name) for (name, _), face in zip(rows, _pixels(points, origin), strict=True)]
 
 
-def _csv_cells(csv_file: Path, columns: int) -> list[list[str]]:
-    """The cells of every row, at most one more than ``columns``, so that neither short nor long rows go unseen."""
+def _csv_cells(csv_file: Path) -> list[list[str]]:
+    """The cells of every row, however many they are; a blank line has none."""
     try:
+        text = csv_file.read_text(encoding="utf-8-sig")
         table = pd.read_csv(
-            csv_file,
+            io.StringIO(text),
             header=None,
-            names=list(range(columns + 1)),
+            # As wide as the widest row: pandas stops at longer rows, or takes their first cells for an index.
+            names=list(range(1 + max((line.count(",") for line in text.splitlines()), default=0))),
             index_col=False,
             dtype=str,
             keep_default_na=False,
             skip_blank_lines=False,
             engine="python",  # The C parser fills short rows with "", as if the cells were there but empty.
-            on_bad_lines=lambda cells: cells[: columns + 1],
-            encoding="utf-8-sig",
         )
     except OSError as error:
         raise AnnotationError(csv_file, [f"cannot be read: {error.strerror}"]) from error
-    except pd.errors.EmptyDataError as error:
-        raise AnnotationError(csv_file, ["the file is empty: a header row and one row a face are expected"]) from error
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise AnnotationError(csv_file, [f"not a CSV file in UTF-8: {error}"]) from error
     return [[cell for cell in row if isinstance(cell, str)] for row in table.to_numpy().tolist()]
@@ -120,8 +120,8 @@ def _name_faults(name: str, first_row: dict[str, int], root_dir: str | Path) -> 
     return [] if (Path(root_dir) / name).is_file() else [f"no file {Path(root_dir) / name}"]
 
 
-def _number_faults(cells: Sequence[str]) -> list[str]:
-    """A sentence about the cells that are no finite numbers, or nothing."""
+def _number_faults(cells: Sequence[str], place: str, first: int) -> list[str]:
+    """A sentence about the cells that are no finite numbers, or nothing; ``first`` is the number of the first cell's place."""
     try:
         values = np.array(cells, np.float64)
     except ValueError:
@@ -130,7 +130,7 @@ def _number_faults(cells: Sequence[str]) -> list[str]:
     if not len(bad):
         return []
     more = f", nor are {len(bad) - 1} more" if len(bad) > 1 else ""
-    return [f"{cells[bad[0]]!r} in column {bad[0] + 2} is not a finite number{more}"]
+    return [f"{cells[bad[0]]!r} in {place} {bad[0] + first} is not a finite number{more}"]
 
 
 def read_pts(folder: str | Path, schema: KeypointSchema = IBUG68, origin: Origin = (1.0, 1.0)) -> list[Annotation]:
@@ -187,8 +187,9 @@ def _pts_points(file: Path, count: int) -> tuple[Matrix | None, list[str]]:
         return None, ["not a .pts file: a header, then the points between { and } on lines of their own"]
     body = lines[braces[0] + 1 : braces[1]]
     faults = [] if len(body) == count else [f"{count} points expected, found {len(body)}"]
-    faults += [f"line {number}: two numbers expected, found {len(words)}" for number, words in body if len(words) != 2]
-    faults += [f"line {number}: {fault}" for number, words in body for fault in _number_faults(words)]
+    for number, words in body:
+        wrong = _number_faults(words, "place", 1) if len(words) == 2 else [f"two numbers expected, found {len(words)}"]
+        faults += [f"line {number}: {fault}" for fault in wrong]
     return (None, faults) if faults else (np.asarray([words for _, words in body], np.float64), [])
 
 

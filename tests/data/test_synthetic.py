@@ -1,0 +1,134 @@
+"""Drawn faces: repeatable, with points exactly where the strokes are, cached whole."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facedots.data import synthetic
+from facedots.data.synthetic import SyntheticDataset, cached_synthetic, draw_face, write_synthetic
+from facedots.data.synthetic_canvas import Canvas, curve
+from facedots.data.synthetic_shape import person, rotation
+from facedots.io.images import read_image
+from facedots.schema import IBUG68
+
+
+def test_a_sample_depends_on_seed_and_index_alone() -> None:
+    first, again, other = SyntheticDataset(5, seed=1), SyntheticDataset(9, seed=1), SyntheticDataset(5, seed=2)
+    again[0]
+    assert np.array_equal(first[3]["image"], again[3]["image"])
+    assert np.array_equal(first[3]["keypoints"], again[3]["keypoints"])
+    assert not np.array_equal(first[3]["keypoints"], first[2]["keypoints"])
+    assert not np.array_equal(first[3]["keypoints"], other[3]["keypoints"])
+
+
+def test_samples_have_the_form_of_all_samples() -> None:
+    faces = SyntheticDataset(3, transform=lambda sample: {**sample, "seen": True})
+    sample = faces[-1]
+    assert sample["name"] == "synthetic/000002"
+    assert sample["mirror_shift"] == 0.0
+    assert sample["seen"]
+    assert sample["image"].dtype == np.uint8
+    assert sample["keypoints"].dtype == np.float32
+    assert sample["keypoints"].shape == (IBUG68.count, 2)
+    with pytest.raises(IndexError):
+        faces[3]
+
+
+def test_frames_are_of_the_promised_sizes_and_show_most_of_the_face() -> None:
+    inside = []
+    for number in range(40):
+        image, points = draw_face(np.random.default_rng(number))
+        height, width = image.shape[:2]
+        assert 90 <= min(height, width) <= max(height, width) <= 300
+        assert np.isfinite(points).all()
+        inside.append(((points >= 0) & (points < (width, height))).all(axis=1).mean())
+    assert np.mean(inside) > 0.97
+
+
+def test_points_follow_the_order_of_the_schema_with_the_subjects_right_on_the_left() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        points = person(generator)
+        mirrored = points[list(IBUG68.flip)] * (-1, 1, 1)
+        assert np.abs(mirrored - points).max() < 0.06  # Symmetric but for the person's own irregularities.
+        middle = {region: points[list(indices)].mean(axis=0) for region, indices in IBUG68.regions.items()}
+        assert middle["right_eye"][0] < -0.2 < 0.2 < middle["left_eye"][0]
+        assert middle["right_brow"][1] < middle["right_eye"][1] < middle["nose"][1] < middle["mouth"][1] < points[8, 1]
+        assert points[0, 0] < points[36, 0] < points[39, 0] < points[42, 0] < points[45, 0] < points[16, 0]
+        assert points[51, 1] < points[62, 1] <= points[66, 1] + 0.03 < points[57, 1] + 0.03
+
+
+def test_eyes_and_mouths_are_found_open_and_closed() -> None:
+    generator = np.random.default_rng(0)
+    people = np.stack([person(generator) for _ in range(100)])
+    eyes = people[:, 41, 1] - people[:, 37, 1]
+    mouths = people[:, 66, 1] - people[:, 62, 1]
+    for opening in (eyes, mouths):
+        assert (opening < 0.04).sum() >= 5
+        assert (opening > 0.08).sum() >= 5
+
+
+def test_a_pose_is_a_rotation() -> None:
+    for seed in range(10):
+        pose = rotation(np.random.default_rng(seed))
+        np.testing.assert_allclose(pose @ pose.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(pose) == pytest.approx(1)
+
+
+def test_a_curve_goes_through_its_points() -> None:
+    points = np.random.default_rng(0).normal(size=(7, 2))
+    np.testing.assert_allclose(curve(points, closed=True)[::6], points, atol=1e-12)
+    np.testing.assert_allclose(curve(points, closed=False)[::6], points, atol=1e-12)
+
+
+def test_a_disc_is_drawn_where_its_point_says_between_pixels() -> None:
+    canvas = Canvas(np.zeros((40, 40, 3), np.uint8), unit=10)
+    canvas.disc(np.array([17.3, 22.6]), 0.6, (255, 255, 255))
+    weights = canvas.image[..., 0] / 255
+    rows, columns = np.indices(weights.shape)
+    centre = [(columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()]
+    np.testing.assert_allclose(centre, [17.3, 22.6], atol=0.1)
+
+
+def test_open_eyes_are_lighter_inside_their_points_than_the_brows_are_at_theirs() -> None:
+    lighter = []
+    for number in range(60):
+        image, points = draw_face(np.random.default_rng(number))
+        grey = image.astype(np.float32).mean(axis=2)
+        for eye, brow in ((range(36, 42), range(18, 21)), (range(42, 48), range(23, 26))):
+            mask = np.zeros(grey.shape, np.uint8)
+            cv2.fillPoly(mask, [points[list(eye)].round().astype(np.int32)], 1)
+            x, y = points[list(brow)].mean(axis=0).round().astype(int)
+            if mask.sum() > 40 and 0 <= x < grey.shape[1] and 0 <= y < grey.shape[0]:
+                lighter.append(np.percentile(grey[mask > 0], 90) > grey[y, x])
+    assert len(lighter) > 20
+    assert np.mean(lighter) > 0.85
+
+
+def test_files_read_back_as_drawn_and_are_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = write_synthetic(tmp_path, 3, seed=4)
+    drawn = SyntheticDataset(3, seed=4)
+    for face, sample in zip(faces, (drawn[number] for number in range(3)), strict=True):
+        assert face.name == face.group == sample["name"]
+        assert np.array_equal(face.points, sample["keypoints"])
+        difference = read_image(face.image).astype(int) - sample["image"]
+        assert np.abs(difference).mean() < 8  # JPEG
+    monkeypatch.setattr(synthetic, "draw_face", None)
+    assert [face.name for face in write_synthetic(tmp_path, 3, seed=4)] == [face.name for face in faces]
+
+
+def test_an_incomplete_cache_is_completed(tmp_path: Path) -> None:
+    faces = write_synthetic(tmp_path, 3)
+    before = faces[1].image.read_bytes()
+    faces[1].image.unlink()
+    assert write_synthetic(tmp_path, 3)[1].image.read_bytes() == before
+
+
+def test_the_cache_is_where_xdg_says_and_keeps_seeds_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first, other = cached_synthetic(2), cached_synthetic(2, seed=1)
+    assert first[0].image.is_relative_to(tmp_path / "facedots")
+    assert first[0].image.parent != other[0].image.parent
+    assert cached_synthetic(1)[0].image == first[0].image
