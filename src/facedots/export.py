@@ -59,7 +59,7 @@ def export_onnx(net: KeypointNet, path: Path, card: dict[str, Any]) -> float:
         WeightsError: That difference is above the tolerance; nothing is written.
     """
     spec = net.spec
-    deployed = _Deployed(net.eval()).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    deployed = _Deployed(net).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     crops = _random_crops(2, spec.input_size, spec.channels)
     program = torch.onnx.export(
         deployed,

@@ -53,16 +53,18 @@ def test_descending_a_heatmap_loss_finds_the_truth(name: str) -> None:
     truth[0, 6] = -40.0
     raw = torch.zeros(1, 68, 16, 16, requires_grad=True)
     optimizer = torch.optim.Adam([raw], lr=0.3)
+    decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
     for _ in range(500):
         optimizer.zero_grad()
         loss = LOSSES[name](net, raw, truth)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
+        decay.step()
     points, sigma = net.decode(raw.detach())
     seen = torch.ones(68, dtype=torch.bool)
     seen[5:7] = False
     assert float((points - truth)[0, seen].abs().max()) < 0.25
-    assert float(sigma[0, seen].max()) < 1.5
+    assert float(sigma[0, seen].max()) < net.spec.input_size / 16 / 2
     assert bool(raw.isfinite().all())
 
 

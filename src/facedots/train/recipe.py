@@ -20,25 +20,31 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(description="network: " + ", ".join(MODELS))
-    sources: tuple[str, ...] = Field(("youtube-faces",), description="data sets: " + ", ".join(SOURCES))
-    split: str = Field("official", description="official, or disjoint:0 … disjoint:4")
-    validation: float = Field(0.04, ge=0, lt=0.5, description="share of the training people held out to choose the checkpoint")
-    loss: str = Field("smooth_l1", description="loss: " + ", ".join(LOSSES))
-    epochs: int = Field(30, ge=1, description="passes over the training faces")
-    batch_size: int = Field(32, ge=1, description="faces a step")
-    lr: float = Field(1e-3, gt=0, description="peak learning rate of AdamW, warmed up linearly and brought to 0 by a cosine")
-    warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps that warm up")
-    weight_decay: float = Field(0.01, ge=0, description="of AdamW")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
-    augmentation: float = Field(1.0, ge=0, description="strength of the augmentation; 0 for none")
-    precision: Literal["auto", "bf16", "float32"] = Field("auto", description="auto takes bf16 where the processor has it")
-    workers: int = Field(0, ge=0, description="processes that make samples; 0 makes them in the training process")
-    threads: int = Field(1, ge=1, description="processor threads of the training process")
-    cache_gb: float = Field(4.0, ge=0, description="memory for decoded frames")
-    seed: int = Field(0, ge=0, description="decides all randomness")
-    title: str = Field("", description="what the model card is headed")
-    licence: str = Field("", description="what the weights may be used for")
-    trained_on: str = Field("", description="the training data, in words")
+    sources: tuple[str, ...] = Field(default=("youtube-faces",), description="data sets: " + ", ".join(SOURCES))
+    split: str = Field(default="official", description="official, or disjoint:0 … disjoint:4")
+    validation: float = Field(
+        default=0.04, ge=0, lt=0.5, description="share of the training people held out to choose the checkpoint"
+    )
+    loss: str = Field(default="smooth_l1", description="loss: " + ", ".join(LOSSES))
+    epochs: int = Field(default=30, ge=1, description="passes over the training faces")
+    batch_size: int = Field(default=32, ge=1, description="faces a step")
+    lr: float = Field(
+        default=1e-3, gt=0, description="peak learning rate of AdamW, warmed up linearly and brought to 0 by a cosine"
+    )
+    warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
+    augmentation: float = Field(default=1.0, ge=0, description="strength of the augmentation; 0 for none")
+    precision: Literal["auto", "bf16", "float32"] = Field(
+        default="auto", description="auto takes bf16 where the processor has it"
+    )
+    workers: int = Field(default=0, ge=0, description="processes that make samples; 0 makes them in the training process")
+    threads: int = Field(default=1, ge=1, description="processor threads of the training process")
+    cache_gb: float = Field(default=4.0, ge=0, description="memory for decoded frames")
+    seed: int = Field(default=0, ge=0, description="decides all randomness")
+    title: str = Field(default="", description="what the model card is headed")
+    licence: str = Field(default="", description="what the weights may be used for")
+    trained_on: str = Field(default="", description="the training data, in words")
 
     @field_validator("model")
     @classmethod

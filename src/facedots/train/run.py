@@ -21,12 +21,13 @@ from facedots.io.files import write_whole
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
 from facedots.spec import ModelSpec
+from facedots.train.logs import join_logs, set_aside
 from facedots.train.provenance import provenance
 from facedots.train.recipe import Recipe, load_recipe
 from facedots.train.task import KeypointTask, WarmAveraging
 
 RECIPE_FILE, PROVENANCE_FILE, ONNX_FILE, WEIGHTS_FILE = "recipe.yaml", "provenance.json", "model.onnx", "model.safetensors"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, METRICS_FILE = "checkpoints", "logs/metrics.csv"
 
 
 class WholeCheckpointIO(TorchCheckpointIO):
@@ -103,12 +104,15 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
     trainer = _trainer(recipe, out)
     module = FaceModule(split, net.spec, recipe)
     # Lightning leaves the process after Ctrl-C; the run is finished first.
+    logs = set_aside(out / METRICS_FILE)
     try:
         trainer.fit(KeypointTask(net, recipe), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
     except SystemExit:
         if not trainer.interrupted:
             raise
         print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
+    finally:
+        join_logs(logs, out / METRICS_FILE)
     export_run(out, out / ONNX_FILE)
     _draw_curves(out)
     return out / ONNX_FILE
@@ -164,7 +168,7 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best") -> float:
 def _draw_curves(run: Path) -> None:
     from facedots.view.curves import save_figure, training_figure
 
-    save_figure(training_figure(run / "logs" / "metrics.csv"), run / "curves.png")
+    save_figure(training_figure(run / METRICS_FILE), run / "curves.png")
 
 
 def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
