@@ -60,11 +60,10 @@ def test_descending_a_heatmap_loss_finds_the_truth(name: str) -> None:
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         decay.step()
-    points, sigma = net.decode(raw.detach())
+    points, _ = net.decode(raw.detach())
     seen = torch.ones(68, dtype=torch.bool)
     seen[5:7] = False
     assert float((points - truth)[0, seen].abs().max()) < 0.25
-    assert float(sigma[0, seen].max()) < net.spec.input_size / 16 / 2
     assert bool(raw.isfinite().all())
 
 

@@ -1,0 +1,88 @@
+"""The ONNX file says the same as torch, carries its metadata, and is not written where it would not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from facedots import export
+from facedots.errors import WeightsError
+from facedots.export import calibrate_sigma, card_of, export_onnx
+from facedots.models import build_model
+from facedots.models.base import KeypointNet
+from facedots.spec import ModelSpec
+
+RECIPE = {"title": "", "model": "course", "licence": "research", "trained_on": "frames", "split": "official"}
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeypointNet, Path, float]:
+    torch.manual_seed(0)
+    net = build_model("course")
+    path = tmp_path_factory.mktemp("export") / "course.onnx"
+    return net, path, export_onnx(net, path, card_of(RECIPE, "data"))
+
+
+def test_any_number_of_crops_gives_what_torch_gives(exported: tuple[KeypointNet, Path, float]) -> None:
+    net, path, difference = exported
+    assert 0 <= difference < 0.01
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    for count in (1, 3):
+        crops = np.random.default_rng(count).integers(0, 256, (count, 224, 224, 1), np.uint8)
+        points, sigma = session.run(["points", "sigma"], {"crops": crops})
+        with torch.inference_mode():
+            expected, _ = net.decode(net(net.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2))))
+        np.testing.assert_allclose(points, expected.numpy(), atol=0.01)
+        assert sigma.shape == (count, 68)
+        assert np.isnan(sigma).all()
+
+
+def test_spec_and_card_travel_in_the_file(exported: tuple[KeypointNet, Path, float]) -> None:
+    net, path, _ = exported
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert ModelSpec.from_json(metadata["facedots.spec"]) == net.spec
+    card = json.loads(metadata["facedots.card"])
+    assert (card["title"], card["licence"], card["split"]) == ("course", "research", "official")
+
+
+def test_nothing_is_written_where_the_file_differs_from_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "TOLERANCE", -1.0)
+    with pytest.raises(WeightsError, match="differ by"):
+        export_onnx(build_model("course"), tmp_path / "x.onnx", card_of(RECIPE, "data"))
+    assert not list(tmp_path.iterdir())
+
+
+class ErrsByTwice(KeypointNet):
+    """Claims a sigma of 1.5 px and errs by 3 px along each axis."""
+
+    def __init__(self) -> None:
+        small = build_model("small")
+        super().__init__(small.spec)
+        self.head = small.head
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return torch.zeros(len(crops), 68, 2)
+
+    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        return raw + 53.0, torch.full(raw.shape[:2], 1.5)
+
+
+def test_sigma_is_scaled_to_the_size_of_the_errors() -> None:
+    net = ErrsByTwice()
+    item = {"crop": torch.zeros(3, 128, 128, dtype=torch.uint8), "points": torch.full((68, 2), 50.0)}
+
+    class Faces(list[dict[str, Tensor]]):
+        def __getitem__(self, index: object) -> dict[str, Tensor]:  # type: ignore[override]
+            return item
+
+    assert calibrate_sigma(net, Faces([item] * 5)) == pytest.approx(2.0)  # type: ignore[arg-type]
+    assert float(net.head.sigma_scale) == pytest.approx(2.0)  # type: ignore[arg-type]
+
+
+def test_a_network_without_sigma_is_left_alone() -> None:
+    assert calibrate_sigma(build_model("course"), []) is None  # type: ignore[arg-type]
