@@ -19,7 +19,7 @@ class CourseNet(KeypointNet):
     INPUT_SIZE = 224
     CHANNELS = (32, 48, 64, 96, 128)
 
-    def __init__(self, schema: KeypointSchema, hidden: int = 128, dropout: float = 0.2) -> None:
+    def __init__(self, schema: KeypointSchema, hidden: int = 128, dropout: float = 0.1) -> None:
         super().__init__(
             ModelSpec(
                 name="course",
