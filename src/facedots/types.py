@@ -4,9 +4,31 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from facedots.errors import ShapeError
 from facedots.geometry import Floats
 from facedots.schema import KeypointSchema
+
+
+def check_image(image: object) -> NDArray[np.uint8]:
+    """The picture itself, once it is RGB, ``uint8 (H, W, 3)`` with at least one pixel.
+
+    Raises:
+        ShapeError: It is anything else; the message says how to convert what is known.
+    """
+    if not isinstance(image, np.ndarray):
+        raise ShapeError(f"a picture is a NumPy array, not {type(image).__name__}; facedots.read_image(path) gives one")
+    if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and image.size:
+        return image
+    fix = ""
+    if image.dtype != np.uint8:
+        fix = "; scale it to 0–255 and convert it with .astype(np.uint8)"
+    elif image.ndim == 2 or image.shape[2:] == (1,):
+        fix = "; cv2.cvtColor(image, cv2.COLOR_GRAY2RGB) converts grey"
+    elif image.shape[2:] == (4,):
+        fix = "; image[:, :, :3] drops the alpha channel"
+    raise ShapeError(f"a picture is RGB uint8 (H, W, 3), not {image.dtype} {image.shape}{fix}")
 
 
 @dataclass(frozen=True)

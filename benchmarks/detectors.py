@@ -1,0 +1,100 @@
+"""How the face detectors do on real frames: what they miss, what they invent, how long they take, and how their boxes lie.
+
+    python benchmarks/detectors.py --data ../shared/data [--part training] [--yunet face_detection_yunet_2023mar.onnx]
+
+The last table is where the constants ``ADJUSTMENT`` of ``facedots.detect`` come from: the medians over the training frames.
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facedots.data.sources import youtube_faces
+from facedots.detect import haar, retinaface, yunet
+from facedots.detect.base import Adjustment
+from facedots.geometry import Floats, box_iou, tight_boxes
+from facedots.io.annotations import Annotation
+from facedots.io.images import read_image
+from facedots.warp import Image
+
+MATCH_IOU = 0.5
+"""A face counts as found when the adjusted box overlaps the labels' tight box by this much."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one detector said of one frame: its own boxes (N, 4), the labels' tight box (4,) and the time in milliseconds."""
+
+    boxes: Floats
+    truth: Floats
+    milliseconds: float
+
+
+def looks(framed: Callable[[Image], tuple[Floats, Floats]], faces: list[Annotation]) -> list[Look]:
+    """Every frame, seen by one detector."""
+    seen = []
+    for face in faces:
+        image = read_image(face.image, orient=False)
+        start = time.perf_counter()
+        boxes, _ = framed(image)
+        seen.append(Look(boxes, tight_boxes(face.points[None])[0], (time.perf_counter() - start) * 1000))
+    return seen
+
+
+def measured_adjustment(seen: list[Look]) -> tuple[Adjustment, int]:
+    """The adjustment that these frames ask for, and over how many faces: in each frame the box that fits the labels best."""
+    pairs = []
+    for look in seen:
+        if len(look.boxes):
+            overlaps = box_iou([look.truth], look.boxes)[0]
+            if overlaps.max() > 0.3:
+                pairs.append((look.boxes[overlaps.argmax()], look.truth))
+    detected, truth = (np.array(side) for side in zip(*pairs, strict=True))
+    return Adjustment.between(detected, truth), len(pairs)
+
+
+def found_and_false(seen: list[Look], adjustment: Adjustment) -> tuple[float, float]:
+    """Recall in percent and boxes a frame that are not the labelled face; some of those are faces that nobody labelled."""
+    matches = [box_iou([look.truth], adjustment.tight(look.boxes))[0] > MATCH_IOU for look in seen]
+    found = sum(match.any() for match in matches)
+    false = sum(match.size for match in matches) - found
+    return 100 * found / len(seen), false / len(seen)
+
+
+def main() -> None:
+    """Measure and print Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--part", choices=("training", "test"), default="training")
+    parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    training, test = youtube_faces(options.data)
+    faces = training if options.part == "training" else test
+    detectors = [
+        ("RetinaFace", retinaface.RetinaFace().framed, retinaface.ADJUSTMENT),
+        ("Haar", haar.Haar().framed, haar.ADJUSTMENT),
+    ]
+    if options.yunet:
+        detectors.append(("YuNet", yunet.YuNet(options.yunet).framed, yunet.ADJUSTMENT))
+    print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
+    print("| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | faces |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for name, framed, shipped in detectors:
+        seen = looks(framed, faces)
+        adjustment, pairs = measured_adjustment(seen)
+        recall, false = found_and_false(seen, shipped)
+        edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)
+        columns = [f"{recall:.2f}", f"{false:.3f}", f"{np.median([look.milliseconds for look in seen]):.1f}"]
+        columns += [f"{edge:+.3f}" for edge in edges] + [str(pairs)]
+        print(f"| {name} | {' | '.join(columns)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Networks in use: ONNX Runtime, no torch."""
