@@ -1,5 +1,6 @@
 """What the parts of facedots hand each other. Frozen; units stand with each field."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +67,25 @@ class Keypoints:
 
 
 @dataclass(frozen=True)
+class HeadPose:
+    """Where a head is and how it is turned, seen from the camera.
+
+    Attributes:
+        yaw: Degrees; positive where the subject turns to their own left, which is the right of the picture.
+        pitch: Degrees; positive where the subject looks up.
+        roll: Degrees; positive where the head is tilted clockwise as seen in the picture.
+        translation: ``float32 (3,)``, from the camera to the point between the eyes: x right, y down, z ahead, in outer-eye distances.
+        reprojection_error: Root mean square distance between the points and the model's projection, in outer-eye distances.
+    """
+
+    yaw: float
+    pitch: float
+    roll: float
+    translation: Floats
+    reprojection_error: float
+
+
+@dataclass(frozen=True)
 class Face:
     """One face in one picture.
 
@@ -75,6 +95,9 @@ class Face:
         box: ``float32 (4,)``, the box that the network was given, ``x0 y0 x1 y1`` in pixels.
         score: The detector's belief in [0, 1] that this is a face.
         schema: What the K points mean.
+        track_id: The same number for the same face from frame to frame of a video; ``None`` in a single picture.
+        pose: Where the head is and how it is turned, where somebody measured it.
+        signals: Expression signals by name, where somebody measured them.
     """
 
     points: Floats
@@ -82,6 +105,9 @@ class Face:
     box: Floats
     score: float
     schema: KeypointSchema
+    track_id: int | None = None
+    pose: HeadPose | None = None
+    signals: Mapping[str, float] | None = None
 
     def region(self, name: str) -> Floats:
         """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``."""
