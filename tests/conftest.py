@@ -1,9 +1,18 @@
 """Fixtures that several test files share."""
 
+import json
 import os
 from pathlib import Path
 
+import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
+from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info, set_model_props
+
+from facedots.geometry import Framing
+from facedots.schema import IBUG68
+from facedots.spec import ModelSpec
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +23,56 @@ def data_dir() -> Path:
     if not (folder / "youtube-faces").is_dir():
         pytest.skip(f"no real data at {folder}; set FACEDOTS_DATA to the folder that holds youtube-faces/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An ONNX file as `facedots export` writes them, with two small convolutions: 8 px RGB crops of boxes, 68 points.
+
+    The points do not depend on the picture: point ``k`` lies at ``(k / 10, 7 - k / 10)`` of the crop; sigma is 0.5.
+    """
+    rng = np.random.default_rng(0)
+    points = np.stack([np.arange(68) / 10, 7 - np.arange(68) / 10], axis=-1)
+    constants = {
+        "net.stem.0.weight": rng.normal(0, 1, (4, 3, 3, 3)),
+        "net.stem.0.bias": np.zeros(4),
+        "net.head.weight": rng.normal(0, 1, (2, 4, 1, 1)),
+        "white": np.array(255.0),
+        "half": np.full((1, 68), 0.5),
+        "nothing": np.array(0.0),
+        "layout": points,
+    }
+    nodes = [
+        make_node("Transpose", ["crops"], ["planes"], perm=[0, 3, 1, 2]),
+        make_node("Cast", ["planes"], ["numbers"], to=onnx.TensorProto.FLOAT),
+        make_node("Div", ["numbers", "white"], ["pixels"]),
+        make_node("Conv", ["pixels", "net.stem.0.weight", "net.stem.0.bias"], ["stem"], pads=[1, 1, 1, 1]),
+        make_node("Relu", ["stem"], ["active"]),
+        make_node("Conv", ["active", "net.head.weight"], ["head"], name="node_conv2d_1"),
+        make_node("ReduceMean", ["head"], ["means"], axes=[2, 3], keepdims=0),
+        make_node("Mul", ["means", "nothing"], ["zeros"]),
+        make_node("Unsqueeze", ["zeros", "axis"], ["offsets"]),
+        make_node("Add", ["offsets", "layout"], ["points"]),
+        make_node("ReduceMean", ["zeros"], ["zero"], axes=[1], keepdims=1),
+        make_node("Add", ["zero", "half"], ["sigma"]),
+    ]
+    initializers = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+    initializers.append(numpy_helper.from_array(np.array([1]), "axis"))
+    graph = make_graph(
+        nodes,
+        "tiny",
+        [make_tensor_value_info("crops", onnx.TensorProto.UINT8, ["N", 8, 8, 3])],
+        [
+            make_tensor_value_info("points", onnx.TensorProto.FLOAT, ["N", 68, 2]),
+            make_tensor_value_info("sigma", onnx.TensorProto.FLOAT, ["N", 68]),
+        ],
+        initializers,
+    )
+    model = make_model(graph, opset_imports=[make_opsetid("", 17)], ir_version=9)
+    spec = ModelSpec("tiny", IBUG68, Framing("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
+    card = {"title": "tiny", "licence": "Apache-2.0", "trained_on": "nothing", "note": "for tests", "scores": {}}
+    set_model_props(model, {"facedots.spec": spec.to_json(), "facedots.card": json.dumps(card)})
+    onnx.checker.check_model(model)
+    path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
+    path.write_bytes(model.SerializeToString())
+    return path
