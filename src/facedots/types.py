@@ -74,8 +74,8 @@ class HeadPose:
         yaw: Degrees; positive where the subject turns to their own left, which is the right of the picture.
         pitch: Degrees; positive where the subject looks up.
         roll: Degrees; positive where the head is tilted clockwise as seen in the picture.
-        translation: ``float32 (3,)``, from the camera to the point between the eyes: x right, y down, z ahead, in outer-eye distances.
-        reprojection_error: Root mean square distance between the points and the model's projection, in outer-eye distances.
+        translation: ``float32 (3,)``, from the camera to the middle of the eyes: x right, y down, z ahead, in eye distances.
+        reprojection_error: Root mean square distance between the points and the model's projection, in eye distances (outer corners).
     """
 
     yaw: float
