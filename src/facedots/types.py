@@ -75,7 +75,7 @@ class HeadPose:
         pitch: Degrees; positive where the subject looks up.
         roll: Degrees; positive where the head is tilted clockwise as seen in the picture.
         translation: ``float32 (3,)``, from the camera to the middle of the eyes: x right, y down, z ahead, in eye distances.
-        reprojection_error: Root mean square distance between the points and the model's projection, in eye distances (outer corners).
+        reprojection_error: Root mean square distance between the points and the model's projection, in eye distances.
     """
 
     yaw: float
