@@ -11,6 +11,10 @@ class ShapeError(FacedotsError, ValueError):
     """An array does not have the shape that a function documents."""
 
 
+class PointsError(FacedotsError, ValueError):
+    """Too many points are missing, or they lie so that they do not decide what was asked of them."""
+
+
 class ImageError(FacedotsError):
     """A picture cannot be read, decoded or encoded."""
 

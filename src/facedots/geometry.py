@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.errors import ShapeError
+from facedots.errors import PointsError, ShapeError
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -135,6 +135,33 @@ def similarity(angle: float, zoom: float, shift: tuple[float, float], centre: tu
     linear = np.array([[cos, -sin], [sin, cos]])
     offset = np.asarray(centre) + np.asarray(shift) - linear @ np.asarray(centre)
     return np.concatenate([linear, offset[:, None]], axis=1)
+
+
+def fit_similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
+    """The similarity (turn, zoom and shift, never a mirror) that takes ``source`` (n, 2) closest to ``target`` (n, 2).
+
+    Least squares over the pairs of which neither point is missing (NaN). Umeyama's fit (IEEE PAMI 13(4), 1991) in the plane:
+    with points as complex numbers about their means, turn and zoom are the factor ``sum(conj(s) t) / sum(conj(s) s)``.
+
+    Raises:
+        ShapeError: Not (n, 2), or not equally many.
+        PointsError: Fewer than two different points are left.
+
+    >>> fit_similarity([[0, 0], [2, 0]], [[5, 5], [5, 9]]).round(6).tolist()
+    [[0.0, -2.0, 5.0], [2.0, 0.0, 5.0]]
+    """
+    start = np.asarray(check_shape(source, "N 2", "source points"), np.float64)
+    end = np.asarray(check_shape(target, f"{len(start)} 2", "target points"), np.float64)
+    known = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
+    start, end = start[known], end[known]
+    if len(start) < 2 or np.ptp(start, axis=0).max() == 0:
+        raise PointsError(f"a similarity needs two different points, and only {len(start)} of {known.size} pairs are known")
+    middle, goal = start.mean(axis=0), end.mean(axis=0)
+    (s_x, s_y), (t_x, t_y) = (start - middle).T, (end - goal).T
+    power = s_x @ s_x + s_y @ s_y
+    cos, sin = (s_x @ t_x + s_y @ t_y) / power, (s_x @ t_y - s_y @ t_x) / power
+    linear = np.array([[cos, -sin], [sin, cos]])
+    return np.concatenate([linear, (goal - linear @ middle)[:, None]], axis=1)
 
 
 def compose(outer: Matrix, inner: Matrix) -> Matrix:
