@@ -7,12 +7,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from hypothesis import settings
 from onnx import numpy_helper
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info, set_model_props
 
 from facedots.geometry import Framing
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
+
+# The same examples each time, and no clock: a busy machine must not fail a test.
+settings.register_profile("facedots", deadline=None, derandomize=True)
+settings.load_profile("facedots")
 
 
 @pytest.fixture(scope="session")

@@ -96,6 +96,10 @@ class Framing:
     kind: Literal["box", "frame"]
     scale: float
 
+    def __post_init__(self) -> None:
+        if self.kind not in ("box", "frame") or not self.scale > 0:
+            raise ValueError(f"framing {self.kind!r} x {self.scale}: the kind is 'box' or 'frame', the scale positive")
+
     def squares(self, boxes: ArrayLike, image_size: tuple[int, int]) -> Matrix:
         """The squares ``float64 (N, 3)``, each centre x, centre y, side in pixels.
 

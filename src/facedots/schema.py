@@ -68,9 +68,16 @@ class KeypointSchema:
     def index(self, name: str) -> int:
         """The index of the point called ``name``.
 
+        Raises:
+            ValueError: No point is called so.
+
         >>> IBUG68.index("right_eye_0")
         36
         """
+        if name not in self.names:
+            raise ValueError(
+                f"schema {self.name}: no point is called {name!r}; the names go from {self.names[0]} to {self.names[-1]}"
+            )
         return self.names.index(name)
 
     def to_json(self) -> str:

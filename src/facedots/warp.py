@@ -29,7 +29,8 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     # Pixel centres: a point x of the halved picture lies at step * (x + 0.5) - 0.5 of the whole one.
     step = 2.0**halvings
     matrix = compose(matrix, np.array([[step, 0, step / 2 - 0.5], [0, step, step / 2 - 0.5]]))
-    return np.asarray(cv2.warpAffine(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR), np.uint8)
+    warped = cv2.warpAffine(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR)
+    return np.asarray(warped, np.uint8).reshape(*size, *image.shape[2:])  # OpenCV drops a single channel's axis.
 
 
 def _halve(image: Image) -> Image:

@@ -1,0 +1,190 @@
+"""The rules of docs/design.md that a machine can check, read from the source itself."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import facedots
+
+SRC = Path(facedots.__file__).parent
+FILES = sorted(SRC.rglob("*.py"))
+
+BASE = {"errors", "schema", "geometry", "warp", "types", "spec"}
+USE = BASE | {"io", "detect", "infer", "weights", "track"}
+TRAINING = {"data", "models", "train", "export"}
+MAY_IMPORT = {
+    "errors": set[str](),
+    "schema": {"errors"},
+    "geometry": {"errors"},
+    "warp": {"errors", "geometry"},
+    "types": {"errors", "geometry", "schema"},
+    "spec": {"errors", "geometry", "schema"},
+    "io": BASE,
+    "data": BASE | {"io"},
+    "models": BASE | {"io"},
+    "detect": BASE | {"io"},
+    "track": BASE | {"io"},
+    "infer": BASE | {"io", "weights"},
+    "weights": BASE | {"io", "infer"},
+    "pipeline": USE,
+    "view": BASE | {"io", "evaluate", "infer", "models"},
+    "evaluate": USE | {"pipeline", "view"},
+    "export": BASE | {"io", "data", "models", "infer"},
+    "train": BASE | {"io", "evaluate", "view"} | TRAINING,
+    "apps": USE | {"pipeline", "view"},
+    "serve": USE | {"pipeline", "view", "apps"},
+    "batch": USE | {"pipeline", "view", "apps"},
+    "cli": USE | TRAINING | {"pipeline", "view", "apps", "serve", "batch", "evaluate"},
+}
+"""Part -> the other parts that it may import. The module graph must have no cycle besides."""
+
+HEAVY = {
+    "torch",
+    "pandas",
+    "matplotlib",
+    "pydantic",
+    "pytorch_lightning",
+    "lightning",
+    "onnx",
+    "onnxscript",
+    "yaml",
+    "tensorboard",
+}
+INFERENCE = ("errors", "schema", "geometry", "warp", "types", "spec", "detect", "infer", "weights", "track", "pipeline", "cli")
+INFERENCE_FILES = ("io/images.py", "io/files.py", "io/fetch.py", "io/sinks.py", "view/keypoints.py", "__init__.py", "__main__.py")
+
+
+def module_of(file: Path) -> str:
+    """The dotted name that a file is imported by."""
+    parts = file.relative_to(SRC.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(file): file for file in FILES}
+
+
+def part_of(module: str) -> str:
+    """The part of the project that a module belongs to; "" for the package itself."""
+    return module.split(".")[1] if "." in module else ""
+
+
+@cache
+def tree_of(module: str) -> ast.Module:
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str, *, when_loaded: bool) -> Iterator[str]:
+    """The modules that a module imports: anywhere, or only while it is loaded itself."""
+    waiting: list[ast.AST] = [tree_of(module)]
+    while waiting:
+        node = waiting.pop()
+        if when_loaded and (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or is_type_checking(node)):
+            continue
+        waiting += ast.iter_child_nodes(node)
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute"
+            source = node.module or ""
+            inner = [f"{source}.{name.name}" for name in node.names if f"{source}.{name.name}" in MODULES]
+            yield from inner or [source]
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+
+
+def loaded_with(module: str, seen: set[str]) -> set[str]:
+    """Everything that importing a module loads, as far as the source of this project tells."""
+    for name in {module, *imports(module, when_loaded=True)} if module in MODULES else set[str]():
+        parents = [".".join(name.split(".")[: i + 1]) for i in range(name.count(".") + 1)]
+        for parent in parents:
+            if parent not in seen:
+                seen.add(parent)
+                loaded_with(parent, seen)
+    return seen
+
+
+def on_inference_side(module: str) -> bool:
+    inside = MODULES[module].relative_to(SRC).as_posix()
+    return part_of(module) in INFERENCE or inside in INFERENCE_FILES
+
+
+def test_the_rules_can_fail() -> None:
+    assert {"facedots.data.dataset", "torch.utils.data"} <= loaded_with("facedots.data.dataset", set())
+    assert "facedots.schema" in loaded_with("facedots.data.dataset", set())
+    assert not on_inference_side("facedots.data.dataset")
+    assert on_inference_side("facedots.geometry")
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_arrows_point_one_way(module: str) -> None:
+    part = part_of(module)
+    wrong = {
+        name
+        for name in imports(module, when_loaded=False)
+        if name.startswith("facedots.") and part and part_of(name) not in MAY_IMPORT[part] | {part}
+    }
+    assert not wrong, f"{module} may not import {wrong}; see docs/design.md"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) != "cli"])
+def test_no_module_imports_the_package_itself(module: str) -> None:
+    assert "facedots" not in set(imports(module, when_loaded=False)), "import from the module that defines the name"
+
+
+def test_no_cycle() -> None:
+    done: set[str] = set()
+
+    def visit(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, f"cycle: {' -> '.join((*path[path.index(module) :], module))}"
+        if module in MODULES and module not in done:
+            for name in imports(module, when_loaded=True):
+                visit(name, (*path, module))
+            done.add(module)
+
+    for module in MODULES:
+        visit(module, ())
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if on_inference_side(module)])
+def test_using_a_network_loads_nothing_of_training(module: str) -> None:
+    loaded = loaded_with(module, set())
+    assert not {name for name in loaded if name.split(".")[0] in HEAVY}
+    assert not {name for name in loaded if part_of(name) in TRAINING and name.startswith("facedots.")}
+
+
+def test_the_inference_side_can_be_imported_where_training_cannot() -> None:
+    modules = [module for module in MODULES if on_inference_side(module) and not module.endswith("__main__")]
+    code = f"import sys; sys.modules.update(dict.fromkeys({sorted(HEAVY)})); import {', '.join(modules)}"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_are_short_flat_and_documented(module: str) -> None:
+    file = MODULES[module]
+    assert len(file.read_text(encoding="utf-8").splitlines()) <= 300
+    assert len(file.relative_to(SRC).parts) <= 3
+    assert ast.get_docstring(tree_of(module))
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "facedots.schema"])
+def test_the_number_of_points_comes_from_the_schema(module: str) -> None:
+    # The end of a slice is not a number of points, but an index of one.
+    ends = {id(node.upper) for node in ast.walk(tree_of(module)) if isinstance(node, ast.Slice)}
+    constants = [node for node in ast.walk(tree_of(module)) if isinstance(node, ast.Constant) and id(node) not in ends]
+    literals = [node.lineno for node in constants if node.value == 68]
+    assert not literals, f"a literal 68 in lines {literals}"
+
+
+def test_the_public_names_are_few_and_there() -> None:
+    names = getattr(facedots, "__all__", [])
+    assert len(names) <= 25
+    assert len(set(names)) == len(names)
+    assert all(hasattr(facedots, name) for name in names)

@@ -1,0 +1,153 @@
+from typing import Literal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedots.errors import FacedotsError, ShapeError
+from facedots.geometry import (
+    Framing,
+    Matrix,
+    apply_affine,
+    box_iou,
+    check_boxes,
+    check_shape,
+    compose,
+    crop_matrix,
+    invert,
+    similarity,
+    tight_boxes,
+)
+
+coordinates = st.floats(-500, 500, width=32)
+points = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=9)
+similarities = st.builds(
+    similarity, st.floats(-180, 180), st.floats(0.2, 5), st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates)
+)
+squares = st.tuples(coordinates, coordinates, st.floats(8, 800))
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"), [("N 68 2", True), ("3 K 2", True), ("N K 3", False), ("N 2", False), ("4 68 2", False)]
+)
+def test_check_shape(shape: str, fits: bool) -> None:
+    array = np.zeros((3, 68, 2))
+    if fits:
+        assert check_shape(array, shape) is array
+    else:
+        with pytest.raises(ShapeError, match=r"points must have the shape .* not \(3, 68, 2\)"):
+            check_shape(array, shape, "points")
+
+
+def test_a_shape_error_is_ours_and_a_value_error() -> None:
+    assert issubclass(ShapeError, FacedotsError)
+    assert issubclass(ShapeError, ValueError)
+
+
+@given(coordinates, coordinates, st.floats(1, 300, width=32), st.floats(1, 300, width=32), st.sampled_from(["", "x", "y", "xy"]))
+def test_boxes_come_in_order_whichever_corners_were_given(x: float, y: float, width: float, height: float, swap: str) -> None:
+    box = np.array([x, y, x + width, y + height], np.float32)
+    given_box = box.copy()
+    if "x" in swap:
+        given_box[[0, 2]] = given_box[[2, 0]]
+    if "y" in swap:
+        given_box[[1, 3]] = given_box[[3, 1]]
+    assert check_boxes([given_box])[0].tolist() == box.tolist()
+
+
+def test_no_boxes_are_fine() -> None:
+    assert check_boxes([]).shape == (0, 4)
+    assert check_boxes(np.zeros((0, 4))).dtype == np.float32
+
+
+@pytest.mark.parametrize("bad", [[0, 0, 0, 5], [0, 0, 5, 0], [0, 0, np.nan, 5], [0, -np.inf, 5, 5]])
+def test_boxes_without_an_area_are_refused_by_number(bad: list[float]) -> None:
+    with pytest.raises(ValueError, match="box 1 is"):
+        check_boxes(np.array([[0, 0, 1, 1], bad]))
+
+
+@pytest.mark.parametrize("bad", [[1, 2, 3, 4], [[1, 2, 3]], [[[1, 2, 3, 4]]]])
+def test_boxes_of_another_shape_are_refused(bad: list[object]) -> None:
+    with pytest.raises(ShapeError, match="boxes must have the shape"):
+        check_boxes(np.array(bad))
+
+
+@given(points)
+def test_a_tight_box_touches_the_outermost_points(face: list[tuple[float, float]]) -> None:
+    (box,) = tight_boxes([face])
+    xs, ys = zip(*face, strict=True)
+    assert box.tolist() == [min(xs), min(ys), max(xs), max(ys)]
+
+
+def test_missing_points_do_not_count() -> None:
+    assert tight_boxes(np.array([[[1, 2], [np.nan, np.nan], [5, 9]]])).tolist() == [[1, 2, 5, 9]]
+
+
+def test_iou_by_hand() -> None:
+    first = [[0, 0, 4, 4], [10, 10, 12, 12]]
+    second = [[0, 0, 4, 4], [2, 2, 6, 6], [4, 0, 8, 4]]
+    # Overlap 2 x 2 of 16 + 16 - 4; boxes that only touch do not overlap.
+    np.testing.assert_allclose(box_iou(first, second), np.array([[1, 4 / 28, 0], [0, 0, 0]]), atol=1e-7)
+
+
+@pytest.mark.parametrize(("kind", "scale"), [("face", 1.0), ("box", 0.0), ("frame", -1.0), ("box", float("nan"))])
+def test_an_impossible_framing_is_refused(kind: Literal["box"], scale: float) -> None:
+    with pytest.raises(ValueError, match="the kind is 'box' or 'frame'"):
+        Framing(kind, scale)
+
+
+def test_the_square_of_a_box_by_hand() -> None:
+    squares_of = Framing("box", 1.5).squares([[10, 20, 30, 60]], (100, 100))
+    assert squares_of.tolist() == [[20, 40, 60]]
+
+
+def test_the_square_of_a_frame_is_its_middle_whatever_the_box() -> None:
+    made = Framing("frame", 0.5).squares([[10, 20, 30, 60], [0, 0, 5, 5]], (101, 201))
+    assert made.tolist() == [[100, 50, 50.5]] * 2
+
+
+@given(squares, st.integers(2, 512))
+def test_a_crop_holds_exactly_its_square(square: tuple[float, float, float], size: int) -> None:
+    x, y, side = square
+    edges = [[x - side / 2, y - side / 2], [x + side / 2, y + side / 2], [x, y]]
+    expected = [[-0.5, -0.5], [size - 0.5, size - 0.5], [(size - 1) / 2, (size - 1) / 2]]
+    np.testing.assert_allclose(apply_affine(crop_matrix(square, size), edges), expected, atol=1e-3)
+
+
+@given(similarities, points)
+def test_invert_undoes(matrix: Matrix, face: list[tuple[float, float]]) -> None:
+    there = apply_affine(matrix, face).astype(np.float64)
+    np.testing.assert_allclose(apply_affine(invert(matrix), there), face, atol=2e-2)
+
+
+@given(similarities, similarities, points)
+def test_compose_applies_the_inner_map_first(outer: Matrix, inner: Matrix, face: list[tuple[float, float]]) -> None:
+    one_by_one = apply_affine(outer, apply_affine(inner, face).astype(np.float64))
+    np.testing.assert_allclose(apply_affine(compose(outer, inner), face), one_by_one, rtol=1e-5, atol=1e-2)
+
+
+@given(st.floats(-180, 180), st.floats(0.2, 5), points)
+def test_a_similarity_scales_all_distances_and_keeps_its_centre(
+    angle: float, zoom: float, face: list[tuple[float, float]]
+) -> None:
+    matrix = similarity(angle, zoom, (7, -3), (20, 30))
+    np.testing.assert_allclose(apply_affine(matrix, [[20, 30]]), [[27, 27]], atol=1e-4)
+    far = np.asarray(face, np.float64)
+    moved = apply_affine(matrix, far) - apply_affine(matrix, far[:1])
+    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), zoom * np.linalg.norm(far - far[0], axis=1), atol=2e-2)
+
+
+def test_a_positive_angle_turns_clockwise_as_seen() -> None:
+    # y grows downwards: a point on the right of the centre goes below it.
+    np.testing.assert_allclose(apply_affine(similarity(90, 1, (0, 0), (5, 5)), [[9, 5]]), [[5, 9]], atol=1e-5)
+
+
+def test_affine_maps_take_any_leading_axes_and_keep_nan() -> None:
+    many = np.zeros((2, 3, 4, 2))
+    many[0, 0, 0] = np.nan
+    moved = apply_affine(similarity(0, 1, (1, 2), (0, 0)), many)
+    assert moved.shape == many.shape
+    assert moved.dtype == np.float32
+    assert np.isnan(moved[0, 0, 0]).all()
+    assert moved[1, 2, 3].tolist() == [1, 2]

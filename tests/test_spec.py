@@ -1,0 +1,36 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facedots.geometry import Framing
+from facedots.schema import IBUG68
+from facedots.spec import ModelSpec
+
+numbers = st.floats(0.01, 3)
+
+
+@given(
+    st.text(min_size=1),
+    st.builds(Framing, st.sampled_from(["box", "frame"]), numbers),
+    st.integers(16, 512),
+    st.sampled_from([1, 3]).flatmap(lambda n: st.lists(st.tuples(numbers, numbers), min_size=n, max_size=n)),
+)
+def test_json_gives_the_same_spec_back(name: str, framing: Framing, size: int, scaling: list[tuple[float, float]]) -> None:
+    mean, std = zip(*scaling, strict=True)
+    spec = ModelSpec(name, IBUG68, framing, size, len(scaling), mean, std)
+    text = spec.to_json()
+    assert ModelSpec.from_json(text) == spec
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("channels", "mean", "std"), [(2, (0, 0), (1, 1)), (3, (0,), (1,)), (1, (0,), (1, 1))])
+def test_channels_and_their_scaling_must_fit(channels: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="as many means"):
+        ModelSpec("x", IBUG68, Framing("box", 1.4), 128, channels, mean, std)
+
+
+def test_the_schema_is_plain_json_inside() -> None:
+    spec = ModelSpec("x", IBUG68, Framing("box", 1.4), 128, 1, (0.5,), (0.25,))
+    assert json.loads(spec.to_json())["schema"]["norm_pair"] == [36, 45]
