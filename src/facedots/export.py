@@ -1,6 +1,7 @@
 """From a torch network to the one ONNX file that everything else uses, checked against torch."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from facedots.data.crops import CropDataset
 from facedots.errors import WeightsError
+from facedots.infer.session import CARD_KEY, SPEC_KEY
 from facedots.io.files import write_whole
 from facedots.models.base import KeypointNet
 from facedots.models.heads import HeatmapHead
@@ -33,20 +35,18 @@ class _Deployed(nn.Module):
         return self.net.decode(self.net(self.net.normalise(crops.permute(0, 3, 1, 2))))
 
 
-def card_of(recipe: dict[str, Any], data: str) -> dict[str, Any]:
-    """The model card that travels in a file: what it is, was trained on, and may be used for."""
+def card_of(recipe: dict[str, Any], data: str) -> dict[str, str]:
+    """The fields of a :class:`~facedots.infer.session.ModelCard` that a recipe and the name of its data decide."""
     drawn = data.startswith("synthetic:")
     return {
         "title": recipe["title"] or recipe["model"],
         "licence": "Apache-2.0" if drawn else recipe["licence"] or "not stated",
         "trained_on": f"{data}: faces drawn by facedots, not real ones" if drawn else recipe["trained_on"] or data,
         "split": "synthetic" if drawn else recipe["split"],
-        "recipe": recipe,
-        "scores": {},
     }
 
 
-def export_onnx(net: KeypointNet, path: Path, card: dict[str, Any]) -> float:
+def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any]) -> float:
     """Write a network as ONNX with its spec and card as metadata.
 
     The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2) and ``sigma``
@@ -74,7 +74,7 @@ def export_onnx(net: KeypointNet, path: Path, card: dict[str, Any]) -> float:
     if program is None:
         raise WeightsError("torch exported nothing")
     model = program.model_proto
-    onnx.helper.set_model_props(model, {"facedots.spec": spec.to_json(), "facedots.card": json.dumps(card)})
+    onnx.helper.set_model_props(model, {SPEC_KEY: spec.to_json(), CARD_KEY: json.dumps(dict(card))})
     data = model.SerializeToString()
     difference = _difference(deployed, data, _random_crops(5, spec.input_size, spec.channels))
     if not difference <= TOLERANCE:

@@ -1,8 +1,8 @@
 """A network's ONNX file, opened: what it is, how to feed it, and the call from crops to points.
 
-The file takes ``crops`` ``uint8 (N, S, S, C)``. It gives ``points`` ``float32 (N, K, 2)`` and ``sigma`` ``float32 (N, K)``, both in
-pixels of the crop. Its metadata hold the :class:`~facedots.spec.ModelSpec` under ``facedots.spec`` and the card of the model
-under ``facedots.card``.
+The file takes ``crops`` ``uint8 (N, S, S, C)``. It gives ``points`` ``float32 (N, K, 2)`` and ``sigma`` ``float32 (N, K)``,
+both in pixels of the crop. Its metadata hold the :class:`~facedots.spec.ModelSpec` under ``facedots.spec`` and the card of the
+model under ``facedots.card``.
 """
 
 import json
@@ -31,6 +31,7 @@ class ModelCard:
         title: One line that says what it is.
         licence: Under which terms it may be used.
         trained_on: The data it has seen.
+        split: The split whose training part that was, as in ``"official"``; another split's test part would flatter it.
         note: What else a user must know.
         scores: Measured scores by name, as in ``{"youtube-faces official nme": 4.0}``.
     """
@@ -38,6 +39,7 @@ class ModelCard:
     title: str = ""
     licence: str = ""
     trained_on: str = ""
+    split: str = ""
     note: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
 
