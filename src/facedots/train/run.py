@@ -21,6 +21,7 @@ from facedots.io.files import write_whole
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
 from facedots.spec import ModelSpec
+from facedots.train.console import EpochBar, keep_quiet
 from facedots.train.logs import join_logs, set_aside
 from facedots.train.provenance import provenance
 from facedots.train.recipe import Recipe, load_recipe
@@ -94,6 +95,7 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
     last = out / CHECKPOINTS / "last.ckpt"
     if not resume and (out / RECIPE_FILE).exists():
         raise RecipeError(f"{out} holds a run already; give another --out, or go on with --resume {out}")
+    keep_quiet()
     torch.set_num_threads(recipe.threads)
     split = load_split(data, recipe.sources, recipe.split, recipe.validation)
     if not resume:
@@ -157,6 +159,7 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best") -> float:
     Returns:
         The largest difference between torch and ONNX Runtime, see :func:`facedots.export.export_onnx`.
     """
+    keep_quiet()
     recipe, data = load_run(run)
     net = load_net(run, checkpoint)
     faces = load_split(data, recipe.sources, recipe.split, recipe.validation).validation
@@ -179,7 +182,7 @@ def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
         max_epochs=recipe.epochs,
         precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
         accelerator="auto",
-        callbacks=[WarmAveraging(recipe.ema), keep],
+        callbacks=[WarmAveraging(recipe.ema), keep, EpochBar()],
         logger=[CSVLogger(out, "logs", ""), TensorBoardLogger(out, "tensorboard", "")],
         plugins=[WholeCheckpointIO()],
         log_every_n_steps=10,

@@ -38,7 +38,7 @@ class KeypointTask(pl.LightningModule):
     def training_step(self, batch: Item, _: int) -> Tensor:
         """The loss of one batch."""
         loss = self.loss(self.net, self(batch["crop"]), batch["points"])
-        self.log("train_loss", loss, on_step=True, on_epoch=True, prog_bar=True, batch_size=len(batch["crop"]))
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["crop"]))
         return loss
 
     def validation_step(self, batch: Item, _: int) -> None:
@@ -47,7 +47,7 @@ class KeypointTask(pl.LightningModule):
         points, _sigma = self.net.decode(raw)
         size = len(points)
         self.log("val_loss", self.loss(self.net, raw, batch["points"]), batch_size=size)
-        self.log("val_nme", self._nme(points, batch["points"]), prog_bar=True, batch_size=size)
+        self.log("val_nme", self._nme(points, batch["points"]), batch_size=size)
 
     def _nme(self, points: Tensor, truth: Tensor) -> Tensor:
         first, second = self.net.spec.schema.norm_pair

@@ -1,0 +1,50 @@
+"""The training command's own work: which words are a recipe, which its fields, and clear refusals."""
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from facedots.cli.main import app
+from facedots.cli.train import parse_arguments
+from facedots.errors import RecipeError
+
+RECIPE = str(Path(__file__).parents[2] / "recipes" / "small.yaml")
+
+
+def refusal(*words: str) -> str:
+    """What the command says where it refuses."""
+    result = CliRunner().invoke(app, ["train", *words])
+    assert isinstance(result.exception, RecipeError), result.output
+    return str(result.exception)
+
+
+def test_fields_and_recipe_come_in_any_order() -> None:
+    expected = ("r.yaml", {"epochs": "2", "batch_size": "64", "loss": "wing"})
+    assert parse_arguments(["r.yaml", "--epochs", "2", "--batch-size=64", "--loss", "wing"]) == expected
+    assert parse_arguments(["--epochs", "2", "--batch-size=64", "r.yaml", "--loss", "wing"]) == expected
+
+
+@pytest.mark.parametrize("words", [["r.yaml", "--epochs"], ["a.yaml", "b.yaml"]])
+def test_what_cannot_be_meant_is_refused(words: list[str]) -> None:
+    with pytest.raises(RecipeError):
+        parse_arguments(words)
+
+
+def test_a_training_needs_data_and_a_folder() -> None:
+    assert "--data and --out" in refusal(RECIPE)
+
+
+def test_resume_stands_alone(tmp_path: Path) -> None:
+    assert "stands alone" in refusal("--resume", str(tmp_path), "--epochs", "3")
+
+
+def test_an_unknown_field_is_named(tmp_path: Path) -> None:
+    assert "colour" in refusal(RECIPE, "--data", "synthetic:20", "--out", str(tmp_path / "run"), "--colour", "red")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_fields_of_a_recipe_are_listed() -> None:
+    result = CliRunner().invoke(app, ["train", "--fields"])
+    assert result.exit_code == 0
+    assert "--batch-size" in result.output
