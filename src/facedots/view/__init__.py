@@ -1,1 +1,1 @@
-"""Pictures for people: faces with their keypoints, a look inside networks, curves."""
+"""Pictures for people: keypoints on faces, the inside of networks, curves of training."""
