@@ -242,9 +242,9 @@ def _part_stats(part: _Opened, schema: KeypointSchema) -> PartStats:
         unreadable=tuple(part.unreadable),
         width=Spread.of([picture.width for picture in part.pictures]),
         height=Spread.of([picture.height for picture in part.pictures]),
-        formats=Counter(picture.format for picture in part.pictures),
+        formats=dict(Counter(picture.format for picture in part.pictures)),
         misnamed=sum(picture.misnamed for picture in part.pictures),
-        modes=Counter(picture.mode for picture in part.pictures),
+        modes=dict(Counter(picture.mode for picture in part.pictures)),
         byte_duplicates=len(part.pictures) - len({picture.sha256 for picture in part.pictures}),
         look_alikes=len(look_alikes(part.pictures)),
     )

@@ -59,7 +59,7 @@ def fetch(
     """
     target = Path(target)
     if not url.startswith(("http://", "https://")):
-        raise DownloadError(f"{url}: only http and https addresses can be downloaded")
+        raise DownloadError(f"{url}: neither a file nor an http or https address")
     if target.exists():
         _check(target, sha256, f"{target} is there, but is not the file that is wanted: delete it to download anew")
         return

@@ -1,0 +1,190 @@
+"""``facedots data``: look at annotated pictures, count what there is, fetch the public set. Needs ``facedots[train]``."""
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Table
+
+from facedots.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from facedots.data.parts import Reading
+    from facedots.data.stats import DataStats, PartStats, Spread
+    from facedots.geometry import Floats
+    from facedots.warp import Image
+
+data_app = typer.Typer(no_args_is_help=True, help="Look at data sets, count what is in them, fetch the public one.")
+
+Source = Annotated[Path, typer.Argument(help="A CSV, a COCO .json, or a folder with these or with .pts files.")]
+Format = Annotated[str | None, typer.Option(help="csv, coco or pts; found out by itself if left out.")]
+Pictures = Annotated[Path | None, typer.Option(help="Folder with the pictures of a CSV or COCO file, if not beside it.")]
+Origin = Annotated[str | None, typer.Option(metavar="X,Y", help="What the file calls the centre of the top-left pixel.")]
+
+
+@data_app.command()
+def show(
+    source: Source,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out/data"),
+    count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 8,
+    seed: Annotated[int, typer.Option(help="Another number picks other faces.")] = 0,
+    format: Format = None,
+    pictures: Pictures = None,
+    origin: Origin = None,
+) -> None:
+    """Draw random faces with numbered keypoints coloured by region, one picture each and a contact sheet.
+
+    Labels of YouTube faces are drawn where training puts them; --origin 0,0 draws them as they are written.
+    """
+    import numpy as np
+
+    from facedots.data.parts import open_parts
+    from facedots.io.images import read_image, write_image
+    from facedots.view.keypoints import draw_keypoints, enlarge, region_colours
+    from facedots.view.sheet import TILE, contact_sheet
+
+    how = _reading(format, pictures, origin, as_trained=True)
+    faces = [(f"{part}/{face.name}", face) for part, faces in open_parts(source, how).items() for face in faces]
+    chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
+    tiles = []
+    for name, face in (faces[i] for i in sorted(chosen)):
+        image = read_image(face.image, orient=False)
+        large, points = enlarge(image, face.points, _room_for_numbers(image, face.points))
+        path = out / f"{name.replace('/', '__')}.png"
+        write_image(path, draw_keypoints(large, points, how.schema, numbered=True))
+        typer.echo(path)
+        small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
+        tiles.append((draw_keypoints(small, points, how.schema), name))
+    write_image(out / "sheet.png", contact_sheet(tiles, region_colours(how.schema)))
+    typer.echo(out / "sheet.png")
+
+
+@data_app.command()
+def stats(
+    source: Source,
+    *,
+    format: Format = None,
+    pictures: Pictures = None,
+    origin: Origin = None,
+    json_out: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
+) -> None:
+    """Print the table to read before training: sizes, labels, duplicates, what the parts share."""
+    from facedots.data.parts import open_parts
+    from facedots.data.stats import data_stats
+
+    progress = Console(stderr=True)
+    with progress.status("reading pictures"):
+        result = data_stats(open_parts(source, _reading(format, pictures, origin)))
+    if json_out:
+        typer.echo(json.dumps(result.to_dict(), indent=2))
+    else:
+        _print_stats(result)
+
+
+@data_app.command()
+def download(
+    folder: Annotated[Path, typer.Argument(help="Where the folder youtube-faces is made.")] = Path("data"),
+    archive: Annotated[str | None, typer.Option(help="Take the data from this zip file or address instead.")] = None,
+) -> None:
+    """Fetch the public YouTube-faces frames (some 340 MB), and check that they are the right ones."""
+    from facedots.data.download import ARCHIVE_URL, download_youtube_faces
+
+    console = Console(stderr=True, highlight=False)
+    console.print(f"YouTube-faces frames, for research: {archive or ARCHIVE_URL}", soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("checking", total=None)
+
+        def show(done: int, total: int | None) -> None:
+            whole = total is not None and done >= total
+            bar.update(task, completed=done, total=total, description="checking" if whole else "fetching")
+
+        target = download_youtube_faces(folder, archive or ARCHIVE_URL, progress=show)
+    console.print(
+        "checked against what is pinned: the numbers of all labels; the bytes of the labelled test pictures; "
+        "names and sizes of the training pictures (their pixels are not pinned)",
+        soft_wrap=True,
+    )
+    typer.echo(target)
+
+
+def _room_for_numbers(image: "Image", points: "Floats") -> float:
+    """How much to enlarge a picture so that the numbers of its face can be read, within reason."""
+    from facedots.geometry import tight_boxes
+
+    x0, y0, x1, y1 = tight_boxes(points[None])[0]
+    return float(min(max(1.0, 480 / max(x1 - x0, y1 - y0, 1)), 4096 / max(image.shape[:2])))
+
+
+def _reading(format: str | None, pictures: Path | None, origin: str | None, *, as_trained: bool = False) -> "Reading":
+    from facedots.data.parts import Reading
+
+    try:
+        x, y = map(float, origin.split(",")) if origin else (None, None)
+    except ValueError:
+        raise DataError(f"--origin {origin}: two numbers with a comma between are expected, as in 1,1") from None
+    return Reading(format, pictures, None if x is None or y is None else (x, y), as_trained)
+
+
+def _print_stats(stats: "DataStats") -> None:
+    console = Console()
+    table = Table("smallest … median … largest", *stats.parts, title="What the parts are")
+    for name, values in _rows(list(stats.parts.values())).items():
+        table.add_row(name, *values)
+    console.print(table)
+    for part, result in stats.parts.items():
+        for fault in result.files.unreadable:
+            console.print(f"{part}: {fault}", style="red", soft_wrap=True, markup=False)
+    if not stats.shared:
+        return
+    table = Table("", *(f"{pair.second}\nin {pair.first}" for pair in stats.shared), title="What the parts share")
+    table.add_row("people or photos", *(str(pair.groups) for pair in stats.shared))
+    table.add_row("videos", *(str(pair.videos) for pair in stats.shared))
+    table.add_row("file names", *(f"{pair.names}, {pair.names_of_other_pictures} of other pictures" for pair in stats.shared))
+    table.add_row("pictures with equal bytes", *(str(pair.byte_duplicates) for pair in stats.shared))
+    table.add_row("pictures that look the same", *(str(pair.look_alikes) for pair in stats.shared))
+    console.print(table)
+
+
+def _rows(parts: "list[PartStats]") -> dict[str, list[str]]:
+    labels, files = [part.labels for part in parts], [part.files for part in parts]
+    return {
+        "faces": [str(part.faces) for part in labels],
+        "people or photos": [str(part.groups or "unknown") for part in parts],
+        "videos": [str(part.videos or "unknown") for part in parts],
+        "pictures": [str(part.pictures) for part in files],
+        "  that cannot be read": [str(len(part.unreadable)) for part in files],
+        "  width, px": [_spread(part.width) for part in files],
+        "  height, px": [_spread(part.height) for part in files],
+        "  really are": [_counts(part.formats) for part in files],
+        "  under a wrong ending": [str(part.misnamed) for part in files],
+        "  channels": [_counts(part.modes) for part in files],
+        "  byte duplicates of others": [str(part.byte_duplicates) for part in files],
+        "  pairs that look the same": [str(part.look_alikes) for part in files],
+        "eye distance, px": [_spread(part.eye_distance) for part in labels],
+        "coordinates, px": [_spread(part.coordinates) for part in labels],
+        "  only whole numbers": ["yes" if part.whole_numbers else "no" for part in labels],
+        "  rounding would cost, NME %": [
+            f"{part.rounding_nme:.2f}{' (it did)' if part.whole_numbers else ''}" for part in labels
+        ],
+        "points missing": [str(part.missing_points) for part in labels],
+        "points outside the picture": [f"{part.points_outside} in {part.faces_outside} faces" for part in labels],
+        "  furthest, px": [f"{part.furthest_outside:.1f}" for part in labels],
+    }
+
+
+def _spread(spread: "Spread") -> str:
+    if math.isnan(spread.median):
+        return "unknown"
+    return f"{round(spread.min)} … {round(spread.median)} … {round(spread.max)}"
+
+
+def _counts(counts: "Mapping[str, int]") -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
