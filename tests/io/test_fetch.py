@@ -19,6 +19,7 @@ class Server(ThreadingHTTPServer):
     content = CONTENT
     etag: str | None = '"one"'
     ranges = True
+    tells_length = True
     cuts: list[int]
     statuses: list[int]
     asked: list[str | None]
@@ -50,7 +51,8 @@ class Handler(BaseHTTPRequestHandler):
         if server.etag:
             self.send_header("ETag", server.etag)
         body = server.content[start:]
-        self.send_header("Content-Length", str(len(body)))
+        if server.tells_length:
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)
 
@@ -80,6 +82,15 @@ def test_brings_the_bytes_and_tells_how_far_it_is(server: Server, tmp_path: Path
     assert left_behind(tmp_path / "new") == {"data.zip"}
     assert told[-1] == (len(CONTENT), len(CONTENT))
     assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
+def test_a_server_that_does_not_tell_the_length(server: Server, tmp_path: Path) -> None:
+    server.tells_length = False
+    told: list[tuple[int, int | None]] = []
+    fetch(server.url, tmp_path / "data.zip", SHA256, lambda done, total: told.append((done, total)))
+    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+    assert {total for _, total in told[:-1]} == {None}
+    assert told[-1] == (len(CONTENT), len(CONTENT))
 
 
 def test_an_existing_whole_file_is_not_downloaded_again(server: Server, tmp_path: Path) -> None:

@@ -169,6 +169,7 @@ class _Partial:
                 progress(done, total)
         if total is not None and done < total:
             raise ConnectionError(f"cut after {done} of {total} bytes")
+        progress(done, done)
 
     def _make_room(self, total: int | None, done: int) -> None:
         free = shutil.disk_usage(self.target.parent).free
