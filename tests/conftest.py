@@ -11,9 +11,12 @@ from hypothesis import settings
 from onnx import numpy_helper
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info, set_model_props
 
+from facedots.cli.demo import portrait
 from facedots.geometry import Framing
+from facedots.io.images import read_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
+from facedots.warp import Image
 
 # The same examples each time, and no clock: a busy machine must not fail a test.
 settings.register_profile("facedots", deadline=None, derandomize=True)
@@ -28,6 +31,12 @@ def data_dir() -> Path:
     if not (folder / "youtube-faces").is_dir():
         pytest.skip(f"no real data at {folder}; set FACEDOTS_DATA to the folder that holds youtube-faces/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def hopper() -> Image:
+    """matplotlib's portrait of Grace Hopper, 512 x 600: one face, whose eyes lie near (227, 190) and (304, 187)."""
+    return read_image(portrait())
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,89 @@
-"""Finds the keypoints of a human face."""
+"""Finds the keypoints of a human face.
+
+>>> import facedots
+>>> pipeline = facedots.Pipeline()                              # doctest: +SKIP
+>>> faces = pipeline(facedots.read_image("portrait.jpg"))       # doctest: +SKIP
+>>> faces[0].region("left_eye")                                 # doctest: +SKIP
+
+The names below are loaded when they are first used, so that ``import facedots`` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from facedots.detect.base import Detector
+    from facedots.detect.given import GivenBoxes
+    from facedots.detect.haar import Haar
+    from facedots.detect.retinaface import RetinaFace
+    from facedots.detect.yunet import YuNet
+    from facedots.errors import FacedotsError
+    from facedots.geometry import Framing
+    from facedots.infer.keypointer import Keypointer
+    from facedots.io.images import read_image, write_image
+    from facedots.pipeline import Pipeline
+    from facedots.schema import IBUG68, KeypointSchema
+    from facedots.spec import ModelSpec
+    from facedots.types import Detections, Face, Keypoints
+    from facedots.view.keypoints import draw_faces, draw_keypoints
+    from facedots.weights import WEIGHTS
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Detections": "types",
+    "Detector": "detect.base",
+    "Face": "types",
+    "FacedotsError": "errors",
+    "Framing": "geometry",
+    "GivenBoxes": "detect.given",
+    "Haar": "detect.haar",
+    "IBUG68": "schema",
+    "KeypointSchema": "schema",
+    "Keypointer": "infer.keypointer",
+    "Keypoints": "types",
+    "ModelSpec": "spec",
+    "Pipeline": "pipeline",
+    "RetinaFace": "detect.retinaface",
+    "WEIGHTS": "weights",
+    "YuNet": "detect.yunet",
+    "draw_faces": "view.keypoints",
+    "draw_keypoints": "view.keypoints",
+    "read_image": "io.images",
+    "write_image": "io.images",
+}
+
+__all__ = [
+    "IBUG68",
+    "WEIGHTS",
+    "Detections",
+    "Detector",
+    "Face",
+    "FacedotsError",
+    "Framing",
+    "GivenBoxes",
+    "Haar",
+    "KeypointSchema",
+    "Keypointer",
+    "Keypoints",
+    "ModelSpec",
+    "Pipeline",
+    "RetinaFace",
+    "YuNet",
+    "draw_faces",
+    "draw_keypoints",
+    "read_image",
+    "write_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'facedots' has no attribute '{name}'")
+    value = getattr(import_module(f"facedots.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

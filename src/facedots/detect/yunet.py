@@ -31,15 +31,18 @@ class YuNet:
         WeightsError: The file is missing or is not YuNet's.
     """
 
+    ORIGIN = (
+        "YuNet's weights do not come with facedots: get face_detection_yunet_2023mar.onnx from the OpenCV Zoo "
+        "(github.com/opencv/opencv_zoo, folder models/face_detection_yunet, MIT) and give its path"
+    )
+
     def __init__(self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024) -> None:
         path = Path(model_file)
         if not path.is_file():
-            raise WeightsError(
-                f"{path}: no such file. YuNet's weights do not come with facedots: get face_detection_yunet_2023mar.onnx from "
-                "the OpenCV Zoo (github.com/opencv/opencv_zoo, models/face_detection_yunet, MIT) and give its path"
-            )
+            raise WeightsError(f"{path}: no such file; {self.ORIGIN}")
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), min_score, _NMS_IOU, _MOST_BOXES)
+            self._network.detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise WeightsError(f"{path}: OpenCV cannot open it as YuNet: {error.err}") from error
         self._max_side = max_side

@@ -7,7 +7,7 @@ model under ``facedots.card``.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,12 @@ class ModelCard:
     split: str = ""
     note: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """The card in a JSON object; what a later version may have added is left out."""
+        known = {entry.name for entry in fields(cls)}
+        return cls(**{name: value for name, value in dict(json.loads(text)).items() if name in known})
 
 
 class Session:
@@ -96,7 +102,7 @@ class Session:
             raise WeightsError(f"{name}: an ONNX file, but not one of facedots': it has no metadata '{SPEC_KEY}'; {_FIX}")
         try:
             spec = ModelSpec.from_json(stored[SPEC_KEY])
-            card = ModelCard(**json.loads(stored.get(CARD_KEY, "{}")))
+            card = ModelCard.from_json(stored.get(CARD_KEY, "{}"))
         except (KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"{name}: its metadata cannot be read ({error!r}); {_FIX}") from error
         return spec, card
