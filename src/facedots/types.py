@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from facedots.errors import ShapeError
 from facedots.geometry import Floats
+from facedots.regions import Mask, region_mask
 from facedots.schema import KeypointSchema
 
 
@@ -112,6 +113,14 @@ class Face:
     def region(self, name: str) -> Floats:
         """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``."""
         return self.points[list(self.schema.regions[name])]
+
+    def mask(self, name: str, size: tuple[int, int]) -> Mask:
+        """The pixels of a region, ``bool (H, W)``, as in ``face.mask("left_eye", image.shape[:2])``.
+
+        Raises:
+            PointsError: No region is called so (see :func:`~facedots.regions.region_names`), or a point of it is missing.
+        """
+        return region_mask(self.points, name, size, self.schema)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, ready for JSON; an unknown sigma is ``None``."""
