@@ -144,6 +144,7 @@ def training_augmentation(
     schema: KeypointSchema,
     generator: np.random.Generator,
     strength: float = 1.0,
+    jitter: float | None = None,
 ) -> Compose:
     """The default chain from a decoded frame to a training crop ``uint8 (size, size, 3)``.
 
@@ -156,14 +157,16 @@ def training_augmentation(
         schema: Which point becomes which in a mirror image.
         generator: The one source of randomness of all steps.
         strength: 1 is the default; angles, zoom, shift and all probabilities grow with it; 0 leaves the plain crop.
+        jitter: The same for zoom and shift alone, which stand for the errors of detectors' boxes; by default ``strength``.
     """
     if strength == 0:
         return Compose([Crop(framing, size)])
     affine = RandomAffine(framing, size, schema, generator=generator)
     affine.rotate *= strength
     affine.p_wide = min(1.0, affine.p_wide * strength)
-    affine.zoom = (affine.zoom[0] ** strength, affine.zoom[1] ** strength)
-    affine.shift *= strength
+    moved_by = strength if jitter is None else jitter
+    affine.zoom = (affine.zoom[0] ** moved_by, affine.zoom[1] ** moved_by)
+    affine.shift *= moved_by
     affine.flip = min(0.5, affine.flip * strength)
 
     def chance(p: float) -> float:

@@ -54,17 +54,24 @@ class CropDataset(Dataset[Item]):
         strength: Of the augmentation; 0 gives the crops of test time.
         seed: Decides all randomness, together with epoch and index.
         cache_bytes: Decoded frames to keep in memory.
+        jitter: Strength of zoom and shift, where it is another one.
     """
 
     def __init__(
-        self, annotations: list[Annotation], spec: ModelSpec, strength: float = 0.0, seed: int = 0, cache_bytes: float = 0
+        self,
+        annotations: list[Annotation],
+        spec: ModelSpec,
+        strength: float = 0.0,
+        seed: int = 0,
+        cache_bytes: float = 0,
+        jitter: float | None = None,
     ) -> None:
         self.frames = FrameCache(KeypointsDataset(annotations), cache_bytes)
         self.count = len(annotations)
         self.grey = spec.channels == 1
         self.seed = seed
         self.generator = np.random.default_rng(seed)
-        self.transform = training_augmentation(spec.framing, spec.input_size, spec.schema, self.generator, strength)
+        self.transform = training_augmentation(spec.framing, spec.input_size, spec.schema, self.generator, strength, jitter)
 
     def __len__(self) -> int:
         return self.count

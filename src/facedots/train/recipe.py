@@ -35,6 +35,9 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
     augmentation: float = Field(default=1.0, ge=0, description="strength of the augmentation; 0 for none")
+    jitter: float | None = Field(
+        default=None, ge=0, description="strength of the crop's random zoom and shift; else as augmentation"
+    )
     precision: Literal["auto", "bf16", "float32"] = Field(
         default="auto", description="auto takes bf16 where the processor has it"
     )
