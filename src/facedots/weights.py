@@ -50,11 +50,19 @@ class WeightFile:
 
 
 def pinned_weights(folder: Path = FOLDER) -> Mapping[str, WeightFile]:
-    """The files that ``SHA256SUMS`` in a folder pins, by name; none where there is no such list."""
+    """The files that ``SHA256SUMS`` in a folder pins, by name; none where there is no such list.
+
+    Raises:
+        WeightsError: A line is not ``<sha256>  <name>.onnx``.
+    """
     sums = folder / "SHA256SUMS"
-    lines = sums.read_text().splitlines() if sums.is_file() else []
-    pinned = [match for match in (re.fullmatch(r"([0-9a-f]{64}) [ *](.+)\.onnx", line) for line in lines) if match]
-    return MappingProxyType({match[2]: WeightFile(folder / f"{match[2]}.onnx", match[1]) for match in pinned})
+    pinned = {}
+    for number, line in enumerate(sums.read_text().splitlines() if sums.is_file() else [], start=1):
+        match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)\.onnx", line)
+        if match is None:
+            raise WeightsError(f"{sums}: line {number}: not a line as `sha256sum *.onnx` writes them")
+        pinned[match[2]] = WeightFile(folder / f"{match[2]}.onnx", match[1])
+    return MappingProxyType(pinned)
 
 
 WEIGHTS = pinned_weights()

@@ -11,11 +11,11 @@ from rich.progress import track
 from facedots.cli.weights_file import weights_file
 from facedots.errors import FacedotsError, OutputError, WeightsError
 from facedots.io.files import write_whole
-from facedots.io.inputs import Picture, distinct, find_pictures
-from facedots.io.sinks import ImageResult, to_csv, to_json
 
 if TYPE_CHECKING:
     from facedots.detect.base import Detector
+    from facedots.io.inputs import Picture
+    from facedots.io.sinks import ImageResult
     from facedots.pipeline import Pipeline
 
 STDOUT = "-"
@@ -50,6 +50,7 @@ def predict(
     A picture that cannot be read does not stop the others: at the end those are listed, and the exit status is 1.
     """
     from facedots.infer.keypointer import Keypointer
+    from facedots.io.sinks import to_csv, to_json
     from facedots.pipeline import Pipeline
     from facedots.weights import WEIGHTS
 
@@ -69,7 +70,7 @@ def predict(
         raise typer.Exit(1)
 
 
-def drawn_paths(pictures: list[Picture], out: Path) -> dict[Picture, Path]:
+def drawn_paths(pictures: "list[Picture]", out: Path) -> "dict[Picture, Path]":
     """Where each picture is drawn below ``out``: ``<name>_dots.<ending>``, never the same file twice and never a source."""
     taken = {str(Path(picture.location).resolve()).casefold() for picture in pictures}
     paths = {}
@@ -107,8 +108,10 @@ def _detector(name: DetectorName, file: Path | None, max_side: int, threads: int
     return RetinaFace(max_side=max_side, threads=threads)
 
 
-def _find(sources: list[str], recursive: bool) -> tuple[list[Picture], list[str]]:
+def _find(sources: list[str], recursive: bool) -> "tuple[list[Picture], list[str]]":
     """The pictures that the sources name, each once, and what is wrong with sources that name none."""
+    from facedots.io.inputs import distinct, find_pictures
+
     pictures, failures = [], []
     for source in sources:
         try:
@@ -119,10 +122,11 @@ def _find(sources: list[str], recursive: bool) -> tuple[list[Picture], list[str]
 
 
 def _predict_all(
-    pipeline: "Pipeline", pictures: list[Picture], targets: dict[Picture, Path], numbers: bool
-) -> tuple[list[ImageResult], list[str]]:
+    pipeline: "Pipeline", pictures: "list[Picture]", targets: "dict[Picture, Path]", numbers: bool
+) -> "tuple[list[ImageResult], list[str]]":
     """The faces of every picture that can be read, drawn where there is a target, and what is wrong with the others."""
     from facedots.io.images import write_image
+    from facedots.io.sinks import ImageResult
     from facedots.view.keypoints import draw_faces
 
     results, failures = [], []
@@ -149,7 +153,7 @@ def _write(file: str, text: str) -> None:
         write_whole(file, text)
 
 
-def _report(results: list[ImageResult], failures: list[str], to_stderr: bool) -> None:
+def _report(results: "list[ImageResult]", failures: list[str], to_stderr: bool) -> None:
     """A line a picture, a line in all, and what failed."""
     for result in results:
         count = len(result.faces)

@@ -107,6 +107,9 @@ def read_url(url: str, *, limit: int = 64 << 20, timeout: float = 20.0, patience
                     raise DownloadError(f"{url}: larger than {limit >> 20} MB; download it yourself and give the file")
                 if time.monotonic() - started > patience:
                     raise DownloadError(f"{url}: too slow, {len(data)} bytes in {patience:.0f} s; download it yourself")
+            promised = int(answer.headers.get("Content-Length") or len(data))
+            if len(data) < promised:
+                raise DownloadError(f"{url}: the connection broke after {len(data)} of {promised} bytes; try again")
     except urllib.error.HTTPError as error:
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -1,0 +1,52 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedots.detect.given import GivenBoxes
+from facedots.errors import ShapeError
+from facedots.infer.keypointer import Keypointer
+from facedots.pipeline import Pipeline
+from facedots.schema import IBUG68
+from facedots.types import Detections
+from facedots.warp import Image
+
+
+@pytest.fixture(scope="module")
+def keypointer(tiny_model: Path) -> Keypointer:
+    return Keypointer(tiny_model)
+
+
+def test_a_face_is_what_the_parts_say_of_it(keypointer: Keypointer) -> None:
+    """The test network puts point k at (k / 10, 7 - k / 10) of its 8-pixel crop, whose square is the box here."""
+
+    def detector(image: Image) -> Detections:
+        return Detections(np.array([[0, 0, 80, 80], [100, 0, 140, 40]], np.float32), np.array([0.9, 0.8], np.float32))
+
+    first, second = Pipeline(detector, keypointer)(np.zeros((200, 300, 3), np.uint8))
+    assert (first.score, second.score) == pytest.approx((0.9, 0.8))
+    assert first.box.tolist() == [0, 0, 80, 80]
+    # Crop pixel u lies at box centre + (u - 3.5) * 80 / 8.
+    assert first.points[10] == pytest.approx([40 + (1 - 3.5) * 10, 40 + (6 - 3.5) * 10], abs=1e-4)
+    assert second.points[10] == pytest.approx([120 + (1 - 3.5) * 5, 20 + (6 - 3.5) * 5], abs=1e-4)
+    assert first.sigma == pytest.approx(np.full(68, 5.0))
+    assert second.sigma == pytest.approx(np.full(68, 2.5))
+    assert first.schema == IBUG68
+
+
+def test_by_default_retinaface_finds_the_faces(keypointer: Keypointer, hopper: Image) -> None:
+    faces = Pipeline(keypointer=keypointer)(hopper)
+    assert len(faces) == 1
+    assert 0.99 < faces[0].score <= 1
+    assert faces[0].points.shape == (68, 2)
+
+
+def test_nothing_found_is_an_empty_list(keypointer: Keypointer) -> None:
+    image = np.zeros((100, 100, 3), np.uint8)
+    assert Pipeline(GivenBoxes([]), keypointer)(image) == []
+    assert Pipeline(keypointer=keypointer)(image) == []
+
+
+def test_a_picture_of_another_kind_is_refused(keypointer: Keypointer) -> None:
+    with pytest.raises(ShapeError, match=r"read_image\(path\)"):
+        Pipeline(keypointer=keypointer)("photo.jpg")  # type: ignore[arg-type]
