@@ -143,6 +143,7 @@ def training_augmentation(
     size: int,
     schema: KeypointSchema,
     generator: np.random.Generator,
+    *,
     strength: float = 1.0,
     jitter: float | None = None,
 ) -> Compose:

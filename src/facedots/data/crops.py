@@ -61,6 +61,7 @@ class CropDataset(Dataset[Item]):
         self,
         annotations: list[Annotation],
         spec: ModelSpec,
+        *,
         strength: float = 0.0,
         seed: int = 0,
         cache_bytes: float = 0,
@@ -71,7 +72,9 @@ class CropDataset(Dataset[Item]):
         self.grey = spec.channels == 1
         self.seed = seed
         self.generator = np.random.default_rng(seed)
-        self.transform = training_augmentation(spec.framing, spec.input_size, spec.schema, self.generator, strength, jitter)
+        self.transform = training_augmentation(
+            spec.framing, spec.input_size, spec.schema, self.generator, strength=strength, jitter=jitter
+        )
 
     def __len__(self) -> int:
         return self.count

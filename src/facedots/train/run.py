@@ -59,7 +59,9 @@ class FaceModule(pl.LightningDataModule):
         return self._loader(self._crops(self.split.validation, 0.0), shuffle=False, drop_last=False)
 
     def _crops(self, faces: list[Annotation], strength: float) -> CropDataset:
-        return CropDataset(faces, self.spec, strength, self.recipe.seed, self.recipe.cache_gb * 1e9, self.recipe.jitter)
+        recipe = self.recipe
+        budget = recipe.cache_gb * 1e9
+        return CropDataset(faces, self.spec, strength=strength, seed=recipe.seed, cache_bytes=budget, jitter=recipe.jitter)
 
     def _loader(self, dataset: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
