@@ -131,7 +131,8 @@ def _predict_all(
 
     results, failures = [], []
     console = Console(stderr=True)
-    for picture in track(pictures, "finding faces", console=console, transient=True, disable=len(pictures) < 2):
+    quiet = len(pictures) < 2 or not console.is_terminal
+    for picture in track(pictures, "finding faces", console=console, transient=True, disable=quiet):
         try:
             image = picture.read()
             faces = pipeline(image)

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from facedots import weights
+from facedots.cli.main import app
+from facedots.weights import WeightFile
+
+
+def test_lists_what_a_user_must_know(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "WEIGHTS", {"tiny": WeightFile(tiny_model, sha256(tiny_model))})
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    assert lines == [
+        "tiny: tiny",
+        f"  file        {tiny_model.stat().st_size / 1e6:.2f} MB, {tiny_model}",
+        "  input       8 × 8 RGB, 1 × the side of the face",
+        "  points      68 (ibug68)",
+        "  licence     Apache-2.0",
+        "  trained on  nothing",
+        "  note        for tests",
+        "  scores      not measured",
+    ]
+
+
+def test_says_so_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "WEIGHTS", {})
+    assert "no networks come with this copy" in CliRunner().invoke(app, ["models"]).stdout
+
+
+def sha256(path: Path) -> str:
+    from hashlib import sha256 as digest
+
+    return digest(path.read_bytes()).hexdigest()
