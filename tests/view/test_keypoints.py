@@ -110,7 +110,9 @@ def test_a_small_face_is_enlarged_for_its_numbers_and_a_large_one_is_not() -> No
     assert draw_faces(GREY, [face]).shape == GREY.shape
     assert draw_faces(GREY, [face], numbers=True).shape == draw_numbered(GREY, points, IBUG68).shape == (1600, 1920, 3)
     assert draw_numbered(np.zeros((900, 900, 3), np.uint8), ring(68, (450, 450), 400), IBUG68).shape == (900, 900, 3)
-    assert draw_faces(GREY, [], numbers=True).shape == GREY.shape
+    assert draw_faces(GREY, [], numbers=True, face_size=400).shape == GREY.shape
+    assert draw_faces(GREY, [face], face_size=80).shape == (200, 240, 3)
+    assert draw_faces(GREY, [face], face_size=20).shape == GREY.shape
 
 
 def test_an_enlarged_picture_stays_below_a_limit() -> None:

@@ -25,7 +25,7 @@ def demo(out: Annotated[Path, typer.Option(file_okay=False, help="Where demo.png
     image = read_image(portrait())
     pipeline = Pipeline()
     faces = pipeline(image)
-    write_image(out / "demo.png", draw_faces(image, faces))
+    write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
     result = ImageResult(PORTRAIT.name, image.shape[1], image.shape[0], faces)
     spec = pipeline.keypointer.spec
     write_whole(out / "demo.json", to_json([result], spec.schema, spec.name))

@@ -104,25 +104,35 @@ def draw_keypoints(
 def draw_numbered(image: Image, points: ArrayLike, schema: KeypointSchema) -> Image:
     """A copy of the picture with the numbered keypoints of one face, enlarged where the face has no room for numbers."""
     given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
-    large, moved = enlarge(check_image(image), given, _number_factor(image, [given]))
+    large, moved = enlarge(check_image(image), given, _factor(image, [given], _NUMBERED_FACE))
     return draw_keypoints(large, moved, schema, numbered=True)
 
 
-def draw_faces(image: Image, faces: Sequence[Face], *, numbers: bool = False, box: bool = True, sigma: bool = False) -> Image:
+def draw_faces(
+    image: Image,
+    faces: Sequence[Face],
+    *,
+    numbers: bool = False,
+    box: bool = True,
+    sigma: bool = False,
+    face_size: float = 0.0,
+) -> Image:
     """A copy of the picture with every face's keypoints and box.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
         faces: What :class:`~facedots.pipeline.Pipeline` found in it.
-        numbers: Write each point's index beside it; a picture whose faces are too small for that is enlarged first.
+        numbers: Write each point's index beside it; a face needs 640 pixels for that.
         box: Draw the box that the network was given, with the detector's score.
         sigma: Draw a ring of one standard deviation around each point.
+        face_size: Enlarge the picture until its smallest face has this many pixels, or the picture 4096.
 
     Returns:
-        ``uint8 (H', W', 3)``; larger than ``image`` only with ``numbers``.
+        ``uint8 (H', W', 3)``; larger than ``image`` only with ``numbers`` or ``face_size``.
     """
     check_image(image)
-    factor = _number_factor(image, [face.points for face in faces]) if numbers else 1.0
+    wanted = max(face_size, _NUMBERED_FACE if numbers else 0.0)
+    factor = _factor(image, [face.points for face in faces], wanted)
     drawn, _ = enlarge(image, np.zeros((0, 2)), factor)
     scale = np.array([drawn.shape[1] / image.shape[1], drawn.shape[0] / image.shape[0]])
     for face in faces:
@@ -147,10 +157,10 @@ def _face_size(points: Floats) -> float:
     return float(max(right - left, bottom - top))
 
 
-def _number_factor(image: Image, faces: Sequence[Floats]) -> float:
-    """How much to enlarge a picture so that its smallest face has room for numbers; 1 where it has."""
-    smallest = min((size for size in map(_face_size, faces) if size > 0), default=_NUMBERED_FACE)
-    return float(max(1.0, min(_NUMBERED_FACE / smallest, _LARGEST_SIDE / max(image.shape[:2]))))
+def _factor(image: Image, faces: Sequence[Floats], wanted: float) -> float:
+    """How much to enlarge a picture so that its smallest face has the wanted size; 1 where it has."""
+    smallest = min((size for size in map(_face_size, faces) if size > 0), default=wanted or 1.0)
+    return float(max(1.0, min(wanted / smallest, _LARGEST_SIDE / max(image.shape[:2]))))
 
 
 def _draw_box(image: Image, corners: ArrayLike, score: float) -> None:
