@@ -9,9 +9,8 @@ from hypothesis.extra.numpy import arrays
 from onnx import numpy_helper
 
 from facedots.errors import ShapeError, WeightsError
-from facedots.geometry import Floats, Framing
-from facedots.schema import IBUG68
-from facedots.spec import ModelSpec
+from facedots.geometry import Floats
+from facedots.infer.keypointer import Keypointer
 from facedots.view.features import (
     Layer,
     cut_crop,
@@ -21,7 +20,6 @@ from facedots.view.features import (
     list_layers,
     load_model,
     select_kernel,
-    spec_of,
 )
 
 RNG = np.random.default_rng(1)
@@ -116,12 +114,6 @@ def test_files_that_are_no_networks_are_refused(tmp_path: Path) -> None:
             load_model(tmp_path / "bad.onnx")
 
 
-def test_network_without_a_spec_is_refused(model: onnx.ModelProto) -> None:
-    del model.metadata_props[:]
-    with pytest.raises(WeightsError, match="facedots export"):
-        spec_of(model)
-
-
 def test_unknown_layer_kernel_or_channel_is_refused(model: onnx.ModelProto) -> None:
     with pytest.raises(WeightsError, match=r"no layer 'x'; there are: stem\.0, head"):
         find_layer(list_layers(model), "x")
@@ -138,17 +130,16 @@ def test_kernel_is_colour_one_channel_or_the_mean() -> None:
     assert select_kernel(deep).tolist() == [[2, 3], [4, 5]]
 
 
-def test_crop_is_cut_as_the_spec_says() -> None:
+def test_crop_is_the_one_that_the_network_gets(tiny_model: Path) -> None:
     image = np.zeros((40, 60, 3), np.uint8)
-    image[10:20, 20:30] = (255, 0, 0)
-    spec = ModelSpec("tiny", IBUG68, Framing("box", 1.0), 10, 3, (0.0,) * 3, (1.0,) * 3)
-    crop = cut_crop(spec, image, (19.5, 9.5, 29.5, 19.5))
-    assert crop.shape == (10, 10, 3)
+    image[10:18, 20:28] = (255, 0, 0)
+    keypointer = Keypointer(tiny_model)
+    crop, square = cut_crop(keypointer, image, (19.5, 9.5, 27.5, 17.5))
+    assert square.tolist() == [23.5, 13.5, 8]
+    assert crop.shape == (8, 8, 3)
     assert (crop == (255, 0, 0)).all()
     with pytest.raises(ValueError, match="give its box"):
-        cut_crop(spec, image)
-    grey = ModelSpec("grey", IBUG68, Framing("frame", 1.0), 20, 1, (0.0,), (1.0,))
-    assert cut_crop(grey, image).shape == (20, 20, 1)
+        cut_crop(keypointer, image)
 
 
 def test_filter_by_hand() -> None:

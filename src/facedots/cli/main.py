@@ -6,15 +6,31 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from facedots.cli.data import data_app
+from facedots.cli.demo import demo
+from facedots.cli.evaluate import evaluate
 from facedots.cli.export import export
+from facedots.cli.features import features
+from facedots.cli.models import models
+from facedots.cli.predict import predict
 from facedots.cli.train import FREE_ARGUMENTS, train
 from facedots.errors import FacedotsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces.")
-
-
+app.command()(demo)
+app.command()(predict)
+app.command()(models)
+app.add_typer(data_app, name="data")
 app.command(context_settings=FREE_ARGUMENTS)(train)
+app.command()(evaluate)
+app.command()(features)
 app.command()(export)
+
+EXTRA_OF = {
+    **dict.fromkeys(("onnx", "pandas", "pydantic", "pytorch_lightning", "safetensors", "torch", "yaml"), "train"),
+    "matplotlib": "plots",
+}
+"""Packages that only some commands need, and the extra of facedots that installs them."""
 
 
 def main() -> None:
@@ -22,5 +38,13 @@ def main() -> None:
     try:
         app()
     except FacedotsError as error:
-        Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        sys.exit(1)
+        _fail(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA_OF:
+            raise
+        _fail(f"this command needs {error.name}, which is not installed: pip install 'facedots[{EXTRA_OF[error.name]}]'")
+
+
+def _fail(message: str) -> None:
+    Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    sys.exit(1)

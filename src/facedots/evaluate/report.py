@@ -31,7 +31,7 @@ class Setting:
         data: The folder, or ``synthetic:N``.
         sources: The data sets in it that were used.
         split: As in ``"official"``.
-        boxes: Where the boxes came from: ``"truth"`` or the detector's name.
+        boxes: Where the boxes came from: ``"truth"``, ``"none"`` for a network that sees the whole frame, or the detector's name.
     """
 
     model: str
@@ -131,7 +131,8 @@ def _known_mean(errors: Doubles) -> float | None:
 
 
 def _facts(content: dict[str, Any]) -> str:
-    boxes = "the tight box of the true points" if content["boxes"] == "truth" else f"{content['boxes']}, end to end"
+    told = {"truth": "the tight box of the true points", "none": "nowhere; the network sees the whole frame"}
+    boxes = told.get(content["boxes"], f"{content['boxes']}, end to end")
     found = content["n"] - content["missed"]
     lines = [
         f"{content['n']} faces measured, {content['missed']} of them missed, {len(content['skipped'])} more skipped.",

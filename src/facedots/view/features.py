@@ -21,11 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from onnx import numpy_helper
 
 from facedots.errors import WeightsError
-from facedots.geometry import Floats, check_boxes, check_shape, crop_matrix
-from facedots.spec import ModelSpec
-from facedots.warp import Image, warp_image
+from facedots.geometry import Floats, Matrix, check_boxes, check_shape, crop_matrix
+from facedots.infer.keypointer import Keypointer
+from facedots.warp import Image
 
-SPEC_KEY = "facedots.spec"
 RGB = 3
 """A layer with that many input channels looks at a colour picture."""
 
@@ -60,18 +59,6 @@ def load_model(path: str | Path) -> onnx.ModelProto:
     if not model.graph.node:
         raise WeightsError(f"{path}: not an ONNX file, or one without a network in it")
     return model
-
-
-def spec_of(model: onnx.ModelProto) -> ModelSpec:
-    """How to feed the network, from the file's metadata.
-
-    Raises:
-        WeightsError: The file was not written by ``facedots export``.
-    """
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    if SPEC_KEY not in metadata:
-        raise WeightsError(f"the ONNX file has no {SPEC_KEY} in its metadata; `facedots export` writes one that has")
-    return ModelSpec.from_json(metadata[SPEC_KEY])
 
 
 def list_layers(model: onnx.ModelProto) -> list[Layer]:
@@ -124,23 +111,26 @@ def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> 
     return weights if inputs == RGB else np.asarray(weights.mean(axis=0), np.float32)
 
 
-def cut_crop(spec: ModelSpec, image: Image, box: ArrayLike | None = None) -> Image:
-    """The crop ``uint8 (S, S, C)`` that a network sees of a picture ``uint8 (H, W, 3)``.
+def cut_crop(keypointer: Keypointer, image: Image, box: ArrayLike | None = None) -> tuple[Image, Matrix]:
+    """What a network sees of a picture: exactly the crop that it gets in use.
 
     Args:
-        spec: Of the network.
-        image: RGB.
+        keypointer: The network in use.
+        image: RGB, ``uint8 (H, W, 3)``.
         box: Tight box of the face, ``x0 y0 x1 y1``; a network that sees the whole frame needs none.
 
+    Returns:
+        The crop ``uint8 (S, S, C)``, and its square ``float64 (3,)``: centre x, centre y, side in pixels of the picture.
+
     Raises:
-        ValueError: The network needs a box and there is none.
+        ValueError: The network needs a box and there is none, or the box has no area.
     """
+    spec = keypointer.spec
     if box is None and spec.framing.kind == "box":
         raise ValueError(f"the network {spec.name} sees a crop around a face: give its box")
     boxes = check_boxes(np.asarray((0, 0, 1, 1) if box is None else box)[None])
     square = spec.framing.squares(boxes, (image.shape[0], image.shape[1]))[0]
-    crop = warp_image(image, crop_matrix(square, spec.input_size), (spec.input_size, spec.input_size))
-    return crop if spec.channels == 3 else np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY), np.uint8)[..., None]
+    return keypointer.crops(image, [crop_matrix(square, spec.input_size)])[0], square
 
 
 def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
@@ -148,14 +138,15 @@ def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
 
     Args:
         model: The network.
-        crop: ``uint8 (S, S, C)`` as :func:`cut_crop` makes it.
+        crop: ``uint8 (S, S, C)``, see :func:`cut_crop`.
 
     Raises:
         ShapeError: The crop has another size than the network's input.
         WeightsError: ONNX Runtime cannot run the file.
     """
-    spec = spec_of(model)
-    check_shape(crop, f"{spec.input_size} {spec.input_size} {spec.channels}", "crop")
+    crops = model.graph.input[0]
+    sides = [axis.dim_value for axis in crops.type.tensor_type.shape.dim]
+    check_shape(crop, " ".join(map(str, sides[1:])), "crop")
     layers = list_layers(model)
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
@@ -163,9 +154,9 @@ def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
     opened.graph.output.extend(onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in known)
     try:
         session = onnxruntime.InferenceSession(opened.SerializeToString(), providers=["CPUExecutionProvider"])
-        maps = session.run([layer.output for layer in layers], {model.graph.input[0].name: crop[None]})
+        maps = session.run([layer.output for layer in layers], {crops.name: crop[None]})
     except Exception as error:  # ONNX Runtime's errors have no common class of their own.
-        raise WeightsError(f"ONNX Runtime cannot run the network {spec.name}: {error}") from error
+        raise WeightsError(f"ONNX Runtime cannot run the network: {error}") from error
     return {layer.name: np.asarray(answer[0], np.float32) for layer, answer in zip(layers, maps, strict=True)}
 
 

@@ -1,0 +1,68 @@
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from facedots.cli.main import app
+from facedots.errors import DataError, WeightsError
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the drawn faces go, once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
+def run(cache: Path, *arguments: object) -> Result:
+    words = ["evaluate", *map(str, arguments), "--data", "synthetic:20"]
+    return CliRunner(env={"XDG_CACHE_HOME": str(cache)}).invoke(app, words)
+
+
+def test_prints_scores_and_writes_the_report(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+    result = run(cache, tiny_model, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (content["n"], content["missed"], content["skipped"]) == (2, 0, [])
+    assert (content["model"], content["split"], content["boxes"], content["sources"]) == ("tiny", "synthetic", "truth", [])
+    assert content["weights_sha256"] == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+    assert 0 < content["nme_mean_shape"] < content["nme"]
+    assert f"{content['nme']:.2f} %" in result.stdout
+    for path in (tmp_path / "out").iterdir():
+        assert str(path) in result.stdout.splitlines()
+
+
+def test_folder_of_a_run_stands_for_its_weights(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    result = run(cache, tmp_path / "run", "--out", tmp_path / "out")
+    assert isinstance(result.exception, WeightsError)
+    assert "facedots export" in str(result.exception)
+    shutil.copy(tiny_model, tmp_path / "run" / "model.onnx")
+    assert run(cache, tmp_path / "run", "--out", tmp_path / "out").exit_code == 0
+
+
+def test_detector_measures_end_to_end(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+    result = run(cache, tiny_model, "--out", tmp_path, "--detector", "haar")
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["boxes"] == "haar"
+    assert content["n"] == 2
+    assert len(content["missed_names"]) == content["missed"]
+
+
+def test_nothing_to_evaluate_is_an_error(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+    for image in cache.rglob("*.jpg"):
+        image.write_bytes(b"")
+    result = run(cache, tiny_model, "--out", tmp_path / "out")
+    assert result.exit_code != 0
+    assert isinstance(result.exception, DataError)
+    assert "none of 2 faces could be measured" in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_weights_are_an_error(cache: Path, tmp_path: Path) -> None:
+    result = run(cache, "nobody", "--out", tmp_path)
+    assert isinstance(result.exception, WeightsError)
+    assert "nobody: neither" in str(result.exception)
