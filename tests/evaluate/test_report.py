@@ -6,14 +6,14 @@ import pytest
 
 from facedots.evaluate import metrics
 from facedots.evaluate.protocol import Evaluation
-from facedots.evaluate.report import FACES_PER_ROW, Setting, chosen_faces, report_dict, report_markdown, write_report
+from facedots.evaluate.report import FACES_PER_ROW, Setting, caveats, chosen_faces, report_dict, report_markdown, write_report
 from facedots.geometry import Floats
 from facedots.io.images import read_image, write_image
 from facedots.schema import KeypointSchema
 
 TRIO = KeypointSchema("trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1))
 POINTS = np.array([[10, 10], [20, 10], [15, 25]], np.float32)
-SETTING = Setting("corner", "ab" * 32, "/data", ("youtube-faces",), "official", "haar")
+SETTING = Setting("corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar")
 
 
 def evaluation(folder: Path, predicted: Floats, sigma: float = np.nan) -> Evaluation:
@@ -61,13 +61,17 @@ def test_json_holds_the_scores_in_percent_and_the_setting(written: dict[str, Pat
     assert content["nme_mean_shape"] == 20
     assert content["missed_names"] == ["test/face_9.png"]
     assert content["skipped"] == [{"name": "test/bad.png", "reason": "cannot be read"}]
-    setting = {key: content[key] for key in ("model", "weights_sha256", "data", "sources", "split", "boxes", "norm_pair")}
+    setting = {
+        key: content[key]
+        for key in ("model", "weights_sha256", "data", "sources", "split", "trained_split", "boxes", "norm_pair")
+    }
     assert setting == {
         "model": "corner",
         "weights_sha256": "ab" * 32,
         "data": "/data",
         "sources": ["youtube-faces"],
         "split": "official",
+        "trained_split": "official",
         "boxes": "haar",
         "norm_pair": ["right_eye", "left_eye"],
     }
@@ -96,9 +100,31 @@ def test_markdown_says_what_a_reader_must_know(measured: Evaluation) -> None:
 
 
 def test_drawn_faces_are_labelled_as_such(measured: Evaluation) -> None:
-    text = report_markdown(report_dict(measured, Setting("corner", "", "synthetic:20", (), "official", "truth")), [])
+    setting = Setting("corner", "", "synthetic:20", (), "synthetic", "official", "truth")
+    text = report_markdown(report_dict(measured, setting), [])
     assert "drawn by facedots" in text
     assert "leaks" not in text
+    assert "flatter" not in text
+
+
+@pytest.mark.parametrize(
+    ("sources", "trained", "split", "flattered"),
+    [
+        (("youtube-faces",), "official", "disjoint:0", True),
+        (("300w", "youtube-faces"), "disjoint:1", "disjoint:0", True),
+        (("youtube-faces",), "disjoint:0", "disjoint:0", False),
+        (("youtube-faces",), "synthetic", "disjoint:0", False),
+        (("youtube-faces",), "", "disjoint:0", False),
+        # The held-out photos of 300-W are the same in every split.
+        (("300w",), "official", "disjoint:0", False),
+    ],
+)
+def test_network_that_was_trained_on_test_faces_is_called_out(
+    measured: Evaluation, sources: tuple[str, ...], trained: str, split: str, flattered: bool
+) -> None:
+    setting = Setting("corner", "", "/data", sources, split, trained, "truth")
+    told = caveats(report_dict(measured, setting))
+    assert any("flatter" in sentence for sentence in told) == flattered
 
 
 def test_network_without_sigma_has_no_calibration(tmp_path: Path) -> None:

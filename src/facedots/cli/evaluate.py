@@ -54,7 +54,8 @@ def evaluate(
     keypointer = Keypointer(file)
     sources = () if data.startswith("synthetic:") else tuple(source or ["youtube-faces"])
     faces = load_split(data, sources, split)
-    shown = track(faces.test, "measuring", console=Console(stderr=True), transient=True)
+    progress = Console(stderr=True, highlight=False)
+    shown = track(faces.test, "measuring", console=progress, transient=True)
     boxes = _detector(detector)
     result = protocol.evaluate(keypointer, shown, boxes or "truth")
     mean_face = place_shape(mean_shape(faces.train, keypointer.spec.framing), result.squares)
@@ -64,12 +65,16 @@ def evaluate(
         data=data,
         sources=sources,
         split=split if sources else "synthetic",
+        trained_split=keypointer.card.split,
         boxes=str(detector) if boxes else "none" if keypointer.spec.framing.kind == "frame" else "truth",
     )
     floor = metrics.nme(mean_face, result.true, result.schema)
     paths = report.write_report(result, setting, out, floor)
     console = Console(highlight=False)
-    console.print(_table(report.report_dict(result, setting, floor)))
+    content = report.report_dict(result, setting, floor)
+    console.print(_table(content))
+    for sentence in report.caveats(content):
+        progress.print(f"[yellow]{sentence}[/]", soft_wrap=True)
     for path in paths.values():
         console.print(str(path), soft_wrap=True)
 

@@ -31,6 +31,7 @@ class Setting:
         data: The folder, or ``synthetic:N``.
         sources: The data sets in it that were used.
         split: As in ``"official"``.
+        trained_split: The split whose training part the network has seen; ``""`` if unknown.
         boxes: Where the boxes came from: ``"truth"``, ``"none"`` for a network that sees the whole frame, or the detector's name.
     """
 
@@ -39,6 +40,7 @@ class Setting:
     data: str
     sources: tuple[str, ...]
     split: str
+    trained_split: str
     boxes: str
 
 
@@ -92,6 +94,7 @@ def report_dict(evaluation: Evaluation, setting: Setting, mean_shape_nme: Double
         "data": setting.data,
         "sources": list(setting.sources),
         "split": setting.split,
+        "trained_split": setting.trained_split,
         "boxes": setting.boxes,
         "norm_pair": [evaluation.schema.names[point] for point in evaluation.schema.norm_pair],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -100,6 +103,24 @@ def report_dict(evaluation: Evaluation, setting: Setting, mean_shape_nme: Double
         "missed_names": list(evaluation.missed),
         "skipped": [{"name": name, "reason": reason} for name, reason in evaluation.skipped],
     }
+
+
+def caveats(content: dict[str, Any]) -> list[str]:
+    """What a reader of the scores that :func:`report_dict` holds must know not to be misled, a sentence each."""
+    split, trained = content["split"], content["trained_split"]
+    people = "youtube-faces" in content["sources"]
+    sentences = []
+    if people and trained not in ("", "synthetic", split):
+        sentences.append(
+            f"The network was trained on split {trained}: it has seen faces of this test set, and its scores flatter it."
+        )
+    if people and split == "official":
+        sentences.append(
+            "The official split leaks: everyone in it is in the training set too. Read it beside a `disjoint` split."
+        )
+    if content["data"].startswith("synthetic:"):
+        sentences.append("These are faces drawn by facedots; the scores say nothing about real ones.")
+    return sentences
 
 
 def report_markdown(content: dict[str, Any], pictures: list[str]) -> str:
@@ -141,11 +162,7 @@ def _facts(content: dict[str, Any]) -> str:
         f"NME: mean error of a face's points over the distance of its true points {' and '.join(content['norm_pair'])}.",
         f"Means and medians are over the {found} faces that were not missed; in FR10 and AUC10 a missed face is a failure.",
     ]
-    if content["split"] == "official" and "youtube-faces" in content["sources"]:
-        lines.append("The official split leaks: everyone in it is in the training set too. Read it beside a `disjoint` split.")
-    if content["data"].startswith("synthetic:"):
-        lines.append("These are faces drawn by facedots; the scores say nothing about real ones.")
-    return "\n".join(f"- {line}" for line in lines)
+    return "\n".join(f"- {line}" for line in [*lines, *caveats(content)])
 
 
 def _table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
