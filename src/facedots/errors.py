@@ -19,6 +19,10 @@ class ImageError(FacedotsError):
     """A picture cannot be read, decoded or encoded."""
 
 
+class VideoError(FacedotsError):
+    """A video, a camera or a stream cannot be opened, or ends before its end."""
+
+
 class OutputError(FacedotsError):
     """A result cannot be written where it was asked for."""
 
@@ -42,6 +46,10 @@ class AnnotationError(FacedotsError):
         if len(self.faults) > self.SHOWN:
             lines.append(f"  … and {len(self.faults) - self.SHOWN} more")
         super().__init__("\n".join(lines))
+
+
+class StickerError(FacedotsError):
+    """A sticker's description or picture has faults, or no sticker is called so."""
 
 
 class DataError(FacedotsError):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from facedots.cli.demo import portrait
 from facedots.cli.main import app
-from facedots.cli.predict import drawn_paths
+from facedots.cli.pictures import result_paths
 from facedots.errors import FacedotsError, OutputError
 from facedots.io.images import read_image, write_image
 from facedots.io.inputs import Picture
@@ -136,5 +136,5 @@ def test_drawn_files_never_meet_each_other_or_a_source(tmp_path: Path) -> None:
         Picture("http://example.org/x", Path("x")),
         Picture("elsewhere/in/x.jpg", Path("in/x.jpg")),
     ]
-    paths = [path.relative_to(tmp_path).as_posix() for path in drawn_paths(pictures, tmp_path).values()]
+    paths = [path.relative_to(tmp_path).as_posix() for path in result_paths(pictures, tmp_path, "dots").values()]
     assert paths == ["x_dots_2.jpg", "x_dots_dots.jpg", "X_dots_3.jpg", "x_dots.png", "x_dots_2.png", "in/x_dots.jpg"]

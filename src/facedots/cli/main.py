@@ -6,11 +6,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from facedots.cli.anonymise import anonymise
 from facedots.cli.data import data_app
 from facedots.cli.demo import demo
 from facedots.cli.evaluate import evaluate
 from facedots.cli.export import export
 from facedots.cli.features import features
+from facedots.cli.filter import filter_pictures
 from facedots.cli.models import models
 from facedots.cli.predict import predict
 from facedots.cli.train import FREE_ARGUMENTS, train
@@ -19,6 +21,8 @@ from facedots.errors import FacedotsError
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces.")
 app.command()(demo)
 app.command()(predict)
+app.command(name="filter")(filter_pictures)
+app.command()(anonymise)
 app.command()(models)
 app.add_typer(data_app, name="data")
 app.command(context_settings=FREE_ARGUMENTS)(train)
@@ -27,7 +31,7 @@ app.command()(features)
 app.command()(export)
 
 EXTRA_OF = {
-    **dict.fromkeys(("onnx", "pandas", "pydantic", "pytorch_lightning", "safetensors", "torch", "yaml"), "train"),
+    **dict.fromkeys(("onnx", "pandas", "pydantic", "pytorch_lightning", "safetensors", "torch"), "train"),
     "matplotlib": "plots",
 }
 """Packages that only some commands need, and the extra of facedots that installs them."""
