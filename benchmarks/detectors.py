@@ -1,11 +1,12 @@
 """How the face detectors do on real frames: what they miss, what they invent, how long they take, and how their boxes lie.
 
-    python benchmarks/detectors.py --data ../shared/data [--part training] [--yunet face_detection_yunet_2023mar.onnx]
+    python benchmarks/detectors.py [--data ../shared/data] [--part training] [--yunet face_detection_yunet_2023mar.onnx]
 
 The last table is where the constants ``ADJUSTMENT`` of ``facedots.detect`` come from: the medians over the training frames.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,13 +24,14 @@ from facedots.io.annotations import Annotation
 from facedots.io.images import read_image
 from facedots.warp import Image
 
+DATA = Path(os.environ.get("FACEDOTS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 MATCH_IOU = 0.5
 """A face counts as found when the adjusted box overlaps the labels' tight box by this much."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one detector said of one frame: its own boxes (N, 4), the labels' tight box (4,) and the time in milliseconds."""
+    """What one detector said of one frame: its boxes (N, 4), the labels' tight box (4,), milliseconds of processor time."""
 
     boxes: Floats
     truth: Floats
@@ -41,9 +43,9 @@ def looks(framed: Callable[[Image], tuple[Floats, Floats]], faces: list[Annotati
     seen = []
     for face in faces:
         image = read_image(face.image, orient=False)
-        start = time.perf_counter()
+        start = time.process_time()
         boxes, _ = framed(image)
-        seen.append(Look(boxes, tight_boxes(face.points[None])[0], (time.perf_counter() - start) * 1000))
+        seen.append(Look(boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000))
     return seen
 
 
@@ -70,10 +72,13 @@ def found_and_false(seen: list[Look], adjustment: Adjustment) -> tuple[float, fl
 def main() -> None:
     """Measure and print Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--part", choices=("training", "test"), default="training")
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
     options = parser.parse_args()
+    if not options.data.is_dir():
+        print(f"no data at {options.data}; nothing measured")
+        return
     cv2.setNumThreads(1)
     training, test = youtube_faces(options.data)
     faces = training if options.part == "training" else test
