@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
+from onnx import numpy_helper
 from torch import Tensor
 
 from facedots import export
@@ -15,6 +17,7 @@ from facedots.export import calibrate_sigma, card_of, export_onnx
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
 from facedots.spec import ModelSpec
+from facedots.view.features import list_layers, load_model
 
 RECIPE = {"title": "", "model": "course", "licence": "research", "trained_on": "frames", "split": "official"}
 
@@ -86,3 +89,31 @@ def test_sigma_is_scaled_to_the_size_of_the_errors() -> None:
 
 def test_a_network_without_sigma_is_left_alone() -> None:
     assert calibrate_sigma(build_model("course"), []) is None  # type: ignore[arg-type]
+
+
+def test_large_constants_are_stored_as_float16_under_the_names_they_had() -> None:
+    values = np.linspace(-3, 3, 2048, dtype=np.float32).reshape(1, 2048)
+    constants = [numpy_helper.from_array(values, "big"), numpy_helper.from_array(values[:, :4], "small")]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["big"], ["a"]), onnx.helper.make_node("Identity", ["small"], ["b"])],
+        "constants",
+        [],
+        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, n]) for name, n in (("a", 2048), ("b", 4))],
+        constants,
+    )
+    model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", export.OPSET)])
+    whole = model.ByteSize()
+    stored = export.store_as_float16(model)
+    onnx.checker.check_model(stored)
+    big, small = onnxruntime.InferenceSession(stored.SerializeToString()).run(["a", "b"], {})
+    np.testing.assert_allclose(big, values, rtol=2**-11)
+    np.testing.assert_array_equal(small, values[:, :4])
+    assert stored.ByteSize() < 0.6 * whole
+    assert stored.ByteSize() > 0.4 * whole
+
+
+def test_a_file_stored_as_float16_still_shows_its_kernels(exported: tuple[KeypointNet, Path, float]) -> None:
+    net, path, _ = exported
+    layers = list_layers(load_model(path))
+    assert [layer.name for layer in layers] == ["conv1", "conv2", "conv3", "conv4", "conv5", "conv6"]
+    assert layers[0].kernels.shape == net.conv1.weight.shape  # type: ignore[union-attr]

@@ -16,6 +16,7 @@ from facedots.cli.filter import filter_pictures
 from facedots.cli.models import models
 from facedots.cli.predict import predict
 from facedots.cli.train import FREE_ARGUMENTS, train
+from facedots.cli.video import video
 from facedots.errors import FacedotsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces.")
@@ -23,6 +24,7 @@ app.command()(demo)
 app.command()(predict)
 app.command(name="filter")(filter_pictures)
 app.command()(anonymise)
+app.command()(video)
 app.command()(models)
 app.add_typer(data_app, name="data")
 app.command(context_settings=FREE_ARGUMENTS)(train)

@@ -62,7 +62,7 @@ def load_model(path: str | Path) -> onnx.ModelProto:
 
 
 def list_layers(model: onnx.ModelProto) -> list[Layer]:
-    """The two-dimensional convolutions of a network, first to last; also of one that was quantised (QDQ)."""
+    """The two-dimensional convolutions of a network, first to last; also of one stored as float16 or quantised (QDQ)."""
     arrays = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
     producers = {output: node for node in model.graph.node for output in node.output}
     found = []
@@ -188,10 +188,12 @@ def filter_image(image: ArrayLike, kernel: ArrayLike) -> Floats:
 
 
 def _weights(name: str, arrays: Mapping[str, NDArray[Any]], producers: Mapping[str, onnx.NodeProto]) -> Floats | None:
-    """The constant tensor called ``name``, taken back to floats where it is stored quantised; None if it is not constant."""
+    """The constant tensor called ``name``, taken back to floats where it is stored smaller; None if it is not constant."""
     if name in arrays:
         return np.asarray(arrays[name], np.float32)
     node = producers.get(name)
+    if node is not None and node.op_type == "Cast":
+        return _weights(node.input[0], arrays, producers)
     if node is None or node.op_type != "DequantizeLinear" or not set(node.input) <= set(arrays):
         return None
     stored, scale, *zero = (np.asarray(arrays[part], np.float32) for part in node.input)
