@@ -120,7 +120,7 @@ def test_scores_over_found_and_missed_faces() -> None:
     scores = metrics.score(predicted, true, CROSS)
     assert (scores.n, scores.missed) == (4, 1)
     assert scores.nme == pytest.approx((5 + 2.5 + 20) / 3)
-    assert scores.nme_median == pytest.approx(5)
+    assert scores.nme_median == pytest.approx((5 + 20) / 2)
     assert scores.fr10 == 50
     assert scores.auc10 == pytest.approx(100 * (0.5 + 0.75) / 4)
     assert scores.nme_by_region == {"eyes": pytest.approx((10 + 5) / 3), "rest": pytest.approx(40 / 3)}

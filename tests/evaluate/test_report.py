@@ -53,7 +53,7 @@ def test_json_holds_the_scores_in_percent_and_the_setting(written: dict[str, Pat
     assert content["n"] == 10
     assert content["missed"] == 1
     assert content["nme"] == pytest.approx(4)
-    assert content["nme_median"] == pytest.approx(4)
+    assert content["nme_median"] == pytest.approx(4.5)
     assert content["fr10"] == 10
     assert content["auc10"] == pytest.approx(100 * 9 * 0.6 / 10)
     assert content["nme_by_region"] == {"eyes": pytest.approx(4), "chin": pytest.approx(4)}

@@ -140,7 +140,7 @@ class Scores:
         n: Number of faces measured, missed ones among them.
         missed: Number of faces without a prediction.
         nme: Mean NME of the faces that were not missed.
-        nme_median: Median of the same.
+        nme_median: Median NME of all n faces; a missed face counts as worse than any other.
         fr10: Share of all n faces with NME > 10 %; a missed face is one of them.
         auc10: Area under the cumulative error curve of all n faces up to 10 %; a missed face adds nothing.
         nme_by_region: Mean NME of each region's points, over the faces that were not missed.
@@ -186,7 +186,7 @@ def score(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Scor
         n=len(errors),
         missed=int(np.sum(~found)),
         nme=_mean_of_known(errors[found]),
-        nme_median=float(np.median(errors[found])) if found.any() else np.nan,
+        nme_median=float(np.median(errors)),
         fr10=failure_rate(errors),
         auc10=auc(errors),
         nme_by_region={
