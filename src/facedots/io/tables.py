@@ -1,0 +1,193 @@
+"""The faces of a video as a table that grows with it: CSV, JSON Lines or Parquet, with the same columns and the same values."""
+
+import csv
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from facedots.errors import OutputError
+from facedots.io.files import PartialFile
+from facedots.io.sinks import csv_header
+from facedots.schema import KeypointSchema
+from facedots.types import Face
+
+Row = list[int | float | str | None]
+
+BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
+POSE = ("yaw", "pitch", "roll", "translation_x", "translation_y", "translation_z", "reprojection_error")
+
+_ROWS_A_GROUP = 1000
+
+
+def columns(schema: KeypointSchema, signals: Iterable[str] = ()) -> list[str]:
+    """The columns of a video's table.
+
+    Those of pictures (:func:`~facedots.io.sinks.csv_header`) come in the same order; ``timestamp``, in seconds, follows
+    ``face_id`` as in OpenFace; the box, the pose and the signals stand before ``source``.
+
+    >>> from facedots.schema import IBUG68
+    >>> header = columns(IBUG68, ["smile"])
+    >>> header[:4], header[-3:]
+    (['frame', 'face_id', 'timestamp', 'confidence'], ['reprojection_error', 'smile', 'source'])
+    """
+    header = csv_header(schema)
+    place = header.index("face_id") + 1
+    return [*header[:place], "timestamp", *header[place:-1], *BOX, *POSE, *signals, header[-1]]
+
+
+class FaceTable(ABC):
+    """A table being written; whatever ends the writing, what was written so far becomes a valid file of that name.
+
+    A face is a row: ``frame`` counts from 1, ``face_id`` is the number of its track, ``confidence`` the detector's score. A frame
+    without a face has a row with ``success`` 0 and no ``face_id``. Pixels are rounded to hundredths, seconds to millionths.
+
+    Args:
+        path: The file.
+        schema: What the points mean.
+        source: What the frames belong to.
+        signals: The signals of a face to list, by name.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+        self.names = columns(schema, signals)
+        self._source, self._signals = source, signals
+        self._partial = PartialFile(path)
+        self._open = True
+
+    def write(self, frame: int, time: Fraction | float, faces: Sequence[Face]) -> None:
+        """Append the faces of one frame.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        try:
+            rows: Sequence[Face | None] = faces or [None]
+            for face in rows:
+                self._append(self._row(frame, round(float(time), 6), face))
+        except OSError as error:
+            raise OutputError(f"{self._partial.target}: cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        """Finish the file and give it its name; may be called twice.
+
+        Raises:
+            OutputError: The disk is full.
+        """
+        if not self._open:
+            return
+        self._open = False
+        try:
+            self._finish()
+        except OSError as error:
+            raise OutputError(f"{self._partial.target}: cannot be written: {error.strerror}") from error
+        finally:
+            self._partial.keep()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    @abstractmethod
+    def _append(self, row: Row) -> None:
+        """Write one row."""
+
+    @abstractmethod
+    def _finish(self) -> None:
+        """Complete the file."""
+
+    def _row(self, frame: int, seconds: float, face: Face | None) -> Row:
+        """The values of one face, or of a frame without one, in the order of the columns."""
+        if face is None:
+            head: Row = [frame, None, seconds, 0.0, 0]
+            return [*head, *[None] * (len(self.names) - len(head) - 1), self._source]
+        places = [*face.points[:, 0].tolist(), *face.points[:, 1].tolist(), *face.sigma.tolist(), *face.box.tolist()]
+        pose = [math.nan] * len(POSE)
+        if face.pose:
+            angles = (face.pose.yaw, face.pose.pitch, face.pose.roll)
+            pose = [*angles, *face.pose.translation.tolist(), face.pose.reprojection_error]
+        felt = [(face.signals or {}).get(name, math.nan) for name in self._signals]
+        values = [*(_known(value, 2) for value in places), *(_known(value, 4) for value in [*pose, *felt])]
+        return [frame, face.track_id, seconds, round(float(face.score), 4), 1, *values, self._source]
+
+
+def _known(value: float, digits: int) -> float | None:
+    """A number as it is written; what is not known is not there."""
+    return round(float(value), digits) if math.isfinite(value) else None
+
+
+class _TextTable(FaceTable):
+    """A table of lines."""
+
+    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+        super().__init__(path, schema, source, signals)
+        try:
+            self._file = self._partial.path.open("w", encoding="utf-8", newline="")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def _finish(self) -> None:
+        self._file.close()
+
+
+class CsvTable(_TextTable):
+    """Comma-separated values under a line of names; what is unknown is empty."""
+
+    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+        super().__init__(path, schema, source, signals)
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        self._writer.writerow(self.names)
+
+    def _append(self, row: Row) -> None:
+        self._writer.writerow(row)
+
+
+class JsonLinesTable(_TextTable):
+    """A JSON object a line; what is unknown is null."""
+
+    def _append(self, row: Row) -> None:
+        self._file.write(json.dumps(dict(zip(self.names, row, strict=True)), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+class ParquetTable(FaceTable):
+    """Apache Parquet through pyarrow, which the extra ``parquet`` installs; written in groups of rows, so memory stays small."""
+
+    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ModuleNotFoundError as error:
+            raise OutputError(f"{path}: Parquet needs pyarrow: pip install 'facedots[parquet]'") from error
+        super().__init__(path, schema, source, signals)
+        kinds = {"frame": pyarrow.int64(), "face_id": pyarrow.int64(), "success": pyarrow.int64(), "source": pyarrow.string()}
+        self._kinds = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in self.names])
+        self._table = pyarrow.table
+        try:
+            self._writer = pyarrow.parquet.ParquetWriter(self._partial.path, self._kinds)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+        self._waiting: list[Row] = []
+
+    def _append(self, row: Row) -> None:
+        self._waiting.append(row)
+        if len(self._waiting) >= _ROWS_A_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        values = [list(column) for column in zip(*self._waiting, strict=True)]
+        if values:
+            self._writer.write_table(self._table(dict(zip(self.names, values, strict=True)), schema=self._kinds))
+        self._waiting = []
+
+    def _finish(self) -> None:
+        self._flush()
+        self._writer.close()

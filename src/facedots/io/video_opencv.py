@@ -1,0 +1,159 @@
+"""Cameras, and video files where PyAV is not installed, through OpenCV: no sound, and files at a constant rate."""
+
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facedots.errors import OutputError, VideoError
+from facedots.io.files import PartialFile
+from facedots.io.video import Frame, VideoInfo, VideoSink, VideoSource
+from facedots.warp import Image
+
+_TICK = Fraction(1, 90_000)
+"""The clock of cameras and of files that OpenCV reads."""
+
+_TOLERANCE = 1.0
+"""Seconds that a file may end before it says; OpenCV knows lengths only as a number of frames."""
+
+_CODECS = {".webm": "VP90"}
+
+
+class OpenCVSource(VideoSource):
+    """A video file or a network stream.
+
+    Args:
+        path: Path or address.
+        name: What messages call it; by default the path.
+
+    Raises:
+        VideoError: OpenCV cannot open it.
+    """
+
+    def __init__(self, path: str, name: str | None = None) -> None:
+        self.name = name or path
+        self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
+        if not self._capture.isOpened():
+            raise VideoError(
+                f"{self.name}: cannot be opened: OpenCV does not know its codec, it is cut off, or the address does not answer; "
+                "pip install 'facedots[video]' reads more formats and says more"
+            )
+        self._live = path.startswith("rtsp")
+        self.info = _information(self._capture, Fraction(25))
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, upright."""
+        count, reached = 0, 0.0
+        while (image := _read(self._capture)) is not None:
+            count += 1
+            reached = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            yield Frame(image, round(reached / _TICK) * _TICK)
+        length = self.info.frames / self.info.rate if self.info.frames else 0
+        if self._live or not count or reached + float(1 / self.info.rate) < length - _TOLERANCE:
+            total = f" of about {self.info.frames}" if self.info.frames else ""
+            raise VideoError(f"{self.name}: damaged, cut off or disconnected after frame {count}{total}")
+
+    def close(self) -> None:
+        """Give the file or the connection back."""
+        self._capture.release()
+
+
+class CameraSource(VideoSource):
+    """A camera of this machine; a frame's time is when it arrived, and the first one's is 0.
+
+    Args:
+        index: Which camera, from 0.
+
+    Raises:
+        VideoError: There is no such camera, or another program has it.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.name = f"camera {index}"
+        self._capture = cv2.VideoCapture(index)
+        if not self._capture.isOpened():
+            raise VideoError(f"{self.name}: cannot be opened; is it plugged in, and free of other programs?")
+        self.info = _information(self._capture, Fraction(30))
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames without end.
+
+        Raises:
+            VideoError: The camera gives no more.
+        """
+        start, count = 0.0, 0
+        while (image := _read(self._capture)) is not None:
+            now = time.monotonic()
+            start = start if count else now
+            count += 1
+            yield Frame(image, round((now - start) / _TICK) * _TICK)
+        raise VideoError(f"{self.name}: gives no more pictures after frame {count}; was it unplugged?")
+
+    def close(self) -> None:
+        """Give the camera back."""
+        self._capture.release()
+
+
+class OpenCVSink(VideoSink):
+    """A video file at a constant rate: MPEG-4, or VP9 in WebM.
+
+    A frame is repeated or left out where the times of the source ask for it, so that the film keeps time within half a frame.
+
+    Args:
+        path: The file; its ending decides the format.
+        info: Of the source: size and rate.
+
+    Raises:
+        OutputError: The ending is unknown, or the folder cannot be written.
+    """
+
+    def __init__(self, path: str | Path, info: VideoInfo) -> None:
+        super().__init__(path)
+        self._info = info
+        self._partial = PartialFile(self.path)
+        codec = cv2.VideoWriter.fourcc(*_CODECS.get(self.path.suffix.lower(), "mp4v"))
+        self._writer = cv2.VideoWriter(
+            str(self._partial.path), cv2.CAP_FFMPEG, codec, float(info.rate), (info.width, info.height)
+        )
+        self._open = self._writer.isOpened()
+        if not self._open:
+            self._partial.drop()
+            raise OutputError(f"{self.path}: cannot be written; is its folder writable?")
+        self._first: Fraction | None = None
+        self._slots = 0
+
+    def write(self, frame: Frame) -> None:
+        """Append a frame, as often as its time asks for."""
+        self.check(frame.image, self._info.width, self._info.height)
+        self._first = frame.time if self._first is None else self._first
+        stored = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
+        wanted = round((frame.time - self._first) * self._info.rate) + 1
+        while self._slots < wanted:
+            self._writer.write(stored)
+            self._slots += 1
+        self.count += 1
+
+    def close(self) -> None:
+        """Finish the file."""
+        if not self._open:
+            return
+        self._open = False
+        self._writer.release()
+        self._partial.finish(keep=self.count > 0)
+
+
+def _information(capture: cv2.VideoCapture, usual_rate: Fraction) -> VideoInfo:
+    rate = capture.get(cv2.CAP_PROP_FPS)
+    frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    exact = Fraction(rate).limit_denominator(1001) if 0 < rate < 1000 else usual_rate
+    return VideoInfo(width, height, exact, _TICK, round(frames) if frames > 0 else None)
+
+
+def _read(capture: cv2.VideoCapture) -> Image | None:
+    """The next picture as RGB."""
+    there, image = capture.read()
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8) if there else None

@@ -1,0 +1,258 @@
+"""Video files and network streams through PyAV (FFmpeg): exact times, sound copied. Needs the extra ``video``."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import av.logging
+import cv2
+import numpy as np
+from av.audio.stream import AudioStream
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from facedots.errors import OutputError, VideoError
+from facedots.io.files import PartialFile
+from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoSink, VideoSource
+from facedots.warp import Image
+
+av.logging.set_level(None)  # FFmpeg's own messages; what matters of them comes as an error.
+
+_TIMEOUT = 10.0
+"""Seconds that a network stream may be silent."""
+
+_TOLERANCE = Fraction(1, 2)
+"""Seconds that a file may end before it says; containers round, and a sound may be longer than the pictures."""
+
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
+
+_Encoders = tuple[tuple[str, dict[str, str]], ...]
+_H264: _Encoders = (("libx264", {"crf": "18", "preset": "veryfast"}), ("libopenh264", {}))
+_VP9: _Encoders = (("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),)
+
+# A fragment a second, complete in the file as soon as it is written, so that even a killed process leaves a film; closing makes
+# it an ordinary MP4. Without delay_moov there would be no edit list: the first time would become 0, and sound would slip.
+_MP4_OPTIONS = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
+
+# The matrix between RGB and YCbCr that players assume where a file does not say: BT.709 for high definition, else BT.601.
+_BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
+
+
+class PyAVSource(VideoSource):
+    """A video file or a network stream.
+
+    Args:
+        path: Path or address.
+        name: What messages call it; by default the path.
+
+    Attributes:
+        sound: The sound that can be copied; ``None`` where there is none.
+        take_sound: Called with each packet of it while the frames are read.
+
+    Raises:
+        VideoError: It is no video, is cut off before its index, its codec is unknown, or the address does not answer.
+    """
+
+    def __init__(self, path: str, name: str | None = None) -> None:
+        self.name = name or path
+        self.take_sound: Callable[[Packet[Any]], None] | None = None
+        self._remote = path.startswith(ADDRESSES)
+        self._live = path.startswith("rtsp")
+        address = path if self._remote else f"file:{path}"  # A file called "http:x" stays a file.
+        turn = 0 if self._remote else self._rotation(address)
+        self._container = self._open(address)
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self.sound: AudioStream | None = next(iter(self._container.streams.audio), None)
+        self._turn = _TURNS.get(turn)
+        self.info = self._information(turn)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The frames, upright; packets of a live stream that got damaged on their way are passed over."""
+        reached, count = Fraction(0), 0
+        try:
+            for packet in itertools.chain(self._container.demux(), [None]):
+                if packet is None or (packet.size and packet.stream_index == self._stream.index):
+                    for frame in self._decode(packet):
+                        count += 1
+                        yield self._frame(frame, count)
+                elif packet.size and self.take_sound and self.sound and packet.stream_index == self.sound.index:
+                    self.take_sound(packet)
+                if packet and packet.pts is not None and packet.time_base is not None:
+                    reached = max(reached, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        except av.error.FFmpegError as error:
+            raise VideoError(f"{self._ends_early(count)} ({error.strerror})") from error
+        end = self._end()
+        if (end is None and self._live) or (end is not None and reached < end - _TOLERANCE):
+            raise VideoError(self._ends_early(count))
+
+    def close(self) -> None:
+        """Give the file or the connection back."""
+        self._container.close()
+
+    def _open(self, address: str) -> av.container.InputContainer:
+        options = {"rtsp_transport": "tcp"} if self._live else {}
+        try:
+            container = av.open(address, "r", options=options, timeout=_TIMEOUT if self._remote else None)
+        except (av.error.FFmpegError, OSError) as error:
+            hint = "is the address right?" if self._remote else "it is no video that FFmpeg knows, or it is cut off"
+            raise VideoError(f"{self.name}: cannot be opened ({error.strerror}); {hint}") from error
+        if container.streams.video:
+            return container
+        container.close()
+        raise VideoError(f"{self.name}: holds no moving pictures")
+
+    def _rotation(self, address: str) -> int:
+        """By how many degrees, counter-clockwise, the pictures are to be turned; only a decoded frame says so."""
+        with self._open(address) as container:
+            try:
+                return next(frame.rotation for frame in container.decode(container.streams.video[0]))
+            except (av.error.FFmpegError, StopIteration) as error:
+                codec = container.streams.video[0].codec_context.name
+                raise VideoError(
+                    f"{self.name}: not one frame can be decoded ({codec}); the file is damaged or cut off"
+                ) from error
+
+    def _information(self, turn: int) -> VideoInfo:
+        stream = self._stream
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        start, end = self._container.start_time or 0, self._end()
+        estimate = None if end is None else max(1, round((end - Fraction(start, av.time_base)) * rate))
+        width, height, aspect = stream.width, stream.height, stream.sample_aspect_ratio or Fraction(1)
+        if abs(turn) == 90:
+            width, height, aspect = height, width, 1 / aspect
+        return VideoInfo(width, height, rate, stream.time_base or 1 / rate, stream.frames or estimate, aspect)
+
+    def _end(self) -> Fraction | None:
+        """When the last stream ends, by what the container says of itself."""
+        if self._container.duration is None:
+            return None
+        if self._container.format.name == "avi" and self._stream.average_rate:  # FFmpeg shortens its duration to what is there.
+            return self._stream.frames / self._stream.average_rate
+        return Fraction((self._container.start_time or 0) + self._container.duration, av.time_base)
+
+    def _decode(self, packet: "Packet[Any] | None") -> list[VideoFrame]:
+        """The frames that a packet completes; ``None`` asks for those that wait."""
+        try:
+            return self._stream.decode(packet)
+        except av.error.InvalidDataError:
+            if self._live:
+                return []
+            raise
+
+    def _frame(self, frame: VideoFrame, count: int) -> Frame:
+        image: Image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        if self._turn is not None:
+            image = np.asarray(cv2.rotate(image, self._turn), np.uint8)
+        clock = self._stream.time_base
+        return Frame(image, (count - 1) / self.info.rate if frame.pts is None or clock is None else frame.pts * clock)
+
+    def _ends_early(self, count: int) -> str:
+        """What went wrong, and where."""
+        what = "the connection is gone" if self._remote else "the file is damaged or cut off"
+        total = f" of about {self.info.frames}" if self.info.frames else ""
+        return f"{self.name}: {what} after frame {count}{total}"
+
+
+class PyAVSink(VideoSink):
+    """A video file: H.264, or VP9 in WebM; odd sizes grow by a repeated row or column, which these codecs ask for.
+
+    Args:
+        path: The file; its ending decides the format.
+        info: Of the source: size, clock, rate.
+        sound: To be copied; :meth:`write_sound` takes its packets.
+
+    Raises:
+        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot be written.
+    """
+
+    def __init__(self, path: str | Path, info: VideoInfo, sound: AudioStream | None = None) -> None:
+        super().__init__(path)
+        self._info = info
+        self._partial = PartialFile(self.path)
+        suffix = self.path.suffix.lower()
+        options = {"flush_packets": "1"}
+        if suffix in (".mp4", ".m4v", ".mov"):
+            options |= _MP4_OPTIONS | {"movie_timescale": str(info.time_base.denominator)}
+        try:
+            self._container = av.open(str(self._partial.path), "w", options=options)
+        except (av.error.FFmpegError, OSError) as error:
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+        self._open = True
+        self._last = -(2**62)
+        try:
+            self._matrix = _BT709 if info.height >= 720 else _BT601
+            self._video = self._add_video(*_encoder(_VP9 if suffix == ".webm" else _H264))
+            self._sound = self._add_sound(sound) if sound else None
+        except OutputError:
+            self.close()
+            raise
+
+    def write(self, frame: Frame) -> None:
+        """Append a frame at its time; where that is not after the last one's, one tick after it."""
+        self.check(frame.image, self._info.width, self._info.height)
+        image = cv2.copyMakeBorder(frame.image, 0, self._info.height % 2, 0, self._info.width % 2, cv2.BORDER_REPLICATE)
+        picture = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24")
+        picture = picture.reformat(format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE)
+        self._last = max(round(frame.time / self._info.time_base), self._last + 1)
+        picture.pts, picture.time_base = self._last, self._info.time_base
+        self._mux(lambda: self._video.encode(picture))
+        self.count += 1
+
+    def write_sound(self, packet: "Packet[Any]") -> None:
+        """Append a packet of the source's sound, as it is."""
+        if self._sound and self._open:
+            packet.stream = self._sound
+            self._mux(lambda: [packet])
+
+    def close(self) -> None:
+        """Finish the file."""
+        if not self._open:
+            return
+        self._open = False
+        try:
+            if self.count:
+                self._mux(lambda: self._video.encode(None))
+            self._container.close()
+        except (av.error.FFmpegError, OSError) as error:
+            if self.count:
+                raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+        finally:
+            self._partial.finish(keep=self.count > 0)
+
+    def _mux(self, packets: "Callable[[], list[Packet[Any]]]") -> None:
+        try:
+            for packet in packets():
+                self._container.mux_one(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def _add_video(self, encoder: str, options: dict[str, str]) -> VideoStream:
+        stream = self._container.add_stream(encoder, rate=self._info.rate, options=options)
+        assert isinstance(stream, VideoStream)
+        stream.width = self._info.width + self._info.width % 2
+        stream.height = self._info.height + self._info.height % 2
+        stream.pix_fmt = "yuv420p"
+        stream.time_base = stream.codec_context.time_base = self._info.time_base
+        stream.codec_context.sample_aspect_ratio = self._info.pixel_aspect
+        stream.codec_context.colorspace, stream.codec_context.color_range = self._matrix, _LIMITED_RANGE
+        return stream
+
+    def _add_sound(self, sound: AudioStream) -> AudioStream:
+        if sound.codec_context.name not in self._container.supported_codecs:
+            name = f"{self.path.suffix} cannot hold the source's sound ({sound.codec_context.name})"
+            raise OutputError(f"{self.path}: {name}; choose .mkv, which holds any, or leave the sound out")
+        return self._container.add_stream_from_template(sound)
+
+
+def _encoder(candidates: _Encoders) -> tuple[str, dict[str, str]]:
+    """The first encoder that this build of FFmpeg has, and its options."""
+    for name, options in candidates:
+        if name in av.codecs_available:
+            return name, options
+    raise OutputError(f"this build of PyAV has no encoder {' or '.join(name for name, _ in candidates)}; install PyAV from PyPI")
