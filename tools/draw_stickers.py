@@ -333,7 +333,7 @@ class Design:
 
     paint: Callable[[], Painting]
     anchors: tuple[int, ...]
-    fit: Fit = "affine"
+    fit: Fit = "perspective"
 
 
 DESIGNS = {
@@ -342,7 +342,7 @@ DESIGNS = {
     "hat": Design(hat, (0, 16, 19, 24)),
     "crown": Design(crown, (0, 16, 19, 24)),
     "dog-ears": Design(dog_ears, (0, 16, 19, 24)),
-    "dog-nose": Design(dog_nose, (30, 31, 35)),
+    "dog-nose": Design(dog_nose, (30, 31, 35), "affine"),
     "party-mask": Design(party_mask, (36, 39, 42, 45, 27)),
 }
 

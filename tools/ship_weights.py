@@ -64,7 +64,7 @@ def model_card(run: Path, name: str, scores: dict[str, Scores]) -> str:
         f"# {name}",
         f"*Written by `tools/ship_weights.py` on {datetime.now(UTC):%Y-%m-%d}; trained {source['started'][:10]}, "
         f"revision {(source['git'] or 'unknown')[:12]}, {source['machine']}, {platform.processor() or 'CPU'}.*",
-        f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, float32",
+        f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, stored as float16, used as float32",
         f"- **Sees**: {spec.input_size} × {spec.input_size} px, {'RGB' if spec.channels == 3 else 'grey'}, a square of "
         f"{spec.framing.scale:g} × the side of {square}",
         f"- **Gives**: {spec.schema.count} points ({spec.schema.name})"
