@@ -9,10 +9,15 @@ A sticker is a PNG with an alpha channel and a YAML file beside it::
       left_eye_3: [283.5, 60]
 
 ``anchors`` says where points of the face, by their names in the schema, lie in the picture: x and y in pixels, (0, 0) is the
-centre of the top-left pixel. ``fit`` is ``affine`` for what lies on the face: size, tilt and squeeze come from all its points,
-the place from the anchors; or ``similarity`` for what is not squeezed when the head turns: the anchors alone decide.
+centre of the top-left pixel. They alone say where the sticker lies. ``fit`` says what else moves it:
+
+- ``similarity``: nothing; the anchors turn and size it too, and it is never squeezed.
+- ``affine``: size, tilt and squeeze come from all points of the face, as if it were flat and far away. The steadiest.
+- ``perspective``: it is a plane fixed to the head in space, as deep as its anchors are in the head model, and is seen under the
+  pose of the head (:mod:`facedots.apps.pose`), so its near side is larger.
 """
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,15 +26,18 @@ from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
+from facedots.apps.head_model import HEAD_MODEL
 from facedots.apps.mesh import MEAN_SHAPE, fit_shape, mesh_points
-from facedots.errors import StickerError
-from facedots.geometry import Matrix, apply_affine, compose, fit_similarity
+from facedots.apps.pose import Camera, head_pose, rotation
+from facedots.errors import PointsError, StickerError
+from facedots.geometry import Floats, Matrix, compose, fit_similarity
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
-from facedots.warp import Image, warp_image
+from facedots.warp import Image
 
-Fit = Literal["affine", "similarity"]
+Fit = Literal["affine", "perspective", "similarity"]
 
 FOLDER = Path(__file__).parent / "sticker_art"
 """The stickers that come with facedots, drawn by ``tools/draw_stickers.py``."""
@@ -43,7 +51,7 @@ class Sticker:
         name: What users call it.
         picture: ``uint8 (H, W, 4)``, RGB and alpha, the colours not multiplied by it.
         anchors: Name of a point in IBUG68 -> (x, y) in pixels of the picture; at least two different places.
-        fit: ``"affine"`` or ``"similarity"``, see the module.
+        fit: ``"affine"``, ``"perspective"`` or ``"similarity"``, see the module.
     """
 
     name: str
@@ -63,8 +71,8 @@ class Sticker:
         if self.picture.ndim != 3 or self.picture.shape[2] != 4 or self.picture.dtype != np.uint8:
             raise StickerError(f"sticker {self.name}: its picture needs an alpha channel, 8 bits each: uint8 (H, W, 4)")
 
-    def place(self, face: Face) -> Matrix:
-        """The affine map ``(2, 3)`` from the sticker's pixels to those of the picture that the face is in.
+    def place(self, face: Face, image_size: tuple[int, int]) -> Matrix:
+        """The homography ``(3, 3)`` from the sticker's pixels to those of the picture, of this height and width, with the face.
 
         Raises:
             PointsError: Points of the face are missing, or of another schema than IBUG68.
@@ -73,10 +81,42 @@ class Sticker:
         ours = np.array(list(self.anchors.values()))
         rows = [IBUG68.index(name) for name in self.anchors]
         if self.fit == "similarity":
-            return fit_similarity(ours, points[rows])
-        turned = compose(fit_shape(MEAN_SHAPE, points), fit_similarity(ours, MEAN_SHAPE[rows]))
-        gap = (points[rows] - apply_affine(turned, ours)).mean(axis=0)
-        return np.column_stack([turned[:, :2], turned[:, 2] + gap])
+            return _homogeneous(fit_similarity(ours, points[rows]))
+        turned = _homogeneous(compose(fit_shape(MEAN_SHAPE, points), fit_similarity(ours, MEAN_SHAPE[rows])))
+        if self.fit == "perspective":
+            flat = fit_similarity(ours, HEAD_MODEL[rows, :2])
+            # Where no head can have these points, or it would touch the lens, the face counts as flat and far away.
+            with contextlib.suppress(PointsError):
+                turned = self._as_seen(np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]]), points, image_size)
+        gap = (points[rows] - _apply(turned, ours)).mean(axis=0)
+        return np.array([[1, 0, gap[0]], [0, 1, gap[1]], [0, 0, 1]]) @ turned
+
+    def _as_seen(self, place: Matrix, points: Floats, image_size: tuple[int, int]) -> Matrix:
+        """The homography to the picture of a plane in the head; ``place`` (3, 3) takes pixels (u, v, 1) to (x, y, z) there."""
+        camera = Camera.guess(image_size)
+        pose = head_pose(points, camera)
+        seen = rotation(pose.yaw, pose.pitch, pose.roll) @ place
+        seen[:, 2] += pose.translation
+        height, width = self.picture.shape[:2]
+        depths = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ seen[2]
+        if depths.min() < _NEAREST * pose.translation[2]:
+            raise PointsError(f"sticker {self.name}: a part of it would be too near to the lens")
+        return camera.matrix @ seen
+
+
+_NEAREST = 0.5
+"""The nearest that a part of a sticker may come to the camera, over the distance of the head."""
+
+
+def _homogeneous(affine: Matrix) -> Matrix:
+    """An affine map (2, 3) as a homography (3, 3)."""
+    return np.vstack([affine, [0, 0, 1]])
+
+
+def _apply(homography: Matrix, points: ArrayLike) -> Matrix:
+    """Points (n, 2) under a homography."""
+    seen = np.asarray(points, np.float64) @ homography[:, :2].T + homography[:, 2]
+    return np.asarray(seen[:, :2] / seen[:, 2:])
 
 
 class Stickers:
@@ -98,7 +138,7 @@ class Stickers:
         result = np.array(check_image(image))
         for face in faces:
             for sticker, layer in self._layers:
-                paste(result, layer, sticker.place(face))
+                paste(result, layer, sticker.place(face, (image.shape[0], image.shape[1])))
         return result
 
 
@@ -112,25 +152,35 @@ def multiplied(picture: Image) -> Image:
     return np.concatenate([(picture[..., :3] * share).round().astype(np.uint8), picture[..., 3:]], axis=2)
 
 
-def paste(image: Image, layer: Image, matrix: Matrix) -> None:
-    """Lay a picture with alpha under an affine map onto an RGB picture, in place. What lies beyond its frame is cut.
+def paste(image: Image, layer: Image, homography: Matrix) -> None:
+    """Lay a picture with alpha under a homography onto an RGB picture, in place. What lies beyond its frame is cut.
 
     Args:
         image: ``uint8 (H, W, 3)``, changed.
         layer: ``uint8 (h, w, 4)``, colours multiplied by alpha as :func:`multiplied` does, so that borders are smooth.
-        matrix: From pixels of ``layer`` to pixels of ``image`` (2, 3).
+        homography: From pixels of ``layer`` to pixels of ``image`` (3, 3).
     """
     height, width = layer.shape[:2]
-    corners = apply_affine(matrix, [(-1, -1), (width, -1), (width, height), (-1, height)])
+    corners = _apply(homography, [(-1, -1), (width, -1), (width, height), (-1, height)])
     limit = (image.shape[1], image.shape[0])
     left, top = np.floor(corners.min(axis=0)).clip(0, limit).astype(int).tolist()
     right, bottom = (np.ceil(corners.max(axis=0)) + 1).clip(0, limit).astype(int).tolist()
     if left >= right or top >= bottom:
         return
-    shifted = np.column_stack([matrix[:, :2], matrix[:, 2] - (left, top)])
-    cover = warp_image(layer, shifted, (bottom - top, right - left)).astype(np.float32)
+    zoom = float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / ((width + 1) * (height + 1))))
+    if zoom < 0.5:  # A warp that shrinks by more than two would skip pixels.
+        small = (max(1, round(width * zoom)), max(1, round(height * zoom)))
+        layer = np.asarray(cv2.resize(layer, small, interpolation=cv2.INTER_AREA), np.uint8)
+        steps = np.array([width / small[0], height / small[1], 1])
+        homography = homography @ np.linalg.inv(_HALF_PIXEL) @ np.diag(steps) @ _HALF_PIXEL
+    shifted = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]]) @ homography
+    cover = np.asarray(cv2.warpPerspective(layer, shifted, (right - left, bottom - top), flags=cv2.INTER_LINEAR), np.float32)
     window = image[top:bottom, left:right]
     window[:] = (window * (1 - cover[..., 3:] / 255) + cover[..., :3]).round().clip(0, 255)
+
+
+_HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+"""From pixel centres to the top-left corner of the picture, where scaling starts."""
 
 
 def sticker_names() -> list[str]:

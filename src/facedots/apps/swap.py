@@ -18,8 +18,11 @@ from facedots.warp import Image
 SEAM_TOP = 0.5
 """How high above the eyes a swapped face reaches, in outer-eye distances: its upper seam lies on the forehead."""
 
+SEAM_FADE = 0.02
+"""How far the seam fades out, twice, beyond the face, in sides of the face."""
+
 _MARGIN = 8
-"""Pixels around a swapped face that the blending sees."""
+"""Pixels around a swapped face that the blending sees, at least."""
 
 
 class FaceSwap:
@@ -81,11 +84,12 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
     source, points = _looking_alike(check_image(source), mesh_points(face), goal)
     start, end = (np.concatenate([shape, forehead(shape, SEAM_TOP)]) for shape in (points, goal))
     # Only the part around the head is worked on, with a margin for the blending; beyond the frame its border is drawn out.
-    left, top = (np.floor(end.min(axis=0)).astype(int) - _MARGIN).tolist()
-    right, bottom = (np.ceil(end.max(axis=0)).astype(int) + _MARGIN).tolist()
-    seen = np.s_[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
-    if not target[seen].size:
+    margin = _MARGIN + round(2 * SEAM_FADE * float(np.ptp(end, axis=0).max()))
+    left, top = (np.floor(end.min(axis=0)).astype(int) - margin).tolist()
+    right, bottom = (np.ceil(end.max(axis=0)).astype(int) + margin).tolist()
+    if right <= 0 or bottom <= 0 or left >= width or top >= height:
         return target.copy()
+    seen = np.s_[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     borders = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
     around = np.asarray(cv2.copyMakeBorder(target[seen], *borders, cv2.BORDER_REPLICATE), np.uint8)
     texture = warp_texture(source, start, end - (left, top), (bottom - top, right - left), _seam_triangles())
@@ -149,8 +153,13 @@ def _matched(face: Image, around: Image, mask: Mask) -> Image:
 
 
 def _blended(face: Image, around: Image, mask: Mask) -> Image:
-    """The masked part of a face in its new surroundings."""
+    """The masked part of a face in its new surroundings, which stay as they are but for a soft seam."""
     stencil = mask.astype(np.uint8) * 255
     x, y, width, height = cv2.boundingRect(stencil)
-    # OpenCV puts the middle of the mask's bounding box on the given point, in whole pixels.
-    return np.asarray(cv2.seamlessClone(face, around, stencil, (x + width // 2, y + height // 2), cv2.NORMAL_CLONE), np.uint8)
+    # OpenCV puts the middle of the mask's bounding box on the given point, in whole pixels, and changes the mask.
+    cloned = cv2.seamlessClone(face, around, stencil.copy(), (x + width // 2, y + height // 2), cv2.NORMAL_CLONE)
+    # It also changes colours outside the mask, all over that box: they fade out here.
+    fade = max(1, round(SEAM_FADE * max(width, height)))
+    grown = cv2.dilate(stencil, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * fade + 1, 2 * fade + 1)))
+    share = np.asarray(cv2.blur(grown, (2 * fade + 1, 2 * fade + 1)))[..., None] / np.float32(255)
+    return np.asarray((around + share * (np.asarray(cloned, np.float32) - around)).round().clip(0, 255), np.uint8)

@@ -1,0 +1,57 @@
+"""Draw ``docs/images/filters.jpg``: what ``facedots filter`` and ``facedots anonymise`` make of one portrait.
+
+    python tools/draw_filters_picture.py [--out docs/images/filters.jpg]
+
+The portrait is matplotlib's sample picture, Rear Admiral Grace Hopper, a work of the United States Navy in the public domain.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facedots.apps.anonymise import Anonymiser
+from facedots.apps.effects import Effect, named_effects
+from facedots.apps.texture import face_texture
+from facedots.cli.demo import portrait
+from facedots.io.images import read_image, write_image
+from facedots.pipeline import Pipeline
+from facedots.warp import Image
+
+CELL = (200, 200)
+"""Width and height of each picture."""
+
+EFFECTS = ("sunglasses,moustache", "hat", "crown", "dog-ears,dog-nose", "party-mask", "blush,lips,brows", "mesh")
+
+
+def titled(image: Image, title: str) -> Image:
+    """The picture at the size of a cell, with its title below."""
+    small = np.asarray(cv2.resize(image, CELL, interpolation=cv2.INTER_AREA), np.uint8)
+    strip = np.full((26, CELL[0], 3), 255, np.uint8)
+    cv2.putText(strip, title, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (30, 30, 30), 1, cv2.LINE_AA)
+    return np.concatenate([small, strip])
+
+
+def main() -> None:
+    """Find the face, apply everything, write the sheet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "filters.jpg")
+    out = parser.parse_args().out
+    image = np.ascontiguousarray(read_image(portrait())[:400, 56:456])
+    faces = Pipeline()(image)
+    cells = []
+    for names in EFFECTS:
+        result = image
+        for effect in named_effects(names):
+            result = effect(result, faces)
+        cells.append(titled(result, names))
+    covers: list[tuple[str, Effect]] = [("blur", Anonymiser("blur")), ("pixelate", Anonymiser("pixelate"))]
+    cells += [titled(cover(image, faces), f"anonymise: {name}") for name, cover in covers]
+    cells.append(titled(face_texture(image, faces[0], 300).image, "on the mean shape"))
+    half = len(cells) // 2
+    write_image(out, np.concatenate([np.concatenate(row, axis=1) for row in (cells[:half], cells[half:])]))
+
+
+if __name__ == "__main__":
+    main()
