@@ -85,6 +85,16 @@ class HeadPose:
     translation: Floats
     reprojection_error: float
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers and lists, ready for JSON."""
+        return {
+            "yaw": round(float(self.yaw), 2),
+            "pitch": round(float(self.pitch), 2),
+            "roll": round(float(self.roll), 2),
+            "translation": [round(float(value), 4) for value in self.translation],
+            "reprojection_error": round(float(self.reprojection_error), 4),
+        }
+
 
 @dataclass(frozen=True)
 class Face:
@@ -123,14 +133,24 @@ class Face:
         return region_mask(self.points, name, size, self.schema)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON; an unknown sigma is ``None``."""
-        return {
+        """Plain numbers and lists, ready for JSON; an unknown sigma is ``None``.
+
+        ``track_id``, ``pose`` and ``signals`` are there only where somebody found them out.
+        """
+        fields: dict[str, Any] = {
             "score": round(float(self.score), 4),
             "box": _rounded(self.box),
             "points": _rounded(self.points),
             "sigma": None if np.isnan(self.sigma).all() else _rounded(self.sigma),
             "schema": self.schema.name,
         }
+        if self.track_id is not None:
+            fields["track_id"] = self.track_id
+        if self.pose is not None:
+            fields["pose"] = self.pose.to_dict()
+        if self.signals is not None:
+            fields["signals"] = {name: round(float(value), 4) for name, value in self.signals.items()}
+        return fields
 
 
 def _rounded(array: Floats) -> list[Any]:

@@ -1,0 +1,169 @@
+"""``facedots video`` on a film of a drawn face: dots, stickers, tables, and what is left when it is cut short."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import ArrayLike
+from typer.testing import CliRunner, Result
+
+from facedots.cli import video as command
+from facedots.cli.main import app
+from facedots.data.synthetic_face import draw_face
+from facedots.errors import FacedotsError
+from facedots.geometry import Floats, tight_boxes
+from facedots.io import video
+from facedots.io.images import read_image, write_image
+from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
+from facedots.schema import IBUG68
+from facedots.types import Detections, Keypoints
+from facedots.warp import Image
+
+REFERENCES = Path(__file__).parents[1] / "data"
+FACE, POINTS = draw_face(np.random.default_rng(24))
+FACE = np.ascontiguousarray(FACE[: FACE.shape[0] // 2 * 2, : FACE.shape[1] // 2 * 2])
+GREY = np.full_like(FACE, 128)
+
+
+class Truth:
+    """A detector and network that know the drawn face, and see none in a picture of one colour."""
+
+    spec = SimpleNamespace(schema=IBUG68)
+
+    def __call__(self, image: Image) -> Detections:
+        boxes = tight_boxes(POINTS[None])[: int(image.std() > 5)]
+        return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
+
+    def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
+        count = len(np.asarray(boxes))
+        points: Floats = np.repeat(POINTS[None], count, axis=0)
+        doubt = 1.0 if image.std() > 5 else 100.0
+        return Keypoints(points, np.full(points.shape[:2], doubt, np.float32), IBUG68)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Six frames with the face and two without, to be read by somebody who knows the truth."""
+    truth = Truth()
+    monkeypatch.setattr(command, "make_pipeline", lambda *_, **__: SimpleNamespace(detector=truth, keypointer=truth))
+    for number in range(8):
+        write_image(tmp_path / "frames" / f"{number}.png", FACE if number < 6 else GREY)
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str, source: str | None = None) -> Result:
+    return CliRunner().invoke(app, ["video", source or str(folder / "frames"), *arguments])
+
+
+def assert_as_before(picture: Image, name: str) -> None:
+    """At half its size, the picture is that of ``tests/data/<name>.png``; FACEDOTS_WRITE_REFERENCES=1 writes it instead."""
+    small = np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+    file = REFERENCES / f"{name}.png"
+    if "FACEDOTS_WRITE_REFERENCES" in os.environ:
+        write_image(file, small)
+    gaps = np.abs(read_image(file).astype(int) - small)
+    assert gaps.mean() < 2.5, f"{name}: the mean difference is {gaps.mean():.2f}"
+    assert (gaps.max(axis=2) > 60).mean() < 0.005, f"{name}: parts of the picture look different"
+
+
+def test_dots_are_drawn_and_every_frame_is_listed(folder: Path) -> None:
+    out, tables = folder / "out.mp4", [folder / "a.csv", folder / "a.jsonl", folder / "a.parquet"]
+    options = [item for name, file in zip(("--csv", "--jsonl", "--parquet"), tables, strict=True) for item in (name, str(file))]
+    result = run(folder, "--out", str(out), "--fps", "12.5", *options)
+    assert result.exit_code == 0, result.output
+    assert "8 frames, 2 of them without a face, 1 face;" in result.stdout
+    frames = list(open_source(out))
+    assert [frame.time for frame in frames] == [Fraction(2 * i, 25) for i in range(8)]
+    assert_as_before(frames[5].image, "video_dots")
+    listed = pd.read_csv(tables[0])
+    assert listed["success"].tolist() == [1] * 6 + [0] * 2
+    assert listed["timestamp"].tolist() == [0.08 * i for i in range(8)]
+    assert np.abs(listed[[f"x_{i}" for i in range(68)]].to_numpy()[:6] - POINTS[:, 0]).max() < 0.02
+    lines = [json.loads(line) for line in tables[1].read_text().splitlines()]
+    assert list(lines[0]) == list(listed) == list(pd.read_parquet(tables[2]))
+
+
+def test_effects_take_the_place_of_dots(folder: Path) -> None:
+    out = folder / "out.mp4"
+    result = run(folder, "--out", str(out), "--filter", "sunglasses,moustache", "--seconds", "0.1")
+    assert result.exit_code == 0, result.output
+    frames = list(open_source(out))
+    assert len(frames) == 3
+    assert_as_before(frames[2].image, "video_filter")
+
+
+def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(folder: Path) -> None:
+    (folder / "frames" / "4.png").write_bytes(b"broken")
+    result = run(folder, "--out", str(folder / "out.mp4"), "--csv", str(folder / "out.csv"))
+    assert result.exit_code == 1
+    assert "4.png" in str(result.exception)
+    assert "out.mp4" in str(result.exception)
+    assert "4 frames" in str(result.exception)
+    assert len(list(open_source(folder / "out.mp4"))) == 4
+    assert len(pd.read_csv(folder / "out.csv")) == 4
+
+
+class Interrupted(VideoSource):
+    """Somebody presses Ctrl-C after three frames."""
+
+    def __init__(self) -> None:
+        self.name = "camera 0"
+        self.info = VideoInfo(FACE.shape[1], FACE.shape[0], Fraction(25), Fraction(1, 25), None)
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(3):
+            yield Frame(FACE, Fraction(number, 25))
+        raise KeyboardInterrupt
+
+    def close(self) -> None:
+        pass
+
+
+def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video, "open_source", lambda *_: Interrupted())
+    result = run(folder, "--out", str(folder / "out.mp4"), source="0")
+    monkeypatch.undo()
+    assert result.exit_code == 130
+    assert "3 frames" in result.stdout
+    assert "Ctrl-C" in result.stderr
+    assert len(list(open_source(folder / "out.mp4"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "nothing to write"),
+        (["--out", "same.mp4", "--csv", "./same.mp4"], "are the same"),
+        (["--out", "a.gif"], ".mp4"),
+        (["--out", "a.mp4", "--filter", "halo"], "halo"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(folder: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    result = run(folder, *options)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, FacedotsError)
+    assert said in str(result.exception)
+    assert [file.name for file in folder.iterdir()] == ["frames"]
+
+
+def test_the_real_networks_follow_a_drawn_face(tmp_path: Path) -> None:
+    for number in range(4):
+        write_image(tmp_path / "in" / f"{number}.png", FACE)
+    arguments = ["video", str(tmp_path / "in"), "--csv", str(tmp_path / "a.csv")]
+    code = "from facedots.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table["face_id"].tolist() == [0] * 4
+    found = table.iloc[-1][[f"{axis}_{i}" for i in range(68) for axis in "xy"]].to_numpy(float).reshape(68, 2)
+    assert np.linalg.norm(found - POINTS, axis=1).mean() < 0.15 * np.linalg.norm(POINTS[36] - POINTS[45])
