@@ -16,6 +16,7 @@ import pytest
 from numpy.typing import ArrayLike
 from typer.testing import CliRunner, Result
 
+from facedots.apps.reader import FaceReader
 from facedots.cli import video as command
 from facedots.cli.main import app
 from facedots.data.synthetic_face import draw_face
@@ -23,6 +24,7 @@ from facedots.errors import FacedotsError
 from facedots.geometry import Floats, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
+from facedots.io.tables import columns
 from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
@@ -99,6 +101,17 @@ def test_effects_take_the_place_of_dots(folder: Path) -> None:
     frames = list(open_source(out))
     assert len(frames) == 3
     assert_as_before(frames[2].image, "video_filter")
+
+
+def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:
+    result = run(folder, "--csv", str(folder / "a.csv"), "--read")
+    assert result.exit_code == 0, result.output
+    assert "blinks of face 0: 0;" in result.stdout
+    table = pd.read_csv(folder / "a.csv")
+    assert list(table) == columns(IBUG68, FaceReader.signals)
+    tilt = np.degrees(np.arctan2(*(POINTS[45] - POINTS[36])[::-1]))
+    assert np.abs(table["roll"][:6] - tilt).max() < 6
+    assert table["smile"].notna().tolist() == [True] * 6 + [False] * 2
 
 
 def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(folder: Path) -> None:

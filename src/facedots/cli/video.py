@@ -1,8 +1,10 @@
 """``facedots video``: follow the faces of a film, a camera or a stream; draw on them, put effects on them, list them."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +39,9 @@ def video(
     csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a CSV file with a row for each face.")] = None,
     jsonl: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the same as a JSON object a line.")] = None,
     parquet: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the same as Parquet; needs pyarrow.")] = None,
+    read: Annotated[
+        bool, typer.Option("--read", help="Read head pose and expression too, into the tables; count blinks.")
+    ] = False,
     smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Quiet the points from frame to frame.")] = True,
     sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Copy the sound; needs PyAV.")] = True,
     every: Annotated[int, typer.Option(min=1, help="Search for new faces every so many frames.")] = 30,
@@ -69,8 +74,11 @@ def video(
     with ExitStack() as stack:
         film = stack.enter_context(open_source(source, fps))
         sink = stack.enter_context(open_sink(out, film, sound=sound)) if out else None
-        lists = [stack.enter_context(kind(path, schema, film.name)) for kind, path in tables if path]
-        run = _Run(film, Tracker(pipeline.detector, pipeline.keypointer, every=every, smooth=smooth), paint, sink, lists)
+        reader = _Reader() if read else None
+        signals = reader.signals if reader else ()
+        lists = [stack.enter_context(kind(path, schema, film.name, signals)) for kind, path in tables if path]
+        tracker = Tracker(pipeline.detector, pipeline.keypointer, every=every, smooth=smooth)
+        run = _Run(film, tracker, reader, paint, _Outputs(sink, lists))
         ending = run.through(seconds)
     written = f"{', '.join(map(str, paths))}: {run.summary()}" if run.count else "nothing was written"
     if isinstance(ending, VideoError):
@@ -81,13 +89,45 @@ def video(
         raise typer.Exit(_INTERRUPTED)
 
 
+@dataclass(frozen=True)
+class _Outputs:
+    """Where the results go."""
+
+    film: "VideoSink | None"
+    tables: "list[FaceTable]"
+
+
+class _Reader:
+    """Pose and signals of each face, and the blinks of each person."""
+
+    def __init__(self) -> None:
+        from facedots.apps.blink import BlinkCounter
+        from facedots.apps.reader import FaceReader
+
+        self._read = FaceReader()
+        self._counters: defaultdict[int, BlinkCounter] = defaultdict(BlinkCounter)
+        self.signals = FaceReader.signals
+
+    def __call__(self, image: "Image", faces: "Sequence[Face]", time: float) -> "list[Face]":
+        """The same faces, read."""
+        faces = self._read(image, faces)
+        for face in faces:
+            if face.signals and face.track_id is not None:
+                self._counters[face.track_id].update(face.signals, time)
+        return faces
+
+    def blinks(self) -> str:
+        """How often each person has blinked."""
+        return ", ".join(f"face {number}: {counter.count}" for number, counter in sorted(self._counters.items()))
+
+
 class _Run:
     """One pass through a video."""
 
     def __init__(
-        self, film: "VideoSource", tracker: "Tracker", paint: "Paint", sink: "VideoSink | None", tables: "list[FaceTable]"
+        self, film: "VideoSource", tracker: "Tracker", reader: _Reader | None, paint: "Paint", outputs: _Outputs
     ) -> None:
-        self._film, self._tracker, self._paint, self._sink, self._tables = film, tracker, paint, sink, tables
+        self._film, self._tracker, self._reader, self._paint, self._outputs = film, tracker, reader, paint, outputs
         self._started = time.monotonic()
         self._numbers: set[int | None] = set()
         self._without = 0
@@ -117,19 +157,22 @@ class _Run:
         """What was done."""
         faces = f"{len(self._numbers)} face{'s' * (len(self._numbers) != 1)}" if self._numbers else "no face found"
         frames = f"{self.count} frames, {self._without} of them without a face, {faces}"
-        return f"{frames}; {self._speed():.1f} frames a second, detector in {self._tracker.detections}"
+        blinks = f"; blinks of {self._reader.blinks()}" if self._reader and self._numbers else ""
+        return f"{frames}{blinks}; {self._speed():.1f} frames a second, detector in {self._tracker.detections}"
 
     def _step(self, frame: "Frame") -> None:
         """One frame."""
         from facedots.io.video import Frame
 
         faces = self._tracker(frame.image, frame.time)
+        if self._reader:
+            faces = self._reader(frame.image, faces, float(frame.time))
         self.count += 1
         self._without += not faces
         self._numbers.update(face.track_id for face in faces)
-        if self._sink:
-            self._sink.write(Frame(self._paint(frame.image, faces), frame.time))
-        for table in self._tables:
+        if self._outputs.film:
+            self._outputs.film.write(Frame(self._paint(frame.image, faces), frame.time))
+        for table in self._outputs.tables:
             table.write(self.count, frame.time, faces)
 
     def _speed(self) -> float:
