@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from facedots.cli.align import align
 from facedots.cli.anonymise import anonymise
 from facedots.cli.data import data_app
 from facedots.cli.demo import demo
@@ -15,6 +16,7 @@ from facedots.cli.features import features
 from facedots.cli.filter import filter_pictures
 from facedots.cli.models import models
 from facedots.cli.predict import predict
+from facedots.cli.read import read
 from facedots.cli.train import FREE_ARGUMENTS, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError
@@ -24,6 +26,8 @@ app.command()(demo)
 app.command()(predict)
 app.command(name="filter")(filter_pictures)
 app.command()(anonymise)
+app.command()(align)
+app.command()(read)
 app.command()(video)
 app.command()(models)
 app.add_typer(data_app, name="data")

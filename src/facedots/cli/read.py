@@ -1,0 +1,153 @@
+"""``facedots read``: head pose and expression signals of every face in pictures."""
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedots.cli.pictures import (
+    DetectorChoice,
+    DetectorFile,
+    DetectorName,
+    MaxSide,
+    Model,
+    Recursive,
+    Sources,
+    Threads,
+    find_all,
+    for_each,
+    make_pipeline,
+    report_failures,
+    result_paths,
+)
+from facedots.errors import OutputError
+from facedots.io.files import write_whole
+
+if TYPE_CHECKING:
+    from facedots.io.inputs import Picture
+    from facedots.io.sinks import ImageResult
+    from facedots.types import Face
+    from facedots.warp import Image
+
+STDOUT = "-"
+
+
+def read(
+    sources: Sources,
+    *,
+    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")] = None,
+    csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write a row a face; - prints it.")] = None,
+    out: Annotated[Path | None, typer.Option(file_okay=False, help="Write the pictures with the heads' axes here.")] = None,
+    focal: Annotated[
+        float | None, typer.Option(min=1, help="Focal length of the camera in pixels; guessed if not given.")
+    ] = None,
+    model: Model = "small",
+    detector: DetectorChoice = DetectorName.RETINAFACE,
+    detector_file: DetectorFile = None,
+    max_side: MaxSide = 1024,
+    recursive: Recursive = False,
+    threads: Threads = 1,
+) -> None:
+    """Read off faces how the head is turned, how open eyes and mouth are, smile and brows.
+
+    Yaw is positive where people turn to their own left, pitch where they look up, roll where the head is tilted clockwise as
+    seen. The emotion is a rule of thumb about the shape of a face, not a finding about a person.
+    """
+    from facedots.apps.pose import Camera, draw_axes
+    from facedots.apps.reader import FaceReader
+    from facedots.io.images import write_image
+    from facedots.io.sinks import ImageResult
+
+    if json_file == csv_file == STDOUT:
+        raise OutputError("--json - and --csv - cannot both be printed; give one of them a file")
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pictures, failures = find_all(sources, recursive)
+    targets = result_paths(pictures, out, "read") if out else {}
+    results: list[ImageResult] = []
+
+    def work(picture: "Picture", image: "Image") -> None:
+        height, width = image.shape[:2]
+        camera = Camera.guess((height, width), focal)
+        faces = FaceReader(camera)(image, pipeline(image))
+        if picture in targets:
+            write_image(targets[picture], draw_axes(image, [face.pose for face in faces if face.pose], camera))
+        results.append(ImageResult(picture.location, width, height, faces))
+
+    failures += for_each(pictures, work, "reading faces")
+    for result in results:
+        for line in _lines(result):
+            typer.echo(line, err=STDOUT in (json_file, csv_file))
+    if json_file:
+        _write(json_file, _json(results, model))
+    if csv_file:
+        _write(csv_file, _csv(results))
+    report_failures(failures)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _write(file: str, text: str) -> None:
+    if file == STDOUT:
+        typer.echo(text, nl=False)
+    else:
+        write_whole(file, text)
+
+
+def _guess(face: "Face") -> str | None:
+    """The word for a face whose signals are known."""
+    from facedots.apps.emotion import guess_emotion
+
+    return guess_emotion(face.signals).name if face.signals else None
+
+
+def _lines(result: "ImageResult") -> list[str]:
+    """What a person wants to know, a line a face."""
+    if not result.faces:
+        return [f"{result.source}: no face found"]
+    lines = []
+    for face in result.faces:
+        if face.pose is None or face.signals is None:
+            lines.append(f"{result.source}: a face whose points make no head")
+            continue
+        pose = f"yaw {face.pose.yaw:+.0f}° pitch {face.pose.pitch:+.0f}° roll {face.pose.roll:+.0f}°"
+        lines.append(f"{result.source}: {pose}, smile {face.signals['smile']:+.2f}, looks {_guess(face)}")
+    return lines
+
+
+def _json(results: "list[ImageResult]", model: str) -> str:
+    """The document of ``facedots predict``, with pose, signals and the guess in each face."""
+    from facedots.io.sinks import to_json
+    from facedots.schema import IBUG68
+
+    document = json.loads(to_json(results, IBUG68, model))
+    for image, result in zip(document["images"], results, strict=True):
+        for fields, face in zip(image["faces"], result.faces, strict=True):
+            fields["emotion_guess"] = _guess(face)
+    return json.dumps(document, ensure_ascii=False) + "\n"
+
+
+def _csv(results: "list[ImageResult]") -> str:
+    """A row a face, with the column names of ``facedots video``; what is unknown is empty."""
+    from facedots.apps.expression import SIGNALS
+    from facedots.io.tables import BOX, POSE
+
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["frame", "face_id", "confidence", "success", *BOX, *POSE, *SIGNALS, "emotion_guess", "source"])
+    for frame, result in enumerate(results, start=1):
+        for face_id, face in enumerate(result.faces):
+            pose, signals = face.pose, face.signals or {}
+            turned = (
+                (pose.yaw, pose.pitch, pose.roll, *pose.translation, pose.reprojection_error) if pose else [math.nan] * len(POSE)
+            )
+            values = [*face.box, *turned, *(signals.get(name, math.nan) for name in SIGNALS)]
+            cells = ["" if math.isnan(value) else f"{value:.4f}" for value in values]
+            table.writerow([frame, face_id, f"{face.score:.4f}", 1, *cells, _guess(face), result.source])
+        if not result.faces:
+            unknown = [""] * (len(BOX) + len(POSE) + len(SIGNALS) + 1)
+            table.writerow([frame, 0, "0.0000", 0, *unknown, result.source])
+    return text.getvalue()

@@ -1,0 +1,75 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from facedots.apps.align import align
+from facedots.cli import align as align_command
+from facedots.cli.main import app
+from facedots.data.synthetic_face import draw_face
+from facedots.geometry import Floats, apply_affine, tight_boxes
+from facedots.io.images import read_image, write_image
+from facedots.schema import IBUG68
+from facedots.types import Face
+from facedots.warp import Image
+
+IMAGE, POINTS = draw_face(np.random.default_rng(11))
+
+
+def as_face(points: Floats) -> Face:
+    return Face(points, np.ones(IBUG68.count, np.float32), tight_boxes(points[None])[0], 0.75, IBUG68)
+
+
+FACES = [as_face(POINTS), as_face(POINTS + np.float32(3))]
+
+
+@pytest.fixture(autouse=True)
+def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pipeline(image: Image) -> list[Face]:
+        return FACES if image.shape == IMAGE.shape else []
+
+    monkeypatch.setattr(align_command, "make_pipeline", lambda *_, **__: pipeline)
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["align", *map(str, arguments)])
+
+
+def test_the_whole_way(tmp_path: Path) -> None:
+    write_image(tmp_path / "in" / "face.png", IMAGE)
+    write_image(tmp_path / "in" / "grey.png", np.full((50, 60, 3), 128, np.uint8))
+    (tmp_path / "in" / "text.png").write_text("not a picture")
+    out = tmp_path / "out"
+    result = run(tmp_path / "in", "--out", out, "--size", 64, "--template", "ffhq")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [f"{tmp_path}/in/face.png: 2 faces", f"{tmp_path}/in/grey.png: no faces found"]
+    assert "text.png" in result.stderr.splitlines()[1]
+    assert sorted(file.name for file in out.iterdir()) == ["face_aligned_0.png", "face_aligned_1.png", "transforms.csv"]
+
+    rows = list(csv.DictReader((out / "transforms.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == ["face_aligned_0.png", "face_aligned_1.png"]
+    for row, face in zip(rows, FACES, strict=True):
+        expected = align(IMAGE, face, 64, "ffhq")
+        assert (read_image(out / row["file"]) == expected.image).all()
+        assert (row["source"], row["confidence"]) == (f"{tmp_path}/in/face.png", "0.7500")
+        assert (row["template"], row["size"]) == ("ffhq", "64")
+        there, back = ([[float(row[f"{m}{i}{j}"]) for j in range(3)] for i in range(2)] for m in ("m", "inverse_"))
+        np.testing.assert_allclose(there, expected.matrix, rtol=1e-6)
+        np.testing.assert_allclose(apply_affine(np.array(back), apply_affine(np.array(there), POINTS)), POINTS, atol=1e-3)
+
+
+def test_a_source_is_never_overwritten(tmp_path: Path) -> None:
+    write_image(tmp_path / "face.png", IMAGE)
+    write_image(tmp_path / "face_aligned_0.png", IMAGE)
+    result = run(tmp_path, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "would be overwritten" in str(result.exception)
+    assert (read_image(tmp_path / "face_aligned_0.png") == IMAGE).all()
+
+
+def test_templates_are_named_in_the_message(tmp_path: Path) -> None:
+    result = run(tmp_path, "--out", tmp_path, "--template", "arcface")
+    assert result.exit_code == 2
+    assert "arcface112" in result.stderr
