@@ -124,6 +124,6 @@ def test_two_epochs_on_real_frames_learn(data_dir: Path, tmp_path: Path) -> None
     )
     train(recipe, str(data_dir), tmp_path / "run")
     errors = [float(row["val_nme"]) for row in epochs_of(tmp_path / "run")]
-    # A constant face in the middle of the box scores above 8 %.
-    assert errors[-1] < 6.5
+    # The mean face in the middle of every box scores 20 %.
+    assert errors[-1] < 10
     assert errors[-1] < errors[0]
