@@ -1,5 +1,6 @@
 """What the parts of facedots hand each other. Frozen; units stand with each field."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -135,7 +136,7 @@ class Face:
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, ready for JSON; an unknown sigma is ``None``.
 
-        ``track_id``, ``pose`` and ``signals`` are there only where somebody found them out.
+        ``track_id``, ``pose`` and ``signals`` are there only where somebody found them out; an unknown signal is ``None``.
         """
         fields: dict[str, Any] = {
             "score": round(float(self.score), 4),
@@ -149,7 +150,8 @@ class Face:
         if self.pose is not None:
             fields["pose"] = self.pose.to_dict()
         if self.signals is not None:
-            fields["signals"] = {name: round(float(value), 4) for name, value in self.signals.items()}
+            known = {name: math.isfinite(value) for name, value in self.signals.items()}
+            fields["signals"] = {name: round(float(value), 4) if known[name] else None for name, value in self.signals.items()}
         return fields
 
 

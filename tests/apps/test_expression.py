@@ -54,12 +54,12 @@ def test_signals_do_not_depend_on_the_pose(pose: HeadPose) -> None:
 def test_lengths_by_hand() -> None:
     given_pose = posed(10, 5, 20)
     still = expression(project(HEAD_MODEL, given_pose, CAMERA), given_pose, CAMERA)
-    # Mean gap between the lids of the model; half its mouth's width less the corners' drop below the nose, less 0.07 at rest.
+    # Mean gap between the lids of the model; half its mouth's width less the corners' drop below the nose, less 0.03 at rest.
     assert [still["right_eye_open"], still["left_eye_open"]] == pytest.approx([(0.077 + 0.077) / 2] * 2, abs=1e-6)
-    assert still["smile"] == pytest.approx(0.305 - (0.759 - 0.541) - 0.07, abs=1e-6)
+    assert still["smile"] == pytest.approx(0.305 - (0.759 - 0.541) - 0.03, abs=1e-6)
     assert still["mouth_open"] == pytest.approx((2 * (0.801 - 0.747) + (0.809 - 0.750)) / 3, abs=1e-6)
     brows = np.mean([0.162, 0.235, 0.256, 0.240, 0.201])
-    assert still["brow_raise"] == pytest.approx(brows + 0.016 / 2 - 0.20, abs=1e-6)
+    assert still["brow_raise"] == pytest.approx(brows + 0.016 / 2 - 0.21, abs=1e-6)
     assert still["frown"] == pytest.approx(0.22 - (0.2205 + 0.016), abs=1e-6)
 
 
@@ -139,6 +139,15 @@ def test_the_reader_fills_what_it_can() -> None:
     assert list(read.signals) == list(FaceReader.signals)
     assert still_blind is blind
     assert FaceReader()(image, []) == []
+
+
+def test_signals_that_are_not_known_go_into_json() -> None:
+    points = project(HEAD_MODEL, posed(), CAMERA)
+    points[37] = np.nan
+    (face,) = FaceReader()(np.zeros((480, 640, 3), np.uint8), [as_face(points)])
+    fields = face.to_dict()["signals"]
+    assert fields["right_eye_open"] is None
+    assert fields["left_eye_open"] == pytest.approx(0.077, abs=1e-3)
 
 
 def test_the_reader_takes_a_given_camera() -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 EMOTIONS = ("neutral", "happy", "surprised", "frowning")
 """What the rule can say. ``frowning`` is no more than low brows: anger, thought, sun in the eyes, or a low brow at rest."""
 
-SMILE = (0.01, 0.08)
+SMILE = (0.07, 0.13)
 GAPE = (0.08, 0.20)
-RAISED = (0.02, 0.06)
+RAISED = (0.01, 0.05)
 LOWERED = (0.03, 0.07)
 """Each signal in outer-eye distances: where its score begins, and where it is 1."""
 
@@ -41,7 +41,7 @@ def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
     This is a heuristic: rules and limits were set by hand while looking at faces, without a data set of labelled emotions, and a
     face at rest may look like any of the words. Do not decide about people by it. A missing signal (NaN) does not show.
 
-    >>> guess_emotion({"smile": 0.1, "mouth_open": 0.1, "brow_raise": 0.0, "frown": 0.0}).name
+    >>> guess_emotion({"smile": 0.2, "mouth_open": 0.1, "brow_raise": 0.0, "frown": 0.0}).name
     'happy'
     """
     smile, gape = _ramp(signals["smile"], SMILE), _ramp(signals["mouth_open"], GAPE)
@@ -55,7 +55,7 @@ def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
 def _ramp(value: float, limits: tuple[float, float]) -> float:
     """0 up to the first limit, 1 from the second one on; NaN gives 0.
 
-    >>> _ramp(0.06, (0.03, 0.09)), _ramp(float("nan"), (0.03, 0.09))
+    >>> _ramp(3, (2, 4)), _ramp(float("nan"), (2, 4))
     (0.5, 0.0)
     """
     begins, full = limits

@@ -1,6 +1,5 @@
 """Expression signals: how open eyes and mouth are, smile, brows; measured on the face as it would look from the front."""
 
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -28,19 +27,19 @@ SIGNALS = (
 ``…_eye_closed``          The same as a share: 0 from :data:`OPEN_EYE` up, 1 from :data:`CLOSED_EYE` down.
 ``mouth_open``            Height of the gap between the lips, mean of three places; 0 where they touch.
 ``smile``                 Half of the mouth's width minus how far its corners lie below the base of the nose, minus
-                          that of a face at rest: smiling pulls the corners apart and up. A broad smile has 0.1.
+                          that of a face at rest: smiling pulls the corners apart and up. A broad smile has 0.2.
 ``brow_raise``            How far the brows lie above the eyes' corners, minus that of a face at rest.
 ``frown``                 How much nearer than at rest the inner halves of the brows are to the inner corners of the eyes.
 ========================  =========================================================================================
 
-All but the shares are in outer-eye distances of the person. People differ at rest, by about 0.03: the change of a signal over
+All but the shares are in outer-eye distances of the person. People differ at rest, by about 0.05: the change of a signal over
 time says more than its value.
 """
 
 OPEN_EYE, CLOSED_EYE = 0.07, 0.03
 """Gaps between the lids, in outer-eye distances: a quarter of labelled eyes has less than 0.06, one in fifty less than 0.024."""
 
-SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.07, 0.20, 0.22
+SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.03, 0.21, 0.22
 """Medians over 97 labelled faces that do not smile, and, for the brows, over 1,700 labelled faces."""
 
 

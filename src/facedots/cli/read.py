@@ -113,7 +113,7 @@ def _lines(result: "ImageResult") -> list[str]:
         if face.pose is None or face.signals is None:
             lines.append(f"{result.source}: a face whose points make no head")
             continue
-        pose = f"yaw {face.pose.yaw:+.0f}° pitch {face.pose.pitch:+.0f}° roll {face.pose.roll:+.0f}°"
+        pose = f"yaw {round(face.pose.yaw):+}° pitch {round(face.pose.pitch):+}° roll {round(face.pose.roll):+}°"
         lines.append(f"{result.source}: {pose}, smile {face.signals['smile']:+.2f}, looks {_guess(face)}")
     return lines
 
