@@ -50,7 +50,7 @@ def test_what_a_person_reads(folder: Path) -> None:
     result = run(folder)
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
-        f"{folder}/face.png: yaw +20° pitch -10° roll +5°, smile +0.02, looks neutral",
+        f"{folder}/face.png: yaw +20° pitch -10° roll +5°, smile +0.06, looks neutral",
         f"{folder}/face.png: a face whose points make no head",
         f"{folder}/grey.png: no face found",
     ]
