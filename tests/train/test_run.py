@@ -17,7 +17,7 @@ from facedots.train.recipe import Recipe, load_recipe
 from facedots.train.run import METRICS_FILE, ONNX_FILE, WEIGHTS_FILE, load_run, train
 
 DATA = "synthetic:60"
-RECIPE = Recipe(model="small", loss="heatmap_wing", epochs=3, batch_size=8, seed=3, precision="float32")
+RECIPE = Recipe(model="small", loss="heatmap_wing", epochs=3, batch_size=4, seed=3, precision="float32")
 
 STOPPED_RUN = """
 import os, sys
@@ -74,6 +74,8 @@ def test_a_run_leaves_everything_behind(unbroken: Path) -> None:
     assert len(provenance["fingerprint"]["train"]) == 64
     assert provenance["versions"]["torch"]
     assert [row["epoch"] for row in epochs_of(unbroken)] == ["0", "1", "2"]
+    header = (unbroken / METRICS_FILE).read_text().splitlines()[0].split(",")
+    assert {"train_loss_step", "train_loss_epoch", "val_loss", "val_nme", "lr"} <= set(header)
 
 
 def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:

@@ -39,6 +39,7 @@ class KeypointTask(pl.LightningModule):
         """The loss of one batch."""
         loss = self.loss(self.net, self(batch["crop"]), batch["points"])
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["crop"]))
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
     def validation_step(self, batch: Item, _: int) -> None:
