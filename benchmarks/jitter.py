@@ -187,7 +187,7 @@ def markdown(results: list[Result]) -> str:
     """The table."""
     rows = ["| | flicker % | NME % | lag, frames | largest lag | frames missed |", "|---|---|---|---|---|---|"]
     for row in results:
-        cells = [row.name, f"{row.flicker:.3f}", f"{row.nme:.2f}", f"{row.lag:+.2f}", f"{row.largest_lag:.2f}", str(row.missed)]
+        cells = [row.name, f"{row.flicker:.3f}", f"{row.nme:.3f}", f"{row.lag:+.2f}", f"{row.largest_lag:.2f}", str(row.missed)]
         rows += [f"| {' | '.join(cells)} |"]
     left = results[1].flicker / results[0].flicker
     return "\n".join([*rows, "", f"Smoothing leaves {100 * left:.0f} % of the flicker."])
