@@ -32,7 +32,7 @@ class Candidate:
         sigma: ``float32 (K,)`` in pixels.
         box: What the network was given, ``float32 (4,)``.
         schema: What the points mean.
-        fresh: It was found by the detector, not by a track's last points.
+        origins: The numbers of the people by whose last points it was found; none where the detector found it.
         score: The detector's belief in it; ``None`` where it has not looked or not seen it.
         strikes: At how many looks in a row the detector has not seen it.
         tight: The tight box around the points.
@@ -44,7 +44,7 @@ class Candidate:
     sigma: Floats
     box: Floats
     schema: KeypointSchema
-    fresh: bool
+    origins: frozenset[int] = frozenset()
     score: float | None = None
     strikes: int = 0
     tight: Floats = field(init=False)
@@ -80,11 +80,14 @@ class Candidate:
 
 
 def distinct(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """The candidates without those that are a face found twice; the one with less doubt stays."""
+    """The candidates without those that are a face found twice; the one with less doubt stays and takes over the origins."""
     kept: list[Candidate] = []
     for candidate in sorted(candidates, key=lambda one: one.doubt if np.isfinite(one.doubt) else 0.0):
-        if all(_distance(candidate, other) > _SAME_FACE for other in kept):
+        twin = next((other for other in kept if _distance(candidate, other) <= _SAME_FACE), None)
+        if twin is None:
             kept.append(candidate)
+        else:
+            twin.origins |= candidate.origins
     return kept
 
 

@@ -25,8 +25,8 @@ _STRIKES = 3
 _FRAMED_ALIKE = 0.5
 """A detector's box that overlaps a face's tight box less than this (IoU) gets a try of its own."""
 
-_CROWDED = 0.05
-"""Overlap (IoU) from which one face may hide parts of another."""
+_AROUND = 0.25
+"""Sides of the tight box by which a head reaches beyond it and may hide parts of another one."""
 
 _COSTLIEST = 100.0
 """Above any finite cost of a :class:`~facedots.track.person.Person`."""
@@ -63,7 +63,7 @@ class Tracker:
         keypointer: KeypointFinder,
         *,
         every: int = 30,
-        patience: float = 1.5,
+        patience: float = 2.0,
         smooth: bool = True,
     ) -> None:
         self._detector, self._keypointer = detector, keypointer
@@ -96,9 +96,9 @@ class Tracker:
     def _follow(self, image: Image) -> list[Candidate]:
         """The plausible faces where the visible people were in the last frame."""
         visible = [person for person in self._people if person.visible]
-        found = self._keypoints(image, [person.last.tight for person in visible], fresh=False)
+        found = self._keypoints(image, [person.last.tight for person in visible])
         for candidate, person in zip(found, visible, strict=True):
-            candidate.strikes = person.last.strikes
+            candidate.origins, candidate.strikes = frozenset({person.number}), person.last.strikes
         return [candidate for candidate in found if candidate.plausible(image)]
 
     def _must_look(self, followed: Sequence[Candidate]) -> bool:
@@ -121,28 +121,31 @@ class Tracker:
             candidate.score = float(seen.scores[best]) if agrees else None
             candidate.strikes = 0 if agrees else candidate.strikes + 1
         new = np.flatnonzero(overlaps.max(axis=1, initial=0) < _FRAMED_ALIKE)
-        fresh = self._keypoints(image, seen.boxes[new], fresh=True)
+        fresh = self._keypoints(image, seen.boxes[new])
         for candidate, score in zip(fresh, seen.scores[new], strict=True):
             candidate.score = float(score)
         kept = [candidate for candidate in followed if candidate.sure or candidate.strikes < _STRIKES]
         return [*kept, *(candidate for candidate in fresh if candidate.plausible(image))]
 
-    def _keypoints(self, image: Image, boxes: "Sequence[Floats] | Floats", *, fresh: bool) -> list[Candidate]:
+    def _keypoints(self, image: Image, boxes: "Sequence[Floats] | Floats") -> list[Candidate]:
         """What the network finds in boxes."""
         if not len(boxes):
             return []
         found = self._keypointer.predict(image, boxes)
         rows = zip(found.points, found.sigma, np.asarray(boxes, np.float32), strict=True)
-        return [Candidate(points, sigma, box, found.schema, fresh) for points, sigma, box in rows]
+        return [Candidate(points, sigma, box, found.schema) for points, sigma, box in rows]
 
     def _hand_out(self, image: Image, candidates: list[Candidate], now: float) -> None:
         """Give every candidate to the person it fits best; who gets none is hidden, and who is new gets a number."""
         looks = [appearance(image, candidate.points) for candidate in candidates]
-        costs = [
-            [person.cost(candidate, look, now) for candidate, look in zip(candidates, looks, strict=True)]
-            for person in self._people
-        ]
-        pairs = dict(assign(np.reshape(costs, (len(self._people), len(candidates))), _COSTLIEST))
+        followed = frozenset[int]().union(*(candidate.origins for candidate in candidates))
+        costs = np.full((len(self._people), len(candidates)), np.inf)
+        for row, person in enumerate(self._people):
+            for column, candidate in enumerate(candidates):
+                # Who was followed from the last frame is not exchanged for a face that has turned up elsewhere.
+                if person.number in candidate.origins or person.number not in followed:
+                    costs[row, column] = person.cost(candidate, looks[column], now)
+        pairs = dict(assign(costs, _COSTLIEST))
         hidden = [person.expected_box(now) for row, person in enumerate(self._people) if row not in pairs]
         boxes = [candidate.tight for candidate in candidates]
         free, alone = _free(boxes, []), _free(boxes, hidden)
@@ -153,7 +156,7 @@ class Tracker:
                 person.visible = False
         for column in sorted(set(range(len(candidates))) - set(pairs.values())):
             # What appears beside a face while one is hidden is likely the hidden one, half seen: wait until it is free.
-            if candidates[column].fresh and (free[column] or not hidden):
+            if not candidates[column].origins and (free[column] or not hidden):
                 smoother = FaceSmoother() if self._smooth else None
                 score = candidates[column].score or 0.0
                 self._people.append(Person(self._next_number, candidates[column], looks[column], now, score, smoother))
@@ -161,7 +164,9 @@ class Tracker:
 
 
 def _free(boxes: Sequence[Floats], others: Sequence[Floats]) -> list[bool]:
-    """Which of the boxes overlap none of the boxes besides, and none of the others."""
-    overlaps = box_iou(np.reshape(boxes, (-1, 4)), np.reshape([*boxes, *others], (-1, 4)))
+    """Which of the faces hide no other one, nor are hidden, as far as their tight boxes tell; ``others`` are asked besides."""
+    everyone = np.reshape([*boxes, *others], (-1, 4)).astype(np.float32)
+    grown = everyone + _AROUND * np.tile(everyone[:, 2:] - everyone[:, :2], 2) * (-1, -1, 1, 1)
+    overlaps = box_iou(grown[: len(boxes)], grown)
     overlaps[np.arange(len(boxes)), np.arange(len(boxes))] = 0
-    return [bool(row.max(initial=0) < _CROWDED) for row in overlaps]
+    return [bool(row.max(initial=0) == 0) for row in overlaps]
