@@ -13,12 +13,10 @@ from onnx import numpy_helper
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from facedots.data.crops import CropDataset
 from facedots.errors import WeightsError
 from facedots.infer.session import CARD_KEY, SPEC_KEY
 from facedots.io.files import write_whole
 from facedots.models.base import KeypointNet
-from facedots.models.heads import HeatmapHead
 
 OPSET = 18
 SMALLEST_HALVED = 1024
@@ -27,14 +25,16 @@ TOLERANCE = 0.05
 
 
 class _Deployed(nn.Module):
-    """Crops ``uint8 (N, S, S, C)`` in, points and sigma out: normalisation and read-out live inside the file."""
+    """Crops ``uint8 (N, S, S, C)`` in, points, covariance and score out: normalisation and read-out live inside the file."""
 
     def __init__(self, net: KeypointNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.decode(self.net(self.net.normalise(crops.permute(0, 3, 1, 2))))
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        answer = self.net(self.net.normalise(crops.permute(0, 3, 1, 2)))
+        points, covariance = self.net.decode(answer.raw[:, 0])
+        return points, covariance, answer.score.sigmoid()
 
 
 def card_of(recipe: dict[str, Any], data: str) -> dict[str, str]:
@@ -51,8 +51,8 @@ def card_of(recipe: dict[str, Any], data: str) -> dict[str, str]:
 def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any]) -> float:
     """Write a network as ONNX with its spec and card as metadata.
 
-    The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2) and ``sigma``
-    float32 (N, K), in pixels of the crop. Weights are stored as float16, half the bytes; ONNX Runtime computes in float32.
+    The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2) and ``covariance``
+    float32 (N, K, 2, 2) in (square) pixels of the crop, and ``score`` float32 (N,) in [0, 1]. Weights are stored as float16, half the bytes; ONNX Runtime computes in float32.
 
     Returns:
         The largest difference of a point between torch and ONNX Runtime on random crops, in pixels of the crop.
@@ -67,7 +67,7 @@ def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any]) -> float:
         deployed,
         (crops,),
         input_names=["crops"],
-        output_names=["points", "sigma"],
+        output_names=["points", "covariance", "score"],
         dynamic_shapes={"crops": {0: torch.export.Dim("faces", min=1)}},
         opset_version=OPSET,
         dynamo=True,
@@ -108,9 +108,9 @@ def _random_crops(count: int, size: int, channels: int) -> Tensor:
 
 def _difference(deployed: nn.Module, data: bytes, crops: Tensor) -> float:
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    (points, _sigma) = session.run(None, {"crops": crops.numpy()})
+    points, _covariance, _score = session.run(None, {"crops": crops.numpy()})
     with torch.inference_mode():
-        expected, _ = deployed(crops)
+        expected, _, _ = deployed(crops)
     return float(np.abs(points - expected.numpy()).max())
 
 
@@ -118,30 +118,3 @@ def save_weights(net: KeypointNet, path: Path) -> None:
     """Write the weights as safetensors, with the spec as metadata."""
     tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
     write_whole(path, save(tensors, {"facedots.spec": net.spec.to_json()}))
-
-
-def calibrate_sigma(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> float | None:
-    """Scale a heatmap network's sigma so that, over faces that it was not trained on, errors have the size that it says.
-
-    The factor is the root of the mean squared error over sigma, an axis; it is kept in the network.
-
-    Returns:
-        The factor, or ``None`` where the network gives no sigma.
-    """
-    head = net.head
-    if not isinstance(head, HeatmapHead) or not len(faces):
-        return None
-    head.sigma_scale.fill_(1.0)
-    ratios = []
-    for start in range(0, len(faces), batch_size):
-        items = [faces[0, i] for i in range(start, min(start + batch_size, len(faces)))]
-        truth = torch.stack([item["points"] for item in items])
-        with torch.inference_mode():
-            points, sigma = net.decode(net(net.normalise(torch.stack([item["crop"] for item in items]))))
-        ratios.append((((points - truth) / sigma.unsqueeze(-1)) ** 2).flatten())
-    # The mean of the middle 98 %: a handful of wrong labels must not widen every point's sigma.
-    squares = torch.cat(ratios).sort().values
-    squares = squares[~squares.isnan()]
-    factor = float(squares[: max(1, int(0.98 * len(squares)))].mean().sqrt())
-    head.sigma_scale.fill_(factor)
-    return factor

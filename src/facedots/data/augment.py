@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facedots.data.closed_eyes import CloseEyes
 from facedots.data.dataset import Sample
 from facedots.data.photometric import Blur, Jpeg, LowResolution, Noise, Occlusion, Shade, Tone
 from facedots.data.transforms import Compose, moved, prior_matrix
@@ -70,7 +71,8 @@ class RandomAffine:
     """A crop at random around the one of test time: mirror, rotation, zoom and shift as one affine warp.
 
     The framing's square is laid around the tight box of the rotated points, as a detector would frame a face that is
-    rolled; zoom and shift then move that square, as a detector's errors would.
+    rolled; zoom and shift then move that square, as a detector's errors would. A few crops are moved so far that they show no
+    face, or one that is badly placed: their points are NaN and their ``'face'`` is 0.
 
     Attributes:
         framing: Which square of the picture.
@@ -79,8 +81,14 @@ class RandomAffine:
         rotate: Largest angle in degrees, to either side.
         wide_rotate: Largest angle in degrees of the few that are rotated far.
         p_wide: How many those are, in [0, 1].
+        any_rotate: Largest angle in degrees of those that lie on their side or beyond.
+        p_any: How many those are.
         zoom: Smallest and largest magnification; its logarithm is uniform.
         shift: Largest shift along each axis, in sides of the square.
+        p_off: How many boxes are far off, by up to ``off_shift`` and ``off_zoom``.
+        off_shift: Largest shift of these along each axis, in sides of the square.
+        off_zoom: Smallest and largest magnification of these.
+        p_none: How many crops show no face, or a badly placed one.
         flip: Probability of a mirror image.
         generator: Source of the randomness.
 
@@ -94,8 +102,14 @@ class RandomAffine:
     rotate: float = 25.0
     wide_rotate: float = 60.0
     p_wide: float = 0.15
+    any_rotate: float = 120.0
+    p_any: float = 0.0
     zoom: tuple[float, float] = (0.85, 1.18)
     shift: float = 0.06
+    p_off: float = 0.0
+    off_shift: float = 0.15
+    off_zoom: tuple[float, float] = (0.75, 1.35)
+    p_none: float = 0.0
     flip: float = 0.5
     generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False, kw_only=True)
 
@@ -108,24 +122,42 @@ class RandomAffine:
             displaced = float(sample.get("mirror_shift", 0.0)) * float(prior_matrix(sample)[0, 0])
             points = mirror_points(points, width, self.schema, displaced)
         turn = similarity(self._angle(), 1.0, (0.0, 0.0), ((width - 1) / 2, (height - 1) / 2))
-        matrix = compose(self._jittered_crop(apply_affine(turn, points), sample), turn)
+        no_face = self.p_none > 0 and random.random() < self.p_none
+        square = _square(self.framing, apply_affine(turn, points), sample)
+        matrix = compose(crop_matrix(self._astray(square) if no_face else self._jittered(square), self.size), turn)
+        if no_face:
+            points = np.full_like(points, np.nan)
         whole = compose(matrix, mirror_matrix(width)) if mirrored else matrix
         return {
             **sample,
             "image": warp_image(image, whole, (self.size, self.size)),
             "keypoints": apply_affine(matrix, points),
             "matrix": compose(whole, prior_matrix(sample)),
+            "face": 0.0 if no_face else 1.0,
         }
 
     def _angle(self) -> float:
-        largest = self.wide_rotate if self.generator.random() < self.p_wide else self.rotate
+        kind = self.generator.random()
+        largest = self.any_rotate if kind < self.p_any else self.wide_rotate if kind < self.p_any + self.p_wide else self.rotate
         return float(self.generator.uniform(-largest, largest))
 
-    def _jittered_crop(self, turned: Floats, sample: Sample) -> Matrix:
-        x, y, side = _square(self.framing, turned, sample)
-        zoom = float(np.exp(self.generator.uniform(*np.log(self.zoom))))
-        dx, dy = self.generator.uniform(-self.shift, self.shift, 2) * side
-        return crop_matrix((x + dx, y + dy, side / zoom), self.size)
+    def _jittered(self, square: Matrix) -> Matrix:
+        """The square (centre x, centre y, side), moved as a detector's box would be."""
+        off = self.p_off > 0 and self.generator.random() < self.p_off
+        bounds, reach = (self.off_zoom, self.off_shift) if off else (self.zoom, self.shift)
+        zoom = np.exp(self.generator.uniform(*np.log(bounds)))
+        x, y, side = square
+        dx, dy = self.generator.uniform(-reach, reach, 2) * side
+        return np.array([x + dx, y + dy, side / zoom])
+
+    def _astray(self, square: Matrix) -> Matrix:
+        """The square moved aside by half its side or more, or far too large or too small."""
+        x, y, side = square
+        if self.generator.random() < 0.6:
+            angle, reach = self.generator.uniform(0, 2 * np.pi), self.generator.uniform(0.45, 0.9) * side
+            return np.array([x + reach * np.cos(angle), y + reach * np.sin(angle), side])
+        zoom = np.exp(self.generator.uniform(np.log(2.2), np.log(4.0)))
+        return np.array([x, y, side * zoom if self.generator.random() < 0.5 else side / zoom])
 
 
 def _square(framing: Framing, points: ArrayLike, sample: Sample) -> Matrix:
@@ -149,7 +181,7 @@ def training_augmentation(
 ) -> Compose:
     """The default chain from a decoded frame to a training crop ``uint8 (size, size, 3)``.
 
-    Order as in life: the face turns, light falls on it, something covers it, the lens blurs, the sensor is coarse and noisy,
+    Order as in life: eyes blink, the face turns, light falls on it, something covers it, the lens blurs, the sensor is coarse and noisy,
     the file is compressed.
 
     Args:
@@ -169,12 +201,14 @@ def training_augmentation(
     affine.zoom = (affine.zoom[0] ** moved_by, affine.zoom[1] ** moved_by)
     affine.shift *= moved_by
     affine.flip = min(0.5, affine.flip * strength)
+    affine.p_any, affine.p_off, affine.p_none = 0.06 * strength, 0.15, min(0.2, 0.12 * strength)
 
     def chance(p: float) -> float:
         return min(1.0, p * strength)
 
     return Compose(
         [
+            CloseEyes(schema, p=chance(0.15), generator=generator),
             affine,
             Tone(p=chance(0.8), generator=generator),
             Shade(p=chance(0.2), generator=generator),

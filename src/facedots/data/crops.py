@@ -4,7 +4,7 @@ Because nothing else decides a sample, a run that was killed and resumed sees ex
 number of workers.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -20,7 +20,8 @@ from facedots.spec import ModelSpec
 from facedots.warp import Image
 
 Item = dict[str, torch.Tensor]
-"""``crop`` uint8 (C, S, S) and ``points`` float32 (K, 2), in pixels of the crop."""
+"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32, 1 where the crop shows a face that
+is placed as a detector would, else 0 and without points; ``style`` int64, which way of labelling the points follow."""
 
 
 class FrameCache:
@@ -55,6 +56,7 @@ class CropDataset(Dataset[Item]):
         seed: Decides all randomness, together with epoch and index.
         cache_bytes: Decoded frames to keep in memory.
         jitter: Strength of zoom and shift, where it is another one.
+        styles: Names of the label styles; a face's number is looked up here, and one that is not in it counts as the first.
     """
 
     def __init__(
@@ -66,7 +68,10 @@ class CropDataset(Dataset[Item]):
         seed: int = 0,
         cache_bytes: float = 0,
         jitter: float | None = None,
+        styles: Sequence[str] = (),
     ) -> None:
+        known = list(styles)
+        self.styles = [known.index(face.style) if face.style in known else 0 for face in annotations]
         self.frames = FrameCache(KeypointsDataset(annotations), cache_bytes)
         self.count = len(annotations)
         self.grey = spec.channels == 1
@@ -88,6 +93,8 @@ class CropDataset(Dataset[Item]):
         return {
             "crop": torch.from_numpy(np.ascontiguousarray(planes)),
             "points": torch.from_numpy(sample["keypoints"]),
+            "face": torch.tensor(sample.get("face", 1.0)),
+            "style": torch.tensor(self.styles[position]),
         }
 
 

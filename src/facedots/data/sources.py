@@ -46,7 +46,7 @@ def youtube_faces(root: Path) -> tuple[list[Annotation], list[Annotation]]:
     folder = _folder(root, "youtube-faces", [csv for _, csv in _YTF_PARTS])
     training, test = (
         [
-            replace(face, name=f"{part}/{face.name}", group=f"youtube-faces/{person_of(face.name)}")
+            replace(face, name=f"{part}/{face.name}", group=f"youtube-faces/{person_of(face.name)}", style="youtube-faces")
             for face in read_csv(folder / csv, folder / part, IBUG68, YTF_ORIGIN)
         ]
         for part, csv in _YTF_PARTS
@@ -93,7 +93,7 @@ def w300(root: Path) -> list[Annotation]:
     """
     folder = _folder(root, "300w", _W300_PARTS)
     return [
-        replace(face, name=f"{part}/{face.name}", group=f"300w/{part}/{face.group}", mirror_shift=_mirror_shift(face))
+        replace(face, name=f"{part}/{face.name}", group=f"300w/{part}/{face.group}", mirror_shift=_mirror_shift(face), style="300w")
         for part in _W300_PARTS
         for face in read_pts(folder / part)
     ]

@@ -35,6 +35,7 @@ class Annotation:
         name: Identifies the face within its data set, as in ``"training/Luis_Fonsi_21.jpg"``.
         group: What a split must keep on one side: the person or the photo; ``""`` where unknown.
         mirror_shift: How far right of where mirroring would agree the labels sit, in pixels.
+        style: Which way of labelling the points follow: the name of their data set; `""` where there is but one.
     """
 
     image: Path
@@ -42,6 +43,7 @@ class Annotation:
     name: str
     group: str = ""
     mirror_shift: float = 0.0
+    style: str = ""
 
 
 def read_csv(

@@ -6,19 +6,19 @@ from types import MappingProxyType
 from facedots.errors import RecipeError
 from facedots.models.base import KeypointNet
 from facedots.models.course_net import CourseNet
-from facedots.models.small_net import SmallNet
+from facedots.models.residual_net import FAMILY
 from facedots.schema import IBUG68, KeypointSchema
 
-MODELS: Mapping[str, Callable[[KeypointSchema], KeypointNet]] = MappingProxyType({"course": CourseNet, "small": SmallNet})
-"""Name -> network class, for places where a string arrives (recipes, the command line)."""
+MODELS: Mapping[str, Callable[..., KeypointNet]] = MappingProxyType({"course": CourseNet, **FAMILY})
+"""Name -> network from a schema and a number of label styles, for places where a string arrives (recipes, the command line)."""
 
 
-def build_model(name: str, schema: KeypointSchema = IBUG68) -> KeypointNet:
-    """A fresh network with random weights.
+def build_model(name: str, schema: KeypointSchema = IBUG68, styles: int = 1) -> KeypointNet:
+    """A fresh network with random weights, which answers in so many label styles.
 
     Raises:
         RecipeError: No network has this name.
     """
     if name not in MODELS:
         raise RecipeError(f"no network is called {name!r}; there are: {', '.join(sorted(MODELS))}")
-    return MODELS[name](schema)
+    return MODELS[name](schema, styles)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from facedots.geometry import Framing
-from facedots.models.base import KeypointNet
+from facedots.models.base import Answer, KeypointNet
 from facedots.models.heads import RegressionHead
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
@@ -18,7 +18,7 @@ class CourseNet(KeypointNet):
 
     INPUT_SIZE = 224
 
-    def __init__(self, schema: KeypointSchema, hidden: int = 256, dropout: float = 0.1) -> None:
+    def __init__(self, schema: KeypointSchema, styles: int = 1, *, hidden: int = 256, dropout: float = 0.1) -> None:
         super().__init__(
             ModelSpec(
                 name="course",
@@ -39,14 +39,14 @@ class CourseNet(KeypointNet):
         self.norms = nn.ModuleList(nn.BatchNorm2d(conv.out_channels) for conv in self.convolutions())
         self.pool = nn.MaxPool2d(2, 2)
         # 224 -> 111 -> 54 -> 26 -> 12 -> 5 -> 3 pixels a side; the last convolution is not pooled.
-        self.head = RegressionHead(256 * 3 * 3, hidden, schema.count, self.INPUT_SIZE, dropout)
+        self.head = RegressionHead(256 * 3 * 3, hidden, schema.count, self.INPUT_SIZE, dropout, styles)
 
     def convolutions(self) -> tuple[nn.Conv2d, ...]:
         """The six convolutions, first to last."""
         return self.conv1, self.conv2, self.conv3, self.conv4, self.conv5, self.conv6
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Normalised coordinates ``(N, 2K)`` from grey frames ``(N, 1, 224, 224)`` in [0, 1]."""
+    def forward(self, images: Tensor) -> Answer:
+        """Normalised coordinates ``(N, styles, 2K)`` from grey frames ``(N, 1, 224, 224)`` in [0, 1]."""
         x = images
         for conv, norm in zip(self.convolutions(), self.norms, strict=True):
             x = conv(x)
@@ -54,5 +54,4 @@ class CourseNet(KeypointNet):
             if conv is not self.conv6:
                 x = self.pool(x)
             x = torch.relu(norm(x))
-        coordinates: Tensor = self.head(x.flatten(1))
-        return coordinates
+        return Answer(self.head(x.flatten(1)), images.new_full((len(images),), torch.nan))

@@ -1,4 +1,4 @@
-"""Losses by name. Each takes the network, its raw output and the true points ``(N, K, 2)`` in pixels of the crop.
+"""Losses by name. Each takes the network, its raw answer in one style and the true points ``(N, K, 2)`` in pixels of the crop.
 
 True points may be NaN (missing); those cost nothing. Distances are measured on a crop of 256 px, whatever the network's
 input size, so that the constants mean the same for every network.
@@ -58,8 +58,8 @@ def heatmap_cross_entropy(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tenso
     head = net.head
     if not isinstance(head, HeatmapHead):
         raise RecipeError(f"the network {net.spec.name!r} has no heatmaps; choose one of mse, smooth_l1, wing")
-    # Distances from the truth in cells, along x and along y: (N, K, grid) each; the Gaussian is their product.
-    distance = (head.cells - truth.nan_to_num().unsqueeze(-1)) / (head.stride * head.spread)
+    # Distances from the truth in deviations, along x and along y: (N, K, grid) each; the Gaussian is their product.
+    distance = (head.cells - truth.nan_to_num().unsqueeze(-1)) / head.spread
     along_x, along_y = (-0.5 * distance.square()).softmax(-1).unbind(2)
     target = (along_y.unsqueeze(-1) * along_x.unsqueeze(-2)).flatten(2)
     cost = -(target * raw.float().flatten(2).log_softmax(-1)).sum(-1)
@@ -74,12 +74,22 @@ def heatmap_wing(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tensor:
 
 HEATMAP_WING_WEIGHT = 0.1
 
+
+def heatmap_l1(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tensor:
+    """The maps' cross-entropy, plus the distance of their mean from the truth along each axis."""
+    return heatmap_cross_entropy(net, raw, truth) + HEATMAP_L1_WEIGHT * LOSSES["l1"](net, raw, truth)
+
+
+HEATMAP_L1_WEIGHT = 0.2
+
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
         "mse": _pointwise(torch.square),
         "smooth_l1": _pointwise(lambda error: F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")),
+        "l1": _pointwise(torch.abs),
         "wing": _pointwise(wing),
         "heatmap": heatmap_cross_entropy,
+        "heatmap_l1": heatmap_l1,
         "heatmap_wing": heatmap_wing,
     }
 )

@@ -21,11 +21,14 @@ class Recipe(BaseModel):
 
     model: str = Field(description="network: " + ", ".join(MODELS))
     sources: tuple[str, ...] = Field(default=("youtube-faces",), description="data sets: " + ", ".join(SOURCES))
+    style: str = Field(default="", description="whose way of labelling the exported file follows: one of the sources")
     split: str = Field(default="official", description="official, or disjoint:0 … disjoint:4")
     validation: float = Field(
         default=0.04, ge=0, lt=0.5, description="share of the training people held out to choose the checkpoint"
     )
     loss: str = Field(default="smooth_l1", description="loss: " + ", ".join(LOSSES))
+    teacher: str = Field(default="", description="folder of a finished run whose network also teaches this one")
+    teaching: float = Field(default=1.0, ge=0, description="weight of the teacher's points beside the labels")
     epochs: int = Field(default=30, ge=1, description="passes over the training faces")
     batch_size: int = Field(default=32, ge=1, description="faces a step")
     lr: float = Field(
@@ -38,6 +41,7 @@ class Recipe(BaseModel):
     jitter: float | None = Field(
         default=None, ge=0, description="strength of the crop's random zoom and shift; else as augmentation"
     )
+    validate_every: int = Field(default=1, ge=1, description="epochs between two validations and checkpoints")
     precision: Literal["auto", "bf16", "float32"] = Field(
         default="auto", description="auto takes bf16 where the processor has it"
     )

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from facedots.data.crops import CropDataset, EpochSampler, Item
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
-from facedots.export import calibrate_sigma, card_of, export_onnx, save_weights
+from facedots.calibrate import calibrate
+from facedots.export import card_of, export_onnx, save_weights
 from facedots.io.annotations import Annotation
 from facedots.io.files import write_whole
 from facedots.models import build_model
@@ -61,7 +62,9 @@ class FaceModule(pl.LightningDataModule):
     def _crops(self, faces: list[Annotation], strength: float) -> CropDataset:
         recipe = self.recipe
         budget = recipe.cache_gb * 1e9
-        return CropDataset(faces, self.spec, strength=strength, seed=recipe.seed, cache_bytes=budget, jitter=recipe.jitter)
+        return CropDataset(
+            faces, self.spec, strength=strength, seed=recipe.seed, cache_bytes=budget, jitter=recipe.jitter, styles=recipe.sources
+        )
 
     def _loader(self, dataset: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
         replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
@@ -104,13 +107,14 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
         write_whole(out / RECIPE_FILE, recipe.to_yaml())
         write_whole(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
     pl.seed_everything(recipe.seed)
-    net = build_model(recipe.model)
+    net = build_model(recipe.model, styles=len(recipe.sources))
+    teacher = load_net(Path(recipe.teacher)) if recipe.teacher else None
     trainer = _trainer(recipe, out)
     module = FaceModule(split, net.spec, recipe)
     # Lightning leaves the process after Ctrl-C; the run is finished first.
     logs = set_aside(out / METRICS_FILE)
     try:
-        trainer.fit(KeypointTask(net, recipe), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+        trainer.fit(KeypointTask(net, recipe, teacher), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
     except SystemExit:
         if not trainer.interrupted:
             raise
@@ -150,13 +154,19 @@ def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
     if not path.exists():
         raise RecipeError(f"{path} is not there: the run was stopped before its first epoch ended; train again")
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    net = build_model(recipe.model)
+    net = build_model(recipe.model, styles=len(recipe.sources))
     net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
     return net.eval()
 
 
-def export_run(run: Path, onnx_file: Path, checkpoint: str = "best") -> float:
-    """Write a run's network as ONNX, with sigma scaled on the validation faces, and its weights as safetensors into the run.
+def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str = "") -> float:
+    """Write a run's network as ONNX, its covariance calibrated on the validation faces, and its weights as safetensors into the run.
+
+    Args:
+        run: Folder of the run.
+        onnx_file: What to write.
+        checkpoint: ``"best"`` by validation NME, or ``"last"``.
+        style: Whose way of labelling the file follows: one of the recipe's sources; by default the recipe's ``style``.
 
     Returns:
         The largest difference between torch and ONNX Runtime, see :func:`facedots.export.export_onnx`.
@@ -164,8 +174,11 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best") -> float:
     keep_quiet()
     recipe, data = load_run(run)
     net = load_net(run, checkpoint)
+    style = style or recipe.style or recipe.sources[0]
+    net.head.keep_style(recipe.sources.index(style))
     faces = load_split(data, recipe.sources, recipe.split, recipe.validation).validation
-    calibrate_sigma(net, CropDataset(faces, net.spec))
+    own = [face for face in faces if face.style in ("", style)]
+    calibrate(net, CropDataset(own, net.spec))
     save_weights(net, run / WEIGHTS_FILE)
     return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data))
 
@@ -189,6 +202,8 @@ def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
         plugins=[WholeCheckpointIO()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
+        check_val_every_n_epoch=recipe.validate_every,
+        benchmark=True,
         enable_model_summary=False,
     )
 

@@ -8,28 +8,46 @@ import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 
+from torch.nn import functional as F
+
 from facedots.data.crops import Item
-from facedots.models.base import KeypointNet
+from facedots.models.base import Answer, KeypointNet
 from facedots.train.losses import LOSSES
 from facedots.train.recipe import Recipe
+
+JUDGE_WEIGHT = 0.1
+"""Weight of the cross-entropy of "is this a face, placed as it should be" beside the loss of the points."""
 
 
 class KeypointTask(pl.LightningModule):
     """Fits one network as its recipe says.
 
     Logs ``train_loss`` a step and an epoch, ``lr`` a step, ``val_loss`` and ``val_nme`` (percent) an epoch.
+
+    Args:
+        net: To be trained.
+        recipe: How.
+        teacher: A trained network with the same label styles, whose points count as further labels, in every style: it knows
+            how each data set would have labelled a face (knowledge distillation, Hinton et al., 2015, on points).
     """
 
-    def __init__(self, net: KeypointNet, recipe: Recipe) -> None:
+    def __init__(self, net: KeypointNet, recipe: Recipe, teacher: KeypointNet | None = None) -> None:
         super().__init__()
         self.net, self.recipe = net, recipe
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
         self.loss = LOSSES[recipe.loss]
+        # In a list, a module is neither trained nor stored with this one.
+        self._teachers = [teacher.eval().requires_grad_(False)] if teacher else []
 
-    def forward(self, crops: Tensor) -> Tensor:
-        """The network's raw output for crops ``uint8 (N, C, S, S)``."""
-        raw: Tensor = self.net(self.net.normalise(crops).contiguous(memory_format=torch.channels_last))
-        return raw
+    def forward(self, crops: Tensor) -> Answer:
+        """The network's answer for crops ``uint8 (N, C, S, S)``."""
+        answer: Answer = self.net(self.net.normalise(crops).contiguous(memory_format=torch.channels_last))
+        return answer
+
+    def on_fit_start(self) -> None:
+        """The teacher goes where the pupil is."""
+        for teacher in self._teachers:
+            teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def on_train_epoch_start(self) -> None:
         """Dropout draws from the process's generator; seeding it by epoch makes a resumed run draw the same."""
@@ -37,18 +55,36 @@ class KeypointTask(pl.LightningModule):
 
     def training_step(self, batch: Item, _: int) -> Tensor:
         """The loss of one batch."""
-        loss = self.loss(self.net, self(batch["crop"]), batch["points"])
-        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["crop"]))
+        answer = self(batch["crop"])
+        loss = self.loss(self.net, in_style(answer.raw, batch["style"]), batch["points"])
+        if self.net.judges:
+            loss = loss + JUDGE_WEIGHT * F.binary_cross_entropy_with_logits(answer.score.float(), batch["face"])
+        for teacher in self._teachers:
+            loss = loss + self.recipe.teaching * self._lesson(teacher, batch, answer)
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["points"]))
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
+    def _lesson(self, teacher: KeypointNet, batch: Item, answer: Answer) -> Tensor:
+        """The loss against what the teacher says in every style, on the crops that show a face."""
+        own, size = self.net.spec.input_size, teacher.spec.input_size
+        images = batch["crop"].float()
+        images = images if own == size else F.interpolate(images, size, mode="bilinear", antialias=own > size)
+        with torch.no_grad():
+            told = teacher(teacher.normalise(images).contiguous(memory_format=torch.channels_last)).raw
+            points, _ = teacher.decode(told.flatten(0, 1))
+            # The centre of the first pixel of a crop is half a pixel from its edge, at any size.
+            points = (points + 0.5) * (own / size) - 0.5
+            points = torch.where(batch["face"].bool().repeat_interleave(told.shape[1]).view(-1, 1, 1), points, torch.nan)
+        return self.loss(self.net, answer.raw.flatten(0, 1), points)
+
     def validation_step(self, batch: Item, _: int) -> None:
         """Loss and NME of one batch of faces that training never sees, by the averaged weights."""
-        raw = self(batch["crop"])
-        points, _sigma = self.net.decode(raw)
-        size = len(points)
-        self.log("val_loss", self.loss(self.net, raw, batch["points"]), batch_size=size)
-        self.log("val_nme", self._nme(points, batch["points"]), batch_size=size)
+        truth = batch["points"]
+        raw = in_style(self(batch["crop"]).raw, batch["style"])
+        points, _covariance = self.net.decode(raw)
+        self.log("val_loss", self.loss(self.net, raw, truth), batch_size=len(points))
+        self.log("val_nme", self._nme(points, truth), batch_size=len(points))
 
     def _nme(self, points: Tensor, truth: Tensor) -> Tensor:
         first, second = self.net.spec.schema.norm_pair
@@ -61,7 +97,7 @@ class KeypointTask(pl.LightningModule):
         weights = [p for p in self.parameters() if p.ndim > 1]
         others = [p for p in self.parameters() if p.ndim <= 1]
         groups = [{"params": weights, "weight_decay": self.recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr)
+        optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr, fused=self.device.type == "cuda")
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(self.recipe.warmup * steps))
 
@@ -74,12 +110,26 @@ class KeypointTask(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+def in_style(raw: Tensor, style: Tensor) -> Tensor:
+    """Of raw answers ``(N, styles, …)``, each face's own: ``(N, …)``."""
+    return raw[torch.arange(len(raw), device=raw.device), style]
+
+
 class WarmAveraging(WeightAveraging):
     """Exponential moving average of the weights whose memory grows with the run, so that short runs are averaged too."""
 
     def __init__(self, decay: float) -> None:
-        def average(kept: Tensor, current: Tensor, count: Any) -> Tensor:
-            weight = min(decay, (1 + int(count)) / (10 + int(count)))
-            return kept * weight + current * (1 - weight)
+        super().__init__(multi_avg_fn=self._average)
+        self.decay, self.step = decay, 0
 
-        super().__init__(avg_fn=average)
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        """After every step; the step's number is noted here, where it costs no wait for the device."""
+        self.step = self.step if step_idx is None else step_idx
+        return step_idx is not None
+
+    def _average(self, kept: list[Tensor], current: list[Tensor], _count: Any) -> None:
+        weight = min(self.decay, (1 + self.step) / (10 + self.step))
+        if kept[0].is_floating_point():
+            torch._foreach_lerp_(kept, current, 1 - weight)
+        else:  # batch norm's counters
+            torch._foreach_copy_(kept, current)
