@@ -27,14 +27,16 @@ TOLERANCE = 0.05
 
 
 class _Deployed(nn.Module):
-    """Crops ``uint8 (N, S, S, C)`` in, points and sigma out: normalisation and read-out live inside the file."""
+    """Crops ``uint8 (N, S, S, C)`` in, points, covariance and score out: normalisation and read-out live inside the file."""
 
     def __init__(self, net: KeypointNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor]:
-        return self.net.decode(self.net(self.net.normalise(crops.permute(0, 3, 1, 2))))
+    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        points, sigma = self.net.decode(self.net(self.net.normalise(crops.permute(0, 3, 1, 2))))
+        covariance = sigma.square()[..., None, None] * torch.eye(2, device=sigma.device)
+        return points, covariance, torch.full_like(points[:, 0, 0], torch.nan)
 
 
 def card_of(recipe: dict[str, Any], data: str) -> dict[str, str]:
@@ -51,8 +53,9 @@ def card_of(recipe: dict[str, Any], data: str) -> dict[str, str]:
 def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any]) -> float:
     """Write a network as ONNX with its spec and card as metadata.
 
-    The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2) and ``sigma``
-    float32 (N, K), in pixels of the crop. Weights are stored as float16, half the bytes; ONNX Runtime computes in float32.
+    The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2), ``covariance``
+    float32 (N, K, 2, 2), in pixels of the crop, and ``score`` float32 (N,). Weights are stored as float16, half the bytes; ONNX
+    Runtime computes in float32.
 
     Returns:
         The largest difference of a point between torch and ONNX Runtime on random crops, in pixels of the crop.
@@ -67,7 +70,7 @@ def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any]) -> float:
         deployed,
         (crops,),
         input_names=["crops"],
-        output_names=["points", "sigma"],
+        output_names=["points", "covariance", "score"],
         dynamic_shapes={"crops": {0: torch.export.Dim("faces", min=1)}},
         opset_version=OPSET,
         dynamo=True,
@@ -108,9 +111,9 @@ def _random_crops(count: int, size: int, channels: int) -> Tensor:
 
 def _difference(deployed: nn.Module, data: bytes, crops: Tensor) -> float:
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    (points, _sigma) = session.run(None, {"crops": crops.numpy()})
+    (points,) = session.run(["points"], {"crops": crops.numpy()})
     with torch.inference_mode():
-        expected, _ = deployed(crops)
+        expected, *_ = deployed(crops)
     return float(np.abs(points - expected.numpy()).max())
 
 

@@ -14,6 +14,7 @@ from facedots.track.appearance import appearance
 from facedots.track.candidate import LOST, UNSURE
 from facedots.track.tracker import Tracker
 from facedots.types import Detections, Face, Keypoints
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 RATE = 30
@@ -81,7 +82,9 @@ class World:
             centre = (box[:2] + box[2:]) / 2
             points.append(person.points if person else centre + SHAPE * (box[2:] - box[:2]))
             sigma.append(np.full(68, (person.doubt if person else 2 * LOST) * SIZE))
-        return Keypoints(np.asarray(points, np.float32), np.asarray(sigma, np.float32), IBUG68)
+        doubts = np.asarray(sigma, np.float32)
+        score = np.full(len(points), np.nan, np.float32)
+        return Keypoints(np.asarray(points, np.float32), round_covariance(doubts), 1 / (1 + doubts), score, IBUG68)
 
 
 def follow(world: World, frames: Sequence[Sequence[Person]], tracker: Tracker, start: int = 0) -> list[list[Face]]:
