@@ -16,6 +16,7 @@ from facedots.geometry import Framing
 from facedots.infer.keypointer import Keypointer
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
+from facedots.uncertainty import confidence
 from facedots.warp import Image
 
 DOTS = KeypointSchema("dots", ("dot", "again"), {"all": (0, 1)}, (0, 1), ((0, 1),), (0, 1))
@@ -115,6 +116,7 @@ def test_points_are_found_where_they_are_in_the_picture(
     assert found.covariance == pytest.approx(np.broadcast_to(COVARIANCE * zoom**2, (1, 2, 2, 2)), rel=1e-5)
     assert found.sigma == pytest.approx(np.full((1, 2), np.sqrt(2.5) * zoom), rel=1e-5)
     assert found.score.tolist() == [SCORE]
+    assert found.confidence == pytest.approx(confidence(found.points, found.covariance, DOTS, TAIL), abs=1e-6)
 
 
 def test_many_faces_go_in_batches_and_come_in_order(keypointer: Keypointer) -> None:
