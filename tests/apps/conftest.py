@@ -23,7 +23,7 @@ def as_face(points: Floats, sigma: float = np.nan, score: float = 1.0) -> Face:
     """A face that was found exactly where it is."""
     given = np.asarray(points, np.float32)
     sigmas = np.full(len(given), sigma, np.float32)
-    return Face(given, round_covariance(sigmas), 1 / (1 + sigmas), tight_boxes(given[None])[0], score, IBUG68)
+    return Face(given, round_covariance(sigmas), np.exp(-sigmas), tight_boxes(given[None])[0], score, IBUG68)
 
 
 @pytest.fixture(scope="session")

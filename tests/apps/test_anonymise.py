@@ -25,7 +25,7 @@ POINTS = np.asarray(MEAN_SHAPE * 60 + (120, 90), np.float32)
 def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Face:
     given_points = np.asarray(points, np.float32)
     sigmas = np.full(COUNT, sigma, np.float32)
-    return Face(given_points, round_covariance(sigmas), 1 / (1 + sigmas), tight_boxes(given_points[None])[0], score, IBUG68)
+    return Face(given_points, round_covariance(sigmas), np.exp(-sigmas), tight_boxes(given_points[None])[0], score, IBUG68)
 
 
 @settings(max_examples=40)

@@ -50,7 +50,7 @@ class Truth:
         count = len(np.asarray(boxes))
         points: Floats = np.repeat(POINTS[None], count, axis=0)
         sigma = np.full(points.shape[:2], 1.0 if image.std() > 5 else 100.0, np.float32)
-        return Keypoints(points, round_covariance(sigma), 1 / (1 + sigma), np.full(count, np.nan, np.float32), IBUG68)
+        return Keypoints(points, round_covariance(sigma), np.exp(-sigma), np.full(count, np.nan, np.float32), IBUG68)
 
 
 @pytest.fixture

@@ -89,7 +89,7 @@ class World:
             score.append(person.score if person else 0.0 if any(np.isfinite(one.score) for one in self.people) else np.nan)
         doubts = np.asarray(sigma, np.float32)
         scores = np.asarray(score, np.float32)
-        return Keypoints(np.asarray(points, np.float32), round_covariance(doubts), 1 / (1 + doubts), scores, IBUG68)
+        return Keypoints(np.asarray(points, np.float32), round_covariance(doubts), np.exp(-doubts), scores, IBUG68)
 
 
 def follow(world: World, frames: Sequence[Sequence[Person]], tracker: Tracker, start: int = 0) -> list[list[Face]]:
@@ -190,7 +190,7 @@ def test_a_score_counts_for_more_than_the_sigmas() -> None:
     tracker = Tracker(world.detector, world, every=1000)
     sure = follow(world, [[Person(100, 120, 1, doubt=2 * LOST, score=0.95)]] * 20, tracker)
     assert tracker.detections == 1
-    assert [(face.score, face.detection_score) for face in sure[9]] == [(pytest.approx(0.95), pytest.approx(0.9))]
+    assert [[face.score, face.detection_score] for face in sure[9]] == [pytest.approx([0.95, 0.9])]
     between = (UNSURE_SCORE + LOST_SCORE) / 2
     assert all(follow(world, [[Person(100, 120, 1, score=between)]] * 20, tracker, start=20))
     assert tracker.detections == 1 + 4
