@@ -6,7 +6,7 @@ PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
 # One thread a process: two processes that spin for the same core slow PyTorch down tenfold.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: help demo test test-slow lint bench clean
+.PHONY: help demo test test-slow lint bench notebooks docs clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -28,6 +28,12 @@ lint: $(VENV)/.dev  ## check style and types
 
 bench: $(VENV)/.dev  ## run the benchmarks, one after the other
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+notebooks: $(VENV)/.dev  ## run the guided tour of notebooks/, on the real data where they are; copies in out/notebooks
+	$(BIN)/python tools/run_notebooks.py
+
+docs: $(VENV)/.dev  ## build the documentation site into out/site, all links checked
+	$(BIN)/python tools/docs_build.py
 
 clean:  ## remove what the other targets made, but not the environment
 	rm -rf out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -43,7 +43,8 @@ def hopper() -> Image:
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An ONNX file as `facedots export` writes them, with two small convolutions: 8 px RGB crops of boxes, 68 points.
 
-    The points do not depend on the picture: point ``k`` lies at ``(k / 10, 7 - k / 10)`` of the crop; sigma is 0.5.
+    The answer does not depend on the picture: point ``k`` lies at ``(k / 10, 7 - k / 10)`` of the crop, the standard deviation is
+    0.6 along x and 0.3 along y, the score 0.75.
     """
     rng = np.random.default_rng(0)
     points = np.stack([np.arange(68) / 10, 7 - np.arange(68) / 10], axis=-1)
@@ -52,7 +53,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "net.stem.0.bias": np.zeros(4),
         "net.head.weight": rng.normal(0, 1, (2, 4, 1, 1)),
         "white": np.array(255.0),
-        "half": np.full((1, 68), 0.5),
+        "spread": np.broadcast_to(np.diag([0.36, 0.09]), (68, 2, 2)),
+        "belief": np.array(0.75),
         "nothing": np.array(0.0),
         "layout": points,
     }
@@ -67,8 +69,10 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_node("Mul", ["means", "nothing"], ["zeros"]),
         make_node("Unsqueeze", ["zeros", "axis"], ["offsets"]),
         make_node("Add", ["offsets", "layout"], ["points"]),
-        make_node("ReduceMean", ["zeros"], ["zero"], axes=[1], keepdims=1),
-        make_node("Add", ["zero", "half"], ["sigma"]),
+        make_node("Unsqueeze", ["offsets", "axis"], ["offsets_22"]),
+        make_node("Add", ["offsets_22", "spread"], ["covariance"]),
+        make_node("ReduceMean", ["zeros"], ["zero"], axes=[1], keepdims=0),
+        make_node("Add", ["zero", "belief"], ["score"]),
     ]
     initializers = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
     initializers.append(numpy_helper.from_array(np.array([1]), "axis"))
@@ -78,7 +82,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [make_tensor_value_info("crops", onnx.TensorProto.UINT8, ["N", 8, 8, 3])],
         [
             make_tensor_value_info("points", onnx.TensorProto.FLOAT, ["N", 68, 2]),
-            make_tensor_value_info("sigma", onnx.TensorProto.FLOAT, ["N", 68]),
+            make_tensor_value_info("covariance", onnx.TensorProto.FLOAT, ["N", 68, 2, 2]),
+            make_tensor_value_info("score", onnx.TensorProto.FLOAT, ["N"]),
         ],
         initializers,
     )

@@ -14,7 +14,7 @@ import facedots
 SRC = Path(facedots.__file__).parent
 FILES = sorted(SRC.rglob("*.py"))
 
-BASE = {"errors", "schema", "geometry", "regions", "warp", "types", "spec"}
+BASE = {"errors", "schema", "geometry", "regions", "warp", "types", "spec", "uncertainty"}
 USE = BASE | {"io", "detect", "infer", "weights", "track"}
 TRAINING = {"data", "models", "train", "export"}
 MAY_IMPORT = {
@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "geometry": {"errors"},
     "warp": {"errors", "geometry"},
     "regions": {"errors", "geometry", "schema"},
-    "types": {"errors", "geometry", "schema", "regions"},
+    "uncertainty": {"geometry", "schema"},
+    "types": {"errors", "geometry", "schema", "regions", "uncertainty"},
     "spec": {"errors", "geometry", "schema"},
     "io": BASE,
     "data": BASE | {"io"},

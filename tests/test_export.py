@@ -36,12 +36,12 @@ def test_any_number_of_crops_gives_what_torch_gives(exported: tuple[KeypointNet,
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     for count in (1, 3):
         crops = np.random.default_rng(count).integers(0, 256, (count, 224, 224, 1), np.uint8)
-        points, sigma = session.run(["points", "sigma"], {"crops": crops})
+        points, covariance, score = session.run(["points", "covariance", "score"], {"crops": crops})
         with torch.inference_mode():
             expected, _ = net.decode(net(net.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2))))
         np.testing.assert_allclose(points, expected.numpy(), atol=0.01)
-        assert sigma.shape == (count, 68)
-        assert np.isnan(sigma).all()
+        assert (covariance.shape, score.shape) == ((count, 68, 2, 2), (count,))
+        assert np.isnan(covariance).all()
 
 
 def test_spec_and_card_travel_in_the_file(exported: tuple[KeypointNet, Path, float]) -> None:

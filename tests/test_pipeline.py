@@ -24,20 +24,23 @@ def test_a_face_is_what_the_parts_say_of_it(keypointer: Keypointer) -> None:
         return Detections(np.array([[0, 0, 80, 80], [100, 0, 140, 40]], np.float32), np.array([0.9, 0.8], np.float32))
 
     first, second = Pipeline(detector, keypointer)(np.zeros((200, 300, 3), np.uint8))
-    assert (first.score, second.score) == pytest.approx((0.9, 0.8))
+    assert (first.detection_score, second.detection_score) == pytest.approx((0.9, 0.8))
+    assert first.score == second.score == 0.75
     assert first.box.tolist() == [0, 0, 80, 80]
     # Crop pixel u lies at box centre + (u - 3.5) * 80 / 8.
     assert first.points[10] == pytest.approx([40 + (1 - 3.5) * 10, 40 + (6 - 3.5) * 10], abs=1e-4)
     assert second.points[10] == pytest.approx([120 + (1 - 3.5) * 5, 20 + (6 - 3.5) * 5], abs=1e-4)
-    assert first.sigma == pytest.approx(np.full(68, 5.0))
-    assert second.sigma == pytest.approx(np.full(68, 2.5))
+    assert first.covariance == pytest.approx(np.broadcast_to(np.diag([36.0, 9.0]), (68, 2, 2)), rel=1e-5)
+    assert second.sigma == pytest.approx(first.sigma / 2)
+    assert first.confidence == pytest.approx(second.confidence, abs=1e-6)
     assert first.schema == IBUG68
 
 
 def test_by_default_retinaface_finds_the_faces(keypointer: Keypointer, hopper: Image) -> None:
     faces = Pipeline(keypointer=keypointer)(hopper)
     assert len(faces) == 1
-    assert 0.99 < faces[0].score <= 1
+    assert faces[0].detection_score is not None
+    assert 0.99 < faces[0].detection_score <= 1
     assert faces[0].points.shape == (68, 2)
 
 

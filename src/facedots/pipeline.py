@@ -1,5 +1,7 @@
 """The whole way: a picture in, faces with their keypoints out."""
 
+import numpy as np
+
 from facedots.detect.base import Detector
 from facedots.detect.retinaface import RetinaFace
 from facedots.infer.keypointer import Keypointer
@@ -27,5 +29,16 @@ class Pipeline:
         """
         found = self.detector(image)
         keypoints = self.keypointer.predict(image, found.boxes)
-        rows = zip(keypoints.points, keypoints.sigma, found.boxes, found.scores, strict=True)
-        return [Face(points, sigma, box, float(score), keypoints.schema) for points, sigma, box, score in rows]
+        beliefs = np.where(np.isnan(keypoints.score), found.scores, keypoints.score)
+        return [
+            Face(
+                points=keypoints.points[i],
+                covariance=keypoints.covariance[i],
+                confidence=keypoints.confidence[i],
+                box=found.boxes[i],
+                score=float(beliefs[i]),
+                schema=keypoints.schema,
+                detection_score=float(found.scores[i]),
+            )
+            for i in np.argsort(-beliefs, kind="stable")
+        ]

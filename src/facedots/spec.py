@@ -19,6 +19,8 @@ class ModelSpec:
         channels: 3 for RGB, 1 for grey.
         mean: Subtracted from each channel of the picture in [0, 1].
         std: Divides each channel after that.
+        tail: Degrees of freedom, above 2, of the Student law that the errors of its points follow; ``None`` for a Gaussian. See
+            :mod:`facedots.uncertainty`.
     """
 
     name: str
@@ -28,10 +30,13 @@ class ModelSpec:
     channels: int
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    tail: float | None = None
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or not len(self.mean) == len(self.std) == self.channels:
             raise ValueError(f"model {self.name}: 1 or 3 channels, with as many means and deviations")
+        if self.tail is not None and not self.tail > 2:
+            raise ValueError(f"model {self.name}: errors with a tail of {self.tail} have no covariance; it is above 2, or None")
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""
@@ -43,12 +48,13 @@ class ModelSpec:
             "channels": self.channels,
             "mean": self.mean,
             "std": self.std,
+            "tail": self.tail,
         }
         return json.dumps(fields)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
-        """The spec that :meth:`to_json` wrote."""
+        """The spec that :meth:`to_json` wrote; files of before the tail was known have none."""
         fields = json.loads(text)
         return cls(
             name=fields["name"],
@@ -58,4 +64,5 @@ class ModelSpec:
             channels=fields["channels"],
             mean=tuple(fields["mean"]),
             std=tuple(fields["std"]),
+            tail=fields.get("tail"),
         )

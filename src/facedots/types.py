@@ -12,6 +12,7 @@ from facedots.errors import ShapeError
 from facedots.geometry import Floats
 from facedots.regions import Mask, region_mask
 from facedots.schema import KeypointSchema
+from facedots.uncertainty import sigma_of
 
 
 def check_image(image: object) -> NDArray[np.uint8]:
@@ -56,16 +57,26 @@ class Keypoints:
 
     Attributes:
         points: ``float32 (N, K, 2)``, (x, y) in pixels of the picture.
-        sigma: ``float32 (N, K)``, one standard deviation of a point along each axis, in pixels; NaN where the network gives none.
+        covariance: ``float32 (N, K, 2, 2)``, of the error of a point, in square pixels; NaN where the network gives none.
+        confidence: ``float32 (N, K)`` in [0, 1], the probability that a point is within 5 % of the eye distance of where people
+            put it; NaN where the network gives no covariance.
+        score: ``float32 (N,)`` in [0, 1], the network's belief that it was shown a face, and shown it well; NaN if it has none.
         schema: What the K points mean.
     """
 
     points: Floats
-    sigma: Floats
+    covariance: Floats
+    confidence: Floats
+    score: Floats
     schema: KeypointSchema
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @property
+    def sigma(self) -> Floats:
+        """``float32 (N, K)``: one standard deviation of a point along an axis, in pixels, the mean over directions."""
+        return sigma_of(self.covariance)
 
 
 @dataclass(frozen=True)
@@ -103,23 +114,34 @@ class Face:
 
     Attributes:
         points: ``float32 (K, 2)``, (x, y) in pixels of the picture; (0, 0) is the centre of its top-left pixel.
-        sigma: ``float32 (K,)``, one standard deviation of a point, in pixels; NaN where the network gives none.
+        covariance: ``float32 (K, 2, 2)``, of the error of a point, in square pixels; NaN where the network gives none.
+        confidence: ``float32 (K,)`` in [0, 1], the probability that a point is within 5 % of the eye distance of where people put
+            it; NaN where the network gives no covariance.
         box: ``float32 (4,)``, the box that the network was given, ``x0 y0 x1 y1`` in pixels.
-        score: The detector's belief in [0, 1] that this is a face.
+        score: The belief in [0, 1] that this is a face, and that the points are its own: the network's where it has one, else
+            the detector's.
         schema: What the K points mean.
+        detection_score: The detector's belief in [0, 1]; ``None`` where none was asked.
         track_id: The same number for the same face from frame to frame of a video; ``None`` in a single picture.
         pose: Where the head is and how it is turned, where somebody measured it.
         signals: Expression signals by name, where somebody measured them.
     """
 
     points: Floats
-    sigma: Floats
+    covariance: Floats
+    confidence: Floats
     box: Floats
     score: float
     schema: KeypointSchema
+    detection_score: float | None = None
     track_id: int | None = None
     pose: HeadPose | None = None
     signals: Mapping[str, float] | None = None
+
+    @property
+    def sigma(self) -> Floats:
+        """``float32 (K,)``: one standard deviation of a point along an axis, in pixels, the mean over directions."""
+        return sigma_of(self.covariance)
 
     def region(self, name: str) -> Floats:
         """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``."""
@@ -134,28 +156,36 @@ class Face:
         return region_mask(self.points, name, size, self.schema)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON; an unknown sigma is ``None``.
+        """Plain numbers and lists, ready for JSON.
 
-        ``track_id``, ``pose`` and ``signals`` are there only where somebody found them out; an unknown signal is ``None``.
+        ``covariance`` has ``[xx, xy, yy]`` for each point. Where the network gives none, it, ``sigma`` and ``confidence`` are
+        ``None``. ``detection_score``, ``track_id``, ``pose`` and ``signals`` are there only where somebody found them out; an
+        unknown signal is ``None``.
         """
+        known = not np.isnan(self.covariance).all()
         fields: dict[str, Any] = {
             "score": round(float(self.score), 4),
             "box": _rounded(self.box),
             "points": _rounded(self.points),
-            "sigma": None if np.isnan(self.sigma).all() else _rounded(self.sigma),
+            "sigma": _rounded(self.sigma) if known else None,
+            "covariance": _rounded(self.covariance[:, [0, 0, 1], [0, 1, 1]], 4) if known else None,
+            "confidence": _rounded(self.confidence, 4) if known else None,
             "schema": self.schema.name,
         }
+        if self.detection_score is not None:
+            fields["detection_score"] = round(float(self.detection_score), 4)
         if self.track_id is not None:
             fields["track_id"] = self.track_id
         if self.pose is not None:
             fields["pose"] = self.pose.to_dict()
         if self.signals is not None:
-            known = {name: math.isfinite(value) for name, value in self.signals.items()}
-            fields["signals"] = {name: round(float(value), 4) if known[name] else None for name, value in self.signals.items()}
+            fields["signals"] = {
+                name: round(float(value), 4) if math.isfinite(value) else None for name, value in self.signals.items()
+            }
         return fields
 
 
-def _rounded(array: Floats) -> list[Any]:
-    """Nested lists with hundredths of a pixel, without float32's tail of digits."""
-    values: list[Any] = np.asarray(array, np.float64).round(2).tolist()
+def _rounded(array: Floats, digits: int = 2) -> list[Any]:
+    """Nested lists with so many decimals, hundredths of a pixel, without float32's tail of digits."""
+    values: list[Any] = np.asarray(array, np.float64).round(digits).tolist()
     return values

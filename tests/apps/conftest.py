@@ -13,6 +13,7 @@ from facedots.geometry import Floats, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 REFERENCES = Path(__file__).parents[1] / "data"
@@ -21,7 +22,8 @@ REFERENCES = Path(__file__).parents[1] / "data"
 def as_face(points: Floats, sigma: float = np.nan, score: float = 1.0) -> Face:
     """A face that was found exactly where it is."""
     given = np.asarray(points, np.float32)
-    return Face(given, np.full(len(given), sigma, np.float32), tight_boxes(given[None])[0], score, IBUG68)
+    sigmas = np.full(len(given), sigma, np.float32)
+    return Face(given, round_covariance(sigmas), np.exp(-sigmas), tight_boxes(given[None])[0], score, IBUG68)
 
 
 @pytest.fixture(scope="session")

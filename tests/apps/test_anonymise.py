@@ -14,6 +14,7 @@ from facedots.geometry import Matrix, apply_affine, similarity, tight_boxes
 from facedots.regions import convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 SIZE = (220, 260)
@@ -23,7 +24,8 @@ POINTS = np.asarray(MEAN_SHAPE * 60 + (120, 90), np.float32)
 
 def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Face:
     given_points = np.asarray(points, np.float32)
-    return Face(given_points, np.full(COUNT, sigma, np.float32), tight_boxes(given_points[None])[0], score, IBUG68)
+    sigmas = np.full(COUNT, sigma, np.float32)
+    return Face(given_points, round_covariance(sigmas), np.exp(-sigmas), tight_boxes(given_points[None])[0], score, IBUG68)
 
 
 @settings(max_examples=40)
@@ -57,7 +59,7 @@ def test_the_less_sure_the_more_is_covered() -> None:
     assert areas[1] < areas[2] < areas[3] < areas[4]
     uneven = np.full(COUNT, 0.5, np.float32)
     uneven[8] = 8
-    mask = Anonymiser().mask(replace(face_at(POINTS), sigma=uneven), SIZE)
+    mask = Anonymiser().mask(replace(face_at(POINTS), covariance=round_covariance(uneven)), SIZE)
     chin = POINTS[8]
     assert mask[int(chin[1]) + 22, int(chin[0])]
     assert Anonymiser(margin=0.2).mask(face_at(POINTS), SIZE).sum() > areas[0]
@@ -77,11 +79,13 @@ def changed(**fields: object) -> Face:
 PART_MISSING = POINTS.copy()
 PART_MISSING[40:] = np.nan
 DOUBTS = {
-    "low score": changed(score=0.5),
+    "low score of detector or network": changed(score=0.45),
+    "low score of the detector": changed(detection_score=0.85),
+    "low score of the network": changed(score=0.45, detection_score=0.95),
     "a missing point": changed(points=np.where(np.arange(COUNT)[:, None] == 3, np.nan, POINTS)),
     "many missing points": changed(points=PART_MISSING),
     "no point at all": changed(points=np.full_like(POINTS, np.nan)),
-    "large sigma": changed(sigma=np.full(COUNT, 9, np.float32)),
+    "large sigma": changed(covariance=round_covariance(np.full(COUNT, 9))),
     "points off the box": changed(points=POINTS + 70),
     "points in a heap": changed(points=POINTS * 0.05 + (110, 100)),
     "points on a line": face_at(np.stack([np.linspace(70, 170, COUNT)] * 2, axis=1)),

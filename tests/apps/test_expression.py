@@ -12,6 +12,7 @@ from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
+from facedots.uncertainty import round_covariance
 
 CAMERA = Camera.guess((480, 640))
 UPPER_RIGHT, LOWER_RIGHT = [37, 38], [41, 40]
@@ -124,7 +125,8 @@ def test_drawn_eyes_and_mouths_read_as_they_were_drawn() -> None:
 
 def as_face(points: Floats | Matrix) -> Face:
     given = np.asarray(points, np.float32)
-    return Face(given, np.ones(68, np.float32), np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68)
+    sure = np.ones(len(given), np.float32)
+    return Face(given, round_covariance(sure), sure, np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68)
 
 
 def test_the_reader_fills_what_it_can() -> None:

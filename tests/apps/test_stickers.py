@@ -20,6 +20,7 @@ from facedots.errors import PointsError, StickerError
 from facedots.geometry import Matrix, apply_affine, similarity, tight_boxes
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 RED = np.zeros((4, 6, 4), np.uint8)
@@ -30,8 +31,8 @@ PLACES = {"right_eye_0": (10.0, 20.0), "left_eye_3": (60.0, 22.0), "nose_3": (33
 
 def face_at(points: ArrayLike) -> Face:
     given_points = np.asarray(points, np.float32)
-    sigma = np.ones(len(given_points), np.float32)
-    return Face(given_points, sigma, tight_boxes(given_points[None])[0], 1.0, IBUG68)
+    sure = np.ones(len(given_points), np.float32)
+    return Face(given_points, round_covariance(sure), sure, tight_boxes(given_points[None])[0], 1.0, IBUG68)
 
 
 def sticker(**changes: object) -> Sticker:

@@ -12,10 +12,12 @@ from facedots.geometry import tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
-FACE = Face(POINTS, np.ones(IBUG68.count, np.float32), tight_boxes(POINTS[None])[0], 1.0, IBUG68)
+ONES = np.ones(IBUG68.count, np.float32)
+FACE = Face(POINTS, round_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 1.0, IBUG68)
 
 
 @pytest.fixture(autouse=True)

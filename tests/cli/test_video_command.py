@@ -28,6 +28,7 @@ from facedots.io.tables import columns
 from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 REFERENCES = Path(__file__).parents[1] / "data"
@@ -48,8 +49,8 @@ class Truth:
     def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
         count = len(np.asarray(boxes))
         points: Floats = np.repeat(POINTS[None], count, axis=0)
-        doubt = 1.0 if image.std() > 5 else 100.0
-        return Keypoints(points, np.full(points.shape[:2], doubt, np.float32), IBUG68)
+        sigma = np.full(points.shape[:2], 1.0 if image.std() > 5 else 100.0, np.float32)
+        return Keypoints(points, round_covariance(sigma), np.exp(-sigma), np.full(count, np.nan, np.float32), IBUG68)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.types import Detections, Keypoints
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 TRIO = KeypointSchema("trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1))
@@ -27,7 +28,8 @@ class CornerPredictor:
         assert image.dtype == np.uint8
         x0, y0, x1, y1 = boxes.T
         points = np.stack([np.stack([x0, y0], -1), np.stack([x1, y0], -1), np.stack([(x0 + x1) / 2, y1], -1)], axis=1)
-        return Keypoints(points, np.ones((len(boxes), 3), np.float32), TRIO)
+        sure = np.ones((len(boxes), 3), np.float32)
+        return Keypoints(points, round_covariance(sure), sure, sure[:, 0], TRIO)
 
 
 def face(folder: Path, name: str, points: Floats = POINTS) -> Annotation:

@@ -16,10 +16,13 @@ from facedots.geometry import Framing
 from facedots.infer.keypointer import Keypointer
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
+from facedots.uncertainty import confidence
 from facedots.warp import Image
 
 DOTS = KeypointSchema("dots", ("dot", "again"), {"all": (0, 1)}, (0, 1), ((0, 1),), (0, 1))
-SIGMA = 1.5
+COVARIANCE = np.array([[4.0, 1.5], [1.5, 1.0]], np.float32)
+SCORE = 0.625
+TAIL = 5.0
 BOX = Framing("box", 1.25)
 
 DotModel = Callable[[Framing, int], Path]
@@ -50,7 +53,10 @@ def network(framing: Framing, channels: int, size: int = 32) -> bytes:
         helper.make_node("Unsqueeze", ["centre", "one"], ["centres"]),
         helper.make_node("Concat", ["centres", "centres"], ["points"], axis=1),
         helper.make_node("Mul", ["mass", "nothing"], ["zeros"]),
-        helper.make_node("Add", ["zeros", "spread"], ["sigma"]),
+        helper.make_node("Unsqueeze", ["zeros", "last_two"], ["zeros_22"]),
+        helper.make_node("Add", ["zeros_22", "spread"], ["covariance"]),
+        helper.make_node("ReduceSum", ["zeros", "one"], ["zero"], keepdims=0),
+        helper.make_node("Add", ["zero", "belief"], ["score"]),
     ]
     places = np.stack(np.meshgrid(np.arange(size), np.arange(size)), axis=-1).astype(np.float32)
     constants = {
@@ -61,7 +67,9 @@ def network(framing: Framing, channels: int, size: int = 32) -> bytes:
         "one": np.array([1]),
         "places": places,
         "nothing": np.zeros((1, 2), np.float32),
-        "spread": np.full((1, 2), SIGMA, np.float32),
+        "last_two": np.array([2, 3]),
+        "spread": COVARIANCE[None, None],
+        "belief": np.array(SCORE, np.float32),
     }
     graph = helper.make_graph(
         nodes,
@@ -69,12 +77,13 @@ def network(framing: Framing, channels: int, size: int = 32) -> bytes:
         [helper.make_tensor_value_info("crops", onnx.TensorProto.UINT8, ["N", size, size, channels])],
         [
             helper.make_tensor_value_info("points", onnx.TensorProto.FLOAT, ["N", 2, 2]),
-            helper.make_tensor_value_info("sigma", onnx.TensorProto.FLOAT, ["N", 2]),
+            helper.make_tensor_value_info("covariance", onnx.TensorProto.FLOAT, ["N", 2, 2, 2]),
+            helper.make_tensor_value_info("score", onnx.TensorProto.FLOAT, ["N"]),
         ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    spec = ModelSpec("dots", DOTS, framing, size, channels, (0.0,) * channels, (1.0,) * channels)
+    spec = ModelSpec("dots", DOTS, framing, size, channels, (0.0,) * channels, (1.0,) * channels, TAIL)
     helper.set_model_props(model, {"facedots.spec": spec.to_json()})
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
@@ -102,8 +111,12 @@ def test_points_are_found_where_they_are_in_the_picture(
     middle, half = np.array(place) + np.array([shift, shift / 2]), np.array([width, width * aspect]) / 2
     found = keypointer.predict(lamp(*place), [[*(middle - half), *(middle + half)]])
     assert np.abs(found.points - place).max() < 0.25
-    # Sigma is given in pixels of the crop, 32 of which cover 1.25 longer sides.
-    assert found.sigma == pytest.approx(np.full((1, 2), SIGMA * 1.25 * 2 * half.max() / 32), rel=1e-5)
+    # Covariance is given in pixels of the crop, 32 of which cover 1.25 longer sides.
+    zoom = 1.25 * 2 * half.max() / 32
+    assert found.covariance == pytest.approx(np.broadcast_to(COVARIANCE * zoom**2, (1, 2, 2, 2)), rel=1e-5)
+    assert found.sigma == pytest.approx(np.full((1, 2), np.sqrt(2.5) * zoom), rel=1e-5)
+    assert found.score.tolist() == [SCORE]
+    assert found.confidence == pytest.approx(confidence(found.points, found.covariance, DOTS, TAIL), abs=1e-6)
 
 
 def test_many_faces_go_in_batches_and_come_in_order(keypointer: Keypointer) -> None:
@@ -114,7 +127,9 @@ def test_many_faces_go_in_batches_and_come_in_order(keypointer: Keypointer) -> N
     alone = [keypointer.predict(image, corner[None]) for corner in corners]
     assert len(together) == 150
     assert np.array_equal(together.points, np.concatenate([one.points for one in alone]))
-    assert np.array_equal(together.sigma, np.concatenate([one.sigma for one in alone]))
+    for name in ("covariance", "confidence", "score"):
+        assert np.array_equal(getattr(together, name), np.concatenate([getattr(one, name) for one in alone])), name
+        assert getattr(together, name).dtype == np.float32
     assert together.points.dtype == together.sigma.dtype == np.float32
 
 
@@ -129,8 +144,9 @@ def test_any_two_opposite_corners_make_a_box(keypointer: Keypointer) -> None:
 def test_no_boxes_give_no_keypoints(keypointer: Keypointer) -> None:
     found = keypointer.predict(lamp(60, 45), [])
     assert found.points.shape == (0, 2, 2)
-    assert found.sigma.shape == (0, 2)
-    assert found.points.dtype == found.sigma.dtype == np.float32
+    assert (found.sigma.shape, found.covariance.shape) == ((0, 2), (0, 2, 2, 2))
+    assert (found.confidence.shape, found.score.shape) == ((0, 2), (0,))
+    assert {value.dtype for value in (found.points, found.covariance, found.confidence, found.score)} == {np.dtype(np.float32)}
     assert found.schema == keypointer.spec.schema
 
 
@@ -144,7 +160,7 @@ def test_a_frame_network_sees_the_whole_picture_for_every_box(dot_model: DotMode
     whole = Keypointer(dot_model(Framing("frame", 1.0), 3))
     found = whole.predict(lamp(60, 45), [[0, 0, 5, 5], [80, 70, 90, 80]])
     assert np.abs(found.points - (60, 45)).max() < 0.25
-    assert found.sigma == pytest.approx(np.full((2, 2), SIGMA * 90 / 32))
+    assert found.sigma == pytest.approx(np.full((2, 2), np.sqrt(2.5) * 90 / 32))
 
 
 def test_a_box_outside_the_picture_sees_black(keypointer: Keypointer) -> None:

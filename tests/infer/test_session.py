@@ -40,11 +40,12 @@ def test_reads_spec_and_card(tiny_model: Path) -> None:
 def test_runs_on_crops_from_a_path_and_from_bytes(tiny_model: Path) -> None:
     crops = np.zeros((3, 8, 8, 3), np.uint8)
     for weights in (tiny_model, str(tiny_model), tiny_model.read_bytes()):
-        points, sigma = Session(weights).run(crops)
-        assert points.shape == (3, 68, 2)
-        assert points.dtype == np.float32
-        assert points[2, 10].tolist() == [1, 6]
-        assert sigma == pytest.approx(np.full((3, 68), 0.5))
+        said = Session(weights).run(crops)
+        assert said.points.shape == (3, 68, 2)
+        assert said.points.dtype == said.covariance.dtype == said.score.dtype == np.float32
+        assert said.points[2, 10].tolist() == [1, 6]
+        assert said.covariance == pytest.approx(np.broadcast_to(np.diag([0.36, 0.09]), (3, 68, 2, 2)))
+        assert said.score.tolist() == [0.75] * 3
 
 
 def test_crops_of_another_size_are_refused(tiny_model: Path) -> None:

@@ -15,14 +15,16 @@ from facedots.io.sinks import csv_header
 from facedots.io.tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable, columns
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
+from facedots.uncertainty import round_covariance
 
 KINDS: list[tuple[type[FaceTable], str]] = [(CsvTable, "a.csv"), (JsonLinesTable, "a.jsonl"), (ParquetTable, "a.parquet")]
 POINTS = np.stack([np.arange(68) / 3, 100 - np.arange(68)], axis=1).astype(np.float32)
 BOX = np.array([0, 33, 22.3333, 100], np.float32)
 UNKNOWN = np.full(68, np.nan, np.float32)
 POSE = HeadPose(10.5, -3.25, 0.0, np.array([0.1, 0.2, 9.0], np.float32), 0.02)
-KNOWN = Face(POINTS, np.full(68, 0.456, np.float32), BOX, 0.98765, IBUG68, track_id=3, pose=POSE, signals={"smile": 0.25})
-BARE = Face(POINTS, UNKNOWN, BOX, 0.5, IBUG68, track_id=0)
+SIGMA, SURE = round_covariance(np.full(68, 0.456)), np.full(68, 0.789, np.float32)
+KNOWN = Face(POINTS, SIGMA, SURE, BOX, 0.98765, IBUG68, track_id=3, pose=POSE, signals={"smile": 0.25})
+BARE = Face(POINTS, round_covariance(UNKNOWN), UNKNOWN, BOX, 0.5, IBUG68, track_id=0)
 
 
 def written(kind: type[FaceTable], path: Path) -> Path:
@@ -52,10 +54,11 @@ def test_every_format_says_the_same(tmp_path: Path, kind: type[FaceTable], name:
     assert table["source"].tolist() == ["film.mp4"] * 3
     first, bare, missing = (table.iloc[i] for i in range(3))
     assert (first["x_1"], first["y_67"], first["sigma_0"], first["box_x1"]) == (0.33, 33.0, 0.46, 22.33)
+    assert first["confidence_67"] == 0.79
     assert (first["yaw"], first["translation_z"], first["reprojection_error"], first["smile"]) == (10.5, 9.0, 0.02, 0.25)
-    assert bare[["sigma_5", "yaw", "smile"]].isna().all()
+    assert bare[["sigma_5", "confidence_5", "yaw", "smile"]].isna().all()
     assert bare["x_1"] == 0.33
-    assert missing[["x_0", "y_67", "sigma_0", "box_x0", "roll", "smile"]].isna().all()
+    assert missing[["x_0", "y_67", "sigma_0", "confidence_0", "box_x0", "roll", "smile"]].isna().all()
 
 
 def test_the_columns_of_pictures_are_among_them_in_their_order() -> None:

@@ -11,9 +11,10 @@ from facedots.errors import ShapeError
 from facedots.geometry import Floats, box_iou, tight_boxes
 from facedots.schema import IBUG68
 from facedots.track.appearance import appearance
-from facedots.track.candidate import LOST, UNSURE
+from facedots.track.candidate import LOST, LOST_SCORE, UNSURE, UNSURE_SCORE
 from facedots.track.tracker import Tracker
 from facedots.types import Detections, Face, Keypoints
+from facedots.uncertainty import round_covariance
 from facedots.warp import Image
 
 RATE = 30
@@ -25,13 +26,14 @@ SURE = 0.02
 
 @dataclass
 class Person:
-    """Somebody at ``(x, y)``, painted in a pattern of their own; ``doubt`` is what the network says of them, in sizes."""
+    """Somebody at ``(x, y)``, painted in a pattern of their own; ``doubt``, in sizes, and ``score`` are what the network says."""
 
     x: float
     y: float
     pattern: int
     doubt: float = SURE
     detected: bool = True
+    score: float = np.nan
 
     @property
     def points(self) -> Floats:
@@ -43,7 +45,10 @@ class Person:
 
 
 class World:
-    """A frame's people, the nearest first; detector and network of it see whoever is not mostly covered."""
+    """A frame's people, the nearest first; detector and network of it see whoever is not mostly covered.
+
+    Where nobody is, the network is in doubt, and gives a low score if it gives people one.
+    """
 
     def __init__(self) -> None:
         self.people: list[Person] = []
@@ -73,7 +78,7 @@ class World:
         return Detections(np.reshape(boxes, (-1, 4)).astype(np.float32), np.full(len(boxes), 0.9, np.float32))
 
     def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
-        points, sigma = [], []
+        points, sigma, score = [], [], []
         for box in np.asarray(boxes, np.float32):
             self.given.append(box)
             overlaps = [float(box_iou([box], [person.box])[0, 0]) for person in self.seen()]
@@ -81,7 +86,10 @@ class World:
             centre = (box[:2] + box[2:]) / 2
             points.append(person.points if person else centre + SHAPE * (box[2:] - box[:2]))
             sigma.append(np.full(68, (person.doubt if person else 2 * LOST) * SIZE))
-        return Keypoints(np.asarray(points, np.float32), np.asarray(sigma, np.float32), IBUG68)
+            score.append(person.score if person else 0.0 if any(np.isfinite(one.score) for one in self.people) else np.nan)
+        doubts = np.asarray(sigma, np.float32)
+        scores = np.asarray(score, np.float32)
+        return Keypoints(np.asarray(points, np.float32), round_covariance(doubts), np.exp(-doubts), scores, IBUG68)
 
 
 def follow(world: World, frames: Sequence[Sequence[Person]], tracker: Tracker, start: int = 0) -> list[list[Face]]:
@@ -175,6 +183,30 @@ def test_an_unsure_face_is_shown_to_the_detector_and_given_up_when_it_disagrees(
     unseen = follow(world, [[Person(100, 120, 1, doubt=between, detected=False)]] * 30, tracker, start=21)
     assert unseen[5]
     assert not unseen[-1]
+
+
+def test_a_score_counts_for_more_than_the_sigmas() -> None:
+    world = World()
+    tracker = Tracker(world.detector, world, every=1000)
+    sure = follow(world, [[Person(100, 120, 1, doubt=2 * LOST, score=0.95)]] * 20, tracker)
+    assert tracker.detections == 1
+    assert [[face.score, face.detection_score] for face in sure[9]] == [pytest.approx([0.95, 0.9])]
+    between = (UNSURE_SCORE + LOST_SCORE) / 2
+    assert all(follow(world, [[Person(100, 120, 1, score=between)]] * 20, tracker, start=20))
+    assert tracker.detections == 1 + 4
+    assert not follow(world, [[Person(100, 120, 1, score=between, detected=False)]] * 30, tracker, start=40)[-1]
+
+
+def test_a_face_whose_score_falls_is_dropped_and_looked_for_at_once() -> None:
+    world = World()
+    tracker = Tracker(world.detector, world, every=1000)
+    follow(world, [[Person(100, 120, 1, score=0.95)]] * 5, tracker)
+    assert follow(world, [[Person(100, 120, 1, score=LOST_SCORE / 2)]] * 5, tracker, start=5) == [[]] * 5
+    assert tracker.detections == 1 + 5
+    # The head has jumped: the crop around its last place shows too little of it, the detector's box all of it.
+    assert numbers(follow(world, [[Person(120, 120, 1, score=0.95)]], tracker, start=10)) == [[0]]
+    assert numbers(follow(world, [[Person(175, 120, 1, score=0.95)]], tracker, start=11)) == [[0]]
+    assert tracker.detections == 1 + 5 + 2
 
 
 def test_a_sure_face_stays_where_the_detector_is_blind() -> None:

@@ -4,18 +4,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facedots.errors import ShapeError
+from facedots.geometry import Floats
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face
+from facedots.uncertainty import round_covariance
 from facedots.view.keypoints import draw_faces, draw_keypoints, draw_numbered, enlarge, region_colours
 from facedots.warp import Image
 
 LONE = KeypointSchema("lone", ("a", "b"), {"first": (0,), "second": (1,)}, (0, 1), (), (0, 1))
+COVARIANCE = np.array([[1000, 600], [600, 1000]], np.float32)
 GREY = np.full((100, 120, 3), 128, np.uint8)
 
 
-def ring(count: int, centre: tuple[float, float], radius: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def ring(count: int, centre: tuple[float, float], radius: float) -> Floats:
     angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.asarray(np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius + centre, np.float32)
+
+
+def face_at(points: Floats, box: Floats) -> Face:
+    ones = np.ones(len(points), np.float32)
+    return Face(points, round_covariance(ones), ones, box, 0.9, IBUG68)
 
 
 def changed_centre(drawn: Image, before: Image) -> tuple[float, float]:
@@ -53,7 +61,7 @@ def test_regions_have_colours_of_their_own() -> None:
 
 def test_the_picture_itself_is_not_changed() -> None:
     before = GREY.copy()
-    face = Face(ring(68, (60, 50), 30), np.ones(68, np.float32), np.array([30, 20, 90, 80], np.float32), 0.9, IBUG68)
+    face = face_at(ring(68, (60, 50), 30), np.array([30, 20, 90, 80], np.float32))
     for drawn in (draw_keypoints(GREY, face.points, IBUG68), draw_faces(GREY, [face]), draw_faces(GREY, [])):
         assert np.array_equal(GREY, before)
         assert not np.shares_memory(drawn, GREY)
@@ -76,14 +84,26 @@ def test_lines_join_the_points_of_a_large_face_only() -> None:
     assert draw_keypoints(blank, points / 4, IBUG68)[45:56, 50].max() == 0
 
 
-def test_a_ring_shows_sigma() -> None:
+def test_an_ellipse_shows_the_covariance() -> None:
     blank = np.zeros((400, 400, 3), np.uint8)
     points = np.array([[100, 200], [300, 200]], np.float32)
-    drawn = draw_keypoints(blank, points, LONE, sigma=[40, np.nan])
-    assert drawn[200, 140].max() > 100
-    assert drawn[160, 100].max() > 100
-    assert drawn[200, 260].max() == 0
-    assert draw_keypoints(blank, points, LONE)[200, 140].max() == 0
+    drawn = draw_keypoints(blank, points, LONE, [COVARIANCE, np.full((2, 2), np.nan)])
+    # One standard deviation is 40 px down to the right (y grows downwards), and 20 px across.
+    down, across = np.array([1, 1]) / np.sqrt(2), np.array([1, -1]) / np.sqrt(2)
+    for x, y in (points[0] + offset for offset in (40 * down, -40 * down, 20 * across, -20 * across)):
+        assert drawn[round(y) - 1 : round(y) + 2, round(x) - 1 : round(x) + 2].max() > 100
+    assert drawn[150:180, 120:150].max() == 0
+    assert drawn[:, 200:296].max() == 0
+    assert not draw_keypoints(blank, points, LONE)[:, :96].any()
+
+
+def test_ellipses_grow_with_the_picture() -> None:
+    points = np.array([[25, 50], [75, 50]], np.float32)
+    face = Face(points, np.stack([COVARIANCE / 16] * 2), np.ones(2, np.float32), np.array([5, 5, 60, 60], np.float32), 1.0, LONE)
+    drawn = draw_faces(np.zeros((100, 100, 3), np.uint8), [face], box=False, sigma=True, face_size=200)
+    assert drawn.shape == (400, 400, 3)
+    tip = np.round((points[0] + 0.5) * 4 - 0.5 + 40 / np.sqrt(2)).astype(int)
+    assert drawn[tip[1] - 2 : tip[1] + 3, tip[0] - 2 : tip[0] + 3].max() > 100
 
 
 def test_numbers_are_written_beside_the_points() -> None:
@@ -106,7 +126,7 @@ def test_enlarging_keeps_corners_on_corners(height: int, width: int, factor: flo
 
 def test_a_small_face_is_enlarged_for_its_numbers_and_a_large_one_is_not() -> None:
     points = ring(68, (60, 50), 20)
-    face = Face(points, np.ones(68, np.float32), np.array([40, 30, 80, 70], np.float32), 0.9, IBUG68)
+    face = face_at(points, np.array([40, 30, 80, 70], np.float32))
     assert draw_faces(GREY, [face]).shape == GREY.shape
     assert draw_faces(GREY, [face], numbers=True).shape == draw_numbered(GREY, points, IBUG68).shape == (1600, 1920, 3)
     assert draw_numbered(np.zeros((900, 900, 3), np.uint8), ring(68, (450, 450), 400), IBUG68).shape == (900, 900, 3)
@@ -121,7 +141,7 @@ def test_an_enlarged_picture_stays_below_a_limit() -> None:
 
 
 def test_the_box_lies_around_the_face_and_can_be_left_out() -> None:
-    face = Face(ring(68, (60, 50), 20), np.ones(68, np.float32), np.array([30, 20, 90, 80], np.float32), 0.9, IBUG68)
+    face = face_at(ring(68, (60, 50), 20), np.array([30, 20, 90, 80], np.float32))
     blank = np.zeros((100, 120, 3), np.uint8)
     drawn = draw_faces(blank, [face])
     for x, y in ((30, 50), (90, 50), (60, 80)):
@@ -131,7 +151,7 @@ def test_the_box_lies_around_the_face_and_can_be_left_out() -> None:
 
 def test_faces_far_outside_the_picture_do_no_harm() -> None:
     points = ring(68, (1e7, -1e7), 1e6)
-    face = Face(points, np.ones(68, np.float32), np.array([9e6, -1.1e7, 1.1e7, -9e6], np.float32), 0.9, IBUG68)
+    face = face_at(points, np.array([9e6, -1.1e7, 1.1e7, -9e6], np.float32))
     assert np.array_equal(draw_faces(GREY, [face]), GREY)
 
 

@@ -17,12 +17,14 @@ from facedots.geometry import Floats, apply_affine, box_iou, tight_boxes
 from facedots.regions import Mask, convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
+from facedots.uncertainty import axes
 from facedots.warp import Image
 
 How = Literal["blur", "pixelate", "solid"]
 
-SURE_SCORE, SURE_SIGMA, SURE_OVERLAP = 0.9, 0.06, 0.5
-"""A face is in doubt below this score, above this mean sigma (in sides of its box), or where box and points overlap less."""
+SURE_DETECTION, SURE_SCORE, SURE_SIGMA, SURE_OVERLAP = 0.9, 0.5, 0.06, 0.5
+"""A face is in doubt below these scores of the detector and of the network, above this mean sigma (in sides of its box), or where
+box and points overlap less."""
 
 SURE_SQUEEZE, SURE_MISFIT = 0.5, 0.3
 """It is in doubt, too, where its points do not lie as a face's do: squeezed to less than this share by how the head is turned, or
@@ -109,11 +111,12 @@ def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> lis
     """Convex polygons ``float32 (n, 2)`` that together hide a face, in pixels.
 
     The first is the hull of the points, each a disc whose radius is ``margin`` of the face's size or ``sigmas`` of its standard
-    deviations, whichever is more, and of the forehead. A face in doubt (:func:`is_doubtful`), or one whose forehead cannot be
-    told, gets a second: the box that the detector gave, a third larger on each side and two thirds upwards.
+    deviations where it is most unsure, whichever is more, and of the forehead. A face in doubt (:func:`is_doubtful`), or one
+    whose forehead cannot be told, gets a second: the box that the detector gave, a third larger on each side and two thirds
+    upwards.
     """
     known = np.isfinite(face.points).all(axis=1)
-    points, sigma = face.points[known], np.nan_to_num(face.sigma[known], nan=0.0)
+    points, sigma = face.points[known], np.nan_to_num(axes(face.covariance[known])[0][:, 0], nan=0.0)
     polygons, doubtful = [], is_doubtful(face)
     if known.any():
         size = float(np.ptp(points, axis=0).max())
@@ -136,7 +139,8 @@ def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> lis
 
 def is_doubtful(face: Face) -> bool:
     """Whether it is unsure where a face lies: a low score, missing points, large sigma, or points unlike the box or any face."""
-    if face.score < SURE_SCORE or not np.isfinite(face.points).all():
+    detected = face.score if face.detection_score is None else face.detection_score
+    if detected < SURE_DETECTION or face.score < SURE_SCORE or not np.isfinite(face.points).all():
         return True
     tight = tight_boxes(face.points[None])
     side = float((tight[0, 2:] - tight[0, :2]).max())

@@ -50,7 +50,7 @@ def show(
     from facedots.view.keypoints import draw_keypoints, enlarge, region_colours
     from facedots.view.sheet import TILE, contact_sheet
 
-    how = _reading(format, pictures, origin, as_trained=True)
+    how = _reading(source, format, pictures, origin, as_trained=True)
     faces = [(f"{part}/{face.name}", face) for part, faces in open_parts(source, how).items() for face in faces]
     chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
     tiles = []
@@ -81,7 +81,8 @@ def stats(
 
     progress = Console(stderr=True)
     with progress.status("reading pictures"):
-        result = data_stats(open_parts(source, _reading(format, pictures, origin)))
+        how = _reading(source, format, pictures, origin)
+        result = data_stats(open_parts(source, how), how.schema)
     if json_out:
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:
@@ -123,14 +124,17 @@ def _room_for_numbers(image: "Image", points: "Floats") -> float:
     return float(min(max(1.0, 480 / max(x1 - x0, y1 - y0, 1)), 4096 / max(image.shape[:2])))
 
 
-def _reading(format: str | None, pictures: Path | None, origin: str | None, *, as_trained: bool = False) -> "Reading":
-    from facedots.data.parts import Reading
+def _reading(
+    source: Path, format: str | None, pictures: Path | None, origin: str | None, *, as_trained: bool = False
+) -> "Reading":
+    from facedots.data.parts import Reading, find_schema
 
     try:
         x, y = map(float, origin.split(",")) if origin else (None, None)
     except ValueError:
         raise DataError(f"--origin {origin}: two numbers with a comma between are expected, as in 1,1") from None
-    return Reading(format, pictures, None if x is None or y is None else (x, y), as_trained)
+    place = None if x is None or y is None else (x, y)
+    return Reading(format, pictures, place, as_trained, find_schema(source, format))
 
 
 def _print_stats(stats: "DataStats") -> None:

@@ -24,11 +24,12 @@ class DetectorName(StrEnum):
     RETINAFACE = "retinaface"
     HAAR = "haar"
     YUNET = "yunet"
+    NONE = "none"
 
 
 Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="Files, folders, patterns in quotes, or URLs.")]
 Model = Annotated[str, typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run.")]
-DetectorChoice = Annotated[DetectorName, typer.Option(help="Who finds the faces.")]
+DetectorChoice = Annotated[DetectorName, typer.Option(help="Who finds the faces; none: one object, by its points alone.")]
 DetectorFile = Annotated[Path | None, typer.Option(help="The weight file of the detector; yunet needs one.")]
 MaxSide = Annotated[int, typer.Option(min=32, help="Search larger pictures reduced to this side; not for haar.")]
 Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the folders of folders too.")]
@@ -52,6 +53,10 @@ def make_pipeline(
         from facedots.detect.haar import Haar
 
         return Pipeline(Haar(), keypointer)
+    if detector == DetectorName.NONE:
+        from facedots.detect.one_object import OneObject
+
+        return Pipeline(OneObject(keypointer), keypointer)
     if detector == DetectorName.YUNET:
         from facedots.detect.yunet import YuNet
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facedots.data.download import PARTS
+from facedots.data.schemas import coco_schema, csv_schema, pts_schema, schema_beside
 from facedots.data.sources import SOURCES, YTF_ORIGIN, person_of
 from facedots.errors import DataError
 from facedots.io.annotations import Annotation, Origin, read_coco, read_csv, read_pts
@@ -52,27 +53,55 @@ def open_parts(source: str | Path, how: Reading = Reading()) -> Parts:
         AnnotationError: A file has faults.
     """
     path = Path(source)
-    if how.format not in (None, *_READERS):
-        raise DataError(f"no format {how.format!r}: use one of {', '.join(_READERS)}")
+    if known := _known(path):
+        return {
+            f"{f.name}/{part}" if part != f.name else part: faces for f in known for part, faces in open_parts(f, how).items()
+        }
+    kind, files = _files_of(path, how.format)
+    return {file.resolve().stem.removesuffix(LABELS): _READERS[kind](file, how) for file in files}
+
+
+def find_schema(source: str | Path, format: str | None = None) -> KeypointSchema:
+    """What the points of the data mean that a path stands for, see :func:`open_parts`.
+
+    A ``schema.yaml`` in the folder, or beside the file, says it. Else 68 points are iBUG's, a COCO file names its points in its
+    category, a CSV in its header, and ``.pts`` files do not.
+
+    Args:
+        source: The path.
+        format: As in :class:`Reading`.
+
+    Raises:
+        DataError: There is nothing to read, or nothing says what the points are; with what to write.
+    """
+    path = Path(source)
+    if _known(path):
+        return IBUG68
+    kind, files = _files_of(path, format)
+    return schema_beside(path) or _SCHEMAS[kind](files[0])
+
+
+def _known(path: Path) -> list[Path]:
+    """The folders of known data sets in a folder."""
+    return [path / name for name in SOURCES if (path / name).is_dir()]
+
+
+def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
+    """The format of the annotations that a path stands for, and what its reader is called with, once each."""
+    if format not in (None, *_READERS):
+        raise DataError(f"no format {format!r}: use one of {', '.join(_READERS)}")
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if path.is_file():
-        kind = how.format or next((kind for kind, pattern in _PATTERNS.items() if path.match(pattern)), None)
+        kind = format or next((kind for kind, pattern in _PATTERNS.items() if path.match(pattern)), None)
         if kind is None:
             raise DataError(f"{path}: the file's ending does not tell its format; give --format, one of {', '.join(_READERS)}")
-        return {path.stem.removesuffix(LABELS): _READERS[kind](path, how)}
-    known = [path / name for name in SOURCES if (path / name).is_dir()]
-    if known:
-        return {f"{f.name}/{part}" if part != f.name else part: faces for f in known for part, faces in _folder(f, how).items()}
-    return _folder(path, how)
-
-
-def _folder(folder: Path, how: Reading) -> Parts:
-    kinds = [how.format] if how.format else list(_READERS)
+        return kind, [path]
+    kinds = [format] if format else list(_READERS)
     for kind in kinds:
-        if files := _files(folder, kind):
-            return {file.resolve().stem.removesuffix(LABELS): _READERS[kind](file, how) for file in files}
-    raise DataError(f"{folder}: no annotations here ({' or '.join(_PATTERNS[kind] for kind in kinds)})")
+        if files := _files(path, kind):
+            return kind, files
+    raise DataError(f"{path}: no annotations here ({' or '.join(_PATTERNS[kind] for kind in kinds)})")
 
 
 def _files(folder: Path, kind: str) -> list[Path]:
@@ -105,3 +134,6 @@ def _pts(folder: Path, how: Reading) -> list[Annotation]:
 
 _READERS: Mapping[str, Callable[[Path, Reading], list[Annotation]]] = MappingProxyType({"csv": _csv, "coco": _coco, "pts": _pts})
 _PATTERNS: Mapping[str, str] = MappingProxyType({"csv": "*.csv", "coco": "*.json", "pts": "*.pts"})
+_SCHEMAS: Mapping[str, Callable[[Path], KeypointSchema]] = MappingProxyType(
+    {"csv": csv_schema, "coco": coco_schema, "pts": pts_schema}
+)

@@ -1,6 +1,7 @@
 """The two public data sets that facedots knows: where their files lie and what is odd about their labels."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,12 @@ from facedots.schema import IBUG68
 
 SOURCES = ("youtube-faces", "300w")
 """The data sets by the names of their folders, which are also their names in recipes."""
+
+OWN = "own"
+"""The source that is none of the known sets: whatever annotations a path stands for, see :mod:`facedots.data.own`."""
+
+SOURCE_NAMES = (*SOURCES, OWN)
+"""All that a recipe may name."""
 
 YTF_ORIGIN = (1.2, 0.7)
 """The coordinates that the YouTube-faces CSVs give to the centre of the top-left pixel, in pixels.
@@ -52,6 +59,18 @@ def youtube_faces(root: Path) -> tuple[list[Annotation], list[Annotation]]:
         for part, csv in _YTF_PARTS
     )
     return training, test
+
+
+def usual_sources(data: str | Path) -> tuple[str, ...]:
+    """What to take where nobody says it: YouTube faces where they are, else 300-W, else the path is somebody's own data.
+
+    >>> usual_sources("cats/labels.csv")
+    ('own',)
+    """
+    for source, needed in ((SOURCES[0], [csv for _, csv in _YTF_PARTS]), (SOURCES[1], _W300_PARTS)):
+        if _find(Path(data), source, needed):
+            return (source,)
+    return (OWN,)
 
 
 def person_of(name: str) -> str:
@@ -104,12 +123,19 @@ def _mirror_shift(face: Annotation) -> float:
     return W300_MIRROR_SHIFT * float(np.linalg.norm(face.points[left] - face.points[right]))
 
 
-def _folder(root: Path, name: str, needed: list[str] | tuple[str, ...]) -> Path:
+def _folder(root: Path, name: str, needed: Sequence[str]) -> Path:
     """``root/name`` or ``root``, whichever holds all that is needed."""
+    if folder := _find(root, name, needed):
+        return folder
+    raise DataError(
+        f"no {name} data at {root}: {', '.join(needed)} must be there or in its folder {name}; "
+        "`facedots data download` fetches what is public, or point --data at a copy; "
+        f"your own data are the source {OWN}: recipes/own.yaml, or --sources {OWN}"
+    )
+
+
+def _find(root: Path, name: str, needed: Sequence[str]) -> Path | None:
     for folder in (Path(root) / name, Path(root)):
         if all((folder / part).exists() for part in needed):
             return folder
-    raise DataError(
-        f"no {name} data at {root}: {', '.join(needed)} must be there or in its folder {name}; "
-        "`facedots data download` fetches what is public, or point --data at a copy"
-    )
+    return None

@@ -2,7 +2,8 @@
 
 ``official`` is the YouTube-faces CSVs as published; it leaks, since every person of the test part is in the training part too.
 ``disjoint:k`` is the fold ``k`` of five by person, over the labelled frames of both CSVs. In both, every tenth photo of 300-W is
-test: photos sorted by name, the 10th, 20th, 30th, … with all their faces.
+test: photos sorted by name, the 10th, 20th, 30th, … with all their faces. Of somebody's own data (source ``own``), ``official``
+is what the names of the files say (:mod:`facedots.data.own`), else a tenth of the groups; ``disjoint:k`` folds all groups.
 """
 
 import hashlib
@@ -12,15 +13,20 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from facedots.data.sources import SOURCES, w300, youtube_faces
+from facedots.data.own import own_faces
+from facedots.data.sources import OWN, SOURCE_NAMES, w300, youtube_faces
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
 from facedots.io.annotations import Annotation
+from facedots.schema import IBUG68, KeypointSchema
 
 FOLDS = 5
 SPLITS = ("official", *(f"disjoint:{k}" for k in range(FOLDS)))
 SEED = 20260
 """Decides the folds and the held-out groups; a new one makes every published ``disjoint`` number incomparable."""
+
+OWN_EXAM = 0.1
+"""Share of somebody's own faces that is test, where no file of theirs is called so."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +37,32 @@ class Split:
         train: To fit the weights.
         validation: To choose the checkpoint; no group of it (person, photo) is in ``train``.
         test: The exam.
+        schema: What the points of all of them mean.
     """
 
     train: list[Annotation]
     validation: list[Annotation]
     test: list[Annotation]
+    schema: KeypointSchema = IBUG68
 
 
-def load_split(data: str | Path, sources: Sequence[str], split: str, validation: float = 0.04) -> Split:
+def load_split(
+    data: str | Path,
+    sources: Sequence[str],
+    split: str,
+    validation: float = 0.04,
+    schema: KeypointSchema | None = None,
+) -> Split:
     """The annotations of a split by name.
 
     Args:
-        data: Folder that holds the sources, or ``"synthetic:N"`` for N drawn faces, split 80 / 10 / 10; the rest is then ignored.
-        sources: Some of :data:`SOURCES`; their lists are joined in this order.
+        data: Folder that holds the sources; with the source ``own``, a CSV, a COCO file or a folder, as
+            :func:`facedots.data.own.own_faces` takes it; or ``"synthetic:N"`` for N drawn faces, split 80 / 10 / 10; the rest is
+            then ignored.
+        sources: Some of :data:`~facedots.data.sources.SOURCES`; their lists are joined in this order. Or ``own`` alone.
         split: One of :data:`SPLITS`.
         validation: Share of each source's training part to hold out for validation, by whole groups.
+        schema: What the points of somebody's own data mean, as where a network is measured that has one; None asks the data.
 
     Raises:
         DataError: An argument is none of these, or files are not there.
@@ -55,16 +72,20 @@ def load_split(data: str | Path, sources: Sequence[str], split: str, validation:
         return _synthetic(str(data))
     if split not in SPLITS:
         raise DataError(f"no split {split!r}: use one of {', '.join(SPLITS)}")
-    if not sources or not set(sources) <= set(SOURCES):
-        raise DataError(f"sources {list(sources)}: use one or more of {', '.join(SOURCES)}")
+    if not sources or not set(sources) <= set(SOURCE_NAMES):
+        raise DataError(f"sources {list(sources)}: use one or more of {', '.join(SOURCE_NAMES)}")
+    if OWN in sources and len(set(sources)) > 1:
+        raise DataError(f"sources {list(sources)}: {OWN} stands alone, since its points may mean something else")
     if not 0 <= validation < 1:
         raise DataError(f"the share held out for validation must be in [0, 1), not {validation}")
+    if OWN in sources:
+        return _own(data, split, validation, schema)
     result = Split([], [], [])
     for source in dict.fromkeys(sources):
         train, test = _youtube(Path(data), split) if source == "youtube-faces" else _w300(Path(data))
-        held = held_out_groups(train, validation)
-        result.train.extend(face for face in train if face.group not in held)
-        result.validation.extend(face for face in train if face.group in held)
+        rest, held = _divided(train, validation)
+        result.train.extend(rest)
+        result.validation.extend(held)
         result.test.extend(test)
     return result
 
@@ -112,6 +133,28 @@ def _w300(data: Path) -> tuple[list[Annotation], list[Annotation]]:
     faces = w300(data)
     exam = set(sorted({face.group for face in faces})[9::10])
     return [face for face in faces if face.group not in exam], [face for face in faces if face.group in exam]
+
+
+def _own(data: str | Path, split: str, validation: float, schema: KeypointSchema | None) -> Split:
+    roles, meaning = own_faces(data, schema)
+    train, chosen, test = roles["train"], roles["val"], roles["test"]
+    if split != "official":
+        everyone, fold = [*train, *chosen, *test], int(split.removeprefix("disjoint:"))
+        folds = person_folds(everyone)
+        train, chosen, test = [f for f in everyone if folds[f.group] != fold], [], [f for f in everyone if folds[f.group] == fold]
+    if not test:
+        train, test = _divided(train, OWN_EXAM)
+    if not chosen:
+        train, chosen = _divided(train, validation)
+    if not train:
+        raise DataError(f"{data}: {len(test) + len(chosen)} faces are too few to hold some out and learn from the rest")
+    return Split(train, chosen, test, meaning)
+
+
+def _divided(faces: list[Annotation], share: float) -> tuple[list[Annotation], list[Annotation]]:
+    """The faces without, and those of, the groups that are held out."""
+    held = held_out_groups(faces, share)
+    return [face for face in faces if face.group not in held], [face for face in faces if face.group in held]
 
 
 def _synthetic(data: str) -> Split:

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Matrix, apply_affine, check_boxes, crop_matrix, invert
-from facedots.infer.session import ModelCard
+from facedots.infer.session import Answer, ModelCard
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints, check_image
+from facedots.uncertainty import confidence, map_covariance
 from facedots.warp import Image, warp_image
 from facedots.weights import open_weights
 
@@ -56,19 +57,20 @@ class Keypointer:
         squares = self.spec.framing.squares(check_boxes(boxes), (image.shape[0], image.shape[1]))
         maps = [crop_matrix(square, self.spec.input_size) for square in squares]
         parts = [self._batch(image, maps[start : start + _BATCH]) for start in range(0, len(maps), _BATCH)]
-        count = self.spec.schema.count
-        empty = Keypoints(np.zeros((0, count, 2), np.float32), np.zeros((0, count), np.float32), self.spec.schema)
-        points = np.concatenate([empty.points, *(part.points for part in parts)])
-        sigma = np.concatenate([empty.sigma, *(part.sigma for part in parts)])
-        return Keypoints(points, sigma, self.spec.schema)
+        schema = self.spec.schema
+        points = np.concatenate([np.zeros((0, schema.count, 2), np.float32), *(part.points for part in parts)])
+        covariance = np.concatenate([np.zeros((0, schema.count, 2, 2), np.float32), *(part.covariance for part in parts)])
+        score = np.concatenate([np.zeros(0, np.float32), *(part.score for part in parts)])
+        sure = confidence(points, covariance, schema, self.spec.tail)
+        return Keypoints(points, covariance, sure, score, schema)
 
-    def _batch(self, image: Image, maps: list[Matrix]) -> Keypoints:
-        """The keypoints in the crops that the affine maps (from the picture to a crop) cut out, in pixels of the picture."""
-        points, sigma = self._session.run(self.crops(image, maps))
+    def _batch(self, image: Image, maps: list[Matrix]) -> Answer:
+        """What the network says of the crops that affine maps (from the picture to a crop) cut out, in pixels of the picture."""
+        said = self._session.run(self.crops(image, maps))
         back = [invert(matrix) for matrix in maps]
-        zooms = np.array([matrix[0, 0] for matrix in maps], np.float32)
-        mapped = np.stack([apply_affine(matrix, face) for matrix, face in zip(back, points, strict=True)])
-        return Keypoints(mapped, np.asarray(sigma / zooms[:, None], np.float32), self.spec.schema)
+        points = [apply_affine(matrix, face) for matrix, face in zip(back, said.points, strict=True)]
+        covariance = [map_covariance(matrix, face) for matrix, face in zip(back, said.covariance, strict=True)]
+        return Answer(np.stack(points), np.stack(covariance), said.score)
 
     def crops(self, image: Image, maps: list[Matrix]) -> NDArray[np.uint8]:
         """What the network sees: ``uint8 (N, S, S, C)``, one crop for each affine map from the picture to a crop."""

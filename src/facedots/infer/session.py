@@ -1,8 +1,7 @@
 """A network's ONNX file, opened: what it is, how to feed it, and the call from crops to points.
 
-The file takes ``crops`` ``uint8 (N, S, S, C)``. It gives ``points`` ``float32 (N, K, 2)`` and ``sigma`` ``float32 (N, K)``,
-both in pixels of the crop. Its metadata hold the :class:`~facedots.spec.ModelSpec` under ``facedots.spec`` and the card of the
-model under ``facedots.card``.
+The file takes ``crops`` ``uint8 (N, S, S, C)``. It gives :class:`Answer`'s fields, in pixels of the crop. Its metadata hold the
+:class:`~facedots.spec.ModelSpec` under ``facedots.spec`` and the card of the model under ``facedots.card``.
 """
 
 import json
@@ -20,7 +19,7 @@ from facedots.geometry import Floats, check_shape
 from facedots.spec import ModelSpec
 
 SPEC_KEY, CARD_KEY = "facedots.spec", "facedots.card"
-_INPUTS, _OUTPUTS = ["crops"], ["points", "sigma"]
+_INPUTS, _OUTPUTS = ["crops"], ["points", "covariance", "score"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,21 @@ class ModelCard:
         """The card in a JSON object; what a later version may have added is left out."""
         known = {entry.name for entry in fields(cls)}
         return cls(**{name: value for name, value in dict(json.loads(text)).items() if name in known})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a network says of N crops.
+
+    Attributes:
+        points: ``float32 (N, K, 2)``, in pixels of the crop.
+        covariance: ``float32 (N, K, 2, 2)``, of the errors of the points, in square pixels of the crop; NaN if it knows none.
+        score: ``float32 (N,)`` in [0, 1], its belief that a crop shows a face, well placed; NaN if it knows none.
+    """
+
+    points: Floats
+    covariance: Floats
+    score: Floats
 
 
 class Session:
@@ -83,17 +97,19 @@ class Session:
         if inputs != _INPUTS or outputs != _OUTPUTS:
             raise WeightsError(f"{name}: maps {inputs} to {outputs}, not {_INPUTS} to {_OUTPUTS}; {_FIX}")
 
-    def run(self, crops: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        """Points ``(N, K, 2)`` and sigma ``(N, K)`` in pixels of crops ``uint8 (N, S, S, C)``.
+    def run(self, crops: NDArray[np.uint8]) -> Answer:
+        """What the network makes of crops ``uint8 (N, S, S, C)``.
 
         Raises:
             ShapeError: The crops are not what the spec says.
         """
         size, count = self.spec.input_size, self.spec.schema.count
         check_shape(crops, f"N {size} {size} {self.spec.channels}", "crops")
-        points, sigma = self._session.run(_OUTPUTS, {"crops": crops})
+        points, covariance, score = self._session.run(_OUTPUTS, {"crops": crops})
         check_shape(points, f"{len(crops)} {count} 2", "the network's points")
-        return points, sigma
+        check_shape(covariance, f"{len(crops)} {count} 2 2", "the network's covariance")
+        check_shape(score, f"{len(crops)}", "the network's score")
+        return Answer(points, covariance, score)
 
     def _metadata(self, name: object) -> tuple[ModelSpec, ModelCard]:
         """The spec and the card in the file."""

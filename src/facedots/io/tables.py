@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from facedots.errors import OutputError
 from facedots.io.files import PartialFile
 from facedots.io.sinks import csv_header
@@ -43,8 +45,9 @@ def columns(schema: KeypointSchema, signals: Iterable[str] = ()) -> list[str]:
 class FaceTable(ABC):
     """A table being written; whatever ends the writing, what was written so far becomes a valid file of that name.
 
-    A face is a row: ``frame`` counts from 1, ``face_id`` is the number of its track, ``confidence`` the detector's score. A frame
-    without a face has a row with ``success`` 0 and no ``face_id``. Pixels are rounded to hundredths, seconds to millionths.
+    A face is a row: ``frame`` counts from 1, ``face_id`` is the number of its track, ``confidence`` the face's score. A frame
+    without a face has a row with ``success`` 0 and no ``face_id``. Pixels and the confidence of points are rounded to hundredths,
+    seconds to millionths.
 
     Args:
         path: The file.
@@ -110,13 +113,13 @@ class FaceTable(ABC):
         if face is None:
             head: Row = [frame, None, seconds, 0.0, 0]
             return [*head, *[None] * (len(self.names) - len(head) - 1), self._source]
-        places = [*face.points[:, 0].tolist(), *face.points[:, 1].tolist(), *face.sigma.tolist(), *face.box.tolist()]
+        found = np.concatenate([face.points[:, 0], face.points[:, 1], face.sigma, face.confidence, face.box])
         pose = [math.nan] * len(POSE)
         if face.pose:
             angles = (face.pose.yaw, face.pose.pitch, face.pose.roll)
             pose = [*angles, *face.pose.translation.tolist(), face.pose.reprojection_error]
         felt = [(face.signals or {}).get(name, math.nan) for name in self._signals]
-        values = [*(_known(value, 2) for value in places), *(_known(value, 4) for value in [*pose, *felt])]
+        values = [*(_known(value, 2) for value in found.tolist()), *(_known(value, 4) for value in [*pose, *felt])]
         return [frame, face.track_id, seconds, round(float(face.score), 4), 1, *values, self._source]
 
 

@@ -1,5 +1,6 @@
 """A face that the network has found in one frame, and whether to believe it."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -7,12 +8,16 @@ import numpy as np
 
 from facedots.geometry import Floats, box_iou, tight_boxes
 from facedots.schema import KeypointSchema
+from facedots.uncertainty import sigma_of
 from facedots.warp import Image
 
-UNSURE, LOST = 0.045, 0.08
-"""Doubts from which the detector is asked, and a face given up: median sigma over the square root of the tight box's area.
+UNSURE_SCORE, LOST_SCORE = 0.5, 0.1
+"""Scores of the network below which the detector is asked, and a face given up."""
 
-Measured with the network ``small`` on 240 faces of both sets: true boxes give up to 0.036 (99 %), boxes beside the face by half
+UNSURE, LOST = 0.045, 0.08
+"""The same for a network without a score: doubts, median sigma over the square root of the tight box's area.
+
+Measured with the first ``small`` on 240 faces of both sets: true boxes give up to 0.036 (99 %), boxes beside the face by half
 its size 0.13 (median), backgrounds 0.069 or more (99 %). A network without sigma is judged by geometry and detector alone.
 """
 
@@ -29,11 +34,13 @@ class Candidate:
 
     Attributes:
         points: ``float32 (K, 2)`` in pixels.
-        sigma: ``float32 (K,)`` in pixels.
+        covariance: ``float32 (K, 2, 2)`` in square pixels.
+        confidence: ``float32 (K,)``, see :class:`~facedots.types.Face`.
         box: What the network was given, ``float32 (4,)``.
         schema: What the points mean.
+        score: The network's belief in it; NaN where it has none.
         origins: The numbers of the people by whose last points it was found; none where the detector found it.
-        score: The detector's belief in it; ``None`` where it has not looked or not seen it.
+        detection_score: The detector's belief in it; ``None`` where it has not looked or not seen it.
         strikes: At how many looks in a row the detector has not seen it.
         tight: The tight box around the points.
         size: Square root of the area of that box, in pixels.
@@ -41,11 +48,13 @@ class Candidate:
     """
 
     points: Floats
-    sigma: Floats
+    covariance: Floats
+    confidence: Floats
     box: Floats
     schema: KeypointSchema
+    score: float = math.nan
     origins: frozenset[int] = frozenset()
-    score: float | None = None
+    detection_score: float | None = None
     strikes: int = 0
     tight: Floats = field(init=False)
     size: float = field(init=False)
@@ -57,6 +66,11 @@ class Candidate:
         self.doubt = float(np.median(self.sigma)) / self.size
 
     @property
+    def sigma(self) -> Floats:
+        """``float32 (K,)`` in pixels."""
+        return sigma_of(self.covariance)
+
+    @property
     def centre(self) -> Floats:
         """The middle of the tight box ``(2,)``."""
         return np.asarray((self.tight[:2] + self.tight[2:]) / 2, np.float32)
@@ -64,19 +78,25 @@ class Candidate:
     @property
     def sure(self) -> bool:
         """Whether the network believes in it as it does in most faces; false where it does not say."""
-        return self.doubt <= UNSURE
+        return self.doubt <= UNSURE if math.isnan(self.score) else self.score >= UNSURE_SCORE
+
+    @property
+    def lost(self) -> bool:
+        """Whether the network does not believe in it at all; false where it does not say."""
+        return self.doubt > LOST if math.isnan(self.score) else self.score < LOST_SCORE
 
     @property
     def doubtful(self) -> bool:
         """Whether the detector should soon say what it thinks of this face."""
-        return self.doubt > UNSURE or (self.strikes > 0 and not self.sure)
+        silent = math.isnan(self.score) and math.isnan(self.doubt)
+        return not self.sure and (not silent or self.strikes > 0)
 
     def plausible(self, image: Image) -> bool:
-        """Whether the network believes in it at all, it lies where it was looked for, and most of it is in the picture."""
+        """Whether it is not lost, lies where it was looked for, and most of it is in the picture."""
         height, width = image.shape[:2]
         inside = np.clip(self.tight, -0.5, np.array([width, height, width, height]) - 0.5)
         in_picture = np.prod(inside[2:] - inside[:2]) >= 0.5 * self.size**2
-        return not self.doubt > LOST and bool(in_picture) and box_iou([self.tight], [self.box])[0, 0] >= AGREE
+        return not self.lost and bool(in_picture) and box_iou([self.tight], [self.box])[0, 0] >= AGREE
 
 
 def distinct(candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -1,5 +1,6 @@
 """What a tracker remembers of one person."""
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,7 +29,7 @@ class Person:
         last: The face when it was last seen.
         look: How it looks, from :func:`~facedots.track.appearance.appearance`.
         time: When it was last seen, in seconds.
-        score: The detector's last belief in it.
+        detection_score: The detector's last belief in it.
         smoother: Quiets the points; ``None`` leaves them as they are.
         velocity: Of the face's centre, ``float32 (2,)``, in pixels a second.
         visible: Whether it is in this frame.
@@ -38,7 +39,7 @@ class Person:
     last: Candidate
     look: Floats
     time: float
-    score: float
+    detection_score: float
     smoother: FaceSmoother | None
     velocity: Floats = field(default_factory=lambda: np.zeros(2, np.float32))
     visible: bool = True
@@ -69,12 +70,21 @@ class Person:
         if alone and not candidate.doubt > self.last.doubt * 2:
             mixed = self.look + _NEW_LOOK * (look - self.look)
             self.look = np.asarray(mixed / max(float(np.linalg.norm(mixed)), 1e-6), np.float32)
-        self.score = self.score if candidate.score is None else candidate.score
+        self.detection_score = self.detection_score if candidate.detection_score is None else candidate.detection_score
         self.last, self.time, self.visible = candidate, now, True
 
     def face(self) -> Face:
         """The result; call it once a frame."""
-        points = self.last.points
+        last, points = self.last, self.last.points
         if self.smoother:
-            points = self.smoother(points, self.last.sigma, self.time)
-        return Face(points, self.last.sigma, self.last.box, self.score, self.last.schema, track_id=self.number)
+            points = self.smoother(points, last.sigma, self.time)
+        return Face(
+            points=points,
+            covariance=last.covariance,
+            confidence=last.confidence,
+            box=last.box,
+            score=self.detection_score if math.isnan(last.score) else last.score,
+            schema=last.schema,
+            detection_score=self.detection_score,
+            track_id=self.number,
+        )

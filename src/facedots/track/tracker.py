@@ -118,12 +118,12 @@ class Tracker:
         for column, candidate in enumerate(followed):
             best = int(overlaps[:, column].argmax()) if len(seen) else -1
             agrees = best >= 0 and overlaps[best, column] >= AGREE
-            candidate.score = float(seen.scores[best]) if agrees else None
+            candidate.detection_score = float(seen.scores[best]) if agrees else None
             candidate.strikes = 0 if agrees else candidate.strikes + 1
         new = np.flatnonzero(overlaps.max(axis=1, initial=0) < _FRAMED_ALIKE)
         fresh = self._keypoints(image, seen.boxes[new])
         for candidate, score in zip(fresh, seen.scores[new], strict=True):
-            candidate.score = float(score)
+            candidate.detection_score = float(score)
         kept = [candidate for candidate in followed if candidate.sure or candidate.strikes < _STRIKES]
         return [*kept, *(candidate for candidate in fresh if candidate.plausible(image))]
 
@@ -132,8 +132,9 @@ class Tracker:
         if not len(boxes):
             return []
         found = self._keypointer.predict(image, boxes)
-        rows = zip(found.points, found.sigma, np.asarray(boxes, np.float32), strict=True)
-        return [Candidate(points, sigma, box, found.schema) for points, sigma, box in rows]
+        given = np.asarray(boxes, np.float32)
+        rows = zip(found.points, found.covariance, found.confidence, given, strict=True)
+        return [Candidate(*row, found.schema, float(score)) for row, score in zip(rows, found.score, strict=True)]
 
     def _hand_out(self, image: Image, candidates: list[Candidate], now: float) -> None:
         """Give every candidate to the person it fits best; who gets none is hidden, and who is new gets a number."""
@@ -158,7 +159,7 @@ class Tracker:
             # What appears beside a face while one is hidden is likely the hidden one, half seen: wait until it is free.
             if not candidates[column].origins and (free[column] or not hidden):
                 smoother = FaceSmoother() if self._smooth else None
-                score = candidates[column].score or 0.0
+                score = candidates[column].detection_score or 0.0
                 self._people.append(Person(self._next_number, candidates[column], looks[column], now, score, smoother))
                 self._next_number += 1
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from facedots.geometry import Floats, check_shape, tight_boxes
 from facedots.schema import KeypointSchema
 from facedots.types import Face, check_image
+from facedots.uncertainty import axes
 from facedots.warp import Image
 
 Colour = tuple[int, int, int]
@@ -62,7 +63,7 @@ def draw_keypoints(
     image: Image,
     points: ArrayLike,
     schema: KeypointSchema,
-    sigma: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
     numbered: bool = False,
 ) -> Image:
     """A copy of the picture with the keypoints of one face; points that are missing (NaN) are left out.
@@ -71,7 +72,7 @@ def draw_keypoints(
         image: RGB, ``uint8 (H, W, 3)``.
         points: ``(K, 2)``, pixels.
         schema: What the points mean.
-        sigma: ``(K,)``, pixels; a ring of that radius around each point shows how sure it is.
+        covariance: ``(K, 2, 2)``, square pixels; an ellipse around each point shows one standard deviation in every direction.
         numbered: Write each point's index beside it. Legible where the face is a few hundred pixels large: see :func:`enlarge`.
 
     Raises:
@@ -88,9 +89,11 @@ def draw_keypoints(
             if present[first] and present[second]:
                 ends = _fixed(given[first]), _fixed(given[second])
                 cv2.line(drawn, *ends, colour_of[first], max(1, round(size / 300)), cv2.LINE_AA, _SHIFT)
-    if sigma is not None:
-        for i in np.flatnonzero(present & np.isfinite(np.asarray(sigma))):
-            cv2.circle(drawn, _fixed(given[i]), _length(np.asarray(sigma)[i]), colour_of[i], 1, cv2.LINE_AA, _SHIFT)
+    if covariance is not None:
+        lengths, angles = axes(check_shape(covariance, f"{schema.count} 2 2", "covariance"))
+        for i in np.flatnonzero(present & np.isfinite(lengths).all(axis=1)):
+            sides = (_length(lengths[i, 0]), _length(lengths[i, 1]))
+            cv2.ellipse(drawn, _fixed(given[i]), sides, float(angles[i]), 0, 360, colour_of[i], 1, cv2.LINE_AA, _SHIFT)
     radius = float(np.clip(size / 110, 0.6, 12))
     for i in np.flatnonzero(present):
         if size >= _RIMMED_FACE:
@@ -123,8 +126,8 @@ def draw_faces(
         image: RGB, ``uint8 (H, W, 3)``.
         faces: What :class:`~facedots.pipeline.Pipeline` found in it.
         numbers: Write each point's index beside it; a face needs 640 pixels for that.
-        box: Draw the box that the network was given, with the detector's score.
-        sigma: Draw a ring of one standard deviation around each point.
+        box: Draw the box that the network was given, with the face's score.
+        sigma: Draw an ellipse of one standard deviation around each point.
         face_size: Enlarge the picture until its smallest face has this many pixels, or the picture 4096.
 
     Returns:
@@ -140,7 +143,8 @@ def draw_faces(
         if box:
             _draw_box(drawn, corners, face.score)
         moved = (face.points + 0.5) * scale - 0.5
-        drawn = draw_keypoints(drawn, moved, face.schema, face.sigma * scale[0] if sigma else None, numbers)
+        spread = face.covariance * np.outer(scale, scale) if sigma else None
+        drawn = draw_keypoints(drawn, moved, face.schema, spread, numbers)
     return drawn
 
 
@@ -164,7 +168,7 @@ def _factor(image: Image, faces: Sequence[Floats], wanted: float) -> float:
 
 
 def _draw_box(image: Image, corners: ArrayLike, score: float) -> None:
-    """A box with the detector's score above it, onto the picture itself."""
+    """A box with the face's score above it, onto the picture itself."""
     (left, top), (right, bottom) = np.round(np.asarray(corners)).clip(-(2**15), 2**15).astype(int).tolist()
     size = max(right - left, bottom - top)
     line = max(1, round(size / 200))

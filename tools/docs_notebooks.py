@@ -1,0 +1,74 @@
+"""Turns the notebooks of the tour, as they are committed with their outputs, into pages of the site."""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+Pages = dict[str, str | bytes]
+
+INTRODUCTION = """# The tour
+
+From pictures with dots to a network that finds them, one step a page. Every page stands on its own and is a notebook of the
+repository: `make notebooks` runs them all, on the real data where they are and on drawn faces elsewhere. What you see here was
+made on drawn faces, since no picture of the data sets may be passed on.
+"""
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
+
+
+def notebook_pages(folder: Path) -> Pages:
+    """Pages and their pictures by file name: ``index.md``, and ``NAME.md`` for each ``NAME.ipynb`` in the folder."""
+    pages: Pages = {}
+    chapters = []
+    for file in sorted(folder.glob("*.ipynb")):
+        text, pictures = notebook_page(json.loads(file.read_text(encoding="utf-8")), file.stem)
+        pages |= {f"{file.stem}.md": text, **pictures}
+        chapters.append(f"- [{_title(text, file.stem)}]({file.stem}.md)")
+    return {"index.md": "\n".join([INTRODUCTION, *chapters]) + "\n", **pages}
+
+
+def notebook_page(notebook: Mapping[str, Any], name: str) -> tuple[str, Pages]:
+    """A notebook as Markdown, and the pictures that its cells have put out, by file name."""
+    parts, pictures = list[str](), Pages()
+    for cell in notebook["cells"]:
+        source = "".join(cell["source"]).strip()
+        if not source or cell["cell_type"] == "raw":
+            continue
+        parts.append(source if cell["cell_type"] == "markdown" else f"```python\n{source}\n```")
+        for output in cell.get("outputs", ()):
+            parts.append(_output(output, f"{name}-{len(pictures) + 1}", pictures))
+    return "\n\n".join(part for part in parts if part) + "\n", pictures
+
+
+def _output(output: Mapping[str, Any], name: str, pictures: Pages) -> str:
+    """One output of a cell; a picture is put among ``pictures``."""
+    if output["output_type"] == "error":
+        raise ValueError(f"{name}: a cell of the notebook ended with {output['ename']}; run it again before it is published")
+    data = output.get("data", {"text/plain": output.get("text", "")})
+    for kind, suffix in _PICTURES.items():
+        if kind in data:
+            content = "".join(data[kind])
+            pictures[f"{name}.{suffix}"] = content.encode() if suffix == "svg" else base64.b64decode(content)
+            return f"![]({name}.{suffix}){{ .output }}"
+    if "text/html" in data:
+        return _html(data["text/html"])
+    text = _COLOURS.sub("", "".join(data.get("text/plain", ""))).rstrip()
+    # Not a fence: outputs are no code, and must not get its copy button.
+    return f'<pre class="output">{escape(text)}</pre>'.replace("\n", "&#10;") if text else ""
+
+
+def _html(lines: Iterable[str]) -> str:
+    """A table as pandas writes it, without its own style and on one line, so that Markdown takes it for one block."""
+    html = re.sub(r"<style.*?</style>", "", "".join(lines), flags=re.DOTALL)
+    return '<div class="output">' + " ".join(line.strip() for line in html.splitlines()) + "</div>"
+
+
+def _title(page: str, otherwise: str) -> str:
+    """A page's first heading."""
+    heading = re.search(r"^#\s+(.+)$", page, re.MULTILINE)
+    return heading[1] if heading else otherwise
