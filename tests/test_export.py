@@ -9,11 +9,10 @@ import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
-from torch import Tensor
 
 from facedots import export
 from facedots.errors import WeightsError
-from facedots.export import calibrate_sigma, card_of, export_onnx
+from facedots.export import card_of, export_onnx
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
 from facedots.spec import ModelSpec
@@ -38,7 +37,8 @@ def test_any_number_of_crops_gives_what_torch_gives(exported: tuple[KeypointNet,
         crops = np.random.default_rng(count).integers(0, 256, (count, 224, 224, 1), np.uint8)
         points, covariance, score = session.run(["points", "covariance", "score"], {"crops": crops})
         with torch.inference_mode():
-            expected, _ = net.decode(net(net.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2))))
+            answer = net(net.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2)))
+            expected, _ = net.decode(answer.raw[:, 0])
         np.testing.assert_allclose(points, expected.numpy(), atol=0.01)
         assert (covariance.shape, score.shape) == ((count, 68, 2, 2), (count,))
         assert np.isnan(covariance).all()
@@ -58,37 +58,6 @@ def test_nothing_is_written_where_the_file_differs_from_torch(tmp_path: Path, mo
     with pytest.raises(WeightsError, match="differ by"):
         export_onnx(build_model("course"), tmp_path / "x.onnx", card_of(RECIPE, "data"))
     assert not list(tmp_path.iterdir())
-
-
-class ErrsByTwice(KeypointNet):
-    """Claims a sigma of 1.5 px and errs by 3 px along each axis."""
-
-    def __init__(self) -> None:
-        small = build_model("small")
-        super().__init__(small.spec)
-        self.head = small.head
-
-    def forward(self, crops: Tensor) -> Tensor:
-        return torch.zeros(len(crops), 68, 2)
-
-    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        return raw + 53.0, torch.full(raw.shape[:2], 1.5)
-
-
-def test_sigma_is_scaled_to_the_size_of_the_errors() -> None:
-    net = ErrsByTwice()
-    item = {"crop": torch.zeros(3, 128, 128, dtype=torch.uint8), "points": torch.full((68, 2), 50.0)}
-
-    class Faces(list[dict[str, Tensor]]):
-        def __getitem__(self, index: object) -> dict[str, Tensor]:  # type: ignore[override]
-            return item
-
-    assert calibrate_sigma(net, Faces([item] * 5)) == pytest.approx(2.0)  # type: ignore[arg-type]
-    assert float(net.head.sigma_scale) == pytest.approx(2.0)  # type: ignore[arg-type]
-
-
-def test_a_network_without_sigma_is_left_alone() -> None:
-    assert calibrate_sigma(build_model("course"), []) is None  # type: ignore[arg-type]
 
 
 def test_large_constants_are_stored_as_float16_under_the_names_they_had() -> None:

@@ -52,7 +52,8 @@ def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any]) -> float:
     """Write a network as ONNX with its spec and card as metadata.
 
     The file's input is ``crops`` uint8 (N, S, S, C), RGB or grey; its outputs are ``points`` float32 (N, K, 2) and ``covariance``
-    float32 (N, K, 2, 2) in (square) pixels of the crop, and ``score`` float32 (N,) in [0, 1]. Weights are stored as float16, half the bytes; ONNX Runtime computes in float32.
+    float32 (N, K, 2, 2) in (square) pixels of the crop, and ``score`` float32 (N,) in [0, 1]. Weights are stored as
+    float16, half the bytes; ONNX Runtime computes in float32.
 
     Returns:
         The largest difference of a point between torch and ONNX Runtime on random crops, in pixels of the crop.

@@ -5,29 +5,50 @@ import torch
 
 from facedots.errors import RecipeError
 from facedots.models import MODELS, build_model
-from facedots.models.heads import HeatmapHead, RegressionHead
+from facedots.models.heads import HeatmapHead, RegressionHead, positive_part
 from facedots.schema import IBUG68
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_a_network_gives_points_for_any_number_of_crops(name: str) -> None:
-    net = build_model(name).eval()
+def test_a_network_answers_in_every_style_for_any_number_of_crops(name: str) -> None:
+    net = build_model(name, styles=2).eval()
     size, channels = net.spec.input_size, net.spec.channels
-    crops = torch.randint(0, 256, (2, channels, size, size), dtype=torch.uint8)
-    points, sigma = net.decode(net(net.normalise(crops)))
-    assert points.shape == (2, IBUG68.count, 2)
-    assert sigma.shape == (2, IBUG68.count)
+    crops = torch.randint(0, 256, (3, channels, size, size), dtype=torch.uint8)
+    answer = net(net.normalise(crops))
+    points, covariance = net.decode(answer.raw[:, 1])
+    assert points.shape == (3, IBUG68.count, 2)
+    assert covariance.shape == (3, IBUG68.count, 2, 2)
+    assert answer.score.shape == (3,)
+    assert bool(answer.score.isfinite().all()) == net.judges
     assert net.spec.name == name
+
+
+@pytest.mark.parametrize("name", ["course", "tiny"])
+@pytest.mark.parametrize("style", [0, 1])
+def test_keeping_one_style_keeps_its_answers(name: str, style: int) -> None:
+    net = build_model(name, styles=2).eval()
+    crops = torch.rand(2, net.spec.channels, net.spec.input_size, net.spec.input_size)
+    with torch.inference_mode():
+        before = net(crops).raw[:, style]
+        net.head.keep_style(style)
+        after = net(crops).raw
+    assert after.shape[1] == 1
+    torch.testing.assert_close(after[:, 0], before)
 
 
 def test_the_course_network_is_the_textbooks() -> None:
     net = build_model("course")
     assert (net.conv1.in_channels, net.conv1.out_channels, net.conv1.kernel_size) == (1, 32, (3, 3))  # type: ignore[union-attr]
-    assert net(torch.zeros(1, 1, 224, 224)).shape == (1, 2 * IBUG68.count)
+    assert net(torch.zeros(1, 1, 224, 224)).raw.shape == (1, 1, 2 * IBUG68.count)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("tiny", 250_000), ("small", 1_500_000), ("large", 10_000_000)])
+def test_the_family_stays_in_its_limits(name: str, limit: int) -> None:
+    assert sum(parameter.numel() for parameter in build_model(name).parameters()) <= limit
 
 
 def test_an_unknown_network_is_refused_with_the_known_names() -> None:
-    with pytest.raises(RecipeError, match="course, small"):
+    with pytest.raises(RecipeError, match="course, large, small, tiny"):
         build_model("resnet")
 
 
@@ -39,26 +60,48 @@ def test_normalise_puts_the_mean_at_zero() -> None:
 
 def test_a_sharp_map_decodes_to_the_centre_of_its_cell() -> None:
     head = HeatmapHead(8, count=1, grid=16, input_size=128)
+    head.floor.fill_(0.3)
     logits = torch.full((1, 1, 16, 16), -50.0)
     logits[0, 0, 3, 10] = 50.0
-    points, sigma = head.decode(logits)
+    points, covariance = head.decode(logits)
     # Cell 10 reaches from 80 to 88 on the scale of pixel edges, so its centre is 83.5 where pixel centres are whole numbers.
     torch.testing.assert_close(points, torch.tensor([[[83.5, 27.5]]]))
-    assert float(sigma) == pytest.approx(0.05 * 8)
+    torch.testing.assert_close(covariance[0, 0], 0.09 * torch.eye(2))
 
 
-def test_sigma_is_the_maps_spread_without_the_targets() -> None:
-    head = HeatmapHead(8, count=1, grid=16, input_size=128, spread=0.75)
-    cells = torch.arange(16.0)
-    squared = (cells - 8.0) ** 2
-    wide = 2.0
-    logits = (-(squared[:, None] + squared[None, :]) / (2 * wide**2))[None, None]
-    _, sigma = head.decode(logits)
-    assert float(sigma) == pytest.approx(8 * (wide**2 - 0.75**2) ** 0.5, rel=0.01)
+def test_covariance_is_the_maps_without_the_targets_under_gain_and_floor() -> None:
+    head = HeatmapHead(8, count=1, grid=16, input_size=128, spread=6.0)
+    head.gain.fill_(2.0)
+    head.floor.fill_(1.0)
+    cells = torch.arange(16.0) - 8.0
+    rows, columns = torch.meshgrid(cells, cells, indexing="ij")
+    inverse = torch.linalg.inv(torch.tensor([[4.0, 1.5], [1.5, 3.0]]))
+    squares = inverse[0, 0] * columns**2 + 2 * inverse[0, 1] * columns * rows + inverse[1, 1] * rows**2
+    _, covariance = head.decode(-squares[None, None] / 2)
+    expected = 4 * (64 * torch.tensor([[4.0, 1.5], [1.5, 3.0]]) - 36 * torch.eye(2)) + torch.eye(2)
+    torch.testing.assert_close(covariance[0, 0], expected, rtol=0.01, atol=0.5)
+
+
+def test_finer_maps_have_more_cells_of_the_same_crop() -> None:
+    head = HeatmapHead(8, count=3, grid=16, input_size=128, styles=2, finer=2)
+    assert head(torch.zeros(1, 8, 16, 16)).shape == (1, 2, 3, 32, 32)
+    assert (head.stride, float(head.cells[0]), float(head.cells[-1])) == (4, 1.5, 125.5)
+
+
+def test_positive_part_leaves_a_covariance_alone_and_raises_what_is_below_zero() -> None:
+    generator = torch.Generator().manual_seed(0)
+    root = torch.randn(100, 2, 2, generator=generator)
+    valid = root @ root.transpose(1, 2)
+    torch.testing.assert_close(positive_part(valid), valid, rtol=1e-3, atol=1e-4)
+    symmetric = root + root.transpose(1, 2)
+    values, vectors = torch.linalg.eigh(symmetric)
+    expected = vectors @ torch.diag_embed(values.clamp(min=0)) @ vectors.transpose(1, 2)
+    torch.testing.assert_close(positive_part(symmetric), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_regression_decodes_the_edges_of_the_crop() -> None:
     head = RegressionHead(4, 4, count=2, input_size=224, dropout=0.0)
-    points, sigma = head.decode(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]))
+    points, covariance = head.decode(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]))
     torch.testing.assert_close(points, torch.tensor([[[-0.5, -0.5], [223.5, 223.5]]]))
-    assert bool(sigma.isnan().all())
+    assert covariance.shape == (1, 2, 2, 2)
+    assert bool(covariance.isnan().all())

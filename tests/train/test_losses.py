@@ -9,7 +9,7 @@ from facedots.errors import RecipeError
 from facedots.models import build_model
 from facedots.train.losses import LOSSES, wing
 
-POINTWISE = ["mse", "smooth_l1", "wing"]
+POINTWISE = ["mse", "l1", "smooth_l1", "wing"]
 
 
 def raw_of(points: torch.Tensor) -> torch.Tensor:
@@ -20,7 +20,7 @@ def raw_of(points: torch.Tensor) -> torch.Tensor:
 @pytest.mark.parametrize(
     ("name", "expected"),
     # One point of the face is 7 px off along x on a crop of 224, which is 8 px on one of 256; one coordinate in 136.
-    [("mse", 64 / 136), ("smooth_l1", 7.5 / 136), ("wing", 10 * math.log(5) / 136)],
+    [("mse", 64 / 136), ("l1", 8 / 136), ("smooth_l1", 7.5 / 136), ("wing", 10 * math.log(5) / 136)],
 )
 def test_values_by_hand(name: str, expected: float) -> None:
     truth = torch.full((1, 68, 2), 100.0)
@@ -44,7 +44,7 @@ def test_wing_is_continuous_where_its_parts_meet() -> None:
     assert below == pytest.approx(above, abs=1e-3)
 
 
-@pytest.mark.parametrize("name", ["heatmap", "heatmap_wing"])
+@pytest.mark.parametrize("name", ["heatmap", "heatmap_l1", "heatmap_wing"])
 def test_descending_a_heatmap_loss_finds_the_truth(name: str) -> None:
     net = build_model("small")
     generator = torch.Generator().manual_seed(0)

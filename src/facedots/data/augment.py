@@ -178,11 +178,12 @@ def training_augmentation(
     *,
     strength: float = 1.0,
     jitter: float | None = None,
+    non_faces: float = 0.0,
 ) -> Compose:
     """The default chain from a decoded frame to a training crop ``uint8 (size, size, 3)``.
 
-    Order as in life: eyes blink, the face turns, light falls on it, something covers it, the lens blurs, the sensor is coarse and noisy,
-    the file is compressed.
+    Order as in life: eyes blink, the face turns, light falls on it, something covers it, the lens blurs, the sensor is coarse
+    and noisy, the file is compressed.
 
     Args:
         framing: Which square of the picture the network sees.
@@ -191,6 +192,7 @@ def training_augmentation(
         generator: The one source of randomness of all steps.
         strength: 1 is the default; angles, zoom, shift and all probabilities grow with it; 0 leaves the plain crop.
         jitter: The same for zoom and shift alone, which stand for the errors of detectors' boxes; by default ``strength``.
+        non_faces: Share of crops that show no face, or a badly placed one.
     """
     if strength == 0:
         return Compose([Crop(framing, size)])
@@ -201,7 +203,7 @@ def training_augmentation(
     affine.zoom = (affine.zoom[0] ** moved_by, affine.zoom[1] ** moved_by)
     affine.shift *= moved_by
     affine.flip = min(0.5, affine.flip * strength)
-    affine.p_any, affine.p_off, affine.p_none = 0.06 * strength, 0.15, min(0.2, 0.12 * strength)
+    affine.p_any, affine.p_off, affine.p_none = 0.06 * strength, min(0.15, 0.15 * moved_by), non_faces
 
     def chance(p: float) -> float:
         return min(1.0, p * strength)

@@ -102,4 +102,5 @@ def read_places(places: NDArray[np.float64], eye: NDArray[np.float64], closing: 
     top = upper - LID
     covered = (x > 0) & (x < 1) & (y > top) & (y < edge)
     stretched = top + (y - top) * LID / (edge - top)
-    return places + np.where(covered, stretched - y, 0.0)[..., None] * (down * width)
+    lift: NDArray[np.float64] = np.where(covered, stretched - y, 0.0)[..., None] * (down * width)
+    return places + lift

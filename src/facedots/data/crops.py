@@ -57,6 +57,7 @@ class CropDataset(Dataset[Item]):
         cache_bytes: Decoded frames to keep in memory.
         jitter: Strength of zoom and shift, where it is another one.
         styles: Names of the label styles; a face's number is looked up here, and one that is not in it counts as the first.
+        non_faces: Share of crops that show no face, or a badly placed one; where ``strength`` is above 0.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class CropDataset(Dataset[Item]):
         cache_bytes: float = 0,
         jitter: float | None = None,
         styles: Sequence[str] = (),
+        non_faces: float = 0.0,
     ) -> None:
         known = list(styles)
         self.styles = [known.index(face.style) if face.style in known else 0 for face in annotations]
@@ -78,7 +80,7 @@ class CropDataset(Dataset[Item]):
         self.seed = seed
         self.generator = np.random.default_rng(seed)
         self.transform = training_augmentation(
-            spec.framing, spec.input_size, spec.schema, self.generator, strength=strength, jitter=jitter
+            spec.framing, spec.input_size, spec.schema, self.generator, strength=strength, jitter=jitter, non_faces=non_faces
         )
 
     def __len__(self) -> int:

@@ -112,7 +112,9 @@ def w300(root: Path) -> list[Annotation]:
     """
     folder = _folder(root, "300w", _W300_PARTS)
     return [
-        replace(face, name=f"{part}/{face.name}", group=f"300w/{part}/{face.group}", mirror_shift=_mirror_shift(face), style="300w")
+        replace(
+            face, name=f"{part}/{face.name}", group=f"300w/{part}/{face.group}", mirror_shift=_mirror_shift(face), style="300w"
+        )
         for part in _W300_PARTS
         for face in read_pts(folder / part)
     ]

@@ -39,7 +39,7 @@ class CourseNet(KeypointNet):
         self.norms = nn.ModuleList(nn.BatchNorm2d(conv.out_channels) for conv in self.convolutions())
         self.pool = nn.MaxPool2d(2, 2)
         # 224 -> 111 -> 54 -> 26 -> 12 -> 5 -> 3 pixels a side; the last convolution is not pooled.
-        self.head = RegressionHead(256 * 3 * 3, hidden, schema.count, self.INPUT_SIZE, dropout, styles)
+        self.head = RegressionHead(256 * 3 * 3, hidden, schema.count, self.INPUT_SIZE, dropout=dropout, styles=styles)
 
     def convolutions(self) -> tuple[nn.Conv2d, ...]:
         """The six convolutions, first to last."""

@@ -55,7 +55,7 @@ class HeatmapHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Log-odds ``(N, styles, K, grid, grid)`` of each cell."""
         logits: Tensor = self.shuffle(self.maps(features))
-        return logits.unflatten(1, (self.styles, self.count))
+        return logits.view(len(features), self.styles, self.count, *logits.shape[-2:])
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from log-odds ``(N, K, grid, grid)``."""
@@ -72,7 +72,7 @@ class HeatmapHead(Head):
         xx = columns @ self.cells.square() - x.square()
         yy = rows @ self.cells.square() - y.square()
         xy = ((maps @ self.cells) * self.cells).sum(-1) - x * y
-        return torch.stack([x, y], -1), torch.stack([xx, xy, xy, yy], -1).unflatten(-1, (2, 2))
+        return torch.stack([x, y], -1), torch.stack([xx, xy, xy, yy], -1).view(*x.shape, 2, 2)
 
     def keep_style(self, style: int) -> None:
         """Answer in one style only from now on."""
@@ -96,13 +96,13 @@ def positive_part(matrices: Tensor) -> Tensor:
     large, small = (middle + radius).clamp(min=0), (middle - radius).clamp(min=0)
     mean, stretch = (large + small) / 2, (large - small) / 2 / radius
     entries = [mean + stretch * tilt, stretch * xy, stretch * xy, mean - stretch * tilt]
-    return torch.stack(entries, -1).unflatten(-1, (2, 2))
+    return torch.stack(entries, -1).view(matrices.shape)
 
 
 class RegressionHead(Head):
     """Fully connected layers to 2K numbers: the points normalised to about [-1, 1] of the crop, x and y in turn."""
 
-    def __init__(self, features: int, hidden: int, count: int, input_size: int, dropout: float, styles: int = 1) -> None:
+    def __init__(self, features: int, hidden: int, count: int, input_size: int, *, dropout: float, styles: int = 1) -> None:
         super().__init__()
         self.count, self.input_size, self.styles = count, input_size, styles
         self.fc1 = nn.Linear(features, hidden)
@@ -112,7 +112,7 @@ class RegressionHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Normalised coordinates ``(N, styles, 2K)`` from flat features ``(N, features)``."""
         coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
-        return coordinates.unflatten(1, (self.styles, -1))
+        return coordinates.view(len(features), self.styles, -1)
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Points ``(N, K, 2)`` in pixels of the crop and covariance ``(N, K, 2, 2)``: NaN, plain regression knows no doubt."""

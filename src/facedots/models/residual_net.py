@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -62,7 +62,7 @@ class Size:
     blocks: tuple[int, ...]
     fused: int
     finer: int = 1
-    scale: float = 1.3
+    scale: float = 1.2
 
 
 class ResidualNet(KeypointNet):
@@ -91,11 +91,17 @@ class ResidualNet(KeypointNet):
         self.stem = conv_bn_relu(3, size.stem, 2)
         pairs = zip((size.stem, *widths), widths, size.blocks, strict=False)
         self.stages = nn.ModuleList(stage(*pair) for pair in pairs)
-        self.laterals = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in zip(widths[1:], widths[2:], strict=False))
+        self.laterals = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths[1:]))
         self.fuse = conv_bn_relu(widths[1], size.fused)
         grid = size.input_size // 8
         self.head = HeatmapHead(
-            size.fused, schema.count, grid, size.input_size, styles=styles, finer=size.finer, spread=0.75 * 8 * size.input_size / 128
+            size.fused,
+            schema.count,
+            grid,
+            size.input_size,
+            styles=styles,
+            finer=size.finer,
+            spread=0.75 * 8 * size.input_size / 128,
         )
         self.judge = nn.Linear(widths[-1], 1)
 
@@ -112,8 +118,8 @@ class ResidualNet(KeypointNet):
         return Answer(self.head(self.fuse(x)), score.squeeze(1))
 
 
-TINY = Size("tiny", 112, 12, (16, 32, 48), (1, 1, 2), 64)
+TINY = Size("tiny", 112, 8, (16, 32, 64), (1, 1, 2), 64)
 SMALL = Size("small", 128, 24, (32, 64, 96), (1, 2, 3), 128)
-LARGE = Size("large", 160, 32, (64, 128, 192, 256), (2, 3, 4, 2), 256)
+LARGE = Size("large", 160, 32, (40, 80, 128, 160), (1, 2, 3, 1), 160)
 
 FAMILY = {size.name: partial(ResidualNet, size) for size in (TINY, SMALL, LARGE)}

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from facedots.data.sources import SOURCES
 from facedots.data.splits import SPLITS
@@ -41,6 +41,9 @@ class Recipe(BaseModel):
     jitter: float | None = Field(
         default=None, ge=0, description="strength of the crop's random zoom and shift; else as augmentation"
     )
+    non_faces: float = Field(
+        default=0.07, ge=0, lt=1, description="share of crops that show no face or a badly placed one, for networks that judge"
+    )
     validate_every: int = Field(default=1, ge=1, description="epochs between two validations and checkpoints")
     precision: Literal["auto", "bf16", "float32"] = Field(
         default="auto", description="auto takes bf16 where the processor has it"
@@ -62,6 +65,16 @@ class Recipe(BaseModel):
     @classmethod
     def _loss_exists(cls, name: str) -> str:
         return _one_of(name, LOSSES)
+
+    @model_validator(mode="after")
+    def _whole_intervals(self) -> Self:
+        if self.epochs % self.validate_every:
+            raise ValueError(
+                f"epochs: {self.epochs} is no multiple of validate_every, {self.validate_every}; the last must be validated"
+            )
+        if self.style and self.style not in self.sources:
+            raise ValueError(f"style: {self.style!r} is none of the sources {', '.join(self.sources)}")
+        return self
 
     @field_validator("split")
     @classmethod

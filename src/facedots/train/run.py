@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,15 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch.utils.data import DataLoader
 
+from facedots.calibrate import calibrate
 from facedots.data.crops import CropDataset, EpochSampler, Item
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
-from facedots.calibrate import calibrate
 from facedots.export import card_of, export_onnx, save_weights
 from facedots.io.annotations import Annotation
 from facedots.io.files import write_whole
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
-from facedots.spec import ModelSpec
 from facedots.train.console import EpochBar, keep_quiet
 from facedots.train.logs import join_logs, set_aside
 from facedots.train.provenance import provenance
@@ -45,9 +45,10 @@ class WholeCheckpointIO(TorchCheckpointIO):
 class FaceModule(pl.LightningDataModule):
     """Crops of a split for one network."""
 
-    def __init__(self, split: Split, spec: ModelSpec, recipe: Recipe) -> None:
+    def __init__(self, split: Split, net: KeypointNet, recipe: Recipe) -> None:
         super().__init__()
-        self.split, self.spec, self.recipe = split, spec, recipe
+        self.split, self.recipe, self.spec = split, recipe, net.spec
+        self.non_faces = recipe.non_faces if net.judges else 0.0
 
     def train_dataloader(self) -> DataLoader[Item]:
         """Augmented crops in a new order every epoch."""
@@ -61,9 +62,15 @@ class FaceModule(pl.LightningDataModule):
 
     def _crops(self, faces: list[Annotation], strength: float) -> CropDataset:
         recipe = self.recipe
-        budget = recipe.cache_gb * 1e9
         return CropDataset(
-            faces, self.spec, strength=strength, seed=recipe.seed, cache_bytes=budget, jitter=recipe.jitter, styles=recipe.sources
+            faces,
+            self.spec,
+            strength=strength,
+            seed=recipe.seed,
+            cache_bytes=recipe.cache_gb * 1e9,
+            jitter=recipe.jitter,
+            styles=recipe.sources,
+            non_faces=self.non_faces,
         )
 
     def _loader(self, dataset: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
@@ -110,11 +117,13 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
     net = build_model(recipe.model, styles=len(recipe.sources))
     teacher = load_net(Path(recipe.teacher)) if recipe.teacher else None
     trainer = _trainer(recipe, out)
-    module = FaceModule(split, net.spec, recipe)
+    module = FaceModule(split, net, recipe)
     # Lightning leaves the process after Ctrl-C; the run is finished first.
     logs = set_aside(out / METRICS_FILE)
     try:
-        trainer.fit(KeypointTask(net, recipe, teacher), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+        trainer.fit(
+            KeypointTask(net, recipe, teacher), module, ckpt_path=last if resume and last.exists() else None, weights_only=True
+        )
     except SystemExit:
         if not trainer.interrupted:
             raise
@@ -160,7 +169,7 @@ def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
 
 
 def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str = "") -> float:
-    """Write a run's network as ONNX, its covariance calibrated on the validation faces, and its weights as safetensors into the run.
+    """Write a run's network as ONNX, covariance calibrated on the validation faces, and its weights as safetensors into the run.
 
     Args:
         run: Folder of the run.
@@ -178,7 +187,7 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str 
     net.head.keep_style(recipe.sources.index(style))
     faces = load_split(data, recipe.sources, recipe.split, recipe.validation).validation
     own = [face for face in faces if face.style in ("", style)]
-    calibrate(net, CropDataset(own, net.spec))
+    net.spec = replace(net.spec, tail=calibrate(net, CropDataset(own, net.spec)))
     save_weights(net, run / WEIGHTS_FILE)
     return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data))
 

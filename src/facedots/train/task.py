@@ -7,7 +7,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
-
 from torch.nn import functional as F
 
 from facedots.data.crops import Item
