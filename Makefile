@@ -6,6 +6,9 @@ PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
 # One thread a process: two processes that spin for the same core slow PyTorch down tenfold.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# The scripts of benchmarks/ that measure; the other files there are parts of them.
+MEASURE := peers robustness latency score reading detectors augment tracking jitter crossing anonymise head_model
+
 .PHONY: help demo test test-slow lint bench notebooks docs clean
 .DELETE_ON_ERROR:
 
@@ -26,8 +29,8 @@ lint: $(VENV)/.dev  ## check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
 
-bench: $(VENV)/.dev  ## run the benchmarks, one after the other
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+bench: $(VENV)/.dev  ## measure ours beside the peers, and so on; one alone: make bench MEASURE=peers
+	@set -e; for name in $(MEASURE); do echo "== $$name"; $(BIN)/python "benchmarks/$$name.py"; done
 
 notebooks: $(VENV)/.dev  ## run the guided tour of notebooks/, on the real data where they are; copies in out/notebooks
 	$(BIN)/python tools/run_notebooks.py

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from latency import DATA, machine
+from setting import DATA, machine
 
 from facedots.data.sources import youtube_faces
 from facedots.detect.retinaface import RetinaFace

@@ -14,9 +14,7 @@ dlib runs in an environment of its own under ``.cache/peers`` and gets the true 
 
 import argparse
 import json
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -24,7 +22,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from latency import DATA, ROOT, machine, peer_python
+from peer_runs import PEERS, points_of
+from setting import DATA, Faces, machine
 
 from facedots.data.sources import youtube_faces
 from facedots.detect.retinaface import RetinaFace
@@ -151,14 +150,8 @@ def smoothed(points: Floats, sigma: Floats) -> Floats:
 
 def dlib_points(clip: Clip) -> Floats:
     """Points ``(T, K, 2)`` of dlib in the true boxes of every frame."""
-    python = peer_python("dlib", ["dlib-bin", "face_recognition_models", "numpy"])
-    with tempfile.TemporaryDirectory() as folder:
-        given, answer = Path(folder) / "frames.npz", Path(folder) / "answer.npz"
-        images = {f"image_{i}": image for i, image in enumerate(clip.frames())}
-        np.savez(given, boxes=tight_boxes(clip.truth()), allow_pickle=False, **images)
-        subprocess.run([python, ROOT / "benchmarks" / "peers" / "dlib_points.py", given, answer, "1"], check=True)
-        with np.load(answer) as said:
-            return np.asarray(said["points"], np.float32)
+    frames, truth = list(clip.frames()), clip.truth()
+    return points_of(PEERS["dlib"], Faces([""] * len(frames), frames, truth, tight_boxes(truth)))
 
 
 def measure(clips: list[Clip], model: str, dlib: bool) -> list[Result]:

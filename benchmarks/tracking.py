@@ -23,7 +23,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from latency import DATA, machine
+from setting import DATA, machine
 
 from facedots.data.sources import youtube_faces
 from facedots.data.synthetic_face import draw_face

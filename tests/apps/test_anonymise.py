@@ -62,6 +62,9 @@ def test_the_less_sure_the_more_is_covered() -> None:
     mask = Anonymiser().mask(replace(face_at(POINTS), covariance=round_covariance(uneven)), SIZE)
     chin = POINTS[8]
     assert mask[int(chin[1]) + 22, int(chin[0])]
+    tall = np.zeros((COUNT, 2, 2), np.float32)
+    tall[8, 1, 1] = uneven[8] ** 2
+    assert Anonymiser().mask(replace(face_at(POINTS), covariance=tall), SIZE)[int(chin[1]) + 22, int(chin[0])]
     assert Anonymiser(margin=0.2).mask(face_at(POINTS), SIZE).sum() > areas[0]
 
 

@@ -8,6 +8,7 @@ from typer.testing import CliRunner, Result
 from facedots.cli.demo import portrait
 from facedots.cli.main import app
 from facedots.detect.retinaface import RetinaFace
+from facedots.errors import FacedotsError
 from facedots.io.images import read_image, write_image
 
 GREY = np.full((50, 60, 3), 128, np.uint8)
@@ -72,3 +73,9 @@ def test_metadata_and_the_thumbnail_in_it_are_left_behind(folder: Path, tiny_mod
     assert run(folder, tiny_model).exit_code == 0
     assert b"SECRET" in marked
     assert b"SECRET" not in (folder / "out" / "photo_anonymous.jpg").read_bytes()
+
+
+def test_without_a_detector_nothing_is_anonymised(folder: Path, tiny_model: Path) -> None:
+    result = run(folder, tiny_model, "--detector", "none")
+    assert isinstance(result.exception, FacedotsError)
+    assert not (folder / "out").exists()

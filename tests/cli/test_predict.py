@@ -138,3 +138,11 @@ def test_drawn_files_never_meet_each_other_or_a_source(tmp_path: Path) -> None:
     ]
     paths = [path.relative_to(tmp_path).as_posix() for path in result_paths(pictures, tmp_path, "dots").values()]
     assert paths == ["x_dots_2.jpg", "x_dots_dots.jpg", "X_dots_3.jpg", "x_dots.png", "x_dots_2.png", "in/x_dots.jpg"]
+
+
+def test_without_a_detector_the_points_themselves_find_the_object(folder: Path, tiny_model: Path) -> None:
+    result = predict(tiny_model, folder / "b" / "grey.png", "--detector", "none", "--json", folder / "one.json")
+    assert result.stdout.splitlines() == [f"{folder}/b/grey.png: 1 face"]
+    (face,) = json.loads((folder / "one.json").read_text())["images"][0]["faces"]
+    # A look at the middle of 60 x 50 px, 0.8 of the shorter side: 40 px; each look's points span 6.7 of the crop's 8 px.
+    assert face["box"][2] - face["box"][0] == pytest.approx(40 * (6.7 / 8) ** 3, abs=0.02)

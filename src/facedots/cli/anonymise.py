@@ -70,6 +70,8 @@ def anonymise(
     from facedots.apps.anonymise import Anonymiser
     from facedots.io.images import write_image
 
+    if detector == DetectorName.NONE:
+        raise FacedotsError("--detector none sees one object and always answers: the other faces would stay as they are")
     pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads, min_score=min_score)
     anonymiser = Anonymiser(how.value)
     pictures, failures = find_all(sources, recursive)

@@ -1,0 +1,185 @@
+"""What goes wrong with pictures of faces, each fault at fixed strengths, the same for everybody at every call.
+
+A :class:`Case` goes in and comes out: the picture, the true points, the box that is given away. Strengths that depend on the size
+of a face (blur, motion, resolution, cut-outs) are told for the *reference crop*: the square around the tight box whose side is
+1.3 times the longer side of the box, at 128 x 128 pixels. What is random depends on the fault and the face's name alone.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from facedots.data.photometric import line_kernel
+from facedots.geometry import Floats, Framing, apply_affine, similarity, tight_boxes
+from facedots.warp import Image
+
+REFERENCE, SIDE = Framing("box", 1.3), 128
+GREY_LEVEL = 127
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One face to find.
+
+    Attributes:
+        image: RGB ``uint8 (H, W, 3)``.
+        points: ``float32 (K, 2)``, the truth in pixels; NaN where a point is not labelled.
+        box: ``float32 (4,)``, what the network is given, ``x0 y0 x1 y1`` in pixels.
+    """
+
+    image: Image
+    points: Floats
+    box: Floats
+
+    @property
+    def square(self) -> tuple[float, float, float]:
+        """Centre x, centre y and side of the reference crop, in pixels of the picture."""
+        x, y, side = REFERENCE.squares(tight_boxes(self.points[None]), (1, 1))[0].tolist()
+        return x, y, side
+
+    @property
+    def unit(self) -> float:
+        """Pixels of the picture in one pixel of the reference crop."""
+        return self.square[2] / SIDE
+
+
+Fault = Callable[[Case, float, np.random.Generator], Case]
+
+
+def blur(case: Case, sigma: float, _random: np.random.Generator) -> Case:
+    """Out of focus: a Gaussian of this deviation, in pixels of the reference crop."""
+    return _shown(case, cv2.GaussianBlur(case.image, (0, 0), sigma * case.unit))
+
+
+def motion(case: Case, length: float, random: np.random.Generator) -> Case:
+    """Moved while it was taken: a line of this length, in pixels of the reference crop, in a random direction."""
+    return _shown(case, cv2.filter2D(case.image, -1, line_kernel(length * case.unit, random.uniform(0, np.pi))))
+
+
+def resolution(case: Case, side: float, _random: np.random.Generator) -> Case:
+    """Taken from afar: the picture shrunk by area until the reference crop has this side, then enlarged again, bilinearly.
+
+    A picture that is smaller already stays as it is. Its size does not change, so whole-pixel answers do not suffer from it.
+    """
+    height, width = case.image.shape[:2]
+    zoom = side / case.square[2]
+    if zoom >= 1:
+        return case
+    small = cv2.resize(case.image, (max(1, round(width * zoom)), max(1, round(height * zoom))), interpolation=cv2.INTER_AREA)
+    return _shown(case, cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR))
+
+
+def jpeg(case: Case, quality: float, _random: np.random.Generator) -> Case:
+    """Stored as JPEG of this quality, OpenCV's 0 to 100."""
+    _, data = cv2.imencode(".jpg", case.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
+    return _shown(case, np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1])
+
+
+def noise(case: Case, deviation: float, random: np.random.Generator) -> Case:
+    """Grain: Gaussian noise of this deviation in grey levels, its own for each channel and pixel of the picture."""
+    grain = random.standard_normal(case.image.shape, np.float32) * np.float32(deviation)
+    return _shown(case, (case.image + grain).round().clip(0, 255))
+
+
+def gamma(case: Case, exponent: float, _random: np.random.Generator) -> Case:
+    """Over- or underexposed: every level in [0, 1] raised to this power; above 1 is darker."""
+    levels = (255 * np.linspace(0, 1, 256) ** exponent).round().astype(np.uint8)
+    return _shown(case, levels[case.image])
+
+
+def cut_out(case: Case, share: float, random: np.random.Generator) -> Case:
+    """Something before the face: a grey square, this share of the reference crop's side, its centre anywhere in the tight box."""
+    x0, y0, x1, y1 = tight_boxes(case.points[None])[0].tolist()
+    x, y = random.uniform((x0, y0), (x1, y1)).tolist()
+    half = share * case.square[2] / 2
+    image = case.image.copy()
+    left, top, right, bottom = (
+        max(0, round(value)) for value in (x - half + 0.5, y - half + 0.5, x + half + 0.5, y + half + 0.5)
+    )
+    image[top:bottom, left:right] = GREY_LEVEL
+    return _shown(case, image)
+
+
+def roll(case: Case, degrees: float, random: np.random.Generator) -> Case:
+    """A tilted head: the picture turned about the middle of the tight box, this way or that, the box made anew around the points.
+
+    The frame keeps its size and place; what lies outside it is black.
+    """
+    x, y, _ = case.square
+    matrix = similarity(degrees if random.random() < 0.5 else -degrees, 1, (0, 0), (x, y))
+    image = cv2.warpAffine(case.image, matrix, (case.image.shape[1], case.image.shape[0]), flags=cv2.INTER_LINEAR)
+    points = apply_affine(matrix, case.points)
+    return Case(np.asarray(image, np.uint8), points, tight_boxes(points[None])[0])
+
+
+def box_shift(case: Case, share: float, random: np.random.Generator) -> Case:
+    """A careless detector: the box beside the face by this share of its width and of its height, in one of four directions."""
+    x0, y0, x1, y1 = case.box.tolist()
+    dx, dy = share * random.choice((-1, 1), 2) * (x1 - x0, y1 - y0)
+    return replace(case, box=case.box + np.array([dx, dy, dx, dy], np.float32))
+
+
+def box_scale(case: Case, factor: float, _random: np.random.Generator) -> Case:
+    """A box too small or too large, about its centre."""
+    centre = (case.box[:2] + case.box[2:]) / 2
+    half = (case.box[2:] - case.box[:2]) / 2 * np.float32(factor)
+    return replace(case, box=np.concatenate([centre - half, centre + half]))
+
+
+def grey(case: Case, _level: float, _random: np.random.Generator) -> Case:
+    """No colour."""
+    return _shown(case, cv2.cvtColor(cv2.cvtColor(case.image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """A fault at one strength.
+
+    Attributes:
+        kind: Name of the fault, as in ``"blur"``.
+        level: Its strength.
+        fault: What it does.
+        label: How a table writes the strength, as a format.
+    """
+
+    kind: str
+    level: float
+    fault: Fault
+    label: str = ""
+
+    @property
+    def name(self) -> str:
+        """As in ``"roll ±45°"``."""
+        return f"{self.kind} {self.label.format(self.level)}".strip()
+
+    def __call__(self, case: Case, face: str) -> Case:
+        """The case with this fault; the same again for the same name of the face."""
+        return self.fault(case, self.level, np.random.default_rng(zlib.crc32(f"{self.name}/{face}".encode())))
+
+
+def _at(kind: str, fault: Fault, levels: tuple[float, ...], label: str = "{:g}") -> list[Corruption]:
+    return [Corruption(kind, level, fault, label) for level in levels]
+
+
+CORRUPTIONS = (
+    *_at("blur", blur, (1, 2, 4), "{:g} px"),
+    *_at("motion", motion, (5, 9, 15), "{:g} px"),
+    *_at("resolution", resolution, (48, 32, 24), "{:g} px"),
+    *_at("JPEG", jpeg, (30, 15, 7)),
+    *_at("noise", noise, (8, 16, 32)),
+    *_at("gamma", gamma, (0.4, 0.6, 1.6, 2.5)),
+    *_at("cut-out", cut_out, (0.2, 0.3, 0.4), "{:.0%}"),
+    *_at("roll", roll, (15, 30, 45, 90), "±{:g}°"),
+    *_at("box shift", box_shift, (0.05, 0.1, 0.15), "±{:.0%}"),
+    *_at("box scale", box_scale, (0.8, 1.3), "×{:g}"),
+    Corruption("grey", 0, grey),
+)
+"""Everything that ``robustness.py`` does to a face; each of them counts once in its mean."""
+
+
+def _shown(case: Case, image: object) -> Case:
+    """The case with another picture of the same size."""
+    return replace(case, image=np.ascontiguousarray(np.asarray(image, np.uint8)))

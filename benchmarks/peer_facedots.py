@@ -1,0 +1,47 @@
+"""One of our networks, measured exactly as the peers are; see ``peer_worker.py``. It takes the tight box as it is."""
+
+import time
+from typing import Any
+
+import cv2
+import numpy as np
+from peer_worker import Box, Framing, Predict, serve
+
+import facedots
+from facedots.infer.keypointer import Keypointer
+from facedots.infer.session import Session
+from facedots.weights import WEIGHTS
+
+
+class Stopwatch:
+    """Stands before :meth:`Session.run` and remembers the processor time of its last call."""
+
+    def __init__(self) -> None:
+        self.milliseconds = float("nan")
+        self._run = Session.run
+        stopwatch = self
+
+        def timed(session: Any, crops: Any) -> Any:
+            start = time.process_time()
+            answer = stopwatch._run(session, crops)
+            stopwatch.milliseconds = (time.process_time() - start) * 1000
+            return answer
+
+        Session.run = timed  # type: ignore[method-assign, assignment]
+
+
+def prepare(model: str) -> tuple[Predict, str, list[str]]:
+    """A network by its name or the path of its file."""
+    cv2.setNumThreads(1)
+    stopwatch, keypointer = Stopwatch(), Keypointer(model)
+
+    def predict(image: Any, box: Box, _framing: Framing) -> tuple[Any, float]:
+        points = keypointer.predict(image, np.array([box])).points[0]
+        return points, stopwatch.milliseconds
+
+    weights = WEIGHTS[model].path if model in WEIGHTS else model
+    return predict, f"facedots {facedots.__version__}", [str(weights)]
+
+
+if __name__ == "__main__":
+    serve(prepare)

@@ -1,0 +1,267 @@
+"""Our networks beside those of other people that anyone can install: the same frames, the same boxes, one run, one core.
+
+    python benchmarks/peers.py [--data ../shared/data] [--out out/bench] [--write docs/peers.md]
+
+Prints Markdown; writes it, the numbers as JSON and the plot of accuracy against time into ``--out``. ``--write`` makes the
+page of the documentation; ``--tune`` searches the peers' framings again. Peers are installed under ``.cache/peers`` at the
+first call (PyPI and npm must be in reach); one that fails is reported and left out. ``peer_runs.py`` says who they are.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from peer_plot import Dot, pareto_figure
+from peer_runs import OURS, PEERS, Answer, Contestant, Framing, PeerError, milliseconds, run, store, tune
+from setting import DATA, ROOT, Faces, machine
+
+from facedots.data.splits import load_split
+from facedots.evaluate.metrics import Scores, score
+from facedots.io.annotations import Annotation
+from facedots.io.files import write_whole
+from facedots.schema import IBUG68
+from facedots.view.curves import save_figure
+
+SETS = {"youtube-faces": "YouTube Faces test frames", "300w": "300-W validation photos"}
+KNOWN = {("dlib 68", "300w")}
+"""Who was trained on what: dlib on all of 300-W, so there it recites."""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """Faces of one data set, and where they are stored for the workers."""
+
+    faces: Faces
+    stored: Path
+
+    @classmethod
+    def of(cls, annotations: Sequence[Annotation], folder: Path) -> "Exam":
+        """Annotated faces, stored in a new folder."""
+        faces = Faces.of(annotations)
+        return cls(faces, store(faces, folder))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was measured of one contestant.
+
+    Attributes:
+        name: In the tables.
+        ours: One of facedots' networks.
+        version: Of its software.
+        ms: Processor time of the whole call a face, in milliseconds.
+        network_ms: Of the network in it; NaN where it cannot be told apart.
+        peak_mb: The largest resident size of a process that finds the points of one face.
+        file_mb: Of all its weight files, in MB (10^6 bytes).
+        framings: Source -> the framing that it was shown.
+        scores: Source -> its scores.
+    """
+
+    name: str
+    ours: bool
+    version: str
+    ms: float
+    network_ms: float
+    peak_mb: float
+    file_mb: float
+    framings: Mapping[str, Framing]
+    scores: Mapping[str, Scores]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain numbers for JSON; what is not known is ``None``."""
+        fields = {**asdict(self), "scores": {source: scores.to_dict() for source, scores in self.scores.items()}}
+        return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in fields.items()}
+
+
+def measure(contestant: Contestant, exams: Mapping[str, Exam], alone: Path, rounds: int) -> Row:
+    """One contestant on all exams; the time is that of the first.
+
+    Args:
+        contestant: Who.
+        exams: Source -> faces.
+        alone: One stored face, for the memory.
+        rounds: Of the first exam, after one to warm up.
+
+    Raises:
+        PeerError: It cannot be installed or failed.
+    """
+    answers: list[Answer] = []
+    scores = {}
+    for source, exam in exams.items():
+        answers.append(run(contestant, exam.stored, [contestant.framing(source)], 1 if answers else rounds + 1))
+        scores[source] = score(answers[-1].points[0], exam.faces.points, IBUG68)
+    whole, network = milliseconds(answers[0]).tolist()
+    peak = run(contestant, alone, [contestant.youtube]).peak_mb
+    framings = {source: contestant.framing(source) for source in exams}
+    size = answers[0].weights / 1e6
+    return Row(contestant.name, contestant.ours, answers[0].version, whole, network, peak, size, framings, scores)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown; the first column is text."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def accuracy(rows: Sequence[Row], source: str) -> str:
+    """The table of one data set, best first."""
+    cells = []
+    for row in sorted(rows, key=lambda row: row.scores[source].nme_shift_free):
+        scores, (scale, up) = row.scores[source], row.framings[source]
+        name = f"**{row.name}**" if row.ours else row.name + " (trained on these photos)" * ((row.name, source) in KNOWN)
+        framing = "its own" if row.ours else f"{scale:g}, {up:g}" if scale else "whole picture"
+        numbers = [scores.nme, scores.nme_shift_free, scores.fr10, scores.auc10]
+        shift = "({:+.1f}, {:+.1f})".format(*scores.shift)
+        cells.append([name, *(f"{number:.2f}" for number in numbers), shift, str(scores.missed), framing])
+    return table(["", "NME %", "NME* %", "FR10 %", "AUC10 %", "shift, px", "missed", "framing: scale, up"], cells)
+
+
+def cost(rows: Sequence[Row]) -> str:
+    """The table of time, memory and size, fastest first."""
+    cells = [
+        [
+            f"**{row.name}**" if row.ours else row.name,
+            f"{row.ms:.2f}",
+            "–" if np.isnan(row.network_ms) else f"{row.network_ms:.2f}",
+            "–" if np.isnan(row.peak_mb) else f"{row.peak_mb:.0f}",
+            f"{row.file_mb:.2f}",
+            row.version,
+        ]
+        for row in sorted(rows, key=lambda row: row.ms)
+    ]
+    return table(["", "whole call, ms a face", "of it the network", "memory, MB", "weights, MB", "version"], cells)
+
+
+PAGE = """# Beside other people's networks
+
+Generated by `python benchmarks/peers.py --write docs/peers.md` on {date}, {machine}. One run, one core, every
+contestant in a process of its own. `make bench` runs it anew.
+
+{picture}## YouTube Faces, {n_youtube} official test frames
+
+{youtube}
+
+Our networks were trained on the training part of this set, which shows the same people; the peers were not. So this
+table flatters ours: the identity-disjoint scores in the README and the model cards are what to expect on other
+people.
+
+## 300-W, {n_300w} validation faces
+
+Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
+
+{w300}
+
+## Time, memory, size
+
+{cost}
+
+{failed}## How it was measured
+
+- **Boxes**: everybody gets the tight box of the true points. Each peer's *framing*, the square that it is shown, was
+  chosen in its favour from a grid, for each data set anew, by its NME on faces held out of the training parts, never
+  on these (`peers.py --tune` does it again): side over the mean side of the box, and how many box heights its centre
+  lies above the box's.
+- **MediaPipe** finds the face itself, in the crop or in the whole picture, whichever was better; its time includes
+  that. A face that it misses counts as a failure (FR10, AUC10), not in the mean. Its 468 vertices become 68 points by
+  a list fitted to training faces of both sets (`benchmarks/peer_mediapipe.py`).
+- **NME**: mean distance over that of the outer eye corners. **NME\\***: the same after one constant shift in pixels
+  is taken off, one for all faces and points of a set: the median of predicted minus true, each axis for itself, for
+  each contestant its own (`facedots.evaluate.metrics.constant_shift`). Every data set puts its labels a little
+  elsewhere, and peers never saw these. On YouTube frames compare NME\\*. **FR10**: share of faces above 10 %.
+  **AUC10**: area under the error curve up to 10 %.
+- **Time**: processor time of all threads of the process, one face a call, median over the YouTube frames, then over
+  {rounds} rounds after one to warm up. From the decoded frame and the box to 68 points, cropping included. A dash:
+  the network cannot be told apart. face-api.js runs on TensorFlow.js' WebAssembly, the fastest that npm alone can
+  install.
+- **Memory**: the largest resident size of a process that loads the library and one network and finds one face,
+  interpreter and all.
+"""
+
+
+def page(rows: Sequence[Row], failed: Sequence[str], exams: Mapping[str, Exam], rounds: int, picture: str = "") -> str:
+    """The whole document."""
+    fails = "".join(f"- not measured: {reason}\n" for reason in failed)
+    return PAGE.format(
+        date=date.today(),
+        machine=machine(),
+        picture=f"![NME* against processor time]({picture})\n\n" if picture else "",
+        n_youtube=len(exams["youtube-faces"].faces.images),
+        youtube=accuracy(rows, "youtube-faces"),
+        n_300w=len(exams["300w"].faces.images),
+        w300=accuracy(rows, "300w"),
+        cost=cost(rows),
+        failed=f"{fails}\n" if fails else "",
+        rounds=rounds,
+    )
+
+
+def dots(rows: Sequence[Row]) -> dict[str, list[Dot]]:
+    """What the plot shows, by the title of its panel."""
+    return {
+        title: [Dot(row.name, row.ms, row.scores[source].nme_shift_free, row.ours, (row.name, source) in KNOWN) for row in rows]
+        for source, title in SETS.items()
+    }
+
+
+def tune_all(contestants: Sequence[Contestant], exams: Mapping[str, Exam]) -> None:
+    """Print the framing that suits each peer best."""
+    for contestant in contestants:
+        if not contestant.ours:
+            best = {source: tune(contestant, exam.stored, exam.faces.points) for source, exam in exams.items()}
+            print(f"{contestant.name}: {best}", flush=True)
+
+
+def main() -> None:
+    """Measure, print Markdown, write everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench", help="folder for peers.md, peers.json and peers.png")
+    parser.add_argument("--write", type=Path, help="write the page here too, and its plot into the folder images beside it")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--faces", type=int, default=10_000, help="at most so many of each set, for a quick look")
+    parser.add_argument("--tune", action="store_true", help="only search the framings anew, on validation faces, and print them")
+    parser.add_argument("--only", nargs="*", choices=[*OURS, *PEERS], default=[*OURS, *PEERS])
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        print(f"no data at {options.data}; nothing measured")
+        return
+    splits = {source: load_split(options.data, [source], "official") for source in SETS}
+    chosen = [{**OURS, **PEERS}[key] for key in options.only]
+    rows: list[Row] = []
+    failed: list[str] = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.tune:
+            tune_all(
+                chosen, {source: Exam.of(split.validation[: options.faces], folder / source) for source, split in splits.items()}
+            )
+            return
+        exams = {source: Exam.of(split.test[: options.faces], folder / source) for source, split in splits.items()}
+        alone = store(exams["youtube-faces"].faces.first(1), folder / "alone")
+        for contestant in chosen:
+            print(contestant.name, file=sys.stderr, flush=True)
+            try:
+                rows.append(measure(contestant, exams, alone, options.rounds))
+            except PeerError as error:
+                failed.append(str(error))
+    text = page(rows, failed, exams, options.rounds)
+    print(text)
+    numbers = {"date": str(date.today()), "machine": machine(), "rounds": options.rounds, "failed": failed}
+    write_whole(options.out / "peers.json", json.dumps(numbers | {"results": [row.to_dict() for row in rows]}, indent=2))
+    write_whole(options.out / "peers.md", text)
+    figure = pareto_figure(dots(rows))
+    save_figure(figure, options.out / "peers.png")
+    if options.write:
+        write_whole(options.write, page(rows, failed, exams, options.rounds, "images/peers.png"))
+        save_figure(figure, options.write.parent / "images" / "peers.png")
+
+
+if __name__ == "__main__":
+    main()

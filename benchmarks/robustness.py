@@ -1,0 +1,250 @@
+"""How much worse points become when the picture or the box does, and on which faces they are bad to begin with.
+
+    python benchmarks/robustness.py [--data ../shared/data] [--out out/bench] [--write docs/robustness.md] [--limit 100]
+
+Every fault of ``corruptions.py`` is done to the 770 test frames of YouTube Faces, once for all contestants: our networks and
+the peers that take a box (``peer_runs.py``). Prints Markdown; writes it and the numbers as JSON into ``--out``; ``--write``
+makes the page of the documentation. One network of ours alone: ``--only small``.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+from corruptions import CORRUPTIONS, Case, Corruption
+from numpy.typing import NDArray
+from peer_runs import OURS, PEERS, Contestant, PeerError, run, store
+from peers import table
+from reading import lids_drawn_shut
+from setting import DATA, ROOT, Faces, machine
+from slices import Slice, slices_of, worst_people
+
+from facedots.data.sources import person_of, youtube_faces
+from facedots.evaluate.metrics import nme, nme_by_region
+from facedots.geometry import Floats
+from facedots.io.files import write_whole
+from facedots.schema import IBUG68
+
+CLEAN = "clean"
+SHUT = (0.5, 0.25, 0.08)
+"""Shares of the open gap that lids are drawn shut to."""
+
+Errors = dict[str, NDArray[np.float64]]
+"""What was done -> NME of each face (N,) in percent; ``inf`` for a face that was missed."""
+
+
+def corrupted(faces: Faces, corruption: Corruption | None) -> Faces:
+    """The faces with one fault, or as they are."""
+    if corruption is None:
+        return faces
+    given = zip(faces.images, faces.points, faces.boxes, faces.names, strict=True)
+    cases = [corruption(Case(image, points, box), name) for image, points, box, name in given]
+    points, boxes = np.stack([case.points for case in cases]), np.stack([case.box for case in cases])
+    return Faces(faces.names, [case.image for case in cases], points, boxes)
+
+
+def measure(faces: Faces, contestants: Sequence[Contestant]) -> tuple[dict[str, Errors], dict[str, Floats], list[str]]:
+    """Errors of every contestant under every fault, their points on the clean frames, and who failed why."""
+    errors: dict[str, Errors] = {contestant.name: {} for contestant in contestants}
+    clean: dict[str, Floats] = {}
+    failed: dict[str, str] = {}
+    for corruption in (None, *CORRUPTIONS):
+        name = corruption.name if corruption else CLEAN
+        print(name, file=sys.stderr, flush=True)
+        shown = corrupted(faces, corruption)
+        with tempfile.TemporaryDirectory() as folder:
+            stored = store(shown, Path(folder))
+            for contestant in contestants:
+                if contestant.name in failed:
+                    continue
+                try:
+                    points = run(contestant, stored, [contestant.youtube]).points[0]
+                except PeerError as error:
+                    failed[contestant.name] = str(error)
+                    del errors[contestant.name]
+                    continue
+                errors[contestant.name][name] = nme(points, shown.points, IBUG68)
+                if corruption is None:
+                    clean[contestant.name] = points
+    return errors, {name: points for name, points in clean.items() if name in errors}, list(failed.values())
+
+
+def mean(errors: NDArray[np.float64]) -> float:
+    """Of the faces that were not missed."""
+    found = errors[np.isfinite(errors)]
+    return float(found.mean()) if len(found) else float("nan")
+
+
+def ratios(errors: Errors) -> dict[str, float]:
+    """Kind of fault -> mean NME over its strengths by the clean one; ``"all"``: over all faults, each strength counting once."""
+    clean = mean(errors[CLEAN])
+    by_kind: dict[str, list[float]] = {}
+    for corruption in CORRUPTIONS:
+        for kind in (corruption.kind, "all"):
+            by_kind.setdefault(kind, []).append(mean(errors[corruption.name]) / clean)
+    return {kind: float(np.mean(values)) for kind, values in by_kind.items()}
+
+
+def closed_eyes(data: Path, models: Sequence[str]) -> dict[str, list[float]]:
+    """Network -> for each of :data:`SHUT` the median gap that it still sees, as a share of the gap of the same eyes open."""
+    seen = {}
+    for model in models:
+        gaps = lids_drawn_shut(data, model, SHUT)
+        seen[OURS[model].name] = np.median(gaps[:, 1:] / gaps[:, :1], axis=0).tolist()
+    return seen
+
+
+def summary_table(errors: Mapping[str, Errors], people: Sequence[str]) -> str:
+    """One row a contestant."""
+    rows = []
+    for name, found in errors.items():
+        all_ratio = ratios(found)["all"]
+        clean = mean(found[CLEAN])
+        missed = sum(int(np.isinf(values).sum()) for values in found.values())
+        worst = worst_people(found[CLEAN], people)
+        rows.append([name, f"{clean:.2f}", f"{clean * all_ratio:.2f}", f"**{all_ratio:.2f}**", f"{worst:.2f}", str(missed)])
+    return table(["", "clean NME %", "mean corrupted NME %", "ratio", "clean NME of the worst 10 % of people", "missed"], rows)
+
+
+def faults_table(errors: Mapping[str, Errors]) -> str:
+    """NME under every fault; a column a contestant."""
+    names = [CLEAN, *(corruption.name for corruption in CORRUPTIONS)]
+    rows = [[name, *(f"{mean(found[name]):.2f}" for found in errors.values())] for name in names]
+    return table(["NME %", *errors], rows)
+
+
+def kinds_table(errors: Mapping[str, Errors]) -> str:
+    """Ratios by kind of fault; a column a contestant."""
+    found = {name: ratios(values) for name, values in errors.items()}
+    kinds = next(iter(found.values()))
+    return table(["corrupted / clean", *found], [[kind, *(f"{each[kind]:.2f}" for each in found.values())] for kind in kinds])
+
+
+def slices_table(errors: Mapping[str, Errors], slices: Sequence[Slice]) -> str:
+    """NME of the clean frames of every slice."""
+    rows = [
+        [
+            f"{part.by}: {part.name}",
+            str(int(part.faces.sum())),
+            *(f"{mean(found[CLEAN][part.faces]):.2f}" for found in errors.values()),
+        ]
+        for part in slices
+    ]
+    return table(["clean NME %", "faces", *errors], rows)
+
+
+def regions_table(clean: Mapping[str, Floats], true: Floats) -> str:
+    """NME of the clean frames by region of the face."""
+    found = {name: nme_by_region(points, true, IBUG68) for name, points in clean.items()}
+    rows = [[region.replace("_", " "), *(f"{mean(each[region]):.2f}" for each in found.values())] for region in IBUG68.regions]
+    return table(["clean NME %", *found], rows)
+
+
+def eyes_table(eyes: Mapping[str, Sequence[float]]) -> str:
+    """The median gap that is still seen; a column a network."""
+    rows = [[f"{share:.0%}", *(f"{seen[i]:.0%}" for seen in eyes.values())] for i, share in enumerate(SHUT)]
+    return table(["lids drawn to", *eyes], rows)
+
+
+PAGE = """# When the picture or the box is bad
+
+Generated by `python benchmarks/robustness.py --write docs/robustness.md` on {date}, {machine}: {faces} official test
+frames of YouTube Faces, tight boxes given, every contestant in its best framing (see [peers](peers.md)). Faults are
+deterministic and the same for everybody; `benchmarks/corruptions.py` says exactly what each does. Errors are plain
+NME against labels that no peer was trained on: between ours and a peer compare the *ratios*, not the errors.
+
+{summary}
+
+*mean corrupted*: over all {count} faults, every strength counting once; *ratio*: that over the clean one. *Worst 10 %
+of people*: mean over the tenth of the people with the largest mean NME. *Missed*: faces without an answer, over all
+faults; no mean counts them.
+
+## By kind of fault
+
+{kinds}
+
+## Every fault
+
+Pixels of blur, motion and resolution are those of the 128 px crop around the face; cut-outs are squares in parts of
+that crop's side. Resolution: the crop shrunk to so many pixels and enlarged again. The box of a rolled face is the
+tight box of its turned points.
+
+{faults}
+
+## On which faces
+
+Eye distance: between the outer corners, in pixels. Yaw: of the true points, to either side. Brightness: mean grey
+level in the box.
+
+{slices}
+
+{regions}
+
+## Closed eyes
+
+Open eyes of 300-W validation photos that a warp draws shut (`benchmarks/reading.py`), to a share of the gap between
+the lids; the median of how much of the gap the network still sees. Right would be the number at the left.
+
+{eyes}
+{failed}"""
+
+
+def main() -> None:
+    """Measure, print Markdown, write everything."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=DATA)
+    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench", help="folder for robustness.md and robustness.json")
+    parser.add_argument("--write", type=Path, help="write the page here too")
+    parser.add_argument("--limit", type=int, help="so many frames, spread over all, for a quick look")
+    boxed = [key for key, peer in PEERS.items() if not peer.finds_faces]
+    parser.add_argument("--only", nargs="*", choices=[*OURS, *PEERS], default=[*OURS, *boxed])
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        print(f"no data at {options.data}; nothing measured")
+        return
+    test = youtube_faces(options.data)[1]
+    faces = Faces.of(test[:: max(1, len(test) // options.limit)] if options.limit else test)
+    people = [person_of(name) for name in faces.names]
+    errors, clean, failed = measure(faces, [{**OURS, **PEERS}[key] for key in options.only])
+    slices = slices_of(faces)
+    eyes = closed_eyes(options.data, [key for key in options.only if key in OURS])
+    text = PAGE.format(
+        date=date.today(),
+        machine=machine(),
+        faces=len(faces.images),
+        count=len(CORRUPTIONS),
+        summary=summary_table(errors, people),
+        kinds=kinds_table(errors),
+        faults=faults_table(errors),
+        slices=slices_table(errors, slices),
+        regions=regions_table(clean, faces.points),
+        eyes=eyes_table(eyes),
+        failed="".join(f"\nNot measured: {reason}\n" for reason in failed),
+    )
+    print(text)
+    numbers = {
+        "date": str(date.today()),
+        "machine": machine(),
+        "faces": len(faces.images),
+        "nme": {name: {fault: mean(values) for fault, values in found.items()} for name, found in errors.items()},
+        "ratios": {name: ratios(found) for name, found in errors.items()},
+        "worst_tenth_of_people": {name: worst_people(found[CLEAN], people) for name, found in errors.items()},
+        "slices": {
+            f"{part.by}: {part.name}": {name: mean(found[CLEAN][part.faces]) for name, found in errors.items()} for part in slices
+        },
+        "closed_eyes": {name: dict(zip(map(str, SHUT), seen, strict=True)) for name, seen in eyes.items()},
+        "failed": failed,
+    }
+    write_whole(options.out / "robustness.json", json.dumps(numbers, indent=2))
+    write_whole(options.out / "robustness.md", text)
+    if options.write:
+        write_whole(options.write, text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What the benchmarks share: where the data lies, which faces are measured on, and what machine this is."""
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facedots.geometry import Floats, tight_boxes
+from facedots.io.annotations import Annotation
+from facedots.io.images import read_image
+from facedots.warp import Image
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(os.environ.get("FACEDOTS_DATA") or ROOT.parent / "shared" / "data")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """The faces to measure on, one a picture.
+
+    Attributes:
+        names: N names.
+        images: N pictures, RGB ``uint8 (H, W, 3)``.
+        points: ``float32 (N, K, 2)``, the labels in pixels.
+        boxes: ``float32 (N, 4)``, the boxes that are given away, in pixels; by default the tight ones of the labels.
+    """
+
+    names: Sequence[str]
+    images: Sequence[Image]
+    points: Floats
+    boxes: Floats
+
+    @classmethod
+    def of(cls, annotations: Sequence[Annotation]) -> "Faces":
+        """The pictures read, the boxes from the labels."""
+        points = np.stack([face.points for face in annotations])
+        images = [read_image(face.image, orient=False) for face in annotations]
+        return cls([face.name for face in annotations], images, points, tight_boxes(points))
+
+    def first(self, count: int) -> "Faces":
+        """The first so many of them."""
+        return Faces(self.names[:count], self.images[:count], self.points[:count], self.boxes[:count])
+
+
+def machine() -> str:
+    """What this was measured on."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"

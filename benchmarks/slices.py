@@ -1,0 +1,82 @@
+"""Faces sorted by what they look like, and people by how badly their points are found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from setting import Faces
+
+from facedots.apps.pose import Camera, head_pose
+from facedots.evaluate.metrics import norm_distances
+from facedots.geometry import Floats
+from facedots.schema import IBUG68
+from facedots.warp import Image
+
+YAWS = (10.0, 20.0, 30.0)
+"""Where slices by yaw begin, in degrees to either side."""
+
+
+@dataclass(frozen=True, eq=False)
+class Slice:
+    """Some of the faces.
+
+    Attributes:
+        by: What they were sorted by.
+        name: Which of them these are.
+        faces: ``bool (N,)``.
+    """
+
+    by: str
+    name: str
+    faces: NDArray[np.bool_]
+
+
+def slices_of(faces: Faces) -> list[Slice]:
+    """Quarters by eye distance and by brightness, and parts by yaw; a part without a face is left out."""
+    eyes = norm_distances(faces.points, IBUG68)
+    grey = np.array([brightness(image, box) for image, box in zip(faces.images, faces.boxes, strict=True)])
+    turned = np.array([yaw(image, points) for image, points in zip(faces.images, faces.points, strict=True)])
+    return [
+        *parts("eye distance, px", eyes, np.percentile(eyes, (25, 50, 75)).round().tolist()),
+        *parts("yaw, degrees", np.abs(turned), YAWS),
+        *parts("brightness", grey, np.percentile(grey, (25, 50, 75)).round().tolist()),
+    ]
+
+
+def parts(by: str, values: NDArray[np.float64], edges: Sequence[float]) -> list[Slice]:
+    """Slices below the first edge, from each edge to the next, and from the last one up.
+
+    >>> [(part.name, part.faces.tolist()) for part in parts("age", np.array([5.0, 10.0, 30.0]), [10, 20])]
+    [('below 10', [True, False, False]), ('10 to 20', [False, True, False]), ('20 and more', [False, False, True])]
+    """
+    names = [f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges))]
+    names.append(f"{edges[-1]:g} and more")
+    place = np.searchsorted(edges, values, side="right")
+    slices = [Slice(by, name, place == i) for i, name in enumerate(names)]
+    return [part for part in slices if part.faces.any()]
+
+
+def brightness(image: Image, box: Floats) -> float:
+    """Mean grey level of 255 in the box, as far as it lies in the picture."""
+    x0, y0, x1, y1 = (max(0, round(value)) for value in box.tolist())
+    return float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[y0 : y1 + 1, x0 : x1 + 1].mean())
+
+
+def yaw(image: Image, points: Floats) -> float:
+    """Degrees that the head is turned by."""
+    return head_pose(points, Camera.guess((image.shape[0], image.shape[1]))).yaw
+
+
+def worst_people(errors: NDArray[np.float64], people: Sequence[str], share: float = 0.1) -> float:
+    """Mean over that share of the people (at least one) with the largest mean error; ``inf`` if a face of theirs was missed.
+
+    >>> worst_people(np.array([1.0, 3.0, 6.0, 8.0]), ["a", "a", "b", "c"], 0.5)
+    7.0
+    """
+    names = np.array(people)
+    means = sorted(float(np.mean(errors[names == name])) for name in set(people))
+    count = max(1, round(share * len(means)))
+    return float(np.mean(means[-count:]))
