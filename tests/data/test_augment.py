@@ -220,3 +220,30 @@ def test_strength_zero_is_the_plain_crop() -> None:
     sample = random_face()
     plain = training_augmentation(FRAMING, 96, IBUG68, np.random.default_rng(0), strength=0)
     assert same(plain(sample), Crop(FRAMING, 96)(sample))
+
+
+@pytest.mark.parametrize("kind", ["box", "frame"])
+def test_crops_without_a_face_have_no_points_and_are_far_from_the_face(kind: Any) -> None:
+    sample = face_sample()
+    affine = RandomAffine(
+        Framing(kind, 1.2), 64, PAIR, rotate=0, p_wide=0, flip=0, p_none=1.0, generator=np.random.default_rng(0)
+    )
+    plain = Crop(Framing(kind, 1.2), 64)(sample)["matrix"]
+    for _ in range(50):
+        result = affine(sample)
+        assert result["face"] == 0.0
+        assert np.isnan(result["keypoints"]).all()
+        zoom = result["matrix"][0, 0] / plain[0, 0]
+        aside = np.linalg.norm(apply_affine(result["matrix"], apply_affine(invert(plain), [[31.5, 31.5]])) - 31.5) / 64
+        assert zoom > 2.1 or zoom < 1 / 2.1 or aside > 0.44
+
+
+def test_far_off_boxes_reach_further_than_the_others() -> None:
+    sample = face_sample()
+    framing = Framing("box", 1.2)
+    plain = Crop(framing, 64)(sample)["keypoints"]
+    for p_off, least, most in ((0.0, 0.0, 0.011), (1.0, 0.1, 0.151)):
+        affine = RandomAffine(framing, 64, PAIR, rotate=0, p_wide=0, flip=0, zoom=(1.0, 1.0), shift=0.01, p_off=p_off)
+        affine.off_zoom, affine.generator = (1.0, 1.0), np.random.default_rng(0)
+        moves = np.array([affine(sample)["keypoints"][0] - plain[0] for _ in range(60)]) / 64
+        assert least <= np.abs(moves).max() <= most

@@ -17,7 +17,7 @@ from facedots.train.recipe import Recipe, load_recipe
 from facedots.train.run import METRICS_FILE, ONNX_FILE, WEIGHTS_FILE, load_run, train
 
 DATA = "synthetic:60"
-RECIPE = Recipe(model="small", loss="heatmap_wing", epochs=3, batch_size=4, seed=3, precision="float32")
+RECIPE = Recipe(model="tiny", loss="heatmap_wing", epochs=3, batch_size=4, seed=3, precision="float32")
 
 STOPPED_RUN = """
 import os, sys
@@ -82,7 +82,7 @@ def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:
     session = onnxruntime.InferenceSession(str(unbroken / ONNX_FILE), providers=["CPUExecutionProvider"])
     card = json.loads(session.get_modelmeta().custom_metadata_map["facedots.card"])
     assert "drawn" in card["trained_on"]
-    points, covariance, _ = session.run(None, {"crops": np.zeros((3, 128, 128, 3), np.uint8)})
+    points, covariance, _ = session.run(None, {"crops": np.zeros((3, 112, 112, 3), np.uint8)})
     assert points.shape == (3, 68, 2)
     assert (np.linalg.eigvalsh(covariance) > 0).all()
 

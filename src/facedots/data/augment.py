@@ -81,15 +81,15 @@ class RandomAffine:
         rotate: Largest angle in degrees, to either side.
         wide_rotate: Largest angle in degrees of the few that are rotated far.
         p_wide: How many those are, in [0, 1].
-        any_rotate: Largest angle in degrees of those that lie on their side or beyond.
-        p_any: How many those are.
         zoom: Smallest and largest magnification; its logarithm is uniform.
         shift: Largest shift along each axis, in sides of the square.
+        flip: Probability of a mirror image.
+        any_rotate: Largest angle in degrees of those that lie on their side or beyond.
+        p_any: How many those are.
         p_off: How many boxes are far off, by up to ``off_shift`` and ``off_zoom``.
         off_shift: Largest shift of these along each axis, in sides of the square.
         off_zoom: Smallest and largest magnification of these.
         p_none: How many crops show no face, or a badly placed one.
-        flip: Probability of a mirror image.
         generator: Source of the randomness.
 
     Raises:
@@ -102,15 +102,15 @@ class RandomAffine:
     rotate: float = 25.0
     wide_rotate: float = 60.0
     p_wide: float = 0.15
-    any_rotate: float = 120.0
-    p_any: float = 0.0
     zoom: tuple[float, float] = (0.85, 1.18)
     shift: float = 0.06
-    p_off: float = 0.0
-    off_shift: float = 0.15
-    off_zoom: tuple[float, float] = (0.75, 1.35)
-    p_none: float = 0.0
     flip: float = 0.5
+    any_rotate: float = field(default=120.0, kw_only=True)
+    p_any: float = field(default=0.0, kw_only=True)
+    p_off: float = field(default=0.0, kw_only=True)
+    off_shift: float = field(default=0.15, kw_only=True)
+    off_zoom: tuple[float, float] = field(default=(0.75, 1.35), kw_only=True)
+    p_none: float = field(default=0.0, kw_only=True)
     generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False, kw_only=True)
 
     def __call__(self, sample: Sample) -> Sample:

@@ -23,7 +23,7 @@ class HeatmapHead(Head):
     (integral regression, Sun et al., ECCV 2018), their spread is what the network itself says of its doubt: trained by the
     cross-entropy to a narrow Gaussian around the truth, the map approaches the distribution of the point widened by that
     Gaussian, so the Gaussian's variance is taken off again. After training, a gain and a floor for each point make a
-    covariance of it that holds on people who were not trained on (:mod:`facedots.calibrate`).
+    covariance of it that holds on people who were not trained on (:mod:`facedots.train.calibrate`).
     """
 
     cells: Tensor
@@ -55,7 +55,7 @@ class HeatmapHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Log-odds ``(N, styles, K, grid, grid)`` of each cell."""
         logits: Tensor = self.shuffle(self.maps(features))
-        return logits.view(len(features), self.styles, self.count, *logits.shape[-2:])
+        return logits.view(-1, self.styles, self.count, self.grid, self.grid)
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from log-odds ``(N, K, grid, grid)``."""
@@ -112,7 +112,7 @@ class RegressionHead(Head):
     def forward(self, features: Tensor) -> Tensor:
         """Normalised coordinates ``(N, styles, 2K)`` from flat features ``(N, features)``."""
         coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
-        return coordinates.view(len(features), self.styles, -1)
+        return coordinates.view(-1, self.styles, coordinates.shape[1] // self.styles)
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Points ``(N, K, 2)`` in pixels of the crop and covariance ``(N, K, 2, 2)``: NaN, plain regression knows no doubt."""

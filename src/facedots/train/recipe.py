@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from facedots.data.sources import SOURCES
+from facedots.data.sources import SOURCE_NAMES
 from facedots.data.splits import SPLITS
 from facedots.errors import RecipeError
 from facedots.models import MODELS
@@ -20,7 +20,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     model: str = Field(description="network: " + ", ".join(MODELS))
-    sources: tuple[str, ...] = Field(default=("youtube-faces",), description="data sets: " + ", ".join(SOURCES))
+    sources: tuple[str, ...] = Field(default=("youtube-faces",), description="data sets: " + ", ".join(SOURCE_NAMES))
     style: str = Field(default="", description="whose way of labelling the exported file follows: one of the sources")
     split: str = Field(default="official", description="official, or disjoint:0 … disjoint:4")
     validation: float = Field(
@@ -86,7 +86,7 @@ class Recipe(BaseModel):
     def _sources_exist(cls, names: Any) -> Any:
         listed = names.split(",") if isinstance(names, str) else names
         for name in listed:
-            _one_of(name, dict.fromkeys(SOURCES))
+            _one_of(name, dict.fromkeys(SOURCE_NAMES))
         return tuple(listed)
 
     def to_yaml(self) -> str:

@@ -13,7 +13,6 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch.utils.data import DataLoader
 
-from facedots.calibrate import calibrate
 from facedots.data.crops import CropDataset, EpochSampler, Item
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
@@ -22,13 +21,16 @@ from facedots.io.annotations import Annotation
 from facedots.io.files import write_whole
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
+from facedots.schema import IBUG68, KeypointSchema
+from facedots.train.calibrate import calibrate
 from facedots.train.console import EpochBar, keep_quiet
 from facedots.train.logs import join_logs, set_aside
 from facedots.train.provenance import provenance
 from facedots.train.recipe import Recipe, load_recipe
 from facedots.train.task import KeypointTask, WarmAveraging
 
-RECIPE_FILE, PROVENANCE_FILE, ONNX_FILE, WEIGHTS_FILE = "recipe.yaml", "provenance.json", "model.onnx", "model.safetensors"
+RECIPE_FILE, SCHEMA_FILE, PROVENANCE_FILE = "recipe.yaml", "schema.json", "provenance.json"
+ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
 CHECKPOINTS, METRICS_FILE = "checkpoints", "logs/metrics.csv"
 
 
@@ -112,9 +114,10 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
     split = load_split(data, recipe.sources, recipe.split, recipe.validation)
     if not resume:
         write_whole(out / RECIPE_FILE, recipe.to_yaml())
+        write_whole(out / SCHEMA_FILE, split.schema.to_json() + "\n")
         write_whole(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
     pl.seed_everything(recipe.seed)
-    net = build_model(recipe.model, styles=len(recipe.sources))
+    net = build_model(recipe.model, split.schema, styles=len(recipe.sources))
     teacher = load_net(Path(recipe.teacher)) if recipe.teacher else None
     trainer = _trainer(recipe, out)
     module = FaceModule(split, net, recipe)
@@ -163,7 +166,8 @@ def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
     if not path.exists():
         raise RecipeError(f"{path} is not there: the run was stopped before its first epoch ended; train again")
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    net = build_model(recipe.model, styles=len(recipe.sources))
+    schema = KeypointSchema.from_json((run / SCHEMA_FILE).read_text()) if (run / SCHEMA_FILE).exists() else IBUG68
+    net = build_model(recipe.model, schema, styles=len(recipe.sources))
     net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
     return net.eval()
 

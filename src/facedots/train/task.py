@@ -83,13 +83,16 @@ class KeypointTask(pl.LightningModule):
         raw = in_style(self(batch["crop"]).raw, batch["style"])
         points, _covariance = self.net.decode(raw)
         self.log("val_loss", self.loss(self.net, raw, truth), batch_size=len(points))
-        self.log("val_nme", self._nme(points, truth), batch_size=len(points))
+        faces = self._nme(points, truth)
+        if len(faces):
+            self.log("val_nme", faces.mean(), batch_size=len(faces))
 
     def _nme(self, points: Tensor, truth: Tensor) -> Tensor:
+        """The NME of each face that has one: the two points that scale it may be missing."""
         first, second = self.net.spec.schema.norm_pair
         unit = (truth[:, first] - truth[:, second]).norm(dim=-1)
         faces: Tensor = 100 * (points - truth).norm(dim=-1).nanmean(dim=-1) / unit
-        return faces.nanmean()
+        return faces[faces.isfinite()]
 
     def configure_optimizers(self) -> Any:
         """AdamW; weight decay on matrices and kernels only; linear warm-up, then a cosine to 0."""

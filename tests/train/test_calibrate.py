@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from facedots.calibrate import calibrate
 from facedots.models import build_model
 from facedots.models.base import Answer, KeypointNet
 from facedots.models.heads import HeatmapHead
+from facedots.train.calibrate import calibrate
 from facedots.uncertainty import radius_quantile
 
 
@@ -34,8 +34,8 @@ class ClaimingHead(HeatmapHead):
 
 class Faces(list[dict[str, Tensor]]):
     def __getitem__(self, index: object) -> dict[str, Tensor]:  # type: ignore[override]
-        _, row = index  # type: ignore[misc]
-        return super().__getitem__(row)  # type: ignore[no-any-return]
+        assert isinstance(index, tuple)
+        return super().__getitem__(index[1])
 
 
 def drawn_faces(gain: float, floor: float, tail: float, count: int = 400) -> Faces:

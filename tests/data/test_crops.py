@@ -1,0 +1,37 @@
+"""Training items say which style their points follow and whether they show a face; plain ones are as at test time."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from facedots.data.crops import CropDataset
+from facedots.data.synthetic import cached_synthetic
+from facedots.models import build_model
+
+SPEC = build_model("tiny").spec
+FACES = [replace(face, style=style) for face, style in zip(cached_synthetic(10)[:3], ("b", "a", "elsewhere"), strict=True)]
+
+
+def test_a_face_without_augmentation_is_one() -> None:
+    dataset = CropDataset(FACES, SPEC, styles=("a", "b"), non_faces=0.9)
+    items = [dataset[0, row] for row in range(3)]
+    assert [int(item["style"]) for item in items] == [1, 0, 0]
+    assert [float(item["face"]) for item in items] == [1.0, 1.0, 1.0]
+    assert items[0]["crop"].shape == (3, SPEC.input_size, SPEC.input_size)
+    assert items[0]["crop"].dtype == torch.uint8
+
+
+def test_non_faces_come_as_often_as_asked_and_without_points() -> None:
+    dataset = CropDataset(FACES, SPEC, strength=1.0, non_faces=0.3)
+    items = [dataset[epoch, row] for epoch in range(100) for row in range(3)]
+    none = np.array([float(item["face"]) == 0 for item in items])
+    assert 0.2 < none.mean() < 0.4
+    assert all(bool(item["points"].isnan().all()) == gone for item, gone in zip(items, none, strict=True))
+
+
+def test_an_item_depends_on_seed_epoch_and_index_alone() -> None:
+    first, second = (CropDataset(FACES, SPEC, strength=1.0, seed=5) for _ in range(2))
+    first[0, 0], first[7, 2]
+    torch.testing.assert_close(first[3, 1]["crop"], second[3, 1]["crop"])
+    assert not torch.equal(first[3, 1]["crop"], first[4, 1]["crop"])
