@@ -7,7 +7,7 @@ PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
-MEASURE := peers robustness latency score reading detectors augment tracking jitter crossing anonymise head_model
+MEASURE := peers robustness latency score reading detectors augment tracking jitter crossing
 
 .PHONY: help demo test test-slow lint bench notebooks docs clean
 .DELETE_ON_ERROR:

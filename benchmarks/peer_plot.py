@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from matplotlib.transforms import Bbox
 
 from facedots.view.curves import BLUE, GREY, ORANGE
 
@@ -44,32 +45,72 @@ def front(dots: Sequence[Dot]) -> list[Dot]:
 
 
 def pareto_figure(panels: Mapping[str, Sequence[Dot]]) -> Figure:
-    """One panel a data set, time on a logarithmic axis, the front as a line.
+    """One panel a data set, time on a logarithmic axis, the front as a dotted line.
 
     Args:
         panels: Title -> the networks measured on that set.
     """
-    figure = Figure(figsize=(5.2 * len(panels), 4.2), layout="constrained")
-    for axes, (title, dots) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True):
+    figure = Figure(figsize=(5.6 * len(panels), 4.4), layout="constrained")
+    grid = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (title, dots) in zip(grid, panels.items(), strict=True):
         _panel(axes, dots)
         axes.set_title(title)
+    figure.draw_without_rendering()  # Only now it is known how many pixels lie between two dots.
+    for axes, dots in zip(grid, panels.values(), strict=True):
+        _name(axes, dots)
     return figure
 
 
 def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
-    steps = front(dots)
-    axes.step([dot.ms for dot in steps], [dot.error for dot in steps], where="post", color=GREY, linewidth=1, linestyle=":")
     for dot in dots:
-        colour = BLUE if dot.ours else ORANGE
-        axes.plot(dot.ms, dot.error, "o", color=colour, markersize=8, fillstyle="none" if dot.known else "full")
-        label = dot.name.removeprefix("facedots ") + " (trained on these)" * dot.known
-        weight = "bold" if dot.ours else "normal"
-        axes.annotate(label, (dot.ms, dot.error), (0, 8), textcoords="offset points", ha="center", color=colour, weight=weight)
+        axes.plot(dot.ms, dot.error, "o", color=_colour(dot), markersize=8, fillstyle="none" if dot.known else "full")
     axes.set_xscale("log")
-    axes.margins(x=0.2, y=0.15)
-    axes.set_ylim(bottom=0)
+    axes.margins(x=0.18, y=0.14)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    if steps := front(dots):
+        times, errors = [dot.ms for dot in steps], [dot.error for dot in steps]
+        axes.step([times[0], *times, right], [top, *errors, errors[-1]], where="post", color=GREY, linewidth=1.2, linestyle=":")
+    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="processor time a face on one core, ms", ylabel="NME*, %")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set(xlabel="processor time a face, one core, ms (logarithmic)", ylabel="NME*, %")
+    note = "nobody is left of and below the dotted line" + "\nhollow: trained on these faces" * any(dot.known for dot in dots)
+    axes.text(0.99, 0.01, note, transform=axes.transAxes, ha="right", va="bottom", color=GREY, fontsize="small")
+
+
+def _name(axes: Axes, dots: Sequence[Dot]) -> None:
+    """Names beside the dots: each in the first place around its dot where it hides neither a dot nor another name."""
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in axes.transData.transform([(dot.ms, dot.error) for dot in dots])]
+    for dot in sorted(dots, key=lambda dot: (not dot.ours, dot.error)):
+        for place in _PLACES:
+            text = axes.annotate(
+                dot.name.removeprefix("facedots "),
+                (dot.ms, dot.error),
+                place[:2],
+                textcoords="offset points",
+                ha=place[2],
+                va="center",
+                color=_colour(dot),
+                weight="bold" if dot.ours else "normal",
+                in_layout=False,
+            )
+            box = text.get_window_extent()
+            inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1
+            if place is _PLACES[-1] or (inside and not box.count_overlaps(taken)):
+                taken.append(box)
+                break
+            text.remove()
+
+
+_PLACES = (
+    *((0, 12, "center"), (0, -12, "center"), (8, 0, "left"), (-8, 0, "right")),
+    *((6, 10, "left"), (6, -10, "left"), (-6, 10, "right"), (-6, -10, "right"), (0, 24, "center"), (0, -24, "center")),
+)
+"""Where a name may stand: points to the right of its dot, points above it, alignment; what is left at the end is taken anyway."""
+
+
+def _colour(dot: Dot) -> str:
+    return BLUE if dot.ours else ORANGE

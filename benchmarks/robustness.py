@@ -12,7 +12,9 @@ import json
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +33,7 @@ from facedots.io.files import write_whole
 from facedots.schema import IBUG68
 
 CLEAN = "clean"
+NOTHING = Corruption(CLEAN, 0, lambda case, _level, _random: case)
 SHUT = (0.5, 0.25, 0.08)
 """Shares of the open gap that lids are drawn shut to."""
 
@@ -38,27 +41,39 @@ Errors = dict[str, NDArray[np.float64]]
 """What was done -> NME of each face (N,) in percent; ``inf`` for a face that was missed."""
 
 
-def corrupted(faces: Faces, corruption: Corruption | None) -> Faces:
-    """The faces with one fault, or as they are."""
-    if corruption is None:
-        return faces
+def corrupted(faces: Faces, corruption: Corruption) -> Faces:
+    """The faces with one fault."""
     given = zip(faces.images, faces.points, faces.boxes, faces.names, strict=True)
     cases = [corruption(Case(image, points, box), name) for image, points, box, name in given]
     points, boxes = np.stack([case.points for case in cases]), np.stack([case.box for case in cases])
     return Faces(faces.names, [case.image for case in cases], points, boxes)
 
 
-def measure(faces: Faces, contestants: Sequence[Contestant]) -> tuple[dict[str, Errors], dict[str, Floats], list[str]]:
-    """Errors of every contestant under every fault, their points on the clean frames, and who failed why."""
-    errors: dict[str, Errors] = {contestant.name: {} for contestant in contestants}
-    clean: dict[str, Floats] = {}
+@dataclass
+class Measured:
+    """One contestant.
+
+    Attributes:
+        errors: What was done -> NME of each face ``(N,)`` in percent; ``inf`` for a face that was missed.
+        points: On the clean frames, ``(N, 68, 2)``.
+    """
+
+    errors: Errors = field(default_factory=dict)
+    points: Floats = field(default_factory=lambda: np.zeros((0, IBUG68.count, 2), np.float32))
+
+
+def measure(faces: Faces, contestants: Sequence[Contestant]) -> tuple[dict[str, Measured], list[str]]:
+    """What every contestant made of every fault, by name, and why some failed.
+
+    All strengths of a fault go to a contestant in one run, since starting a process takes as long as some hundred faces.
+    """
+    measured = {contestant.name: Measured() for contestant in contestants}
     failed: dict[str, str] = {}
-    for corruption in (None, *CORRUPTIONS):
-        name = corruption.name if corruption else CLEAN
-        print(name, file=sys.stderr, flush=True)
-        shown = corrupted(faces, corruption)
+    for kind, group in groupby((NOTHING, *CORRUPTIONS), key=lambda corruption: corruption.kind):
+        print(kind, file=sys.stderr, flush=True)
+        shown = {corruption.name: corrupted(faces, corruption) for corruption in group}
         with tempfile.TemporaryDirectory() as folder:
-            stored = store(shown, Path(folder))
+            stored = store(Faces.joined(list(shown.values())), Path(folder))
             for contestant in contestants:
                 if contestant.name in failed:
                     continue
@@ -66,12 +81,13 @@ def measure(faces: Faces, contestants: Sequence[Contestant]) -> tuple[dict[str, 
                     points = run(contestant, stored, [contestant.youtube]).points[0]
                 except PeerError as error:
                     failed[contestant.name] = str(error)
-                    del errors[contestant.name]
+                    del measured[contestant.name]
                     continue
-                errors[contestant.name][name] = nme(points, shown.points, IBUG68)
-                if corruption is None:
-                    clean[contestant.name] = points
-    return errors, {name: points for name, points in clean.items() if name in errors}, list(failed.values())
+                one = measured[contestant.name]
+                for (name, part), found in zip(shown.items(), np.split(points, len(shown)), strict=True):
+                    one.errors[name] = nme(found, part.points, IBUG68)
+                    one.points = found if name == CLEAN else one.points
+    return measured, list(failed.values())
 
 
 def mean(errors: NDArray[np.float64]) -> float:
@@ -83,11 +99,12 @@ def mean(errors: NDArray[np.float64]) -> float:
 def ratios(errors: Errors) -> dict[str, float]:
     """Kind of fault -> mean NME over its strengths by the clean one; ``"all"``: over all faults, each strength counting once."""
     clean = mean(errors[CLEAN])
-    by_kind: dict[str, list[float]] = {}
-    for corruption in CORRUPTIONS:
-        for kind in (corruption.kind, "all"):
-            by_kind.setdefault(kind, []).append(mean(errors[corruption.name]) / clean)
-    return {kind: float(np.mean(values)) for kind, values in by_kind.items()}
+    by_kind = {
+        kind: [mean(errors[corruption.name]) / clean for corruption in group]
+        for kind, group in groupby(CORRUPTIONS, key=lambda corruption: corruption.kind)
+    }
+    every = [ratio for values in by_kind.values() for ratio in values]
+    return {kind: float(np.mean(values)) for kind, values in {**by_kind, "all": every}.items()}
 
 
 def closed_eyes(data: Path, models: Sequence[str]) -> dict[str, list[float]]:
@@ -113,7 +130,7 @@ def summary_table(errors: Mapping[str, Errors], people: Sequence[str]) -> str:
 
 def faults_table(errors: Mapping[str, Errors]) -> str:
     """NME under every fault; a column a contestant."""
-    names = [CLEAN, *(corruption.name for corruption in CORRUPTIONS)]
+    names = [NOTHING.name, *(corruption.name for corruption in CORRUPTIONS)]
     rows = [[name, *(f"{mean(found[name]):.2f}" for found in errors.values())] for name in names]
     return table(["NME %", *errors], rows)
 
@@ -210,7 +227,8 @@ def main() -> None:
     test = youtube_faces(options.data)[1]
     faces = Faces.of(test[:: max(1, len(test) // options.limit)] if options.limit else test)
     people = [person_of(name) for name in faces.names]
-    errors, clean, failed = measure(faces, [{**OURS, **PEERS}[key] for key in options.only])
+    measured, failed = measure(faces, [{**OURS, **PEERS}[key] for key in options.only])
+    errors = {name: one.errors for name, one in measured.items()}
     slices = slices_of(faces)
     eyes = closed_eyes(options.data, [key for key in options.only if key in OURS])
     text = PAGE.format(
@@ -222,7 +240,7 @@ def main() -> None:
         kinds=kinds_table(errors),
         faults=faults_table(errors),
         slices=slices_table(errors, slices),
-        regions=regions_table(clean, faces.points),
+        regions=regions_table({name: one.points for name, one in measured.items()}, faces.points),
         eyes=eyes_table(eyes),
         failed="".join(f"\nNot measured: {reason}\n" for reason in failed),
     )

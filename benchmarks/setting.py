@@ -40,6 +40,14 @@ class Faces:
         images = [read_image(face.image, orient=False) for face in annotations]
         return cls([face.name for face in annotations], images, points, tight_boxes(points))
 
+    @classmethod
+    def joined(cls, parts: Sequence["Faces"]) -> "Faces":
+        """The faces of several, one after the other."""
+        names = [name for part in parts for name in part.names]
+        images = [image for part in parts for image in part.images]
+        points, boxes = np.concatenate([part.points for part in parts]), np.concatenate([part.boxes for part in parts])
+        return cls(names, images, points, boxes)
+
     def first(self, count: int) -> "Faces":
         """The first so many of them."""
         return Faces(self.names[:count], self.images[:count], self.points[:count], self.boxes[:count])

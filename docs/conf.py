@@ -14,7 +14,6 @@ myst_heading_anchors = 4
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 

@@ -293,10 +293,11 @@ assert caught == {"copy.jpg", "again.jpg"}
 # official split flatters; drawn faces are each their own person, so nothing is shared.
 
 # %%
-people, examined = ({face.group for face in part} for part in (split.train, split.test))
+known = split.train + split.validation
+people, examined = ({face.group for face in part} for part in (known, split.test))
 print(f"{len(examined & people)} of the {len(examined)} people in the test part are in the training part too")
 if REAL:
-    videos, seen = ({video_of(face.name) for face in part} for part in (split.train, split.test))
+    videos, seen = ({video_of(face.name) for face in part} for part in (known, split.test))
     print(f"{len(seen & videos)} of the {len(seen)} videos are")
     print(f"{stats.shared[0].look_alikes} test frames of this slice look like one of its training frames")
 

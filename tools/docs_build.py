@@ -18,7 +18,7 @@ from pathlib import Path
 from docs_commands import commands_page
 from docs_links import faults
 from docs_notebooks import notebook_pages
-from docs_reference import api_pages, recipe_page
+from docs_reference import api_pages, benchmarks_page, recipe_page
 from sphinx.cmd.build import build_main
 
 ROOT = Path(__file__).parents[1]
@@ -49,10 +49,20 @@ def collect(sources: Path) -> None:
     for page in sources.rglob("*.md"):
         path = page.relative_to(sources).as_posix()
         page.write_text(relinked(page.read_text(encoding="utf-8"), f"docs/{path}"), encoding="utf-8")
+    index = sources / "index.md"
+    index.write_text(with_other_pages(index.read_text(encoding="utf-8"), sources), encoding="utf-8")
     for path, content in made_pages().items():
         target = sources / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def with_other_pages(index: str, sources: Path) -> str:
+    """The front page; where its navigation says ``OTHER-PAGES`` stand the pages of the top folder that it does not name."""
+    named = set(index.splitlines())
+    return index.replace(
+        "OTHER-PAGES", "\n".join(sorted(page.stem for page in sources.glob("*.md") if page.stem not in {*named, "index"}))
+    )
 
 
 def made_pages() -> dict[str, str | bytes]:
@@ -61,6 +71,7 @@ def made_pages() -> dict[str, str | bytes]:
     pages |= {f"reference/api/{name}": text for name, text in api_pages(ROOT / "src" / "facedots").items()}
     for name, content in notebook_pages(ROOT / "notebooks").items():
         pages[f"tour/{name}"] = relinked(content, f"notebooks/{name}") if isinstance(content, str) else content
+    pages["benchmarks.md"] = relinked(benchmarks_page(ROOT), "README.md")
     for name, path in MOVED.items():
         pages[path] = relinked((ROOT / name).read_text(encoding="utf-8"), name)
     return pages

@@ -24,12 +24,13 @@ _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
 def notebook_pages(folder: Path) -> Pages:
     """Pages and their pictures by file name: ``index.md``, and ``NAME.md`` for each ``NAME.ipynb`` in the folder."""
     pages: Pages = {}
-    chapters = []
+    chapters: list[str] = []
+    tree = "\n".join(["", "```{toctree}", ":hidden:", ":glob:", "", "[0-9]*", "```", ""])
     for file in sorted(folder.glob("*.ipynb")):
         text, pictures = notebook_page(json.loads(file.read_text(encoding="utf-8")), file.stem)
         pages |= {f"{file.stem}.md": text, **pictures}
         chapters.append(f"- [{_title(text, file.stem)}]({file.stem}.md)")
-    return {"index.md": "\n".join([INTRODUCTION, *chapters]) + "\n", **pages}
+    return {"index.md": "\n".join([INTRODUCTION, *chapters]) + "\n" + tree, **pages}
 
 
 def notebook_page(notebook: Mapping[str, Any], name: str) -> tuple[str, Pages]:
@@ -54,7 +55,7 @@ def _output(output: Mapping[str, Any], name: str, pictures: Pages) -> str:
         if kind in data:
             content = "".join(data[kind])
             pictures[f"{name}.{suffix}"] = content.encode() if suffix == "svg" else base64.b64decode(content)
-            return f"![]({name}.{suffix}){{ .output }}"
+            return f"![]({name}.{suffix}){{.output}}"
     if "text/html" in data:
         return _html(data["text/html"])
     text = _COLOURS.sub("", "".join(data.get("text/plain", ""))).rstrip()

@@ -15,6 +15,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import jupytext
 import nbformat
@@ -22,6 +23,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from PIL import Image
+from traitlets.config import Config
 
 from facedots.io.files import write_whole
 
@@ -116,22 +118,29 @@ async def run(source: Path, data: str, target: Path) -> str:
         What went wrong; "" if nothing did.
     """
     notebook, start = read_source(source), time.monotonic()
-    client = NotebookClient(
-        notebook,
-        timeout=CELL_SECONDS,
-        record_timing=False,
-        resources={"metadata": {"path": str(SOURCES)}},
-        extra_arguments=["--IPKernelApp.log_level=40"],  # nothing about how the kernel talks to this process
-    )
-    try:
-        await client.async_execute(env=kernel_environment(data))
-    except CellExecutionError as error:
-        return f"{source.name}: a cell failed\n{error}"
+    with TemporaryDirectory() as folder:
+        client = NotebookClient(
+            notebook,
+            timeout=CELL_SECONDS,
+            startup_timeout=CELL_SECONDS,
+            record_timing=False,
+            resources={"metadata": {"path": str(SOURCES)}},
+            config=Config(KernelManager=connection(folder)),
+        )
+        try:
+            await client.async_execute(env=kernel_environment(data))
+        except CellExecutionError as error:
+            return f"{source.name}: a cell failed\n{error}"
     shrink(notebook)
     text = nbformat.writes(notebook).rstrip() + "\n"
     write_whole(target, text)
     print(f"{source.stem:34} {time.monotonic() - start:5.0f} s {len(text) / 1000:6.0f} kB")
     return ""
+
+
+def connection(folder: str) -> dict[str, str]:
+    """How to talk to a kernel: through files, since free ports are found by trying, and two kernels may find the same one."""
+    return {"transport": "ipc", "ip": f"{folder}/kernel"} if os.name == "posix" else {"transport": "tcp"}
 
 
 def kernel_environment(data: str) -> dict[str, str]:

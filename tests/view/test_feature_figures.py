@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from matplotlib.figure import Figure
 
 from facedots.geometry import Floats
-from facedots.view.feature_figures import filter_figure, kernel_grid, map_grid, signed, stretched
+from facedots.view.feature_figures import filter_figure, frequency_figure, kernel_grid, map_grid, signed, stretched
 from facedots.view.features import Layer
 
 values = arrays(np.float32, (3, 3), elements=st.floats(-1e6, 1e6, width=32, allow_subnormal=False))
@@ -84,3 +84,21 @@ def test_filter_figure_stands_original_crop_kernel_and_answer_side_by_side() -> 
     grey = filter_figure(image, crop[..., :1], (20, 15, 16), layer(2, 1, 5, 5))
     assert len([axes for axes in grey.axes if axes.get_title()]) == 4
     assert len(grey.axes[2].texts) == 25
+
+
+def test_kernels_are_described_beside_their_numbers() -> None:
+    sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
+    kernels = Layer("conv1", np.stack([sobel, np.ones((3, 3))])[:, None].astype(np.float32), "out")
+    assert labels(kernel_grid(kernels, described=True)) == ["0 edge 90°", "1 blur"]
+    colour = Layer("conv1", np.stack([sobel.T, 0 * sobel, -sobel.T])[None], "out")
+    assert labels(kernel_grid(colour, described=True)) == ["0 edge 0°"]
+
+
+def test_frequency_figure_says_what_each_kernel_detects() -> None:
+    sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    figure = frequency_figure({"sobel": sobel, "colour": np.stack([sobel.T, sobel.T, sobel.T])})
+    figure.canvas.draw()
+    assert [axes.get_title() for axes in figure.axes] == ["sobel", "colour", "edge 90°", "edge 0°"]
+    response = np.asarray(figure.axes[2].images[0].get_array())
+    assert response.shape == (64, 64)
+    assert response.max() == pytest.approx(8)

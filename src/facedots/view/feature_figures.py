@@ -1,6 +1,7 @@
 """Pictures of what a network has learned: its kernels, its feature maps, and what one kernel makes of a picture."""
 
 import textwrap
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from facedots.geometry import Floats
 from facedots.view.features import Layer, filter_image, select_kernel
+from facedots.view.frequency import describe_kernel, frequency_response, split_colour
 from facedots.warp import Image
 
 MOST_TILES = 64
@@ -41,22 +43,54 @@ def stretched(values: ArrayLike) -> Floats:
     return np.asarray((given - low) / (high - low) if high > low else np.full_like(given, 0.5), np.float32)
 
 
-def kernel_grid(layer: Layer, channel: int | None = None, most: int = MOST_TILES) -> Figure:
+def kernel_grid(layer: Layer, channel: int | None = None, most: int = MOST_TILES, *, described: bool = False) -> Figure:
     """The kernels of a layer with their numbers, each scaled for itself.
 
     Kernels over RGB are shown as colours, mid-grey for zero; others as one plane in :data:`SIGNED` colours: the chosen input
     channel, or the mean over all. A layer of 1 x 1 kernels is shown as the matrix it is.
+
+    Args:
+        layer: The layer.
+        channel: Of its input.
+        most: Kernels to show.
+        described: Write beside each number what the kernel detects, measured by its frequency response
+            (:func:`~facedots.view.frequency.describe_kernel`); of a kernel over RGB, what its strongest pattern does.
     """
     count, inputs, height, width = layer.kernels.shape
     title = f"{layer.name}: {count} kernels {height} x {width} over {inputs} channel{'s' * (inputs != 1)}"
     if height == width == 1 and inputs > 1:
         return _matrix_figure(layer.kernels[:, :, 0, 0], title)
     planes = [select_kernel(layer, kernel, channel) for kernel in range(min(count, most))]
+    words = [f" {describe_kernel(_pattern(plane))}" if described else "" for plane in planes]
     if planes[0].ndim == 3:
-        return _mosaic_figure([_colours(plane) for plane in planes], f"{title}, as colours", count)
+        return _mosaic_figure([_colours(plane) for plane in planes], f"{title}, as colours", count, words=words)
     how = "" if inputs == 1 else ", their mean" if channel is None else f", channel {channel}"
     tiles = [np.asarray(signed(plane) / 2 + 0.5, np.float32) for plane in planes]
-    return _mosaic_figure(tiles, title + how, count, SIGNED)
+    return _mosaic_figure(tiles, title + how, count, SIGNED, words)
+
+
+def frequency_figure(kernels: Mapping[str, ArrayLike]) -> Figure:
+    """Kernels above what they do to gratings: their frequency response, and in words what that says they detect.
+
+    In the response, the middle is a plain area, the rim the finest pattern; the direction from the middle is that in which the
+    pattern varies, so a kernel for vertical edges is bright left and right.
+
+    Args:
+        kernels: Caption -> kernel ``(h, w)``, or ``(C, h, w)``, of which the strongest pattern is shown.
+    """
+    figure = Figure(figsize=(1.5 * len(kernels) + 0.5, 3.6), layout="constrained")
+    grid = figure.subplots(2, len(kernels), squeeze=False)
+    for (above, below), (caption, kernel) in zip(grid.T, kernels.items(), strict=True):
+        pattern = _pattern(np.asarray(kernel, np.float32))
+        above.imshow(signed(pattern), cmap=SIGNED, vmin=-1, vmax=1)
+        above.set_title(caption, fontsize=9)
+        above.set_axis_off()
+        below.imshow(frequency_response(pattern), cmap="magma", vmin=0, extent=(-0.5, 0.5, 0.5, -0.5))
+        below.set_title(str(describe_kernel(pattern)), fontsize=9, weight="bold")
+        below.set(xticks=[-0.5, 0, 0.5], yticks=[])
+        below.tick_params(labelsize=7)
+    grid[1, 0].set(yticks=[-0.5, 0, 0.5], ylabel="cycles a pixel")
+    return figure
 
 
 def map_grid(maps: ArrayLike, name: str, most: int = MOST_TILES) -> Figure:
@@ -108,6 +142,11 @@ def filter_figure(
     return figure
 
 
+def _pattern(kernel: Floats) -> Floats:
+    """The plane ``(h, w)`` of a kernel: itself, or the strongest pattern of one over several channels."""
+    return split_colour(kernel)[1] if kernel.ndim == 3 else kernel
+
+
 def _colours(kernel: Floats) -> Floats:
     """A kernel ``(3, h, w)`` as RGB ``(h, w, 3)`` in [0, 1], mid-grey for zero."""
     return np.asarray(signed(kernel).transpose(1, 2, 0) / 2 + 0.5, np.float32)
@@ -139,8 +178,8 @@ def _matrix_figure(matrix: Floats, title: str) -> Figure:
     return figure
 
 
-def _mosaic_figure(tiles: list[Floats], title: str, count: int, colours: str | None = None) -> Figure:
-    """Tiles ``(h, w)`` or ``(h, w, 3)`` in [0, 1], side by side as one picture, each with its number above it.
+def _mosaic_figure(tiles: list[Floats], title: str, count: int, colours: str | None = None, words: Sequence[str] = ()) -> Figure:
+    """Tiles ``(h, w)`` or ``(h, w, 3)`` in [0, 1], side by side as one picture, each with its number and words above it.
 
     One picture instead of one plot a tile: matplotlib would need seconds for the frames of 64 plots.
     """
@@ -158,7 +197,7 @@ def _mosaic_figure(tiles: list[Floats], title: str, count: int, colours: str | N
     for i, block in enumerate(blocks):
         y, x = (i // columns) * (height + line) + line, (i % columns) * (width + gap)
         mosaic[y : y + height, x : x + width] = block
-        axes.text(x + width / 2, y - 0.15 * line, str(i), ha="center", va="bottom", fontsize=7)
+        axes.text(x + width / 2, y - 0.15 * line, f"{i}{words[i] if words else ''}", ha="center", va="bottom", fontsize=7)
     axes.imshow(mosaic, interpolation="nearest" if grow > 1 else "antialiased")
     axes.set_axis_off()
     note = f" (the first {len(tiles)})" if len(tiles) < count else ""

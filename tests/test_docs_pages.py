@@ -1,0 +1,131 @@
+"""What the pages say is true: their doctests run, their command lines exist, made pages say all that the code says."""
+
+import ast
+import doctest
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import docs_build
+import docs_notebooks
+import pytest
+import typer
+from docs_commands import COMMAND, commands, commands_page
+from docs_reference import api_pages, benchmarks_page, recipe_page
+
+from facedots.train.recipe import Recipe
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+
+
+def blocks(page: Path, *languages: str) -> str:
+    """All fenced blocks of these languages, one after the other; ``""`` is a fence that names none."""
+    lines, language = list[str](), None
+    for line in page.read_text(encoding="utf-8").splitlines():
+        if line.lstrip().startswith("```"):
+            language = line.strip().strip("`") if language is None else None
+        elif language in languages:
+            lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+def command_lines(text: str) -> Iterator[str]:
+    """Lines that call ``facedots``, without their comments."""
+    for line in text.replace("\\\n", " ").splitlines():
+        call = re.match(r"^\s*(?:\$ )?(?:\S*/bin/)?(facedots .*)", line)
+        if call:
+            yield call[1].partition(" #")[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_doctests_of_pages_hold(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    test = doctest.DocTestParser().get_doctest(blocks(page, "pycon"), {}, page.name, str(page), 0)
+    said: list[str] = []
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
+    assert result.failed == 0, "".join(said)
+
+
+def test_there_are_doctests_in_pages() -> None:
+    assert ">>>" in blocks(ROOT / "docs" / "how-to" / "labels.md", "pycon")
+
+
+@pytest.mark.parametrize("module", [docs_build, docs_notebooks], ids=lambda module: module.__name__)
+def test_doctests_of_tools_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+def fault(line: str) -> str:
+    """Why the command line could not be what it says, or nothing."""
+    words = shlex.split(line)
+    command: Any = COMMAND
+    path = words.pop(0)
+    while hasattr(command, "commands"):
+        word = words.pop(0) if words else ""
+        if word not in command.commands:
+            return "" if word == "--help" else f"{path} has no command {word!r}"
+        path, command = f"{path} {word}", command.commands[word]
+    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+    if path == "facedots train":
+        known |= {"--" + name.replace("_", "-") for name in Recipe.model_fields}
+    unknown = [word for word in words if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
+    return f"{path} has no option {', '.join(unknown)}" if unknown else ""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_command_lines_of_pages_exist(page: Path) -> None:
+    wrong = [f"{line}: {why}" for line in command_lines(blocks(page, "sh", "text", "")) if (why := fault(line))]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "line", ["facedots fly", "facedots predict a.jpg --wings 2", "facedots train r.yaml --epoch 3", "facedots data eat"]
+)
+def test_a_command_line_that_does_not_exist_is_told(line: str) -> None:
+    assert fault(line)
+
+
+def test_the_page_of_commands_says_what_help_says() -> None:
+    page = commands_page()
+    names = [name for name, _ in commands()]
+    assert "facedots predict" in names
+    assert "facedots data stats" in names
+    for name, command in commands():
+        section = page.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+        assert command.help.strip() in section
+        for parameter in command.get_params(typer.Context(command)):
+            if parameter.name != "help" and not parameter.hidden:
+                assert parameter.param_type_name == "argument" or f"`{parameter.opts[0]}" in section
+                assert not parameter.help or parameter.help.replace("|", "\\|") in section
+
+
+def test_the_page_of_recipe_fields_has_all_fields() -> None:
+    page = recipe_page()
+    assert "| `epochs` | `int` ≥ 1 | `30` | passes over the training faces |" in page
+    assert "| `model` | `str` | **required** |" in page
+    assert all(f"| `{name}` |" in page and str(field.description) in page for name, field in Recipe.model_fields.items())
+
+
+def test_every_public_module_is_in_the_reference() -> None:
+    text = "\n".join(api_pages(ROOT / "src" / "facedots").values())
+    modules = [
+        file for file in (ROOT / "src" / "facedots").rglob("*.py") if not file.name.startswith("_") and file.parent.name != "cli"
+    ]
+    assert modules
+    for file in modules:
+        dotted = ".".join(file.relative_to(ROOT / "src").with_suffix("").parts)
+        assert f"automodule:: {dotted}\n" in text
+
+
+def test_every_benchmark_is_on_the_page_with_its_first_line() -> None:
+    page = benchmarks_page(ROOT)
+    latency = ast.get_docstring(ast.parse((ROOT / "benchmarks" / "latency.py").read_text(encoding="utf-8")))
+    assert latency is not None
+    assert f"| `latency.py` | {latency.splitlines()[0]} |" in page
+    assert "## Accuracy" in page
