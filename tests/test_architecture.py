@@ -41,7 +41,8 @@ MAY_IMPORT = {
     "apps": USE | {"pipeline", "view"},
     "serve": USE | {"pipeline", "view", "apps"},
     "batch": USE | {"pipeline", "view", "apps"},
-    "cli": USE | TRAINING | {"pipeline", "view", "apps", "serve", "batch", "evaluate"},
+    "audit": BASE | {"io", "data", "evaluate", "apps", "view"},
+    "cli": USE | TRAINING | {"audit", "pipeline", "view", "apps", "serve", "batch", "evaluate"},
 }
 """Part -> the other parts that it may import. The module graph must have no cycle besides."""
 

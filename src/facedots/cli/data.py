@@ -50,7 +50,7 @@ def show(
     from facedots.view.keypoints import draw_keypoints, enlarge, region_colours
     from facedots.view.sheet import TILE, contact_sheet
 
-    how = _reading(source, format, pictures, origin, as_trained=True)
+    how = reading_of(source, format, pictures, origin, as_trained=True)
     faces = [(f"{part}/{face.name}", face) for part, faces in open_parts(source, how).items() for face in faces]
     chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
     tiles = []
@@ -81,7 +81,7 @@ def stats(
 
     progress = Console(stderr=True)
     with progress.status("reading pictures"):
-        how = _reading(source, format, pictures, origin)
+        how = reading_of(source, format, pictures, origin)
         result = data_stats(open_parts(source, how), how.schema)
     if json_out:
         typer.echo(json.dumps(result.to_dict(), indent=2))
@@ -124,9 +124,14 @@ def _room_for_numbers(image: "Image", points: "Floats") -> float:
     return float(min(max(1.0, 480 / max(x1 - x0, y1 - y0, 1)), 4096 / max(image.shape[:2])))
 
 
-def _reading(
+def reading_of(
     source: Path, format: str | None, pictures: Path | None, origin: str | None, *, as_trained: bool = False
 ) -> "Reading":
+    """How the options of a command say that a data set is to be read.
+
+    Raises:
+        DataError: ``--origin`` is not two numbers, or nothing says what the points are.
+    """
     from facedots.data.parts import Reading, find_schema
 
     try:

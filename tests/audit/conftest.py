@@ -1,0 +1,87 @@
+"""A small data set whose faults are known, and a network that knows the truth."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedots.data.synthetic_shape import person, rotation
+from facedots.geometry import Floats, Framing, Matrix
+from facedots.io.annotations import Annotation
+from facedots.io.images import write_image
+from facedots.schema import IBUG68
+from facedots.spec import ModelSpec
+from facedots.types import Keypoints
+from facedots.warp import Image
+
+WIDTH, HEIGHT = 100, 90
+COUNT = 60
+
+
+class Oracle:
+    """A network that knows the points of each picture by its number in the top left corner, or top right in a mirror image.
+
+    Args:
+        truth: ``(N, 68, 2)``, pixels.
+        bias: How far right of the truth it always puts its points, pixels.
+    """
+
+    def __init__(self, truth: Matrix, bias: float = 0.0) -> None:
+        self.truth, self.bias = truth, bias
+        self.spec = ModelSpec("oracle", IBUG68, Framing("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
+
+    def predict(self, image: Image, boxes: Floats) -> Keypoints:
+        mirrored = not image[0, 0].any()
+        points = self.truth[int(image[0, -1 if mirrored else 0, 0]) - 1]
+        if mirrored:
+            points = points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
+        found = np.repeat(points[None] + (self.bias, 0), len(boxes), axis=0).astype(np.float32)
+        unknown = np.full(found.shape[:2], np.nan, np.float32)
+        return Keypoints(found, np.full((*found.shape, 2), np.nan, np.float32), unknown, unknown[:, 0], IBUG68)
+
+
+@pytest.fixture(scope="session")
+def truth() -> Matrix:
+    """The points ``(60, 68, 2)`` of drawn people, in pictures of 100 x 90 px; eyes some 30 px apart."""
+    rng = np.random.default_rng(5)
+    heads = [person(rng) @ rotation(rng)[:2].T * rng.uniform(24, 32) + rng.uniform(-6, 6, 2) + (50, 35) for _ in range(COUNT)]
+    return np.stack(heads)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, truth: Matrix) -> Path:
+    """A picture for each face: noise, with the face's number in its corner."""
+    rng = np.random.default_rng(6)
+    for i in range(len(truth)):
+        coarse = rng.integers(30, 220, (9, 10, 3), dtype=np.uint8)
+        image = np.kron(coarse, np.ones((10, 10, 1), np.uint8))
+        image[0, 0], image[0, -1] = i + 1, 0
+        write_image(tmp_path / "pictures" / f"p{i:02}.png", image)
+    return tmp_path / "pictures"
+
+
+@pytest.fixture
+def annotate(folder: Path) -> Callable[[Matrix], list[Annotation]]:
+    """Labels as annotations of the pictures."""
+
+    def made(labels: Matrix) -> list[Annotation]:
+        blank = Annotation(folder, np.zeros((68, 2), np.float32), "")
+        return [
+            replace(blank, image=folder / f"p{i:02}.png", points=points.astype(np.float32), name=f"p{i:02}.png")
+            for i, points in enumerate(labels)
+        ]
+
+    return made
+
+
+@pytest.fixture
+def oracle(truth: Matrix) -> Oracle:
+    return Oracle(truth)
+
+
+@pytest.fixture
+def biased(truth: Matrix) -> Oracle:
+    """An oracle that puts all points 2 px too far right."""
+    return Oracle(truth, bias=2.0)
