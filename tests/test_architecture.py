@@ -35,7 +35,7 @@ MAY_IMPORT = {
     "weights": BASE | {"io", "infer"},
     "pipeline": USE,
     "view": BASE | {"io", "evaluate", "infer", "models"},
-    "evaluate": USE | {"pipeline", "view"},
+    "evaluate": USE | {"pipeline", "view", "apps"},
     "export": BASE | {"io", "data", "models", "infer"},
     "train": BASE | {"io", "evaluate", "view"} | TRAINING,
     "apps": USE | {"pipeline", "view"},

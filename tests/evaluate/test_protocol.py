@@ -45,6 +45,9 @@ def test_true_box_is_given_and_points_come_back(tmp_path: Path) -> None:
     # The centre of the box, and twice its longer side.
     assert result.squares[0].tolist() == [15, 17.5, 30]
     assert (result.scores.n, result.scores.auc10, result.missed, result.skipped) == (2, 100, (), ())
+    assert result.groups == ("", "")
+    assert result.attributes["eye_distance"].tolist() == [10, 10]
+    assert result.attributes["brightness"].tolist() == [0, 0]
 
 
 def test_detector_box_decides_end_to_end(tmp_path: Path) -> None:

@@ -5,7 +5,17 @@ import pytest
 
 from facedots.errors import DataError
 from facedots.io.images import read_image
-from facedots.view.curves import calibration_figure, ced_figure, regions_figure, save_figure, training_figure
+from facedots.view.curves import (
+    SERIES,
+    calibration_figure,
+    ced_figure,
+    regions_figure,
+    save_figure,
+    series,
+    several_ced_figure,
+    training_figure,
+    training_history,
+)
 
 LOG = """epoch,step,train_loss_step,train_loss_epoch,val_loss,val_nme,lr
 0,9,9.0,,,,0.001
@@ -35,6 +45,26 @@ def test_ced_figure_leaves_out_a_median_beyond_its_end() -> None:
     assert [text.get_text() for text in axes.texts] == ["FR10 66.7 %"]
 
 
+def test_several_networks_have_equal_rights() -> None:
+    axes = several_ced_figure({"one": [2, np.inf], "two": [4, 6]}).axes[0]
+    assert [np.asarray(line.get_xydata()).tolist() for line in axes.lines] == [
+        [[0, 0], [2, 50], [10, 50]],
+        [[0, 0], [4, 50], [6, 100], [10, 100]],
+    ]
+    assert not list(axes.texts)
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["one: AUC 40.0 %", "two: AUC 50.0 %"]
+
+
+def test_series_are_told_apart_and_repeat() -> None:
+    names = [str(i) for i in range(9)]
+    styles = [(colour, line) for _, colour, line in series(names)]
+    assert len(set(styles[:7])) == 7
+    assert styles[7] == styles[0] == SERIES[0]
+    assert list(series(["5"], among=names)) == [("5", *SERIES[5])]
+
+
 def test_regions_stand_worst_on_top_and_unknown_ones_nowhere() -> None:
     axes = regions_figure({"nose": 3.0, "left_eye": 5.0, "jaw": float("nan")}, 4.0).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["nose", "left eye"]
@@ -56,6 +86,13 @@ def test_training_figure_averages_by_epoch_and_marks_the_best(tmp_path: Path) ->
     assert np.asarray(nme.lines[0].get_xydata()).tolist() == [[0, 12], [1, 7.5], [2, 8]]
     assert nme.get_title(loc="right") == "best 7.50 % in epoch 1"
     assert np.asarray(rate.lines[0].get_xydata()) == pytest.approx(np.array([[0, 0.0015], [1, 0.001]]))
+
+
+def test_training_history_is_the_mean_of_each_epoch(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(LOG)
+    history = training_history(tmp_path / "metrics.csv")
+    assert history["val_nme"] == {0: 12, 1: 7.5, 2: 8}
+    assert history["train_loss_step"] == {0: 8, 1: 5}
 
 
 def test_training_figure_draws_what_is_there(tmp_path: Path) -> None:

@@ -1,18 +1,13 @@
 """``facedots evaluate``: how good a network is on faces it has not seen. Needs ``facedots[train]``."""
 
-import hashlib
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from facedots.detect.base import Detector
-
+from facedots.cli.measure import DetectorChoice, DetectorName, Exam, SourceNames, SplitName, measure
 
 _MEASURES = {
     "NME, mean": "nme",
@@ -22,73 +17,38 @@ _MEASURES = {
     "AUC10": "auc10",
     "NME of the mean shape": "nme_mean_shape",
 }
-
-
-class DetectorName(StrEnum):
-    """Who finds the box; ``none`` takes the tight box of the true points."""
-
-    NONE = "none"
-    RETINAFACE = "retinaface"
-    HAAR = "haar"
+_UNCERTAINTY = {
+    "inside the 50 % region": "coverage_50",
+    "inside the 90 % region": "coverage_90",
+    "AUSE, of random": "ause",
+    "bad faces among the 10 % of largest sigma": "bad_faces_removed",
+}
 
 
 def evaluate(
     weights: Annotated[str, typer.Argument(help="A name from `facedots models`, an .onnx file, or the folder of a run.")],
     *,
     data: Annotated[str, typer.Option(help="Folder with the data, or synthetic:N for N drawn faces.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.json, report.md and pictures.")],
-    split: Annotated[str, typer.Option(help="official, or disjoint:0 to disjoint:4 (by person).")] = "official",
-    source: Annotated[list[str] | None, typer.Option(help="youtube-faces (default) or 300w; may be given twice.")] = None,
-    detector: Annotated[
-        DetectorName, typer.Option(help="Find the box end to end instead of taking the true one.")
-    ] = DetectorName.NONE,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json, report.md and pictures.")],
+    split: SplitName = "official",
+    source: SourceNames = None,
+    detector: DetectorChoice = DetectorName.NONE,
 ) -> None:
-    """Measure a network on the test faces of a split, print the scores and write a report with pictures."""
-    from facedots.cli.weights_file import weights_file
-    from facedots.data.splits import load_split
-    from facedots.evaluate import metrics, protocol, report
-    from facedots.evaluate.baseline import mean_shape, place_shape
-    from facedots.infer.keypointer import Keypointer
+    """Measure a network on the test faces of a split, print the scores and write a report with pictures.
 
-    file = weights_file(weights)
-    keypointer = Keypointer(file)
-    sources = () if data.startswith("synthetic:") else tuple(source or ["youtube-faces"])
-    faces = load_split(data, sources, split)
-    progress = Console(stderr=True, highlight=False)
-    shown = track(faces.test, "measuring", console=progress, transient=True)
-    boxes = _detector(detector)
-    result = protocol.evaluate(keypointer, shown, boxes or "truth")
-    mean_face = place_shape(mean_shape(faces.train, keypointer.spec.framing), result.squares)
-    setting = report.Setting(
-        model=keypointer.spec.name,
-        weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
-        data=data,
-        sources=sources,
-        split=split if sources else "synthetic",
-        trained_split=keypointer.card.split,
-        boxes=str(detector) if boxes else "none" if keypointer.spec.framing.kind == "frame" else "truth",
-    )
-    floor = metrics.nme(mean_face, result.true, result.schema)
-    paths = report.write_report(result, setting, out, floor)
+    Set several reports side by side with `facedots compare`.
+    """
+    from facedots.evaluate.report import report_dict, write_report
+    from facedots.evaluate.result import caveats
+
+    result = measure(weights, Exam.of(data, split, source, detector))
+    paths = write_report(result, out)
     console = Console(highlight=False)
-    content = report.report_dict(result, setting, floor)
-    console.print(_table(content))
-    for sentence in report.caveats(content):
-        progress.print(f"[yellow]{sentence}[/]", soft_wrap=True)
+    console.print(_table(report_dict(result)))
+    for sentence in caveats(result.setting):
+        Console(stderr=True, highlight=False).print(f"[yellow]{sentence}[/]", soft_wrap=True)
     for path in paths.values():
         console.print(str(path), soft_wrap=True)
-
-
-def _detector(name: DetectorName) -> "Detector | None":
-    if name is DetectorName.NONE:
-        return None
-    if name is DetectorName.HAAR:
-        from facedots.detect.haar import Haar
-
-        return Haar()
-    from facedots.detect.retinaface import RetinaFace
-
-    return RetinaFace()
 
 
 def _table(content: dict[str, Any]) -> Table:
@@ -100,6 +60,9 @@ def _table(content: dict[str, Any]) -> Table:
     table.add_row("skipped", str(len(content["skipped"])), end_section=True)
     for title, key in _MEASURES.items():
         table.add_row(title, _percent(content[key]), end_section=key == "nme_mean_shape")
+    if content["uncertainty"]:
+        for title, key in _UNCERTAINTY.items():
+            table.add_row(title, _percent(content["uncertainty"][key]), end_section=key == "bad_faces_removed")
     for region, value in content["nme_by_region"].items():
         table.add_row(f"NME, {region.replace('_', ' ')}", _percent(value))
     return table

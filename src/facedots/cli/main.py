@@ -9,6 +9,7 @@ from rich.markup import escape
 from facedots.cli.align import align
 from facedots.cli.anonymise import anonymise
 from facedots.cli.audit import audit
+from facedots.cli.compare import compare
 from facedots.cli.data import data_app
 from facedots.cli.demo import demo
 from facedots.cli.evaluate import evaluate
@@ -35,6 +36,7 @@ data_app.command()(audit)
 app.add_typer(data_app, name="data")
 app.command(context_settings=FREE_ARGUMENTS)(train)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(features)
 app.command()(export)
 

@@ -1,4 +1,8 @@
-"""Whether a predicted sigma means what it says."""
+"""Whether a predicted covariance means what it says: regions that hold as many points as they promise, likelihood, bins.
+
+A network says how its errors are spread: with a covariance in the plane and a tail (see :mod:`facedots.uncertainty`). Here that
+is held against the errors that came. Arrays may have any leading shape ``(...)``; what is NaN was not predicted or has no label.
+"""
 
 from dataclasses import dataclass
 
@@ -7,9 +11,116 @@ from numpy.typing import ArrayLike
 
 from facedots.evaluate.metrics import Doubles
 from facedots.geometry import check_shape
+from facedots.uncertainty import radius_cdf
 
 _MEDIAN_RADIUS = float(np.sqrt(2 * np.log(2)))
 """Half the points of a round two-dimensional Gaussian lie within so many standard deviations (median of Rayleigh's law)."""
+
+
+def mahalanobis(residuals: ArrayLike, covariance: ArrayLike) -> Doubles:
+    """The length ``(...)`` of residuals ``(..., 2)`` in standard deviations along their own direction: ``sqrt(dᵀ C⁻¹ d)``.
+
+    Args:
+        residuals: Predicted minus true points, in any unit.
+        covariance: ``(..., 2, 2)``, in the square of that unit.
+
+    >>> mahalanobis([[3, 0], [0, 3]], [[[9, 0], [0, 1]], [[9, 0], [0, 1]]]).tolist()
+    [1.0, 3.0]
+    """
+    x, y = np.moveaxis(np.asarray(residuals, np.float64), -1, 0)
+    spread = np.asarray(covariance, np.float64)
+    xx, xy, yy = spread[..., 0, 0], spread[..., 0, 1], spread[..., 1, 1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.sqrt((yy * x**2 - 2 * xy * x * y + xx * y**2) / (xx * yy - xy**2)))
+
+
+def covering_probability(residuals: ArrayLike, covariance: ArrayLike, tail: float | None) -> Doubles:
+    """The probability ``(...)`` of the smallest elliptical region around the prediction that holds the truth.
+
+    Where covariances are right, these numbers are spread evenly over [0, 1]: the 90 % region holds the truth if its number is at
+    most 0.9 (the probability integral transform).
+
+    >>> covering_probability([[1.1774, 0.0]], [np.eye(2)], None).round(3).tolist()
+    [0.5]
+    """
+    return radius_cdf(mahalanobis(residuals, covariance), tail)
+
+
+def coverage(probabilities: ArrayLike, promised: float) -> float:
+    """The share of points, in percent, that lie in their region of a probability; NaN without any known point.
+
+    Args:
+        probabilities: Of :func:`covering_probability`.
+        promised: In [0, 1]; the result should be 100 times that.
+
+    >>> coverage([0.2, 0.5, 0.95, np.nan], 0.9).__round__(1)
+    66.7
+    """
+    known = _known(probabilities)
+    return float(100 * np.mean(known <= promised)) if len(known) else np.nan
+
+
+def negative_log_likelihood(residuals: ArrayLike, covariance: ArrayLike, tail: float | None) -> Doubles:
+    """How surprised the prediction is by each residual ``(...)``: minus the log of its density, in nats.
+
+    It is lowest, on average, for the covariance and tail that are true: a small covariance pays off only where errors are small.
+    It depends on the unit of the residuals.
+
+    Args:
+        residuals: ``(..., 2)``, predicted minus true.
+        covariance: ``(..., 2, 2)``.
+        tail: Degrees of freedom of the law of the errors; ``None`` for a Gaussian.
+    """
+    spread = np.asarray(covariance, np.float64)
+    squares = mahalanobis(residuals, covariance) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_area = np.log(2 * np.pi) + np.log(spread[..., 0, 0] * spread[..., 1, 1] - spread[..., 0, 1] ** 2) / 2
+    if tail is None:
+        return np.asarray(log_area + squares / 2)
+    return np.asarray(log_area - np.log(tail / (tail - 2)) + (tail / 2 + 1) * np.log1p(squares / (tail - 2)))
+
+
+@dataclass(frozen=True)
+class ConfidenceBins:
+    """Points in ten bins of their confidence, each 10 % wide; B bins have points. In percent.
+
+    Attributes:
+        said: ``(B,)``, mean confidence in each bin.
+        came: ``(B,)``, share of its points that are as near as confidence is about.
+        share: ``(B,)``, share of all points that are in the bin.
+    """
+
+    said: Doubles
+    came: Doubles
+    share: Doubles
+
+    @property
+    def gap(self) -> float:
+        """By how much confidence is wrong, on average over the points (expected calibration error); NaN without points."""
+        return float(np.sum(self.share * np.abs(self.said - self.came)) / 100) if len(self.share) else np.nan
+
+
+def confidence_bins(confidence: ArrayLike, near: ArrayLike) -> ConfidenceBins:
+    """Predicted probabilities against what came.
+
+    Args:
+        confidence: ``(N,)`` in [0, 1]; NaN is left out.
+        near: ``bool (N,)``, whether the point was as near as the confidence is about.
+
+    >>> bins = confidence_bins([0.92, 0.98, 0.5, np.nan], [True, False, True, True])
+    >>> bins.said.round(6).tolist(), bins.came.tolist(), bins.share.round(1).tolist()
+    ([50.0, 95.0], [100.0, 50.0], [33.3, 66.7])
+    """
+    said = np.asarray(check_shape(confidence, "N", "confidence"), np.float64)
+    came = np.asarray(check_shape(near, str(len(said)), "near"), bool)[np.isfinite(said)]
+    said = _known(said)
+    place = np.minimum((said * 10).astype(int), 9)
+    parts = [place == i for i in np.unique(place)]
+    return ConfidenceBins(
+        said=np.array([100 * said[part].mean() for part in parts]),
+        came=np.array([100 * came[part].mean() for part in parts]),
+        share=np.array([100 * part.mean() for part in parts]),
+    )
 
 
 @dataclass(frozen=True)
@@ -51,3 +162,8 @@ def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Reliabil
         rms=np.array([np.sqrt(np.mean(came[part] ** 2) / 2) for part in parts]),
         typical=np.array([np.median(came[part]) / _MEDIAN_RADIUS for part in parts]),
     )
+
+
+def _known(values: ArrayLike) -> Doubles:
+    given = np.asarray(values, np.float64).ravel()
+    return given[~np.isnan(given)]

@@ -1,7 +1,8 @@
 """How a network is measured: each labelled face once, in the picture as stored, with the true box or a detector's."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -10,12 +11,14 @@ import numpy as np
 from facedots.detect.base import Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluate.metrics import Doubles, Scores, nme, norm_distances, score
+from facedots.evaluate.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import Floats, Matrix, box_iou, tight_boxes
 from facedots.io.annotations import Annotation
 from facedots.io.images import read_image
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.types import Detections, Keypoints
+from facedots.uncertainty import sigma_of
 from facedots.warp import Image
 
 MIN_OVERLAP = 0.3
@@ -39,27 +42,48 @@ class Evaluation:
 
     Attributes:
         names: N names, as the annotations have them.
+        groups: N people or photos, as the annotations have them; ``""`` where unknown.
         images: N picture files.
         true: ``float32 (N, K, 2)``, the labels in pixels; NaN where a point has none.
         predicted: ``float32 (N, K, 2)`` in pixels; NaN for a missed face.
-        sigma: ``float32 (N, K)`` in pixels; NaN for a missed face and where the network gives none.
+        covariance: ``float32 (N, K, 2, 2)`` in square pixels; NaN for a missed face and where the network gives none.
+        confidence: ``float32 (N, K)`` in [0, 1], that a point is within 5 % of the eye distance; NaN like the covariance.
+        score: ``float32 (N,)`` in [0, 1], the network's belief that it saw a face; NaN for a missed face and where it gives none.
         squares: ``float64 (N, 3)``, centre x, centre y, side in pixels of the square that the network saw; NaN for a missed face.
-        nme: ``float64 (N,)`` in percent; ``inf`` for a missed face.
+        attributes: Name -> ``float64 (N,)``, see :data:`facedots.evaluate.slices.ATTRIBUTES`.
         skipped: Name and reason of each face that could not be measured at all; they count nowhere.
-        scores: The summary of the N faces.
         schema: What the K points mean.
+        tail: Of the law of the errors, see :mod:`facedots.uncertainty`.
     """
 
     names: tuple[str, ...]
+    groups: tuple[str, ...]
     images: tuple[Path, ...]
     true: Floats
     predicted: Floats
-    sigma: Floats
+    covariance: Floats
+    confidence: Floats
+    score: Floats
     squares: Matrix
-    nme: Doubles
+    attributes: Mapping[str, Doubles]
     skipped: tuple[tuple[str, str], ...]
-    scores: Scores
     schema: KeypointSchema
+    tail: float | None = None
+
+    @cached_property
+    def nme(self) -> Doubles:
+        """``float64 (N,)`` in percent; ``inf`` for a missed face."""
+        return nme(self.predicted, self.true, self.schema)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The summary of the N faces."""
+        return score(self.predicted, self.true, self.schema)
+
+    @property
+    def sigma(self) -> Floats:
+        """``float32 (N, K)`` in pixels; NaN for a missed face and where the network gives none."""
+        return sigma_of(self.covariance)
 
     @property
     def missed(self) -> tuple[str, ...]:
@@ -72,9 +96,9 @@ class _Measured:
     """One face that was measured; the fields are those of :class:`Evaluation`."""
 
     annotation: Annotation
-    predicted: Floats
-    sigma: Floats
+    found: Keypoints | None
     square: Matrix
+    attributes: Mapping[str, float]
 
 
 def evaluate(
@@ -111,20 +135,33 @@ def evaluate(
     if not measured:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3]) or "there are no annotations"
         raise DataError(f"none of {len(skipped)} faces could be measured: {reasons}")
-    schema = keypointer.spec.schema
-    true = np.stack([face.annotation.points for face in measured])
-    predicted = np.stack([face.predicted for face in measured])
+    return _joined(measured, skipped, keypointer.spec)
+
+
+def _joined(measured: list[_Measured], skipped: list[tuple[str, str]], spec: ModelSpec) -> Evaluation:
+    count = spec.schema.count
+    nothing = Keypoints(
+        points=np.full((1, count, 2), np.nan, np.float32),
+        covariance=np.full((1, count, 2, 2), np.nan, np.float32),
+        confidence=np.full((1, count), np.nan, np.float32),
+        score=np.full(1, np.nan, np.float32),
+        schema=spec.schema,
+    )
+    found = [nothing if face.found is None else face.found for face in measured]
     return Evaluation(
         names=tuple(face.annotation.name for face in measured),
+        groups=tuple(face.annotation.group for face in measured),
         images=tuple(face.annotation.image for face in measured),
-        true=true,
-        predicted=predicted,
-        sigma=np.stack([face.sigma for face in measured]),
+        true=np.stack([face.annotation.points for face in measured]),
+        predicted=np.concatenate([face.points for face in found]),
+        covariance=np.concatenate([face.covariance for face in found]),
+        confidence=np.concatenate([face.confidence for face in found]),
+        score=np.concatenate([face.score for face in found]),
         squares=np.stack([face.square for face in measured]),
-        nme=nme(predicted, true, schema),
+        attributes={a.name: np.array([face.attributes[a.name] for face in measured]) for a in ATTRIBUTES},
         skipped=tuple(skipped),
-        scores=score(predicted, true, schema),
-        schema=schema,
+        schema=spec.schema,
+        tail=spec.tail,
     )
 
 
@@ -142,16 +179,14 @@ def _fault(annotation: Annotation, schema: KeypointSchema) -> str:
 
 def _measure(keypointer: Predictor, annotation: Annotation, boxes: Literal["truth"] | Detector) -> _Measured:
     image = read_image(annotation.image, orient=False)
+    attributes = face_attributes(image, annotation.points, keypointer.spec.schema)
     box = tight_boxes(annotation.points[None])
     if not isinstance(boxes, str):
         box = _found(boxes(image), box)
     if not len(box):
-        count = len(annotation.points)
-        nothing = np.full((count, 2), np.nan, np.float32)
-        return _Measured(annotation, nothing, nothing[:, 0], np.full(3, np.nan))
-    found = keypointer.predict(image, box)
+        return _Measured(annotation, None, np.full(3, np.nan), attributes)
     square = keypointer.spec.framing.squares(box, (image.shape[0], image.shape[1]))[0]
-    return _Measured(annotation, found.points[0], found.sigma[0], square)
+    return _Measured(annotation, keypointer.predict(image, box), square, attributes)
 
 
 def _found(detections: Detections, true_box: Floats) -> Floats:

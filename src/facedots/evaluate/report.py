@@ -1,7 +1,6 @@
 """The report of an evaluation: numbers for machines, tables and pictures for people."""
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,53 +9,30 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from facedots.evaluate.calibration import reliability
+from facedots.evaluate.comparing import BOXES
+from facedots.evaluate.faces import chosen_faces
+from facedots.evaluate.html_report import report_page
 from facedots.evaluate.metrics import Doubles, norm_distances, point_errors
 from facedots.evaluate.protocol import Evaluation
+from facedots.evaluate.result import RESULT_FILE, Result, caveats, write_result
+from facedots.evaluate.sigma_scores import SigmaReport
 from facedots.io.files import write_whole
-from facedots.io.images import read_image
 from facedots.view.curves import calibration_figure, ced_figure, regions_figure, save_figure
-from facedots.view.grid import Comparison, comparison_figure
+from facedots.view.grid import comparison_figure
 
-FACES_PER_ROW = 6
 _LISTED = 50
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What was measured, on what, how: without it a score means nothing.
+def write_report(result: Result, out: str | Path) -> dict[str, Path]:
+    """Write ``report.html``, ``report.json``, ``report.md``, the pictures and ``evaluation.npz`` into a folder.
 
-    Attributes:
-        model: The name of the network or its file.
-        weights_sha256: Of the weight file, in hexadecimal.
-        data: The folder, or ``synthetic:N``.
-        sources: The data sets in it that were used.
-        split: As in ``"official"``.
-        trained_split: The split whose training part the network has seen; ``""`` if unknown.
-        boxes: Where the boxes came from: ``"truth"``, ``"none"`` for a network that sees the whole frame, or the detector's name.
-    """
-
-    model: str
-    weights_sha256: str
-    data: str
-    sources: tuple[str, ...]
-    split: str
-    trained_split: str
-    boxes: str
-
-
-def write_report(
-    evaluation: Evaluation, setting: Setting, out: str | Path, mean_shape_nme: Doubles | None = None
-) -> dict[str, Path]:
-    """Write ``report.json``, ``report.md`` and the pictures into a folder.
-
-    The pictures are ``ced.png``, ``regions.png``, ``faces.png``, and ``calibration.png`` where the network gives a sigma. Where
-    every face was missed there is only the first.
+    ``report.html`` holds everything and needs no other file; ``evaluation.npz`` is for ``facedots compare``. The pictures are
+    ``ced.png``, ``regions.png``, ``faces.png``, and ``calibration.png`` where the network gives a sigma. Where every face was
+    missed there is only the first.
 
     Args:
-        evaluation: The faces and their scores.
-        setting: What was measured.
+        result: The faces and their scores, and what was measured.
         out: The folder; it is made, and files of the same names in it are replaced.
-        mean_shape_nme: NME ``(N,)`` of the same faces with the mean shape in the same places, to stand beside the scores.
 
     Returns:
         Name of the file -> its path.
@@ -65,29 +41,36 @@ def write_report(
         OutputError: The folder cannot be written.
     """
     folder = Path(out)
-    scores = evaluation.scores
-    curves = {setting.model: evaluation.nme}
-    if mean_shape_nme is not None:
-        curves["mean shape"] = mean_shape_nme
+    figures = _figures(result)
+    for name, figure in figures.items():
+        save_figure(figure, folder / name)
+    content = report_dict(result)
+    write_whole(folder / "report.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    write_whole(folder / "report.md", report_markdown(result, list(figures)))
+    report_page([result]).write(folder / "report.html")
+    write_result(folder / RESULT_FILE, result)
+    return {name: folder / name for name in ("report.html", "report.json", "report.md", *figures, RESULT_FILE)}
+
+
+def _figures(result: Result) -> dict[str, Figure]:
+    evaluation, scores = result.evaluation, result.evaluation.scores
+    curves = {result.name: evaluation.nme}
+    if result.floor is not None:
+        curves["mean shape"] = result.floor
     figures = {"ced.png": ced_figure(curves)}
     if scores.missed < scores.n:
         figures["regions.png"] = regions_figure(scores.nme_by_region, scores.nme)
         figures["faces.png"] = comparison_figure(
-            chosen_faces(evaluation), f"{setting.model}, test faces of split {setting.split}"
+            chosen_faces(evaluation), f"{result.name}, test faces of split {result.setting.split}"
         )
     if np.isfinite(evaluation.sigma).any():
         figures["calibration.png"] = _calibration(evaluation)
-    for name, figure in figures.items():
-        save_figure(figure, folder / name)
-    content = report_dict(evaluation, setting, mean_shape_nme)
-    write_whole(folder / "report.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
-    write_whole(folder / "report.md", report_markdown(content, list(figures)))
-    return {name: folder / name for name in ("report.json", "report.md", *figures)}
+    return figures
 
 
-def report_dict(evaluation: Evaluation, setting: Setting, mean_shape_nme: Doubles | None = None) -> dict[str, Any]:
+def report_dict(result: Result) -> dict[str, Any]:
     """The content of ``report.json``: the setting, the scores (percent), and which faces were missed or skipped and why."""
-    floor = None if mean_shape_nme is None else _known_mean(mean_shape_nme)
+    setting, evaluation = result.setting, result.evaluation
     return {
         "model": setting.model,
         "weights_sha256": setting.weights_sha256,
@@ -99,32 +82,16 @@ def report_dict(evaluation: Evaluation, setting: Setting, mean_shape_nme: Double
         "norm_pair": [evaluation.schema.names[point] for point in evaluation.schema.norm_pair],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **evaluation.scores.to_dict(),
-        "nme_mean_shape": floor,
+        "nme_mean_shape": None if result.floor is None else _known_mean(result.floor),
+        "uncertainty": SigmaReport(evaluation).to_dict(),
         "missed_names": list(evaluation.missed),
         "skipped": [{"name": name, "reason": reason} for name, reason in evaluation.skipped],
     }
 
 
-def caveats(content: dict[str, Any]) -> list[str]:
-    """What a reader of the scores that :func:`report_dict` holds must know not to be misled, a sentence each."""
-    split, trained = content["split"], content["trained_split"]
-    people = "youtube-faces" in content["sources"]
-    sentences = []
-    if people and trained not in ("", "synthetic", split):
-        sentences.append(
-            f"The network was trained on split {trained}: it has seen faces of this test set, and its scores flatter it."
-        )
-    if people and split == "official":
-        sentences.append(
-            "The official split leaks: everyone in it is in the training set too. Read it beside a `disjoint` split."
-        )
-    if content["data"].startswith("synthetic:"):
-        sentences.append("These are faces drawn by facedots; the scores say nothing about real ones.")
-    return sentences
-
-
-def report_markdown(content: dict[str, Any], pictures: list[str]) -> str:
+def report_markdown(result: Result, pictures: list[str]) -> str:
     """The content of ``report.md``: what :func:`report_dict` holds, readable, and the pictures by name."""
+    content = report_dict(result)
     measures = [
         ("NME, mean", content["nme"]),
         ("NME, median", content["nme_median"]),
@@ -135,10 +102,11 @@ def report_markdown(content: dict[str, Any], pictures: list[str]) -> str:
     ]
     parts = [
         f"# {content['model']} on {', '.join(content['sources']) or content['data']}, split {content['split']}",
-        _facts(content),
+        _facts(content, caveats(result.setting)),
         _table(("measure", "%"), [(name, _percent(value)) for name, value in measures]),
         "## By region",
         _table(("region", "NME, %"), [(name.replace("_", " "), _percent(nme)) for name, nme in content["nme_by_region"].items()]),
+        *_uncertainty(content["uncertainty"]),
         *(f"![{Path(name).stem}]({name})" for name in pictures),
         _listing("Missed faces", content["missed_names"]),
         _listing("Skipped faces", [f"{face['name']}: {face['reason']}" for face in content["skipped"]]),
@@ -146,23 +114,36 @@ def report_markdown(content: dict[str, Any], pictures: list[str]) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _uncertainty(scores: dict[str, Any] | None) -> list[str]:
+    if scores is None:
+        return []
+    rows = [
+        ("points inside their 50 % region, %", scores["coverage_50"]),
+        ("points inside their 90 % region, %", scores["coverage_90"]),
+        ("negative log-likelihood, nats a point", scores["nll"]),
+        ("AUSE over points, % of random", scores["ause"]),
+        ("AUSE over faces, % of random", scores["ause_faces"]),
+        ("faces with NME > 8 % among the 10 % of largest sigma, %", scores["bad_faces_removed"]),
+        ("confidence off by, percentage points", scores["confidence_gap"]),
+    ]
+    return ["## Uncertainty", _table(("measure", "value"), [(name, _percent(value)) for name, value in rows])]
+
+
 def _known_mean(errors: Doubles) -> float | None:
     known = errors[np.isfinite(errors)]
     return round(float(known.mean()), 4) if len(known) else None
 
 
-def _facts(content: dict[str, Any]) -> str:
-    told = {"truth": "the tight box of the true points", "none": "nowhere; the network sees the whole frame"}
-    boxes = told.get(content["boxes"], f"{content['boxes']}, end to end")
+def _facts(content: dict[str, Any], warnings: list[str]) -> str:
     found = content["n"] - content["missed"]
     lines = [
         f"{content['n']} faces measured, {content['missed']} of them missed, {len(content['skipped'])} more skipped.",
-        f"Boxes from: {boxes}.",
+        f"Boxes from: {BOXES.get(content['boxes'], content['boxes'] + ', end to end')}.",
         f"Data: `{content['data']}`; weights: sha256 `{content['weights_sha256']}`; {content['date']}.",
         f"NME: mean error of a face's points over the distance of its true points {' and '.join(content['norm_pair'])}.",
         f"Means are over the {found} faces that were not missed; in the median, FR10 and AUC10 a missed face is a failure.",
     ]
-    return "\n".join(f"- {line}" for line in [*lines, *caveats(content)])
+    return "\n".join(f"- {line}" for line in [*lines, *warnings])
 
 
 def _table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
@@ -179,25 +160,6 @@ def _listing(title: str, lines: list[str]) -> str:
 
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-def chosen_faces(evaluation: Evaluation) -> dict[str, list[Comparison]]:
-    """The faces with the lowest, the middle and the highest NME; missed ones have nothing to show."""
-    order = np.argsort(evaluation.nme, kind="stable")
-    order = order[np.isfinite(evaluation.nme[order])]
-    count = min(FACES_PER_ROW, len(order))
-    middle = (len(order) - count) // 2
-    rows = {"best": order[:count], "typical": order[middle : middle + count], "worst": order[::-1][:count]}
-    return {name: [_comparison(evaluation, int(face)) for face in chosen] for name, chosen in rows.items()}
-
-
-def _comparison(evaluation: Evaluation, face: int) -> Comparison:
-    return Comparison(
-        image=read_image(evaluation.images[face], orient=False),
-        true=evaluation.true[face],
-        predicted=evaluation.predicted[face],
-        title=f"{Path(evaluation.names[face]).name}\nNME {evaluation.nme[face]:.2f} %",
-    )
 
 
 def _calibration(evaluation: Evaluation) -> Figure:

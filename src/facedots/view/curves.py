@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,12 @@ from facedots.io.files import write_whole
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
 """Okabe and Ito's colours, which people who see colours differently can tell apart."""
 
+SERIES = ((BLUE, "-"), (ORANGE, "-"), (GREEN, "-"), (PINK, "-"), ("#E69F00", "--"), ("#56B4E9", "--"), (GREY, "--"))
+"""Colours and line styles of several networks in one picture; they repeat."""
+
+History = Mapping[str, Mapping[float, float]]
+"""What was logged in training: column -> epoch -> value."""
+
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
     """Write a figure in the format of the path's ending, whole or not at all.
@@ -31,6 +37,26 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
     write_whole(path, data.getvalue())
 
 
+def series(names: Iterable[str], among: Sequence[str] = ()) -> Iterator[tuple[str, str, str]]:
+    """Name, colour and line style of each; the same in several pictures if all have the same names to choose ``among``."""
+    drawn = list(names)
+    places = {name: i for i, name in enumerate(among or drawn)}
+    for name in drawn:
+        yield name, *SERIES[places[name] % len(SERIES)]
+
+
+def several_ced_figure(curves: Mapping[str, ArrayLike], threshold: float = 10.0) -> Figure:
+    """Cumulative error curves of several networks with equal rights; arguments as those of :func:`ced_figure`."""
+    figure, axes = new_figure(6.8, 4.6)
+    for name, colour, style in series(curves):
+        corners, share = ced_curve(curves[name], threshold)
+        label = f"{name}: AUC {auc(curves[name], threshold):.1f} %"
+        axes.step(corners, share, where="post", linestyle=style, color=colour, linewidth=1.8, label=label)
+    axes.set(xlim=(0, threshold), ylim=(0, 101), xlabel="NME, %", ylabel="faces with at most this NME, %")
+    axes.legend(loc="lower right", frameon=False)
+    return figure
+
+
 def ced_figure(curves: Mapping[str, ArrayLike], threshold: float = 10.0) -> Figure:
     """Cumulative error curves: which share of the faces has an NME of at most so much.
 
@@ -39,7 +65,7 @@ def ced_figure(curves: Mapping[str, ArrayLike], threshold: float = 10.0) -> Figu
             median and its failure rate are marked; the others stand dashed beside it.
         threshold: Where the curves end and failures begin, in percent.
     """
-    figure, axes = _figure(6.4, 4.4)
+    figure, axes = new_figure(6.4, 4.4)
     for i, (name, errors) in enumerate(curves.items()):
         corners, share = ced_curve(errors, threshold)
         label = f"{name}: AUC {auc(errors, threshold):.1f} %"
@@ -72,7 +98,7 @@ def regions_figure(by_region: Mapping[str, float], overall: float) -> Figure:
     A region without a number (NaN) is left out.
     """
     known = sorted((value, region) for region, value in by_region.items() if math.isfinite(value))
-    figure, axes = _figure(6.4, 0.9 + 0.42 * max(len(known), 2))
+    figure, axes = new_figure(6.4, 0.9 + 0.42 * max(len(known), 2))
     bars = axes.barh([region.replace("_", " ") for _, region in known], [value for value, _ in known], color=BLUE, height=0.65)
     axes.axvline(overall, color=ORANGE, linestyle="--", label=f"all points {overall:.2f} %")
     axes.bar_label(bars, fmt="%.2f", padding=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
@@ -92,7 +118,7 @@ def calibration_figure(sigma: ArrayLike, rms: ArrayLike, typical: ArrayLike, uni
         typical: The same estimated from the median error.
         unit: Of all three.
     """
-    figure, axes = _figure(5.0, 4.6)
+    figure, axes = new_figure(5.0, 4.6)
     said = np.asarray(sigma, float)
     top = 1.08 * float(np.max([said, np.asarray(rms, float), np.asarray(typical, float)]))
     axes.plot([0, top], [0, top], "--", color=GREY, linewidth=1, label="what it should be")
@@ -115,15 +141,19 @@ def training_figure(metrics_csv: str | Path) -> Figure:
     Raises:
         DataError: The file is not there, or nothing that can be drawn is in it.
     """
-    with_numbers = _by_epoch(metrics_csv)
+    return history_figure(training_history(metrics_csv), metrics_csv)
+
+
+def history_figure(with_numbers: History, source: object = "the log of the run") -> Figure:
+    """What :func:`training_figure` draws, of a log that was read; errors call it ``source``."""
     panels = {title: lines for title, lines in _PANELS.items() if any(name in with_numbers for name in lines)}
     if not panels:
         wanted = [name for lines in _PANELS.values() for name in lines]
-        raise DataError(f"{metrics_csv}: none of the columns {', '.join(wanted)} has a number in it")
+        raise DataError(f"{source}: none of the columns {', '.join(wanted)} has a number in it")
     figure = Figure(figsize=(6.8, 2.5 * len(panels) + 0.4), layout="constrained")
     rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (title, lines) in zip(rows, panels.items(), strict=True):
-        _tidy(axes)
+        tidy(axes)
         axes.set_ylabel(title)
         for name, (label, colour) in lines.items():
             if name in with_numbers:
@@ -145,10 +175,13 @@ _PANELS = {
 }
 
 
-def _by_epoch(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
+def training_history(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
     """Column -> epoch -> mean of the numbers there; columns without any are left out.
 
     Lightning calls a value that it logs by step and by epoch ``<name>_step`` and ``<name>_epoch``; here the latter is ``<name>``.
+
+    Raises:
+        DataError: The file cannot be read.
     """
     values: dict[str, dict[float, list[float]]] = {}
     try:
@@ -178,14 +211,16 @@ def _mark_best(axes: Axes, epochs: Mapping[float, float]) -> None:
     axes.set_title(f"best {epochs[best]:.2f} % in epoch {best:g}", color=ORANGE, fontsize="medium", loc="right")
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of so many inches with one tidy drawing area."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
-    _tidy(axes)
+    tidy(axes)
     return figure, axes
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """No frame, and a light grid behind what is drawn."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)

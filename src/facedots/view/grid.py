@@ -3,16 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from facedots.geometry import Floats, tight_boxes
-from facedots.warp import Image
+from facedots.geometry import Floats, Framing, apply_affine, crop_matrix, tight_boxes
+from facedots.regions import FRACTION_BITS, fixed_point
+from facedots.warp import Image, warp_image
 
 TRUE_COLOUR, PREDICTED_COLOUR = "#56B4E9", "#E69F00"
+_TRUE_RGB, _PREDICTED_RGB = (86, 180, 233), (230, 159, 0)
 _LONGEST_TITLE = 24
 
 
@@ -78,3 +81,28 @@ def _shortened(line: str) -> str:
     """The line, its middle left out where it is too long for a title."""
     keep = _LONGEST_TITLE // 2
     return line if len(line) <= _LONGEST_TITLE else f"{line[: keep - 1]}…{line[-keep:]}"
+
+
+def comparison_tile(face: Comparison, side: int = 220, margin: float = 0.2) -> Image:
+    """One face as a small picture by OpenCV, for a page: rings are true points, dots predicted ones, lines join the two.
+
+    Args:
+        face: Its predicted points may all be NaN: then only the true ones are drawn.
+        side: Of the picture, in pixels.
+        margin: How much of the picture to show around the true points, in sides of their box.
+
+    Returns:
+        ``uint8 (side, side, 3)``.
+    """
+    square = Framing("box", 1 + 2 * margin).squares(tight_boxes(face.true[None]), (side, side))[0]
+    matrix = crop_matrix(square, side)
+    tile = warp_image(face.image, matrix, (side, side))
+    true, predicted = apply_affine(matrix, face.true), apply_affine(matrix, face.predicted)
+    for start, end in zip(true, predicted, strict=True):
+        if np.isfinite([start, end]).all():
+            ends = fixed_point(np.stack([start, end])).tolist()
+            cv2.line(tile, ends[0], ends[1], (255, 255, 255), 1, cv2.LINE_AA, FRACTION_BITS)
+    for points, colour, radius, thickness in ((true, _TRUE_RGB, 2.4, 1), (predicted, _PREDICTED_RGB, 1.6, -1)):
+        for point in fixed_point(points[np.isfinite(points).all(axis=1)]).tolist():
+            cv2.circle(tile, point, int(radius * 2**FRACTION_BITS), colour, thickness, cv2.LINE_AA, FRACTION_BITS)
+    return tile

@@ -1,0 +1,115 @@
+"""What `facedots evaluate` and `facedots compare` share: measuring a network on the test faces of a split."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedots.cli.weights_file import weights_file
+
+if TYPE_CHECKING:
+    from facedots.detect.base import Detector
+    from facedots.evaluate.result import Result
+
+
+class DetectorName(StrEnum):
+    """Who finds the box; ``none`` takes the tight box of the true points."""
+
+    NONE = "none"
+    RETINAFACE = "retinaface"
+    HAAR = "haar"
+
+
+SplitName = Annotated[str, typer.Option("--split", help="official, or disjoint:0 to disjoint:4 (by person).")]
+SourceNames = Annotated[list[str] | None, typer.Option("--source", help="youtube-faces (default) or 300w; may be given twice.")]
+DetectorChoice = Annotated[
+    DetectorName, typer.Option("--detector", help="Find the box end to end instead of taking the true one.")
+]
+
+LOG_FILE = "logs/metrics.csv"
+"""Where the folder of a run has the log of its training."""
+
+
+@dataclass(frozen=True)
+class Exam:
+    """The faces to measure on, and how.
+
+    Attributes:
+        data: Folder with the data, or ``synthetic:N``.
+        split: As in ``"official"``.
+        sources: The data sets in it; empty for drawn faces.
+        detector: Who finds the boxes.
+    """
+
+    data: str
+    split: str
+    sources: tuple[str, ...]
+    detector: DetectorName
+
+    @classmethod
+    def of(cls, data: str, split: str, source: list[str] | None, detector: DetectorName) -> "Exam":
+        """The exam that the options of a command ask for."""
+        sources = () if data.startswith("synthetic:") else tuple(source or ["youtube-faces"])
+        return cls(data, split if sources else "synthetic", sources, detector)
+
+
+def measure(weights: str, exam: Exam) -> "Result":
+    """Measure a network; progress is shown on the error output.
+
+    Args:
+        weights: A name from ``facedots models``, an ``.onnx`` file, or the folder of a run, whose log is read too.
+        exam: On what.
+
+    Raises:
+        FacedotsError: There are no such weights or data, or no face could be measured.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from facedots.data.splits import load_split
+    from facedots.evaluate.baseline import mean_shape, place_shape
+    from facedots.evaluate.metrics import nme
+    from facedots.evaluate.protocol import evaluate
+    from facedots.evaluate.result import Result, Setting
+    from facedots.infer.keypointer import Keypointer
+    from facedots.view.curves import training_history
+
+    file = weights_file(weights)
+    keypointer = Keypointer(file)
+    faces = load_split(exam.data, exam.sources, exam.split)
+    shown = track(faces.test, f"measuring {weights}", console=Console(stderr=True, highlight=False), transient=True)
+    detector = _detector(exam.detector)
+    evaluation = evaluate(keypointer, shown, detector or "truth")
+    mean_face = place_shape(mean_shape(faces.train, keypointer.spec.framing), evaluation.squares)
+    setting = Setting(
+        model=keypointer.spec.name,
+        weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        data=exam.data,
+        sources=exam.sources,
+        split=exam.split,
+        trained_split=keypointer.card.split,
+        boxes=str(exam.detector) if detector else "none" if keypointer.spec.framing.kind == "frame" else "truth",
+    )
+    log = Path(weights) / LOG_FILE
+    return Result(
+        name=keypointer.spec.name,
+        evaluation=evaluation,
+        setting=setting,
+        floor=nme(mean_face, evaluation.true, evaluation.schema),
+        history=training_history(log) if log.is_file() else None,
+    )
+
+
+def _detector(name: DetectorName) -> "Detector | None":
+    if name is DetectorName.NONE:
+        return None
+    if name is DetectorName.HAAR:
+        from facedots.detect.haar import Haar
+
+        return Haar()
+    from facedots.detect.retinaface import RetinaFace
+
+    return RetinaFace()
