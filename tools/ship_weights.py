@@ -3,7 +3,7 @@
     python tools/ship_weights.py runs/small --data ../shared/data --disjoint runs/small-d0 …
 
 The runs given with --disjoint are those of the same recipe on the splits disjoint:0 … disjoint:4; each is measured on its own
-test part, and the mean over them is the identity-disjoint score.
+test part, and the mean over them is the identity-disjoint score. Where int8 costs at most 0.05 NME, NAME-int8 is shipped too.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
+from tempfile import TemporaryDirectory
 
 import onnx
 
@@ -23,27 +24,44 @@ from facedots.evaluate.protocol import evaluate
 from facedots.infer.keypointer import Keypointer
 from facedots.infer.session import CARD_KEY
 from facedots.io.files import write_whole
-from facedots.train.run import ONNX_FILE, PROVENANCE_FILE, load_run
+from facedots.train.recipe import Recipe
+from facedots.train.run import ONNX_FILE, PROVENANCE_FILE, export_run, load_run
 from facedots.weights import FOLDER
 
 ROOT = Path(__file__).parents[1]
 TABLE_HEAD = "| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |\n|---|---|---|---|---|---|---|"
+YOUTUBE, W300 = "youtube-faces", "300w"
+INT8_LOSS = 0.05
 
 
-def measure(run: Path, data: str, disjoint: list[Path]) -> dict[str, Scores]:
-    """Scores by what was measured, in the order of the table."""
+def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[str, Scores]:
+    """Scores by what was measured, in the order of the table; files in another style go into the folder."""
     keypointer = Keypointer(run / ONNX_FILE)
+    recipe, _ = load_run(run)
     whole_frame = keypointer.spec.framing.kind == "frame"
-    youtube = load_split(data, ["youtube-faces"], "official").test
-    scores = {f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}": evaluate(keypointer, youtube).scores}
+    youtube = load_split(data, [YOUTUBE], "official").test
+    scores: dict[str, Scores] = {}
+    if not whole_frame:
+        scores["300-W validation photos, tight box"] = evaluate(keypointer, load_split(data, [W300], "official").test).scores
+    if recipe.style == W300:
+        name = "youtube-faces official, tight box, labels' own style"
+        scores[name] = evaluate(Keypointer(styled(run, folder)), youtube).scores
+    scores[f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}"] = evaluate(keypointer, youtube).scores
     if not whole_frame:
         scores["youtube-faces official, box by RetinaFace"] = evaluate(keypointer, youtube, RetinaFace()).scores
-        scores["300-W validation photos, tight box"] = evaluate(keypointer, load_split(data, ["300w"], "official").test).scores
     for other in disjoint:
         split = load_run(other)[0].split
-        faces = load_split(data, ["youtube-faces"], split).test
-        scores[f"youtube-faces {split} (its own training run)"] = evaluate(Keypointer(other / ONNX_FILE), faces).scores
+        scores[f"youtube-faces {split}, labels' own style (its own run)"] = evaluate(
+            Keypointer(styled(other, folder)), load_split(data, [YOUTUBE], split).test
+        ).scores
     return scores
+
+
+def styled(run: Path, folder: Path) -> Path:
+    """The network of a run as a file that labels as the YouTube set does."""
+    path = folder / f"{run.name}-youtube.onnx"
+    export_run(run, path, style=YOUTUBE)
+    return path
 
 
 def table_row(name: str, score: Scores) -> str:
@@ -53,30 +71,38 @@ def table_row(name: str, score: Scores) -> str:
     return f"| {name} | {score.n}{missed} | " + " | ".join(f"{number:.2f}" for number in numbers) + " |"
 
 
-def model_card(run: Path, name: str, scores: dict[str, Scores]) -> str:
+def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str, int]) -> str:
     """The Markdown page of a network."""
     recipe, _ = load_run(run)
     source = json.loads((run / PROVENANCE_FILE).read_text())
-    file = FOLDER / f"{name}.onnx"
-    spec = Keypointer(file).spec
+    files = [file for file in (FOLDER / f"{name}.onnx", FOLDER / f"{name}-int8.onnx") if file.exists()]
+    spec = Keypointer(files[0]).spec
     square = "the face's tight box" if spec.framing.kind == "box" else "the middle of the frame"
+    stored = {True: "convolutions in int8", False: "stored as float16, used as float32"}
+    judged = spec.framing.kind == "box"
     parts = [
         f"# {name}",
         f"*Written by `tools/ship_weights.py` on {datetime.now(UTC):%Y-%m-%d}; trained {source['started'][:10]}, "
         f"revision {(source['git'] or 'unknown')[:12]}, {source['machine']}, {platform.processor() or 'CPU'}.*",
-        f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, stored as float16, used as float32",
+        *(
+            f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, {stored['int8' in file.name]}"
+            for file in files
+        ),
         f"- **Sees**: {spec.input_size} × {spec.input_size} px, {'RGB' if spec.channels == 3 else 'grey'}, a square of "
         f"{spec.framing.scale:g} × the side of {square}",
         f"- **Gives**: {spec.schema.count} points ({spec.schema.name})"
-        + (" with a sigma each" if spec.framing.kind == "box" else ", no sigma"),
+        + (", a covariance each, a score of the face" if judged else ", no covariance, no score"),
+        f"- **Labels as**: {recipe.style or ', '.join(recipe.sources)}",
         f"- **Trained on**: {recipe.trained_on}; {source['faces']['train']} faces, "
-        f"{source['faces']['validation']} more held out to choose the checkpoint",
+        f"{source['faces']['validation']} more held out to choose the checkpoint and to calibrate",
         f"- **Licence and use**: {recipe.licence}",
-        f"- **Again**: `facedots train recipes/{name}.yaml --data DIR --out RUN`",
+        f"- **Again**: `facedots train recipes/{name}.yaml --data DIR --out RUN` ({recipe.epochs} epochs)",
+        *(f"- **Run of {split}**: the same recipe, {count} epochs" for split, count in epochs.items()),
         "",
         "Scores; FR10 counts a missed face as failed, NME and NME* are over the faces found. NME* is the NME after one constant",
         "shift of all faces together is taken off. The official split is for comparison only: its test people are all in its",
-        "training part. The identity-disjoint rows are honest: each run never saw the people that it is measured on.",
+        "training part. The identity-disjoint rows are honest: each run never saw the people that it is measured on. Rows in the",
+        "labels' own style come from the same weights, exported to label as the YouTube set does (`facedots export --style`).",
         "",
         TABLE_HEAD,
         *(table_row(what, score) for what, score in scores.items()),
@@ -89,10 +115,36 @@ def model_card(run: Path, name: str, scores: dict[str, Scores]) -> str:
     return "\n".join(parts)
 
 
+def with_scores(file: Path, scores: dict[str, float]) -> bytes:
+    """The bytes of an ONNX file with these scores on its card."""
+    model = onnx.load(file)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    metadata[CARD_KEY] = json.dumps({**json.loads(metadata[CARD_KEY]), "scores": scores})
+    onnx.helper.set_model_props(model, metadata)
+    return bytes(model.SerializeToString())
+
+
 def pin(folder: Path) -> None:
     """Rewrite the list of hashes."""
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.glob("*.onnx"))]
     write_whole(folder / "SHA256SUMS", "".join(lines))
+
+
+def ship_int8(run: Path, name: str, data: str, folder: Path, scores: dict[str, Scores]) -> None:
+    """Put the int8 file beside the other, if it loses little; its rows are added to the scores."""
+    file = folder / "int8.onnx"
+    export_run(run, file, int8=True)
+    keypointer = Keypointer(file)
+    rows = {
+        what: evaluate(keypointer, load_split(data, [source], "official").test).scores
+        for source, what in ((W300, "300-W validation photos, tight box"), (YOUTUBE, "youtube-faces official, tight box"))
+    }
+    losses = {what: row.nme - scores[what].nme for what, row in rows.items()}
+    print(f"int8 loses {losses}")
+    if max(losses.values()) > INT8_LOSS:
+        return
+    write_whole(FOLDER / f"{name}-int8.onnx", with_scores(file, {what: round(row.nme, 3) for what, row in rows.items()}))
+    scores.update({f"int8: {what}": row for what, row in rows.items()})
 
 
 def main() -> None:
@@ -100,20 +152,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", required=True)
+    parser.add_argument("--name", help="of the weights; by default the network's")
     parser.add_argument("--disjoint", type=Path, nargs="*", default=[])
     arguments = parser.parse_args()
-    name = load_run(arguments.run)[0].model
-    scores = measure(arguments.run, arguments.data, arguments.disjoint)
-    flat = {what: round(score.nme, 3) for what, score in scores.items()}
-    if arguments.disjoint:
-        flat["youtube-faces disjoint, mean"] = round(fmean(value for what, value in flat.items() if "disjoint:" in what), 3)
-    model = onnx.load(arguments.run / ONNX_FILE)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
-    metadata[CARD_KEY] = json.dumps({**json.loads(metadata[CARD_KEY]), "scores": flat})
-    onnx.helper.set_model_props(model, metadata)
-    write_whole(FOLDER / f"{name}.onnx", model.SerializeToString())
+    run: Path = arguments.run
+    recipe: Recipe = load_run(run)[0]
+    name = arguments.name or recipe.model
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        export_run(run, run / ONNX_FILE)
+        scores = measure(run, arguments.data, arguments.disjoint, folder)
+        flat = {what: round(score.nme, 3) for what, score in scores.items()}
+        if arguments.disjoint:
+            flat["youtube-faces disjoint, mean"] = round(fmean(value for what, value in flat.items() if "disjoint:" in what), 3)
+        write_whole(FOLDER / f"{name}.onnx", with_scores(run / ONNX_FILE, flat))
+        if Keypointer(run / ONNX_FILE).spec.framing.kind == "box":
+            ship_int8(run, name, arguments.data, folder, scores)
     pin(FOLDER)
-    card = model_card(arguments.run, name, scores)
+    epochs = {load_run(other)[0].split: load_run(other)[0].epochs for other in arguments.disjoint}
+    card = model_card(run, name, scores, epochs)
     write_whole(ROOT / "docs" / "models" / f"{name}.md", card)
     print(card)
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
@@ -22,6 +24,7 @@ from facedots.io.files import write_whole
 from facedots.models import build_model
 from facedots.models.base import KeypointNet
 from facedots.schema import IBUG68, KeypointSchema
+from facedots.spec import ModelSpec
 from facedots.train.calibrate import calibrate
 from facedots.train.console import EpochBar, keep_quiet
 from facedots.train.logs import join_logs, set_aside
@@ -172,7 +175,7 @@ def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
     return net.eval()
 
 
-def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str = "") -> float:
+def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str = "", *, int8: bool = False) -> float:
     """Write a run's network as ONNX, covariance calibrated on the validation faces, and its weights as safetensors into the run.
 
     Args:
@@ -180,20 +183,31 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str 
         onnx_file: What to write.
         checkpoint: ``"best"`` by validation NME, or ``"last"``.
         style: Whose way of labelling the file follows: one of the recipe's sources; by default the recipe's ``style``.
+        int8: Whether convolutions compute in int8, calibrated on training faces.
 
     Returns:
-        The largest difference between torch and ONNX Runtime, see :func:`facedots.export.export_onnx`.
+        The difference between torch and ONNX Runtime, see :func:`facedots.export.export_onnx`.
     """
     keep_quiet()
     recipe, data = load_run(run)
     net = load_net(run, checkpoint)
     style = style or recipe.style or recipe.sources[0]
+    if style not in recipe.sources:
+        raise RecipeError(f"{run}: no style {style!r}; it was trained on {', '.join(recipe.sources)}")
     net.head.keep_style(recipe.sources.index(style))
-    faces = load_split(data, recipe.sources, recipe.split, recipe.validation).validation
-    own = [face for face in faces if face.style in ("", style)]
+    faces = load_split(data, recipe.sources, recipe.split, recipe.validation)
+    own = [face for face in faces.validation if face.style in ("", style)]
     net.spec = replace(net.spec, tail=calibrate(net, CropDataset(own, net.spec)))
     save_weights(net, run / WEIGHTS_FILE)
-    return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data))
+    crops = _plain_crops(faces.train, net.spec) if int8 else None
+    return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data), crops)
+
+
+def _plain_crops(faces: list[Annotation], spec: ModelSpec, count: int = 200) -> NDArray[np.uint8]:
+    """Crops ``uint8 (N, S, S, C)`` of faces spread evenly over the list."""
+    chosen = faces[:: max(1, len(faces) // count)][:count]
+    dataset = CropDataset(chosen, spec)
+    return np.stack([dataset[0, row]["crop"].permute(1, 2, 0).numpy() for row in range(len(dataset))])
 
 
 def _draw_curves(run: Path) -> None:
