@@ -59,7 +59,7 @@ def collect(sources: Path) -> None:
 
 def with_other_pages(index: str, sources: Path) -> str:
     """The front page; where its navigation says ``OTHER-PAGES`` stand the pages of the top folder that it does not name."""
-    named = set(index.splitlines())
+    named = {line.rpartition("<")[2].removesuffix(">") for line in index.splitlines()}
     return index.replace(
         "OTHER-PAGES", "\n".join(sorted(page.stem for page in sources.glob("*.md") if page.stem not in {*named, "index"}))
     )
