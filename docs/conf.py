@@ -1,6 +1,7 @@
 """Sphinx: how the documentation site is built. ``make docs`` calls it through ``tools/docs_build.py``."""
 
 import re
+from typing import Any
 
 from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
@@ -45,9 +46,20 @@ _ANY_ARRAY = stringify_annotation(ArrayLike, "smart")
 _TYPED_ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[(~?[\w.]+)\]\]")
 
 
+_NAPOLEON = 500
+"""When napoleon takes its turn with a docstring."""
+
+_aside: dict[str, list[str]] = {}
+
+
 def setup(app: Sphinx) -> None:
-    """Signatures say ``ArrayLike`` and ``NDArray[uint8]``, as the code does, and not what those stand for."""
+    """Signatures say ``ArrayLike`` and ``NDArray[uint8]``, as the code does; docstrings of properties and constants stay.
+
+    Napoleon takes the words before a colon in those for a type.
+    """
     app.connect("autodoc-process-signature", _with_short_arrays)
+    app.connect("autodoc-process-docstring", _set_aside, priority=_NAPOLEON - 1)
+    app.connect("autodoc-process-docstring", _put_back, priority=_NAPOLEON + 1)
 
 
 def _with_short_arrays(*event: object) -> tuple[str | None, str | None]:
@@ -58,3 +70,14 @@ def _with_short_arrays(*event: object) -> tuple[str | None, str | None]:
 
 def _short(text: str) -> str:
     return _TYPED_ARRAY.sub(r"~numpy.typing.NDArray[\1]", text.replace(_ANY_ARRAY, "~numpy.typing.ArrayLike"))
+
+
+def _set_aside(_: Sphinx, what: str, name: str, *rest: Any) -> None:
+    lines: list[str] = rest[-1]
+    if what in {"property", "attribute", "data"} and "Raises:" not in lines:
+        _aside[name] = list(lines)
+
+
+def _put_back(_: Sphinx, __: str, name: str, *rest: Any) -> None:
+    lines: list[str] = rest[-1]
+    lines[:] = _aside.pop(name, lines)
