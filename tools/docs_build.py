@@ -36,7 +36,9 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
     shutil.rmtree(sources, ignore_errors=True)
     collect(sources)
-    if status := build_main(["-q", "-W", "-n", "--keep-going", "-c", str(ROOT / "docs"), str(sources), str(out)]):
+    if status := build_main(
+        ["-q", "-W", "-n", "--keep-going", "-d", str(sources / ".doctrees"), "-c", str(ROOT / "docs"), str(sources), str(out)]
+    ):
         sys.exit(status)
     if found := faults(out):
         sys.exit("\n".join(found))
