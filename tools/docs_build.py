@@ -36,7 +36,9 @@ def main() -> None:
     shutil.rmtree(out, ignore_errors=True)
     shutil.rmtree(sources, ignore_errors=True)
     collect(sources)
-    if status := build_main(["-q", "-W", "-n", "--keep-going", "-c", str(ROOT / "docs"), str(sources), str(out)]):
+    if status := build_main(
+        ["-q", "-W", "-n", "--keep-going", "-d", str(sources / ".doctrees"), "-c", str(ROOT / "docs"), str(sources), str(out)]
+    ):
         sys.exit(status)
     if found := faults(out):
         sys.exit("\n".join(found))
@@ -59,7 +61,7 @@ def collect(sources: Path) -> None:
 
 def with_other_pages(index: str, sources: Path) -> str:
     """The front page; where its navigation says ``OTHER-PAGES`` stand the pages of the top folder that it does not name."""
-    named = set(index.splitlines())
+    named = {line.rpartition("<")[2].removesuffix(">") for line in index.splitlines()}
     return index.replace(
         "OTHER-PAGES", "\n".join(sorted(page.stem for page in sources.glob("*.md") if page.stem not in {*named, "index"}))
     )

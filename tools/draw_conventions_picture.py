@@ -45,7 +45,7 @@ def coordinates(image: Image, points: Floats) -> Figure:
     left, top = np.floor(points[36]).astype(int) - (2, 2)
     patch, point = image[top : top + 5, left : left + 7], points[36] - (left, top)
     double = np.repeat(np.repeat(patch, 2, axis=0), 2, axis=1)
-    figure = Figure(figsize=(10, 4.3), layout="constrained")
+    figure = Figure(figsize=(10, 3.9), layout="constrained")
     small, large = figure.subplots(1, 2)
     for panel, pixels, place in ((small, patch, point), (large, double, 2 * (point + 0.5) - 0.5)):
         height, width = pixels.shape[:2]
