@@ -28,7 +28,7 @@ def obstacles(results: Sequence[Result]) -> list[str]:
         elif one.names != two.names:
             shared = len(set(one.names) & set(two.names))
             sentences.append(
-                f"{pair} were measured on different faces: {_what(first)} with {len(one.names)} faces, "
+                f"{pair} were measured on different faces: {_what(first)} with {len(one.names)} faces, against "
                 f"{_what(other)} with {len(two.names)}; {shared} are in both."
             )
         elif not same_faces(first, other):
