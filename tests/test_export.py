@@ -18,7 +18,14 @@ from facedots.models.base import KeypointNet
 from facedots.spec import ModelSpec
 from facedots.view.features import list_layers, load_model
 
-RECIPE = {"title": "", "model": "course", "licence": "research", "trained_on": "frames", "split": "official"}
+RECIPE = {
+    "title": "",
+    "model": "course",
+    "licence": "research",
+    "trained_on": "frames",
+    "split": "official",
+    "sources": ["youtube-faces"],
+}
 
 
 @pytest.fixture(scope="module")

@@ -41,14 +41,15 @@ class _Deployed(nn.Module):
         return points, covariance, answer.score.sigmoid()
 
 
-def card_of(recipe: dict[str, Any], data: str) -> dict[str, str]:
-    """The fields of a :class:`~facedots.infer.session.ModelCard` that a recipe and the name of its data decide."""
+def card_of(recipe: dict[str, Any], data: str, style: str = "") -> dict[str, str]:
+    """The fields of a :class:`~facedots.infer.session.ModelCard` that recipe, data and label style decide."""
     drawn = data.startswith("synthetic:")
     return {
         "title": recipe["title"] or recipe["model"],
         "licence": "Apache-2.0" if drawn else recipe["licence"] or "not stated",
         "trained_on": f"{data}: faces drawn by facedots, not real ones" if drawn else recipe["trained_on"] or data,
         "split": "synthetic" if drawn else recipe["split"],
+        "style": style if len(recipe["sources"]) > 1 else "",
     }
 
 

@@ -64,3 +64,11 @@ def test_network_that_was_trained_on_test_faces_is_called_out(
 ) -> None:
     told = caveats(Setting("corner", "", "/data", sources, split, trained, "truth"))
     assert any("flatter" in sentence for sentence in told) == flattered
+
+
+@pytest.mark.parametrize(
+    ("style", "sources", "expected"), [("300w", ("youtube-faces",), True), ("300w", ("300w",), False), ("", ("300w",), False)]
+)
+def test_another_style_of_labels_is_told(style: str, sources: tuple[str, ...], expected: bool) -> None:
+    told = caveats(Setting("corner", "", "/data", sources, "official", "official", "truth", style))
+    assert any("labels as 300w does" in sentence for sentence in told) == expected

@@ -92,6 +92,7 @@ def measure(weights: str, exam: Exam) -> "Result":
         split=exam.split,
         trained_split=keypointer.card.split,
         boxes=str(exam.detector) if detector else "none" if keypointer.spec.framing.kind == "frame" else "truth",
+        style=keypointer.card.style,
     )
     log = Path(weights) / LOG_FILE
     return Result(

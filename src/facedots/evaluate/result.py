@@ -33,6 +33,7 @@ class Setting:
         split: As in ``"official"``.
         trained_split: The split whose training part the network has seen; ``""`` if unknown.
         boxes: Where the boxes came from: ``"truth"``, ``"none"`` for a network that sees the whole frame, or the detector's name.
+        style: The data set whose way of labelling the network follows; ``""`` if it knows but one.
     """
 
     model: str
@@ -42,6 +43,7 @@ class Setting:
     split: str
     trained_split: str
     boxes: str
+    style: str = ""
 
 
 def caveats(setting: Setting) -> list[str]:
@@ -55,6 +57,12 @@ def caveats(setting: Setting) -> list[str]:
         )
     if people and setting.split == "official":
         sentences.append("The official split leaks: everyone in it is in the training set too. Read it beside a disjoint split.")
+    others = [source for source in setting.sources if source != setting.style]
+    if setting.style and others:
+        sentences.append(
+            f"The network labels as {setting.style} does, and {' and '.join(others)} in another style: part of the error is that "
+            f"difference. `facedots export RUN --style {others[0]}` makes a run's network label as they do."
+        )
     if setting.data.startswith("synthetic:"):
         sentences.append("These are faces drawn by facedots; the scores say nothing about real ones.")
     return sentences

@@ -32,6 +32,7 @@ class ModelCard:
         trained_on: The data it has seen.
         split: The split whose training part that was, as in ``"official"``; another split's test part would flatter it.
         note: What else a user must know.
+        style: The data set whose way of labelling it follows, where it was trained on several; else ``""``.
         scores: Measured scores by name, as in ``{"youtube-faces official nme": 4.0}``.
     """
 
@@ -40,6 +41,7 @@ class ModelCard:
     trained_on: str = ""
     split: str = ""
     note: str = ""
+    style: str = ""
     scores: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

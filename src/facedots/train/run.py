@@ -200,7 +200,7 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str 
     net.spec = replace(net.spec, tail=calibrate(net, CropDataset(own, net.spec)))
     save_weights(net, run / WEIGHTS_FILE)
     crops = _plain_crops(faces.train, net.spec) if int8 else None
-    return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data), crops)
+    return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data, style), crops)
 
 
 def _plain_crops(faces: list[Annotation], spec: ModelSpec, count: int = 200) -> NDArray[np.uint8]:
