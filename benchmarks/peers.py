@@ -165,7 +165,7 @@ Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
 {failed}## How it was measured
 
 - **Boxes**: everybody gets the tight box of the true points. Each peer's *framing*, the square that it is shown, was
-  chosen in its favour from a grid, for each data set anew, by its NME on faces held out of the training parts, never
+  chosen in its favour from a grid, for each data set anew, by its NME\\* on faces held out of the training parts, never
   on these (`peers.py --tune` does it again): side over the mean side of the box, and how many box heights its centre
   lies above the box's.
 - **MediaPipe** finds the face itself, in the crop or in the whole picture, whichever was better; its time includes

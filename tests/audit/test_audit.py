@@ -18,8 +18,10 @@ from facedots.audit.order import MIRRORED, TURNED
 from facedots.audit.repair import changes, write_clean
 from facedots.audit.report import numbers, write_report
 from facedots.audit.twins import ALIKE
+from facedots.data.parts import open_parts
 from facedots.evaluate.protocol import Predictor
 from facedots.geometry import Matrix
+from facedots.infer.keypointer import Keypointer
 from facedots.io.annotations import Annotation, read_csv
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
@@ -188,3 +190,22 @@ def test_whole_sets_in_another_order_are_seen_as_such(annotate: Annotate, truth:
     found = audit({"all": annotate(truth[:, list(IBUG68.flip)])}, IBUG68, oracle)
     assert all(mistake and mistake.name == MIRRORED for mistake in found.mistakes)
     assert "the data set follows another order" in told(findings(found), "Points in their order").text
+
+
+def test_finds_in_the_real_data_what_is_known_of_them(data_dir: Path) -> None:
+    whole = open_parts(data_dir / "youtube-faces")
+    people = set(sorted({face.group for face in whole["test"]})[:15])
+    parts = {part: [face for face in faces if face.group in people] for part, faces in whole.items()}
+    found = audit(parts, IBUG68, Keypointer("small"), "small")
+    answers = findings(found)
+    count = len(parts["test"])
+    assert f"test: {count} PNG files" in told(answers, "File names tell the format").text
+    assert f"test: {count}." in told(answers, "Channels").text
+    assert told(answers, "People on one side only").level == "fault"
+    assert told(answers, "People on one side only").text.startswith("15 of 15 people")
+    assert told(answers, "A name stands for one picture").text.startswith(f"{count} file names")
+    assert all("whole numbers" in answer.text for answer in answers if answer.check == "Exact coordinates")
+    assert found.displacements["training"].clear
+    assert found.displacements["training"].pixels[0] == pytest.approx(1.2, abs=0.4)
+    assert told(answers, "Points in their order").level == "fine"
+    assert found.suspects.flagged.mean() < 0.05

@@ -50,4 +50,14 @@ def test_offsets_turn_with_their_face(truth: Matrix) -> None:
     frame = Frame.of(truth, IBUG68)
     offset = np.broadcast_to([3.0, 4.0], truth.shape)
     turned = frame.turn(offset, truth)
-    np.testing.assert_allclose(np.linalg.norm(turned[:, 0], axis=1), 5 / frame.units(truth))
+    np.testing.assert_allclose(np.linalg.norm(turned, axis=2), 5 / frame.units(truth)[:, None].repeat(68, 1), rtol=0.05)
+    quarter = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    np.testing.assert_allclose(frame.turn(offset @ quarter, truth @ quarter), turned, atol=1e-9)
+
+
+def test_the_size_of_a_face_does_not_depend_on_the_order_of_its_points(truth: Matrix) -> None:
+    frame = Frame.of(truth, IBUG68)
+    eyes = np.linalg.norm(truth[:, 45] - truth[:, 36], axis=1)
+    assert np.median(frame.units(truth) / eyes) == pytest.approx(1, abs=0.1)
+    np.testing.assert_allclose(frame.units(truth[:, ::-1]), frame.units(truth))
+    np.testing.assert_allclose(frame.units(truth[:, list(IBUG68.flip)]), frame.units(truth))

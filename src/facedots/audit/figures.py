@@ -36,7 +36,7 @@ def looks_figure(audit: Audit) -> Figure:
     for name, (bits, colour) in curves.items():
         if len(bits):
             weights = np.full(len(bits), 100 / len(bits))
-            edges = np.arange(-1, 132, 4)
+            edges = [float(edge) for edge in range(-1, 132, 4)]
             axes.hist(
                 bits, edges, weights=weights, histtype="stepfilled", alpha=0.45, color=colour, label=f"{name} ({len(bits)})"
             )
@@ -48,9 +48,8 @@ def looks_figure(audit: Audit) -> Figure:
 
 def reencoded(audit: Audit) -> NDArray[np.int64]:
     """By how many bits the looks of some pictures change when they are encoded anew, one number for each picture and way."""
-    chosen = np.unique(np.linspace(0, len(audit.pictures) - 1, SAMPLE).astype(int)) if audit.pictures else []
     bits: list[int] = []
-    for picture in (audit.pictures[int(i)] for i in chosen):
+    for picture in audit.pictures[:: max(1, len(audit.pictures) // SAMPLE)]:
         if not picture.look.any():
             continue
         try:
@@ -66,7 +65,7 @@ def displacement_figure(audit: Audit) -> Figure:
     figure, axes = _axes(4.6, 4.2)
     reach = 1.0
     for (part, found), colour in zip(audit.displacements.items(), _COLOURS * len(audit.displacements), strict=False):
-        chosen = audit.in_part(part)
+        chosen = audit.in_part(part) & np.isfinite(audit.sights.predicted).all(axis=(1, 2))
         gaps = np.nanmedian(audit.ordered[chosen] - audit.sights.predicted[chosen], axis=1)
         axes.plot(*gaps.T, ".", color=colour, markersize=1.5, alpha=0.35, rasterized=True)
         axes.plot(*found.pixels, "X", color=colour, markersize=11, markeredgecolor="#ffffff", label=part)

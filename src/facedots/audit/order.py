@@ -163,7 +163,7 @@ def find_mistakes(
     frame = Frame.of(labels, schema)
     units, width = frame.units(labels), sights.sizes[:, 0]
     found = mistakes_seen(labels, sights.predicted, units, mistakes(schema), width)
-    unseen = ~np.isfinite(sights.predicted).all(axis=(1, 2))
+    unseen = np.asarray(np.isnan(sights.predicted).any(axis=(1, 2)))
     if unseen.any() and len(labels) >= LEAST_FACES and schema.count >= LEAST_POINTS:
         in_shape = mistakes_in_shape(labels, frame, schema)
         found = [other if blind else one for blind, one, other in zip(unseen, found, in_shape, strict=True)]

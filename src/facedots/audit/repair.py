@@ -88,7 +88,11 @@ def write_clean(audit: Audit, changed: Mapping[int, Change], folder: str | Path)
         written.append(root / f"{part.replace('/', '-')}{LABELS}.csv")
         write_whole(written[-1], annotations_csv(kept, audit.schema))
     counts = Counter(change.action for change in changed.values())
-    listed = {**counts, "changes": [_plain(change) for change in changed.values()]}
+    listed = {
+        "mended": counts["mended"],
+        "dropped": counts["dropped"],
+        "changes": [_plain(change) for change in changed.values()],
+    }
     written.append(root / "changes.json")
     write_whole(written[-1], json.dumps(listed, indent=1) + "\n")
     return written

@@ -174,7 +174,8 @@ def _suspects(result: Page, audit: Audit) -> None:
             "A label is suspicious where a number is out of line: more than four robust deviations above the median of all "
             "faces, on a logarithmic scale. A wrong point is found by where the other points of its face put it."
         )
-        rows = [[name, test.meaning, test.limit, int((test.ratios >= 1).sum())] for name, test in audit.suspects.tests.items()]
+        tests = audit.suspects.tests
+        rows: list[list[Cell]] = [[name, test.meaning, test.limit, int((test.ratios >= 1).sum())] for name, test in tests.items()]
         result.table(["test", "what is measured", "limit", "faces beyond it"], rows)
     share = 100 / len(audit.faces)
     kinds: list[list[Cell]] = [[name, count, count * share] for name, count in flagged.most_common()]

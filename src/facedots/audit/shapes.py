@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facedots.audit.gaussian import mean_of_known
 from facedots.geometry import Matrix, check_shape
 from facedots.schema import KeypointSchema
 
@@ -57,9 +58,11 @@ class Frame:
     def units(self, points: ArrayLike) -> Matrix:
         """The eye distance ``(N,)`` in pixels that faces ``(N, K, 2)`` of these sizes have from the front.
 
-        That of a profile is short, and would make each of its points look far from its place.
+        It is told by how far the points spread about their mean, whatever their order; a profile's own eye distance is short, and
+        would make each of its points look far from its place.
         """
-        return np.asarray(1 / np.abs(_lay(_complex(points), self.reference)[1]))
+        faces = _complex(points)
+        return _spread(faces) / _spread(np.where(np.isfinite(faces), self.reference, np.nan))
 
 
 def mirror(laid: ArrayLike, schema: KeypointSchema) -> Matrix:
@@ -74,6 +77,12 @@ def _complex(points: ArrayLike) -> Points:
 
 def _real(points: Points) -> Matrix:
     return np.stack([points.real, points.imag], axis=-1)
+
+
+def _spread(faces: Points) -> Matrix:
+    """Root mean square distance ``(N,)`` of the known points of faces ``(N, K)`` from their mean."""
+    middle = mean_of_known(faces.real) + 1j * mean_of_known(faces.imag)
+    return np.asarray(np.sqrt(mean_of_known(np.abs(faces - middle[:, None]) ** 2)))
 
 
 def _lay(faces: Points, reference: Points) -> tuple[Points, Points]:
