@@ -57,10 +57,12 @@ def draw_cat(generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray
         fill(image, project(ellipse(eye * side + (0.05, -0.05, 0), 0.035, 0.035)), (250, 250, 250))
     for side in (1, other):
         fill(image, project(ellipse(np.array([-0.17, mouth[1] - 0.06, 0.55]) * side, 0.21, 0.17)), pale)
-    bottom = nose + (0, 0.1, 0)
-    fill(image, project([nose + (-0.1, -0.05, 0), nose + (0.1, -0.05, 0), bottom]), (214, 120, 124), dark)
+    bottom = np.add(nose, (0, 0.1, 0))
+    fill(image, project([np.add(nose, (-0.1, -0.05, 0)), np.add(nose, (0.1, -0.05, 0)), bottom]), (214, 120, 124), dark)
     lip = np.array([0, mouth[1] + 0.02, 0.6])
-    line(image, project([mouth * other, mouth * other * (0.6, 1.12, 1.1), lip, bottom, lip, mouth * (0.6, 1.12, 1.1), mouth]), dark)
+    line(
+        image, project([mouth * other, mouth * other * (0.6, 1.12, 1.1), lip, bottom, lip, mouth * (0.6, 1.12, 1.1), mouth]), dark
+    )
     for side in (1, other):
         for lift in (-0.12, 0.0, 0.12):
             start = np.array([-0.34, mouth[1] - 0.1 + lift / 2, 0.5]) * side

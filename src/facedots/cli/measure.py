@@ -24,7 +24,7 @@ class DetectorName(StrEnum):
 
 
 SplitName = Annotated[str, typer.Option("--split", help="official, or disjoint:0 to disjoint:4 (by person).")]
-SourceNames = Annotated[list[str] | None, typer.Option("--source", help="youtube-faces (default) or 300w; may be given twice.")]
+SourceNames = Annotated[list[str] | None, typer.Option("--source", help="youtube-faces, 300w or own; by default, what is there.")]
 DetectorChoice = Annotated[
     DetectorName, typer.Option("--detector", help="Find the box end to end instead of taking the true one.")
 ]
@@ -52,7 +52,9 @@ class Exam:
     @classmethod
     def of(cls, data: str, split: str, source: list[str] | None, detector: DetectorName) -> "Exam":
         """The exam that the options of a command ask for."""
-        sources = () if data.startswith("synthetic:") else tuple(source or ["youtube-faces"])
+        from facedots.data.sources import usual_sources
+
+        sources = () if data.startswith("synthetic:") else tuple(source or usual_sources(data))
         return cls(data, split if sources else "synthetic", sources, detector)
 
 
@@ -79,7 +81,7 @@ def measure(weights: str, exam: Exam) -> "Result":
 
     file = weights_file(weights)
     keypointer = Keypointer(file)
-    faces = load_split(exam.data, exam.sources, exam.split)
+    faces = load_split(exam.data, exam.sources, exam.split, schema=keypointer.spec.schema)
     shown = track(faces.test, f"measuring {weights}", console=Console(stderr=True, highlight=False), transient=True)
     detector = _detector(exam.detector)
     evaluation = evaluate(keypointer, shown, detector or "truth")

@@ -19,7 +19,7 @@ def train(
         list[str] | None,
         typer.Argument(metavar="RECIPE [--FIELD VALUE]…", help="Recipe file, and fields of it to override.", show_default=False),
     ] = None,
-    data: Annotated[str | None, typer.Option(help="Folder with the data, or synthetic:N for N drawn faces.")] = None,
+    data: Annotated[str | None, typer.Option(help="Folder or file with the data, or synthetic:N for N drawn faces.")] = None,
     out: Annotated[Path | None, typer.Option(help="New folder for the run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder; its own recipe and data hold.")] = None,
     fields: Annotated[bool, typer.Option("--fields", help="List the fields of a recipe and stop.")] = False,
@@ -27,6 +27,8 @@ def train(
     """Train a network as a recipe says; any field of the recipe can be overridden.
 
     For example: facedots train recipes/small.yaml --data DIR --out runs/a --epochs 2 --batch-size 64 --loss wing
+
+    Own points of any kind: recipes/own.yaml, and docs/own-data.md.
 
     Ctrl-C stops early and leaves a usable run; --resume RUN goes on after its last whole epoch, exactly.
     """

@@ -28,6 +28,7 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
     if not isinstance(head, HeatmapHead) or not len(faces):
         return None
     errors, noise = _errors(net, head, faces, batch_size)
+    known = errors.isfinite().all(-1)  # A missing point's NaN would survive in the gradient, whatever its loss counts.
     region = _region_numbers(net)
     count = int(region.max()) + 1
     start = torch.tensor([0.0] * count + [0.0] * count + [1.5])
@@ -42,7 +43,7 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
         optimizer.zero_grad()
         gain, floor, tail = parts()
         covariance = gain.square().view(-1, 1, 1) * noise + floor.square().view(-1, 1, 1) * torch.eye(2)
-        value = student_nll(errors, covariance, tail).nanmean() + 1e-4 * (parameters - start).square().sum()
+        value = student_nll(errors[known], covariance[known], tail).mean() + 1e-4 * (parameters - start).square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

@@ -1,0 +1,244 @@
+# %% [markdown]
+# # 5. Kernels and feature maps
+#
+# A convolution slides a small square of weights, a kernel, over a picture and writes down how well each place fits it. Training
+# found the weights; nobody drew them. Here you open a trained network, lay its kernels on a portrait, and find out what each of
+# them detects: not by looking, but by measuring which patterns it answers. Runs in under a minute and needs no data.
+
+# %%
+# %matplotlib inline
+from collections import Counter
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+import facedots
+from facedots.cli.demo import portrait
+from facedots.view.feature_figures import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
+from facedots.view.features import cut_crop, feature_maps, filter_image, list_layers, load_model, select_kernel
+from facedots.view.frequency import describe_kernel, frequency_response, split_colour
+
+image = facedots.read_image(portrait())  # Grace Hopper, U.S. Navy, public domain; matplotlib brings it along
+course = load_model(facedots.WEIGHTS["course"].path)
+layers = list_layers(course)
+pd.DataFrame(
+    [(layer.name, *layer.kernels.shape[:2], "x".join(map(str, layer.kernels.shape[2:])), layer.kernels.size) for layer in layers],
+    columns=["layer", "kernels", "over channels", "size", "weights"],
+)
+
+# %% [markdown]
+# `course` is the textbook network of notebook 3: grey pictures of 224 px in, six convolutions. Its first layer is the one that
+# can be understood by eye, because it looks at the picture itself: each kernel is nine weights. Purple is positive, orange
+# negative, white zero.
+
+# %%
+first = layers[0]
+kernel_grid(first)
+
+# %% [markdown]
+# ## One kernel as a filter
+#
+# Lay one on the portrait. We take the kernel with the largest response to a vertical step. `cut_crop` gives exactly what the
+# network sees; `filter_image` slides the kernel over it (`cv2.filter2D`, the same operation as the layer's).
+
+# %%
+keypointer = facedots.Keypointer("course")
+crop, square = cut_crop(keypointer, image)
+planes = [select_kernel(first, i) for i in range(len(first.kernels))]
+step = np.array([[-1, 0, 1]] * 3)
+chosen = int(np.argmax([abs((plane * step).sum()) / np.linalg.norm(plane) for plane in planes]))
+filter_figure(image, crop, square, first, kernel=chosen)
+
+# %% [markdown]
+# It looks like a relief lit from the side: bright where the picture gets brighter in one direction, dark where it gets darker,
+# grey where nothing changes. So it finds edges, and we can say of which direction. But "looks like" is not a measurement.
+#
+# ## What a kernel detects, measured
+#
+# A grating is a sine wave laid over the plane: it has a fineness (cycles a pixel) and a direction. A convolution turns a
+# grating into the same grating, only stronger or weaker; so one number a grating says *everything* about a kernel. Those
+# numbers are its **frequency response**, the size of its Fourier transform. First on kernels whose meaning is known:
+
+# %%
+known = {
+    "Sobel, across": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
+    "Sobel, down": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]]),
+    "line": np.array([[-1, 2, -1]] * 3),
+    "Laplacian": np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]]),
+    "mean": np.ones((3, 3)) / 9,
+    "nothing done": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+}
+frequency_figure(known)
+
+# %% [markdown]
+# How to read the lower row: the middle is a plain area, the rim the finest pattern; the direction from the middle is the one in
+# which the pattern varies. `describe_kernel` turns that into a word by fixed rules:
+#
+# - bright in the middle: it answers plain areas. Dark at the rim as well: a **blur**; otherwise it passes **brightness** on.
+# - dark in the middle: it answers change. Two opposite blobs: change in one direction. If half a turn of the kernel changes its
+#   sign it is an **edge** detector, if not a **line** detector; the angle is that of the edges it likes, 90° being vertical.
+# - dark in the middle and a ring around it: change in any direction, centre against surround, a **spot**.
+#
+# Do not take the Fourier transform's word for it. Make real gratings, send them through the chosen kernel, and compare:
+
+# %%
+y, x = np.mgrid[:64, :64]
+fineness, angles = 8 / 64, np.deg2rad(np.arange(0, 180, 15))
+measured = []
+for angle in angles:
+    phase = 2 * np.pi * fineness * (np.cos(angle) * x + np.sin(angle) * y)
+    waves = [filter_image(wave(phase).astype(np.float32), planes[chosen])[8:-8, 8:-8] for wave in (np.cos, np.sin)]
+    measured.append(float(np.hypot(*waves).mean()))  # cosine and sine together give the amplitude
+rows, columns = (np.rint(32 + 64 * fineness * part(angles)).astype(int) for part in (np.sin, np.cos))
+computed = frequency_response(planes[chosen])[rows, columns]
+
+figure, axes = plt.subplots(figsize=(7, 3))
+axes.plot(np.rad2deg(angles), measured, "o", label="gratings, filtered")
+axes.plot(np.rad2deg(angles), computed, "-", label="frequency response")
+axes.set(xlabel="direction in which the grating varies, degrees", ylabel="amplitude that comes out", ylim=(0, None))
+axes.set_title(f"kernel {chosen}: {describe_kernel(planes[chosen])}")
+axes.legend()
+assert np.corrcoef(measured, computed)[0, 1] > 0.98
+plt.show()
+
+# %% [markdown]
+# The two agree (the small gaps are rounding to the nearest of 64 frequencies), and the curve is a tuning curve of the kind that
+# neurons of the visual cortex have: one direction preferred, the one at right angles ignored.
+#
+# Now all kernels of the layer, each with its verdict:
+
+# %%
+kernel_grid(first, described=True)
+
+# %%
+natures = [describe_kernel(plane) for plane in planes]
+print("what the first layer consists of:", dict(Counter(nature.kind for nature in natures).most_common()))
+figure, axes = plt.subplots(figsize=(7, 3))
+oriented = [nature for nature in natures if nature.kind in ("edge", "line")]
+axes.hist([nature.orientation for nature in oriented], bins=np.arange(0, 181, 22.5), color="#56B4E9", edgecolor="white")
+axes.set(xlabel="orientation of the edges and lines that a kernel answers, degrees", ylabel="kernels", xticks=range(0, 181, 45))
+plt.show()
+
+# %% [markdown]
+# Nobody told the network to look for edges of many directions, some lines, some spots and a few blurs. That mixture is what any
+# network trained on photographs ends up with in its first layer, and what a programmer of the 1990s would have written by hand.
+#
+# The proof of the pudding: the most selective kernel of each kind, on the portrait.
+
+# %%
+best = {}
+for i, nature in enumerate(natures):
+    merit = nature.selectivity if nature.kind in ("edge", "line") else 1 - nature.selectivity
+    if nature.kind not in best or merit > best[nature.kind][0]:
+        best[nature.kind] = (merit, i)
+shown = [i for _, i in best.values()]
+figure, grid = plt.subplots(1, len(shown), figsize=(9, 9 / len(shown) + 0.5), layout="constrained")
+for axes, i in zip(grid, shown, strict=True):
+    answer = filter_image(crop, planes[i])
+    reach = np.abs(answer).max()
+    axes.imshow(answer, cmap=SIGNED, vmin=-reach, vmax=reach)
+    axes.set_title(f"{i}: {natures[i]}", fontsize=9)
+    axes.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# ## Colour
+#
+# `small`, the default network, sees colour: each of its first kernels has three planes. A singular value decomposition splits
+# such a kernel into the colour it looks at times the pattern it looks for, and says how much of it that explains. Equal signs
+# of red, green and blue mean brightness; opposite signs mean one colour against another, such as lips against skin.
+
+# %%
+small = load_model(facedots.WEIGHTS["small"].path)
+stem = list_layers(small)[0]
+kernel_grid(stem, described=True)
+
+# %%
+rows = []
+for i, kernel in enumerate(stem.kernels):
+    colour, pattern, share = split_colour(kernel)
+    opponent = colour.min() < -0.3 * colour.max()
+    what = "colours" if opponent else "brightness"
+    rows.append((i, str(describe_kernel(pattern)), *colour.round(2), what, f"{share:.0%}", float(np.abs(kernel).max())))
+table = pd.DataFrame(rows, columns=["kernel", "detects", "red", "green", "blue", "in", "explained", "largest weight"])
+table.sort_values("largest weight", ascending=False).head(10).style.hide().format(precision=2)
+
+# %% [markdown]
+# ## Feature maps
+#
+# A layer's answers to a picture are its feature maps, and they are the next layer's picture. Here is what `small` makes of the
+# face: an early layer, one in the middle and the last.
+
+# %%
+face = facedots.Pipeline()(image)[0]
+keypointer = facedots.Keypointer("small")
+crop, square = cut_crop(keypointer, image, face.box)
+maps = feature_maps(small, crop)
+names = list(maps)
+Image.fromarray(crop).resize((256, 256))
+
+# %%
+map_grid(maps[names[1]], names[1], most=25)
+
+# %%
+sharp = [name for name in names if maps[name].shape[-1] >= 16]  # coarser maps are hard to look at
+middle = sharp[len(sharp) * 2 // 3]
+map_grid(maps[middle], middle, most=25)
+
+# %% [markdown]
+# Early maps are pictures of edges; in the middle a map is bright on a *part*: an eye, the mouth's corners, the outline of the
+# face. The last layer has one map a point, and there the answer can be read off: each map is bright where its point is.
+
+# %%
+count = face.schema.count
+last = next(name for name in reversed(names) if len(maps[name]) == count)
+some = [36, 45, 30, 48, 54, 8]
+edges = (-0.5, len(crop) - 0.5, len(crop) - 0.5, -0.5)
+figure, grid = plt.subplots(1, len(some), figsize=(9, 1.9), layout="constrained")
+for axes, i in zip(grid, some, strict=True):
+    probability = np.exp(maps[last][i] - maps[last][i].max())
+    axes.imshow(crop, extent=edges)
+    axes.imshow(probability, cmap="magma", alpha=0.6, extent=edges, interpolation="nearest")
+    axes.set_title(face.schema.names[i], fontsize=8)
+    axes.set_axis_off()
+plt.show()
+
+# %% [markdown]
+# ## Deeper: from edges to parts
+#
+# Kernels of deeper layers look at other maps, so their weights say little. But the gratings still work: show the *network*
+# gratings of all directions, and ask how much each map's answer depends on the direction.
+
+# %%
+y, x = np.mgrid[: len(crop), : len(crop)]
+directions = np.deg2rad(np.arange(0, 180, 22.5))
+answers = {name: [] for name in names}
+for angle in directions:
+    wave = np.sin(2 * np.pi / 8 * (np.cos(angle) * x + np.sin(angle) * y))
+    grating = np.repeat((127.5 + 100 * wave)[..., None], 3, axis=2).astype(np.uint8)
+    for name, answer in feature_maps(small, grating).items():
+        answers[name].append(answer.std(axis=(1, 2)))
+selectivity = {}
+for name, rows in answers.items():
+    power = np.square(rows)  # directions x maps
+    moment = (power * np.exp(2j * directions)[:, None]).sum(axis=0)
+    selectivity[name] = np.abs(moment) / np.maximum(power.sum(axis=0), 1e-12)
+
+figure, axes = plt.subplots(figsize=(9, 3.4), layout="constrained")
+axes.boxplot(list(selectivity.values()), tick_labels=names, showfliers=False, medianprops={"color": "#E69F00"})
+axes.tick_params(axis="x", rotation=75, labelsize=7)
+axes.set(ylabel="selectivity for direction", title="gratings of 8 px: how much each map depends on their direction")
+third = len(names) // 3
+early, late = (np.median(np.concatenate([selectivity[name] for name in part])) for part in (names[:third], names[-third:]))
+print(f"median selectivity: {early:.2f} in the first third of the layers, {late:.2f} in the last third")
+assert early > late
+plt.show()
+
+# %% [markdown]
+# The deeper, the less a map cares about the direction of stripes as such, for it has learned to care about arrangements:
+# corners, curves, parts of a face. What such a map wants can no longer be named in a word, but it can still be measured, by
+# showing it pictures.
+#
+# The same from the command line: `facedots features small --image photo.jpg --out features`.
