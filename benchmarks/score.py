@@ -4,7 +4,8 @@
 
 Good crops are those of the labels' tight boxes, off by what a detector is off. Bad ones: the box shifted by 30 to 60 % of its
 side, half and twice as large, and somewhere in the picture where neither a label nor RetinaFace knows of a head. One of each kind
-a face, of the 770 test frames of YouTube Faces and the held-out photos of 300-W. Beside the score stands what sigma alone can do:
+a face, of the 770 test frames of YouTube Faces and the held-out photos of 300-W. Spoilt are good crops of a picture with one of
+the corruptions of ``robustness.py``, drawn at random: they should still be believed. Beside the score stands what sigma can do:
 median sigma over the size of the tight box of the points. Networks that see whole frames have no crops and are left out.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from corruptions import CORRUPTIONS, Case
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from setting import DATA, machine
@@ -36,7 +38,7 @@ from facedots.weights import WEIGHTS
 
 Doubles = NDArray[np.float64]
 
-GOOD = "good"
+GOOD, SPOILT = "good", "good, but spoilt"
 DRIFTED = ("shifted by 30-60 %", "half as large", "twice as large")
 NO_FACE = "no face"
 TRIES = 200
@@ -131,17 +133,19 @@ def look(keypointers: Mapping[str, Keypointer], faces: Sequence[Annotation], see
         image = read_image(face.image, orient=False)
         tight = tight_boxes(face.points[None])
         kinds = {GOOD: good_box(tight[0], rng)} | drifted_boxes(tight[0], rng)
+        spoilt = CORRUPTIONS[rng.integers(len(CORRUPTIONS))](Case(image, face.points, kinds[GOOD]), face.name)
         heads = np.concatenate([tight, detector(image).boxes])
         nowhere = faceless_box(image.shape[:2], heads, float(np.ptp(tight.reshape(2, 2), axis=0).max()), rng)
         if nowhere is not None:
             kinds[NO_FACE] = nowhere
         for model, keypointer in keypointers.items():
             found = beliefs(keypointer.predict(image, np.stack(list(kinds.values()))))
+            said[model][SPOILT].append(beliefs(keypointer.predict(spoilt.image, spoilt.box[None])))
             for i, kind in enumerate(kinds):
-                said[model][kind].append(Beliefs(found.score[i], found.sigma[i]))
+                said[model][kind].append(Beliefs(found.score[i : i + 1], found.sigma[i : i + 1]))
     return {
         model: {
-            kind: Beliefs(np.array([one.score for one in all_of_it]), np.array([one.sigma for one in all_of_it]))
+            kind: Beliefs(np.concatenate([one.score for one in all_of_it]), np.concatenate([one.sigma for one in all_of_it]))
             for kind, all_of_it in kinds.items()
         }
         for model, kinds in said.items()
@@ -158,8 +162,8 @@ def row(kind: str, kinds: Mapping[str, Beliefs]) -> dict[str, float | int | str 
         "median": float(np.median(bad.score)) if scored else None,
         "below_lost": float((bad.score < LOST_SCORE).mean()) if scored else None,
         "below_unsure": float((bad.score < UNSURE_SCORE).mean()) if scored else None,
-        "auc_score": auc(good.score, bad.score) if scored and kind != GOOD else None,
-        "auc_sigma": auc(good.sigma, bad.sigma) if doubted and kind != GOOD else None,
+        "auc_score": auc(good.score, bad.score) if scored and kind not in (GOOD, SPOILT) else None,
+        "auc_sigma": auc(good.sigma, bad.sigma) if doubted and kind not in (GOOD, SPOILT) else None,
     }
 
 
@@ -179,7 +183,7 @@ def figure(model: str, kinds: Mapping[str, Beliefs]) -> Figure:
     """The ROC curves of the score, and dashed those of sigma."""
     drawn = Figure(figsize=(7, 5.5), layout="constrained")
     axes = drawn.subplots()
-    for colour, kind in enumerate(kind for kind in kinds if kind != GOOD):
+    for colour, kind in enumerate(kind for kind in kinds if kind not in (GOOD, SPOILT)):
         for what, style in (("score", "-"), ("sigma", "--")):
             good, bad = getattr(kinds[GOOD], what), getattr(kinds[kind], what)
             if np.isfinite(good).all():
@@ -209,7 +213,7 @@ def main() -> None:
     opened = {model: Keypointer(model) for model in options.models}
     keypointers = {model: keypointer for model, keypointer in opened.items() if keypointer.spec.framing.kind == "box"}
     said = look(keypointers, faces, options.seed)
-    rows = {model: [row(kind, kinds) for kind in (GOOD, *DRIFTED, NO_FACE)] for model, kinds in said.items()}
+    rows = {model: [row(kind, kinds) for kind in (GOOD, SPOILT, *DRIFTED, NO_FACE)] for model, kinds in said.items()}
     print(f"{len(faces)} faces, {machine()}, {date.today()}")
     for model, kinds in said.items():
         print(f"\n{table(model, rows[model])}")

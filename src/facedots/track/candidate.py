@@ -11,8 +11,12 @@ from facedots.schema import KeypointSchema
 from facedots.uncertainty import sigma_of
 from facedots.warp import Image
 
-UNSURE_SCORE, LOST_SCORE = 0.5, 0.1
-"""Scores of the network below which the detector is asked, and a face given up."""
+UNSURE_SCORE, LOST_SCORE = 0.9, 0.5
+"""Scores of the network below which the detector is asked, and a face given up.
+
+Below a half the network itself thinks it more likely that there is no face, or not there. ``benchmarks/score.py`` measures what
+falls below: hardly any good crop, not even of a spoilt picture, and nearly all crops without a face, half or twice as large.
+"""
 
 UNSURE, LOST = 0.045, 0.08
 """The same for a network without a score: doubts, median sigma over the square root of the tight box's area.

@@ -43,7 +43,7 @@ class OneEuro:
 SHAPE = OneEuro(min_cutoff=0.5, beta=5.0)
 MOTION = OneEuro(min_cutoff=1.0, beta=10.0, speed_cutoff=2.0, steady=True)
 
-_USUAL_SIGMA = 0.05
+_USUAL_SIGMA = 0.035
 """Eye distances; points of which a network is surer are filtered less, others more."""
 
 _EYES_OVER_RADIUS = 1.6
