@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
-from facedots.io.annotations import check_images, read_coco, read_csv, read_pts
+from facedots.io.annotations import Annotation, annotations_csv, check_images, read_coco, read_csv, read_pts
 from facedots.io.images import write_image
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -63,6 +63,34 @@ def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Pat
         [1, 2, 3, 4],
         [5, 6, 7, 8],
     ]
+
+
+def test_csv_with_missing_points_and_several_faces_in_a_picture(folder: Path) -> None:
+    (folder / "b.jpg#2").touch()
+    (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg#1,1,2,3,4\na.jpg#2,5,6,,\nb.jpg#2, , ,3,4\nc.jpg,1,2,3,4\n")
+    faces = read_csv(folder / "points.csv", folder, PAIR)
+    assert [face.name for face in faces] == ["a.jpg#1", "a.jpg#2", "b.jpg#2", "c.jpg"]
+    # A file that is really called so is no second face.
+    assert [face.image.name for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
+    assert [face.group for face in faces] == ["a.jpg", "a.jpg", "", ""]
+    np.testing.assert_array_equal(faces[1].points, [(5, 6), (np.nan, np.nan)])
+    np.testing.assert_array_equal(faces[2].points, [(np.nan, np.nan), (3, 4)])
+    assert _csv_faults(folder, "name,x0,y0,x1,y1\na.jpg,,,,\nb.jpg,1,,3,4\ngone.jpg#2,1,2,3,4\n") == [
+        "row 2 (a.jpg): no point has coordinates; leave the row out",
+        "row 3 (b.jpg): '' in column 3 is not a finite number",
+        f"row 4 (gone.jpg#2): no file {folder / 'gone.jpg'}",
+    ]
+
+
+def test_faces_written_as_csv_read_back(folder: Path) -> None:
+    points = np.array([[(1.5, -2.25), (np.nan, np.nan)], [(0, 1000), (3, 4)]], np.float32)
+    faces = [Annotation(folder / "a.jpg", face, f"a.jpg#{i + 1}", "a.jpg") for i, face in enumerate(points)]
+    text = annotations_csv(faces, PAIR)
+    assert text.splitlines()[:2] == ["name,right_x,right_y,left_x,left_y", "a.jpg#1,1.50,-2.25,,"]
+    (folder / "points.csv").write_text(text)
+    read = read_csv(folder / "points.csv", folder, PAIR)
+    assert [(face.name, face.group, face.image) for face in read] == [(face.name, face.group, face.image) for face in faces]
+    np.testing.assert_array_equal([face.points for face in read], points)
 
 
 def test_csv_names_all_faults_of_all_rows_at_once(folder: Path) -> None:

@@ -16,6 +16,7 @@ from facedots.cli.evaluate import evaluate
 from facedots.cli.export import export
 from facedots.cli.features import features
 from facedots.cli.filter import filter_pictures
+from facedots.cli.label import label_app
 from facedots.cli.models import models
 from facedots.cli.predict import predict
 from facedots.cli.read import read
@@ -34,6 +35,7 @@ app.command()(video)
 app.command()(models)
 data_app.command()(audit)
 app.add_typer(data_app, name="data")
+app.add_typer(label_app, name="label")
 app.command(context_settings=FREE_ARGUMENTS)(train)
 app.command()(evaluate)
 app.command()(compare)

@@ -4,6 +4,7 @@ Every reader goes once through the whole file and raises one :class:`AnnotationE
 looked for, not opened; :func:`check_images` opens them.
 """
 
+import csv
 import io
 import json
 import re
@@ -14,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from facedots.errors import AnnotationError, ImageError
 from facedots.geometry import Floats, Matrix
+from facedots.io.cells import csv_cells, number_faults
 from facedots.io.images import SUFFIXES, read_image
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -51,6 +52,8 @@ def read_csv(
 ) -> list[Annotation]:
     """Faces from a CSV file: a header row, then rows of a picture's name and ``x0, y0, x1, y1, …``.
 
+    A point whose two cells are empty is missing (NaN). Faces that share a picture are called ``a.jpg#1``, ``a.jpg#2``, ….
+
     Args:
         csv_file: The file, UTF-8; blank lines are passed over.
         root_dir: Folder that the names are relative to.
@@ -58,7 +61,8 @@ def read_csv(
         origin: The coordinates that the file gives to the centre of the top-left pixel; they are subtracted.
 
     Returns:
-        One annotation a row, in the file's order, with the picture's name as its name.
+        One annotation a row, in the file's order, with the row's name as its name; the group is the picture where several faces
+        share it.
 
     Raises:
         AnnotationError: With all faults, by row; the header is row 1. Rows need the right number of columns, finite numbers, an
@@ -68,7 +72,7 @@ def read_csv(
     faults: list[str] = []
     first_row: dict[str, int] = {}
     rows: list[tuple[str, list[str]]] = []
-    for number, row in enumerate(_csv_cells(Path(csv_file)), start=1):
+    for number, row in enumerate(csv_cells(Path(csv_file)), start=1):
         name = row[0].strip() if row else ""
         if not name and len(row) < 2:
             continue
@@ -79,39 +83,47 @@ def read_csv(
             faults.append(f"{where}: {columns} columns expected (name, {schema.count} times x and y), found {len(row)}")
         if number == 1:
             continue
-        faults += [
-            f"{where}: {fault}" for fault in (*_name_faults(name, first_row, root_dir), *_number_faults(row[1:], "column", 2))
-        ]
+        faults += [f"{where}: {fault}" for fault in (*_name_faults(name, first_row, root_dir), *_row_faults(row[1:]))]
         first_row.setdefault(name, number)
         rows.append((name, row[1:]))
     if not rows and not faults:
         faults.append("no rows: a header row and one row a face are expected")
     if faults:
         raise AnnotationError(csv_file, faults)
-    points = np.asarray([coordinates for _, coordinates in rows], np.float64).reshape(len(rows), schema.count, 2)
-    return [Annotation(Path(root_dir) / name, face, name) for (name, _), face in zip(rows, _pixels(points, origin), strict=True)]
+    points = np.array([[float(cell.strip() or "nan") for cell in cells] for _, cells in rows]).reshape(len(rows), schema.count, 2)
+    pictures = [_picture_of(name, root_dir) for name, _ in rows]
+    return [
+        Annotation(Path(root_dir) / picture, face, name, picture if picture != name else "")
+        for picture, face, (name, _) in zip(pictures, _pixels(points, origin), rows, strict=True)
+    ]
 
 
-def _csv_cells(csv_file: Path) -> list[list[str]]:
-    """The cells of every row, however many they are; a blank line has none."""
-    try:
-        text = csv_file.read_text(encoding="utf-8-sig")
-        table = pd.read_csv(
-            io.StringIO(text),
-            header=None,
-            # As wide as the widest row: pandas stops at longer rows, or takes their first cells for an index.
-            names=list(range(1 + max((line.count(",") for line in text.splitlines()), default=0))),
-            index_col=False,
-            dtype=str,
-            keep_default_na=False,
-            skip_blank_lines=False,
-            engine="python",  # The C parser fills short rows with "", as if the cells were there but empty.
-        )
-    except OSError as error:
-        raise AnnotationError(csv_file, [f"cannot be read: {error.strerror}"]) from error
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise AnnotationError(csv_file, [f"not a CSV file in UTF-8: {error}"]) from error
-    return [[cell for cell in row if isinstance(cell, str)] for row in table.to_numpy().tolist()]
+def annotations_csv(annotations: Iterable[Annotation], schema: KeypointSchema) -> str:
+    """The text of a CSV file that :func:`read_csv` reads back: hundredths of a pixel, a missing point is two empty cells.
+
+    Faces go by their names; those that share a picture need names of the form ``picture.jpg#2``.
+    """
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])
+    for face in annotations:
+        table.writerow([face.name, *("" if np.isnan(value) else f"{value:.2f}" for value in face.points.ravel().tolist())])
+    return text.getvalue()
+
+
+def _picture_of(name: str, root_dir: str | Path) -> str:
+    """The picture that a row's name means: itself, or ``a.jpg`` for ``a.jpg#2``, where no picture is called so."""
+    picture, mark, number = name.rpartition("#")
+    return picture if mark and number.isdecimal() and not (Path(root_dir) / name).is_file() else name
+
+
+def _row_faults(cells: Sequence[str]) -> list[str]:
+    """What is wrong with the coordinates of a row; two empty cells are a missing point."""
+    missing = [not x.strip() and not y.strip() for x, y in zip(cells[::2], cells[1::2], strict=False)]
+    if missing and all(missing):
+        return ["no point has coordinates; leave the row out"]
+    filled = ["0" if i // 2 < len(missing) and missing[i // 2] else cell for i, cell in enumerate(cells)]
+    return number_faults(filled, "column", 2)
 
 
 def _name_faults(name: str, first_row: dict[str, int], root_dir: str | Path) -> list[str]:
@@ -119,20 +131,8 @@ def _name_faults(name: str, first_row: dict[str, int], root_dir: str | Path) -> 
         return ["the first column must name a picture"]
     if name in first_row:
         return [f"duplicate name, first in row {first_row[name]}"]
-    return [] if (Path(root_dir) / name).is_file() else [f"no file {Path(root_dir) / name}"]
-
-
-def _number_faults(cells: Sequence[str], place: str, first: int) -> list[str]:
-    """A sentence about the cells that are no finite numbers, or nothing; ``first`` is the number of the first cell's place."""
-    try:
-        values = np.array(cells, np.float64)
-    except ValueError:
-        values = pd.to_numeric(pd.Series(cells, dtype=object), errors="coerce").to_numpy(np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if not len(bad):
-        return []
-    more = f", nor are {len(bad) - 1} more" if len(bad) > 1 else ""
-    return [f"{cells[bad[0]]!r} in {place} {bad[0] + first} is not a finite number{more}"]
+    file = Path(root_dir) / _picture_of(name, root_dir)
+    return [] if file.is_file() else [f"no file {file}"]
 
 
 def read_pts(folder: str | Path, schema: KeypointSchema = IBUG68, origin: Origin = (1.0, 1.0)) -> list[Annotation]:
@@ -190,7 +190,7 @@ def _pts_points(file: Path, count: int) -> tuple[Matrix | None, list[str]]:
     body = lines[braces[0] + 1 : braces[1]]
     faults = [] if len(body) == count else [f"{count} points expected, found {len(body)}"]
     for number, words in body:
-        wrong = _number_faults(words, "place", 1) if len(words) == 2 else [f"two numbers expected, found {len(words)}"]
+        wrong = number_faults(words, "place", 1) if len(words) == 2 else [f"two numbers expected, found {len(words)}"]
         faults += [f"line {number}: {fault}" for fault in wrong]
     return (None, faults) if faults else (np.asarray([words for _, words in body], np.float64), [])
 
