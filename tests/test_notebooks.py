@@ -20,7 +20,7 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
-OTHERS = {"IPython", "PIL", "cv2", "matplotlib", "numpy", "pandas", "torch", *sys.stdlib_module_names}
+OTHERS = {"drawing", "IPython", "PIL", "cv2", "matplotlib", "numpy", "pandas", "torch", *sys.stdlib_module_names}
 LARGEST_NOTEBOOK, LARGEST_OUTPUT = 500_000, 130_000
 TRACES = re.compile(r"(?<![\w.:/])/(?:home|root|work|tmp|usr|Users|opt|var)\b|\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d")
 
