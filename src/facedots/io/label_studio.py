@@ -27,8 +27,8 @@ LOCAL_FILES = "/data/local-files/?d="
 FACE, POINTS, IMAGE = "face", "points", "image"
 """The names of the tags in the labelling interface; the first is also the label of a face's rectangle."""
 
-_POINT_WIDTH = 0.5
-"""Percent of the picture's width that a point is drawn as."""
+_POINT_WIDTH = 0.015
+"""The size that a point is drawn with, in widths of its face."""
 
 _COLOURS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
 """One a region, in turn."""
@@ -78,7 +78,7 @@ def _regions(face: Face, number: int, result: ImageResult, schema: KeypointSchem
     regions = [_region(parent, FACE, "rectanglelabels", rectangle, result)]
     for index, (name, (x, y)) in enumerate(zip(schema.names, places.tolist(), strict=True)):
         if not np.isnan(x + y):
-            value = {"x": x, "y": y, "width": _POINT_WIDTH, "keypointlabels": [name]}
+            value = {"x": x, "y": y, "width": _POINT_WIDTH * width, "keypointlabels": [name]}
             regions.append({**_region(f"{parent}p{index}", POINTS, "keypointlabels", value, result), "parentID": parent})
             if np.isfinite(face.confidence[index]):
                 regions[-1]["score"] = round(float(face.confidence[index]), 4)
