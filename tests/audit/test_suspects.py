@@ -3,6 +3,7 @@ import pytest
 
 from facedots.audit.order import mistakes
 from facedots.audit.suspects import DISAGREES, MOVED_POINTS, ODD_SHAPE, OTHER_FACE, SCATTERED, find_suspects
+from facedots.errors import DataError
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -69,6 +70,21 @@ def test_missing_points_are_no_fault(truth: Matrix) -> None:
     found = find_suspects(partial, truth, nothing_wrong(partial), IBUG68)
     assert found.kinds[6] == ""
     assert np.isfinite(found.scores).all()
+
+
+def test_a_point_that_no_face_has_is_passed_over(truth: Matrix, labels: Matrix) -> None:
+    partial = labels.copy()
+    partial[:, 5] = np.nan
+    found = find_suspects(partial, truth, nothing_wrong(partial), IBUG68)
+    assert found.points[0] == (30,)
+    assert np.isnan(found.disagreement[:, 5]).all()
+
+
+def test_without_the_points_that_scale_errors_there_is_no_audit(truth: Matrix) -> None:
+    partial = truth.copy()
+    partial[:, 36] = np.nan
+    with pytest.raises(DataError, match="right_eye_0 and left_eye_3"):
+        find_suspects(partial, truth, nothing_wrong(partial), IBUG68)
 
 
 @pytest.mark.parametrize("count", [0, 10])

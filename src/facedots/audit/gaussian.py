@@ -71,7 +71,9 @@ class Gaussian:
         faces are replaced by noise of one size, as in probabilistic principal component analysis (Tipping and Bishop, 1999).
         """
         samples = _rows(faces)
-        middle = np.nanmedian(samples, axis=0)
+        middle = np.zeros(samples.shape[1])
+        labelled = ~np.isnan(samples).all(axis=0)
+        middle[labelled] = np.nanmedian(samples[:, labelled], axis=0)
         spread = 1.4826 * np.nanmedian(np.abs(samples - middle)) + FLOOR
         model = cls(middle, np.eye(samples.shape[1]) * spread**2)
         for _ in range(rounds):

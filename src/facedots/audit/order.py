@@ -17,8 +17,14 @@ from facedots.schema import KeypointSchema
 HALVED = 0.5
 """A mistake is certain if undoing it brings the points that it concerns to less than this share of their distance, …"""
 
-CLOSE, FAR = 0.15, 0.10
-"""… to less than ``CLOSE`` eye distances from where they should be, and they were farther than ``FAR`` from it."""
+CLOSE, FAR = 0.10, 0.10
+"""… to less than ``CLOSE`` eye distances from where they should be, and they were farther than ``FAR`` from it.
+
+With 0.15, one of sixty faces with another face's points passed for a mirrored one; with 0.12 none did.
+"""
+
+CLOSE_TO_MEDIAN = 0.15
+"""The same instead of ``CLOSE`` where the median face says where points should be, which no face is quite like."""
 
 LEAST_FACES, LEAST_POINTS = 30, 4
 """Fewer faces do not say what is usual, and faces of fewer points have no shape."""
@@ -101,7 +107,7 @@ def mistakes_seen(
         mended = given if mistake is None else np.stack([mistake.undone(face, w) for face, w in zip(given, wide, strict=True)])
         return np.asarray(np.linalg.norm(mended - seen, axis=2) / scale)
 
-    return _certain(far, len(given), candidates)
+    return _certain(far, len(given), candidates, CLOSE)
 
 
 def mistakes_in_shape(labels: ArrayLike, frame: Frame, schema: KeypointSchema) -> list[Mistake | None]:
@@ -122,10 +128,12 @@ def mistakes_in_shape(labels: ArrayLike, frame: Frame, schema: KeypointSchema) -
         mended = given if mistake is None else given[:, list(mistake.order)]
         return np.asarray(np.linalg.norm(frame.lay(mended) - median, axis=2))
 
-    return _certain(far, len(given), mistakes(schema))
+    return _certain(far, len(given), mistakes(schema), CLOSE_TO_MEDIAN)
 
 
-def _certain(far: Callable[[Mistake | None], Matrix], count: int, candidates: Sequence[Mistake]) -> list[Mistake | None]:
+def _certain(
+    far: Callable[[Mistake | None], Matrix], count: int, candidates: Sequence[Mistake], close: float
+) -> list[Mistake | None]:
     """The mistake of each of ``count`` labels whose undoing certainly brings it nearer, and of several the one that does most.
 
     ``far`` says how far ``(N, K)`` the points are from their places, in eye distances, once a mistake is undone, or as they are.
@@ -137,7 +145,7 @@ def _certain(far: Callable[[Mistake | None], Matrix], count: int, candidates: Se
         after = far(mistake)
         was, now = mean_of_known(before[:, mistake.concerned]), mean_of_known(after[:, mistake.concerned])
         gain = np.nan_to_num(np.nansum(before - after, axis=1))
-        for i in np.flatnonzero((now < HALVED * was) & (now < CLOSE) & (was > FAR) & (gain > gains)):
+        for i in np.flatnonzero((now < HALVED * was) & (now < close) & (was > FAR) & (gain > gains)):
             found[i], gains[i] = mistake, gain[i]
     return found
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.audit.gaussian import mean_of_known
+from facedots.errors import DataError
 from facedots.geometry import Matrix, check_shape
 from facedots.schema import KeypointSchema
 
@@ -30,7 +31,10 @@ class Frame:
     def of(cls, points: ArrayLike, schema: KeypointSchema, rounds: int = 5) -> "Frame":
         """The median face of ``(N, K, 2)`` points: generalised Procrustes analysis with a median, so that faults do not count.
 
-        Its unit is the distance of the schema's ``norm_pair`` in the median face.
+        Its unit is the distance of the schema's ``norm_pair`` in the median face. A point that no face has is NaN.
+
+        Raises:
+            DataError: No face has the ``norm_pair``.
         """
         faces = _complex(points)
         usable = faces[np.isfinite(faces).sum(axis=1) >= np.isfinite(faces).sum(axis=1).max() - 1]
@@ -42,10 +46,16 @@ class Frame:
         reference = filled[int(np.argmin(costs))]
         for _ in range(rounds):
             laid = _lay(faces, reference)[0]
-            reference = np.nanmedian(laid.real, axis=0) + 1j * np.nanmedian(laid.imag, axis=0)
+            labelled = np.isfinite(laid).any(axis=0)
+            reference = np.full(faces.shape[1], np.nan + 0j)
+            reference[labelled] = np.nanmedian(laid.real[:, labelled], axis=0) + 1j * np.nanmedian(laid.imag[:, labelled], axis=0)
         right, left = schema.norm_pair
         across = reference[left] - reference[right]
-        return cls((reference - reference.mean()) / across)
+        if not abs(across) > 0:
+            raise DataError(
+                f"no face has the points {schema.names[right]} and {schema.names[left]}, whose distance scales errors"
+            )
+        return cls((reference - np.nanmean(reference)) / across)
 
     def lay(self, points: ArrayLike) -> Matrix:
         """The points ``(N, K, 2)`` of faces where they lie once each face is laid over the reference, in eye distances."""
@@ -91,7 +101,7 @@ def _lay(faces: Points, reference: Points) -> tuple[Points, Points]:
     With points as complex numbers about their means, the factor is ``sum(conj(z) r) / sum(conj(z) z)``, as in
     :func:`facedots.geometry.fit_similarity`, here for all faces at once.
     """
-    known = np.isfinite(faces)
+    known = np.isfinite(faces) & np.isfinite(reference)
     count = known.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = np.where(known, faces, 0).sum(axis=1, keepdims=True) / count
