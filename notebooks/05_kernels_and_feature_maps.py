@@ -163,7 +163,7 @@ for i, kernel in enumerate(stem.kernels):
     what = "colours" if opponent else "brightness"
     rows.append((i, str(describe_kernel(pattern)), *colour.round(2), what, f"{share:.0%}", float(np.abs(kernel).max())))
 table = pd.DataFrame(rows, columns=["kernel", "detects", "red", "green", "blue", "in", "explained", "largest weight"])
-table.sort_values("largest weight", ascending=False).head(10).style.hide().format(precision=2)
+table.sort_values("largest weight", ascending=False).head(10).round(2)
 
 # %% [markdown]
 # ## Feature maps
