@@ -27,8 +27,6 @@ class Recipe(BaseModel):
         default=0.04, ge=0, lt=0.5, description="share of the training people held out to choose the checkpoint"
     )
     loss: str = Field(default="smooth_l1", description="loss: " + ", ".join(LOSSES))
-    teacher: str = Field(default="", description="folder of a finished run whose network also teaches this one")
-    teaching: float = Field(default=1.0, ge=0, description="weight of the teacher's points beside the labels")
     epochs: int = Field(default=30, ge=1, description="passes over the training faces")
     batch_size: int = Field(default=32, ge=1, description="faces a step")
     lr: float = Field(

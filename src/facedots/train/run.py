@@ -121,15 +121,12 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
         write_whole(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, styles=len(recipe.sources))
-    teacher = load_net(Path(recipe.teacher)) if recipe.teacher else None
     trainer = _trainer(recipe, out)
     module = FaceModule(split, net, recipe)
     # Lightning leaves the process after Ctrl-C; the run is finished first.
     logs = set_aside(out / METRICS_FILE)
     try:
-        trainer.fit(
-            KeypointTask(net, recipe, teacher), module, ckpt_path=last if resume and last.exists() else None, weights_only=True
-        )
+        trainer.fit(KeypointTask(net, recipe), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
     except SystemExit:
         if not trainer.interrupted:
             raise

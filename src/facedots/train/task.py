@@ -26,31 +26,18 @@ class KeypointTask(pl.LightningModule):
     Args:
         net: To be trained.
         recipe: How.
-        teacher: A trained network with the same label styles, whose points count as further labels, in every style: it knows
-            how each data set would have labelled a face (knowledge distillation, Hinton et al., 2015, on points).
     """
 
-    def __init__(self, net: KeypointNet, recipe: Recipe, teacher: KeypointNet | None = None) -> None:
+    def __init__(self, net: KeypointNet, recipe: Recipe) -> None:
         super().__init__()
         self.net, self.recipe = net, recipe
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
         self.loss = LOSSES[recipe.loss]
-        # In a list, a module is neither trained nor stored with this one.
-        self._teachers = [teacher.eval().requires_grad_(False)] if teacher else []
 
     def forward(self, crops: Tensor) -> Answer:
         """The network's answer for crops ``uint8 (N, C, S, S)``."""
         answer: Answer = self.net(self.net.normalise(crops).contiguous(memory_format=torch.channels_last))
         return answer
-
-    def on_fit_start(self) -> None:
-        """The teacher goes where the pupil is."""
-        for teacher in self._teachers:
-            teacher.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def on_train_epoch_start(self) -> None:
-        """Dropout draws from the process's generator; seeding it by epoch makes a resumed run draw the same."""
-        torch.manual_seed(self.recipe.seed + self.current_epoch)
 
     def training_step(self, batch: Item, _: int) -> Tensor:
         """The loss of one batch."""
@@ -58,24 +45,9 @@ class KeypointTask(pl.LightningModule):
         loss = self.loss(self.net, in_style(answer.raw, batch["style"]), batch["points"])
         if self.net.judges:
             loss = loss + JUDGE_WEIGHT * F.binary_cross_entropy_with_logits(answer.score.float(), batch["face"])
-        for teacher in self._teachers:
-            loss = loss + self.recipe.teaching * self._lesson(teacher, batch, answer)
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["points"]))
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
-
-    def _lesson(self, teacher: KeypointNet, batch: Item, answer: Answer) -> Tensor:
-        """The loss against what the teacher says in every style, on the crops that show a face."""
-        own, size = self.net.spec.input_size, teacher.spec.input_size
-        images = batch["crop"].float()
-        images = images if own == size else F.interpolate(images, size, mode="bilinear", antialias=own > size)
-        with torch.no_grad():
-            told = teacher(teacher.normalise(images).contiguous(memory_format=torch.channels_last)).raw
-            points, _ = teacher.decode(told.flatten(0, 1))
-            # The centre of the first pixel of a crop is half a pixel from its edge, at any size.
-            points = (points + 0.5) * (own / size) - 0.5
-            points = torch.where(batch["face"].bool().repeat_interleave(told.shape[1]).view(-1, 1, 1), points, torch.nan)
-        return self.loss(self.net, answer.raw.flatten(0, 1), points)
 
     def validation_step(self, batch: Item, _: int) -> None:
         """Loss and NME of one batch of faces that training never sees, by the averaged weights."""
