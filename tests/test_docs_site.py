@@ -49,7 +49,7 @@ def test_a_notebook_that_failed_is_not_published() -> None:
 
 def test_every_notebook_is_a_page_that_the_tour_lists() -> None:
     pages = notebook_pages(ROOT / "notebooks")
-    names = [file.stem for file in (ROOT / "notebooks").glob("*.ipynb")]
+    names = [file.stem for file in (ROOT / "notebooks").glob("[0-9]*.py")]
     assert names
     for name in names:
         assert f"]({name}.md)" in str(pages["index.md"])

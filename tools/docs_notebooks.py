@@ -1,12 +1,13 @@
 """Turns the notebooks of the tour, as they are committed with their outputs, into pages of the site."""
 
 import base64
-import json
 import re
 from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import jupytext
 
 Pages = dict[str, str | bytes]
 
@@ -22,14 +23,18 @@ _PICTURES = {"image/png": "png", "image/jpeg": "jpg", "image/svg+xml": "svg"}
 
 
 def notebook_pages(folder: Path) -> Pages:
-    """Pages and their pictures by file name: ``index.md``, and ``NAME.md`` for each ``NAME.ipynb`` in the folder."""
+    """Pages and their pictures by file name: ``index.md``, and ``NAME.md`` for each notebook of the folder.
+
+    A notebook that has not been run yet, and so has no ``.ipynb``, is shown without outputs.
+    """
     pages: Pages = {}
     chapters: list[str] = []
     tree = "\n".join(["", "```{toctree}", ":hidden:", ":glob:", "", "[0-9]*", "```", ""])
-    for file in sorted(folder.glob("*.ipynb")):
-        text, pictures = notebook_page(json.loads(file.read_text(encoding="utf-8")), file.stem)
-        pages |= {f"{file.stem}.md": text, **pictures}
-        chapters.append(f"- [{_title(text, file.stem)}]({file.stem}.md)")
+    for source in sorted(folder.glob("[0-9]*.py")):
+        name, run = source.stem, source.with_suffix(".ipynb")
+        text, pictures = notebook_page(jupytext.read(run if run.exists() else source), name)
+        pages |= {f"{name}.md": text, **pictures}
+        chapters.append(f"- [{_title(text, name)}]({name}.md)")
     return {"index.md": "\n".join([INTRODUCTION, *chapters]) + "\n" + tree, **pages}
 
 
