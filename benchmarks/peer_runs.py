@@ -10,7 +10,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,7 +186,8 @@ def _install(worker: str, folder: Path, packages: list[str]) -> None:
         (folder / "package.json").write_text('{"private": true}')
         _call(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages], folder, "npm")
     else:
-        venv.create(folder, with_pip=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _call([sys.executable, "-m", "venv", str(folder)], folder.parent, "venv")
         _call([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages], folder, "pip")
 
 

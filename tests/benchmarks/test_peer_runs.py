@@ -91,6 +91,14 @@ def test_a_missing_program_is_an_error_that_names_it(tmp_path: Path, monkeypatch
         run(Contestant("fake", "fake", ""), store(drawn(1), tmp_path / "faces"), [(1.0, 0.0)])
 
 
+def test_without_npm_the_message_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peer_runs, "CACHE", tmp_path / "cache")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(PeerError, match="apt-get install nodejs npm"):
+        run(peer_runs.PEERS["face-api"], store(drawn(1), tmp_path / "faces"), [(1.0, 0.0)])
+    assert not (tmp_path / "cache" / "face_api" / ".installed").exists()
+
+
 def test_our_networks_answer_as_in_use() -> None:
     faces = drawn(2)
     points = points_of(peer_runs.OURS["small"], faces)
