@@ -72,7 +72,7 @@ def test_csv_with_missing_points_and_several_faces_in_a_picture(folder: Path) ->
     assert [face.name for face in faces] == ["a.jpg#1", "a.jpg#2", "b.jpg#2", "c.jpg"]
     # A file that is really called so is no second face.
     assert [face.image.name for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
-    assert [face.group for face in faces] == ["a.jpg", "a.jpg", "", ""]
+    assert [face.group for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
     np.testing.assert_array_equal(faces[1].points, [(5, 6), (np.nan, np.nan)])
     np.testing.assert_array_equal(faces[2].points, [(np.nan, np.nan), (3, 4)])
     assert _csv_faults(folder, "name,x0,y0,x1,y1\na.jpg,,,,\nb.jpg,1,,3,4\ngone.jpg#2,1,2,3,4\n") == [

@@ -61,8 +61,8 @@ def read_csv(
         origin: The coordinates that the file gives to the centre of the top-left pixel; they are subtracted.
 
     Returns:
-        One annotation a row, in the file's order, with the row's name as its name; the group is the picture where several faces
-        share it.
+        One annotation a row, in the file's order, with the row's name as its name. If faces share pictures, the group is the
+        picture.
 
     Raises:
         AnnotationError: With all faults, by row; the header is row 1. Rows need the right number of columns, finite numbers, an
@@ -92,8 +92,9 @@ def read_csv(
         raise AnnotationError(csv_file, faults)
     points = np.array([[float(cell.strip() or "nan") for cell in cells] for _, cells in rows]).reshape(len(rows), schema.count, 2)
     pictures = [_picture_of(name, root_dir) for name, _ in rows]
+    shared = any(picture != name for picture, (name, _) in zip(pictures, rows, strict=True))
     return [
-        Annotation(Path(root_dir) / picture, face, name, picture if picture != name else "")
+        Annotation(Path(root_dir) / picture, face, name, picture if shared else "")
         for picture, face, (name, _) in zip(pictures, _pixels(points, origin), rows, strict=True)
     ]
 
