@@ -46,7 +46,9 @@ def audit(
     with Console(stderr=True).status("looking at all faces"):
         found = run(parts, how.schema, network, model, others)
         changed = changes(found, drop_suspicious) if fix else None
-        trained = f"{model} was trained on: {network.card.trained_on or 'unknown'}." if network and found.network else ""
+        trained = (
+            f"The network {model} was trained on: {network.card.trained_on or 'unknown'}." if network and found.network else ""
+        )
         written = write_report(found, out, Path(source).resolve().name, trained, changed)
         written += write_clean(found, changed, out / "clean") if changed is not None else []
     console = Console(highlight=False)
