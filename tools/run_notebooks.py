@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import jupytext
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from PIL import Image
 from traitlets.config import Config
@@ -34,7 +34,8 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-CELL_SECONDS = 300
+CELL_SECONDS = int(os.environ.get("CELL_SECONDS", "300"))
+"""What one cell may take; a busy machine may need more."""
 WIDEST = 900
 """Pixels; wider output pictures are made smaller."""
 
@@ -129,7 +130,7 @@ async def run(source: Path, data: str, target: Path) -> str:
         )
         try:
             await client.async_execute(env=kernel_environment(data))
-        except CellExecutionError as error:
+        except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             return f"{source.name}: a cell failed\n{error}"
     shrink(notebook)
     text = nbformat.writes(notebook).rstrip() + "\n"
