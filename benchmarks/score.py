@@ -218,7 +218,7 @@ def main() -> None:
     for model, kinds in said.items():
         print(f"\n{table(model, rows[model])}")
         if options.out:
-            save_figure(figure(model, kinds), options.out / f"score_{model}.png")
+            save_figure(figure(model, kinds), options.out / f"score_{Path(model).stem}.png")
     if options.out:
         content = {"date": str(date.today()), "machine": machine(), "faces": len(faces), "models": rows}
         write_whole(options.out / "score.json", json.dumps(content, indent=2) + "\n")
