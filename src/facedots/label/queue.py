@@ -13,10 +13,10 @@ from facedots.types import Face
 def doubt(face: Face) -> float:
     """How unsure a face's points are: their mean sigma in percent of the longer side of the tight box around them.
 
-    Infinite where the network gives no sigma. Of the measures at hand this one found most, tried once with the first ``small``: the
-    tenth of 770 YouTube frames with the largest doubt held 42 % of the tenth with the largest NME, where the lowest or the mean
-    confidence and sigma over the eye distance found 31-38 %, and chance 10 %. The side of the box, unlike the eye distance, does
-    not vanish in a profile.
+    Infinite where the network gives no sigma. Of the measures at hand this one found most, tried once with the first ``small``:
+    the tenth of 770 YouTube frames with the largest doubt held 42 % of the tenth with the largest NME, where the lowest or the
+    mean confidence and sigma over the eye distance found 31-38 %, and chance 10 %. The side of the box, unlike the eye distance,
+    does not vanish in a profile.
     """
     if not np.isfinite(face.sigma).any():
         return math.inf
