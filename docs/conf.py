@@ -31,6 +31,7 @@ nitpick_ignore_regex = [("py:.*", r"(?!facedots).*"), ("py:attr", r".*")]
 
 add_module_names = False
 html_theme = "furo"
+pygments_dark_style = "monokai"
 html_logo = html_favicon = "images/logo.svg"
 html_static_path = ["site.css"]
 html_css_files = ["site.css"]
