@@ -93,3 +93,9 @@ def test_a_file_stored_as_float16_still_shows_its_kernels(exported: tuple[Keypoi
     layers = list_layers(load_model(path))
     assert [layer.name for layer in layers] == ["conv1", "conv2", "conv3", "conv4", "conv5", "conv6"]
     assert layers[0].kernels.shape == net.conv1.weight.shape  # type: ignore[union-attr]
+
+
+def test_the_file_carries_no_notes_of_its_making(exported: tuple[KeypointNet, Path, float]) -> None:
+    model = onnx.load(exported[1])
+    assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
+    assert str(Path(__file__).parents[1]).encode() not in exported[1].read_bytes()

@@ -89,7 +89,7 @@ def export_onnx(net: KeypointNet, path: Path, card: Mapping[str, Any], calibrati
     if program is None:
         raise WeightsError("torch exported nothing")
     model = program.model_proto if calibration is None else quantised(program.model_proto, calibration)
-    model = store_as_float16(model)
+    model = without_notes(store_as_float16(model))
     onnx.helper.set_model_props(model, {SPEC_KEY: spec.to_json(), CARD_KEY: json.dumps(dict(card))})
     data = model.SerializeToString()
     if calibration is None:
@@ -116,6 +116,16 @@ def store_as_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(casts + nodes)
+    return model
+
+
+def without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same model without the exporter's notes on each node (stack traces, types), a tenth of a small network's bytes."""
+    graph = model.graph
+    for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    del graph.metadata_props[:]
     return model
 
 
