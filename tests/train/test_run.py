@@ -20,12 +20,14 @@ DATA = "synthetic:60"
 RECIPE = Recipe(model="tiny", loss="heatmap_wing", epochs=3, batch_size=4, seed=3, precision="float32")
 
 STOPPED_RUN = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from facedots.train import task
 from facedots.train.recipe import load_recipe
 from facedots.train.run import train
 
+# A shell in the background starts its children with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 whole_step = task.KeypointTask.training_step
 
 def step_that_stops(self, batch, index):

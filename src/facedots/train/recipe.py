@@ -21,7 +21,10 @@ class Recipe(BaseModel):
 
     model: str = Field(description="network: " + ", ".join(MODELS))
     sources: tuple[str, ...] = Field(default=("youtube-faces",), description="data sets: " + ", ".join(SOURCE_NAMES))
-    style: str = Field(default="", description="whose way of labelling the exported file follows: one of the sources")
+    style: str = Field(
+        default="",
+        description="whose way of labelling the exported file follows; the first source, unless it is one of the others",
+    )
     split: str = Field(default="official", description="official, or disjoint:0 … disjoint:4")
     validation: float = Field(
         default=0.04, ge=0, lt=0.5, description="share of the training people held out to choose the checkpoint"
@@ -70,9 +73,12 @@ class Recipe(BaseModel):
             raise ValueError(
                 f"epochs: {self.epochs} is no multiple of validate_every, {self.validate_every}; the last must be validated"
             )
-        if self.style and self.style not in self.sources:
-            raise ValueError(f"style: {self.style!r} is none of the sources {', '.join(self.sources)}")
         return self
+
+    @field_validator("style")
+    @classmethod
+    def _style_exists(cls, name: str) -> str:
+        return _one_of(name, dict.fromkeys(("", *SOURCE_NAMES)))
 
     @field_validator("split")
     @classmethod
@@ -86,6 +92,11 @@ class Recipe(BaseModel):
         for name in listed:
             _one_of(name, dict.fromkeys(SOURCE_NAMES))
         return tuple(listed)
+
+    @property
+    def exported_style(self) -> str:
+        """The source whose way of labelling the exported file follows."""
+        return self.style if self.style in self.sources else self.sources[0]
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included; :func:`load_recipe` reads it back."""

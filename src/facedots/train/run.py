@@ -188,7 +188,7 @@ def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str 
     keep_quiet()
     recipe, data = load_run(run)
     net = load_net(run, checkpoint)
-    style = style or recipe.style or recipe.sources[0]
+    style = style or recipe.exported_style
     if style not in recipe.sources:
         raise RecipeError(f"{run}: no style {style!r}; it was trained on {', '.join(recipe.sources)}")
     net.head.keep_style(recipe.sources.index(style))
