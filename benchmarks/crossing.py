@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from setting import DATA, machine
+from setting import DATA, machine, options_with_data
 
 from facedots.data.sources import youtube_faces
 from facedots.detect.retinaface import RetinaFace
@@ -146,10 +146,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="small")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     cv2.setNumThreads(1)
     test = youtube_faces(options.data)[1]
     large = [face for face in test if 50 < np.linalg.norm(face.points[36] - face.points[45]) < 90]

@@ -6,7 +6,6 @@ The last table is where the constants ``ADJUSTMENT`` of ``facedots.detect`` come
 """
 
 import argparse
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from setting import DATA, options_with_data
 
 from facedots.data.sources import youtube_faces
 from facedots.detect import haar, retinaface, yunet
@@ -24,7 +24,6 @@ from facedots.io.annotations import Annotation
 from facedots.io.images import read_image
 from facedots.warp import Image
 
-DATA = Path(os.environ.get("FACEDOTS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 MATCH_IOU = 0.5
 """A face counts as found when the adjusted box overlaps the labels' tight box by this much."""
 
@@ -75,10 +74,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--part", choices=("training", "test"), default="training")
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     cv2.setNumThreads(1)
     training, test = youtube_faces(options.data)
     faces = training if options.part == "training" else test

@@ -23,7 +23,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from peer_runs import PEERS, points_of
-from setting import DATA, Faces, machine
+from setting import DATA, Faces, machine, options_with_data
 
 from facedots.data.sources import youtube_faces
 from facedots.detect.retinaface import RetinaFace
@@ -196,10 +196,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=360)
     parser.add_argument("--no-dlib", action="store_true")
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     cv2.setNumThreads(1)
     training, test = youtube_faces(options.data)
     faces = training if options.part == "training" else test

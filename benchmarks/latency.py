@@ -16,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from setting import DATA, Faces, machine
+from setting import DATA, Faces, machine, options_with_data
 
 from facedots.data.sources import youtube_faces
 from facedots.evaluate.metrics import score
@@ -97,10 +97,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--faces", type=int, default=770, help="measure on this many test frames")
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     cv2.setNumThreads(1)
     test = youtube_faces(options.data)[1]
     faces = Faces.of(test[:: max(1, len(test) // options.faces)])

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from peer_plot import Dot, pareto_figure
 from peer_runs import OURS, PEERS, Answer, Contestant, Framing, PeerError, milliseconds, run, store, tune
-from setting import DATA, ROOT, Faces, machine
+from setting import DATA, ROOT, Faces, machine, options_with_data
 
 from facedots.data.splits import load_split
 from facedots.evaluate.metrics import Scores, score
@@ -228,10 +228,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=10_000, help="at most so many of each set, for a quick look")
     parser.add_argument("--tune", action="store_true", help="only search the framings anew, on validation faces, and print them")
     parser.add_argument("--only", nargs="*", choices=[*OURS, *PEERS], default=[*OURS, *PEERS])
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     splits = {source: load_split(options.data, [source], "official") for source in SETS}
     chosen = [{**OURS, **PEERS}[key] for key in options.only]
     rows: list[Row] = []

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from peer_runs import OURS, PEERS, Contestant, PeerError, run, store
 from peers import table
 from reading import lids_drawn_shut
-from setting import DATA, ROOT, Faces, machine
+from setting import DATA, ROOT, Faces, machine, options_with_data
 from slices import Slice, slices_of, worst_people
 
 from facedots.data.sources import person_of, youtube_faces
@@ -220,10 +220,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="so many frames, spread over all, for a quick look")
     boxed = [key for key, peer in PEERS.items() if not peer.finds_faces]
     parser.add_argument("--only", nargs="*", choices=[*OURS, *PEERS], default=[*OURS, *boxed])
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     test = youtube_faces(options.data)[1]
     faces = Faces.of(test[:: max(1, len(test) // options.limit)] if options.limit else test)
     people = [person_of(name) for name in faces.names]

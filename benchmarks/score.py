@@ -22,7 +22,7 @@ import numpy as np
 from corruptions import CORRUPTIONS, Case
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from setting import DATA, machine
+from setting import DATA, machine, options_with_data
 
 from facedots.data.splits import load_split
 from facedots.detect.retinaface import RetinaFace
@@ -204,10 +204,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="take each so manieth face only")
     parser.add_argument("--out", type=Path, help="a folder for score.json and a picture a network")
-    options = parser.parse_args()
-    if not options.data.is_dir():
-        print(f"no data at {options.data}; nothing measured")
-        return
+    options = options_with_data(parser)
     cv2.setNumThreads(1)
     faces = load_split(options.data, ["youtube-faces", "300w"], "official").test[:: options.every]
     opened = {model: Keypointer(model) for model in options.models}

@@ -1,7 +1,9 @@
 """What the benchmarks share: where the data lies, which faces are measured on, and what machine this is."""
 
+import argparse
 import os
 import platform
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +53,15 @@ class Faces:
     def first(self, count: int) -> "Faces":
         """The first so many of them."""
         return Faces(self.names[:count], self.images[:count], self.points[:count], self.boxes[:count])
+
+
+def options_with_data(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """The options of a benchmark; where there is no folder ``--data``, it says so and ends, which is no failure."""
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        print(f"no data at {options.data}; nothing measured")
+        sys.exit()
+    return options
 
 
 def machine() -> str:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,7 +12,7 @@ from facedots.audit.sights import look_of
 from facedots.audit.twins import ALIKE, nearest
 from facedots.errors import ImageError
 from facedots.io.images import read_image
-from facedots.view.curves import BLUE, GREEN, GREY, ORANGE, PINK
+from facedots.view.curves import BLUE, GREEN, GREY, ORANGE, PINK, new_figure, tidy
 from facedots.warp import Image
 
 SAMPLE = 60
@@ -32,7 +31,7 @@ def looks_figure(audit: Audit) -> Figure:
         "the nearest of the same person or photo": (nearest(looks, named, others=False), BLUE),
         "the nearest of another": (nearest(looks, named, others=True), ORANGE),
     }
-    figure, axes = _axes(6.8, 3.0)
+    figure, axes = new_figure(6.8, 3.0)
     for name, (bits, colour) in curves.items():
         if len(bits):
             weights = np.full(len(bits), 100 / len(bits))
@@ -62,7 +61,7 @@ def reencoded(audit: Audit) -> NDArray[np.int64]:
 
 def displacement_figure(audit: Audit) -> Figure:
     """Where each face's labels lie beside what the network sees, median over the points, and the median over the faces."""
-    figure, axes = _axes(4.6, 4.2)
+    figure, axes = new_figure(4.6, 4.2)
     reach = 1.0
     for (part, found), colour in zip(audit.displacements.items(), _COLOURS * len(audit.displacements), strict=False):
         chosen = audit.in_part(part) & np.isfinite(audit.sights.predicted).all(axis=(1, 2))
@@ -86,7 +85,7 @@ def coverage_figure(audit: Audit) -> Figure:
     for axes in grid[len(measures) :]:
         axes.set_axis_off()
     for axes, measure in zip(grid, measures, strict=False):
-        _tidy(axes)
+        tidy(axes)
         low, high = np.nanpercentile(measure.values, (0.2, 99.8))
         edges = np.linspace(low, max(high, low + 1), 40)
         for part, colour in zip(audit.parts, _COLOURS * len(audit.parts), strict=False):
@@ -111,16 +110,3 @@ def _variants(image: Image) -> Iterator[Image]:
     half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
     yield np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
     yield np.asarray(cv2.convertScaleAbs(image, alpha=1.25, beta=10), np.uint8)
-
-
-def _axes(width: float, height: float) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.subplots()
-    _tidy(axes)
-    return figure, axes
-
-
-def _tidy(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(color="#dddddd", linewidth=0.6)
-    axes.set_axisbelow(True)

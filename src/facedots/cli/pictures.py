@@ -11,6 +11,7 @@ from rich.progress import track
 
 from facedots.cli.weights_file import weights_file
 from facedots.errors import FacedotsError, OutputError, WeightsError
+from facedots.io.files import write_whole
 
 if TYPE_CHECKING:
     from facedots.io.inputs import Picture
@@ -34,6 +35,9 @@ DetectorFile = Annotated[Path | None, typer.Option(help="The weight file of the 
 MaxSide = Annotated[int, typer.Option(min=32, help="Search larger pictures reduced to this side; not for haar.")]
 Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the folders of folders too.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the networks.")]
+JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")]
+
+STDOUT = "-"
 
 
 def make_pipeline(
@@ -121,6 +125,25 @@ def for_each(pictures: "list[Picture]", work: "Callable[[Picture, Image], None]"
             message = str(error)
             failures.append(message if picture.location in message else f"{picture.location}: {message}")
     return failures
+
+
+def is_one_printed(json_file: str | None, csv_file: str | None) -> bool:
+    """Whether standard output belongs to one of the two.
+
+    Raises:
+        OutputError: Both want it.
+    """
+    if json_file == csv_file == STDOUT:
+        raise OutputError("--json - and --csv - cannot both be printed; give one of them a file")
+    return STDOUT in (json_file, csv_file)
+
+
+def write_or_print(file: str, text: str) -> None:
+    """Write the text into a file, or print it where that is ``-``."""
+    if file == STDOUT:
+        typer.echo(text, nl=False)
+    else:
+        write_whole(file, text)
 
 
 def report_failures(failures: list[str]) -> None:

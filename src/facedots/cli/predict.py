@@ -9,6 +9,7 @@ from facedots.cli.pictures import (
     DetectorChoice,
     DetectorFile,
     DetectorName,
+    JsonFile,
     MaxSide,
     Model,
     Recursive,
@@ -16,12 +17,12 @@ from facedots.cli.pictures import (
     Threads,
     find_all,
     for_each,
+    is_one_printed,
     make_pipeline,
     report_failures,
     result_paths,
+    write_or_print,
 )
-from facedots.errors import OutputError
-from facedots.io.files import write_whole
 
 if TYPE_CHECKING:
     from facedots.io.inputs import Picture
@@ -29,14 +30,12 @@ if TYPE_CHECKING:
     from facedots.pipeline import Pipeline
     from facedots.warp import Image
 
-STDOUT = "-"
-
 
 def predict(
     sources: Sources,
     *,
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Write the pictures with dots into this folder.")] = None,
-    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")] = None,
+    json_file: JsonFile = None,
     csv_file: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="Write CSV as OpenFace does; - prints it.")
     ] = None,
@@ -54,19 +53,18 @@ def predict(
     """
     from facedots.io.sinks import to_csv, to_json
 
-    if json_file == csv_file == STDOUT:
-        raise OutputError("--json - and --csv - cannot both be printed; give one of them a file")
+    printed = is_one_printed(json_file, csv_file)
     pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
     schema = pipeline.keypointer.spec.schema
     pictures, failures = find_all(sources, recursive)
     results, unread = _predict_all(pipeline, pictures, result_paths(pictures, out, "dots") if out else {}, numbers)
     failures += unread
-    _report(results, to_stderr=STDOUT in (json_file, csv_file))
+    _report(results, to_stderr=printed)
     report_failures(failures)
     if json_file:
-        _write(json_file, to_json(results, schema, model))
+        write_or_print(json_file, to_json(results, schema, model))
     if csv_file:
-        _write(csv_file, to_csv(results, schema))
+        write_or_print(csv_file, to_csv(results, schema))
     if failures:
         raise typer.Exit(1)
 
@@ -89,13 +87,6 @@ def _predict_all(
 
     failures = for_each(pictures, work, "finding faces")
     return results, failures
-
-
-def _write(file: str, text: str) -> None:
-    if file == STDOUT:
-        typer.echo(text, nl=False)
-    else:
-        write_whole(file, text)
 
 
 def _report(results: "list[ImageResult]", to_stderr: bool) -> None:

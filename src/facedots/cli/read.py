@@ -13,6 +13,7 @@ from facedots.cli.pictures import (
     DetectorChoice,
     DetectorFile,
     DetectorName,
+    JsonFile,
     MaxSide,
     Model,
     Recursive,
@@ -20,12 +21,12 @@ from facedots.cli.pictures import (
     Threads,
     find_all,
     for_each,
+    is_one_printed,
     make_pipeline,
     report_failures,
     result_paths,
+    write_or_print,
 )
-from facedots.errors import OutputError
-from facedots.io.files import write_whole
 
 if TYPE_CHECKING:
     from facedots.io.inputs import Picture
@@ -33,13 +34,11 @@ if TYPE_CHECKING:
     from facedots.types import Face
     from facedots.warp import Image
 
-STDOUT = "-"
-
 
 def read(
     sources: Sources,
     *,
-    json_file: Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")] = None,
+    json_file: JsonFile = None,
     csv_file: Annotated[str | None, typer.Option("--csv", metavar="FILE", help="Write a row a face; - prints it.")] = None,
     out: Annotated[Path | None, typer.Option(file_okay=False, help="Write the pictures with the heads' axes here.")] = None,
     focal: Annotated[
@@ -62,8 +61,7 @@ def read(
     from facedots.io.images import write_image
     from facedots.io.sinks import ImageResult
 
-    if json_file == csv_file == STDOUT:
-        raise OutputError("--json - and --csv - cannot both be printed; give one of them a file")
+    printed = is_one_printed(json_file, csv_file)
     pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
     pictures, failures = find_all(sources, recursive)
     targets = result_paths(pictures, out, "read") if out else {}
@@ -80,21 +78,14 @@ def read(
     failures += for_each(pictures, work, "reading faces")
     for result in results:
         for line in _lines(result):
-            typer.echo(line, err=STDOUT in (json_file, csv_file))
+            typer.echo(line, err=printed)
     if json_file:
-        _write(json_file, _json(results, model))
+        write_or_print(json_file, _json(results, model))
     if csv_file:
-        _write(csv_file, _csv(results))
+        write_or_print(csv_file, _csv(results))
     report_failures(failures)
     if failures:
         raise typer.Exit(1)
-
-
-def _write(file: str, text: str) -> None:
-    if file == STDOUT:
-        typer.echo(text, nl=False)
-    else:
-        write_whole(file, text)
 
 
 def _guess(face: "Face") -> str | None:

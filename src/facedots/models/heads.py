@@ -59,10 +59,13 @@ class HeatmapHead(Head):
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from log-odds ``(N, K, grid, grid)``."""
+        points, doubt = self.doubt(raw)
+        return points, calibrated(doubt, self.gain, self.floor)
+
+    def doubt(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Points, and their covariance ``(N, K, 2, 2)`` as the maps say it, before calibration."""
         points, moments = self.moments(raw)
-        noise = positive_part(moments - self.spread**2 * torch.eye(2, device=raw.device))
-        floor = self.floor.square().view(-1, 1, 1) * torch.eye(2, device=raw.device)
-        return points, self.gain.square().view(-1, 1, 1) * noise + floor
+        return points, positive_part(moments - self.spread**2 * torch.eye(2, device=raw.device))
 
     def moments(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels of the crop."""
@@ -81,6 +84,12 @@ class HeatmapHead(Head):
         maps = nn.Conv2d(self.maps.in_channels, size, 1)
         maps.load_state_dict({name: value[chosen] for name, value in self.maps.state_dict().items()})
         self.maps, self.styles = maps, 1
+
+
+def calibrated(doubt: Tensor, gain: Tensor, floor: Tensor) -> Tensor:
+    """The covariance ``(…, K, 2, 2)`` of doubts ``(…, K, 2, 2)`` under a gain ``(K,)`` and a floor ``(K,)`` of deviations."""
+    round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=doubt.device)
+    return gain.square().view(-1, 1, 1) * doubt + round_floor
 
 
 def positive_part(matrices: Tensor) -> Tensor:

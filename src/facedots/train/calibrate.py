@@ -5,7 +5,7 @@ from torch import Tensor
 
 from facedots.data.crops import CropDataset
 from facedots.models.base import KeypointNet
-from facedots.models.heads import HeatmapHead, positive_part
+from facedots.models.heads import HeatmapHead, calibrated
 
 SMALLEST_TAIL, LARGEST_TAIL = 2.5, 60.0
 
@@ -27,7 +27,7 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
     head = net.head
     if not isinstance(head, HeatmapHead) or not len(faces):
         return None
-    errors, noise = _errors(net, head, faces, batch_size)
+    errors, doubts = _errors(net, head, faces, batch_size)
     known = errors.isfinite().all(-1)  # A missing point's NaN would survive in the gradient, whatever its loss counts.
     region = _region_numbers(net)
     count = int(region.max()) + 1
@@ -42,7 +42,7 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
     def loss() -> Tensor:
         optimizer.zero_grad()
         gain, floor, tail = parts()
-        covariance = gain.square().view(-1, 1, 1) * noise + floor.square().view(-1, 1, 1) * torch.eye(2)
+        covariance = calibrated(doubts, gain, floor)
         value = student_nll(errors[known], covariance[known], tail).mean() + 1e-4 * (parameters - start).square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
@@ -75,15 +75,15 @@ def student_nll(errors: Tensor, covariance: Tensor, tail: Tensor) -> Tensor:
 
 def _errors(net: KeypointNet, head: HeatmapHead, faces: CropDataset, batch_size: int) -> tuple[Tensor, Tensor]:
     """Errors ``(N, K, 2)`` and uncalibrated covariance ``(N, K, 2, 2)`` in pixels of the crop."""
-    errors, noise = [], []
+    errors, doubts = [], []
     for start in range(0, len(faces), batch_size):
         items = [faces[0, row] for row in range(start, min(start + batch_size, len(faces)))]
         with torch.inference_mode():
             raw = net(net.normalise(torch.stack([item["crop"] for item in items]))).raw[:, 0]
-            points, moments = head.moments(raw)
+            points, doubt = head.doubt(raw)
         errors.append(points - torch.stack([item["points"] for item in items]))
-        noise.append(positive_part(moments - head.spread**2 * torch.eye(2)))
-    return torch.cat(errors).clone(), torch.cat(noise).clone()
+        doubts.append(doubt)
+    return torch.cat(errors).clone(), torch.cat(doubts).clone()
 
 
 def _region_numbers(net: KeypointNet) -> Tensor:
