@@ -17,7 +17,7 @@ from facedots.train.recipe import Recipe, load_recipe
 from facedots.train.run import METRICS_FILE, ONNX_FILE, WEIGHTS_FILE, load_run, train
 
 DATA = "synthetic:60"
-RECIPE = Recipe(model="tiny", loss="heatmap_wing", epochs=3, batch_size=4, seed=3, precision="float32")
+RECIPE = Recipe(model="tiny", loss="heatmap_wing", optimizer="muon", epochs=3, batch_size=4, seed=3, precision="float32")
 
 STOPPED_RUN = """
 import os, signal, sys

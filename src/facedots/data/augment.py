@@ -210,7 +210,7 @@ def training_augmentation(
 
     return Compose(
         [
-            CloseEyes(schema, p=chance(0.15), generator=generator),
+            CloseEyes(schema, p=chance(0.3), generator=generator),
             affine,
             Tone(p=chance(0.8), generator=generator),
             Shade(p=chance(0.2), generator=generator),

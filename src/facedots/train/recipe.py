@@ -12,6 +12,7 @@ from facedots.data.splits import SPLITS
 from facedots.errors import RecipeError
 from facedots.models import MODELS
 from facedots.train.losses import LOSSES
+from facedots.train.optimizers import OPTIMIZERS
 
 
 class Recipe(BaseModel):
@@ -32,11 +33,10 @@ class Recipe(BaseModel):
     loss: str = Field(default="smooth_l1", description="loss: " + ", ".join(LOSSES))
     epochs: int = Field(default=30, ge=1, description="passes over the training faces")
     batch_size: int = Field(default=32, ge=1, description="faces a step")
-    lr: float = Field(
-        default=1e-3, gt=0, description="peak learning rate of AdamW, warmed up linearly and brought to 0 by a cosine"
-    )
+    optimizer: str = Field(default="adamw", description="optimizer: " + ", ".join(OPTIMIZERS))
+    lr: float = Field(default=1e-3, gt=0, description="peak learning rate, warmed up linearly and brought to 0 by a cosine")
     warmup: float = Field(default=0.03, ge=0, lt=1, description="share of the steps that warm up")
-    weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
+    weight_decay: float = Field(default=0.01, ge=0, description="share of kernels and matrices that a step takes off, times lr")
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are the ones kept")
     augmentation: float = Field(default=1.0, ge=0, description="strength of the augmentation; 0 for none")
     jitter: float | None = Field(
@@ -74,6 +74,11 @@ class Recipe(BaseModel):
                 f"epochs: {self.epochs} is no multiple of validate_every, {self.validate_every}; the last must be validated"
             )
         return self
+
+    @field_validator("optimizer")
+    @classmethod
+    def _optimizer_exists(cls, name: str) -> str:
+        return _one_of(name, OPTIMIZERS)
 
     @field_validator("style")
     @classmethod

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from facedots.data.crops import Item
 from facedots.models.base import Answer, KeypointNet
 from facedots.train.losses import LOSSES
+from facedots.train.optimizers import OPTIMIZERS
 from facedots.train.recipe import Recipe
 
 JUDGE_WEIGHT = 0.1
@@ -67,11 +68,8 @@ class KeypointTask(pl.LightningModule):
         return faces[faces.isfinite()]
 
     def configure_optimizers(self) -> Any:
-        """AdamW; weight decay on matrices and kernels only; linear warm-up, then a cosine to 0."""
-        weights = [p for p in self.parameters() if p.ndim > 1]
-        others = [p for p in self.parameters() if p.ndim <= 1]
-        groups = [{"params": weights, "weight_decay": self.recipe.weight_decay}, {"params": others, "weight_decay": 0.0}]
-        optimizer = torch.optim.AdamW(groups, lr=self.recipe.lr, fused=self.device.type == "cuda")
+        """The recipe's optimizer; linear warm-up, then a cosine to 0."""
+        optimizer = OPTIMIZERS[self.recipe.optimizer](self.net, self.recipe.lr, self.recipe.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(self.recipe.warmup * steps))
 
