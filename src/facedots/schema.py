@@ -65,6 +65,19 @@ class KeypointSchema:
         owner = {i: region for region, indices in self.regions.items() for i in indices}
         return tuple(owner[i] for i in range(self.count))
 
+    @cached_property
+    def right_to_left(self) -> tuple[int, int] | None:
+        """The ``norm_pair``, the subject's right one first; None where names and ``flip`` do not say which that is.
+
+        >>> IBUG68.right_to_left
+        (36, 45)
+        """
+        first, second = self.norm_pair
+        rights = ["right" in self.names[i].lower() for i in (first, second)]
+        if self.flip[first] != second or rights[0] == rights[1]:
+            return None
+        return (first, second) if rights[0] else (second, first)
+
     def index(self, name: str) -> int:
         """The index of the point called ``name``.
 

@@ -14,6 +14,7 @@ from facedots.cli.pictures import (
     DetectorName,
     MaxSide,
     Model,
+    Passes,
     Recursive,
     Sources,
     Threads,
@@ -57,6 +58,7 @@ def align(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Cut every face out, upright and in one place, for recognition networks and collections of faces.
@@ -67,7 +69,7 @@ def align(
     from facedots.apps.align import align as align_face
     from facedots.io.images import write_image
 
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     pictures, failures = find_all(sources, recursive)
     targets = result_paths(pictures, out, "aligned")
     read = {Path(picture.location).resolve() for picture in pictures}

@@ -12,6 +12,7 @@ from facedots.cli.pictures import (
     DetectorName,
     MaxSide,
     Model,
+    Passes,
     Recursive,
     Sources,
     Threads,
@@ -60,6 +61,7 @@ def anonymise(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Cover every face, forehead and chin included; where a face is in doubt, cover more.
@@ -72,7 +74,9 @@ def anonymise(
 
     if detector == DetectorName.NONE:
         raise FacedotsError("--detector none sees one object and always answers: the other faces would stay as they are")
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads, min_score=min_score)
+    pipeline = make_pipeline(
+        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads, min_score=min_score
+    )
     anonymiser = Anonymiser(how.value)
     pictures, failures = find_all(sources, recursive)
     targets = result_paths(pictures, out, "anonymous")

@@ -11,6 +11,7 @@ from facedots.cli.pictures import (
     DetectorName,
     MaxSide,
     Model,
+    Passes,
     Recursive,
     Sources,
     Threads,
@@ -41,6 +42,7 @@ def filter_pictures(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Put stickers and make-up on every face: sunglasses, moustache, hat, crown, dog-ears, dog-nose, party-mask, lips, …
@@ -51,7 +53,7 @@ def filter_pictures(
     from facedots.io.images import write_image
 
     chosen = named_effects(effects)
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     pictures, failures = find_all(sources, recursive)
     targets = result_paths(pictures, out, "filtered")
 

@@ -11,6 +11,7 @@ from facedots.cli.pictures import (
     DetectorName,
     MaxSide,
     Model,
+    Passes,
     Recursive,
     Threads,
     find_all,
@@ -41,6 +42,7 @@ def export_labels(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Write predictions as imports for CVAT and Label Studio, the pictures that need a person most first.
@@ -52,7 +54,7 @@ def export_labels(
     from facedots.label.queue import worst_first
     from facedots.label.work import CVAT, IMAGES, LABEL_STUDIO, QUEUE, write_work
 
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     pictures, failures = find_all([str(folder)], recursive)
     results: list[ImageResult] = []
 

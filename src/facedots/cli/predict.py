@@ -12,6 +12,7 @@ from facedots.cli.pictures import (
     JsonFile,
     MaxSide,
     Model,
+    Passes,
     Recursive,
     Sources,
     Threads,
@@ -45,6 +46,7 @@ def predict(
     max_side: MaxSide = 1024,
     numbers: Annotated[bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")] = False,
     recursive: Recursive = False,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Find the faces in pictures and the keypoints of each; write what was asked for.
@@ -54,7 +56,7 @@ def predict(
     from facedots.io.sinks import to_csv, to_json
 
     printed = is_one_printed(json_file, csv_file)
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     schema = pipeline.keypointer.spec.schema
     pictures, failures = find_all(sources, recursive)
     results, unread = _predict_all(pipeline, pictures, result_paths(pictures, out, "dots") if out else {}, numbers)

@@ -16,6 +16,7 @@ from facedots.cli.pictures import (
     JsonFile,
     MaxSide,
     Model,
+    Passes,
     Recursive,
     Sources,
     Threads,
@@ -49,6 +50,7 @@ def read(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Read off faces how the head is turned, how open eyes and mouth are, smile and brows.
@@ -62,7 +64,7 @@ def read(
     from facedots.io.sinks import ImageResult
 
     printed = is_one_printed(json_file, csv_file)
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     pictures, failures = find_all(sources, recursive)
     targets = result_paths(pictures, out, "read") if out else {}
     results: list[ImageResult] = []

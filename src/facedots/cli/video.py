@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from facedots.cli.pictures import DetectorChoice, DetectorFile, DetectorName, MaxSide, Model, Threads, make_pipeline
+from facedots.cli.pictures import DetectorChoice, DetectorFile, DetectorName, MaxSide, Model, Passes, Threads, make_pipeline
 from facedots.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def video(
     detector: DetectorChoice = DetectorName.RETINAFACE,
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
+    passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
     """Follow faces through a video; each has a number of its own, and points that do not flicker.
@@ -69,7 +70,7 @@ def video(
     if len({path.resolve() for path in paths}) < len(paths):
         raise OutputError("two of the files to write are the same")
     paint = _paint(effects)
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, threads=threads)
+    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     schema = pipeline.keypointer.spec.schema
     with ExitStack() as stack:
         film = stack.enter_context(open_source(source, fps))
