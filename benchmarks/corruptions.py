@@ -14,10 +14,14 @@ import numpy as np
 
 from facedots.data.photometric import line_kernel
 from facedots.geometry import Floats, Framing, apply_affine, similarity, tight_boxes
+from facedots.schema import IBUG68
 from facedots.warp import Image
 
 REFERENCE, SIDE = Framing("box", 1.3), 128
 GREY_LEVEL = 127
+DARK = (18, 18, 22)
+MASKS = ((160, 195, 215), (235, 235, 235), (30, 30, 32))
+"""Surgical blue, white, black."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +138,55 @@ def grey(case: Case, _level: float, _random: np.random.Generator) -> Case:
     return _shown(case, cv2.cvtColor(cv2.cvtColor(case.image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
 
 
+def sunglasses(case: Case, _level: float, _random: np.random.Generator) -> Case:
+    """Dark glasses: a lens over each eye, as wide as 1.7 eyes, and the bridge between them."""
+    image = case.image.copy()
+    right, left = (case.points[list(IBUG68.regions[name])] for name in ("right_eye", "left_eye"))
+    across = left.mean(axis=0) - right.mean(axis=0)
+    tilt = float(np.degrees(np.arctan2(across[1], across[0])))
+    for eye in (right, left):
+        width = 0.85 * float(np.linalg.norm(eye[3] - eye[0]))
+        centre = eye.mean(axis=0)
+        cv2.ellipse(image, _pixel(centre), (round(width), round(0.75 * width)), tilt, 0, 360, DARK, -1, cv2.LINE_AA)
+    thick = max(1, round(0.06 * float(np.linalg.norm(across))))
+    cv2.line(image, _pixel(right.mean(axis=0)), _pixel(left.mean(axis=0)), DARK, thick, cv2.LINE_AA)
+    return _shown(case, image)
+
+
+def mask(case: Case, _level: float, random: np.random.Generator) -> Case:
+    """A face mask of one colour, from the bridge of the nose to the chin, jaw to jaw."""
+    image = case.image.copy()
+    colour = MASKS[int(random.integers(len(MASKS)))]
+    outline = case.points[[1, 3, 5, 7, 8, 9, 11, 13, 15, 28]]
+    cv2.fillPoly(image, [outline.round().astype(np.int32)], colour, cv2.LINE_AA)
+    return _shown(case, image)
+
+
+def hand(case: Case, _level: float, random: np.random.Generator) -> Case:
+    """Four fingers of the face's own colour over the mouth or over a cheek, from below or from one side."""
+    image = case.image.copy()
+    skin = np.median(np.stack([image[y, x] for x, y in _inside(case.points[27:36], image)]), axis=0)
+    target = case.points[[66, 3, 13][int(random.integers(3))]]
+    unit = float(np.linalg.norm(case.points[45] - case.points[36]))
+    angle = float(random.uniform(0, np.pi))  # from the right over below to the left of the picture
+    along, aside = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    for finger, shade in enumerate((0.95, 0.85, 0.9, 0.8)):
+        tip = target + aside * (finger - 1.5) * 0.22 * unit - along * unit * 0.25
+        colour = tuple((skin * shade).round().tolist())
+        cv2.line(image, _pixel(tip), _pixel(tip + along * 2 * unit), colour, max(2, round(0.2 * unit)), cv2.LINE_AA)
+    return _shown(case, image)
+
+
+def _pixel(point: Floats) -> tuple[int, int]:
+    return round(float(point[0])), round(float(point[1]))
+
+
+def _inside(points: Floats, image: Image) -> list[tuple[int, int]]:
+    """The pixels under points, moved to the picture's edge where they lie outside."""
+    height, width = image.shape[:2]
+    return [(min(max(x, 0), width - 1), min(max(y, 0), height - 1)) for x, y in map(_pixel, points)]
+
+
 @dataclass(frozen=True)
 class Corruption:
     """A fault at one strength.
@@ -177,7 +230,9 @@ CORRUPTIONS = (
     *_at("box scale", box_scale, (0.8, 1.3), "×{:g}"),
     Corruption("grey", 0, grey),
 )
-"""Everything that ``robustness.py`` does to a face; each of them counts once in its mean."""
+"""What counts in the mean of ``robustness.py``, each strength once."""
+COVERS = (Corruption("sunglasses", 0, sunglasses), Corruption("mask", 0, mask), Corruption("hand", 0, hand))
+"""Drawn over a part of the face; told beside the others, outside the mean. They want the 68 points of the iBUG order."""
 
 
 def _shown(case: Case, image: object) -> Case:

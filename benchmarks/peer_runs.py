@@ -76,6 +76,8 @@ class Contestant:
 
 
 OURS = {name: Contestant(f"facedots {name}", "facedots", name) for name in WEIGHTS}
+TWICE = {f"{name}-twice": Contestant(f"facedots {name}, two passes", "facedots", f"{name} x2") for name in ("tiny", "small")}
+"""The second pass sees a crop straightened by the first."""
 PEERS = {
     "dlib": Contestant("dlib 68", "dlib", "", (1.1, 0.05), (1.2, 0.15)),
     "mediapipe": Contestant("MediaPipe FaceMesh", "mediapipe", "mesh", (0, 0), (1.6, 0.1), CROPS, True),

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from setting import Faces
 
+from facedots.apps.expression import expression
 from facedots.apps.pose import Camera, head_pose
 from facedots.evaluate.metrics import norm_distances
 from facedots.geometry import Floats
@@ -17,6 +18,8 @@ from facedots.warp import Image
 
 YAWS = (10.0, 20.0, 30.0)
 """Where slices by yaw begin, in degrees to either side."""
+MOUTHS = (0.05, 0.15)
+"""Where slices by the gap between the lips begin, in outer-eye distances."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +38,14 @@ class Slice:
 
 
 def slices_of(faces: Faces) -> list[Slice]:
-    """Quarters by eye distance and by brightness, and parts by yaw; a part without a face is left out."""
+    """Quarters by eye distance and brightness, parts by yaw and by the open mouth; a part without a face is left out."""
     eyes = norm_distances(faces.points, IBUG68)
     grey = np.array([brightness(image, box) for image, box in zip(faces.images, faces.boxes, strict=True)])
-    turned = np.array([yaw(image, points) for image, points in zip(faces.images, faces.points, strict=True)])
+    turned, opened = np.array([read(image, points) for image, points in zip(faces.images, faces.points, strict=True)]).T
     return [
         *parts("eye distance, px", eyes, np.percentile(eyes, (25, 50, 75)).round().tolist()),
         *parts("yaw, degrees", np.abs(turned), YAWS),
+        *parts("mouth open, eye distances", opened, MOUTHS),
         *parts("brightness", grey, np.percentile(grey, (25, 50, 75)).round().tolist()),
     ]
 
@@ -65,9 +69,11 @@ def brightness(image: Image, box: Floats) -> float:
     return float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[y0 : y1 + 1, x0 : x1 + 1].mean())
 
 
-def yaw(image: Image, points: Floats) -> float:
-    """Degrees that the head is turned by."""
-    return head_pose(points, Camera.guess((image.shape[0], image.shape[1]))).yaw
+def read(image: Image, points: Floats) -> tuple[float, float]:
+    """Degrees that the head is turned by, and the gap between the lips in outer-eye distances."""
+    camera = Camera.guess((image.shape[0], image.shape[1]))
+    pose = head_pose(points, camera)
+    return pose.yaw, expression(points, pose, camera)["mouth_open"]
 
 
 def worst_people(errors: NDArray[np.float64], people: Sequence[str], share: float = 0.1) -> float:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from corruptions import (
     CORRUPTIONS,
+    COVERS,
     GREY_LEVEL,
     Case,
     Corruption,
@@ -42,7 +43,7 @@ def dot(x: int, y: int) -> np.ndarray:
     return image
 
 
-@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda corruption: corruption.name)
+@pytest.mark.parametrize("corruption", [*CORRUPTIONS, *COVERS], ids=lambda corruption: corruption.name)
 def test_every_corruption_does_the_same_again_and_changes_something(corruption: Corruption) -> None:
     case = drawn()
     before = case.image.copy(), case.points.copy(), case.box.copy()
@@ -56,7 +57,7 @@ def test_every_corruption_does_the_same_again_and_changes_something(corruption: 
         np.testing.assert_array_equal(now, then)
 
 
-@pytest.mark.parametrize("corruption", CORRUPTIONS, ids=lambda corruption: corruption.name)
+@pytest.mark.parametrize("corruption", [*CORRUPTIONS, *COVERS], ids=lambda corruption: corruption.name)
 def test_only_roll_moves_the_points(corruption: Corruption) -> None:
     case = drawn()
     assert np.array_equal(corruption(case, "face").points, case.points) == (corruption.kind != "roll")
@@ -180,3 +181,18 @@ def test_grey_has_no_colour_and_the_same_luminance() -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     image[..., 1] = 100
     assert np.unique(grey(square_face(image), 0, RNG(0)).image).tolist() == [59]  # 0.587 * 100
+
+
+def test_covers_hide_what_they_are_named_for() -> None:
+    """Points in the middle of eyes and mouth, in the picture before and after."""
+    case = drawn()
+    hidden = {"sunglasses": (True, False), "mask": (False, True)}
+    for cover in COVERS:
+        if cover.kind not in hidden:
+            continue
+        image = cover(case, "face").image
+        places = case.points[36:42].mean(axis=0), case.points[[62, 66]].mean(axis=0)
+        changed = [
+            bool((image[round(y), round(x)] != case.image[round(y), round(x)]).any()) for x, y in map(np.ndarray.tolist, places)
+        ]
+        assert tuple(changed) == hidden[cover.kind], cover.kind

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 import robustness
-from corruptions import CORRUPTIONS
+from corruptions import CORRUPTIONS, COVERS
 from peer_runs import Answer, Contestant, Framing, PeerError
 from robustness import CLEAN, corrupted, measure, ratios, summary_table
 from setting import Faces
@@ -65,7 +65,7 @@ def test_every_fault_is_measured_against_its_own_truth_and_who_fails_is_left_out
     assert failed == ["ill: not today"]
     assert list(measured) == ["well"]
     eyes = np.linalg.norm(faces.points[:, 36] - faces.points[:, 45], axis=1)
-    assert set(measured["well"].errors) == {CLEAN, *(corruption.name for corruption in CORRUPTIONS)}
+    assert set(measured["well"].errors) == {CLEAN, *(corruption.name for corruption in (*CORRUPTIONS, *COVERS))}
     for found in measured["well"].errors.values():
         np.testing.assert_allclose(found, 100 / eyes, rtol=1e-3)
     np.testing.assert_allclose(measured["well"].points[..., 0], faces.points[..., 0] + 1)
