@@ -58,6 +58,7 @@ class CropDataset(Dataset[Item]):
         jitter: Strength of zoom and shift, where it is another one.
         styles: Names of the label styles; a face's number is looked up here, and one that is not in it counts as the first.
         non_faces: Share of crops that show no face, or a badly placed one; where ``strength`` is above 0.
+        calm_from: The epoch from which on ``strength`` and ``jitter`` are half as large.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class CropDataset(Dataset[Item]):
         jitter: float | None = None,
         styles: Sequence[str] = (),
         non_faces: float = 0.0,
+        calm_from: float = float("inf"),
     ) -> None:
         known = list(styles)
         self.styles = [known.index(face.style) if face.style in known else 0 for face in annotations]
@@ -79,8 +81,18 @@ class CropDataset(Dataset[Item]):
         self.grey = spec.channels == 1
         self.seed = seed
         self.generator = np.random.default_rng(seed)
-        self.transform = training_augmentation(
-            spec.framing, spec.input_size, spec.schema, self.generator, strength=strength, jitter=jitter, non_faces=non_faces
+        self.calm_from = calm_from
+        self.wild, self.calm = (
+            training_augmentation(
+                spec.framing,
+                spec.input_size,
+                spec.schema,
+                self.generator,
+                strength=share * strength,
+                jitter=None if jitter is None else share * jitter,
+                non_faces=non_faces,
+            )
+            for share in (1.0, 0.5)
         )
 
     def __len__(self) -> int:
@@ -89,7 +101,7 @@ class CropDataset(Dataset[Item]):
     def __getitem__(self, index: tuple[int, int]) -> Item:
         epoch, position = index
         reseed(self.generator, self.seed, epoch, position)
-        sample = self.transform(self.frames[position])
+        sample = (self.wild if epoch < self.calm_from else self.calm)(self.frames[position])
         image = sample["image"]
         planes = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[None] if self.grey else image.transpose(2, 0, 1)
         return {

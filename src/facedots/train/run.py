@@ -76,6 +76,7 @@ class FaceModule(pl.LightningDataModule):
             jitter=recipe.jitter,
             styles=recipe.sources,
             non_faces=self.non_faces,
+            calm_from=recipe.epochs * (1 - recipe.calm),
         )
 
     def _loader(self, dataset: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
