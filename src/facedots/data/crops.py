@@ -19,6 +19,9 @@ from facedots.io.annotations import Annotation
 from facedots.spec import ModelSpec
 from facedots.warp import Image
 
+CALM = (0.25, 0.5)
+"""Shares of augmentation and of jitter that are left in the calm epochs at the end of a training."""
+
 Item = dict[str, torch.Tensor]
 """``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32, 1 where the crop shows a face that
 is placed as a detector would, else 0 and without points; ``style`` int64, which way of labelling the points follow."""
@@ -58,7 +61,7 @@ class CropDataset(Dataset[Item]):
         jitter: Strength of zoom and shift, where it is another one.
         styles: Names of the label styles; a face's number is looked up here, and one that is not in it counts as the first.
         non_faces: Share of crops that show no face, or a badly placed one; where ``strength`` is above 0.
-        calm_from: The epoch from which on ``strength`` and ``jitter`` are half as large.
+        calm_from: The epoch from which on ``strength`` and ``jitter`` are :data:`CALM` of what they were.
     """
 
     def __init__(
@@ -88,11 +91,11 @@ class CropDataset(Dataset[Item]):
                 spec.input_size,
                 spec.schema,
                 self.generator,
-                strength=share * strength,
-                jitter=None if jitter is None else share * jitter,
+                strength=part * strength,
+                jitter=moved * (strength if jitter is None else jitter),
                 non_faces=non_faces,
             )
-            for share in (1.0, 0.5)
+            for part, moved in ((1.0, 1.0), CALM)
         )
 
     def __len__(self) -> int:

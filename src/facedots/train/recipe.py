@@ -43,7 +43,10 @@ class Recipe(BaseModel):
         default=None, ge=0, description="strength of the crop's random zoom and shift; else as augmentation"
     )
     calm: float = Field(
-        default=0.0, ge=0, le=1, description="share of the epochs, the last ones, with half the augmentation and jitter"
+        default=0.0,
+        ge=0,
+        le=1,
+        description="share of the epochs, the last ones, with a quarter of the augmentation and half the jitter",
     )
     non_faces: float = Field(
         default=0.07, ge=0, lt=1, description="share of crops that show no face or a badly placed one, for networks that judge"
