@@ -154,6 +154,7 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--name", help="of the weights; by default the network's")
     parser.add_argument("--disjoint", type=Path, nargs="*", default=[])
+    parser.add_argument("--int8-only", action="store_true", help="leave out the larger file")
     arguments = parser.parse_args()
     run: Path = arguments.run
     recipe: Recipe = load_run(run)[0]
@@ -165,7 +166,8 @@ def main() -> None:
         flat = {what: round(score.nme, 3) for what, score in scores.items()}
         if arguments.disjoint:
             flat["youtube-faces disjoint, mean"] = round(fmean(value for what, value in flat.items() if "disjoint:" in what), 3)
-        write_whole(FOLDER / f"{name}.onnx", with_scores(run / ONNX_FILE, flat))
+        if not arguments.int8_only:
+            write_whole(FOLDER / f"{name}.onnx", with_scores(run / ONNX_FILE, flat))
         if Keypointer(run / ONNX_FILE).spec.framing.kind == "box":
             ship_int8(run, name, arguments.data, folder, scores)
     pin(FOLDER)
