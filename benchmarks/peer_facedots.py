@@ -33,8 +33,9 @@ class Stopwatch:
 def prepare(model: str) -> tuple[Predict, str, list[str]]:
     """A network by its name or the path of its file; ``name x2`` looks twice."""
     cv2.setNumThreads(1)
-    model, _, passes = model.partition(" x")
-    stopwatch, keypointer = Stopwatch(), Keypointer(model, passes=int(passes or 1))
+    twice = model.endswith(" x2")
+    model = model.removesuffix(" x2")
+    stopwatch, keypointer = Stopwatch(), Keypointer(model, passes=2 if twice else 1)
 
     def predict(image: Any, box: Box, _framing: Framing) -> tuple[Any, float]:
         stopwatch.milliseconds = 0.0

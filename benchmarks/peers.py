@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 from peer_plot import Dot, pareto_figure
-from peer_runs import OURS, PEERS, TWICE, Answer, Contestant, Framing, PeerError, milliseconds, run, store, tune
+from peer_runs import CONTESTANTS, OURS, PEERS, Answer, Contestant, Framing, PeerError, milliseconds, run, store, tune
 from setting import DATA, ROOT, Faces, machine, options_with_data
 
 from facedots.data.splits import load_split
@@ -227,10 +227,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--faces", type=int, default=10_000, help="at most so many of each set, for a quick look")
     parser.add_argument("--tune", action="store_true", help="only search the framings anew, on validation faces, and print them")
-    parser.add_argument("--only", nargs="*", choices=[*OURS, *TWICE, *PEERS], default=[*OURS, *PEERS])
+    parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*OURS, *PEERS])
     options = options_with_data(parser)
     splits = {source: load_split(options.data, [source], "official") for source in SETS}
-    chosen = [{**OURS, **TWICE, **PEERS}[key] for key in options.only]
+    chosen = [CONTESTANTS[key] for key in options.only]
     rows: list[Row] = []
     failed: list[str] = []
     with tempfile.TemporaryDirectory() as name:

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from corruptions import CORRUPTIONS, COVERS, Case, Corruption
 from numpy.typing import NDArray
-from peer_runs import OURS, PEERS, TWICE, Contestant, PeerError, run, store
+from peer_runs import CONTESTANTS, OURS, PEERS, TWICE, Contestant, PeerError, run, store
 from peers import table
 from reading import lids_drawn_shut
 from setting import DATA, ROOT, Faces, machine, options_with_data
@@ -222,14 +222,14 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="write the page here too")
     parser.add_argument("--limit", type=int, help="so many frames, spread over all, for a quick look")
     boxed = [key for key, peer in PEERS.items() if not peer.finds_faces]
-    parser.add_argument("--only", nargs="*", choices=[*OURS, *TWICE, *PEERS], default=[*OURS, *TWICE, *boxed])
+    parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*OURS, *TWICE, *boxed])
     parser.add_argument("--also", nargs="*", type=Path, default=[], help="files of `facedots export` to measure beside them")
     options = options_with_data(parser)
     test = youtube_faces(options.data)[1]
     faces = Faces.of(test[:: max(1, len(test) // options.limit)] if options.limit else test)
     people = [person_of(name) for name in faces.names]
     files = [Contestant(file.stem, "facedots", str(file.resolve())) for file in options.also]
-    measured, failed = measure(faces, [*({**OURS, **TWICE, **PEERS}[key] for key in options.only), *files])
+    measured, failed = measure(faces, [*(CONTESTANTS[key] for key in options.only), *files])
     errors = {name: one.errors for name, one in measured.items()}
     slices = slices_of(faces)
     eyes = closed_eyes(options.data, [key for key in options.only if key in OURS])

@@ -45,12 +45,14 @@ def one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def stop_in_mid_epoch(folder: Path, signal_number: int, epoch: int) -> tuple[Path, subprocess.CompletedProcess[str]]:
+def stop_in_mid_epoch(
+    folder: Path, signal_number: int, epoch: int, recipe: Recipe = RECIPE
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
     """A run in a process of its own that sends itself a signal in the middle of an epoch."""
-    recipe, out = folder / "recipe.yaml", folder / "run"
-    recipe.write_text(RECIPE.to_yaml())
+    file, out = folder / "recipe.yaml", folder / "run"
+    file.write_text(recipe.to_yaml())
     script = STOPPED_RUN.format(epoch=epoch, signal=signal_number, data=DATA)
-    command = [sys.executable, "-c", script, str(recipe), str(out)]
+    command = [sys.executable, "-c", script, str(file), str(out)]
     return out, subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
@@ -103,6 +105,15 @@ def test_killed_before_the_first_checkpoint_a_run_starts_again(unbroken: Path, t
     assert process.returncode == -signal.SIGKILL, process.stderr
     train(*load_run(out), out, resume=True)
     assert (out / WEIGHTS_FILE).read_bytes() == (unbroken / WEIGHTS_FILE).read_bytes()
+
+
+def test_dropout_draws_the_same_after_a_resume(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"model": "course", "loss": "smooth_l1", "epochs": 2})
+    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    train(*load_run(out), out, resume=True)
+    train(recipe, DATA, tmp_path / "unbroken")
+    assert (out / WEIGHTS_FILE).read_bytes() == (tmp_path / "unbroken" / WEIGHTS_FILE).read_bytes()
 
 
 def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:

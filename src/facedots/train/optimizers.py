@@ -16,7 +16,7 @@ def adamw(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optim
     """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019)."""
     weights, others = _halves(list(net.parameters()), lambda value: value.ndim > 1)
     groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=lr, fused=others[0].device.type == "cuda")
+    return torch.optim.AdamW(groups, lr=lr, fused=next(net.parameters()).device.type == "cuda")
 
 
 def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:

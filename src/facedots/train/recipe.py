@@ -1,11 +1,12 @@
 """The recipe: everything that decides a training run, in one YAML file."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from facedots.data.sources import SOURCE_NAMES
 from facedots.data.splits import SPLITS
@@ -13,6 +14,11 @@ from facedots.errors import RecipeError
 from facedots.models import MODELS
 from facedots.train.losses import LOSSES
 from facedots.train.optimizers import OPTIMIZERS
+
+_NAMED: Mapping[str, Collection[str]] = MappingProxyType(
+    {"model": MODELS, "style": ("", *SOURCE_NAMES), "split": SPLITS, "loss": LOSSES, "optimizer": OPTIMIZERS}
+)
+"""Field -> the names that it may hold."""
 
 
 class Recipe(BaseModel):
@@ -63,15 +69,10 @@ class Recipe(BaseModel):
     licence: str = Field(default="", description="what the weights may be used for")
     trained_on: str = Field(default="", description="the training data, in words")
 
-    @field_validator("model")
+    @field_validator(*_NAMED)
     @classmethod
-    def _model_exists(cls, name: str) -> str:
-        return _one_of(name, MODELS)
-
-    @field_validator("loss")
-    @classmethod
-    def _loss_exists(cls, name: str) -> str:
-        return _one_of(name, LOSSES)
+    def _exists(cls, name: str, field: ValidationInfo) -> str:
+        return _one_of(name, _NAMED[str(field.field_name)])
 
     @model_validator(mode="after")
     def _whole_intervals(self) -> Self:
@@ -81,27 +82,12 @@ class Recipe(BaseModel):
             )
         return self
 
-    @field_validator("optimizer")
-    @classmethod
-    def _optimizer_exists(cls, name: str) -> str:
-        return _one_of(name, OPTIMIZERS)
-
-    @field_validator("style")
-    @classmethod
-    def _style_exists(cls, name: str) -> str:
-        return _one_of(name, dict.fromkeys(("", *SOURCE_NAMES)))
-
-    @field_validator("split")
-    @classmethod
-    def _split_exists(cls, name: str) -> str:
-        return _one_of(name, dict.fromkeys(SPLITS))
-
     @field_validator("sources", mode="before")
     @classmethod
     def _sources_exist(cls, names: Any) -> Any:
         listed = names.split(",") if isinstance(names, str) else names
         for name in listed:
-            _one_of(name, dict.fromkeys(SOURCE_NAMES))
+            _one_of(name, SOURCE_NAMES)
         return tuple(listed)
 
     @property
@@ -114,7 +100,7 @@ class Recipe(BaseModel):
         return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def _one_of(name: str, known: Mapping[str, Any]) -> str:
+def _one_of(name: str, known: Collection[str]) -> str:
     if name not in known:
         raise ValueError(f"{name!r} is none of {', '.join(known)}")
     return name

@@ -40,6 +40,13 @@ class KeypointTask(pl.LightningModule):
         answer: Answer = self.net(self.net.normalise(crops).contiguous(memory_format=torch.channels_last))
         return answer
 
+    def on_train_batch_start(self, _batch: Item, _: int) -> None:
+        """Dropout draws from the process's generator; seeding it at every step makes a resumed run draw the same.
+
+        Once an epoch would not do: a loader's start draws too, before or after an epoch's start as a run is resumed or not.
+        """
+        torch.manual_seed(self.recipe.seed + self.global_step)
+
     def training_step(self, batch: Item, _: int) -> Tensor:
         """The loss of one batch."""
         answer = self(batch["crop"])
