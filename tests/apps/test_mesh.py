@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facedots.apps.mesh import (
@@ -70,6 +70,7 @@ def test_the_mesh_of_a_mirrored_face_is_the_same_but_between_the_brows() -> None
 
 
 @settings(max_examples=40)
+@example(429, 9)  # lost 4 % of its hull once
 @given(st.integers(0, 10_000), st.integers(3, 30))
 def test_triangulations_are_delaunay_and_cover_the_hull(seed: int, count: int) -> None:
     points = np.random.default_rng(seed).uniform(-300, 300, (count, 2))

@@ -79,9 +79,10 @@ def triangulate(points: ArrayLike) -> Triangles:
     given = np.asarray(check_shape(points, "N 2", "points"), np.float64)
     if len(given) < 3 or not np.isfinite(given).all():
         raise PointsError("a triangulation needs three points or more, none of them missing")
-    # OpenCV only takes a rectangle of whole numbers, so the points are brought to one scale.
+    # OpenCV only takes a rectangle of whole numbers, so the points are brought to one scale; its own corners, which a near
+    # rectangle would let cut slivers off the hull, lie far away.
     scaled = (given - given.min(axis=0)) / max(float(np.ptp(given, axis=0).max()), 1e-9) * 1000
-    plane = cv2.Subdiv2D((-10, -10, 1020, 1020))
+    plane = cv2.Subdiv2D((-10_000, -10_000, 21_000, 21_000))
     for x, y in scaled.tolist():
         plane.insert((x, y))
     corners = np.asarray(plane.getTriangleList(), np.float64).reshape(-1, 3, 2)
