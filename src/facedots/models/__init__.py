@@ -6,10 +6,11 @@ from types import MappingProxyType
 from facedots.errors import RecipeError
 from facedots.models.base import KeypointNet
 from facedots.models.course_net import CourseNet
+from facedots.models.lite_net import LiteNet
 from facedots.models.residual_net import FAMILY
 from facedots.schema import IBUG68, KeypointSchema
 
-MODELS: Mapping[str, Callable[..., KeypointNet]] = MappingProxyType({"course": CourseNet, **FAMILY})
+MODELS: Mapping[str, Callable[..., KeypointNet]] = MappingProxyType({"course": CourseNet, **FAMILY, "large": LiteNet})
 """Name -> network from a schema and a number of label styles, for places where a string arrives (recipes, the command line)."""
 
 

@@ -38,6 +38,9 @@ class KeypointNet(nn.Module):
         self.spec = spec
         self.head: Head
 
+    def load_pretrained(self) -> None:
+        """Start from weights that others have learned, where there are some for this network; a training calls it first."""
+
     def normalise(self, crops: Tensor) -> Tensor:
         """Crops ``(N, C, S, S)`` on the scale 0-255 as float32 with the mean and deviation of the spec, which are for [0, 1]."""
         mean = torch.tensor(self.spec.mean, device=crops.device).view(1, -1, 1, 1)

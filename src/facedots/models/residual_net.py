@@ -120,6 +120,5 @@ class ResidualNet(KeypointNet):
 
 TINY = Size("tiny", 112, 8, (16, 32, 64), (1, 1, 2), 64)
 SMALL = Size("small", 128, 24, (32, 64, 96), (1, 2, 3), 128)
-LARGE = Size("large", 160, 32, (40, 80, 128, 160), (1, 2, 3, 1), 160)
 
-FAMILY = {size.name: partial(ResidualNet, size) for size in (TINY, SMALL, LARGE)}
+FAMILY = {size.name: partial(ResidualNet, size) for size in (TINY, SMALL)}

@@ -14,7 +14,7 @@ OptimizerOf = Callable[[KeypointNet, float, float], torch.optim.Optimizer]
 
 def adamw(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019)."""
-    weights, others = _halves(list(net.parameters()), lambda value: value.ndim > 1)
+    weights, others = _halves(_learnable(net), lambda value: value.ndim > 1)
     groups = [{"params": weights, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(groups, lr=lr, fused=next(net.parameters()).device.type == "cuda")
 
@@ -31,7 +31,7 @@ def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimi
     def in_body(value: nn.Parameter) -> bool:
         return value.ndim == 4 and value.shape[1] > net.spec.channels and value[0, 0].numel() > 1
 
-    kernels, others = _halves(list(net.parameters()), in_body)
+    kernels, others = _halves(_learnable(net), in_body)
     weights, rest = _halves(others, lambda value: value.ndim > 1)
     by_adamw: dict[str, Any] = {"use_muon": False, "lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
     groups = [
@@ -40,6 +40,10 @@ def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimi
         {"params": rest, "weight_decay": 0.0, **by_adamw},
     ]
     return Muon([group for group in groups if group["params"]])
+
+
+def _learnable(net: KeypointNet) -> list[nn.Parameter]:
+    return [value for value in net.parameters() if value.requires_grad]
 
 
 def _halves(values: list[nn.Parameter], chosen: Callable[[nn.Parameter], bool]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:

@@ -122,6 +122,7 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
         write_whole(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, styles=len(recipe.sources))
+    net.load_pretrained()
     trainer = _trainer(recipe, out)
     module = FaceModule(split, net, recipe)
     # Lightning leaves the process after Ctrl-C; the run is finished first.
