@@ -159,22 +159,22 @@ def quantised(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelPro
 
     A ReLU6 behind a convolution counts as its part, so that the scale is spent on what the ReLU6 lets through.
 
-    Everything from the maps' softmax on stays float, so points are read as finely as before (static QDQ quantisation,
-    Jacob et al., CVPR 2018; min and max of each activation).
+    Everything behind the last convolution stays float, so points and covariance are read off the maps as finely as before (static
+    QDQ quantisation, Jacob et al., CVPR 2018; min and max of each activation).
     """
     with tempfile.TemporaryDirectory() as folder:
         whole, ready, small = (Path(folder) / name for name in ("whole.onnx", "ready.onnx", "small.onnx"))
         onnx.save(model, whole)
         quant_pre_process(whole, ready, skip_symbolic_shape=True)
         nodes = onnx.load(ready).graph.node
-        convolved = {node.output[0] for node in nodes if node.op_type == "Conv"}
+        last = max(i for i, node in enumerate(nodes) if node.op_type == "Conv")
         quantize_static(
             ready,
             small,
             _Crops(crops),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Clip", "Add"],
-            nodes_to_exclude=[node.name for node in nodes if node.op_type == "Clip" and node.input[0] not in convolved],
+            nodes_to_exclude=[node.name for node in nodes[last + 1 :]],
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
