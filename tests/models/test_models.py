@@ -11,6 +11,7 @@ from facedots.errors import RecipeError
 from facedots.models import MODELS, build_model
 from facedots.models.base import KeypointNet
 from facedots.models.heads import HeatmapHead, RegressionHead, positive_part
+from facedots.models.lite_net import DepthwiseConv2d
 from facedots.schema import IBUG68
 from facedots.train.optimizers import OPTIMIZERS
 
@@ -82,6 +83,17 @@ def test_a_step_of_large_leaves_first_blocks_and_depthwise_kernels_alone(taught:
     learned = {name for name in before if name.endswith(("weight", "running_mean"))} - still
     assert not changed & still
     assert learned <= changed
+
+
+@pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 12), (5, 1, 12), (3, 2, 12), (5, 2, 12), (3, 2, 11)])
+def test_frozen_depthwise_kernels_pass_the_gradient_that_torch_would(kernel: int, stride: int, size: int) -> None:
+    layer = DepthwiseConv2d(8, kernel, stride).requires_grad_(False)
+    x = torch.randn(2, 8, size, size, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    ours = layer.train()(x)
+    theirs = layer.eval()(x)
+    torch.testing.assert_close(ours, theirs)
+    weights = torch.randn_like(ours)
+    torch.testing.assert_close(torch.autograd.grad(ours, x, weights)[0], torch.autograd.grad(theirs, x, weights)[0])
 
 
 def test_large_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
