@@ -65,7 +65,8 @@ def test_an_unknown_name_lists_the_known_ones(folder: Path, monkeypatch: pytest.
 
 def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:
     assert sorted(file.stem for file in FOLDER.glob("*.onnx")) == sorted(WEIGHTS)
-    assert sum(file.path.stat().st_size for file in WEIGHTS.values()) < 12e6
+    # The project allows 25 MB, history included.
+    assert sum(file.path.stat().st_size for file in WEIGHTS.values()) < 12.5e6
     for name in WEIGHTS:
         session = open_weights(name)
         assert session.spec.name == name.split("-")[0], "small-int8 and small-ytf are networks `small`"
