@@ -41,10 +41,11 @@ class HeatmapHead(Head):
             input_size: Side of the crop in pixels.
             styles: Label styles, each with its own maps of the same features.
             finer: Cells of the probability map along a side of a feature cell.
-            spread: Standard deviation of the target Gaussian, in pixels of the crop.
+            spread: Standard deviation of the target Gaussian, in pixels of a crop of 128 px.
         """
         super().__init__()
-        self.count, self.grid, self.finer, self.spread, self.styles = count, grid * finer, finer, spread, styles
+        self.count, self.grid, self.finer, self.styles = count, grid * finer, finer, styles
+        self.spread = spread * input_size / 128
         self.stride = input_size / self.grid
         self.maps = nn.Conv2d(channels, styles * count * finer**2, 1)
         self.shuffle = nn.PixelShuffle(finer)

@@ -10,7 +10,7 @@ from facedots.errors import RecipeError
 from facedots.geometry import Framing
 from facedots.models.base import Answer, KeypointNet
 from facedots.models.heads import HeatmapHead
-from facedots.models.residual_net import ResidualBlock, conv_bn_relu
+from facedots.models.residual_net import ResidualBlock, conv_bn_relu, doubled
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 
@@ -137,8 +137,7 @@ class LiteNet(KeypointNet):
         self.laterals = nn.ModuleList(nn.Conv2d(STAGES[i].channels, NECK, 1) for i in READ)
         self.blocks = nn.ModuleList(ResidualBlock(NECK) for _ in range(2))
         self.fuse = conv_bn_relu(NECK, FUSED)
-        spread = 0.75 * 8 * INPUT_SIZE / 128
-        self.head = HeatmapHead(FUSED, schema.count, INPUT_SIZE // 8, INPUT_SIZE, styles=styles, spread=spread)
+        self.head = HeatmapHead(FUSED, schema.count, INPUT_SIZE // 8, INPUT_SIZE, styles=styles)
         self.judge = nn.Linear(STAGES[-1].channels, 1)
 
     def load_pretrained(self) -> None:
@@ -156,11 +155,9 @@ class LiteNet(KeypointNet):
         # Both list the same layers in the same order, under other names.
         body.load_state_dict(dict(zip(body.state_dict(), theirs.values(), strict=False)))
         blocks = [layer for layer in body.modules() if isinstance(layer, InvertedResidual)]
-        for part in (self.stem, *blocks[:FROZEN_BLOCKS]):
+        depthwise = [layer for layer in body.modules() if isinstance(layer, DepthwiseConv2d)]
+        for part in (self.stem, *blocks[:FROZEN_BLOCKS], *depthwise):
             part.requires_grad_(False)
-        for layer in body.modules():
-            if isinstance(layer, DepthwiseConv2d):
-                layer.requires_grad_(False)
 
     def train(self, mode: bool = True) -> "LiteNet":
         """As ever, but frozen batch norms keep their statistics."""
@@ -178,8 +175,8 @@ class LiteNet(KeypointNet):
             x = stage(x)
             scales.append(x)
         fine, middle, coarse = (lateral(scales[i]) for lateral, i in zip(self.laterals, READ, strict=True))
-        x = self.blocks[0](middle + _doubled(coarse))
-        x = self.blocks[1](fine + _doubled(x))
+        x = self.blocks[0](middle + doubled(coarse))
+        x = self.blocks[1](fine + doubled(x))
         score = self.judge(scales[-1].mean((2, 3)))
         return Answer(self.head(self.fuse(x)), score.squeeze(1))
 
@@ -188,7 +185,3 @@ def _stage(inputs: int, stage: Stage) -> nn.Sequential:
     channels, widening, kernel = stage.channels, stage.widening, stage.kernel
     first = InvertedResidual(inputs, channels, widening, kernel, stage.stride)
     return nn.Sequential(first, *(InvertedResidual(channels, channels, widening, kernel, 1) for _ in range(stage.blocks - 1)))
-
-
-def _doubled(x: Tensor) -> Tensor:
-    return F.interpolate(x, scale_factor=2.0, mode="nearest")

@@ -40,6 +40,11 @@ def stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
     return nn.Sequential(conv_bn_relu(inputs, outputs, 2), *(ResidualBlock(outputs) for _ in range(blocks)))
 
 
+def doubled(x: Tensor) -> Tensor:
+    """The same features at twice the resolution."""
+    return F.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
 @dataclass(frozen=True)
 class Size:
     """One network of the family.
@@ -94,15 +99,7 @@ class ResidualNet(KeypointNet):
         self.laterals = nn.ModuleList(nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths[1:]))
         self.fuse = conv_bn_relu(widths[1], size.fused)
         grid = size.input_size // 8
-        self.head = HeatmapHead(
-            size.fused,
-            schema.count,
-            grid,
-            size.input_size,
-            styles=styles,
-            finer=size.finer,
-            spread=0.75 * 8 * size.input_size / 128,
-        )
+        self.head = HeatmapHead(size.fused, schema.count, grid, size.input_size, styles=styles, finer=size.finer)
         self.judge = nn.Linear(widths[-1], 1)
 
     def forward(self, images: Tensor) -> Answer:
@@ -113,7 +110,7 @@ class ResidualNet(KeypointNet):
             x = deeper(x)
             scales.append(x)
         for fine, lateral in zip(scales[-2::-1], reversed(self.laterals), strict=True):
-            x = fine + F.interpolate(lateral(x), scale_factor=2.0, mode="nearest")
+            x = fine + doubled(lateral(x))
         score = self.judge(scales[-1].mean((2, 3)))
         return Answer(self.head(self.fuse(x)), score.squeeze(1))
 
