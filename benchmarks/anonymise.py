@@ -16,18 +16,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.apps.anonymise import Anonymiser, How, is_doubtful
-from facedots.cli.weights_file import weights_file
+from facedots.annotations.base import Annotation
 from facedots.data.sources import youtube_faces
-from facedots.detect.retinaface import RetinaFace
-from facedots.geometry import Floats, box_iou, tight_boxes
-from facedots.infer.keypointer import Keypointer
-from facedots.io.annotations import Annotation
+from facedots.detection.retinaface import RetinaFace
+from facedots.effects.anonymize import Anonymiser, How, is_doubtful
+from facedots.geometry import Floats, Image, box_iou, tight_boxes
+from facedots.inference.predictor import Keypointer
+from facedots.inference.weights import weights_file
 from facedots.io.images import read_image, write_image
 from facedots.pipeline import Pipeline
 from facedots.regions import Mask
 from facedots.schema import IBUG68
-from facedots.warp import Image
 
 HOWS: tuple[How, ...] = ("blur", "pixelate", "solid")
 INNER = ("right_eye", "left_eye", "nose", "mouth")

@@ -19,13 +19,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facedots.annotations.base import Annotation
+from facedots.annotations.csv_points import annotations_csv
+from facedots.annotations.load import LABELS, Parts, Reading, open_parts
 from facedots.audit.audit import Audit, audit
-from facedots.audit.order import MIRRORED
-from facedots.audit.suspects import MOVED_POINTS, OTHER_FACE, SCATTERED
-from facedots.data.parts import LABELS, Parts, Reading, open_parts
+from facedots.audit.label_order import MIRRORED
+from facedots.audit.outliers import MOVED_POINTS, OTHER_FACE, SCATTERED
 from facedots.geometry import Floats
-from facedots.infer.keypointer import Keypointer
-from facedots.io.annotations import Annotation, annotations_csv
+from facedots.inference.predictor import Keypointer
 from facedots.io.files import write_whole
 from facedots.io.images import read_image
 from facedots.schema import IBUG68

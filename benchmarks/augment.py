@@ -12,8 +12,7 @@ import cv2
 import numpy as np
 
 from facedots.data.augment import training_augmentation
-from facedots.data.dataset import FacialKeypointsDataset, Sample, Transform
-from facedots.data.loading import reseed
+from facedots.data.dataset import FacialKeypointsDataset, Sample, Transform, reseed
 from facedots.data.photometric import Photometric
 from facedots.geometry import Framing
 from facedots.schema import IBUG68

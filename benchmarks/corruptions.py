@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 
 from facedots.data.photometric import line_kernel
-from facedots.geometry import Floats, Framing, apply_affine, similarity, tight_boxes
+from facedots.geometry import Floats, Framing, Image, apply_affine, similarity, tight_boxes
 from facedots.schema import IBUG68
-from facedots.warp import Image
 
 REFERENCE, SIDE = Framing("box", 1.3), 128
 GREY_LEVEL = 127

@@ -18,15 +18,14 @@ import cv2
 import numpy as np
 from setting import DATA, machine, options_with_data
 
+from facedots.annotations.base import Annotation
 from facedots.data.sources import youtube_faces
-from facedots.detect.retinaface import RetinaFace
-from facedots.geometry import Floats, Matrix, apply_affine, tight_boxes
-from facedots.infer.keypointer import Keypointer
-from facedots.io.annotations import Annotation
+from facedots.detection.retinaface import RetinaFace
+from facedots.geometry import Floats, Image, Matrix, apply_affine, tight_boxes
+from facedots.inference.predictor import Keypointer
 from facedots.io.files import write_whole
 from facedots.io.images import read_image
-from facedots.track.tracker import Tracker
-from facedots.warp import Image
+from facedots.tracking.tracker import Tracker
 
 RATE = 30
 SIZE = (640, 480)

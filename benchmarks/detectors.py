@@ -16,13 +16,12 @@ import cv2
 import numpy as np
 from setting import DATA, options_with_data
 
+from facedots.annotations.base import Annotation
 from facedots.data.sources import youtube_faces
-from facedots.detect import haar, retinaface, yunet
-from facedots.detect.base import Adjustment
-from facedots.geometry import Floats, box_iou, tight_boxes
-from facedots.io.annotations import Annotation
+from facedots.detection import haar, retinaface, yunet
+from facedots.detection.base import Adjustment
+from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.io.images import read_image
-from facedots.warp import Image
 
 MATCH_IOU = 0.5
 """A face counts as found when the adjusted box overlaps the labels' tight box by this much."""

@@ -1,4 +1,4 @@
-"""Where the numbers of ``facedots.apps.head_model`` come from: a hand-laid head, refined on labelled faces.
+"""Where the numbers of ``facedots.analysis.pose`` come from: a hand-laid head, refined on labelled faces.
 
     python benchmarks/head_model.py --data ../shared/data
 

@@ -25,16 +25,15 @@ import numpy as np
 from peer_runs import PEERS, points_of
 from setting import DATA, Faces, machine, options_with_data
 
+from facedots.annotations.base import Annotation
 from facedots.data.sources import youtube_faces
-from facedots.detect.retinaface import RetinaFace
-from facedots.geometry import Floats, Matrix, apply_affine, similarity, tight_boxes
-from facedots.infer.keypointer import Keypointer
-from facedots.io.annotations import Annotation
+from facedots.detection.retinaface import RetinaFace
+from facedots.geometry import Floats, Image, Matrix, apply_affine, similarity, tight_boxes
+from facedots.inference.predictor import Keypointer
 from facedots.io.files import write_whole
 from facedots.io.images import read_image
-from facedots.track.smoothing import FaceSmoother
-from facedots.track.tracker import Tracker
-from facedots.warp import Image
+from facedots.tracking.smoothing import FaceSmoother
+from facedots.tracking.tracker import Tracker
 
 RATE = 30
 SPEED = 0.01

@@ -19,12 +19,12 @@ import numpy as np
 from setting import DATA, Faces, machine, options_with_data
 
 from facedots.data.sources import youtube_faces
-from facedots.evaluate.metrics import score
+from facedots.evaluation.metrics import score
 from facedots.geometry import crop_matrix
-from facedots.infer.keypointer import Keypointer
+from facedots.inference.predictor import Keypointer
+from facedots.inference.weights import WEIGHTS, open_weights
 from facedots.io.files import write_whole
 from facedots.schema import IBUG68
-from facedots.weights import WEIGHTS, open_weights
 
 BATCH = 16
 

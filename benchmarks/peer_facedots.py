@@ -8,9 +8,9 @@ import numpy as np
 from peer_worker import Box, Framing, Predict, serve
 
 import facedots
-from facedots.infer.keypointer import Keypointer
-from facedots.infer.session import Session
-from facedots.weights import WEIGHTS
+from facedots.inference.predictor import Keypointer
+from facedots.inference.session import Session
+from facedots.inference.weights import WEIGHTS
 
 
 class Stopwatch:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import Bbox
 
-from facedots.view.curves import BLUE, GREY, ORANGE
+from facedots.plots.curves import BLUE, GREY, ORANGE
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from setting import ROOT, Faces
 
 from facedots.errors import FacedotsError
-from facedots.evaluate.metrics import shift_free_nme
+from facedots.evaluation.metrics import shift_free_nme
 from facedots.geometry import Floats
+from facedots.inference.weights import WEIGHTS
 from facedots.schema import IBUG68
-from facedots.weights import WEIGHTS
 
 HERE, CACHE = Path(__file__).parent, ROOT / ".cache" / "peers"
 TIME_LIMIT = 1800

@@ -22,12 +22,12 @@ from peer_plot import Dot, pareto_figure
 from peer_runs import CONTESTANTS, OURS, PEERS, Answer, Contestant, Framing, PeerError, milliseconds, run, store, tune
 from setting import DATA, ROOT, Faces, machine, options_with_data
 
+from facedots.annotations.base import Annotation
 from facedots.data.splits import load_split
-from facedots.evaluate.metrics import Scores, score
-from facedots.io.annotations import Annotation
+from facedots.evaluation.metrics import Scores, score
 from facedots.io.files import write_whole
+from facedots.plots.curves import save_figure
 from facedots.schema import IBUG68
-from facedots.view.curves import save_figure
 
 SETS = {"youtube-faces": "YouTube Faces test frames", "300w": "300-W validation photos"}
 KNOWN = {("dlib 68", "300w")}
@@ -173,7 +173,7 @@ Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
   a list fitted to training faces of both sets (`benchmarks/peer_mediapipe.py`).
 - **NME**: mean distance over that of the outer eye corners. **NME\\***: the same after one constant shift in pixels
   is taken off, one for all faces and points of a set: the median of predicted minus true, each axis for itself, for
-  each contestant its own (`facedots.evaluate.metrics.constant_shift`). Every data set puts its labels a little
+  each contestant its own (`facedots.evaluation.metrics.constant_shift`). Every data set puts its labels a little
   elsewhere, and peers never saw these. On YouTube frames compare NME\\*. **FR10**: share of faces above 10 %.
   **AUC10**: area under the error curve up to 10 %.
 - **Time**: processor time of all threads of the process, one face a call, median over the YouTube frames, then over

@@ -13,17 +13,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.apps.expression import expression
-from facedots.apps.head_model import HEAD_MODEL
-from facedots.apps.pose import Camera, head_pose, project
-from facedots.apps.texture import warp_texture
+from facedots.analysis.expression import expression
+from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, project
+from facedots.analysis.texture import warp_texture
 from facedots.data.splits import load_split
-from facedots.data.synthetic_shape import person, rotation
-from facedots.geometry import Floats, Matrix, tight_boxes
-from facedots.infer.keypointer import Keypointer
+from facedots.data.synthetic_face import person, rotation
+from facedots.geometry import Floats, Image, Matrix, tight_boxes
+from facedots.inference.predictor import Keypointer
 from facedots.io.images import read_image
 from facedots.types import HeadPose
-from facedots.warp import Image
 
 CAMERA = Camera.guess((480, 640))
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))

@@ -27,7 +27,7 @@ from setting import DATA, ROOT, Faces, machine, options_with_data
 from slices import Slice, slices_of, worst_people
 
 from facedots.data.sources import person_of, youtube_faces
-from facedots.evaluate.metrics import nme, nme_by_region
+from facedots.evaluation.metrics import nme, nme_by_region
 from facedots.geometry import Floats
 from facedots.io.files import write_whole
 from facedots.schema import IBUG68

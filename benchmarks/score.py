@@ -24,17 +24,17 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from setting import DATA, machine, options_with_data
 
+from facedots.annotations.base import Annotation
 from facedots.data.splits import load_split
-from facedots.detect.retinaface import RetinaFace
+from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Floats, tight_boxes
-from facedots.infer.keypointer import Keypointer
-from facedots.io.annotations import Annotation
+from facedots.inference.predictor import Keypointer
+from facedots.inference.weights import WEIGHTS
 from facedots.io.files import write_whole
 from facedots.io.images import read_image
-from facedots.track.candidate import LOST_SCORE, UNSURE_SCORE
+from facedots.plots.curves import save_figure
+from facedots.tracking.track import LOST_SCORE, UNSURE_SCORE
 from facedots.types import Keypoints
-from facedots.view.curves import save_figure
-from facedots.weights import WEIGHTS
 
 Doubles = NDArray[np.float64]
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.geometry import Floats, tight_boxes
-from facedots.io.annotations import Annotation
+from facedots.annotations.base import Annotation
+from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io.images import read_image
-from facedots.warp import Image
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("FACEDOTS_DATA") or ROOT.parent / "shared" / "data")

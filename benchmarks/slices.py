@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from setting import Faces
 
-from facedots.apps.expression import expression
-from facedots.apps.pose import Camera, head_pose
-from facedots.evaluate.metrics import norm_distances
-from facedots.geometry import Floats
+from facedots.analysis.expression import expression
+from facedots.analysis.pose import Camera, head_pose
+from facedots.evaluation.metrics import norm_distances
+from facedots.geometry import Floats, Image
 from facedots.schema import IBUG68
-from facedots.warp import Image
 
 YAWS = (10.0, 20.0, 30.0)
 """Where slices by yaw begin, in degrees to either side."""

@@ -27,16 +27,15 @@ from setting import DATA, machine
 
 from facedots.data.sources import youtube_faces
 from facedots.data.synthetic_face import draw_face
-from facedots.detect.retinaface import RetinaFace
-from facedots.geometry import Floats, similarity, tight_boxes
-from facedots.infer.keypointer import Keypointer
+from facedots.detection.retinaface import RetinaFace
+from facedots.geometry import Floats, Image, similarity, tight_boxes
+from facedots.inference.predictor import Keypointer
 from facedots.io.files import write_whole
 from facedots.io.images import read_image
 from facedots.io.video import Frame, VideoInfo, open_source
 from facedots.io.video_pyav import PyAVSink
-from facedots.track.tracker import Tracker
+from facedots.tracking.tracker import Tracker
 from facedots.types import Detections
-from facedots.warp import Image
 
 RATE = 30
 SIZE = (640, 480)

@@ -23,16 +23,15 @@ import pandas as pd
 from PIL import Image
 
 from facedots import IBUG68, Framing, read_image, write_image
+from facedots.audit.duplicates import inspect_picture, look_alikes
+from facedots.audit.stats import ROUNDING_ERROR, data_stats
 from facedots.data.augment import Crop, mirror_points
-from facedots.data.pictures import inspect_picture, look_alikes
 from facedots.data.sources import YTF_ORIGIN, video_of
 from facedots.data.splits import load_split
-from facedots.data.stats import ROUNDING_ERROR, data_stats
 from facedots.data.transforms import CenterCrop, Normalize
-from facedots.evaluate.metrics import nme, norm_distances
+from facedots.evaluation.metrics import nme, norm_distances
 from facedots.geometry import tight_boxes
-from facedots.view.keypoints import draw_keypoints, draw_numbered, enlarge, region_colours
-from facedots.view.sheet import contact_sheet
+from facedots.plots.draw import contact_sheet, draw_keypoints, draw_numbered, enlarge, region_colours
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:240")
 REAL = not DATA.startswith("synthetic:")

@@ -21,15 +21,13 @@ from torch.utils.data import DataLoader, Subset
 
 from facedots import IBUG68, FacedotsError, Framing
 from facedots.data.augment import training_augmentation
-from facedots.data.dataset import FacialKeypointsDataset
-from facedots.data.loading import make_loader
+from facedots.data.dataset import FacialKeypointsDataset, make_loader
 from facedots.data.sources import YTF_ORIGIN
 from facedots.data.synthetic import write_synthetic
 from facedots.data.transforms import Compose, Normalize, RandomCrop, Rescale, ToTensor, denormalize_keypoints
-from facedots.evaluate.metrics import nme
+from facedots.evaluation.metrics import nme
 from facedots.geometry import apply_affine, invert
-from facedots.view.keypoints import draw_keypoints, enlarge, region_colours
-from facedots.view.sheet import contact_sheet
+from facedots.plots.draw import contact_sheet, draw_keypoints, enlarge, region_colours
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:240")
 REAL = not DATA.startswith("synthetic:")

@@ -25,12 +25,12 @@ from facedots.data.augment import Crop
 from facedots.data.dataset import KeypointsDataset
 from facedots.data.splits import load_split
 from facedots.data.transforms import Compose, Normalize, ToTensor, denormalize_keypoints
-from facedots.evaluate.metrics import nme
-from facedots.evaluate.protocol import evaluate
+from facedots.evaluation.metrics import nme
+from facedots.evaluation.protocol import evaluate
 from facedots.geometry import apply_affine, invert
-from facedots.train.recipe import load_recipe
-from facedots.train.run import train
-from facedots.view.grid import Comparison, comparison_figure
+from facedots.plots.faces import Comparison, comparison_figure
+from facedots.training.recipe import load_recipe
+from facedots.training.run import train
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:600")
 REAL = not DATA.startswith("synthetic:")

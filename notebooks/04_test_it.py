@@ -21,11 +21,11 @@ from facedots.data.augment import Crop, training_augmentation
 from facedots.data.dataset import KeypointsDataset
 from facedots.data.splits import load_split
 from facedots.data.transforms import Compose, Normalize, ToTensor, denormalize_keypoints
-from facedots.evaluate.baseline import mean_shape, place_shape
-from facedots.evaluate.metrics import nme
-from facedots.evaluate.protocol import evaluate
-from facedots.view.curves import ced_figure, regions_figure
-from facedots.view.grid import Comparison, comparison_figure
+from facedots.evaluation.mean_face import mean_shape, place_shape
+from facedots.evaluation.metrics import nme
+from facedots.evaluation.protocol import evaluate
+from facedots.plots.curves import ced_figure, regions_figure
+from facedots.plots.faces import Comparison, comparison_figure
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:600")
 REAL = not DATA.startswith("synthetic:")

@@ -15,10 +15,10 @@ import pandas as pd
 from PIL import Image
 
 import facedots
-from facedots.cli.demo import portrait
-from facedots.view.feature_figures import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
-from facedots.view.features import cut_crop, feature_maps, filter_image, list_layers, load_model, select_kernel
-from facedots.view.frequency import describe_kernel, frequency_response, split_colour
+from facedots.cli.predict import portrait
+from facedots.inspection.frequency import describe_kernel, frequency_response, split_colour
+from facedots.inspection.layers import cut_crop, feature_maps, filter_image, list_layers, load_model, select_kernel
+from facedots.plots.kernels import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
 
 image = facedots.read_image(portrait())  # Grace Hopper, U.S. Navy, public domain; matplotlib brings it along
 course = load_model(facedots.WEIGHTS["course"].path)

@@ -20,14 +20,14 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 import facedots
-from facedots.cli.demo import portrait
+from facedots.cli.predict import portrait
 from facedots.data.synthetic import draw_face
-from facedots.detect.given import GivenBoxes
-from facedots.evaluate.metrics import nme
+from facedots.detection.base import GivenBoxes
+from facedots.evaluation.metrics import nme
 from facedots.geometry import apply_affine, crop_matrix, invert
-from facedots.io.sinks import ImageResult, to_csv, to_json
-from facedots.view.features import cut_crop
-from facedots.view.keypoints import draw_numbered
+from facedots.inspection.layers import cut_crop
+from facedots.io.results import ImageResult, to_csv, to_json
+from facedots.plots.draw import draw_numbered
 
 work = Path(tempfile.mkdtemp())
 image = facedots.read_image(portrait())  # put the path of your own picture here

@@ -13,21 +13,18 @@ import numpy as np
 from PIL import Image
 
 import facedots
-from facedots.apps.align import align
-from facedots.apps.anonymise import Anonymiser
-from facedots.apps.blink import BlinkCounter
-from facedots.apps.effects import effect_names, named_effects
-from facedots.apps.emotion import guess_emotion
-from facedots.apps.makeup import Lips
-from facedots.apps.mesh import MEAN_SHAPE, TRIANGLES, Mesh
-from facedots.apps.pose import Camera, draw_axes, head_pose
-from facedots.apps.reader import FaceReader
-from facedots.apps.stickers import Stickers
-from facedots.apps.texture import face_texture
-from facedots.cli.demo import portrait
+from facedots.analysis.align import align
+from facedots.analysis.expression import BlinkCounter, FaceReader, guess_emotion
+from facedots.analysis.mesh import MEAN_SHAPE, TRIANGLES, Mesh
+from facedots.analysis.pose import Camera, draw_axes, head_pose
+from facedots.analysis.texture import face_texture
+from facedots.cli.predict import portrait
 from facedots.data.closed_eyes import close_eye
-from facedots.geometry import similarity
-from facedots.warp import warp_image
+from facedots.effects.anonymize import Anonymiser
+from facedots.effects.base import effect_names, named_effects
+from facedots.effects.makeup import Lips
+from facedots.effects.stickers import Stickers
+from facedots.geometry import similarity, warp_image
 
 image = facedots.read_image(portrait())[:420]  # Grace Hopper, rear admiral and inventor of the compiler; public domain
 pipeline = facedots.Pipeline()
@@ -169,7 +166,7 @@ side_by_side(cv2.resize(tilted, (366, 300)), *aligned, height=215)
 
 # %% [markdown]
 # Further than a turn and a zoom: the skin laid out on one fixed shape, triangle by triangle (whose lips stand apart; hers were
-# closed). From there it can be put on any other face (`facedots.apps.swap`), or averaged over many.
+# closed). From there it can be put on any other face (`facedots.effects.swap`), or averaged over many.
 
 # %%
 texture = face_texture(image, faces[0])

@@ -23,15 +23,14 @@ from drawing.cats import POINTS, draw_cat
 from PIL import Image
 
 import facedots
-from facedots.data.parts import find_schema
+from facedots.annotations.load import find_schema
 from facedots.data.splits import load_split
-from facedots.detect.one_object import OneObject
-from facedots.evaluate.metrics import nme
-from facedots.evaluate.protocol import evaluate
-from facedots.view.curves import ced_figure
-from facedots.view.grid import Comparison, comparison_figure
-from facedots.view.keypoints import draw_keypoints, region_colours
-from facedots.view.sheet import contact_sheet
+from facedots.detection.base import OneObject
+from facedots.evaluation.metrics import nme
+from facedots.evaluation.protocol import evaluate
+from facedots.plots.curves import ced_figure
+from facedots.plots.draw import contact_sheet, draw_keypoints, region_colours
+from facedots.plots.faces import Comparison, comparison_figure
 
 work = Path(tempfile.mkdtemp())
 RECIPE = Path("../recipes/own.yaml")

@@ -11,12 +11,11 @@ from hypothesis import settings
 from onnx import numpy_helper
 from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info, set_model_props
 
-from facedots.cli.demo import portrait
-from facedots.geometry import Framing
+from facedots.cli.predict import portrait
+from facedots.geometry import Framing, Image
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
-from facedots.warp import Image
 
 # The same examples each time, and no clock: a busy machine must not fail a test.
 settings.register_profile("facedots", deadline=None, derandomize=True)

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from facedots.geometry import Image
 from facedots.io.images import write_image
-from facedots.warp import Image
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 

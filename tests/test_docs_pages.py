@@ -16,7 +16,7 @@ import typer
 from docs_commands import COMMAND, commands, commands_page
 from docs_reference import api_pages, benchmarks_page, recipe_page
 
-from facedots.train.recipe import Recipe
+from facedots.training.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -3,13 +3,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.detect.given import GivenBoxes
+from facedots.detection.base import GivenBoxes
 from facedots.errors import ShapeError
-from facedots.infer.keypointer import Keypointer
+from facedots.geometry import Image
+from facedots.inference.predictor import Keypointer
 from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
 from facedots.types import Detections
-from facedots.warp import Image
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import facedots
-from facedots.cli.demo import portrait
+from facedots.cli.predict import portrait
 
 BLOCKED = ("torch", "pandas", "matplotlib", "pydantic", "pytorch_lightning", "onnx", "yaml")
 

@@ -3,8 +3,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from facedots.geometry import Floats, apply_affine, crop_matrix, similarity
-from facedots.warp import Image, warp_image
+from facedots.geometry import Floats, Image, apply_affine, crop_matrix, similarity, warp_image
 
 
 def dot(height: int, width: int, centre: tuple[float, float], sigma: float) -> Image:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.apps.mesh import MEAN_SHAPE
+from facedots.analysis.mesh import MEAN_SHAPE
 from facedots.io.files import write_whole
+from facedots.plots.draw import region_colours
 from facedots.schema import IBUG68
-from facedots.view.keypoints import region_colours
 
 SIDE, MARGIN, RADIUS = 256, 14, 7.5
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from facedots.train.recipe import Recipe
+from facedots.training.recipe import Recipe
 
 MEASURED = ("Models", "Accuracy", "Speed")
 """Sections of ``README.md`` that hold what was measured."""
@@ -48,7 +48,7 @@ def recipe_page() -> str:
     lines = [
         "# Recipe fields",
         "",
-        "*Made from `facedots.train.recipe.Recipe`.*",
+        "*Made from `facedots.training.recipe.Recipe`.*",
         "",
         "A recipe is a YAML file of `field: value` lines; `recipes/` holds those of the networks that ship.",
         "A field on the command line overrides the file's, with `-` for `_`, as in",

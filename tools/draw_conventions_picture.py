@@ -15,12 +15,11 @@ from matplotlib.patches import Circle, Ellipse, Rectangle
 
 from facedots.data.augment import mirror_points
 from facedots.data.synthetic_face import draw_face
-from facedots.geometry import Floats, Framing, Matrix, apply_affine, crop_matrix, tight_boxes
+from facedots.geometry import Floats, Framing, Image, Matrix, apply_affine, crop_matrix, tight_boxes, warp_image
+from facedots.plots.curves import BLUE, GREEN, ORANGE, PINK, save_figure
+from facedots.plots.draw import draw_keypoints
 from facedots.schema import IBUG68
 from facedots.uncertainty import CONFIDENT_WITHIN, axes, confidence, ellipse
-from facedots.view.curves import BLUE, GREEN, ORANGE, PINK, save_figure
-from facedots.view.keypoints import draw_keypoints
-from facedots.warp import Image, warp_image
 
 INK = "#222222"
 FACE = 22

@@ -11,13 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.apps.anonymise import Anonymiser
-from facedots.apps.effects import Effect, named_effects
-from facedots.apps.texture import face_texture
-from facedots.cli.demo import portrait
+from facedots.analysis.texture import face_texture
+from facedots.cli.predict import portrait
+from facedots.effects.anonymize import Anonymiser
+from facedots.effects.base import Effect, named_effects
+from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
 from facedots.pipeline import Pipeline
-from facedots.warp import Image
 
 CELL = (200, 200)
 """Width and height of each picture."""

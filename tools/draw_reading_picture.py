@@ -11,13 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.apps.align import TEMPLATES, align
-from facedots.apps.pose import Camera, draw_axes
-from facedots.apps.reader import FaceReader
-from facedots.cli.demo import portrait
+from facedots.analysis.align import TEMPLATES, align
+from facedots.analysis.expression import FaceReader
+from facedots.analysis.pose import Camera, draw_axes
+from facedots.cli.predict import portrait
+from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
 from facedots.pipeline import Pipeline
-from facedots.warp import Image
 
 SIDE = 240
 

@@ -2,7 +2,7 @@
 
     python tools/draw_stickers.py [--out FOLDER]
 
-All of them are facedots' own. They are laid out on :data:`facedots.apps.mesh.MEAN_SHAPE`: lengths are outer-eye distances, x
+All of them are facedots' own. They are laid out on :data:`facedots.analysis.mesh.MEAN_SHAPE`: lengths are outer-eye distances, x
 points to the right of the picture, y down, and (0, 0) lies between the eyes. So the anchors follow from the shape.
 """
 
@@ -15,14 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.apps.mesh import MEAN_SHAPE
-from facedots.apps.stickers import FOLDER, Fit
+from facedots.analysis.mesh import MEAN_SHAPE
 from facedots.data.synthetic_canvas import curve
-from facedots.geometry import Floats, Matrix
+from facedots.effects.stickers import FOLDER, Fit
+from facedots.geometry import Floats, Image, Matrix
 from facedots.io.files import write_whole
 from facedots.regions import FRACTION_BITS, fixed_point
 from facedots.schema import IBUG68
-from facedots.warp import Image
 
 UNIT = 200
 """Pixels to an outer-eye distance in the finished picture."""

@@ -11,13 +11,12 @@ import cv2
 import numpy as np
 from typer.testing import CliRunner
 
-from facedots.cli.demo import portrait
 from facedots.cli.main import app
-from facedots.geometry import similarity
+from facedots.cli.predict import portrait
+from facedots.geometry import Image, similarity
 from facedots.io.images import read_image, write_image
 from facedots.io.video import Frame, VideoInfo, VideoSink, open_source
 from facedots.io.video_pyav import PyAVSink
-from facedots.warp import Image
 
 TARGET = Path(__file__).parents[1] / "docs" / "images" / "video.jpg"
 WIDTH, HEIGHT, COUNT = 240, 240, 60

@@ -18,15 +18,15 @@ from tempfile import TemporaryDirectory
 import onnx
 
 from facedots.data.splits import load_split
-from facedots.detect.retinaface import RetinaFace
-from facedots.evaluate.metrics import Scores
-from facedots.evaluate.protocol import evaluate
-from facedots.infer.keypointer import Keypointer
-from facedots.infer.session import CARD_KEY
+from facedots.detection.retinaface import RetinaFace
+from facedots.evaluation.metrics import Scores
+from facedots.evaluation.protocol import evaluate
+from facedots.inference.predictor import Keypointer
+from facedots.inference.session import CARD_KEY
+from facedots.inference.weights import FOLDER
 from facedots.io.files import write_whole
-from facedots.train.recipe import Recipe
-from facedots.train.run import ONNX_FILE, PROVENANCE_FILE, export_run, load_run
-from facedots.weights import FOLDER
+from facedots.training.recipe import Recipe
+from facedots.training.run import ONNX_FILE, PROVENANCE_FILE, export_run, load_run
 
 ROOT = Path(__file__).parents[1]
 TABLE_HEAD = "| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |\n|---|---|---|---|---|---|---|"

@@ -12,43 +12,42 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facedots.detect.base import Detector
-    from facedots.detect.given import GivenBoxes
-    from facedots.detect.haar import Haar
-    from facedots.detect.retinaface import RetinaFace
-    from facedots.detect.yunet import YuNet
+    from facedots.detection.base import Detector, GivenBoxes
+    from facedots.detection.haar import Haar
+    from facedots.detection.retinaface import RetinaFace
+    from facedots.detection.yunet import YuNet
     from facedots.errors import FacedotsError
     from facedots.geometry import Framing
-    from facedots.infer.keypointer import Keypointer
+    from facedots.inference.predictor import Keypointer
+    from facedots.inference.weights import WEIGHTS
     from facedots.io.images import read_image, write_image
     from facedots.pipeline import Pipeline
+    from facedots.plots.draw import draw_faces, draw_keypoints
     from facedots.schema import IBUG68, KeypointSchema
     from facedots.spec import ModelSpec
     from facedots.types import Detections, Face, Keypoints
-    from facedots.view.keypoints import draw_faces, draw_keypoints
-    from facedots.weights import WEIGHTS
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Detections": "types",
-    "Detector": "detect.base",
+    "Detector": "detection.base",
     "Face": "types",
     "FacedotsError": "errors",
     "Framing": "geometry",
-    "GivenBoxes": "detect.given",
-    "Haar": "detect.haar",
+    "GivenBoxes": "detection.base",
+    "Haar": "detection.haar",
     "IBUG68": "schema",
     "KeypointSchema": "schema",
-    "Keypointer": "infer.keypointer",
+    "Keypointer": "inference.predictor",
     "Keypoints": "types",
     "ModelSpec": "spec",
     "Pipeline": "pipeline",
-    "RetinaFace": "detect.retinaface",
-    "WEIGHTS": "weights",
-    "YuNet": "detect.yunet",
-    "draw_faces": "view.keypoints",
-    "draw_keypoints": "view.keypoints",
+    "RetinaFace": "detection.retinaface",
+    "WEIGHTS": "inference.weights",
+    "YuNet": "detection.yunet",
+    "draw_faces": "plots.draw",
+    "draw_keypoints": "plots.draw",
     "read_image": "io.images",
     "write_image": "io.images",
 }

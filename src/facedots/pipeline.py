@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from facedots.detect.base import Detector
-from facedots.detect.retinaface import RetinaFace
-from facedots.infer.keypointer import Keypointer
+from facedots.detection.base import Detector
+from facedots.detection.retinaface import RetinaFace
+from facedots.geometry import Image
+from facedots.inference.predictor import Keypointer
 from facedots.types import Face
-from facedots.warp import Image
 
 
 class Pipeline:
     """Finds the faces in a picture and the keypoints of each.
 
     Args:
-        detector: Finds the boxes; by default :class:`~facedots.detect.retinaface.RetinaFace`.
+        detector: Finds the boxes; by default :class:`~facedots.detection.retinaface.RetinaFace`.
         keypointer: Finds the keypoints in them; by default the network ``small``.
     """
 

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.data.synthetic_shape import person, rotation
-from facedots.geometry import Floats, Framing, Matrix
-from facedots.io.annotations import Annotation
+from facedots.annotations.base import Annotation
+from facedots.data.synthetic_face import person, rotation
+from facedots.geometry import Floats, Framing, Image, Matrix
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints
-from facedots.warp import Image
 
 WIDTH, HEIGHT = 100, 90
 COUNT = 60

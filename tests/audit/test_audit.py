@@ -12,17 +12,18 @@ import cv2
 import numpy as np
 import pytest
 
+from facedots.annotations.base import Annotation
+from facedots.annotations.csv_points import read_csv
+from facedots.annotations.load import open_parts
 from facedots.audit.audit import Audit, audit
+from facedots.audit.duplicates import MAX_HAMMING
 from facedots.audit.findings import Finding, copied_labels, findings, same_bytes
-from facedots.audit.order import MIRRORED, TURNED
-from facedots.audit.repair import changes, write_clean
+from facedots.audit.fix import changes, write_clean
+from facedots.audit.label_order import MIRRORED, TURNED
 from facedots.audit.report import numbers, write_report
-from facedots.audit.twins import ALIKE
-from facedots.data.parts import open_parts
-from facedots.evaluate.protocol import Predictor
+from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
-from facedots.infer.keypointer import Keypointer
-from facedots.io.annotations import Annotation, read_csv
+from facedots.inference.predictor import Keypointer
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -131,7 +132,7 @@ def test_what_two_parts_share(annotate: Annotate, truth: Matrix, folder: Path, o
     found = audit({"train": [replace(faces[0], group="ann"), *faces[1:40]], "test": [twice, *faces[40:]]}, IBUG68, oracle)
     (twin,) = found.twins
     assert (twin.first, twin.second) == (0, 40)
-    assert twin.bits <= ALIKE
+    assert twin.bits <= MAX_HAMMING
     assert "1 picture of test with the looks of one of train" in told(findings(found), "Near duplicates across parts").text
     assert told(findings(found), "People on one side only").level == "fault"
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facedots.audit.coverage import Measure, coverage
-from facedots.audit.sights import Sights
+from facedots.audit.scan import Sights
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 

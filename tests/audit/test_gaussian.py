@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.audit.gaussian import STRANGE, Gaussian, limit, mean_of_known
+from facedots.audit.shapes import STRANGE, Gaussian, limit, mean_of_known
 
 
 def test_the_limit_is_four_robust_deviations_on_a_logarithmic_scale() -> None:

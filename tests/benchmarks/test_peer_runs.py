@@ -11,7 +11,7 @@ from setting import Faces
 
 from facedots.data.synthetic_face import draw_face
 from facedots.geometry import tight_boxes
-from facedots.infer.keypointer import Keypointer
+from facedots.inference.predictor import Keypointer
 
 WORKER = """
 import sys

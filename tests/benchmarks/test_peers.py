@@ -5,7 +5,7 @@ import numpy as np
 from peers import Exam, Row, accuracy, cost, dots, page, table
 from setting import Faces
 
-from facedots.evaluate.metrics import score
+from facedots.evaluation.metrics import score
 from facedots.schema import IBUG68
 
 TRUE = np.random.default_rng(0).uniform(0, 100, (3, 68, 2)).astype(np.float32)

@@ -5,16 +5,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.apps.align import align
-from facedots.cli import align as align_command
+from facedots.analysis.align import align
+from facedots.cli import analysis as align_command
 from facedots.cli.main import app
 from facedots.data.synthetic_face import draw_face
-from facedots.geometry import Floats, apply_affine, tight_boxes
+from facedots.geometry import Floats, Image, apply_affine, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
 from facedots.uncertainty import round_covariance
-from facedots.warp import Image
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.cli.demo import portrait
 from facedots.cli.main import app
-from facedots.detect.retinaface import RetinaFace
+from facedots.cli.predict import portrait
+from facedots.detection.retinaface import RetinaFace
 from facedots.errors import FacedotsError
 from facedots.io.images import read_image, write_image
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from facedots.annotations.csv_points import read_csv
 from facedots.cli.main import app
-from facedots.data.synthetic_shape import person, rotation
-from facedots.io.annotations import read_csv
+from facedots.data.synthetic_face import person, rotation
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 

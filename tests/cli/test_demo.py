@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from facedots import weights
-from facedots.cli import demo
+from facedots.cli import predict as demo
 from facedots.cli.main import app
 from facedots.errors import ImageError
+from facedots.inference import weights
+from facedots.inference.weights import WeightFile
 from facedots.io.images import read_image
-from facedots.weights import WeightFile
 
 
 @pytest.fixture(autouse=True)

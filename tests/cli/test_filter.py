@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.apps.stickers import Stickers
-from facedots.cli import filter as filter_command
+from facedots.cli import effects as filter_command
 from facedots.cli.main import app
 from facedots.data.synthetic_face import draw_face
-from facedots.geometry import tight_boxes
+from facedots.effects.stickers import Stickers
+from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
 from facedots.uncertainty import round_covariance
-from facedots.warp import Image
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
 ONES = np.ones(IBUG68.count, np.float32)

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from facedots.annotations.csv_points import read_csv
+from facedots.annotations.load import open_parts
+from facedots.audit.stats import data_stats
 from facedots.cli.main import app
-from facedots.data.parts import open_parts
-from facedots.data.stats import data_stats
 from facedots.errors import AnnotationError, DataError, OutputError
-from facedots.io.annotations import read_csv
+from facedots.geometry import Image
 from facedots.io.images import write_image
-from facedots.warp import Image
 
 
 def run(*arguments: object) -> Result:

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from facedots import weights
 from facedots.cli.main import app
-from facedots.weights import WeightFile
+from facedots.inference import weights
+from facedots.inference.weights import WeightFile
 
 
 def test_lists_what_a_user_must_know(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

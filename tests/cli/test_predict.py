@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.cli.demo import portrait
 from facedots.cli.main import app
-from facedots.cli.pictures import result_paths
+from facedots.cli.options import result_paths
+from facedots.cli.predict import portrait
 from facedots.errors import FacedotsError, OutputError
+from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
 from facedots.io.inputs import Picture
-from facedots.warp import Image
 
 
 @pytest.fixture(scope="module")

@@ -7,19 +7,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.apps.expression import SIGNALS
-from facedots.apps.head_model import HEAD_MODEL
-from facedots.apps.pose import Camera, draw_axes, project
-from facedots.apps.reader import FaceReader
-from facedots.cli import read as read_command
+from facedots.analysis.expression import SIGNALS, FaceReader
+from facedots.analysis.pose import HEAD_MODEL, Camera, draw_axes, project
+from facedots.cli import analysis as read_command
 from facedots.cli.main import app
-from facedots.geometry import tight_boxes
+from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
-from facedots.io.tables import columns
+from facedots.io.results import columns
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
 from facedots.uncertainty import round_covariance
-from facedots.warp import Image
 
 IMAGE = np.full((120, 160, 3), 200, np.uint8)
 CAMERA = Camera.guess((120, 160))

@@ -16,20 +16,19 @@ import pytest
 from numpy.typing import ArrayLike
 from typer.testing import CliRunner, Result
 
-from facedots.apps.reader import FaceReader
+from facedots.analysis.expression import FaceReader
 from facedots.cli import video as command
 from facedots.cli.main import app
 from facedots.data.synthetic_face import draw_face
 from facedots.errors import FacedotsError
-from facedots.geometry import Floats, tight_boxes
+from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
-from facedots.io.tables import columns
+from facedots.io.results import columns
 from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import round_covariance
-from facedots.warp import Image
 
 REFERENCES = Path(__file__).parents[1] / "data"
 FACE, POINTS = draw_face(np.random.default_rng(24))

@@ -7,7 +7,7 @@ import torch
 
 from facedots.data.crops import CropDataset
 from facedots.data.synthetic import cached_synthetic
-from facedots.models import build_model
+from facedots.models.registry import build_model
 
 SPEC = build_model("tiny").spec
 FACES = [replace(face, style=style) for face, style in zip(cached_synthetic(10)[:3], ("b", "a", "elsewhere"), strict=True)]

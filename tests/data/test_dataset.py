@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from facedots.annotations.base import Annotation
 from facedots.data.dataset import FacialKeypointsDataset, KeypointsDataset, Sample
 from facedots.errors import ImageError
-from facedots.io.annotations import Annotation
 from facedots.io.images import write_image
 from facedots.schema import IBUG68, KeypointSchema
 

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from facedots.data.augment import RandomAffine, training_augmentation
-from facedots.data.loading import generators, make_loader, reseed
+from facedots.data.dataset import generators, make_loader, reseed
 from facedots.data.transforms import Compose, RandomCrop, Rescale
 from facedots.geometry import Framing
 from facedots.schema import IBUG68

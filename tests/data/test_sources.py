@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from facedots.annotations.base import Annotation
 from facedots.data.sources import YTF_ORIGIN, person_of, video_of, w300, youtube_faces
 from facedots.errors import DataError
-from facedots.io.annotations import Annotation
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facedots.annotations.base import Annotation
 from facedots.data.sources import SOURCES, w300, youtube_faces
 from facedots.data.splits import FOLDS, SPLITS, Split, held_out_groups, load_split, person_folds
 from facedots.errors import DataError
-from facedots.io.annotations import Annotation
 
 GROUPS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), max_size=120)
 

@@ -9,7 +9,7 @@ import pytest
 from facedots.data import synthetic
 from facedots.data.synthetic import SyntheticDataset, cached_synthetic, draw_face, write_synthetic
 from facedots.data.synthetic_canvas import Canvas, curve
-from facedots.data.synthetic_shape import person, rotation
+from facedots.data.synthetic_face import person, rotation
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 

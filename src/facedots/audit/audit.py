@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from facedots.annotations.base import Annotation
 from facedots.audit.coverage import Measure, coverage
-from facedots.audit.displacement import Displacement, displacement
-from facedots.audit.order import Mistake, find_mistakes
-from facedots.audit.sights import Sights, look
-from facedots.audit.suspects import Suspects, find_suspects
-from facedots.audit.twins import Twin, find_twins
-from facedots.data.stats import DataStats, data_stats
-from facedots.evaluate.protocol import Predictor
+from facedots.audit.duplicates import Twin, find_twins
+from facedots.audit.label_offset import Displacement, displacement
+from facedots.audit.label_order import Mistake, find_mistakes
+from facedots.audit.outliers import Suspects, find_suspects
+from facedots.audit.scan import Sights, look
+from facedots.audit.stats import DataStats, data_stats
+from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
-from facedots.io.annotations import Annotation
 from facedots.schema import KeypointSchema
 
 Parts = Mapping[str, Sequence[Annotation]]
@@ -33,7 +33,7 @@ class Picture:
         part: Of which part.
         path: Its file.
         digest: SHA-256 of its bytes; ``""`` where they cannot be read.
-        look: See :func:`facedots.audit.sights.look_of`.
+        look: See :func:`facedots.audit.scan.look_of`.
     """
 
     part: str

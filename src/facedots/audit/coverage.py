@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.apps.pose import Camera, head_pose
-from facedots.audit.sights import Sights
+from facedots.analysis.pose import Camera, head_pose
+from facedots.audit.scan import Sights
 from facedots.errors import PointsError
-from facedots.evaluate.metrics import norm_distances
+from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 

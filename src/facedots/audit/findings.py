@@ -9,8 +9,8 @@ from typing import Literal, get_args
 import numpy as np
 
 from facedots.audit.audit import AGAINST, Audit
-from facedots.audit.twins import Twin
-from facedots.data.stats import PartStats
+from facedots.audit.duplicates import Twin
+from facedots.audit.stats import PartStats
 
 Level = Literal["fault", "care", "unknown", "fine"]
 """``fault``: something is wrong; ``care``: whoever uses the data must know it; ``unknown``: not checked; ``fine``."""

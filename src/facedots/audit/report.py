@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from facedots.audit.audit import Audit
-from facedots.audit.figures import coverage_figure, displacement_figure, looks_figure
+from facedots.audit.duplicates import MAX_HAMMING
+from facedots.audit.figures import coverage_figure, displacement_figure, looks_figure, suspect_pictures, twin_pictures
 from facedots.audit.findings import findings, part_pairs, same_bytes, twins_between
-from facedots.audit.pictures import suspect_pictures, twin_pictures
-from facedots.audit.repair import Change
-from facedots.audit.twins import ALIKE
-from facedots.evaluate.metrics import Doubles, nme, nme_by_region
+from facedots.audit.fix import Change
+from facedots.evaluation.metrics import Doubles, nme, nme_by_region
 from facedots.io.files import write_whole
-from facedots.view.page import Cell, Page
+from facedots.plots.page import Cell, Page
 
 PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"
 _WORDS = {"fault": "FAULT", "care": "take care", "fine": "fine", "unknown": "not checked"}
@@ -115,7 +114,7 @@ def _duplicates(result: Page, audit: Audit) -> None:
     result.paragraph(
         "Each picture is reduced to a look: 256 bits that say which of its coarsest cosine waves are strong. Encoding a "
         "picture anew, halving or brightening it changes few of them; another picture of another person changes many. "
-        f"Up to {ALIKE} bits count as near duplicates; the figure shows what lies on either side in these data."
+        f"Up to {MAX_HAMMING} bits count as near duplicates; the figure shows what lies on either side in these data."
     )
     result.figure(looks_figure(audit), "Bits that differ between two looks; the dashed line is the limit for near duplicates.")
     pairs = [(part, part) for part in audit.parts] + part_pairs(audit)

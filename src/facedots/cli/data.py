@@ -15,10 +15,9 @@ from facedots.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from facedots.data.parts import Reading
-    from facedots.data.stats import DataStats, PartStats, Spread
-    from facedots.geometry import Floats
-    from facedots.warp import Image
+    from facedots.annotations.load import Reading
+    from facedots.audit.stats import DataStats, PartStats, Spread
+    from facedots.geometry import Floats, Image
 
 data_app = typer.Typer(no_args_is_help=True, help="Look at data sets, count what is in them, fetch the public one.")
 
@@ -45,10 +44,9 @@ def show(
     """
     import numpy as np
 
-    from facedots.data.parts import open_parts
+    from facedots.annotations.load import open_parts
     from facedots.io.images import read_image, write_image
-    from facedots.view.keypoints import draw_keypoints, enlarge, region_colours
-    from facedots.view.sheet import TILE, contact_sheet
+    from facedots.plots.draw import TILE, contact_sheet, draw_keypoints, enlarge, region_colours
 
     how = reading_of(source, format, pictures, origin, as_trained=True)
     faces = [(f"{part}/{face.name}", face) for part, faces in open_parts(source, how).items() for face in faces]
@@ -76,8 +74,8 @@ def stats(
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
 ) -> None:
     """Print the table to read before training: sizes, labels, duplicates, what the parts share."""
-    from facedots.data.parts import open_parts
-    from facedots.data.stats import data_stats
+    from facedots.annotations.load import open_parts
+    from facedots.audit.stats import data_stats
 
     progress = Console(stderr=True)
     with progress.status("reading pictures"):
@@ -132,7 +130,7 @@ def reading_of(
     Raises:
         DataError: ``--origin`` is not two numbers, or nothing says what the points are.
     """
-    from facedots.data.parts import Reading, find_schema
+    from facedots.annotations.load import Reading, find_schema
 
     try:
         x, y = map(float, origin.split(",")) if origin else (None, None)
@@ -197,3 +195,54 @@ def _spread(spread: "Spread") -> str:
 
 def _counts(counts: "Mapping[str, int]") -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+LEVELS = {"fault": "bold red", "care": "yellow", "fine": "green", "unknown": "dim"}
+
+
+def audit(
+    source: Source,
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json, faces.csv.")] = Path("out/audit"),
+    against: Annotated[Path | None, typer.Option(help="Other data that must not share pictures or people with it.")] = None,
+    model: Annotated[
+        str, typer.Option(help="Network to compare with: a name, an .onnx file, a run; none to go without.")
+    ] = "small",
+    fix: Annotated[bool, typer.Option("--fix", help="Write cleaned CSVs and changes.json to OUT/clean; the data stay.")] = False,
+    drop_suspicious: Annotated[bool, typer.Option("--drop-suspicious", help="With --fix: leave out suspicious faces.")] = False,
+    format: Format = None,
+    pictures: Pictures = None,
+    origin: Origin = None,
+) -> None:
+    """Find duplicates, leaks between parts, displaced, swapped and wrong labels, and gaps in what is covered.
+
+    The network is asked only where it finds the points that the data have; faces are compared with each other anyway.
+    """
+    from facedots.annotations.load import Reading, open_parts
+    from facedots.audit.audit import audit as run
+    from facedots.audit.findings import findings
+    from facedots.audit.fix import changes, write_clean
+    from facedots.audit.report import write_report
+    from facedots.inference.predictor import Keypointer
+    from facedots.inference.weights import weights_file
+
+    if drop_suspicious and not fix:
+        raise typer.BadParameter("it says what --fix leaves out; give --fix, too", param_hint="--drop-suspicious")
+    how = reading_of(source, format, pictures, origin)
+    parts = open_parts(source, how)
+    others = open_parts(against, Reading(schema=how.schema)) if against else None
+    network = None if model == "none" else Keypointer(weights_file(model))
+    with Console(stderr=True).status("looking at all faces"):
+        found = run(parts, how.schema, network, model, others)
+        changed = changes(found, drop_suspicious) if fix else None
+        trained = (
+            f"The network {model} was trained on: {network.card.trained_on or 'unknown'}." if network and found.network else ""
+        )
+        written = write_report(found, out, Path(source).resolve().name, trained, changed)
+        written += write_clean(found, changed, out / "clean") if changed is not None else []
+    console = Console(highlight=False)
+    for finding in findings(found):
+        console.print(f"[{LEVELS[finding.level]}]{finding.level:7}[/] {finding.check}:", end=" ")
+        console.print(finding.text, markup=False, soft_wrap=True)
+    for path in written:
+        typer.echo(path)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedots.cli.pictures import (
+from facedots.cli.options import (
     DetectorChoice,
     DetectorFile,
     DetectorName,
@@ -23,10 +23,10 @@ from facedots.errors import DataError
 from facedots.io.files import write_whole
 
 if TYPE_CHECKING:
-    from facedots.io.annotations import Annotation
+    from facedots.annotations.base import Annotation
+    from facedots.geometry import Image
     from facedots.io.inputs import Picture
     from facedots.schema import KeypointSchema
-    from facedots.warp import Image
 
 label_app = typer.Typer(no_args_is_help=True, help="Predictions to correct in CVAT or Label Studio, and the corrections back.")
 
@@ -50,9 +50,8 @@ def export_labels(
     First come pictures in which no face was found, then those of whose points the network is least sure (queue.csv lists them).
     docs/annotating.md goes through both tools step by step.
     """
-    from facedots.io.sinks import ImageResult
-    from facedots.label.queue import worst_first
-    from facedots.label.work import CVAT, IMAGES, LABEL_STUDIO, QUEUE, write_work
+    from facedots.io.results import ImageResult
+    from facedots.labeling.batch import CVAT, IMAGES, LABEL_STUDIO, QUEUE, worst_first, write_work
 
     pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
     pictures, failures = find_all([str(folder)], recursive)
@@ -98,10 +97,10 @@ def import_labels(
     Points that people hid ("outside" in CVAT, deleted in Label Studio) become empty cells. Pictures that nobody has annotated are
     left out.
     """
-    from facedots.data.schemas import schema_beside
-    from facedots.io.annotations import annotations_csv
-    from facedots.label.changes import changes_csv, find_changes, summary
-    from facedots.label.work import IMAGES, originals, read_work
+    from facedots.annotations.csv_points import annotations_csv
+    from facedots.annotations.schemas import schema_beside
+    from facedots.labeling.batch import IMAGES, originals, read_work
+    from facedots.labeling.changes import changes_csv, find_changes, summary
     from facedots.schema import IBUG68
 
     if (exported is None) == (pictures is None):
@@ -127,8 +126,8 @@ def import_labels(
 
 def _read(file: Path, root: Path, schema: "KeypointSchema") -> "list[Annotation]":
     """The faces in an export, by the file's ending."""
-    from facedots.io.cvat import read_cvat
-    from facedots.io.label_studio import read_label_studio
+    from facedots.annotations.cvat import read_cvat
+    from facedots.annotations.label_studio import read_label_studio
 
     readers = {".json": read_label_studio, ".xml": read_cvat, ".zip": read_cvat}
     if file.suffix.lower() not in readers:

@@ -6,21 +6,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from facedots.cli.align import align
-from facedots.cli.anonymise import anonymise
-from facedots.cli.audit import audit
-from facedots.cli.compare import compare
-from facedots.cli.data import data_app
-from facedots.cli.demo import demo
-from facedots.cli.evaluate import evaluate
-from facedots.cli.export import export
-from facedots.cli.features import features
-from facedots.cli.filter import filter_pictures
+from facedots.cli.analysis import align, read
+from facedots.cli.data import audit, data_app
+from facedots.cli.effects import anonymise, filter_pictures
+from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.label import label_app
-from facedots.cli.models import models
-from facedots.cli.predict import predict
-from facedots.cli.read import read
-from facedots.cli.train import FREE_ARGUMENTS, train
+from facedots.cli.models import features, models
+from facedots.cli.predict import demo, predict
+from facedots.cli.train import FREE_ARGUMENTS, export, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedots.cli.weights_file import weights_file
+from facedots.inference.weights import weights_file
 
 if TYPE_CHECKING:
-    from facedots.detect.base import Detector
-    from facedots.evaluate.result import Result
+    from facedots.detection.base import Detector
+    from facedots.evaluation.result import Result
 
 
 class DetectorName(StrEnum):
@@ -72,12 +72,12 @@ def measure(weights: str, exam: Exam) -> "Result":
     from rich.progress import track
 
     from facedots.data.splits import load_split
-    from facedots.evaluate.baseline import mean_shape, place_shape
-    from facedots.evaluate.metrics import nme
-    from facedots.evaluate.protocol import evaluate
-    from facedots.evaluate.result import Result, Setting
-    from facedots.infer.keypointer import Keypointer
-    from facedots.view.curves import training_history
+    from facedots.evaluation.mean_face import mean_shape, place_shape
+    from facedots.evaluation.metrics import nme
+    from facedots.evaluation.protocol import evaluate
+    from facedots.evaluation.result import Result, Setting
+    from facedots.inference.predictor import Keypointer
+    from facedots.plots.curves import training_history
 
     file = weights_file(weights)
     keypointer = Keypointer(file)
@@ -110,9 +110,9 @@ def _detector(name: DetectorName) -> "Detector | None":
     if name is DetectorName.NONE:
         return None
     if name is DetectorName.HAAR:
-        from facedots.detect.haar import Haar
+        from facedots.detection.haar import Haar
 
         return Haar()
-    from facedots.detect.retinaface import RetinaFace
+    from facedots.detection.retinaface import RetinaFace
 
     return RetinaFace()

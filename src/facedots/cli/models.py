@@ -1,11 +1,22 @@
 """``facedots models``: which networks come with facedots, and on what terms."""
 
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
+from rich.console import Console
+
+from facedots.errors import ImageError, WeightsError
+
+if TYPE_CHECKING:
+    from facedots.geometry import Floats, Image
+    from facedots.inference.predictor import Keypointer
 
 
 def models() -> None:
     """List the networks that come with facedots: size, input, licence, training data, scores."""
-    from facedots.weights import WEIGHTS, open_weights
+    from facedots.inference.weights import WEIGHTS, open_weights
 
     if not WEIGHTS:
         typer.echo("no networks come with this copy; `facedots train` makes one, `facedots export` writes its file")
@@ -27,3 +38,69 @@ def models() -> None:
         for label, text in rows.items():
             if text:
                 typer.echo(f"  {label:<10}  {text}")
+
+
+def features(
+    weights: Annotated[str, typer.Argument(help="A name from `facedots models`, an .onnx file, or the folder of a run.")],
+    *,
+    image: Annotated[Path, typer.Option(help="The picture to look at.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
+    layer: Annotated[str | None, typer.Option(help="One layer instead of all; a wrong name lists them.")] = None,
+    kernel: Annotated[int, typer.Option(help="The kernel that filters the picture.")] = 0,
+    channel: Annotated[int | None, typer.Option(help="One input channel of the kernels instead of their mean.")] = None,
+    box: Annotated[
+        str | None, typer.Option(metavar="X0,Y0,X1,Y1", help="The face's tight box; else a detector finds it.")
+    ] = None,
+) -> None:
+    """Draw the kernels of a layer, the feature maps that a picture produces, and what one kernel does to the picture.
+
+    Without --layer: the feature maps of all layers, and the kernels of the first. Batch norm does not show: it is folded into the
+    convolutions.
+    """
+    from facedots.inference.predictor import Keypointer
+    from facedots.inference.weights import weights_file
+    from facedots.inspection.layers import cut_crop, feature_maps, find_layer, list_layers, load_model
+    from facedots.io.images import read_image
+    from facedots.plots.curves import save_figure
+    from facedots.plots.kernels import filter_figure, kernel_grid, map_grid
+
+    file = weights_file(weights)
+    keypointer, model, picture = Keypointer(file), load_model(file), read_image(image)
+    layers = list_layers(model)
+    if not layers:
+        raise WeightsError(f"{file}: the network has no convolution")
+    chosen = layers[0] if layer is None else find_layer(layers, layer)
+    crop, square = cut_crop(keypointer, picture, _box(keypointer, picture, box, image))
+    figures = {
+        f"kernels-{chosen.name}": kernel_grid(chosen, channel),
+        f"filter-{chosen.name}-{kernel}": filter_figure(picture, crop, square, chosen, kernel=kernel, channel=channel),
+    }
+    maps = feature_maps(model, crop)
+    for number, name in enumerate(maps):
+        if layer is None or name == chosen.name:
+            figures[f"maps-{number:02}-{name}"] = map_grid(maps[name], name)
+    console = Console(highlight=False)
+    for name, figure in figures.items():
+        path = out / (re.sub(r"[^-.#\w]", "_", name) + ".png")
+        save_figure(figure, path)
+        console.print(str(path), soft_wrap=True)
+
+
+def _box(keypointer: "Keypointer", picture: "Image", given: str | None, source: Path) -> "Floats | None":
+    """The box on the command line, else the detector's best; none where the network sees the whole frame."""
+    import numpy as np
+
+    from facedots.detection.retinaface import RetinaFace
+    from facedots.geometry import check_boxes
+
+    if given is not None:
+        try:
+            return np.asarray(check_boxes([[float(number) for number in given.split(",")]])[0], np.float32)
+        except ValueError as error:
+            raise typer.BadParameter("--box needs four numbers with an area, as in 10,20,110,140") from error
+    if keypointer.spec.framing.kind == "frame":
+        return None
+    found = RetinaFace()(picture)
+    if not len(found):
+        raise ImageError(f"{source}: no face found; give its box as --box x0,y0,x1,y1")
+    return np.asarray(found.boxes[0], np.float32)

@@ -1,11 +1,12 @@
 """``facedots predict``: dots on the faces of pictures, as pictures, JSON and CSV."""
 
+import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedots.cli.pictures import (
+from facedots.cli.options import (
     DetectorChoice,
     DetectorFile,
     DetectorName,
@@ -24,12 +25,13 @@ from facedots.cli.pictures import (
     result_paths,
     write_or_print,
 )
+from facedots.errors import ImageError
 
 if TYPE_CHECKING:
+    from facedots.geometry import Image
     from facedots.io.inputs import Picture
-    from facedots.io.sinks import ImageResult
+    from facedots.io.results import ImageResult
     from facedots.pipeline import Pipeline
-    from facedots.warp import Image
 
 
 def predict(
@@ -53,7 +55,7 @@ def predict(
 
     A picture that cannot be read does not stop the others: at the end those are listed, and the exit status is 1.
     """
-    from facedots.io.sinks import to_csv, to_json
+    from facedots.io.results import to_csv, to_json
 
     printed = is_one_printed(json_file, csv_file)
     pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
@@ -76,8 +78,8 @@ def _predict_all(
 ) -> "tuple[list[ImageResult], list[str]]":
     """The faces of every picture that can be read, drawn where there is a target, and what is wrong with the others."""
     from facedots.io.images import write_image
-    from facedots.io.sinks import ImageResult
-    from facedots.view.keypoints import draw_faces
+    from facedots.io.results import ImageResult
+    from facedots.plots.draw import draw_faces
 
     results = []
 
@@ -100,3 +102,43 @@ def _report(results: "list[ImageResult]", to_stderr: bool) -> None:
     faces, without = sum(len(result.faces) for result in results), sum(not result.faces for result in results)
     if len(results) > 1:
         typer.echo(f"{faces} faces in {len(results)} pictures, {without} of them without a face", err=to_stderr)
+
+
+PORTRAIT = Path("mpl-data") / "sample_data" / "grace_hopper.jpg"
+
+
+def demo(out: Annotated[Path, typer.Option(file_okay=False, help="Where demo.png and demo.json go.")] = Path("out")) -> None:
+    """Find the face in matplotlib's sample portrait and write demo.png and demo.json.
+
+    The picture shows Rear Admiral Grace Hopper; it is a work of the United States Navy and in the public domain.
+    """
+    from facedots.io.files import write_whole
+    from facedots.io.images import read_image, write_image
+    from facedots.io.results import ImageResult, to_json
+    from facedots.pipeline import Pipeline
+    from facedots.plots.draw import draw_faces
+
+    image = read_image(portrait())
+    pipeline = Pipeline()
+    faces = pipeline(image)
+    write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
+    result = ImageResult(PORTRAIT.name, image.shape[1], image.shape[0], faces)
+    spec = pipeline.keypointer.spec
+    write_whole(out / "demo.json", to_json([result], spec.schema, spec.name))
+    typer.echo(f"{len(faces)} face, {len(faces) * spec.schema.count} dots: {out / 'demo.png'}, {out / 'demo.json'}")
+
+
+def portrait() -> Path:
+    """The path of the sample portrait inside matplotlib, which is found but not imported.
+
+    Raises:
+        ImageError: matplotlib, or the sample in it, is not installed.
+    """
+    found = importlib.util.find_spec("matplotlib")
+    path = Path(found.origin).parent / PORTRAIT if found and found.origin else None
+    if path is None or not path.is_file():
+        raise ImageError(
+            "the sample portrait lies in matplotlib, which is not installed: pip install 'facedots[plots]', "
+            "or take a picture of your own: facedots predict FILE --out out"
+        )
+    return path

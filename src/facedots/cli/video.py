@@ -12,15 +12,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from facedots.cli.pictures import DetectorChoice, DetectorFile, DetectorName, MaxSide, Model, Passes, Threads, make_pipeline
+from facedots.cli.options import DetectorChoice, DetectorFile, DetectorName, MaxSide, Model, Passes, Threads, make_pipeline
 from facedots.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
-    from facedots.io.tables import FaceTable
+    from facedots.geometry import Image
+    from facedots.io.results import FaceTable
     from facedots.io.video import Frame, VideoSink, VideoSource
-    from facedots.track.tracker import Tracker
+    from facedots.tracking.tracker import Tracker
     from facedots.types import Face
-    from facedots.warp import Image
 
     Paint = Callable[[Image, Sequence[Face]], Image]
 
@@ -59,9 +59,9 @@ def video(
     Frames keep their times and films their sound where PyAV is installed (pip install 'facedots[video]'). Memory does not grow
     with the length. Where the source breaks off, or with Ctrl-C, what was written so far is kept as a valid file.
     """
-    from facedots.io.tables import CsvTable, JsonLinesTable, ParquetTable
+    from facedots.io.results import CsvTable, JsonLinesTable, ParquetTable
     from facedots.io.video import open_sink, open_source
-    from facedots.track.tracker import Tracker
+    from facedots.tracking.tracker import Tracker
 
     tables = [(CsvTable, csv), (JsonLinesTable, jsonl), (ParquetTable, parquet)]
     paths = [path for path in (out, csv, jsonl, parquet) if path]
@@ -102,8 +102,7 @@ class _Reader:
     """Pose and signals of each face, and the blinks of each person."""
 
     def __init__(self) -> None:
-        from facedots.apps.blink import BlinkCounter
-        from facedots.apps.reader import FaceReader
+        from facedots.analysis.expression import BlinkCounter, FaceReader
 
         self._read = FaceReader()
         self._counters: defaultdict[int, BlinkCounter] = defaultdict(BlinkCounter)
@@ -182,11 +181,11 @@ class _Run:
 
 def _paint(effects: str | None) -> "Paint":
     """What is drawn on a frame: the effects that are named, or dots."""
-    from facedots.view.keypoints import draw_faces
+    from facedots.plots.draw import draw_faces
 
     if effects is None:
         return lambda image, faces: draw_faces(image, faces, box=False)
-    from facedots.apps.effects import named_effects
+    from facedots.effects.base import named_effects
 
     chosen = named_effects(effects)
 

@@ -10,9 +10,8 @@ from facedots.data.dataset import Sample
 from facedots.data.photometric import Blur, Jpeg, LowResolution, Noise, Occlusion, Shade, Tone
 from facedots.data.transforms import Compose, moved, prior_matrix
 from facedots.errors import DataError
-from facedots.geometry import Floats, Framing, Matrix, apply_affine, compose, crop_matrix, similarity, tight_boxes
+from facedots.geometry import Floats, Framing, Matrix, apply_affine, compose, crop_matrix, similarity, tight_boxes, warp_image
 from facedots.schema import KeypointSchema
-from facedots.warp import warp_image
 
 
 def mirror_points(points: ArrayLike, width: int, schema: KeypointSchema, shift: float = 0.0) -> Floats:

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.data.dataset import Sample
-from facedots.geometry import Floats
+from facedots.geometry import Floats, Image
 from facedots.schema import KeypointSchema
-from facedots.warp import Image
 
 EYES = ("right_eye", "left_eye")
 LID = 0.4

@@ -12,12 +12,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, DistributedSampler
 
+from facedots.annotations.base import Annotation
 from facedots.data.augment import training_augmentation
-from facedots.data.dataset import KeypointsDataset, Sample
-from facedots.data.loading import reseed
-from facedots.io.annotations import Annotation
+from facedots.data.dataset import KeypointsDataset, Sample, reseed
+from facedots.geometry import Image
 from facedots.spec import ModelSpec
-from facedots.warp import Image
 
 CALM = (0.25, 0.5)
 """Shares of augmentation and of jitter that are left in the calm epochs at the end of a training."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.data.dataset import Sample
-from facedots.warp import Image
+from facedots.geometry import Image
 
 Range = tuple[float, float]
 

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from facedots.annotations.base import Annotation
+from facedots.annotations.csv_points import read_csv
+from facedots.annotations.pts import read_pts
 from facedots.errors import DataError
-from facedots.io.annotations import Annotation, read_csv, read_pts
 from facedots.schema import IBUG68
 
 SOURCES = ("youtube-faces", "300w")
 """The data sets by the names of their folders, which are also their names in recipes."""
 
 OWN = "own"
-"""The source that is none of the known sets: whatever annotations a path stands for, see :mod:`facedots.data.own`."""
+"""The source that is none of the known sets: whatever annotations a path stands for, see :mod:`facedots.data.custom`."""
 
 SOURCE_NAMES = (*SOURCES, OWN)
 """All that a recipe may name."""

@@ -3,7 +3,7 @@
 ``official`` is the YouTube-faces CSVs as published; it leaks, since every person of the test part is in the training part too.
 ``disjoint:k`` is the fold ``k`` of five by person, over the labelled frames of both CSVs. In both, every tenth photo of 300-W is
 test: photos sorted by name, the 10th, 20th, 30th, … with all their faces. Of somebody's own data (source ``own``), ``official``
-is what the names of the files say (:mod:`facedots.data.own`), else a tenth of the groups; ``disjoint:k`` folds all groups.
+is what the names of the files say (:mod:`facedots.data.custom`), else a tenth of the groups; ``disjoint:k`` folds all groups.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from facedots.data.own import own_faces
+from facedots.annotations.base import Annotation
+from facedots.data.custom import own_faces
 from facedots.data.sources import OWN, SOURCE_NAMES, w300, youtube_faces
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
-from facedots.io.annotations import Annotation
 from facedots.schema import IBUG68, KeypointSchema
 
 FOLDS = 5
@@ -57,7 +57,7 @@ def load_split(
 
     Args:
         data: Folder that holds the sources; with the source ``own``, a CSV, a COCO file or a folder, as
-            :func:`facedots.data.own.own_faces` takes it; or ``"synthetic:N"`` for N drawn faces, split 80 / 10 / 10; the rest is
+            :func:`facedots.data.custom.own_faces` takes it; or ``"synthetic:N"`` for N drawn faces, split 80 / 10 / 10; the rest is
             then ignored.
         sources: Some of :data:`~facedots.data.sources.SOURCES`; their lists are joined in this order. Or ``own`` alone.
         split: One of :data:`SPLITS`.

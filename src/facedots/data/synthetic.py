@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
+from facedots.annotations.base import Annotation
+from facedots.annotations.csv_points import read_csv
 from facedots.data.dataset import Sample, Transform
 from facedots.data.synthetic_face import draw_face
-from facedots.geometry import Floats
-from facedots.io.annotations import Annotation, read_csv
+from facedots.geometry import Floats, Image
 from facedots.io.files import write_whole
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
-from facedots.warp import Image
 
 __all__ = ["SyntheticDataset", "cached_synthetic", "draw_face", "write_synthetic"]
 

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.geometry import Matrix
-from facedots.warp import Image
+from facedots.geometry import Image, Matrix
 
 Colour = tuple[float, ...]
 

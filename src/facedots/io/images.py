@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.errors import ImageError
+from facedots.geometry import Image
 from facedots.io.files import write_whole
-from facedots.warp import Image
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """File endings that a folder is searched for; an explicitly named file may have any ending."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from facedots.errors import DownloadError, ImageError
+from facedots.geometry import Image
 from facedots.io.images import SUFFIXES, decode_image, read_image
-from facedots.warp import Image
 
 _WILDCARDS = "*?["
 _CHUNK = 1 << 16

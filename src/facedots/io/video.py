@@ -16,9 +16,9 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from facedots.errors import ImageError, OutputError, VideoError
+from facedots.geometry import Image
 from facedots.io.images import SUFFIXES, read_image
 from facedots.types import check_image
-from facedots.warp import Image
 
 ADDRESSES = ("rtsp://", "rtsps://", "http://", "https://")
 """How the network addresses begin that can be read."""

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from facedots.errors import OutputError, VideoError
+from facedots.geometry import Image
 from facedots.io.files import PartialFile
 from facedots.io.video import Frame, VideoInfo, VideoSink, VideoSource
-from facedots.warp import Image
 
 _TICK = Fraction(1, 90_000)
 """The clock of cameras and of files that OpenCV reads."""

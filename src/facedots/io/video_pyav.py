@@ -17,9 +17,9 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from facedots.errors import OutputError, VideoError
+from facedots.geometry import Image
 from facedots.io.files import PartialFile
 from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoSink, VideoSource
-from facedots.warp import Image
 
 av.logging.set_level(None)  # FFmpeg's own messages; what matters of them comes as an error.
 

@@ -1,12 +1,144 @@
-"""What every keypoint network offers to training, export and whoever else runs it in torch."""
+"""Heads: what stands between a network's last features and points with a covariance."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from facedots.models.heads import Head
 from facedots.spec import ModelSpec
+
+
+class Head(nn.Module):
+    """The last layers of a network, and how to read them. A style is a way of labelling: a data set's own."""
+
+    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from the raw answer in one style."""
+        raise NotImplementedError
+
+    def keep_style(self, style: int) -> None:
+        """Answer in one style only from now on."""
+        raise NotImplementedError
+
+
+class HeatmapHead(Head):
+    """One probability map a point and label style, read out by soft-argmax.
+
+    The maps are a softmax over the cells of a ``grid`` x ``grid`` raster that covers the crop. Their mean is the point
+    (integral regression, Sun et al., ECCV 2018), their spread is what the network itself says of its doubt: trained by the
+    cross-entropy to a narrow Gaussian around the truth, the map approaches the distribution of the point widened by that
+    Gaussian, so the Gaussian's variance is taken off again. After training, a gain and a floor for each point make a
+    covariance of it that holds on people who were not trained on (:mod:`facedots.training.calibrate`).
+    """
+
+    cells: Tensor
+    gain: Tensor
+    floor: Tensor
+
+    def __init__(
+        self, channels: int, count: int, grid: int, input_size: int, *, styles: int = 1, finer: int = 1, spread: float = 6.0
+    ) -> None:
+        """
+        Args:
+            channels: Of the feature map ``(N, channels, grid, grid)``.
+            count: K, the number of points.
+            grid: Cells a side of the feature map.
+            input_size: Side of the crop in pixels.
+            styles: Label styles, each with its own maps of the same features.
+            finer: Cells of the probability map along a side of a feature cell.
+            spread: Standard deviation of the target Gaussian, in pixels of a crop of 128 px.
+        """
+        super().__init__()
+        self.count, self.grid, self.finer, self.styles = count, grid * finer, finer, styles
+        self.spread = spread * input_size / 128
+        self.stride = input_size / self.grid
+        self.maps = nn.Conv2d(channels, styles * count * finer**2, 1)
+        self.shuffle = nn.PixelShuffle(finer)
+        self.register_buffer("cells", (torch.arange(self.grid) + 0.5) * self.stride - 0.5, persistent=False)
+        self.register_buffer("gain", torch.ones(count))
+        self.register_buffer("floor", torch.full((count,), 0.1))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Log-odds ``(N, styles, K, grid, grid)`` of each cell."""
+        logits: Tensor = self.shuffle(self.maps(features))
+        return logits.view(-1, self.styles, self.count, self.grid, self.grid)
+
+    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from log-odds ``(N, K, grid, grid)``."""
+        points, doubt = self.doubt(raw)
+        return points, calibrated(doubt, self.gain, self.floor)
+
+    def doubt(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Points, and their covariance ``(N, K, 2, 2)`` as the maps say it, before calibration."""
+        points, moments = self.moments(raw)
+        return points, positive_part(moments - self.spread**2 * torch.eye(2, device=raw.device))
+
+    def moments(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels of the crop."""
+        maps = raw.float().flatten(2).softmax(-1).view(raw.shape)
+        columns, rows = maps.sum(2), maps.sum(3)
+        x, y = columns @ self.cells, rows @ self.cells
+        xx = columns @ self.cells.square() - x.square()
+        yy = rows @ self.cells.square() - y.square()
+        xy = ((maps @ self.cells) * self.cells).sum(-1) - x * y
+        return torch.stack([x, y], -1), torch.stack([xx, xy, xy, yy], -1).view(*x.shape, 2, 2)
+
+    def keep_style(self, style: int) -> None:
+        """Answer in one style only from now on."""
+        size = self.count * self.finer**2
+        chosen = slice(style * size, (style + 1) * size)
+        maps = nn.Conv2d(self.maps.in_channels, size, 1)
+        maps.load_state_dict({name: value[chosen] for name, value in self.maps.state_dict().items()})
+        self.maps, self.styles = maps, 1
+
+
+def calibrated(doubt: Tensor, gain: Tensor, floor: Tensor) -> Tensor:
+    """The covariance ``(…, K, 2, 2)`` of doubts ``(…, K, 2, 2)`` under a gain ``(K,)`` and a floor ``(K,)`` of deviations."""
+    round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=doubt.device)
+    return gain.square().view(-1, 1, 1) * doubt + round_floor
+
+
+def positive_part(matrices: Tensor) -> Tensor:
+    """Symmetric matrices ``(…, 2, 2)`` with their negative eigenvalues raised to 0.
+
+    >>> positive_part(torch.tensor([[2.0, 0.0], [0.0, -1.0]]))
+    tensor([[2., 0.],
+            [0., 0.]])
+    """
+    xx, xy, yy = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 1]
+    middle, tilt = (xx + yy) / 2, (xx - yy) / 2
+    radius = (tilt.square() + xy.square()).clamp(min=1e-12).sqrt()
+    large, small = (middle + radius).clamp(min=0), (middle - radius).clamp(min=0)
+    mean, stretch = (large + small) / 2, (large - small) / 2 / radius
+    entries = [mean + stretch * tilt, stretch * xy, stretch * xy, mean - stretch * tilt]
+    return torch.stack(entries, -1).view(matrices.shape)
+
+
+class RegressionHead(Head):
+    """Fully connected layers to 2K numbers: the points normalised to about [-1, 1] of the crop, x and y in turn."""
+
+    def __init__(self, features: int, hidden: int, count: int, input_size: int, *, dropout: float, styles: int = 1) -> None:
+        super().__init__()
+        self.count, self.input_size, self.styles = count, input_size, styles
+        self.fc1 = nn.Linear(features, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(hidden, styles * 2 * count)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalised coordinates ``(N, styles, 2K)`` from flat features ``(N, features)``."""
+        coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
+        return coordinates.view(-1, self.styles, coordinates.shape[1] // self.styles)
+
+    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Points ``(N, K, 2)`` in pixels of the crop and covariance ``(N, K, 2, 2)``: NaN, plain regression knows no doubt."""
+        points = ((raw.float() + 1) * self.input_size - 1).div(2).view(-1, self.count, 2)
+        return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
+
+    def keep_style(self, style: int) -> None:
+        """Answer in one style only from now on."""
+        chosen = slice(style * 2 * self.count, (style + 1) * 2 * self.count)
+        layer = nn.Linear(self.fc2.in_features, 2 * self.count)
+        layer.load_state_dict({name: value[chosen] for name, value in self.fc2.state_dict().items()})
+        self.fc2, self.styles = layer, 1
 
 
 class Answer(NamedTuple):

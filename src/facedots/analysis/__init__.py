@@ -1,0 +1,1 @@
+"""Read off one face: head pose, expression, mesh, texture, alignment."""

@@ -1,0 +1,137 @@
+"""The skin of one face on the shape of another: a picture warped triangle by triangle."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facedots.analysis.mesh import MEAN_SHAPE, TRIANGLES, Triangles, mesh_points, signed_areas
+from facedots.errors import PointsError
+from facedots.geometry import Floats, Image, check_shape, tight_boxes
+from facedots.regions import FRACTION_BITS, Mask, fixed_point
+from facedots.types import Face, check_image
+
+_SMALLEST_AREA = 1e-3
+"""Square pixels below which a triangle shows nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A warped picture.
+
+    Attributes:
+        image: ``uint8 (H, W, 3)`` RGB, black where the mesh does not reach.
+        mask: ``bool (H, W)``, where the mesh reaches.
+        inside: ``bool (H, W)``, where it reaches and the source has pixels; elsewhere its border is drawn out.
+    """
+
+    image: Image
+    mask: Mask
+    inside: Mask
+
+
+def warp_texture(
+    image: Image, source: ArrayLike, target: ArrayLike, size: tuple[int, int], triangles: Triangles = TRIANGLES
+) -> Texture:
+    """The picture bent so that each point of ``source`` comes to lie on the same point of ``target``, straight in between.
+
+    Triangles of the target that are seen from behind, as the far cheek of a turned head, are not painted.
+
+    Args:
+        image: RGB, ``uint8 (H, W, 3)``.
+        source: Points (n, 2) in the picture, pixels; they may lie outside it.
+        target: Points (n, 2) in the result, pixels; they may lie outside it.
+        size: Height and width of the result.
+        triangles: Indices (m, 3) of the points, clockwise as seen from the front.
+
+    Raises:
+        PointsError: A point is missing.
+    """
+    check_image(image)
+    start = np.asarray(check_shape(source, "N 2", "source points"), np.float64)
+    end = np.asarray(check_shape(target, f"{len(start)} 2", "target points"), np.float64)
+    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+        raise PointsError("a texture needs all points of both faces, and some are missing")
+    result = Texture(np.zeros((*size, 3), np.uint8), np.zeros(size, bool), np.zeros(size, bool))
+    left, top, right, bottom = _pixel_box(end, size)
+    if left >= right or top >= bottom:
+        return result
+    window = np.s_[top:bottom, left:right]
+    piece, start = _at_scale_of(image, start, end, triangles)
+    places, mask = _places(start, end - (left, top), (bottom - top, right - left), triangles)
+    warped = cv2.remap(piece, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    limit = np.array([piece.shape[1], piece.shape[0]]) - 0.5
+    result.mask[window] = mask
+    result.inside[window] = mask & ((places >= -0.5) & (places <= limit)).all(axis=-1)
+    result.image[window] = np.where(mask[..., None], warped, 0)
+    return result
+
+
+def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06) -> Texture:
+    """The face's skin laid out on the mean shape, ``size`` x ``size`` pixels: pose and expression are gone, as far as seen.
+
+    Args:
+        image: RGB, ``uint8 (H, W, 3)``.
+        face: A face in it.
+        size: Side of the result in pixels.
+        margin: Free border on each side, in sides of the result.
+
+    Raises:
+        PointsError: Points of the face are missing, or of another schema than IBUG68.
+    """
+    return warp_texture(image, mesh_points(face), template_points(size, margin), (size, size))
+
+
+def template_points(size: int, margin: float = 0.06) -> Floats:
+    """Where the points of :data:`~facedots.analysis.mesh.MEAN_SHAPE` lie in a square of ``size`` pixels: ``float32 (K, 2)``."""
+    x0, y0, x1, y1 = tight_boxes(MEAN_SHAPE[None])[0].tolist()
+    zoom = size * (1 - 2 * margin) / max(x1 - x0, y1 - y0)
+    return np.asarray((MEAN_SHAPE - ((x0 + x1) / 2, (y0 + y1) / 2)) * zoom + (size - 1) / 2, np.float32)
+
+
+def _pixel_box(points: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The pixels around points, within a picture: left, top, and the first column and row beyond."""
+    low = np.floor(points.min(axis=0)).clip(0, (size[1], size[0])).astype(int)
+    high = (np.ceil(points.max(axis=0)) + 1).clip(0, (size[1], size[0])).astype(int)
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _at_scale_of(
+    image: Image, start: NDArray[np.float64], end: NDArray[np.float64], triangles: Triangles
+) -> tuple[Image, NDArray[np.float64]]:
+    """The part of the picture around ``start``, reduced to about the scale of ``end``, and the points in it.
+
+    A warp that shrinks by more than two would skip pixels.
+    """
+    left, top, right, bottom = _pixel_box(start, (image.shape[0], image.shape[1]))
+    if left >= right or top >= bottom:  # The face lies outside: the border's nearest pixels stand for it.
+        return image, start
+    piece, moved = image[top:bottom, left:right], start - (left, top)
+    areas = [np.abs(signed_areas(points, triangles)).sum() for points in (start, end)]
+    zoom = float(np.sqrt(areas[1] / max(areas[0], _SMALLEST_AREA)))
+    if zoom > 0.5:
+        return piece, moved
+    size = (max(1, round(piece.shape[1] * zoom)), max(1, round(piece.shape[0] * zoom)))
+    small = np.asarray(cv2.resize(piece, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, (moved + 0.5) * (size[0] / piece.shape[1], size[1] / piece.shape[0]) - 0.5
+
+
+def _places(
+    start: NDArray[np.float64], end: NDArray[np.float64], size: tuple[int, int], triangles: Triangles
+) -> tuple[Floats, Mask]:
+    """For each pixel of the target where in the source its colour lies, ``float32 (H, W, 2)``, and which pixels have one."""
+    owners = np.full(size, -1, np.int32)
+    shown = np.flatnonzero(signed_areas(end, triangles) > _SMALLEST_AREA)
+    for triangle in shown.tolist():
+        cv2.fillConvexPoly(owners, fixed_point(end[triangles[triangle]]), triangle, cv2.LINE_8, FRACTION_BITS)
+    mask = owners >= 0
+    # An affine map for every triangle: corners of the target, each with a 1, times the map are the corners of the source.
+    maps = np.zeros((len(triangles), 3, 2))
+    corners = np.concatenate([end[triangles[shown]], np.ones((len(shown), 3, 1))], axis=2)
+    maps[shown] = np.linalg.solve(corners, start[triangles[shown]])
+    rows, columns = np.nonzero(mask)
+    pixels = np.stack([columns, rows, np.ones(len(rows))], axis=1)
+    places = np.zeros((*size, 2), np.float32)
+    places[mask] = np.einsum("nc,ncd->nd", pixels, maps[owners[mask]])
+    return places, mask

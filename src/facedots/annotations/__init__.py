@@ -1,0 +1,1 @@
+"""Annotated images from files of every supported format."""

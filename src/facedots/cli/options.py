@@ -1,0 +1,164 @@
+"""What the commands that work on pictures share: finding them, the networks for them, where results go, and what failed."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from facedots.errors import FacedotsError, OutputError, WeightsError
+from facedots.inference.weights import weights_file
+from facedots.io.files import write_whole
+
+if TYPE_CHECKING:
+    from facedots.geometry import Image
+    from facedots.io.inputs import Picture
+    from facedots.pipeline import Pipeline
+
+
+class DetectorName(StrEnum):
+    """The detectors that can be chosen on the command line."""
+
+    RETINAFACE = "retinaface"
+    HAAR = "haar"
+    YUNET = "yunet"
+    NONE = "none"
+
+
+Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="Files, folders, patterns in quotes, or URLs.")]
+Model = Annotated[str, typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run.")]
+DetectorChoice = Annotated[DetectorName, typer.Option(help="Who finds the faces; none: one object, by its points alone.")]
+DetectorFile = Annotated[Path | None, typer.Option(help="The weight file of the detector; yunet needs one.")]
+MaxSide = Annotated[int, typer.Option(min=32, help="Search larger pictures reduced to this side; not for haar.")]
+Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the folders of folders too.")]
+Passes = Annotated[
+    int, typer.Option(min=1, max=3, help="Looks at each face: 2 straightens tilted heads and loose boxes, in twice the time.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads of the networks.")]
+JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")]
+
+STDOUT = "-"
+
+
+def make_pipeline(
+    model: str,
+    detector: DetectorName,
+    detector_file: Path | None,
+    *,
+    max_side: int,
+    passes: int,
+    threads: int,
+    min_score: float = 0.8,
+) -> "Pipeline":
+    """The networks that the options of a command ask for; ``min_score`` is not for haar.
+
+    Raises:
+        WeightsError: There are none such, or a weight file is missing.
+    """
+    from facedots.inference.predictor import Keypointer
+    from facedots.inference.weights import WEIGHTS
+    from facedots.pipeline import Pipeline
+
+    keypointer = Keypointer(model if model in WEIGHTS else weights_file(model), threads, passes)
+    if detector == DetectorName.HAAR:
+        from facedots.detection.haar import Haar
+
+        return Pipeline(Haar(), keypointer)
+    if detector == DetectorName.NONE:
+        from facedots.detection.base import OneObject
+
+        return Pipeline(OneObject(keypointer), keypointer)
+    if detector == DetectorName.YUNET:
+        from facedots.detection.yunet import YuNet
+
+        if detector_file is None:
+            raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
+        return Pipeline(YuNet(detector_file, min_score=min_score, max_side=max_side), keypointer)
+    from facedots.detection.retinaface import RetinaFace
+
+    return Pipeline(RetinaFace(min_score=min_score, max_side=max_side, threads=threads), keypointer)
+
+
+def find_all(sources: list[str], recursive: bool) -> "tuple[list[Picture], list[str]]":
+    """The pictures that the sources name, each once, and what is wrong with sources that name none."""
+    from facedots.io.inputs import distinct, find_pictures
+
+    pictures, failures = [], []
+    for source in sources:
+        try:
+            pictures += find_pictures(source, recursive)
+        except FacedotsError as error:
+            failures.append(str(error))
+    return list(distinct(pictures)), failures
+
+
+def result_paths(pictures: "list[Picture]", out: Path, ending: str) -> "dict[Picture, Path]":
+    """Where the result of each picture goes below ``out``: ``<name>_<ending>.<suffix>``, no file twice and never a source."""
+    taken = {str(Path(picture.location).resolve()).casefold() for picture in pictures}
+    paths = {}
+    for picture in pictures:
+        paths[picture] = _free_path(out / picture.relative, ending, taken)
+        taken.add(str(paths[picture].resolve()).casefold())
+    return paths
+
+
+def _free_path(wanted: Path, ending: str, taken: set[str]) -> Path:
+    from facedots.io.images import SUFFIXES
+
+    suffix = wanted.suffix.lower() if wanted.suffix.lower() in SUFFIXES else ".png"
+    number = 1
+    while True:
+        path = wanted.with_name(f"{wanted.stem}_{ending}{'' if number == 1 else f'_{number}'}{suffix}")
+        if str(path.resolve()).casefold() not in taken:
+            return path
+        number += 1
+
+
+def for_each(pictures: "list[Picture]", work: "Callable[[Picture, Image], None]", doing: str) -> list[str]:
+    """Read every picture and work on it; what is wrong with those where that fails. A progress bar where somebody watches.
+
+    Raises:
+        OutputError: A result cannot be written, so the others could not either.
+    """
+    failures = []
+    console = Console(stderr=True)
+    quiet = len(pictures) < 2 or not console.is_terminal
+    for picture in track(pictures, doing, console=console, transient=True, disable=quiet):
+        try:
+            work(picture, picture.read())
+        except OutputError:
+            raise
+        except FacedotsError as error:
+            message = str(error)
+            failures.append(message if picture.location in message else f"{picture.location}: {message}")
+    return failures
+
+
+def is_one_printed(json_file: str | None, csv_file: str | None) -> bool:
+    """Whether standard output belongs to one of the two.
+
+    Raises:
+        OutputError: Both want it.
+    """
+    if json_file == csv_file == STDOUT:
+        raise OutputError("--json - and --csv - cannot both be printed; give one of them a file")
+    return STDOUT in (json_file, csv_file)
+
+
+def write_or_print(file: str, text: str) -> None:
+    """Write the text into a file, or print it where that is ``-``."""
+    if file == STDOUT:
+        typer.echo(text, nl=False)
+    else:
+        write_whole(file, text)
+
+
+def report_failures(failures: list[str]) -> None:
+    """List what failed on stderr."""
+    if failures:
+        typer.echo(f"{len(failures)} failed:", err=True)
+    for failure in failures:
+        typer.echo(f"  {failure}", err=True)

@@ -1,0 +1,1 @@
+"""Face detectors: each is a callable from an image to tight boxes."""

@@ -1,0 +1,73 @@
+"""YuNet through OpenCV; its weight file is not shipped here and must be given."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from facedots.detection.base import Adjustment
+from facedots.errors import WeightsError
+from facedots.geometry import Floats, Image
+from facedots.types import Detections, check_image
+
+ADJUSTMENT = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
+"""Median over 770 frames of YouTube Faces, worked out from the side-by-side measurement of 2026 that this project started from.
+
+``benchmarks/detectors.py --yunet FILE`` measures it on the training frames."""
+
+_NMS_IOU, _MOST_BOXES = 0.3, 5000
+
+
+class YuNet:
+    """YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y) as OpenCV's ``FaceDetectorYN`` runs it.
+
+    Args:
+        model_file: The file ``face_detection_yunet_2023mar.onnx`` of the OpenCV Zoo.
+        min_score: Faces that the network believes in less, in [0, 1], are dropped.
+        max_side: The long side, in pixels, to which larger pictures are reduced.
+
+    Raises:
+        WeightsError: The file is missing or is not YuNet's.
+    """
+
+    ORIGIN = (
+        "YuNet's weights do not come with facedots: get face_detection_yunet_2023mar.onnx from the OpenCV Zoo "
+        "(github.com/opencv/opencv_zoo, folder models/face_detection_yunet, MIT) and give its path"
+    )
+
+    def __init__(self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024) -> None:
+        path = Path(model_file)
+        if not path.is_file():
+            raise WeightsError(f"{path}: no such file; {self.ORIGIN}")
+        try:
+            self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), min_score, _NMS_IOU, _MOST_BOXES)
+            self._network.detect(np.zeros((320, 320, 3), np.uint8))
+        except cv2.error as error:
+            raise WeightsError(f"{path}: OpenCV cannot open it as YuNet: {error.err}") from error
+        self._max_side = max_side
+
+    def __call__(self, image: Image) -> Detections:
+        """The faces in an RGB picture ``uint8 (H, W, 3)``, best first.
+
+        Raises:
+            ShapeError: Not such a picture.
+        """
+        check_image(image)
+        boxes, scores = self.framed(image)
+        return Detections(ADJUSTMENT.tight(boxes), scores)
+
+    def framed(self, image: Image) -> tuple[Floats, Floats]:
+        """Boxes (N, 4) in the network's own framing and their scores (N,), best first."""
+        height, width = image.shape[:2]
+        zoom = min(1.0, self._max_side / max(height, width))
+        size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
+        seen = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        if zoom < 1:
+            seen = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
+        self._network.setInputSize(size)
+        found = self._network.detect(seen)[1]
+        rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+        rows = rows[np.argsort(-rows[:, 14], kind="stable")]
+        grow = np.array([width / size[0], height / size[1]] * 2)
+        boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) * grow - 0.5
+        return np.asarray(boxes, np.float32), rows[:, 14]

@@ -1,0 +1,1 @@
+"""Done to images: stickers, makeup, face swap, anonymization."""

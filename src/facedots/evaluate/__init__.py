@@ -1,1 +1,0 @@
-"""How good a network is: metrics, the protocol they are taken by, and the report."""

@@ -1,0 +1,1 @@
+"""The inside of a network: kernels, feature maps, frequency responses."""

@@ -1,0 +1,224 @@
+"""What a convolutional network has learned, read from its ONNX file: the kernels of its layers and what they make of a picture.
+
+No torch is needed. Batch norm is not to be seen: the export folds it into the convolution before it, so a kernel here is the
+trained one times its norm's factor. Pictures of all this are in :mod:`facedots.plots.kernels`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnx
+import onnxruntime
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from numpy.typing import ArrayLike, NDArray
+from onnx import numpy_helper
+
+from facedots.errors import WeightsError
+from facedots.geometry import Floats, Image, Matrix, check_boxes, check_shape, crop_matrix
+from facedots.inference.predictor import Keypointer
+
+RGB = 3
+"""A layer with that many input channels looks at a colour picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """One convolution of a network.
+
+    Attributes:
+        name: The module's name in the network, as in ``"stem.0.0"``, where the file still knows it; else the ONNX node's name.
+        kernels: ``float32 (O, I, h, w)``: O kernels over I input channels, normalised pixels for the first layer.
+        output: The ONNX tensor that holds its feature maps.
+    """
+
+    name: str
+    kernels: Floats
+    output: str
+
+
+def load_model(path: str | Path) -> onnx.ModelProto:
+    """The network in an ONNX file.
+
+    Raises:
+        WeightsError: The file is missing or is not ONNX.
+    """
+    try:
+        model = onnx.load_model_from_string(Path(path).read_bytes())
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+    except DecodeError as error:
+        raise WeightsError(f"{path}: not an ONNX file") from error
+    if not model.graph.node:
+        raise WeightsError(f"{path}: not an ONNX file, or one without a network in it")
+    return model
+
+
+def list_layers(model: onnx.ModelProto) -> list[Layer]:
+    """The two-dimensional convolutions of a network, first to last; also of one stored as float16 or quantised (QDQ)."""
+    arrays = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    found = []
+    for node in model.graph.node:
+        kernels = _weights(node.input[1], arrays, producers) if node.op_type == "Conv" else None
+        if kernels is not None and kernels.ndim == 4:
+            found.append((_module_name(node), kernels, node.output[0]))
+    names = _distinct(_without_wrapper([name for name, _, _ in found]))
+    return [Layer(name, kernels, output) for name, (_, kernels, output) in zip(names, found, strict=True)]
+
+
+def find_layer(layers: Iterable[Layer], name: str) -> Layer:
+    """The layer called ``name``.
+
+    Raises:
+        WeightsError: There is none; the message lists those that are.
+    """
+    by_name = {layer.name: layer for layer in layers}
+    if name not in by_name:
+        raise WeightsError(f"no layer {name!r}; there are: {', '.join(by_name)}")
+    return by_name[name]
+
+
+def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> Floats:
+    """One kernel of a layer, ready for :func:`filter_image`.
+
+    Args:
+        layer: The layer.
+        kernel: Which of its O kernels.
+        channel: Which input channel; by default all three planes where there are three (RGB), else the mean over the channels.
+
+    Returns:
+        ``float32 (h, w)``, or ``(3, h, w)``.
+
+    Raises:
+        WeightsError: The layer has no such kernel or input channel.
+    """
+    count, inputs = layer.kernels.shape[:2]
+    if not 0 <= kernel < count:
+        raise WeightsError(f"layer {layer.name} has the kernels 0 to {count - 1}, no {kernel}")
+    if channel is not None and not 0 <= channel < inputs:
+        raise WeightsError(f"layer {layer.name} has the input channels 0 to {inputs - 1}, no {channel}")
+    weights = layer.kernels[kernel]
+    if channel is not None:
+        return np.asarray(weights[channel], np.float32)
+    return weights if inputs == RGB else np.asarray(weights.mean(axis=0), np.float32)
+
+
+def cut_crop(keypointer: Keypointer, image: Image, box: ArrayLike | None = None) -> tuple[Image, Matrix]:
+    """What a network sees of a picture: exactly the crop that it gets in use.
+
+    Args:
+        keypointer: The network in use.
+        image: RGB, ``uint8 (H, W, 3)``.
+        box: Tight box of the face, ``x0 y0 x1 y1``; a network that sees the whole frame needs none.
+
+    Returns:
+        The crop ``uint8 (S, S, C)``, and its square ``float64 (3,)``: centre x, centre y, side in pixels of the picture.
+
+    Raises:
+        ValueError: The network needs a box and there is none, or the box has no area.
+    """
+    spec = keypointer.spec
+    if box is None and spec.framing.kind == "box":
+        raise ValueError(f"the network {spec.name} sees a crop around a face: give its box")
+    boxes = check_boxes(np.asarray((0, 0, 1, 1) if box is None else box)[None])
+    square = spec.framing.squares(boxes, (image.shape[0], image.shape[1]))[0]
+    return keypointer.crops(image, [crop_matrix(square, spec.input_size)])[0], square
+
+
+def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
+    """What each layer answers to a crop: name -> ``float32 (C, H, W)``, before the ReLU that follows it.
+
+    Args:
+        model: The network.
+        crop: ``uint8 (S, S, C)``, see :func:`cut_crop`.
+
+    Raises:
+        ShapeError: The crop has another size than the network's input.
+        WeightsError: ONNX Runtime cannot run the file.
+    """
+    crops = model.graph.input[0]
+    sides = [axis.dim_value for axis in crops.type.tensor_type.shape.dim]
+    check_shape(crop, " ".join(map(str, sides[1:])), "crop")
+    layers = list_layers(model)
+    opened = onnx.ModelProto()
+    opened.CopyFrom(model)
+    known = {output.name for output in model.graph.output}
+    opened.graph.output.extend(onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in known)
+    try:
+        session = onnxruntime.InferenceSession(opened.SerializeToString(), providers=["CPUExecutionProvider"])
+        maps = session.run([layer.output for layer in layers], {crops.name: crop[None]})
+    except Exception as error:  # ONNX Runtime's errors have no common class of their own.
+        raise WeightsError(f"ONNX Runtime cannot run the network: {error}") from error
+    return {layer.name: np.asarray(answer[0], np.float32) for layer, answer in zip(layers, maps, strict=True)}
+
+
+def filter_image(image: ArrayLike, kernel: ArrayLike) -> Floats:
+    """What one kernel makes of a picture, by ``cv2.filter2D``: like a layer of the network, a correlation, at full size.
+
+    Args:
+        image: ``(H, W)`` grey or ``(H, W, C)``, uint8 or values in [0, 1].
+        kernel: ``(h, w)``, used on the mean of the channels; or ``(C, h, w)``, one plane a channel, whose answers are added.
+
+    Returns:
+        ``float32 (H, W)``, not clipped, around 0 where the kernel finds nothing.
+
+    Raises:
+        ShapeError: Picture and kernel do not have the same number of channels.
+
+    >>> filter_image([[0, 0, 255]], np.array([[-1, 0, 1]])).tolist()
+    [[0.0, 255.0, 0.0]]
+    """
+    given = np.asarray(image)
+    picture = np.asarray(given, np.float32) / (255 if given.dtype == np.uint8 else 1)
+    weights = np.asarray(kernel, np.float32)
+    if weights.ndim == 2:
+        picture, weights = (picture.mean(axis=2) if picture.ndim == 3 else picture)[..., None], weights[None]
+    planes = picture if picture.ndim == 3 else picture[..., None]
+    check_shape(weights, f"{planes.shape[2]} h w", "kernel")
+    answers = [cv2.filter2D(np.ascontiguousarray(planes[..., c]), cv2.CV_32F, weights[c]) for c in range(len(weights))]
+    return np.asarray(np.sum(answers, axis=0), np.float32)
+
+
+def _weights(name: str, arrays: Mapping[str, NDArray[Any]], producers: Mapping[str, onnx.NodeProto]) -> Floats | None:
+    """The constant tensor called ``name``, taken back to floats where it is stored smaller; None if it is not constant."""
+    if name in arrays:
+        return np.asarray(arrays[name], np.float32)
+    node = producers.get(name)
+    if node is not None and node.op_type == "Cast":
+        return _weights(node.input[0], arrays, producers)
+    if node is None or node.op_type != "DequantizeLinear" or not set(node.input) <= set(arrays):
+        return None
+    stored, scale, *zero = (np.asarray(arrays[part], np.float32) for part in node.input)
+    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
+    along = [-1 if scale.ndim and d == axis % stored.ndim else 1 for d in range(stored.ndim)]
+    return np.asarray((stored - (zero[0].reshape(along) if zero else 0)) * scale.reshape(along), np.float32)
+
+
+def _module_name(node: onnx.NodeProto) -> str:
+    module = re.match(r"(.+)\.weight", node.input[1])
+    return module[1] if module else node.name or node.output[0]
+
+
+def _without_wrapper(names: list[str]) -> list[str]:
+    """The names without the modules that all of them share, as the one that an export wraps around the network."""
+    parts = [name.split(".") for name in names]
+    wrappers = takewhile(lambda level: len(set(level)) == 1, zip(*(modules[:-1] for modules in parts), strict=False))
+    depth = len(list(wrappers))
+    return [".".join(modules[depth:]) for modules in parts]
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """The names, the second use of the same weights marked ``#2`` and so on."""
+    seen: Counter[str] = Counter()
+    result = []
+    for name in names:
+        seen[name] += 1
+        result.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return result

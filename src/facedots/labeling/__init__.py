@@ -1,0 +1,1 @@
+"""Predictions for annotation tools, and corrections back."""

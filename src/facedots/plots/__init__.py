@@ -1,0 +1,1 @@
+"""Images and figures for people."""

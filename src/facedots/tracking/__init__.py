@@ -1,0 +1,1 @@
+"""Face tracking: stable IDs and temporally smoothed keypoints."""

@@ -1,1 +1,0 @@
-"""Pictures for people: keypoints on faces, the inside of networks, curves of training."""

@@ -1,0 +1,286 @@
+"""Readers of CSV, .pts and COCO keypoints: what they return, and that they name every fault at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from facedots.annotations.base import Annotation, check_images
+from facedots.annotations.coco import read_coco
+from facedots.annotations.csv_points import annotations_csv, read_csv
+from facedots.annotations.pts import read_pts
+from facedots.errors import AnnotationError
+from facedots.geometry import Floats
+from facedots.io.images import write_image
+from facedots.schema import IBUG68, KeypointSchema
+
+PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a.jpg, b.jpg and c.jpg, none of which can be decoded: readers must not open them."""
+    for name in "abc":
+        (tmp_path / f"{name}.jpg").write_bytes(b"no picture")
+    return tmp_path
+
+
+def _csv_faults(folder: Path, text: str) -> list[str]:
+    table = folder / "points.csv"
+    table.write_text(text)
+    with pytest.raises(AnnotationError) as caught:
+        read_csv(table, folder, PAIR)
+    assert str(table) in str(caught.value)
+    return caught.value.faults
+
+
+@given(points=arrays(np.float32, (2, IBUG68.count, 2), elements=st.floats(-1e4, 1e4, width=32)))
+def test_a_written_csv_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, points: Floats) -> None:
+    root = tmp_path_factory.getbasetemp()
+    lines = ["," + ",".join(map(str, range(2 * IBUG68.count)))]
+    for name, face in zip(("x.jpg", "a, b.jpg"), points, strict=True):
+        (root / name).touch()
+        lines.append(f'"{name}",' + ",".join(map(str, face.ravel())))
+    (root / "written.csv").write_text("\n".join(lines) + "\n\n")
+    faces = read_csv(root / "written.csv", root)
+    assert [face.name for face in faces] == ["x.jpg", "a, b.jpg"]
+    assert [face.image for face in faces] == [root / "x.jpg", root / "a, b.jpg"]
+    assert np.array_equal([face.points for face in faces], points)
+    assert all(face.points.dtype == np.float32 for face in faces)
+
+
+def test_csv_subtracts_its_origin(folder: Path) -> None:
+    (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg,1.2,0.7,3,4\n")
+    (face,) = read_csv(folder / "points.csv", folder, PAIR, origin=(1.2, 0.7))
+    np.testing.assert_allclose(face.points, np.array([[0, 0], [1.8, 3.3]]), atol=1e-6)
+
+
+def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Path) -> None:
+    (folder / "points.csv").write_bytes(b"\xef\xbb\xbfname,x0,y0,x1,y1\r\n\r\na.jpg,1,2,3,4\r\nb.jpg,5,6,7,8\r\n\r\n\r\n")
+    assert [face.points.ravel().tolist() for face in read_csv(folder / "points.csv", folder, PAIR)] == [
+        [1, 2, 3, 4],
+        [5, 6, 7, 8],
+    ]
+
+
+def test_csv_with_missing_points_and_several_faces_in_a_picture(folder: Path) -> None:
+    (folder / "b.jpg#2").touch()
+    (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg#1,1,2,3,4\na.jpg#2,5,6,,\nb.jpg#2, , ,3,4\nc.jpg,1,2,3,4\n")
+    faces = read_csv(folder / "points.csv", folder, PAIR)
+    assert [face.name for face in faces] == ["a.jpg#1", "a.jpg#2", "b.jpg#2", "c.jpg"]
+    # A file that is really called so is no second face.
+    assert [face.image.name for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
+    assert [face.group for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
+    np.testing.assert_array_equal(faces[1].points, [(5, 6), (np.nan, np.nan)])
+    np.testing.assert_array_equal(faces[2].points, [(np.nan, np.nan), (3, 4)])
+    assert _csv_faults(folder, "name,x0,y0,x1,y1\na.jpg,,,,\nb.jpg,1,,3,4\ngone.jpg#2,1,2,3,4\n") == [
+        "row 2 (a.jpg): no point has coordinates; leave the row out",
+        "row 3 (b.jpg): '' in column 3 is not a finite number",
+        f"row 4 (gone.jpg#2): no file {folder / 'gone.jpg'}",
+    ]
+
+
+def test_faces_written_as_csv_read_back(folder: Path) -> None:
+    points = np.array([[(1.5, -2.25), (np.nan, np.nan)], [(0, 1000), (3, 4)]], np.float32)
+    faces = [Annotation(folder / "a.jpg", face, f"a.jpg#{i + 1}", "a.jpg") for i, face in enumerate(points)]
+    text = annotations_csv(faces, PAIR)
+    assert text.splitlines()[:2] == ["name,right_x,right_y,left_x,left_y", "a.jpg#1,1.50,-2.25,,"]
+    (folder / "points.csv").write_text(text)
+    read = read_csv(folder / "points.csv", folder, PAIR)
+    assert [(face.name, face.group, face.image) for face in read] == [(face.name, face.group, face.image) for face in faces]
+    np.testing.assert_array_equal([face.points for face in read], points)
+
+
+def test_csv_names_all_faults_of_all_rows_at_once(folder: Path) -> None:
+    faults = _csv_faults(
+        folder,
+        "name,x0,y0,x1,y1\n"
+        "a.jpg,1,2,3\n"
+        "b.jpg,1,2,3,4,5,6,7\n"
+        "\n"
+        "c.jpg,1,abc,nan,inf\n"
+        "a.jpg,1,2,3,\n"
+        "missing.jpg,1,2,3,4\n"
+        ",1,2,3,4\n",
+    )
+    assert faults == [
+        "row 2 (a.jpg): 5 columns expected (name, 2 times x and y), found 4",
+        "row 3 (b.jpg): 5 columns expected (name, 2 times x and y), found 8",
+        "row 5 (c.jpg): 'abc' in column 3 is not a finite number, nor are 2 more",
+        "row 6 (a.jpg): duplicate name, first in row 2",
+        "row 6 (a.jpg): '' in column 5 is not a finite number",
+        f"row 7 (missing.jpg): no file {folder / 'missing.jpg'}",
+        "row 8: the first column must name a picture",
+    ]
+
+
+@pytest.mark.parametrize("extra", [-1, 1])
+def test_csv_whose_rows_all_differ_from_the_header_by_one_is_not_shifted(folder: Path, extra: int) -> None:
+    values = ",".join("1234567"[: 4 + extra])
+    faults = _csv_faults(folder, f"name,x0,y0,x1,y1\na.jpg,{values}\nb.jpg,{values}\n")
+    assert [fault.split(":")[0] for fault in faults] == ["row 2 (a.jpg)", "row 3 (b.jpg)"]
+
+
+def test_csv_for_another_number_of_points_is_refused_at_its_header(folder: Path) -> None:
+    assert _csv_faults(folder, "name,x0,y0\na.jpg,1,2\n")[0].startswith("row 1: 5 columns expected")
+
+
+def test_csv_without_header_is_refused(folder: Path) -> None:
+    (fault,) = _csv_faults(folder, "a.jpg,1,2,3,4\nb.jpg,1,2,3,4\n")
+    assert "header is missing" in fault
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("", "no rows"), ("\n\n", "no rows"), ("name,x0,y0,x1,y1\n", "no rows"), ('name,x0,y0,x1,y1\n"a.jpg,1', "CSV")],
+)
+def test_csv_without_usable_rows_is_refused(folder: Path, text: str, fault: str) -> None:
+    (found,) = _csv_faults(folder, text)
+    assert fault in found
+
+
+def test_csv_that_is_missing_or_not_text_is_refused(folder: Path) -> None:
+    with pytest.raises(AnnotationError, match="cannot be read"):
+        read_csv(folder / "none.csv", folder, PAIR)
+    (folder / "latin.csv").write_bytes(b"name,x0,y0,x1,y1\nJos\xe9.jpg,1,2,3,4\n")
+    with pytest.raises(AnnotationError, match="UTF-8"):
+        read_csv(folder / "latin.csv", folder, PAIR)
+
+
+def _write_pts(path: Path, *lines: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(["version: 1", "n_points: 2", "{", *lines, "}"]) + "\n")
+
+
+def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:
+    _write_pts(folder / "a.pts", "1 1", "3.5 2.25")
+    for face in ("12_1", "12_2", "image_0012"):
+        _write_pts(folder / "sub" / f"{face}.pts", "1 1", "1 1")
+        (folder / "sub" / f"{face}.PNG").touch()
+    faces = read_pts(folder, PAIR)
+    assert [face.name for face in faces] == ["a.jpg", "sub/12_1.PNG", "sub/12_2.PNG", "sub/image_0012.PNG"]
+    assert [face.group for face in faces] == ["a", "sub/12", "sub/12", "sub/image_0012"]
+    assert faces[0].points.tolist() == [[0, 0], [2.5, 1.25]]
+
+
+def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
+    _write_pts(folder / "a.pts", "1 1")
+    _write_pts(folder / "b.pts", "1 x", "1")
+    (folder / "c.pts").write_text("1 1\n2 2\n")
+    _write_pts(folder / "d.pts", "1 1", "nan 2")
+    with pytest.raises(AnnotationError) as caught:
+        read_pts(folder, PAIR)
+    assert caught.value.faults == [
+        "a.pts: 2 points expected, found 1",
+        "b.pts: line 4: 'x' in place 2 is not a finite number",
+        "b.pts: line 5: two numbers expected, found 1",
+        "c.pts: not a .pts file: a header, then the points between { and } on lines of their own",
+        "d.pts: line 5: 'nan' in place 1 is not a finite number",
+        "d.pts: no picture of the same name beside it",
+    ]
+
+
+def test_pts_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match=r"no \.pts file"):
+        read_pts(tmp_path / "nowhere", PAIR)
+
+
+def _coco(**changes: Any) -> dict[str, Any]:
+    """Two pictures, three faces, keypoint names in another order than the schema's."""
+    content: dict[str, Any] = {
+        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+        "categories": [
+            {"id": 3, "name": "cat", "keypoints": ["nose", "tail"]},
+            {"id": 5, "name": "face", "keypoints": ["left", "right"], "skeleton": [[1, 2]]},
+        ],
+        "annotations": [
+            {"id": 10, "image_id": 1, "category_id": 5, "keypoints": [4, 5, 2, 1, 2, 1]},
+            {"id": 11, "image_id": 2, "category_id": 5, "keypoints": [9, 9, 0, 1, 2, 2]},
+            {"id": 12, "image_id": 2, "category_id": 5, "keypoints": [7, 7, 2, 8, 8, 2]},
+            {"id": 13, "image_id": 2, "category_id": 5, "keypoints": [0, 0, 0, 0, 0, 0]},
+            {"id": 14, "image_id": 2, "category_id": 3, "keypoints": [0, 0, 2, 0, 0, 2]},
+        ],
+    }
+    return {**content, **changes}
+
+
+def _read_coco(folder: Path, content: dict[str, Any], origin: tuple[float, float] = (0, 0)) -> Any:
+    (folder / "faces.json").write_text(json.dumps(content))
+    return read_coco(folder / "faces.json", folder, PAIR, origin)
+
+
+def test_coco_is_put_into_the_schemas_order_with_unlabelled_points_missing(folder: Path) -> None:
+    faces = _read_coco(folder, _coco(), origin=(0.5, 0.5))
+    assert [face.name for face in faces] == ["a.jpg", "b.jpg#11", "b.jpg#12"]
+    assert [face.group for face in faces] == ["a.jpg", "b.jpg", "b.jpg"]
+    assert faces[0].points.tolist() == [[0.5, 1.5], [3.5, 4.5]]
+    np.testing.assert_array_equal(faces[1].points, [[0.5, 1.5], [np.nan, np.nan]])
+
+
+def test_coco_with_other_names_keeps_the_files_order(folder: Path) -> None:
+    category = {"id": 5, "name": "face", "keypoints": ["0", "1"]}
+    faces = _read_coco(folder, _coco(categories=[category]))
+    assert faces[0].points.tolist() == [[4, 5], [1, 2]]
+
+
+def test_coco_names_all_faults_at_once(folder: Path) -> None:
+    annotations = [
+        {"id": 1, "image_id": 1, "category_id": 5, "keypoints": [1, 2, 2]},
+        {"id": 2, "image_id": 9, "category_id": 5, "keypoints": [1, 2, 2, 1, 2, 2]},
+        {"id": 3, "image_id": 2, "category_id": 5, "keypoints": [1, 2, 2, None, 2, 2]},
+        {"id": 3, "image_id": 4, "category_id": 5, "keypoints": [1, 2, 2, 1, float("nan"), 2]},
+    ]
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}, {"id": 4, "file_name": "gone.jpg"}]
+    with pytest.raises(AnnotationError) as caught:
+        _read_coco(folder, _coco(annotations=annotations, images=images))
+    assert caught.value.faults == [
+        "image a.jpg: the file name repeats",
+        "annotation 3: the id repeats",
+        "annotation 1: keypoints must hold 6 numbers: x, y and visibility of 2 points",
+        "annotation 2: its image_id stands for no image",
+        "annotation 3: keypoints hold something that is not a finite number",
+        f"annotation 3: no file {folder / 'gone.jpg'}",
+        "annotation 3: keypoints hold something that is not a finite number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (_coco(categories=[]), "no category has the 2 keypoints"),
+        (_coco(annotations=[]), "no annotation"),
+        ({"images": []}, "categories"),
+        ({"images": [], "categories": [1], "annotations": []}, "structure"),
+    ],
+)
+def test_coco_of_another_structure_is_refused(folder: Path, content: dict[str, Any], fault: str) -> None:
+    with pytest.raises(AnnotationError, match=fault):
+        _read_coco(folder, content)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", ""])
+def test_coco_that_is_not_json_is_refused(folder: Path, text: str) -> None:
+    (folder / "bad.json").write_text(text)
+    with pytest.raises(AnnotationError, match="COCO"):
+        read_coco(folder / "bad.json", folder, PAIR)
+    with pytest.raises(AnnotationError, match="cannot be read"):
+        read_coco(folder / "none.json", folder, PAIR)
+
+
+def test_check_images_names_all_that_cannot_be_decoded(folder: Path) -> None:
+    (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\nc.jpg,1,2,3,4\n")
+    faces = read_csv(folder / "points.csv", folder, PAIR)
+    write_image(folder / "b.jpg", np.zeros((4, 4, 3), np.uint8))
+    (folder / "c.jpg").unlink()
+    with pytest.raises(AnnotationError) as caught:
+        check_images(faces)
+    assert [str(folder / name) in fault for name, fault in zip(("a.jpg", "c.jpg"), caught.value.faults, strict=True)] == [
+        True,
+        True,
+    ]
+    check_images(faces[1:2])

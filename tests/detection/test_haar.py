@@ -1,0 +1,27 @@
+import numpy as np
+
+from facedots.detection.haar import Haar
+from facedots.detection.retinaface import RetinaFace
+from facedots.geometry import Image, box_iou
+
+NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
+
+
+def test_agrees_with_retinaface_on_a_portrait(hopper: Image) -> None:
+    found = Haar()(hopper)
+    assert box_iou(found.boxes, RetinaFace()(hopper).boxes)[0, 0] > 0.7
+    assert found.boxes.dtype == found.scores.dtype == np.float32
+
+
+def test_scores_count_hits_and_come_best_first(hopper: Image) -> None:
+    found = Haar(neighbours=1)(np.concatenate([hopper, hopper[:, ::-1]], axis=1))
+    assert len(found) >= 2
+    assert ((found.scores >= 0.5) & (found.scores < 1)).all()
+    assert (np.diff(found.scores) <= 0).all()
+
+
+def test_nothing_found_is_an_empty_answer() -> None:
+    for image in (NOISE, np.zeros((10, 10, 3), np.uint8)):
+        found = Haar()(image)
+        assert found.boxes.shape == (0, 4)
+        assert found.scores.shape == (0,)

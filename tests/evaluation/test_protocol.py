@@ -1,0 +1,119 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedots.annotations.base import Annotation
+from facedots.errors import DataError
+from facedots.evaluation.protocol import evaluate
+from facedots.geometry import Floats, Framing, Image
+from facedots.io.images import write_image
+from facedots.schema import KeypointSchema
+from facedots.spec import ModelSpec
+from facedots.types import Detections, Keypoints
+from facedots.uncertainty import round_covariance
+
+TRIO = KeypointSchema("trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1))
+POINTS = np.array([[10, 10], [20, 10], [15, 25]], np.float32)
+TIGHT = [10, 10, 20, 25]
+
+
+class CornerPredictor:
+    """Puts the eyes into the upper corners of a box and the chin into the middle of its lower side: right for POINTS."""
+
+    spec = ModelSpec("corner", TRIO, Framing("box", 2.0), 32, 3, (0.5,) * 3, (0.25,) * 3)
+
+    def predict(self, image: Image, boxes: Floats) -> Keypoints:
+        assert image.dtype == np.uint8
+        x0, y0, x1, y1 = boxes.T
+        points = np.stack([np.stack([x0, y0], -1), np.stack([x1, y0], -1), np.stack([(x0 + x1) / 2, y1], -1)], axis=1)
+        sure = np.ones((len(boxes), 3), np.float32)
+        return Keypoints(points, round_covariance(sure), sure, sure[:, 0], TRIO)
+
+
+def face(folder: Path, name: str, points: Floats = POINTS) -> Annotation:
+    write_image(folder / name, np.zeros((40, 50, 3), np.uint8))
+    return Annotation(folder / name, points, name)
+
+
+def test_true_box_is_given_and_points_come_back(tmp_path: Path) -> None:
+    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png", POINTS + 3)])
+    assert result.names == ("a.png", "b.png")
+    assert result.predicted.tolist() == [POINTS.tolist(), (POINTS + 3).tolist()]
+    assert result.nme.tolist() == [0, 0]
+    # The centre of the box, and twice its longer side.
+    assert result.squares[0].tolist() == [15, 17.5, 30]
+    assert (result.scores.n, result.scores.auc10, result.missed, result.skipped) == (2, 100, (), ())
+    assert result.groups == ("", "")
+    assert result.attributes["eye_distance"].tolist() == [10, 10]
+    assert result.attributes["brightness"].tolist() == [0, 0]
+
+
+def test_detector_box_decides_end_to_end(tmp_path: Path) -> None:
+    moved = Detections(np.array([[12, 10, 22, 25]], np.float32), np.ones(1, np.float32))
+    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda image: moved)
+    # Each point is 2 px off, over an eye distance of 10 px.
+    assert result.nme == pytest.approx([20])
+
+
+@pytest.mark.parametrize(
+    ("boxes", "scores", "missed"),
+    [
+        ([], [], True),
+        ([[30, 30, 40, 40]], [0.9], True),
+        ([[30, 30, 40, 40], TIGHT], [0.9, 0.8], True),
+        ([[30, 30, 40, 40], TIGHT], [0.7, 0.8], False),
+        # 3 of 15 rows overlap: IoU 0.2; 5 of 15: 0.333.
+        ([[10, 10, 20, 13]], [0.9], True),
+        ([[10, 10, 20, 15]], [0.9], False),
+    ],
+)
+def test_best_scored_box_must_be_on_the_face(tmp_path: Path, boxes: list[list[int]], scores: list[float], missed: bool) -> None:
+    found = Detections(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32))
+    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda image: found)
+    assert result.missed == (("a.png",) if missed else ())
+    assert np.isinf(result.nme[0]) == missed
+    assert np.isnan(result.predicted).all() == missed
+
+
+def test_missed_face_is_a_failure_and_not_absent(tmp_path: Path) -> None:
+    answers = iter([np.array([TIGHT], np.float32), np.zeros((0, 4), np.float32)])
+
+    def detector(image: Image) -> Detections:
+        boxes = next(answers)
+        return Detections(boxes, np.ones(len(boxes), np.float32))
+
+    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png")], boxes=detector)
+    scores = result.scores
+    assert (scores.n, scores.missed, scores.nme, scores.fr10, scores.auc10) == (2, 1, 0, 50, 50)
+    assert result.missed == ("b.png",)
+
+
+def test_faces_that_cannot_be_measured_are_skipped_with_the_reason(tmp_path: Path) -> None:
+    no_eye, flat = POINTS.copy(), POINTS.copy()
+    no_eye[0] = np.nan
+    flat[2, 1] = 10
+    damaged = face(tmp_path, "damaged.png")
+    damaged.image.write_bytes(b"no picture")
+    annotations = [face(tmp_path, "a.png"), face(tmp_path, "no_eye.png", no_eye), face(tmp_path, "flat.png", flat), damaged]
+    result = evaluate(CornerPredictor(), annotations)
+    reasons = dict(result.skipped)
+    assert result.names == ("a.png",)
+    assert result.scores.n == 1
+    assert list(reasons) == ["no_eye.png", "flat.png", "damaged.png"]
+    assert "scale the error" in reasons["no_eye.png"]
+    assert "no box" in reasons["flat.png"]
+    assert "damaged.png: not a picture" in reasons["damaged.png"]
+
+
+def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no annotations"):
+        evaluate(CornerPredictor(), [])
+    gone = Annotation(tmp_path / "gone.png", POINTS, "gone.png")
+    with pytest.raises(DataError, match=r"none of 1 faces could be measured: gone\.png: .*cannot be read"):
+        evaluate(CornerPredictor(), [gone])
+
+
+def test_labels_of_another_schema_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="2 points, but the network predicts 3"):
+        evaluate(CornerPredictor(), [face(tmp_path, "a.png", POINTS[:2])])

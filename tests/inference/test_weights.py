@@ -1,0 +1,77 @@
+import hashlib
+import shutil
+from pathlib import Path
+
+import pytest
+
+from facedots.errors import WeightsError
+from facedots.inference import weights
+from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, open_weights, pinned_weights
+
+
+@pytest.fixture
+def folder(tiny_model: Path, tmp_path: Path) -> Path:
+    """A folder as the package has one, with a network called ``tiny``."""
+    shutil.copy(tiny_model, tmp_path)
+    digest = hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+    (tmp_path / "SHA256SUMS").write_text(f"{digest}  tiny.onnx\n{'0' * 64}  lost.onnx\n")
+    return tmp_path
+
+
+def test_reads_the_list_that_sha256sum_writes(folder: Path) -> None:
+    pinned = pinned_weights(folder)
+    assert list(pinned) == ["tiny", "lost"]
+    assert pinned["tiny"].name == "tiny"
+    assert pinned["tiny"].read() == (folder / "tiny.onnx").read_bytes()
+
+
+def test_a_folder_without_a_list_has_no_weights(tmp_path: Path) -> None:
+    assert dict(pinned_weights(tmp_path)) == {}
+
+
+def test_a_line_that_is_not_understood_is_an_error(folder: Path) -> None:
+    (folder / "SHA256SUMS").write_text("12345  tiny.onnx\n")
+    with pytest.raises(WeightsError, match=r"SHA256SUMS: line 1"):
+        pinned_weights(folder)
+
+
+def test_a_changed_or_missing_file_is_refused(folder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"lost\.onnx: cannot be read: No such file.*install facedots again"):
+        pinned_weights(folder)["lost"].read()
+    data = bytearray((folder / "tiny.onnx").read_bytes())
+    data[100] ^= 1
+    (folder / "tiny.onnx").write_bytes(data)
+    with pytest.raises(WeightsError, match=r"tiny\.onnx: damaged"):
+        pinned_weights(folder)["tiny"].read()
+
+
+def test_a_network_is_opened_by_name_or_by_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
+    for model in ("tiny", folder / "tiny.onnx", str(folder / "tiny.onnx")):
+        assert open_weights(model).spec.name == "tiny"
+
+
+def test_a_name_of_a_damaged_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "WEIGHTS", {"tiny": WeightFile(folder / "tiny.onnx", "0" * 64)})
+    with pytest.raises(WeightsError, match="damaged"):
+        open_weights("tiny")
+
+
+def test_an_unknown_name_lists_the_known_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
+    with pytest.raises(WeightsError, match=r"big: no such network; there are tiny, lost"):
+        open_weights("big")
+
+
+def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:
+    assert sorted(file.stem for file in FOLDER.glob("*.onnx")) == sorted(WEIGHTS)
+    # The project allows 25 MB, history included.
+    assert sum(file.path.stat().st_size for file in WEIGHTS.values()) < 12.5e6
+    for name in WEIGHTS:
+        session = open_weights(name)
+        assert session.spec.name == name.split("-")[0], "small-int8 and small-ytf are networks `small`"
+        card = session.card
+        assert card.title
+        assert card.licence
+        assert card.trained_on
+        assert card.scores

@@ -1,0 +1,82 @@
+import csv
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facedots.io.results import ImageResult, csv_header, to_csv, to_json
+from facedots.schema import IBUG68, KeypointSchema
+from facedots.types import Face
+
+PAIR = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
+
+
+def face(sigma: float = 0.5, score: float = 0.98765) -> Face:
+    points = np.array([[1.004, 2], [30.126, -4.5]], np.float32)
+    covariance = np.full((2, 2, 2), sigma * np.array([[0.5, 0.123456], [0.123456, 0.5]]), np.float32)
+    confidence = np.full(2, 0.876543 + 0 * sigma, np.float32)
+    return Face(points, covariance, confidence, np.array([1, -4.5, 30.126, 2], np.float32), score, PAIR)
+
+
+RESULTS = [
+    ImageResult("a.jpg", 640, 480, [face(), face(sigma=float("nan"), score=0.5)]),
+    ImageResult('no, "face".png', 10, 20, []),
+    ImageResult("b.jpg", 64, 48, [face()]),
+]
+
+
+def test_the_header_is_openfaces() -> None:
+    header = csv_header(IBUG68)
+    assert header[:6] == ["frame", "face_id", "confidence", "success", "x_0", "x_1"]
+    assert header[4:72] == [f"x_{i}" for i in range(68)]
+    assert header[72:140] == [f"y_{i}" for i in range(68)]
+    assert header[140:] == [*(f"sigma_{i}" for i in range(68)), *(f"confidence_{i}" for i in range(68)), "source"]
+
+
+def test_csv_to_the_letter() -> None:
+    assert to_csv(RESULTS, PAIR).splitlines() == [
+        "frame,face_id,confidence,success,x_0,x_1,y_0,y_1,sigma_0,sigma_1,confidence_0,confidence_1,source",
+        "1,0,0.9877,1,1.00,30.13,2.00,-4.50,0.50,0.50,0.88,0.88,a.jpg",
+        "1,1,0.5000,1,1.00,30.13,2.00,-4.50,,,,,a.jpg",
+        '2,0,0.0000,0,,,,,,,,,"no, ""face"".png"',
+        "3,0,0.9877,1,1.00,30.13,2.00,-4.50,0.50,0.50,0.88,0.88,b.jpg",
+    ]
+
+
+def test_csv_is_read_back_by_name() -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(RESULTS, PAIR))))
+    assert [row["source"] for row in rows] == ["a.jpg", "a.jpg", 'no, "face".png', "b.jpg"]
+    assert [float(row["x_1"]) for row in rows if row["success"] == "1"] == [30.13] * 3
+
+
+def test_no_pictures_give_a_header_only() -> None:
+    assert to_csv([], PAIR) == ",".join(csv_header(PAIR)) + "\n"
+
+
+def test_json_is_one_document_with_every_picture() -> None:
+    document = json.loads(to_json(RESULTS, PAIR, "small"))
+    assert document["schema"] == "pair"
+    assert document["point_names"] == ["a", "b"]
+    assert document["model"] == "small"
+    assert [(image["source"], image["width"], image["height"]) for image in document["images"]] == [
+        ("a.jpg", 640, 480),
+        ('no, "face".png', 10, 20),
+        ("b.jpg", 64, 48),
+    ]
+    first, second = document["images"][0]["faces"]
+    assert first["points"] == [[1.0, 2.0], [30.13, -4.5]]
+    assert first["sigma"] == [0.5, 0.5]
+    assert first["covariance"] == [[0.25, 0.0617, 0.25]] * 2
+    assert first["confidence"] == [0.8765] * 2
+    assert second["sigma"] is second["covariance"] is second["confidence"] is None
+    assert "detection_score" not in first
+    assert replace(face(), detection_score=0.54321).to_dict()["detection_score"] == 0.5432
+    assert document["images"][1]["faces"] == []
+
+
+def test_json_never_holds_what_is_not_json() -> None:
+    broken = replace(face(), points=np.full((2, 2), np.inf, np.float32))
+    with pytest.raises(ValueError, match="JSON"):
+        to_json([ImageResult("x", 1, 1, [broken])], PAIR, "small")

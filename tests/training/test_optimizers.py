@@ -1,0 +1,45 @@
+"""Optimizers: which parameters they treat how, the size of a first step by hand, and weight decay on matrices alone."""
+
+import pytest
+import torch
+
+from facedots.models.registry import MODELS, build_model
+from facedots.training.optimizers import OPTIMIZERS
+
+LR = 0.01
+
+
+def first_step(optimizer: str, model: str = "tiny", weight_decay: float = 0.0) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Each parameter's value before a first step with random gradients, and after."""
+    torch.manual_seed(0)
+    net = build_model(model)
+    before = {name: value.detach().clone() for name, value in net.named_parameters()}
+    for value in net.parameters():
+        value.grad = torch.randn_like(value)
+    OPTIMIZERS[optimizer](net, LR, weight_decay).step()
+    return {name: (before[name], value.detach()) for name, value in net.named_parameters()}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_muon_turns_every_direction_of_a_bodys_kernel_alike(model: str) -> None:
+    bodies = 0
+    for name, (before, after) in first_step("muon", model).items():
+        step = (after - before).flatten(1) if after.ndim > 1 else after - before
+        if after.ndim == 4 and after.shape[2:] != (1, 1) and after.shape[1] > 3:
+            bodies += 1
+            # Newton and Schulz bring singular values into 0.7 … 1.2, roughly; the step is scaled to rms 0.2 of Adam's.
+            strengths = torch.linalg.svdvals(step) / (LR * 0.2 * max(step.shape) ** 0.5)
+            assert strengths.min() > 0.5, name
+            assert strengths.max() < 1.35, name
+        else:  # Adam's first step is the gradient's sign
+            assert step.abs().max() < 1.01 * LR, name
+            assert step.abs().median() == pytest.approx(LR, rel=0.01), name
+    assert bodies >= 5
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_decay_shrinks_kernels_and_matrices_alone(optimizer: str) -> None:
+    plain, shrunk = first_step(optimizer), first_step(optimizer, weight_decay=0.5)
+    for name, (before, after) in plain.items():
+        expected = after - LR * 0.5 * before if after.ndim > 1 else after
+        torch.testing.assert_close(shrunk[name][1], expected, msg=name, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,49 @@
+"""Recipes: the published ones load, overrides hold, faults are named all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from facedots.errors import RecipeError
+from facedots.training.recipe import load_recipe
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_published_recipes_load_and_survive_a_round_trip(path: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(path)
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(recipe.to_yaml())
+    assert load_recipe(copy) == recipe
+    assert recipe.licence
+    assert recipe.trained_on or recipe.sources == ("own",)  # of own data, the card names the path
+
+
+def test_overrides_are_read_from_strings(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("model: small\n")
+    recipe = load_recipe(path, {"epochs": "2", "sources": "youtube-faces,300w", "lr": "1e-4"})
+    assert (recipe.epochs, recipe.sources, recipe.lr) == (2, ("youtube-faces", "300w"), 1e-4)
+
+
+def test_every_fault_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text("model: huge\nepochs: many\ncolour: red\nsplit: disjoint:7\n")
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    for part in ("r.yaml", "'huge'", "epochs", "colour", "disjoint:7"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1,\n", ""])
+def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(RecipeError, match=r"r\.yaml"):
+        load_recipe(path)
+
+
+def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="cannot be read"):
+        load_recipe(tmp_path / "none.yaml")

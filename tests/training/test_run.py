@@ -1,0 +1,144 @@
+"""Runs: a killed and resumed one ends like an unbroken one, Ctrl-C leaves a usable one, and two epochs on real data learn."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from facedots.errors import RecipeError
+from facedots.training.recipe import Recipe, load_recipe
+from facedots.training.run import METRICS_FILE, ONNX_FILE, WEIGHTS_FILE, load_run, train
+
+DATA = "synthetic:60"
+RECIPE = Recipe(model="tiny", loss="heatmap_wing", optimizer="muon", epochs=3, batch_size=4, seed=3, precision="float32")
+
+STOPPED_RUN = """
+import os, signal, sys
+from pathlib import Path
+from facedots.training import task
+from facedots.training.recipe import load_recipe
+from facedots.training.run import train
+
+# A shell in the background starts its children with SIGINT ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+whole_step = task.KeypointTask.training_step
+
+def step_that_stops(self, batch, index):
+    if self.current_epoch == {epoch} and index == 3:
+        os.kill(os.getpid(), {signal})
+    return whole_step(self, batch, index)
+
+task.KeypointTask.training_step = step_that_stops
+train(load_recipe(sys.argv[1]), {data!r}, Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> None:
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def stop_in_mid_epoch(
+    folder: Path, signal_number: int, epoch: int, recipe: Recipe = RECIPE
+) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """A run in a process of its own that sends itself a signal in the middle of an epoch."""
+    file, out = folder / "recipe.yaml", folder / "run"
+    file.write_text(recipe.to_yaml())
+    script = STOPPED_RUN.format(epoch=epoch, signal=signal_number, data=DATA)
+    command = [sys.executable, "-c", script, str(file), str(out)]
+    return out, subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def epochs_of(run: Path) -> list[dict[str, str]]:
+    """The rows of a run's metrics that close an epoch with a validation."""
+    with (run / METRICS_FILE).open(newline="") as file:
+        return [row for row in csv.DictReader(file) if row["val_nme"]]
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("unbroken") / "run"
+    train(RECIPE, DATA, out)
+    return out
+
+
+def test_a_run_leaves_everything_behind(unbroken: Path) -> None:
+    for name in ("recipe.yaml", "curves.png", ONNX_FILE, WEIGHTS_FILE, "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        assert (unbroken / name).stat().st_size > 0, name
+    assert load_recipe(unbroken / "recipe.yaml") == RECIPE
+    provenance = json.loads((unbroken / "provenance.json").read_text())
+    assert provenance["faces"] == {"train": 48, "validation": 6, "test": 6}
+    assert len(provenance["fingerprint"]["train"]) == 64
+    assert provenance["versions"]["torch"]
+    assert [row["epoch"] for row in epochs_of(unbroken)] == ["0", "1", "2"]
+    header = (unbroken / METRICS_FILE).read_text().splitlines()[0].split(",")
+    assert {"train_loss_step", "train_loss_epoch", "val_loss", "val_nme", "lr"} <= set(header)
+
+
+def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:
+    session = onnxruntime.InferenceSession(str(unbroken / ONNX_FILE), providers=["CPUExecutionProvider"])
+    card = json.loads(session.get_modelmeta().custom_metadata_map["facedots.card"])
+    assert "drawn" in card["trained_on"]
+    points, covariance, _ = session.run(None, {"crops": np.zeros((3, 112, 112, 3), np.uint8)})
+    assert points.shape == (3, 68, 2)
+    assert (np.linalg.eigvalsh(covariance) > 0).all()
+
+
+def test_killed_and_resumed_a_run_ends_with_the_same_weights(unbroken: Path, tmp_path: Path) -> None:
+    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=2)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    assert not (out / ONNX_FILE).exists()
+    train(*load_run(out), out, resume=True)
+    assert (out / WEIGHTS_FILE).read_bytes() == (unbroken / WEIGHTS_FILE).read_bytes()
+    assert [row["val_nme"] for row in epochs_of(out)] == [row["val_nme"] for row in epochs_of(unbroken)]
+
+
+def test_killed_before_the_first_checkpoint_a_run_starts_again(unbroken: Path, tmp_path: Path) -> None:
+    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=0)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    train(*load_run(out), out, resume=True)
+    assert (out / WEIGHTS_FILE).read_bytes() == (unbroken / WEIGHTS_FILE).read_bytes()
+
+
+def test_dropout_draws_the_same_after_a_resume(tmp_path: Path) -> None:
+    recipe = RECIPE.model_copy(update={"model": "course", "loss": "smooth_l1", "epochs": 2})
+    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    train(*load_run(out), out, resume=True)
+    train(recipe, DATA, tmp_path / "unbroken")
+    assert (out / WEIGHTS_FILE).read_bytes() == (tmp_path / "unbroken" / WEIGHTS_FILE).read_bytes()
+
+
+def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
+    out, process = stop_in_mid_epoch(tmp_path, signal.SIGINT, epoch=1)
+    assert process.returncode == 0, process.stderr
+    assert "--resume" in process.stderr
+    assert (out / ONNX_FILE).exists()
+
+
+def test_a_run_is_never_overwritten(unbroken: Path) -> None:
+    with pytest.raises(RecipeError, match="holds a run already"):
+        train(RECIPE, DATA, unbroken)
+
+
+def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="holds no run"):
+        load_run(tmp_path)
+
+
+def test_two_epochs_on_real_frames_learn(data_dir: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(
+        Path(__file__).parents[2] / "recipes" / "small.yaml", {"epochs": 2, "sources": "youtube-faces", "augmentation": 0.5}
+    )
+    train(recipe, str(data_dir), tmp_path / "run")
+    errors = [float(row["val_nme"]) for row in epochs_of(tmp_path / "run")]
+    # The mean face in the middle of every box scores 20 %.
+    assert errors[-1] < 10
+    assert errors[-1] < errors[0]
