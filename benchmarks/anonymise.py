@@ -1,9 +1,12 @@
-"""Does anonymising leave anything of a face? Over all labelled test frames of YouTube Faces, with the networks end to end.
+"""Does anonymizing leave anything of a face? Over all labeled test frames of YouTube Faces, with
+the networks end to end.
 
-    python benchmarks/anonymise.py --data ../shared/data [--model small] [--frames 770] [--misses FOLDER]
+    python benchmarks/anonymize.py --data ../shared/data [--model small] [--frames 770] [--misses
+    FOLDER]
 
-A label is uncovered when no mask covers its pixel. "Inner" are eyes, nose and mouth. A face
-is found again when RetinaFace, as the pipeline uses it, sees one in the covered picture where the labels are.
+A label is uncovered when no mask covers its pixel. "Inner" are eyes, nose and mouth. A face is
+found again when RetinaFace, as the pipeline uses it, sees one in the covered image where the labels
+are.
 """
 
 import argparse
@@ -16,12 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.sources import youtube_faces
 from facedots.detection.retinaface import RetinaFace
-from facedots.effects.anonymize import Anonymiser, How, is_doubtful
+from facedots.effects.anonymize import Anonymizer, How, is_doubtful
 from facedots.geometry import Floats, Image, box_iou, tight_boxes
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import weights_file
 from facedots.io.images import read_image, write_image
 from facedots.pipeline import Pipeline
@@ -34,7 +37,9 @@ INNER = ("right_eye", "left_eye", "nose", "mouth")
 
 @dataclass(frozen=True)
 class Frame:
-    """What was done to one frame: how many faces were found and doubted, and how many labels of each region stay uncovered."""
+    """What was done to one frame: how many faces were found and doubted, and how many labels of
+    each region stay uncovered.
+    """
 
     name: str
     faces: int
@@ -47,43 +52,66 @@ class Frame:
 
 
 def uncovered_labels(mask: Mask, points: Floats) -> tuple[Counter[str], int]:
-    """How many labels of each region lie on a pixel that is not covered, and how many lie in the frame at all."""
+    """How many labels of each region lie on a pixel that is not covered, and how many lie in the
+    frame at all.
+    """
     columns, rows = np.round(points).astype(int).T
     inside = (rows >= 0) & (rows < mask.shape[0]) & (columns >= 0) & (columns < mask.shape[1])
     covered = mask[rows.clip(0, mask.shape[0] - 1), columns.clip(0, mask.shape[1] - 1)]
-    return Counter(IBUG68.region_of[i] for i in np.flatnonzero(inside & ~covered)), int(inside.sum())
+    return Counter(IBUG68.region_of[i] for i in np.flatnonzero(inside & ~covered)), int(
+        inside.sum()
+    )
 
 
-def look(pipeline: Pipeline, again: RetinaFace, truth: Annotation) -> tuple[Frame, Image]:
-    """Anonymise one frame in every way and see what is left; the blurred frame is returned too."""
+def look(pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation) -> tuple[Frame, Image]:
+    """Anonymize one frame in every way and see what is left; the blurred frame is returned too."""
     image = read_image(truth.image, orient=False)
     faces = pipeline(image)
     start = time.perf_counter()
-    blurred = Anonymiser("blur")(image, faces)
+    blurred = Anonymizer("blur")(image, faces)
     milliseconds = (time.perf_counter() - start) * 1000
     size = (image.shape[0], image.shape[1])
     mask = np.zeros(size, bool)
     for face in faces:
-        mask |= Anonymiser().mask(face, size)
+        mask |= Anonymizer().mask(face, size)
     tight = tight_boxes(truth.points[None])
-    found = {how for how in HOWS if (box_iou(tight, again(Anonymiser(how)(image, faces)).boxes) > 0.4).any()}
+    found = {
+        how
+        for how in HOWS
+        if (box_iou(tight, again(Anonymizer(how)(image, faces)).boxes) > 0.4).any()
+    }
     left, labels = uncovered_labels(mask, truth.points)
     doubtful = sum(map(is_doubtful, faces))
-    return Frame(truth.name, len(faces), doubtful, left, labels, float(mask.mean()), milliseconds, frozenset(found)), blurred
+    return Frame(
+        truth.name,
+        len(faces),
+        doubtful,
+        left,
+        labels,
+        float(mask.mean()),
+        milliseconds,
+        frozenset(found),
+    ), blurred
 
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="small")
     parser.add_argument("--min-score", type=float, default=0.3)
     parser.add_argument("--frames", type=int, default=None, help="only the first so many")
-    parser.add_argument("--misses", type=Path, help="write the frames with uncovered labels into this folder")
+    parser.add_argument(
+        "--misses", type=Path, help="write the frames with uncovered labels into this folder"
+    )
     options = parser.parse_args()
     cv2.setNumThreads(1)
     _, test = youtube_faces(options.data)
-    pipeline = Pipeline(RetinaFace(min_score=options.min_score), Keypointer(weights_file(options.model)))
+    pipeline = Pipeline(
+        RetinaFace(min_score=options.min_score), KeypointPredictor(weights_file(options.model))
+    )
     again = RetinaFace()
     frames = []
     for truth in test[: options.frames]:
@@ -96,15 +124,23 @@ def main() -> None:
     missing = [frame.name for frame in frames if not frame.faces]
     labels = sum(frame.labels for frame in frames)
     inner = sum(total[region] for region in INNER)
-    print(f"{len(frames)} labelled test frames of YouTube Faces, {labels} labels in them, one thread, {date.today()}\n")
+    print(
+        f"{len(frames)} labeled test frames of YouTube Faces, {labels} labels in them, one thread, {date.today()}\n"
+    )
     print(f"- frames where no face was found: {len(missing)} {' '.join(missing)}")
-    print(f"- faces covered: {sum(frame.faces for frame in frames)}, in doubt: {sum(frame.doubtful for frame in frames)}")
+    print(
+        f"- faces covered: {sum(frame.faces for frame in frames)}, in doubt: {sum(frame.doubtful for frame in frames)}"
+    )
     print(f"- **inner labels uncovered (eyes, nose, mouth): {inner}**")
     print(f"- all labels uncovered: {sum(total.values())} {dict(total)}")
-    print(f"- share of the picture covered, median: {100 * np.median([frame.share for frame in frames]):.1f} %")
+    print(
+        f"- share of the image covered, median: {100 * np.median([frame.share for frame in frames]):.1f} %"
+    )
     print(f"- time to blur, median: {np.median([frame.milliseconds for frame in frames]):.1f} ms")
     for how in HOWS:
-        print(f"- face found again after {how}: {100 * np.mean([how in frame.found_again for frame in frames]):.1f} %")
+        print(
+            f"- face found again after {how}: {100 * np.mean([how in frame.found_again for frame in frames]):.1f} %"
+        )
 
 
 if __name__ == "__main__":

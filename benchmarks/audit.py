@@ -1,12 +1,16 @@
-"""How many planted faults the audit finds: 100 of five known kinds in a copy of the YouTube-faces labels.
+"""How many planted faults the audit finds: 100 of five known kinds in a copy of the YouTube-faces
+labels.
 
-    python benchmarks/audit.py [--data ../shared/data/youtube-faces --model small --faults 100 --seed 0]
+    python benchmarks/audit.py [--data ../shared/data/youtube-faces --model small --faults 100
+    --seed 0]
 
-The copy holds the same pictures (links), but for those that are mirrored. Faults: a point moved by 20 to 40 % of the eye distance
-in any direction; both eyes swapped, half of them point by mirrored point, half in the order that each has; two faces that have
-each other's points; a picture mirrored whose points kept their names; noise of 5 % of the eye distance along both axes of each
-point. Coordinates are rounded again, as the published ones are. A planted fault counts as found if its face is flagged at all, as
-named right if the audit says what was done to it; precision is the share of the faces with that name that were planted so.
+The copy holds the same images (links), but for those that are mirrored. Faults: a point moved by 20
+to 40 % of the eye distance in any direction; both eyes swapped, half of them point by mirrored
+point, half in the order that each has; two faces that have each other's points; an image mirrored
+whose points kept their names; noise of 5 % of the eye distance along both axes of each point.
+Coordinates are rounded again, as the published ones are. A planted fault counts as found if its
+face is flagged at all, as named right if the audit says what was done to it; precision is the share
+of the faces with that name that were planted so.
 """
 
 import argparse
@@ -19,15 +23,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_points import annotations_csv
-from facedots.annotations.load import LABELS, Parts, Reading, open_parts
+from facedots.annotations.load import LABELS, Parts, ReadOptions, load_annotations
 from facedots.audit.audit import Audit, audit
 from facedots.audit.label_order import MIRRORED
 from facedots.audit.outliers import MOVED_POINTS, OTHER_FACE, SCATTERED
 from facedots.geometry import Floats
-from facedots.inference.predictor import Keypointer
-from facedots.io.files import write_whole
+from facedots.inference.predictor import KeypointPredictor
+from facedots.io.files import atomic_write
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 
@@ -75,7 +79,9 @@ def with_noise(points: Floats, rng: np.random.Generator) -> Floats:
 def plant(parts: Parts, folder: Path, count: int, rng: np.random.Generator) -> dict[Key, str]:
     """Write the copy with its faults into a folder; returns the kind of fault of each faulty face."""
     everyone = [(part, i) for part, faces in parts.items() for i in range(len(faces))]
-    chosen = [everyone[k] for k in rng.permutation(len(everyone))[: count - count % (2 * len(KINDS))]]
+    chosen = [
+        everyone[k] for k in rng.permutation(len(everyone))[: count - count % (2 * len(KINDS))]
+    ]
     groups = np.array_split(np.arange(len(chosen)), len(KINDS))
     copy = {part: list(faces) for part, faces in parts.items()}
     change: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
@@ -103,43 +109,63 @@ def plant(parts: Parts, folder: Path, count: int, rng: np.random.Generator) -> d
             copy[part][i] = replace(face, points=points.round())
     for part, faces in copy.items():
         for face in faces:
-            put_picture(face, folder / part / face.name, (part, face.name) in mirrored)
-        write_whole(folder / f"{part}{LABELS}.csv", annotations_csv(faces, IBUG68))
+            put_image(face, folder / part / face.name, (part, face.name) in mirrored)
+        atomic_write(folder / f"{part}{LABELS}.csv", annotations_csv(faces, IBUG68))
     return planted
 
 
-def put_picture(face: Annotation, target: Path, mirrored: bool) -> None:
-    """A link to the picture, or its mirror image, without loss."""
+def put_image(face: FaceAnnotation, target: Path, mirrored: bool) -> None:
+    """A link to the image, or its mirror image, without loss."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not mirrored:
         target.symlink_to(face.image.resolve())
         return
     image = read_image(face.image, orient=False)[:, ::-1]
-    write_whole(target, cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))[1].tobytes())
+    atomic_write(
+        target,
+        cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))[
+            1
+        ].tobytes(),
+    )
 
 
 def print_table(found: Audit, planted: dict[Key, str]) -> None:
     """Recall and precision a kind, and how many of the other faces were flagged, as Markdown."""
-    kinds = {(part, face.name): kind for part, face, kind in zip(found.part_of, found.faces, found.suspects.kinds, strict=True)}
-    print("| fault | planted | flagged | named right | given that name | precision of the name |\n|---|---|---|---|---|---|")
+    kinds = {
+        (part, face.name): kind
+        for part, face, kind in zip(
+            found.part_of, found.faces, found.label_outliers.kinds, strict=True
+        )
+    }
+    print(
+        "| fault | planted | flagged | named right | given that name | precision of the name |\n|---|---|---|---|---|---|"
+    )
     for kind, name in KINDS.items():
         mine = [key for key, planted_kind in planted.items() if planted_kind == kind]
         flagged = sum(bool(kinds[key]) for key in mine)
         right = sum(kinds[key] == name for key in mine)
         given = sum(value == name for value in kinds.values())
         precision = f"{100 * right / given:.0f} %" if given else "-"
-        print(f"| {kind} | {len(mine)} | {flagged} ({100 * flagged / len(mine):.0f} %) | {right} | {given} | {precision} |")
+        print(
+            f"| {kind} | {len(mine)} | {flagged} ({100 * flagged / len(mine):.0f} %) | {right} | {given} | {precision} |"
+        )
     others = [kind for key, kind in kinds.items() if key not in planted]
     flagged = sum(map(bool, others))
-    print(f"\nof the {len(others)} other faces {flagged} ({100 * flagged / len(others):.2f} %) are flagged")
-    print(f"precision of a flag: {100 * (1 - flagged / max(1, sum(map(bool, kinds.values())))):.0f} %")
+    print(
+        f"\nof the {len(others)} other faces {flagged} ({100 * flagged / len(others):.2f} %) are flagged"
+    )
+    print(
+        f"precision of a flag: {100 * (1 - flagged / max(1, sum(map(bool, kinds.values())))):.0f} %"
+    )
 
 
 def print_repairs(found: Audit, planted: dict[Key, str], parts: Parts) -> None:
     """How many wrong orders were undone to the very label that was there before."""
     before = {(part, face.name): face.points for part, faces in parts.items() for face in faces}
     exact = wrong = 0
-    for i, (part, face, mistake) in enumerate(zip(found.part_of, found.faces, found.mistakes, strict=True)):
+    for i, (part, face, mistake) in enumerate(
+        zip(found.part_of, found.faces, found.permutations, strict=True)
+    ):
         if not mistake:
             continue
         key = (part, face.name)
@@ -154,21 +180,25 @@ def print_repairs(found: Audit, planted: dict[Key, str], parts: Parts) -> None:
 
 def main() -> None:
     """Plant, audit, print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=Path("../shared/data/youtube-faces"))
     parser.add_argument("--model", default="small", help="none to judge by shapes alone")
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    parts = open_parts(options.data)
+    parts = load_annotations(options.data)
     with tempfile.TemporaryDirectory() as folder:
         planted = plant(parts, Path(folder), options.faults, np.random.default_rng(options.seed))
         start, work = time.perf_counter(), time.process_time()
-        copy = open_parts(folder, Reading(schema=IBUG68))
-        network = None if options.model == "none" else Keypointer(options.model)
+        copy = load_annotations(folder, ReadOptions(schema=IBUG68))
+        network = None if options.model == "none" else KeypointPredictor(options.model)
         found = audit(copy, IBUG68, network, options.model)
     seconds, processor = time.perf_counter() - start, time.process_time() - work
-    print(f"{len(found.faces)} faces, {len(planted)} with planted faults, seed {options.seed}, network: {options.model}")
+    print(
+        f"{len(found.faces)} faces, {len(planted)} with planted faults, seed {options.seed}, network: {options.model}"
+    )
     print(f"{seconds:.0f} s, {processor:.0f} s of processor time\n")
     print_table(found, planted)
     print_repairs(found, planted, parts)

@@ -1,4 +1,6 @@
-"""How many training crops a second one core makes from decoded frames; run ``python benchmarks/augment.py``."""
+"""How many training crops a second one core makes from decoded frames; run ``python
+benchmarks/augment.py``.
+"""
 
 import argparse
 import os
@@ -14,10 +16,10 @@ import numpy as np
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import FacialKeypointsDataset, Sample, Transform, reseed
 from facedots.data.photometric import Photometric
-from facedots.geometry import Framing
+from facedots.geometry import CropSpec
 from facedots.schema import IBUG68
 
-FRAMING = Framing("box", 1.3)
+FRAMING = CropSpec("box", 1.3)
 DATA = Path(os.environ.get("FACEDOTS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
@@ -38,12 +40,23 @@ def drawn_frames(count: int) -> list[Sample]:
         height, width = random.integers(200, 501, 2).tolist()
         image = random.integers(0, 256, (height, width, 3), np.uint8)
         points = random.uniform(0.25, 0.75, (IBUG68.count, 2)) * (width, height)
-        frames.append({"image": image, "keypoints": points.astype(np.float32), "name": str(i), "mirror_shift": 0.0})
+        frames.append(
+            {
+                "image": image,
+                "keypoints": points.astype(np.float32),
+                "name": str(i),
+                "label_bias_x": 0.0,
+            }
+        )
     return frames
 
 
-def per_second(work: Callable[[Sample], object], samples: Sequence[Sample], runs: int) -> list[float]:
-    """Samples a second of processor time, one figure a run; what else the machine does counts for little."""
+def per_second(
+    work: Callable[[Sample], object], samples: Sequence[Sample], runs: int
+) -> list[float]:
+    """Samples a second of processor time, one figure a run; what else the machine does counts for
+    little.
+    """
     rates = []
     for _ in range(runs):
         start = time.process_time()
@@ -69,7 +82,10 @@ def main() -> None:
 
     generator = np.random.default_rng(0)
     chain = training_augmentation(FRAMING, options.size, IBUG68, generator)
-    for kind, frames in {"real": real_frames(options.frames), "drawn": drawn_frames(options.frames)}.items():
+    for kind, frames in {
+        "real": real_frames(options.frames),
+        "drawn": drawn_frames(options.frames),
+    }.items():
         if not frames:
             print(f"{kind} frames: no data at {DATA}")
             continue
@@ -82,11 +98,18 @@ def main() -> None:
         affine, *photometric = chain.transforms
         crops = [affine(frame) for frame in frames]
         print(f"  {'step':<14} {'p':>5} {'µs when done':>13} {'µs a sample':>12}")
-        print(f"  {'RandomAffine':<14} {1:>5} {microseconds(affine, frames, options.runs):>13.0f} {'':>12}")
+        print(
+            f"  {'RandomAffine':<14} {1:>5} {microseconds(affine, frames, options.runs):>13.0f} {'':>12}"
+        )
         for step in photometric:
             if isinstance(step, Photometric):
-                times = [microseconds(which, crops, options.runs) for which in (replace(step, p=1.0), step)]
-                print(f"  {type(step).__name__:<14} {step.p:>5.2f} {times[0]:>13.0f} {times[1]:>12.0f}")
+                times = [
+                    microseconds(which, crops, options.runs)
+                    for which in (replace(step, p=1.0), step)
+                ]
+                print(
+                    f"  {type(step).__name__:<14} {step.p:>5.2f} {times[0]:>13.0f} {times[1]:>12.0f}"
+                )
     index = iter(range(10**9))
     seeding = per_second(lambda _: reseed(generator, 0, 0, next(index)), [{}] * 5000, options.runs)
     print(f"reseed: {1e6 / statistics.median(seeding):.0f} µs")

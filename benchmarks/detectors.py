@@ -1,8 +1,11 @@
-"""How the face detectors do on real frames: what they miss, what they invent, how long they take, and how their boxes lie.
+"""How the face detectors do on real frames: what they miss, what they invent, how long they take,
+and how their boxes lie.
 
-    python benchmarks/detectors.py [--data ../shared/data] [--part training] [--yunet face_detection_yunet_2023mar.onnx]
+    python benchmarks/detectors.py [--data ../shared/data] [--part training] [--yunet
+    face_detection_yunet_2023mar.onnx]
 
-The last table is where the constants ``ADJUSTMENT`` of ``facedots.detect`` come from: the medians over the training frames.
+The last table is where the constants ``ADJUSTMENT`` of ``facedots.detect`` come from: the medians
+over the training frames.
 """
 
 import argparse
@@ -16,7 +19,7 @@ import cv2
 import numpy as np
 from setting import DATA, options_with_data
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.sources import youtube_faces
 from facedots.detection import haar, retinaface, yunet
 from facedots.detection.base import Adjustment
@@ -29,26 +32,34 @@ MATCH_IOU = 0.5
 
 @dataclass(frozen=True)
 class Look:
-    """What one detector said of one frame: its boxes (N, 4), the labels' tight box (4,), milliseconds of processor time."""
+    """What one detector said of one frame: its boxes (N, 4), the labels' tight box (4,),
+    milliseconds of processor time.
+    """
 
     boxes: Floats
     truth: Floats
     milliseconds: float
 
 
-def looks(framed: Callable[[Image], tuple[Floats, Floats]], faces: list[Annotation]) -> list[Look]:
+def looks(
+    framed: Callable[[Image], tuple[Floats, Floats]], faces: list[FaceAnnotation]
+) -> list[Look]:
     """Every frame, seen by one detector."""
     seen = []
     for face in faces:
         image = read_image(face.image, orient=False)
         start = time.process_time()
         boxes, _ = framed(image)
-        seen.append(Look(boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000))
+        seen.append(
+            Look(boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000)
+        )
     return seen
 
 
 def measured_adjustment(seen: list[Look]) -> tuple[Adjustment, int]:
-    """The adjustment that these frames ask for, and over how many faces: in each frame the box that fits the labels best."""
+    """The adjustment that these frames ask for, and over how many faces: in each frame the box that
+    fits the labels best.
+    """
     pairs = []
     for look in seen:
         if len(look.boxes):
@@ -60,7 +71,9 @@ def measured_adjustment(seen: list[Look]) -> tuple[Adjustment, int]:
 
 
 def found_and_false(seen: list[Look], adjustment: Adjustment) -> tuple[float, float]:
-    """Recall in percent and boxes a frame that are not the labelled face; some of those are faces that nobody labelled."""
+    """Recall in percent and boxes a frame that are not the labeled face; some of those are faces
+    that nobody labeled.
+    """
     matches = [box_iou([look.truth], adjustment.tight(look.boxes))[0] > MATCH_IOU for look in seen]
     found = sum(match.any() for match in matches)
     false = sum(match.size for match in matches) - found
@@ -69,7 +82,9 @@ def found_and_false(seen: list[Look], adjustment: Adjustment) -> tuple[float, fl
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--part", choices=("training", "test"), default="training")
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
@@ -84,14 +99,20 @@ def main() -> None:
     if options.yunet:
         detectors.append(("YuNet", yunet.YuNet(options.yunet).framed, yunet.ADJUSTMENT))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
-    print("| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | faces |")
+    print(
+        "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | faces |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     for name, framed, shipped in detectors:
         seen = looks(framed, faces)
         adjustment, pairs = measured_adjustment(seen)
         recall, false = found_and_false(seen, shipped)
         edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)
-        columns = [f"{recall:.2f}", f"{false:.3f}", f"{np.median([look.milliseconds for look in seen]):.1f}"]
+        columns = [
+            f"{recall:.2f}",
+            f"{false:.3f}",
+            f"{np.median([look.milliseconds for look in seen]):.1f}",
+        ]
         columns += [f"{edge:+.3f}" for edge in edges] + [str(pairs)]
         print(f"| {name} | {' | '.join(columns)} |", flush=True)
 

@@ -1,15 +1,21 @@
-"""Flicker and lag in video whose truth is known: still test frames set in motion, with changing light and noise.
+"""Flicker and lag in video whose truth is known: still test frames set in motion, with changing
+light and noise.
 
-    python benchmarks/jitter.py [--data ../shared/data] [--part test] [--model small] [--out out/jitter.json]
+    python benchmarks/jitter.py [--data ../shared/data] [--part test] [--model small] [--out
+    out/jitter.json]
 
-Each still moves, turns and grows along a smooth path of known similarities, on average by 1 % of the eye distance a frame; its
-brightness swings and every frame has noise of its own. The tracker follows it from the whole frame, detector included.
+Each still moves, turns and grows along a smooth path of known similarities, on average by 1 % of
+the eye distance a frame; its brightness swings and every frame has noise of its own. The tracker
+follows it from the whole frame, detector included.
 
-* flicker: mean ‖Δp - Δg‖ over the eye distance, Δ from frame to frame, p found and g true points, in percent;
+* flicker: mean ‖Δp - Δg‖ over the eye distance, Δ from frame to frame, p found and g true points,
+    in percent;
 * NME: mean ‖p - g‖ over the eye distance, in percent, as the labels have it;
-* lag: frames by which the centre of the points is behind, the least-squares fit of its error to the true velocity.
+* lag: frames by which the center of the points is behind, the least-squares fit of its error to the
+    true velocity.
 
-dlib runs in an environment of its own under ``.cache/peers`` and gets the true box of every frame; ``--no-dlib`` leaves it out.
+dlib runs in an environment of its own under ``.cache/peers`` and gets the true box of every frame;
+``--no-dlib`` leaves it out.
 """
 
 import argparse
@@ -25,12 +31,12 @@ import numpy as np
 from peer_runs import PEERS, points_of
 from setting import DATA, Faces, machine, options_with_data
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.sources import youtube_faces
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Floats, Image, Matrix, apply_affine, similarity, tight_boxes
-from facedots.inference.predictor import Keypointer
-from facedots.io.files import write_whole
+from facedots.inference.predictor import KeypointPredictor
+from facedots.io.files import atomic_write
 from facedots.io.images import read_image
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.tracking.tracker import Tracker
@@ -43,7 +49,9 @@ LIGHT, NOISE = 0.25, 4.0
 
 @dataclass(frozen=True)
 class Clip:
-    """A still in motion: ``maps`` (T, 2, 3) from the still to each frame, ``gains`` (T,) of its brightness."""
+    """A still in motion: ``maps`` (T, 2, 3) from the still to each frame, ``gains`` (T,) of its
+    brightness.
+    """
 
     still: Image
     points: Floats
@@ -56,8 +64,12 @@ class Clip:
         generator = np.random.default_rng(self.seed)
         size = (self.still.shape[1], self.still.shape[0])
         for matrix, gain in zip(self.maps, self.gains, strict=True):
-            moved = cv2.warpAffine(self.still, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-            noisy = moved * np.float32(gain) + NOISE * generator.standard_normal(moved.shape, np.float32)
+            moved = cv2.warpAffine(
+                self.still, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+            )
+            noisy = moved * np.float32(gain) + NOISE * generator.standard_normal(
+                moved.shape, np.float32
+            )
             yield np.clip(noisy, 0, 255).astype(np.uint8)
 
     def truth(self) -> Floats:
@@ -65,7 +77,7 @@ class Clip:
         return np.stack([apply_affine(matrix, self.points) for matrix in self.maps])
 
 
-def make_clip(face: Annotation, count: int, seed: int) -> Clip:
+def make_clip(face: FaceAnnotation, count: int, seed: int) -> Clip:
     """A still frame and its path, decided by the seed."""
     generator = np.random.default_rng(seed)
     eyes = float(np.linalg.norm(face.points[36] - face.points[45]))
@@ -74,15 +86,25 @@ def make_clip(face: Annotation, count: int, seed: int) -> Clip:
     pace = SPEED * eyes / np.hypot(np.diff(x), np.diff(y)).mean()
     turns, sizes = TURN * wave(generator, count), np.exp(GROWTH * wave(generator, count))
     path = zip(turns, sizes, pace * x, pace * y, strict=True)
-    maps = np.stack([similarity(turn, size, (dx, dy), (middle[0], middle[1])) for turn, size, dx, dy in path])
-    return Clip(read_image(face.image, orient=False), face.points, maps, 1 + LIGHT * wave(generator, count), seed)
+    maps = np.stack(
+        [similarity(turn, size, (dx, dy), (middle[0], middle[1])) for turn, size, dx, dy in path]
+    )
+    return Clip(
+        read_image(face.image, orient=False),
+        face.points,
+        maps,
+        1 + LIGHT * wave(generator, count),
+        seed,
+    )
 
 
 def wave(generator: np.random.Generator, count: int) -> Matrix:
     """A smooth swing within [-1, 1] ``(count,)``: three sines with periods of two to seven seconds."""
     frequencies = generator.uniform(1 / 7, 1 / 2, 3) / RATE
     phases, shares = generator.uniform(0, 2 * np.pi, 3), generator.dirichlet(np.ones(3))
-    return np.asarray(shares @ np.sin(2 * np.pi * frequencies[:, None] * np.arange(count) + phases[:, None]))
+    return np.asarray(
+        shares @ np.sin(2 * np.pi * frequencies[:, None] * np.arange(count) + phases[:, None])
+    )
 
 
 @dataclass(frozen=True)
@@ -124,18 +146,27 @@ def summary(name: str, found: list[Floats], clips: list[Clip]) -> Result:
     scores = [Scores.of(points, clip.truth()) for points, clip in zip(found, clips, strict=True)]
     lags = [score.lag for score in scores]
     missed = sum(int(np.isnan(points).any(axis=(1, 2)).sum()) for points in found)
-    flicker, nme = (float(np.mean([getattr(score, what) for score in scores])) for what in ("flicker", "nme"))
+    flicker, nme = (
+        float(np.mean([getattr(score, what) for score in scores])) for what in ("flicker", "nme")
+    )
     return Result(name, flicker, nme, float(np.mean(lags)), float(np.max(np.abs(lags))), missed)
 
 
-def follow(clip: Clip, keypointer: Keypointer, detector: RetinaFace) -> tuple[Floats, Floats]:
-    """Points (T, K, 2) and sigma (T, K) of the labelled face, not smoothed; NaN where it was not found."""
-    tracker = Tracker(detector, keypointer, smooth=False)
+def follow(clip: Clip, predictor: KeypointPredictor, detector: RetinaFace) -> tuple[Floats, Floats]:
+    """Points (T, K, 2) and sigma (T, K) of the labeled face, not smoothed; NaN where it was not
+    found.
+    """
+    tracker = Tracker(detector, predictor, smooth=False)
     truth = clip.truth()
-    points, sigma = np.full(truth.shape, np.nan, np.float32), np.full(truth.shape[:2], np.nan, np.float32)
+    points, sigma = (
+        np.full(truth.shape, np.nan, np.float32),
+        np.full(truth.shape[:2], np.nan, np.float32),
+    )
     for i, image in enumerate(clip.frames()):
         for face in tracker(image, i / RATE):
-            if np.linalg.norm(face.points - truth[i], axis=1).mean() < np.linalg.norm(truth[i, 36] - truth[i, 45]):
+            if np.linalg.norm(face.points - truth[i], axis=1).mean() < np.linalg.norm(
+                truth[i, 36] - truth[i, 45]
+            ):
                 points[i], sigma[i] = face.points, face.sigma
     return points, sigma
 
@@ -155,31 +186,54 @@ def dlib_points(clip: Clip) -> Floats:
 
 def measure(clips: list[Clip], model: str, dlib: bool) -> list[Result]:
     """All rows."""
-    keypointer, detector = Keypointer(model), RetinaFace()
+    predictor, detector = KeypointPredictor(model), RetinaFace()
     raw: list[Floats] = []
     quiet: list[Floats] = []
     peer: list[Floats] = []
     for i, clip in enumerate(clips):
-        points, sigma = follow(clip, keypointer, detector)
+        points, sigma = follow(clip, predictor, detector)
         raw.append(points)
         quiet.append(smoothed(points, sigma))
         if dlib:
             peer.append(dlib_points(clip))
-        print(f"clip {i + 1} of {len(clips)}: {Scores.of(raw[-1], clip.truth())}", file=sys.stderr, flush=True)
-    name = keypointer.spec.name
-    results = [summary(f"facedots {name}, as found", raw, clips), summary(f"facedots {name}, smoothed", quiet, clips)]
+        print(
+            f"clip {i + 1} of {len(clips)}: {Scores.of(raw[-1], clip.truth())}",
+            file=sys.stderr,
+            flush=True,
+        )
+    name = predictor.spec.name
+    results = [
+        summary(f"facedots {name}, as found", raw, clips),
+        summary(f"facedots {name}, smoothed", quiet, clips),
+    ]
     if dlib:
         unknown = np.full(peer[0].shape[:2], np.nan, np.float32)
         results.append(summary("dlib 68, true boxes", peer, clips))
-        results.append(summary("dlib 68, true boxes, our smoothing", [smoothed(points, unknown) for points in peer], clips))
+        results.append(
+            summary(
+                "dlib 68, true boxes, our smoothing",
+                [smoothed(points, unknown) for points in peer],
+                clips,
+            )
+        )
     return results
 
 
 def markdown(results: list[Result]) -> str:
     """The table."""
-    rows = ["| | flicker % | NME % | lag, frames | largest lag | frames missed |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| | flicker % | NME % | lag, frames | largest lag | frames missed |",
+        "|---|---|---|---|---|---|",
+    ]
     for row in results:
-        cells = [row.name, f"{row.flicker:.3f}", f"{row.nme:.3f}", f"{row.lag:+.2f}", f"{row.largest_lag:.2f}", str(row.missed)]
+        cells = [
+            row.name,
+            f"{row.flicker:.3f}",
+            f"{row.nme:.3f}",
+            f"{row.lag:+.2f}",
+            f"{row.largest_lag:.2f}",
+            str(row.missed),
+        ]
         rows += [f"| {' | '.join(cells)} |"]
     left = results[1].flicker / results[0].flicker
     return "\n".join([*rows, "", f"Smoothing leaves {100 * left:.0f} % of the flicker."])
@@ -187,7 +241,9 @@ def markdown(results: list[Result]) -> str:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--part", choices=("training", "test"), default="test")
     parser.add_argument("--model", default="small")
@@ -205,8 +261,16 @@ def main() -> None:
     what = f"{options.faces} {options.part} stills of YouTube Faces in motion, {options.frames} frames each"
     print(f"{what}, {machine()}, {date.today()}\n\n{markdown(results)}")
     if options.out:
-        document = {"date": str(date.today()), "machine": machine(), "faces": options.faces, "frames": options.frames}
-        write_whole(options.out, json.dumps(document | {"results": [asdict(result) for result in results]}, indent=2))
+        document = {
+            "date": str(date.today()),
+            "machine": machine(),
+            "faces": options.faces,
+            "frames": options.frames,
+        }
+        atomic_write(
+            options.out,
+            json.dumps(document | {"results": [asdict(result) for result in results]}, indent=2),
+        )
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Where the time of our networks goes on one thread: the crop, the network, the rest; one face a call and sixteen.
+"""Where the time of our networks goes on one thread: the crop, the network, the rest; one face a
+call and sixteen.
 
     python benchmarks/latency.py [--data ../shared/data] [--out out/latency.json]
 
-Times are processor time, so that what else the machine does counts for little: the median over the faces, then over the rounds.
-``peers.py`` measures the whole call beside other people's networks.
+Times are processor time, so that what else the machine does counts for little: the median over the
+faces, then over the rounds. ``peers.py`` measures the whole call beside other people's networks.
 """
 
 import argparse
@@ -21,9 +22,9 @@ from setting import DATA, Faces, machine, options_with_data
 from facedots.data.sources import youtube_faces
 from facedots.evaluation.metrics import score
 from facedots.geometry import crop_matrix
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import WEIGHTS, open_weights
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.schema import IBUG68
 
 BATCH = 16
@@ -35,7 +36,7 @@ class Result:
 
     Attributes:
         name: Of the network.
-        whole: From the picture and the box to points in the picture.
+        whole: From the image and the box to points in the image.
         crop: Cutting out and scaling the crop, part of ``whole``.
         network: The network alone, part of ``whole``.
         network_batch: The network alone, a face of a batch of 16.
@@ -51,7 +52,9 @@ class Result:
 
 
 def median_ms(work: Callable[[int], object], count: int, rounds: int) -> float:
-    """The median over rounds of the median milliseconds of processor time of ``work(i)`` for i below ``count``."""
+    """The median over rounds of the median milliseconds of processor time of ``work(i)`` for i
+    below ``count``.
+    """
     times = np.zeros((rounds + 1, count))
     for row in times:
         for i in range(count):
@@ -63,26 +66,40 @@ def median_ms(work: Callable[[int], object], count: int, rounds: int) -> float:
 
 def measure(name: str, faces: Faces, rounds: int) -> Result:
     """One of our networks."""
-    keypointer, session = Keypointer(name), open_weights(name)
-    framing, size = keypointer.spec.framing, keypointer.spec.input_size
-    squares = [framing.squares(box[None], image.shape[:2])[0] for image, box in zip(faces.images, faces.boxes, strict=True)]
+    predictor, session = KeypointPredictor(name), open_weights(name)
+    crop_spec, size = predictor.spec.crop, predictor.spec.input_size
+    squares = [
+        crop_spec.crop_squares(box[None], image.shape[:2])[0]
+        for image, box in zip(faces.images, faces.boxes, strict=True)
+    ]
     maps = [crop_matrix(square, size) for square in squares]
-    crops = np.concatenate([keypointer.crops(image, [matrix]) for image, matrix in zip(faces.images, maps, strict=True)])
-    predicted = [keypointer.predict(image, box[None]).points[0] for image, box in zip(faces.images, faces.boxes, strict=True)]
+    crops = np.concatenate(
+        [predictor.crops(image, [matrix]) for image, matrix in zip(faces.images, maps, strict=True)]
+    )
+    predicted = [
+        predictor.predict(image, box[None]).points[0]
+        for image, box in zip(faces.images, faces.boxes, strict=True)
+    ]
     count = len(crops)
     return Result(
         name,
-        median_ms(lambda i: keypointer.predict(faces.images[i], faces.boxes[i, None]), count, rounds),
-        median_ms(lambda i: keypointer.crops(faces.images[i], [maps[i]]), count, rounds),
+        median_ms(
+            lambda i: predictor.predict(faces.images[i], faces.boxes[i, None]), count, rounds
+        ),
+        median_ms(lambda i: predictor.crops(faces.images[i], [maps[i]]), count, rounds),
         median_ms(lambda i: session.run(crops[i, None]), count, rounds),
-        median_ms(lambda i: session.run(crops[BATCH * i :][:BATCH]), count // BATCH, rounds) / BATCH,
+        median_ms(lambda i: session.run(crops[BATCH * i :][:BATCH]), count // BATCH, rounds)
+        / BATCH,
         score(np.stack(predicted), faces.points, IBUG68).nme,
     )
 
 
 def markdown(results: list[Result]) -> str:
     """The table."""
-    rows = ["| model | whole, ms a face | crop | network | network, batch of 16 | NME % |", "|---|---|---|---|---|---|"]
+    rows = [
+        "| model | whole, ms a face | crop | network | network, batch of 16 | NME % |",
+        "|---|---|---|---|---|---|",
+    ]
     for result in results:
         times = [result.whole, result.crop, result.network, result.network_batch]
         cells = [f"{value:.2f}" for value in times]
@@ -92,7 +109,9 @@ def markdown(results: list[Result]) -> str:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     parser.add_argument("--rounds", type=int, default=5)
@@ -105,8 +124,16 @@ def main() -> None:
     head = f"{len(faces.images)} test frames of YouTube Faces, tight boxes given, one thread, {machine()}, {date.today()}"
     print(f"{head}, processor time, median of {options.rounds} rounds\n\n{markdown(results)}")
     if options.out:
-        document = {"date": str(date.today()), "machine": machine(), "faces": len(faces.images), "rounds": options.rounds}
-        write_whole(options.out, json.dumps(document | {"results": [asdict(result) for result in results]}, indent=2))
+        document = {
+            "date": str(date.today()),
+            "machine": machine(),
+            "faces": len(faces.images),
+            "rounds": options.rounds,
+        }
+        atomic_write(
+            options.out,
+            json.dumps(document | {"results": [asdict(result) for result in results]}, indent=2),
+        )
 
 
 if __name__ == "__main__":

@@ -1,14 +1,16 @@
-"""One of our networks, measured exactly as the peers are; see ``peer_worker.py``. It takes the tight box as it is."""
+"""One of our networks, measured exactly as the peers are; see ``peer_worker.py``. It takes the
+tight box as it is.
+"""
 
 import time
 from typing import Any
 
 import cv2
 import numpy as np
-from peer_worker import Box, Framing, Predict, serve
+from peer_worker import Box, CropSpec, Predict, serve
 
 import facedots
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import Session
 from facedots.inference.weights import WEIGHTS
 
@@ -35,11 +37,11 @@ def prepare(model: str) -> tuple[Predict, str, list[str]]:
     cv2.setNumThreads(1)
     twice = model.endswith(" x2")
     model = model.removesuffix(" x2")
-    stopwatch, keypointer = Stopwatch(), Keypointer(model, passes=2 if twice else 1)
+    stopwatch, predictor = Stopwatch(), KeypointPredictor(model, passes=2 if twice else 1)
 
-    def predict(image: Any, box: Box, _framing: Framing) -> tuple[Any, float]:
+    def predict(image: Any, box: Box, _framing: CropSpec) -> tuple[Any, float]:
         stopwatch.milliseconds = 0.0
-        points = keypointer.predict(image, np.array([box])).points[0]
+        points = predictor.predict(image, np.array([box])).points[0]
         return points, stopwatch.milliseconds
 
     weights = WEIGHTS[model].path if model in WEIGHTS else model

@@ -1,8 +1,9 @@
-"""MediaPipe's FaceMesh ("mesh") and its heavier sister with attention ("attention"), 468 vertices; see ``peer_worker.py``.
+"""MediaPipe's FaceMesh ("mesh") and its heavier sister with attention ("attention"), 468 vertices;
+see ``peer_worker.py``.
 
-Its own detector is inside and looks in every crop. The vertex that stands for a point is the one that on average lay nearest
-to it, and mirrored to its mirror image, on 600 frames of YouTube Faces and 600 photos of 300-W, training parts both
-(2026-11-22).
+Its own detector is inside and looks in every crop. The vertex that stands for a point is the one
+that on average lay nearest to it, and mirrored to its mirror image, on 600 frames of YouTube Faces
+and 600 photos of 300-W, training parts both (2026-11-22).
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import Any
 
 import mediapipe  # type: ignore[import-not-found]
 import numpy as np
-from peer_worker import Box, Framing, Predict, cut, serve
+from peer_worker import Box, CropSpec, Predict, cut, serve
 
 VERTICES = [
     *(127, 234, 177, 215, 172, 136, 149, 176, 152, 400, 378, 365, 397, 435, 401, 454, 356),
@@ -28,20 +29,29 @@ LEAST_CONFIDENCE = 0.1
 
 def prepare(model: str) -> tuple[Predict, str, list[str]]:
     """The whole graph: its detector, its crop, its mesh."""
-    settings = {"max_num_faces": 1, "refine_landmarks": model == "attention", "min_detection_confidence": LEAST_CONFIDENCE}
+    settings = {
+        "max_num_faces": 1,
+        "refine_landmarks": model == "attention",
+        "min_detection_confidence": LEAST_CONFIDENCE,
+    }
     still = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, **settings)
 
-    def predict(image: Any, box: Box, framing: Framing) -> tuple[Any, float]:
-        crop, x, y = cut(image, box, framing)
+    def predict(image: Any, box: Box, crop_spec: CropSpec) -> tuple[Any, float]:
+        crop, x, y = cut(image, box, crop_spec)
         found = still.process(crop).multi_face_landmarks
         if not found:
             return None, math.nan
-        places = np.array([(found[0].landmark[vertex].x, found[0].landmark[vertex].y) for vertex in VERTICES])
+        places = np.array(
+            [(found[0].landmark[vertex].x, found[0].landmark[vertex].y) for vertex in VERTICES]
+        )
         return places * (crop.shape[1], crop.shape[0]) + (x - 0.5, y - 0.5), math.nan
 
     folder = Path(mediapipe.__file__).parent / "modules"
     mesh = "face_landmark_with_attention" if model == "attention" else "face_landmark"
-    weights = [folder / "face_detection" / "face_detection_short_range.tflite", folder / "face_landmark" / f"{mesh}.tflite"]
+    weights = [
+        folder / "face_detection" / "face_detection_short_range.tflite",
+        folder / "face_landmark" / f"{mesh}.tflite",
+    ]
     return predict, f"mediapipe {mediapipe.__version__}", [str(path) for path in weights]
 
 

@@ -1,4 +1,6 @@
-"""Accuracy against time, one dot a network: what lies to the left and below of another is both faster and more accurate."""
+"""Accuracy against time, one dot a network: what lies to the left and below of another is both
+faster and more accurate.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import Bbox
 
-from facedots.plots.curves import BLUE, GREY, ORANGE
+from facedots.plots.curves import BLUE, GRAY, ORANGE
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Dot:
 
 
 def front(dots: Sequence[Dot]) -> list[Dot]:
-    """Those that none is both faster and more accurate than, fastest first; what was trained on the faces does not count.
+    """Those that none is both faster and more accurate than, fastest first; what was trained on the
+    faces does not count.
 
     >>> some = [Dot("a", 1, 5, True), Dot("b", 2, 6, False), Dot("c", 3, 4, False), Dot("d", 1, 1, False, known=True)]
     >>> [dot.name for dot in front(some)]
@@ -63,7 +66,14 @@ def pareto_figure(panels: Mapping[str, Sequence[Dot]]) -> Figure:
 
 def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
     for dot in dots:
-        axes.plot(dot.ms, dot.error, "o", color=_colour(dot), markersize=8, fillstyle="none" if dot.known else "full")
+        axes.plot(
+            dot.ms,
+            dot.error,
+            "o",
+            color=_color(dot),
+            markersize=8,
+            fillstyle="none" if dot.known else "full",
+        )
     axes.set_xscale("log")
     axes.margins(x=0.18, y=0.14)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -72,18 +82,46 @@ def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     if steps := front(dots):
         times, errors = [dot.ms for dot in steps], [dot.error for dot in steps]
-        axes.step([times[0], *times, right], [top, *errors, errors[-1]], where="post", color=GREY, linewidth=1.2, linestyle=":")
-    axes.set(xlim=(left, right), ylim=(bottom, top), xlabel="processor time a face on one core, ms", ylabel="NME*, %")
+        axes.step(
+            [times[0], *times, right],
+            [top, *errors, errors[-1]],
+            where="post",
+            color=GRAY,
+            linewidth=1.2,
+            linestyle=":",
+        )
+    axes.set(
+        xlim=(left, right),
+        ylim=(bottom, top),
+        xlabel="processor time a face on one core, ms",
+        ylabel="NME*, %",
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    note = "nobody is left of and below the dotted line" + "\nhollow: trained on these faces" * any(dot.known for dot in dots)
-    axes.text(0.99, 0.01, note, transform=axes.transAxes, ha="right", va="bottom", color=GREY, fontsize="small")
+    note = "nobody is left of and below the dotted line" + "\nhollow: trained on these faces" * any(
+        dot.known for dot in dots
+    )
+    axes.text(
+        0.99,
+        0.01,
+        note,
+        transform=axes.transAxes,
+        ha="right",
+        va="bottom",
+        color=GRAY,
+        fontsize="small",
+    )
 
 
 def _name(axes: Axes, dots: Sequence[Dot]) -> None:
-    """Names beside the dots: each in the first place around its dot where it hides neither a dot nor another name."""
-    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in axes.transData.transform([(dot.ms, dot.error) for dot in dots])]
+    """Names beside the dots: each in the first place around its dot where it hides neither a dot
+    nor another name.
+    """
+    taken = [
+        Bbox.from_bounds(x - 7, y - 7, 14, 14)
+        for x, y in axes.transData.transform([(dot.ms, dot.error) for dot in dots])
+    ]
     for dot in sorted(dots, key=lambda dot: (not dot.ours, dot.error)):
         for place in _PLACES:
             text = axes.annotate(
@@ -93,7 +131,7 @@ def _name(axes: Axes, dots: Sequence[Dot]) -> None:
                 textcoords="offset points",
                 ha=place[2],
                 va="center",
-                color=_colour(dot),
+                color=_color(dot),
                 weight="bold" if dot.ours else "normal",
                 in_layout=False,
             )
@@ -107,10 +145,19 @@ def _name(axes: Axes, dots: Sequence[Dot]) -> None:
 
 _PLACES = (
     *((0, 12, "center"), (0, -12, "center"), (8, 0, "left"), (-8, 0, "right")),
-    *((6, 10, "left"), (6, -10, "left"), (-6, 10, "right"), (-6, -10, "right"), (0, 24, "center"), (0, -24, "center")),
+    *(
+        (6, 10, "left"),
+        (6, -10, "left"),
+        (-6, 10, "right"),
+        (-6, -10, "right"),
+        (0, 24, "center"),
+        (0, -24, "center"),
+    ),
 )
-"""Where a name may stand: points to the right of its dot, points above it, alignment; what is left at the end is taken anyway."""
+"""Where a name may stand: points to the right of its dot, points above it, alignment; what is left
+at the end is taken anyway.
+"""
 
 
-def _colour(dot: Dot) -> str:
+def _color(dot: Dot) -> str:
     return BLUE if dot.ours else ORANGE

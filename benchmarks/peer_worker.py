@@ -1,16 +1,19 @@
 """The worker's half of a peer's run. NumPy only: it is imported inside the peer's own environment.
 
-A worker is called as ``python peer_<who>.py FACES JOB``, with two folders (``peer_face_api.cjs`` speaks the same, in Node):
+A worker is called as ``python peer_<who>.py FACES JOB``, with two folders (``peer_face_api.cjs``
+speaks the same, in Node):
 
-* ``FACES/faces.json``: a list of ``{"start", "height", "width", "box"}``; ``FACES/pixels.bin``: all pictures one after the other,
-  RGB bytes, each from its ``start``; boxes are tight ones, ``x0 y0 x1 y1`` in pixels, (0, 0) the centre of the top-left pixel.
+* ``FACES/faces.json``: a list of ``{"start", "height", "width", "box"}``; ``FACES/pixels.bin``: all
+  images one after the other, RGB bytes, each from its ``start``; boxes are tight ones, ``x0 y0 x1
+  y1`` in pixels, (0, 0) the center of the top-left pixel.
 * ``JOB/job.json``: ``{"model": name, "framings": [[scale, up], …], "rounds": R}``.
-* The worker adds ``JOB/points.f32``, float32 (framings, faces, 68, 2) in pixels, NaN where nothing was found; ``JOB/times.f32``,
-  float32 (framings, rounds, faces, 2), milliseconds of processor time of the whole call and of the network in it (NaN where it
-  cannot be told apart); and ``JOB/answer.json``: ``{"version", "weights": [paths], "peak_mb"}``.
+* The worker adds ``JOB/points.f32``, float32 (framings, faces, 68, 2) in pixels, NaN where nothing
+  was found; ``JOB/times.f32``, float32 (framings, rounds, faces, 2), milliseconds of processor time
+  of the whole call and of the network in it (NaN where it cannot be told apart); and
+  ``JOB/answer.json``: ``{"version", "weights": [paths], "peak_mb"}``.
 
-A framing ``(scale, up)`` is the square whose side is ``scale`` times the mean side of the box, with its centre ``up`` box heights
-above that of the box; a scale of 0 means the whole picture.
+A framing ``(scale, up)`` is the square whose side is ``scale`` times the mean side of the box, with
+its center ``up`` box heights above that of the box; a scale of 0 means the whole image.
 """
 
 import json
@@ -26,60 +29,69 @@ import numpy as np
 POINTS = 68
 
 Box = Sequence[float]
-Framing = Sequence[float]
-Predict = Callable[[Any, Box, Framing], tuple[Any, float]]
-"""(picture, tight box, framing) -> points (68, 2) or ``None``, and milliseconds of the network or NaN."""
+CropSpec = Sequence[float]
+Predict = Callable[[Any, Box, CropSpec], tuple[Any, float]]
+"""(image, tight box, framing) -> points (68, 2) or ``None``, and milliseconds of the network or
+NaN.
+"""
 
 
 def serve(prepare: Callable[[str], tuple[Predict, str, list[str]]]) -> None:
     """Do the job that the command line names.
 
     Args:
-        prepare: From the model's name to what predicts, a version to print, and the files of the weights.
+        prepare: From the model's name to what predicts, a version to print, and the files of the
+            weights.
     """
     faces, job = Path(sys.argv[1]), Path(sys.argv[2])
     task = json.loads((job / "job.json").read_text())
     predict, version, weights = prepare(task["model"])
-    pictures = read_faces(faces)
+    images = read_faces(faces)
     rounds, framings = task["rounds"], task["framings"]
-    points = np.full((len(framings), len(pictures), POINTS, 2), np.nan, np.float32)
-    times = np.full((len(framings), rounds, len(pictures), 2), np.nan, np.float32)
-    for f, framing in enumerate(framings):
+    points = np.full((len(framings), len(images), POINTS, 2), np.nan, np.float32)
+    times = np.full((len(framings), rounds, len(images), 2), np.nan, np.float32)
+    for f, crop_spec in enumerate(framings):
         for r in range(rounds):
-            for i, (image, box) in enumerate(pictures):
+            for i, (image, box) in enumerate(images):
                 start = time.process_time()
-                found, network = predict(image, box, framing)
+                found, network = predict(image, box, crop_spec)
                 times[f, r, i] = (time.process_time() - start) * 1000, network
                 if found is not None:
                     points[f, i] = found
     points.tofile(job / "points.f32")
     times.tofile(job / "times.f32")
-    (job / "answer.json").write_text(json.dumps({"version": version, "weights": weights, "peak_mb": peak_mb()}))
+    (job / "answer.json").write_text(
+        json.dumps({"version": version, "weights": weights, "peak_mb": peak_mb()})
+    )
 
 
 def read_faces(folder: Path) -> list[tuple[Any, list[float]]]:
-    """The pictures ``uint8 (H, W, 3)`` and their boxes."""
+    """The images ``uint8 (H, W, 3)`` and their boxes."""
     pixels = np.memmap(folder / "pixels.bin", np.uint8, "r")
     faces = []
     for face in json.loads((folder / "faces.json").read_text()):
         shape = (face["height"], face["width"], 3)
-        faces.append((np.array(pixels[face["start"] :][: np.prod(shape)]).reshape(shape), face["box"]))
+        faces.append(
+            (np.array(pixels[face["start"] :][: np.prod(shape)]).reshape(shape), face["box"])
+        )
     return faces
 
 
-def square(box: Box, framing: Framing) -> tuple[float, float, float]:
+def square(box: Box, crop_spec: CropSpec) -> tuple[float, float, float]:
     """Left, top and side of the square that a framing cuts out, in pixels."""
     left, top, right, bottom = box
-    scale, up = framing
+    scale, up = crop_spec
     side = scale * (right - left + bottom - top) / 2
     return (left + right) / 2 - side / 2, (top + bottom) / 2 - up * (bottom - top) - side / 2, side
 
 
-def cut(image: Any, box: Box, framing: Framing) -> tuple[Any, int, int]:
-    """The square of a framing at the picture's own resolution, black beyond its border, and its left and top in whole pixels."""
-    if not framing[0]:
+def cut(image: Any, box: Box, crop_spec: CropSpec) -> tuple[Any, int, int]:
+    """The square of a framing at the image's own resolution, black beyond its border, and its left
+    and top in whole pixels.
+    """
+    if not crop_spec[0]:
         return image, 0, 0
-    x, y, side = (round(value) for value in square(box, framing))
+    x, y, side = (round(value) for value in square(box, crop_spec))
     height, width = image.shape[:2]
     top, left, bottom, right = max(0, y), max(0, x), min(height, y + side), min(width, x + side)
     crop = np.zeros((side, side, 3), np.uint8)
@@ -89,7 +101,8 @@ def cut(image: Any, box: Box, framing: Framing) -> tuple[Any, int, int]:
 
 
 def peak_mb() -> float | None:
-    """The largest resident size of this process so far, in MB; ``None`` where the system does not say.
+    """The largest resident size of this process so far, in MB; ``None`` where the system does not
+    say.
 
     Linux' ``ru_maxrss`` will not do: a child inherits that of its parent.
     """

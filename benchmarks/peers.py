@@ -1,10 +1,12 @@
-"""Our networks beside those of other people that anyone can install: the same frames, the same boxes, one run, one core.
+"""Our networks beside those of other people that anyone can install: the same frames, the same
+boxes, one run, one core.
 
     python benchmarks/peers.py [--data ../shared/data] [--out out/bench] [--write docs/peers.md]
 
-Prints Markdown; writes it, the numbers as JSON and the plot of accuracy against time into ``--out``. ``--write`` makes the
-page of the documentation; ``--tune`` searches the peers' framings again. Peers are installed under ``.cache/peers`` at the
-first call (PyPI and npm must be in reach); one that fails is reported and left out. ``peer_runs.py`` says who they are.
+Prints Markdown; writes it, the numbers as JSON and the plot of accuracy against time into
+``--out``. ``--write`` makes the page of the documentation; ``--tune`` searches the peers' framings
+again. Peers are installed under ``.cache/peers`` at the first call (PyPI and npm must be in reach);
+one that fails is reported and left out. ``peer_runs.py`` says who they are.
 """
 
 import argparse
@@ -19,13 +21,25 @@ from typing import Any
 
 import numpy as np
 from peer_plot import Dot, pareto_figure
-from peer_runs import CONTESTANTS, OURS, PEERS, Answer, Contestant, Framing, PeerError, milliseconds, run, store, tune
+from peer_runs import (
+    CONTESTANTS,
+    OURS,
+    PEERS,
+    Answer,
+    Contestant,
+    CropSpec,
+    PeerError,
+    milliseconds,
+    run,
+    store,
+    tune,
+)
 from setting import DATA, ROOT, Faces, machine, options_with_data
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.splits import load_split
 from facedots.evaluation.metrics import Scores, score
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.plots.curves import save_figure
 from facedots.schema import IBUG68
 
@@ -35,14 +49,14 @@ KNOWN = {("dlib 68", "300w")}
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalConfig:
     """Faces of one data set, and where they are stored for the workers."""
 
     faces: Faces
     stored: Path
 
     @classmethod
-    def of(cls, annotations: Sequence[Annotation], folder: Path) -> "Exam":
+    def of(cls, annotations: Sequence[FaceAnnotation], folder: Path) -> "EvalConfig":
         """Annotated faces, stored in a new folder."""
         faces = Faces.of(annotations)
         return cls(faces, store(faces, folder))
@@ -71,16 +85,24 @@ class Row:
     network_ms: float
     peak_mb: float
     file_mb: float
-    framings: Mapping[str, Framing]
+    framings: Mapping[str, CropSpec]
     scores: Mapping[str, Scores]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; what is not known is ``None``."""
-        fields = {**asdict(self), "scores": {source: scores.to_dict() for source, scores in self.scores.items()}}
-        return {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in fields.items()}
+        fields = {
+            **asdict(self),
+            "scores": {source: scores.to_dict() for source, scores in self.scores.items()},
+        }
+        return {
+            name: None if isinstance(value, float) and np.isnan(value) else value
+            for name, value in fields.items()
+        }
 
 
-def measure(contestant: Contestant, exams: Mapping[str, Exam], alone: Path, rounds: int) -> Row:
+def measure(
+    contestant: Contestant, exams: Mapping[str, EvalConfig], alone: Path, rounds: int
+) -> Row:
     """One contestant on all exams; the time is that of the first.
 
     Args:
@@ -95,13 +117,30 @@ def measure(contestant: Contestant, exams: Mapping[str, Exam], alone: Path, roun
     answers: list[Answer] = []
     scores = {}
     for source, exam in exams.items():
-        answers.append(run(contestant, exam.stored, [contestant.framing(source)], 1 if answers else rounds + 1))
+        answers.append(
+            run(
+                contestant,
+                exam.stored,
+                [contestant.crop_spec(source)],
+                1 if answers else rounds + 1,
+            )
+        )
         scores[source] = score(answers[-1].points[0], exam.faces.points, IBUG68)
     whole, network = milliseconds(answers[0]).tolist()
     peak = run(contestant, alone, [contestant.youtube]).peak_mb
-    framings = {source: contestant.framing(source) for source in exams}
+    framings = {source: contestant.crop_spec(source) for source in exams}
     size = answers[0].weights / 1e6
-    return Row(contestant.name, contestant.ours, answers[0].version, whole, network, peak, size, framings, scores)
+    return Row(
+        contestant.name,
+        contestant.ours,
+        answers[0].version,
+        whole,
+        network,
+        peak,
+        size,
+        framings,
+        scores,
+    )
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -115,12 +154,21 @@ def accuracy(rows: Sequence[Row], source: str) -> str:
     cells = []
     for row in sorted(rows, key=lambda row: row.scores[source].nme_shift_free):
         scores, (scale, up) = row.scores[source], row.framings[source]
-        name = f"**{row.name}**" if row.ours else row.name + " (trained on these photos)" * ((row.name, source) in KNOWN)
-        framing = "its own" if row.ours else f"{scale:g}, {up:g}" if scale else "whole picture"
+        name = (
+            f"**{row.name}**"
+            if row.ours
+            else row.name + " (trained on these photos)" * ((row.name, source) in KNOWN)
+        )
+        crop_spec = "its own" if row.ours else f"{scale:g}, {up:g}" if scale else "whole image"
         numbers = [scores.nme, scores.nme_shift_free, scores.fr10, scores.auc10]
         shift = "({:+.1f}, {:+.1f})".format(*scores.shift)
-        cells.append([name, *(f"{number:.2f}" for number in numbers), shift, str(scores.missed), framing])
-    return table(["", "NME %", "NME* %", "FR10 %", "AUC10 %", "shift, px", "missed", "framing: scale, up"], cells)
+        cells.append(
+            [name, *(f"{number:.2f}" for number in numbers), shift, str(scores.missed), crop_spec]
+        )
+    return table(
+        ["", "NME %", "NME* %", "FR10 %", "AUC10 %", "shift, px", "missed", "framing: scale, up"],
+        cells,
+    )
 
 
 def cost(rows: Sequence[Row]) -> str:
@@ -136,7 +184,10 @@ def cost(rows: Sequence[Row]) -> str:
         ]
         for row in sorted(rows, key=lambda row: row.ms)
     ]
-    return table(["", "whole call, ms a face", "of it the network", "memory, MB", "weights, MB", "version"], cells)
+    return table(
+        ["", "whole call, ms a face", "of it the network", "memory, MB", "weights, MB", "version"],
+        cells,
+    )
 
 
 PAGE = """# Beside other people's networks
@@ -144,7 +195,7 @@ PAGE = """# Beside other people's networks
 Generated by `python benchmarks/peers.py --write docs/peers.md` on {date}, {machine}. One run, one core, every
 contestant in a process of its own. `make bench` runs it anew.
 
-{picture}## YouTube Faces, {n_youtube} official test frames
+{image}## YouTube Faces, {n_youtube} official test frames
 
 {youtube}
 
@@ -165,10 +216,10 @@ Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
 {failed}## How it was measured
 
 - **Boxes**: everybody gets the tight box of the true points. Each peer's *framing*, the square that it is shown, was
-  chosen in its favour from a grid, for each data set anew, by its NME\\* on faces held out of the training parts, never
-  on these (`peers.py --tune` does it again): side over the mean side of the box, and how many box heights its centre
+  chosen in its favor from a grid, for each data set anew, by its NME\\* on faces held out of the training parts, never
+  on these (`peers.py --tune` does it again): side over the mean side of the box, and how many box heights its center
   lies above the box's.
-- **MediaPipe** finds the face itself, in the crop or in the whole picture, whichever was better; its time includes
+- **MediaPipe** finds the face itself, in the crop or in the whole image, whichever was better; its time includes
   that. A face that it misses counts as a failure (FR10, AUC10), not in the mean. Its 468 vertices become 68 points by
   a list fitted to training faces of both sets (`benchmarks/peer_mediapipe.py`).
 - **NME**: mean distance over that of the outer eye corners. **NME\\***: the same after one constant shift in pixels
@@ -185,13 +236,19 @@ Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
 """
 
 
-def page(rows: Sequence[Row], failed: Sequence[str], exams: Mapping[str, Exam], rounds: int, picture: str = "") -> str:
+def page(
+    rows: Sequence[Row],
+    failed: Sequence[str],
+    exams: Mapping[str, EvalConfig],
+    rounds: int,
+    image: str = "",
+) -> str:
     """The whole document."""
     fails = "".join(f"- not measured: {reason}\n" for reason in failed)
     return PAGE.format(
         date=date.today(),
         machine=machine(),
-        picture=f"![NME* against processor time]({picture})\n\n" if picture else "",
+        image=f"![NME* against processor time]({image})\n\n" if image else "",
         n_youtube=len(exams["youtube-faces"].faces.images),
         youtube=accuracy(rows, "youtube-faces"),
         n_300w=len(exams["300w"].faces.images),
@@ -205,28 +262,57 @@ def page(rows: Sequence[Row], failed: Sequence[str], exams: Mapping[str, Exam], 
 def dots(rows: Sequence[Row]) -> dict[str, list[Dot]]:
     """What the plot shows, by the title of its panel."""
     return {
-        title: [Dot(row.name, row.ms, row.scores[source].nme_shift_free, row.ours, (row.name, source) in KNOWN) for row in rows]
+        title: [
+            Dot(
+                row.name,
+                row.ms,
+                row.scores[source].nme_shift_free,
+                row.ours,
+                (row.name, source) in KNOWN,
+            )
+            for row in rows
+        ]
         for source, title in SETS.items()
     }
 
 
-def tune_all(contestants: Sequence[Contestant], exams: Mapping[str, Exam]) -> None:
+def tune_all(contestants: Sequence[Contestant], exams: Mapping[str, EvalConfig]) -> None:
     """Print the framing that suits each peer best."""
     for contestant in contestants:
         if not contestant.ours:
-            best = {source: tune(contestant, exam.stored, exam.faces.points) for source, exam in exams.items()}
+            best = {
+                source: tune(contestant, exam.stored, exam.faces.points)
+                for source, exam in exams.items()
+            }
             print(f"{contestant.name}: {best}", flush=True)
 
 
 def main() -> None:
     """Measure, print Markdown, write everything."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench", help="folder for peers.md, peers.json and peers.png")
-    parser.add_argument("--write", type=Path, help="write the page here too, and its plot into the folder images beside it")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "out" / "bench",
+        help="folder for peers.md, peers.json and peers.png",
+    )
+    parser.add_argument(
+        "--write",
+        type=Path,
+        help="write the page here too, and its plot into the folder images beside it",
+    )
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--faces", type=int, default=10_000, help="at most so many of each set, for a quick look")
-    parser.add_argument("--tune", action="store_true", help="only search the framings anew, on validation faces, and print them")
+    parser.add_argument(
+        "--faces", type=int, default=10_000, help="at most so many of each set, for a quick look"
+    )
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="only search the framings anew, on validation faces, and print them",
+    )
     parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*OURS, *PEERS])
     options = options_with_data(parser)
     splits = {source: load_split(options.data, [source], "official") for source in SETS}
@@ -237,10 +323,17 @@ def main() -> None:
         folder = Path(name)
         if options.tune:
             tune_all(
-                chosen, {source: Exam.of(split.validation[: options.faces], folder / source) for source, split in splits.items()}
+                chosen,
+                {
+                    source: EvalConfig.of(split.validation[: options.faces], folder / source)
+                    for source, split in splits.items()
+                },
             )
             return
-        exams = {source: Exam.of(split.test[: options.faces], folder / source) for source, split in splits.items()}
+        exams = {
+            source: EvalConfig.of(split.test[: options.faces], folder / source)
+            for source, split in splits.items()
+        }
         alone = store(exams["youtube-faces"].faces.first(1), folder / "alone")
         for contestant in chosen:
             print(contestant.name, file=sys.stderr, flush=True)
@@ -250,13 +343,21 @@ def main() -> None:
                 failed.append(str(error))
     text = page(rows, failed, exams, options.rounds)
     print(text)
-    numbers = {"date": str(date.today()), "machine": machine(), "rounds": options.rounds, "failed": failed}
-    write_whole(options.out / "peers.json", json.dumps(numbers | {"results": [row.to_dict() for row in rows]}, indent=2))
-    write_whole(options.out / "peers.md", text)
+    numbers = {
+        "date": str(date.today()),
+        "machine": machine(),
+        "rounds": options.rounds,
+        "failed": failed,
+    }
+    atomic_write(
+        options.out / "peers.json",
+        json.dumps(numbers | {"results": [row.to_dict() for row in rows]}, indent=2),
+    )
+    atomic_write(options.out / "peers.md", text)
     figure = pareto_figure(dots(rows))
     save_figure(figure, options.out / "peers.png")
     if options.write:
-        write_whole(options.write, page(rows, failed, exams, options.rounds, "images/peers.png"))
+        atomic_write(options.write, page(rows, failed, exams, options.rounds, "images/peers.png"))
         save_figure(figure, options.write.parent / "images" / "peers.png")
 
 

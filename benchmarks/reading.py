@@ -1,10 +1,12 @@
-"""How well pose and signals are read: on heads whose truth is known, and, with data, on eyes that a warp draws shut.
+"""How well pose and signals are read: on heads whose truth is known, and, with data, on eyes that a
+warp draws shut.
 
     python benchmarks/reading.py [--data ../shared/data --model small]
 
-The first table turns the head model itself, adds noise to its projection, and looks for the angles. The second reads solid heads
-of drawn people, which differ from the model in every proportion, under random turns. The third closes the eyes of people in the
-held-out photos of 300-W, by moving the upper lids of their labels down and bending the picture with them, and asks the network.
+The first table turns the head model itself, adds noise to its projection, and looks for the angles.
+The second reads solid heads of drawn people, which differ from the model in every proportion, under
+random turns. The third closes the eyes of people in the held-out photos of 300-W, by moving the
+upper lids of their labels down and bending the image with them, and asks the network.
 """
 
 import argparse
@@ -19,18 +21,22 @@ from facedots.analysis.texture import warp_texture
 from facedots.data.splits import load_split
 from facedots.data.synthetic_face import person, rotation
 from facedots.geometry import Floats, Image, Matrix, tight_boxes
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.io.images import read_image
 from facedots.types import HeadPose
 
 CAMERA = Camera.guess((480, 640))
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
 SHUT = 0.024
-"""Drawn eyes with a smaller gap, in outer-eye distances, are those that the painter means to be closed."""
+"""Drawn eyes with a smaller gap, in outer-eye distances, are those that the painter means to be
+closed.
+"""
 
 
 def pose_errors(noise: float, count: int, rng: np.random.Generator) -> Matrix:
-    """Absolute errors ``(count, 3)`` of yaw, pitch and roll in degrees; noise is a point's deviation along each axis."""
+    """Absolute errors ``(count, 3)`` of yaw, pitch and roll in degrees; noise is a point's
+    deviation along each axis.
+    """
     errors = []
     for _ in range(count):
         turn = rng.uniform((-40, -25, -40), (40, 25, 40))
@@ -38,7 +44,9 @@ def pose_errors(noise: float, count: int, rng: np.random.Generator) -> Matrix:
         yaw, pitch, roll = turn.tolist()
         truth = HeadPose(yaw, pitch, roll, place.astype(np.float32), 0.0)
         points = project(HEAD_MODEL, truth, CAMERA)
-        found = head_pose(points + rng.normal(0, noise * CAMERA.focal / place[2], points.shape), CAMERA)
+        found = head_pose(
+            points + rng.normal(0, noise * CAMERA.focal / place[2], points.shape), CAMERA
+        )
         errors.append(np.abs(np.array([found.yaw, found.pitch, found.roll]) - turn))
     return np.array(errors)
 
@@ -48,17 +56,24 @@ def drawn(count: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
     truth, read = [], []
     for _ in range(count):
         turn, solid = rotation(rng), person(rng)
-        points = solid @ turn[:2].T * 90 + CAMERA.centre
+        points = solid @ turn[:2].T * 90 + CAMERA.center
         values = expression(points, head_pose(points, CAMERA), CAMERA)
         down = solid[:, 1]
-        truth.append((down[[41, 40]].mean() - down[[37, 38]].mean(), down[[67, 66, 65]].mean() - down[[61, 62, 63]].mean()))
+        truth.append(
+            (
+                down[[41, 40]].mean() - down[[37, 38]].mean(),
+                down[[67, 66, 65]].mean() - down[[61, 62, 63]].mean(),
+            )
+        )
         read.append((values["right_eye_open"], values["mouth_open"]))
     return np.array(truth), np.array(read)
 
 
 def lids_drawn_shut(data: Path, model: str, shares: tuple[float, ...]) -> Matrix:
-    """What the network makes of open eyes (the first column) and of eyes closed to shares of that: ``(faces, 1 + shares)``."""
-    keypointer = Keypointer(model)
+    """What the network makes of open eyes (the first column) and of eyes closed to shares of that:
+    ``(faces, 1 + shares)``.
+    """
+    predictor = KeypointPredictor(model)
     rows = []
     for face in load_split(data, ["300w"], "official").test:
         image = read_image(face.image, orient=False)
@@ -72,36 +87,50 @@ def lids_drawn_shut(data: Path, model: str, shares: tuple[float, ...]) -> Matrix
             points = face.points.copy()
             for upper, lower in LIDS:
                 points[upper] = points[lower] + share * (points[upper] - points[lower])
-            row.append(seen_opening(image, face.points, points, keypointer, camera))
+            row.append(seen_opening(image, face.points, points, predictor, camera))
         rows.append(row)
     return np.array(rows)
 
 
-def seen_opening(image: Image, start: Floats, end: Floats, keypointer: Keypointer, camera: Camera) -> float:
-    """How open the network sees the eyes, mean of both, once the face is bent from ``start`` to ``end``."""
+def seen_opening(
+    image: Image, start: Floats, end: Floats, predictor: KeypointPredictor, camera: Camera
+) -> float:
+    """How open the network sees the eyes, mean of both, once the face is bent from ``start`` to
+    ``end``.
+    """
     bent = warp_texture(image, start, end, (image.shape[0], image.shape[1]))
     shown = np.where(bent.mask[..., None], bent.image, image)
-    points = keypointer.predict(shown, tight_boxes(end[None])).points[0]
+    points = predictor.predict(shown, tight_boxes(end[None])).points[0]
     values = expression(points, head_pose(points, camera), camera)
     return (values["right_eye_open"] + values["left_eye_open"]) / 2
 
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path)
     parser.add_argument("--model", default="small")
     parser.add_argument("--heads", type=int, default=5000)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
-    print("| noise, % of the eye distance | angle | mean | 95 % below | largest, degrees |\n|---|---|---|---|---|")
+    print(
+        "| noise, % of the eye distance | angle | mean | 95 % below | largest, degrees |\n|---|---|---|---|---|"
+    )
     for noise in (0.0, 0.015, 0.03):
-        for name, errors in zip(("yaw", "pitch", "roll"), pose_errors(noise, options.heads, rng).T, strict=True):
-            print(f"| {100 * noise:.1f} | {name} | {errors.mean():.2f} | {np.percentile(errors, 95):.2f} | {errors.max():.2f} |")
+        for name, errors in zip(
+            ("yaw", "pitch", "roll"), pose_errors(noise, options.heads, rng).T, strict=True
+        ):
+            print(
+                f"| {100 * noise:.1f} | {name} | {errors.mean():.2f} | {np.percentile(errors, 95):.2f} | {errors.max():.2f} |"
+            )
     truth, read = drawn(1000, rng)
     gaps = np.abs(read - truth).mean(axis=0)
-    print(f"\n1000 drawn heads: mean error of the gap between lids {gaps[0]:.4f}, between lips {gaps[1]:.4f} eye distances")
+    print(
+        f"\n1000 drawn heads: mean error of the gap between lids {gaps[0]:.4f}, between lips {gaps[1]:.4f} eye distances"
+    )
     print("\n| drawn | read closed | read open |\n|---|---|---|")
     for name, chosen in (("closed", truth[:, 0] < SHUT), ("open", truth[:, 0] >= SHUT)):
         closed = (read[chosen, 0] < SHUT).sum()
@@ -113,7 +142,9 @@ def main() -> None:
         shares = (0.5, 0.25, 0.08)
         opening = lids_drawn_shut(options.data, options.model, shares)
         print(f"\n{len(opening)} faces, lids open: median gap {np.median(opening[:, 0]):.3f}\n")
-        print("| lids closed to | gap seen, of that before: 25 % | median | 75 % |\n|---|---|---|---|")
+        print(
+            "| lids closed to | gap seen, of that before: 25 % | median | 75 % |\n|---|---|---|---|"
+        )
         for share, seen in zip(shares, opening.T[1:], strict=True):
             low, middle, high = np.percentile(seen / opening[:, 0], [25, 50, 75])
             print(f"| {share:.0%} | {low:.2f} | {middle:.2f} | {high:.2f} |")

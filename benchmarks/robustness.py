@@ -1,10 +1,13 @@
-"""How much worse points become when the picture or the box does, and on which faces they are bad to begin with.
+"""How much worse points become when the image or the box does, and on which faces they are bad to
+begin with.
 
-    python benchmarks/robustness.py [--data ../shared/data] [--out out/bench] [--write docs/robustness.md] [--limit 100]
+    python benchmarks/robustness.py [--data ../shared/data] [--out out/bench] [--write
+    docs/robustness.md] [--limit 100]
 
-Every fault of ``corruptions.py`` is done to the 770 test frames of YouTube Faces, once for all contestants: our networks and
-the peers that take a box (``peer_runs.py``). Prints Markdown; writes it and the numbers as JSON into ``--out``; ``--write``
-makes the page of the documentation. One network of ours alone: ``--only small``.
+Every fault of ``corruptions.py`` is done to the 770 test frames of YouTube Faces, once for all
+contestants: our networks and the peers that take a box (``peer_runs.py``). Prints Markdown; writes
+it and the numbers as JSON into ``--out``; ``--write`` makes the page of the documentation. One
+network of ours alone: ``--only small``.
 """
 
 import argparse
@@ -26,10 +29,10 @@ from reading import lids_drawn_shut
 from setting import DATA, ROOT, Faces, machine, options_with_data
 from slices import Slice, slices_of, worst_people
 
-from facedots.data.sources import person_of, youtube_faces
+from facedots.data.sources import person_id, youtube_faces
 from facedots.evaluation.metrics import nme, nme_by_region
 from facedots.geometry import Floats
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.schema import IBUG68
 
 CLEAN = "clean"
@@ -45,7 +48,10 @@ def corrupted(faces: Faces, corruption: Corruption) -> Faces:
     """The faces with one fault."""
     given = zip(faces.images, faces.points, faces.boxes, faces.names, strict=True)
     cases = [corruption(Case(image, points, box), name) for image, points, box, name in given]
-    points, boxes = np.stack([case.points for case in cases]), np.stack([case.box for case in cases])
+    points, boxes = (
+        np.stack([case.points for case in cases]),
+        np.stack([case.box for case in cases]),
+    )
     return Faces(faces.names, [case.image for case in cases], points, boxes)
 
 
@@ -54,7 +60,8 @@ class Measured:
     """One contestant.
 
     Attributes:
-        errors: What was done -> NME of each face ``(N,)`` in percent; ``inf`` for a face that was missed.
+        errors: What was done -> NME of each face ``(N,)`` in percent; ``inf`` for a face that was
+            missed.
         points: On the clean frames, ``(N, 68, 2)``.
     """
 
@@ -62,14 +69,19 @@ class Measured:
     points: Floats = field(default_factory=lambda: np.zeros((0, IBUG68.count, 2), np.float32))
 
 
-def measure(faces: Faces, contestants: Sequence[Contestant]) -> tuple[dict[str, Measured], list[str]]:
+def measure(
+    faces: Faces, contestants: Sequence[Contestant]
+) -> tuple[dict[str, Measured], list[str]]:
     """What every contestant made of every fault, by name, and why some failed.
 
-    All strengths of a fault go to a contestant in one run, since starting a process takes as long as some hundred faces.
+    All strengths of a fault go to a contestant in one run, since starting a process takes as long
+    as some hundred faces.
     """
     measured = {contestant.name: Measured() for contestant in contestants}
     failed: dict[str, str] = {}
-    for kind, group in groupby((NOTHING, *CORRUPTIONS, *COVERS), key=lambda corruption: corruption.kind):
+    for kind, group in groupby(
+        (NOTHING, *CORRUPTIONS, *COVERS), key=lambda corruption: corruption.kind
+    ):
         print(kind, file=sys.stderr, flush=True)
         shown = {corruption.name: corrupted(faces, corruption) for corruption in group}
         with tempfile.TemporaryDirectory() as folder:
@@ -84,7 +96,9 @@ def measure(faces: Faces, contestants: Sequence[Contestant]) -> tuple[dict[str, 
                     del measured[contestant.name]
                     continue
                 one = measured[contestant.name]
-                for (name, part), found in zip(shown.items(), np.split(points, len(shown)), strict=True):
+                for (name, part), found in zip(
+                    shown.items(), np.split(points, len(shown)), strict=True
+                ):
                     one.errors[name] = nme(found, part.points, IBUG68)
                     one.points = found if name == CLEAN else one.points
     return measured, list(failed.values())
@@ -97,7 +111,9 @@ def mean(errors: NDArray[np.float64]) -> float:
 
 
 def ratios(errors: Errors) -> dict[str, float]:
-    """Kind of fault -> mean NME over its strengths by the clean one; ``"all"``: over all faults, each strength counting once."""
+    """Kind of fault -> mean NME over its strengths by the clean one; ``"all"``: over all faults,
+    each strength counting once.
+    """
     clean = mean(errors[CLEAN])
     by_kind = {
         kind: [mean(errors[corruption.name]) / clean for corruption in group]
@@ -108,7 +124,9 @@ def ratios(errors: Errors) -> dict[str, float]:
 
 
 def closed_eyes(data: Path, models: Sequence[str]) -> dict[str, list[float]]:
-    """Network -> for each of :data:`SHUT` the median gap that it still sees, as a share of the gap of the same eyes open."""
+    """Network -> for each of :data:`SHUT` the median gap that it still sees, as a share of the gap
+    of the same eyes open.
+    """
     seen = {}
     for model in models:
         gaps = lids_drawn_shut(data, model, SHUT)
@@ -124,8 +142,27 @@ def summary_table(errors: Mapping[str, Errors], people: Sequence[str]) -> str:
         clean = mean(found[CLEAN])
         missed = sum(int(np.isinf(values).sum()) for values in found.values())
         worst = worst_people(found[CLEAN], people)
-        rows.append([name, f"{clean:.2f}", f"{clean * all_ratio:.2f}", f"**{all_ratio:.2f}**", f"{worst:.2f}", str(missed)])
-    return table(["", "clean NME %", "mean corrupted NME %", "ratio", "clean NME of the worst 10 % of people", "missed"], rows)
+        rows.append(
+            [
+                name,
+                f"{clean:.2f}",
+                f"{clean * all_ratio:.2f}",
+                f"**{all_ratio:.2f}**",
+                f"{worst:.2f}",
+                str(missed),
+            ]
+        )
+    return table(
+        [
+            "",
+            "clean NME %",
+            "mean corrupted NME %",
+            "ratio",
+            "clean NME of the worst 10 % of people",
+            "missed",
+        ],
+        rows,
+    )
 
 
 def faults_table(errors: Mapping[str, Errors]) -> str:
@@ -139,7 +176,10 @@ def kinds_table(errors: Mapping[str, Errors]) -> str:
     """Ratios by kind of fault; a column a contestant."""
     found = {name: ratios(values) for name, values in errors.items()}
     kinds = next(iter(found.values()))
-    return table(["corrupted / clean", *found], [[kind, *(f"{each[kind]:.2f}" for each in found.values())] for kind in kinds])
+    return table(
+        ["corrupted / clean", *found],
+        [[kind, *(f"{each[kind]:.2f}" for each in found.values())] for kind in kinds],
+    )
 
 
 def slices_table(errors: Mapping[str, Errors], slices: Sequence[Slice]) -> str:
@@ -158,17 +198,23 @@ def slices_table(errors: Mapping[str, Errors], slices: Sequence[Slice]) -> str:
 def regions_table(clean: Mapping[str, Floats], true: Floats) -> str:
     """NME of the clean frames by region of the face."""
     found = {name: nme_by_region(points, true, IBUG68) for name, points in clean.items()}
-    rows = [[region.replace("_", " "), *(f"{mean(each[region]):.2f}" for each in found.values())] for region in IBUG68.regions]
+    rows = [
+        [region.replace("_", " "), *(f"{mean(each[region]):.2f}" for each in found.values())]
+        for region in IBUG68.regions
+    ]
     return table(["clean NME %", *found], rows)
 
 
 def eyes_table(eyes: Mapping[str, Sequence[float]]) -> str:
     """The median gap that is still seen; a column a network."""
-    rows = [[f"{share:.0%}", *(f"{seen[i]:.0%}" for seen in eyes.values())] for i, share in enumerate(SHUT)]
+    rows = [
+        [f"{share:.0%}", *(f"{seen[i]:.0%}" for seen in eyes.values())]
+        for i, share in enumerate(SHUT)
+    ]
     return table(["lids drawn to", *eyes], rows)
 
 
-PAGE = """# When the picture or the box is bad
+PAGE = """# When the image or the box is bad
 
 Generated by `python benchmarks/robustness.py --write docs/robustness.md` on {date}, {machine}: {faces} official test
 frames of YouTube Faces, tight boxes given, every contestant in its best framing (see [peers](peers.md)). Faults are
@@ -199,7 +245,7 @@ tight box of its turned points. Sunglasses, masks and hands are drawn over the f
 ## On which faces
 
 Eye distance: between the outer corners, in pixels. Yaw: of the true points, to either side. Mouth: the gap between
-the lips. Brightness: mean grey level in the box.
+the lips. Brightness: mean gray level in the box.
 
 {slices}
 
@@ -216,18 +262,33 @@ the lids; the median of how much of the gap the network still sees. Right would 
 
 def main() -> None:
     """Measure, print Markdown, write everything."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--out", type=Path, default=ROOT / "out" / "bench", help="folder for robustness.md and robustness.json")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "out" / "bench",
+        help="folder for robustness.md and robustness.json",
+    )
     parser.add_argument("--write", type=Path, help="write the page here too")
-    parser.add_argument("--limit", type=int, help="so many frames, spread over all, for a quick look")
+    parser.add_argument(
+        "--limit", type=int, help="so many frames, spread over all, for a quick look"
+    )
     boxed = [key for key, peer in PEERS.items() if not peer.finds_faces]
     parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*OURS, *TWICE, *boxed])
-    parser.add_argument("--also", nargs="*", type=Path, default=[], help="files of `facedots export` to measure beside them")
+    parser.add_argument(
+        "--also",
+        nargs="*",
+        type=Path,
+        default=[],
+        help="files of `facedots export` to measure beside them",
+    )
     options = options_with_data(parser)
     test = youtube_faces(options.data)[1]
     faces = Faces.of(test[:: max(1, len(test) // options.limit)] if options.limit else test)
-    people = [person_of(name) for name in faces.names]
+    people = [person_id(name) for name in faces.names]
     files = [Contestant(file.stem, "facedots", str(file.resolve())) for file in options.also]
     measured, failed = measure(faces, [*(CONTESTANTS[key] for key in options.only), *files])
     errors = {name: one.errors for name, one in measured.items()}
@@ -251,19 +312,29 @@ def main() -> None:
         "date": str(date.today()),
         "machine": machine(),
         "faces": len(faces.images),
-        "nme": {name: {fault: mean(values) for fault, values in found.items()} for name, found in errors.items()},
-        "ratios": {name: ratios(found) for name, found in errors.items()},
-        "worst_tenth_of_people": {name: worst_people(found[CLEAN], people) for name, found in errors.items()},
-        "slices": {
-            f"{part.by}: {part.name}": {name: mean(found[CLEAN][part.faces]) for name, found in errors.items()} for part in slices
+        "nme": {
+            name: {fault: mean(values) for fault, values in found.items()}
+            for name, found in errors.items()
         },
-        "closed_eyes": {name: dict(zip(map(str, SHUT), seen, strict=True)) for name, seen in eyes.items()},
+        "ratios": {name: ratios(found) for name, found in errors.items()},
+        "worst_tenth_of_people": {
+            name: worst_people(found[CLEAN], people) for name, found in errors.items()
+        },
+        "slices": {
+            f"{part.by}: {part.name}": {
+                name: mean(found[CLEAN][part.faces]) for name, found in errors.items()
+            }
+            for part in slices
+        },
+        "closed_eyes": {
+            name: dict(zip(map(str, SHUT), seen, strict=True)) for name, seen in eyes.items()
+        },
         "failed": failed,
     }
-    write_whole(options.out / "robustness.json", json.dumps(numbers, indent=2))
-    write_whole(options.out / "robustness.md", text)
+    atomic_write(options.out / "robustness.json", json.dumps(numbers, indent=2))
+    atomic_write(options.out / "robustness.md", text)
     if options.write:
-        write_whole(options.write, text)
+        atomic_write(options.write, text)
 
 
 if __name__ == "__main__":

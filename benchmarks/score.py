@@ -1,12 +1,15 @@
-"""Does a network's score tell good crops of faces from bad ones? ROC curves, on photos that it was not trained on.
+"""Does a network's score tell good crops of faces from bad ones? ROC curves, on photos that it was
+not trained on.
 
-    python benchmarks/score.py [--data ../shared/data] [--models small course] [--out out/score]
+    python benchmarks/score.py [--data ../shared/data] [--models small baseline] [--out out/score]
 
-Good crops are those of the labels' tight boxes, off by what a detector is off. Bad ones: the box shifted by 30 to 60 % of its
-side, half and twice as large, and somewhere in the picture where neither a label nor RetinaFace knows of a head. One of each kind
-a face, of the 770 test frames of YouTube Faces and the held-out photos of 300-W. Spoilt are good crops of a picture with one of
-the corruptions of ``robustness.py``, drawn at random: they should still be believed. Beside the score stands what sigma can do:
-median sigma over the size of the tight box of the points. Networks that see whole frames have no crops and are left out.
+Good crops are those of the labels' tight boxes, off by what a detector is off. Bad ones: the box
+shifted by 30 to 60 % of its side, half and twice as large, and somewhere in the image where neither
+a label nor RetinaFace knows of a head. One of each kind a face, of the 770 test frames of YouTube
+Faces and the held-out photos of 300-W. Spoilt are good crops of an image with one of the
+corruptions of ``robustness.py``, drawn at random: they should still be believed. Beside the score
+stands what sigma can do: median sigma over the size of the tight box of the points. Networks that
+see whole frames have no crops and are left out.
 """
 
 import argparse
@@ -24,13 +27,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from setting import DATA, machine, options_with_data
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.splits import load_split
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Floats, tight_boxes
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import WEIGHTS
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.io.images import read_image
 from facedots.plots.curves import save_figure
 from facedots.tracking.track import LOST_SCORE, UNSURE_SCORE
@@ -45,7 +48,9 @@ TRIES = 200
 
 
 def good_box(box: Floats, rng: np.random.Generator) -> Floats:
-    """A tight box ``(4,)`` as a detector may give it: off by up to 5 % of its longer side, 10 % too small or large."""
+    """A tight box ``(4,)`` as a detector may give it: off by up to 5 % of its longer side, 10 % too
+    small or large.
+    """
     return moved(box, rng.uniform(-0.05, 0.05, 2), rng.uniform(0.9, 1.1))
 
 
@@ -60,15 +65,21 @@ def drifted_boxes(box: Floats, rng: np.random.Generator) -> dict[str, Floats]:
 def moved(box: Floats, shift: Doubles, zoom: float) -> Floats:
     """A box shifted by so many of its longer sides, and made so many times as large."""
     corners = box.reshape(2, 2).astype(np.float64)
-    middle, half = corners.mean(axis=0) + shift * np.ptp(corners, axis=0).max(), zoom * np.ptp(corners, axis=0) / 2
+    middle, half = (
+        corners.mean(axis=0) + shift * np.ptp(corners, axis=0).max(),
+        zoom * np.ptp(corners, axis=0) / 2,
+    )
     return np.concatenate([middle - half, middle + half]).astype(np.float32)
 
 
-def faceless_box(size: tuple[int, int], heads: Floats, side: float, rng: np.random.Generator) -> Floats | None:
-    """A square box ``(4,)`` of 0.5 to 1.2 times a side within a picture (height, width) that meets no head; None if none fits.
+def faceless_box(
+    size: tuple[int, int], heads: Floats, side: float, rng: np.random.Generator
+) -> Floats | None:
+    """A square box ``(4,)`` of 0.5 to 1.2 times a side within an image (height, width) that meets
+    no head; None if none fits.
 
     Args:
-        size: Height and width of the picture.
+        size: Height and width of the image.
         heads: Tight boxes ``(N, 4)``; a head reaches a third beyond its own, two thirds at the top.
         side: In pixels.
         rng: Decides where.
@@ -82,14 +93,17 @@ def faceless_box(size: tuple[int, int], heads: Floats, side: float, rng: np.rand
             continue
         low = rng.uniform(0, room) - 0.5
         box = np.concatenate([low, low + length])
-        meets = (np.minimum(box[2:], around[:, 2:]) > np.maximum(box[:2], around[:, :2])).all(axis=1)
+        meets = (np.minimum(box[2:], around[:, 2:]) > np.maximum(box[:2], around[:, :2])).all(
+            axis=1
+        )
         if not meets.any():
             return np.asarray(box, np.float32)
     return None
 
 
 def roc(good: Doubles, bad: Doubles) -> tuple[Doubles, Doubles]:
-    """The shares of bad and of good crops that score at least so much, for every score that occurs, the highest first.
+    """The shares of bad and of good crops that score at least so much, for every score that occurs,
+    the highest first.
 
     >>> shares = roc(np.array([0.9, 0.5]), np.array([0.5, 0.1]))
     >>> shares[0].tolist(), shares[1].tolist()
@@ -112,7 +126,9 @@ def auc(good: Doubles, bad: Doubles) -> float:
 
 @dataclass(frozen=True)
 class Beliefs:
-    """What a network says of crops: its score, and the same made of its sigmas, both higher where it believes more."""
+    """What a network says of crops: its score, and the same made of its sigmas, both higher where
+    it believes more.
+    """
 
     score: Doubles
     sigma: Doubles
@@ -122,30 +138,42 @@ def beliefs(found: Keypoints) -> Beliefs:
     """Of N crops ``(N,)`` each."""
     tight = tight_boxes(found.points)
     sides = np.sqrt(np.prod(tight[:, 2:] - tight[:, :2], axis=1))
-    return Beliefs(np.asarray(found.score, np.float64), np.asarray(-np.median(found.sigma, axis=1) / sides, np.float64))
+    return Beliefs(
+        np.asarray(found.score, np.float64),
+        np.asarray(-np.median(found.sigma, axis=1) / sides, np.float64),
+    )
 
 
-def look(keypointers: Mapping[str, Keypointer], faces: Sequence[Annotation], seed: int) -> dict[str, dict[str, Beliefs]]:
+def look(
+    predictors: Mapping[str, KeypointPredictor], faces: Sequence[FaceAnnotation], seed: int
+) -> dict[str, dict[str, Beliefs]]:
     """What each network says of the crops of each kind: model -> kind -> beliefs."""
     detector, rng = RetinaFace(min_score=0.3), np.random.default_rng(seed)
-    said: dict[str, dict[str, list[Beliefs]]] = {model: defaultdict(list) for model in keypointers}
+    said: dict[str, dict[str, list[Beliefs]]] = {model: defaultdict(list) for model in predictors}
     for face in faces:
         image = read_image(face.image, orient=False)
         tight = tight_boxes(face.points[None])
         kinds = {GOOD: good_box(tight[0], rng)} | drifted_boxes(tight[0], rng)
-        spoilt = CORRUPTIONS[rng.integers(len(CORRUPTIONS))](Case(image, face.points, kinds[GOOD]), face.name)
+        spoilt = CORRUPTIONS[rng.integers(len(CORRUPTIONS))](
+            Case(image, face.points, kinds[GOOD]), face.name
+        )
         heads = np.concatenate([tight, detector(image).boxes])
-        nowhere = faceless_box(image.shape[:2], heads, float(np.ptp(tight.reshape(2, 2), axis=0).max()), rng)
+        nowhere = faceless_box(
+            image.shape[:2], heads, float(np.ptp(tight.reshape(2, 2), axis=0).max()), rng
+        )
         if nowhere is not None:
             kinds[NO_FACE] = nowhere
-        for model, keypointer in keypointers.items():
-            found = beliefs(keypointer.predict(image, np.stack(list(kinds.values()))))
-            said[model][SPOILT].append(beliefs(keypointer.predict(spoilt.image, spoilt.box[None])))
+        for model, predictor in predictors.items():
+            found = beliefs(predictor.predict(image, np.stack(list(kinds.values()))))
+            said[model][SPOILT].append(beliefs(predictor.predict(spoilt.image, spoilt.box[None])))
             for i, kind in enumerate(kinds):
                 said[model][kind].append(Beliefs(found.score[i : i + 1], found.sigma[i : i + 1]))
     return {
         model: {
-            kind: Beliefs(np.concatenate([one.score for one in all_of_it]), np.concatenate([one.sigma for one in all_of_it]))
+            kind: Beliefs(
+                np.concatenate([one.score for one in all_of_it]),
+                np.concatenate([one.sigma for one in all_of_it]),
+            )
             for kind, all_of_it in kinds.items()
         }
         for model, kinds in said.items()
@@ -173,7 +201,8 @@ def table(model: str, rows: Sequence[Mapping[str, float | int | str | None]]) ->
     lines = [head, "|---" * 7 + "|"]
     for values in rows:
         cells = [
-            f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value) for value in values.values()
+            f"{value:.4f}" if isinstance(value, float) else "-" if value is None else str(value)
+            for value in values.values()
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -183,13 +212,23 @@ def figure(model: str, kinds: Mapping[str, Beliefs]) -> Figure:
     """The ROC curves of the score, and dashed those of sigma."""
     drawn = Figure(figsize=(7, 5.5), layout="constrained")
     axes = drawn.subplots()
-    for colour, kind in enumerate(kind for kind in kinds if kind not in (GOOD, SPOILT)):
+    for color, kind in enumerate(kind for kind in kinds if kind not in (GOOD, SPOILT)):
         for what, style in (("score", "-"), ("sigma", "--")):
             good, bad = getattr(kinds[GOOD], what), getattr(kinds[kind], what)
             if np.isfinite(good).all():
-                axes.plot(*roc(good, bad), style, color=f"C{colour}", label=f"{kind}: {what}, AUC {auc(good, bad):.4f}")
+                axes.plot(
+                    *roc(good, bad),
+                    style,
+                    color=f"C{color}",
+                    label=f"{kind}: {what}, AUC {auc(good, bad):.4f}",
+                )
     axes.set(
-        xscale="log", xlim=(1e-3, 1), ylim=(0.5, 1.005), xlabel="bad crops believed", ylabel="good crops believed", title=model
+        xscale="log",
+        xlim=(1e-3, 1),
+        ylim=(0.5, 1.005),
+        xlabel="bad crops believed",
+        ylabel="good crops believed",
+        title=model,
     )
     axes.grid(alpha=0.3)
     drawn.legend(loc="outside lower center", ncols=2)
@@ -197,28 +236,40 @@ def figure(model: str, kinds: Mapping[str, Beliefs]) -> Figure:
 
 
 def main() -> None:
-    """Measure, print Markdown, write JSON and pictures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Measure, print Markdown, write JSON and images."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--models", nargs="+", default=list(WEIGHTS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="take each so manieth face only")
-    parser.add_argument("--out", type=Path, help="a folder for score.json and a picture a network")
+    parser.add_argument("--out", type=Path, help="a folder for score.json and an image a network")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
     faces = load_split(options.data, ["youtube-faces", "300w"], "official").test[:: options.every]
-    opened = {model: Keypointer(model) for model in options.models}
-    keypointers = {model: keypointer for model, keypointer in opened.items() if keypointer.spec.framing.kind == "box"}
-    said = look(keypointers, faces, options.seed)
-    rows = {model: [row(kind, kinds) for kind in (GOOD, SPOILT, *DRIFTED, NO_FACE)] for model, kinds in said.items()}
+    opened = {model: KeypointPredictor(model) for model in options.models}
+    predictors = {
+        model: predictor for model, predictor in opened.items() if predictor.spec.crop.mode == "box"
+    }
+    said = look(predictors, faces, options.seed)
+    rows = {
+        model: [row(kind, kinds) for kind in (GOOD, SPOILT, *DRIFTED, NO_FACE)]
+        for model, kinds in said.items()
+    }
     print(f"{len(faces)} faces, {machine()}, {date.today()}")
     for model, kinds in said.items():
         print(f"\n{table(model, rows[model])}")
         if options.out:
             save_figure(figure(model, kinds), options.out / f"score_{Path(model).stem}.png")
     if options.out:
-        content = {"date": str(date.today()), "machine": machine(), "faces": len(faces), "models": rows}
-        write_whole(options.out / "score.json", json.dumps(content, indent=2) + "\n")
+        content = {
+            "date": str(date.today()),
+            "machine": machine(),
+            "faces": len(faces),
+            "models": rows,
+        }
+        atomic_write(options.out / "score.json", json.dumps(content, indent=2) + "\n")
 
 
 if __name__ == "__main__":

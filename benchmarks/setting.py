@@ -1,4 +1,6 @@
-"""What the benchmarks share: where the data lies, which faces are measured on, and what machine this is."""
+"""What the benchmarks share: where the data lies, which faces are measured on, and what machine
+this is.
+"""
 
 import argparse
 import os
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io.images import read_image
 
@@ -20,13 +22,14 @@ DATA = Path(os.environ.get("FACEDOTS_DATA") or ROOT.parent / "shared" / "data")
 
 @dataclass(frozen=True)
 class Faces:
-    """The faces to measure on, one a picture.
+    """The faces to measure on, one an image.
 
     Attributes:
         names: N names.
-        images: N pictures, RGB ``uint8 (H, W, 3)``.
+        images: N images, RGB ``uint8 (H, W, 3)``.
         points: ``float32 (N, K, 2)``, the labels in pixels.
-        boxes: ``float32 (N, 4)``, the boxes that are given away, in pixels; by default the tight ones of the labels.
+        boxes: ``float32 (N, 4)``, the boxes that are given away, in pixels; by default the tight
+            ones of the labels.
     """
 
     names: Sequence[str]
@@ -35,8 +38,8 @@ class Faces:
     boxes: Floats
 
     @classmethod
-    def of(cls, annotations: Sequence[Annotation]) -> "Faces":
-        """The pictures read, the boxes from the labels."""
+    def of(cls, annotations: Sequence[FaceAnnotation]) -> "Faces":
+        """The images read, the boxes from the labels."""
         points = np.stack([face.points for face in annotations])
         images = [read_image(face.image, orient=False) for face in annotations]
         return cls([face.name for face in annotations], images, points, tight_boxes(points))
@@ -46,16 +49,23 @@ class Faces:
         """The faces of several, one after the other."""
         names = [name for part in parts for name in part.names]
         images = [image for part in parts for image in part.images]
-        points, boxes = np.concatenate([part.points for part in parts]), np.concatenate([part.boxes for part in parts])
+        points, boxes = (
+            np.concatenate([part.points for part in parts]),
+            np.concatenate([part.boxes for part in parts]),
+        )
         return cls(names, images, points, boxes)
 
     def first(self, count: int) -> "Faces":
         """The first so many of them."""
-        return Faces(self.names[:count], self.images[:count], self.points[:count], self.boxes[:count])
+        return Faces(
+            self.names[:count], self.images[:count], self.points[:count], self.boxes[:count]
+        )
 
 
 def options_with_data(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The options of a benchmark; where there is no folder ``--data``, it says so and ends, which is no failure."""
+    """The options of a benchmark; where there is no folder ``--data``, it says so and ends, which
+    is no failure.
+    """
     options = parser.parse_args()
     if not options.data.is_dir():
         print(f"no data at {options.data}; nothing measured")

@@ -37,15 +37,21 @@ class Slice:
 
 
 def slices_of(faces: Faces) -> list[Slice]:
-    """Quarters by eye distance and brightness, parts by yaw and by the open mouth; a part without a face is left out."""
+    """Quarters by eye distance and brightness, parts by yaw and by the open mouth; a part without a
+    face is left out.
+    """
     eyes = norm_distances(faces.points, IBUG68)
-    grey = np.array([brightness(image, box) for image, box in zip(faces.images, faces.boxes, strict=True)])
-    turned, opened = np.array([read(image, points) for image, points in zip(faces.images, faces.points, strict=True)]).T
+    gray = np.array(
+        [brightness(image, box) for image, box in zip(faces.images, faces.boxes, strict=True)]
+    )
+    turned, opened = np.array(
+        [read(image, points) for image, points in zip(faces.images, faces.points, strict=True)]
+    ).T
     return [
         *parts("eye distance, px", eyes, np.percentile(eyes, (25, 50, 75)).round().tolist()),
         *parts("yaw, degrees", np.abs(turned), YAWS),
         *parts("mouth open, eye distances", opened, MOUTHS),
-        *parts("brightness", grey, np.percentile(grey, (25, 50, 75)).round().tolist()),
+        *parts("brightness", gray, np.percentile(gray, (25, 50, 75)).round().tolist()),
     ]
 
 
@@ -53,7 +59,8 @@ def parts(by: str, values: NDArray[np.float64], edges: Sequence[float]) -> list[
     """Slices below the first edge, from each edge to the next, and from the last one up.
 
     >>> [(part.name, part.faces.tolist()) for part in parts("age", np.array([5.0, 10.0, 30.0]), [10, 20])]
-    [('below 10', [True, False, False]), ('10 to 20', [False, True, False]), ('20 and more', [False, False, True])]
+    [('below 10', [True, False, False]), ('10 to 20', [False, True, False]), ('20 and more', [False,
+    False, True])]
     """
     names = [f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges))]
     names.append(f"{edges[-1]:g} and more")
@@ -63,7 +70,7 @@ def parts(by: str, values: NDArray[np.float64], edges: Sequence[float]) -> list[
 
 
 def brightness(image: Image, box: Floats) -> float:
-    """Mean grey level of 255 in the box, as far as it lies in the picture."""
+    """Mean gray level of 255 in the box, as far as it lies in the image."""
     x0, y0, x1, y1 = (max(0, round(value)) for value in box.tolist())
     return float(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[y0 : y1 + 1, x0 : x1 + 1].mean())
 
@@ -76,7 +83,8 @@ def read(image: Image, points: Floats) -> tuple[float, float]:
 
 
 def worst_people(errors: NDArray[np.float64], people: Sequence[str], share: float = 0.1) -> float:
-    """Mean over that share of the people (at least one) with the largest mean error; ``inf`` if a face of theirs was missed.
+    """Mean over that share of the people (at least one) with the largest mean error; ``inf`` if a
+    face of theirs was missed.
 
     >>> worst_people(np.array([1.0, 3.0, 6.0, 8.0]), ["a", "a", "b", "c"], 0.5)
     7.0

@@ -1,10 +1,13 @@
-"""How fast one face is followed at 640 x 480 on one core, what the detector's share is, and whether memory stays constant.
+"""How fast one face is followed at 640 x 480 on one core, what the detector's share is, and whether
+memory stays constant.
 
-    python benchmarks/tracking.py [--data ../shared/data] [--model small] [--minutes 1 60] [--out out/tracking.json]
+    python benchmarks/tracking.py [--data ../shared/data] [--model small] [--minutes 1 60] [--out
+    out/tracking.json]
 
-Speed is processor time of the tracker on decoded frames: detector, crops, network, identities, smoothing; no drawing, no files.
-Memory is the largest resident size of ``facedots video FILM --out … --csv …`` on films of several lengths; each repeats one
-second of 160 x 120 pixels, whose packets are copied, so that making an hour takes seconds.
+Speed is processor time of the tracker on decoded frames: detector, crops, network, identities,
+smoothing; no drawing, no files. Memory is the largest resident size of ``facedots video FILM --out
+… --csv …`` on films of several lengths; each repeats one second of 160 x 120 pixels, whose packets
+are copied, so that making an hour takes seconds.
 """
 
 import argparse
@@ -29,8 +32,8 @@ from facedots.data.sources import youtube_faces
 from facedots.data.synthetic_face import draw_face
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Floats, Image, similarity, tight_boxes
-from facedots.inference.predictor import Keypointer
-from facedots.io.files import write_whole
+from facedots.inference.predictor import KeypointPredictor
+from facedots.io.files import atomic_write
 from facedots.io.images import read_image
 from facedots.io.video import Frame, VideoInfo, open_source
 from facedots.io.video_pyav import PyAVSink
@@ -87,39 +90,52 @@ class Clock:
 
 
 def still(data: Path) -> tuple[Image, Floats]:
-    """A picture with one large face: a test frame, or a drawn one where there is no data."""
+    """An image with one large face: a test frame, or a drawn one where there is no data."""
     if not data.is_dir():
         return draw_face(np.random.default_rng(3))
-    face = max(youtube_faces(data)[1], key=lambda one: float(np.linalg.norm(one.points[36] - one.points[45])))
+    face = max(
+        youtube_faces(data)[1],
+        key=lambda one: float(np.linalg.norm(one.points[36] - one.points[45])),
+    )
     return read_image(face.image, orient=False), face.points
 
 
-def moving(image: Image, points: Floats, size: tuple[int, int], count: int, share: float = 0.35) -> list[Image]:
+def moving(
+    image: Image, points: Floats, size: tuple[int, int], count: int, share: float = 0.35
+) -> list[Image]:
     """Frames in which the face, ``share`` of their height, swings and turns."""
     width, height = size
     box = tight_boxes(points[None])[0]
     middle, zoom = (box[:2] + box[2:]) / 2, share * height / (box[3] - box[1])
     frames = []
     for angle in np.linspace(0, 2 * np.pi, count, endpoint=False):
-        shift = np.array([width, height]) / 2 - middle + np.array([0.2 * width * np.sin(angle), 0.1 * height * np.cos(2 * angle)])
+        shift = (
+            np.array([width, height]) / 2
+            - middle
+            + np.array([0.2 * width * np.sin(angle), 0.1 * height * np.cos(2 * angle)])
+        )
         matrix = similarity(12 * np.sin(angle), zoom, (shift[0], shift[1]), (middle[0], middle[1]))
-        warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+        warped = cv2.warpAffine(
+            image, matrix, size, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+        )
         frames.append(np.asarray(warped, np.uint8))
     return frames
 
 
 def measure_speed(frames: list[Image], model: str, rounds: int) -> Speed:
     """The tracker on frames that repeat."""
-    keypointer = Keypointer(model)
+    predictor = KeypointPredictor(model)
     clock = Clock(RetinaFace())
-    tracker = Tracker(clock, keypointer)
+    tracker = Tracker(clock, predictor)
     followed, start = 0, time.process_time()
     total = rounds * len(frames)
     for number in range(total):
         followed += len(tracker(frames[number % len(frames)], number / RATE)) == 1
     seconds = time.process_time() - start
     share = 100 * clock.seconds / seconds
-    return Speed(total / seconds, 1000 * seconds / total, share, tracker.detections, total, followed)
+    return Speed(
+        total / seconds, 1000 * seconds / total, share, tracker.detections, total, followed
+    )
 
 
 def make_film(path: Path, second: list[Image], minutes: float) -> int:
@@ -134,11 +150,18 @@ def make_film(path: Path, second: list[Image], minutes: float) -> int:
         copied = target.add_stream_from_template(source.streams.video[0])
         packets = [packet for packet in source.demux(video=0) if packet.size]
         step = round(1 / (packets[0].time_base or Fraction(1, RATE)))
-        times = [(packet.pts or 0, packet.dts or 0, bytes(packet), packet.is_keyframe) for packet in packets]
+        times = [
+            (packet.pts or 0, packet.dts or 0, bytes(packet), packet.is_keyframe)
+            for packet in packets
+        ]
         for repeat in range(repeats):
             for pts, dts, data, key in times:
                 packet = av.Packet(data)
-                packet.stream, packet.time_base, packet.is_keyframe = copied, packets[0].time_base, key
+                packet.stream, packet.time_base, packet.is_keyframe = (
+                    copied,
+                    packets[0].time_base,
+                    key,
+                )
                 packet.pts, packet.dts = pts + repeat * step, dts + repeat * step
                 target.mux(packet)
     return repeats * len(second)
@@ -147,12 +170,24 @@ def make_film(path: Path, second: list[Image], minutes: float) -> int:
 def measure_memory(second: list[Image], minutes: float, model: str) -> Memory:
     """The whole command on one film."""
     with tempfile.TemporaryDirectory() as folder:
-        film, out, table = Path(folder) / "film.mp4", Path(folder) / "out.mp4", Path(folder) / "out.csv"
+        film, out, table = (
+            Path(folder) / "film.mp4",
+            Path(folder) / "out.mp4",
+            Path(folder) / "out.csv",
+        )
         frames = make_film(film, second, minutes)
         with open_source(film) as source:
             assert source.info.frames == frames
-        command = [sys.executable, "-c", "from facedots.cli.main import main; main()", "video", str(film)]
-        child = subprocess.Popen([*command, "--out", str(out), "--csv", str(table), "--model", model], stdout=sys.stderr)
+        command = [
+            sys.executable,
+            "-c",
+            "from facedots.cli.main import main; main()",
+            "video",
+            str(film),
+        ]
+        child = subprocess.Popen(
+            [*command, "--out", str(out), "--csv", str(table), "--model", model], stdout=sys.stderr
+        )
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
         assert child.returncode == 0, f"facedots video ended with {child.returncode}"
@@ -165,7 +200,11 @@ def markdown(speed: Speed, memory: list[Memory]) -> str:
         "| frames a second | ms a frame | detector's share | detector's looks | frames | one face in |",
         "|---|---|---|---|---|---|",
     ]
-    cells = [f"{speed.frames_a_second:.0f}", f"{speed.milliseconds:.2f}", f"{speed.detector_share:.0f} %"]
+    cells = [
+        f"{speed.frames_a_second:.0f}",
+        f"{speed.milliseconds:.2f}",
+        f"{speed.detector_share:.0f} %",
+    ]
     rows.append(f"| {' | '.join(cells)} | {speed.detections} | {speed.frames} | {speed.followed} |")
     rows += ["", "| minutes of film | frames | largest memory, MB |", "|---|---|---|"]
     rows += [f"| {each.minutes:g} | {each.frames} | {each.megabytes:.0f} |" for each in memory]
@@ -174,11 +213,19 @@ def markdown(speed: Speed, memory: list[Memory]) -> str:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--model", default="small")
     parser.add_argument("--rounds", type=int, default=5, help="of 120 frames")
-    parser.add_argument("--minutes", type=float, nargs="*", default=[1, 10], help="lengths of the films whose memory is measured")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        nargs="*",
+        default=[1, 10],
+        help="lengths of the films whose memory is measured",
+    )
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -186,10 +233,15 @@ def main() -> None:
     speed = measure_speed(moving(image, points, SIZE, 120), options.model, options.rounds)
     small = moving(image, points, (160, 120), RATE)
     memory = [measure_memory(small, minutes, options.model) for minutes in options.minutes]
-    print(f"One face at 640 x 480, one thread, {machine()}, {date.today()}, processor time\n\n{markdown(speed, memory)}")
+    print(
+        f"One face at 640 x 480, one thread, {machine()}, {date.today()}, processor time\n\n{markdown(speed, memory)}"
+    )
     if options.out:
         document = {"date": str(date.today()), "machine": machine(), "speed": asdict(speed)}
-        write_whole(options.out, json.dumps(document | {"memory": [asdict(each) for each in memory]}, indent=2))
+        atomic_write(
+            options.out,
+            json.dumps(document | {"memory": [asdict(each) for each in memory]}, indent=2),
+        )
 
 
 if __name__ == "__main__":

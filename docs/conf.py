@@ -13,7 +13,13 @@ project_copyright = "The facedots founders, Apache-2.0"
 html_title = "facedots"
 language = "en"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "sphinx_design"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
 
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
@@ -39,12 +45,20 @@ html_copy_source = False
 _BRAND = {"light": "#7a3fb0", "dark": "#c79bf2"}
 html_theme_options = {
     "top_of_page_buttons": [],
-    "light_css_variables": {"color-brand-primary": _BRAND["light"], "color-brand-content": _BRAND["light"]},
-    "dark_css_variables": {"color-brand-primary": _BRAND["dark"], "color-brand-content": _BRAND["dark"]},
+    "light_css_variables": {
+        "color-brand-primary": _BRAND["light"],
+        "color-brand-content": _BRAND["light"],
+    },
+    "dark_css_variables": {
+        "color-brand-primary": _BRAND["dark"],
+        "color-brand-content": _BRAND["dark"],
+    },
 }
 
 _ANY_ARRAY = stringify_annotation(ArrayLike, "smart")
-_TYPED_ARRAY = re.compile(r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[(~?[\w.]+)\]\]")
+_TYPED_ARRAY = re.compile(
+    r"~?numpy\.ndarray\[tuple\[~?typing\.Any, \.\.\.\], ~?numpy\.dtype\[(~?[\w.]+)\]\]"
+)
 
 
 _NAPOLEON = 500
@@ -70,7 +84,9 @@ def _with_short_arrays(*event: object) -> tuple[str | None, str | None]:
 
 
 def _short(text: str) -> str:
-    return _TYPED_ARRAY.sub(r"~numpy.typing.NDArray[\1]", text.replace(_ANY_ARRAY, "~numpy.typing.ArrayLike"))
+    return _TYPED_ARRAY.sub(
+        r"~numpy.typing.NDArray[\1]", text.replace(_ANY_ARRAY, "~numpy.typing.ArrayLike")
+    )
 
 
 def _set_aside(_: Sphinx, what: str, name: str, *rest: Any) -> None:

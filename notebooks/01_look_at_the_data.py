@@ -6,7 +6,7 @@
 # half a minute.
 #
 # All notebooks run on the real frames where `FACEDOTS_DATA` names their folder (`facedots data download` fetches them), and
-# otherwise on faces that facedots draws. What you see on the web was run on drawn faces: pictures of people are not ours to
+# otherwise on faces that facedots draws. What you see on the web was run on drawn faces: images of people are not ours to
 # publish.
 
 # %%
@@ -22,31 +22,33 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from facedots import IBUG68, Framing, read_image, write_image
-from facedots.audit.duplicates import inspect_picture, look_alikes
+from facedots import IBUG68, CropSpec, read_image, write_image
+from facedots.audit.duplicates import inspect_image, look_alikes
 from facedots.audit.stats import ROUNDING_ERROR, data_stats
 from facedots.data.augment import Crop, mirror_points
-from facedots.data.sources import YTF_ORIGIN, video_of
+from facedots.data.sources import YTF_ORIGIN, video_id
 from facedots.data.splits import load_split
 from facedots.data.transforms import CenterCrop, Normalize
 from facedots.evaluation.metrics import nme, norm_distances
 from facedots.geometry import tight_boxes
-from facedots.plots.draw import contact_sheet, draw_keypoints, draw_numbered, enlarge, region_colours
+from facedots.plots.draw import contact_sheet, draw_keypoints, draw_numbered, enlarge, region_colors
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:240")
 REAL = not DATA.startswith("synthetic:")
 
 split = load_split(DATA, ["youtube-faces"], "official")
-stride = 8 if REAL else 1  # neighbours in the list are frames of one video
+stride = 8 if REAL else 1  # neighbors in the list are frames of one video
 train, test = split.train[::stride], split.test[::stride]
-print(f"{'real frames' if REAL else 'drawn faces'}: {len(train)} to learn from, {len(test)} for the exam")
+print(
+    f"{'real frames' if REAL else 'drawn faces'}: {len(train)} to learn from, {len(test)} for the exam"
+)
 
 # %% [markdown]
 # ## One face
 #
-# A labelled face is a picture file, a name and an array of 68 points. `read_image` gives the picture as `uint8 (H, W, 3)` in
-# RGB; a point is (x, y) in pixels, and (0, 0) is the **centre** of the top-left pixel. Numbers need room, so take a face whose
-# eyes and mouth are open wide, and cut a square around it: `Crop` is the cut that networks see too, and it moves picture and
+# A labeled face is an image file, a name and an array of 68 points. `read_image` gives the image as `uint8 (H, W, 3)` in
+# RGB; a point is (x, y) in pixels, and (0, 0) is the **center** of the top-left pixel. Numbers need room, so take a face whose
+# eyes and mouth are open wide, and cut a square around it: `Crop` is the cut that networks see too, and it moves image and
 # points together.
 
 
@@ -58,7 +60,7 @@ def opening(face):
 
 
 def close_up(image, points, side=512):
-    sample = Crop(Framing("box", 1.25), side)({"image": image, "keypoints": points})
+    sample = Crop(CropSpec("box", 1.25), side)({"image": image, "keypoints": points})
     return sample["image"], sample["keypoints"]
 
 
@@ -93,9 +95,14 @@ pd.DataFrame(
 # %%
 tiles = []
 for chosen in train[:: len(train) // 12][:12]:
-    picture = read_image(chosen.image, orient=False)
-    tiles.append((draw_keypoints(*enlarge(picture, chosen.points, 360 / max(picture.shape[:2])), IBUG68), chosen.name))
-Image.fromarray(contact_sheet(tiles, region_colours(IBUG68), columns=6)).reduce(2)
+    photo = read_image(chosen.image, orient=False)
+    tiles.append(
+        (
+            draw_keypoints(*enlarge(photo, chosen.points, 360 / max(photo.shape[:2])), IBUG68),
+            chosen.name,
+        )
+    )
+Image.fromarray(contact_sheet(tiles, region_colors(IBUG68), columns=6)).reduce(2)
 
 # %% [markdown]
 # ## What the points are before anyone looks at a pixel
@@ -111,22 +118,36 @@ corner, size = boxes[:, None, :2], (boxes[:, 2:] - boxes[:, :2])[:, None]
 within_box = (points - corner) / size
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4.2), layout="constrained")
-for region, colour in region_colours(IBUG68).items():
+for region, color in region_colors(IBUG68).items():
     members = list(IBUG68.regions[region])
-    rgb = [tuple(channel / 255 for channel in colour)]
-    left.scatter(*within_box[:, members].reshape(-1, 2).T, s=1.5, color=rgb, alpha=0.5, linewidths=0)
-    left.plot(*within_box[:, members].mean(axis=0).T, "o", color=rgb[0], markersize=6, markeredgecolor="black")
-left.set(title=f"{len(train)} faces in one box, and their mean", aspect="equal", xticks=[], yticks=[])
+    rgb = [tuple(channel / 255 for channel in color)]
+    left.scatter(
+        *within_box[:, members].reshape(-1, 2).T, s=1.5, color=rgb, alpha=0.5, linewidths=0
+    )
+    left.plot(
+        *within_box[:, members].mean(axis=0).T,
+        "o",
+        color=rgb[0],
+        markersize=6,
+        markeredgecolor="black",
+    )
+left.set(
+    title=f"{len(train)} faces in one box, and their mean", aspect="equal", xticks=[], yticks=[]
+)
 left.invert_yaxis()
 
 eyes = norm_distances(points, IBUG68)
 right.hist(eyes, bins=30, color="#0072B2")
-right.axvline(np.median(eyes), color="#D55E00", linestyle="--", label=f"median {np.median(eyes):.0f} px")
-right.set(title="How large the faces are", xlabel="distance of the outer eye corners, px", ylabel="faces")
+right.axvline(
+    np.median(eyes), color="#D55E00", linestyle="--", label=f"median {np.median(eyes):.0f} px"
+)
+right.set(
+    title="How large the faces are", xlabel="distance of the outer eye corners, px", ylabel="faces"
+)
 _ = right.legend(frameon=False)
 
 # %% [markdown]
-# The distance of the outer eye corners (36 to 45) is the ruler of the field: **NME**, the normalised mean error, is the mean
+# The distance of the outer eye corners (36 to 45) is the ruler of the field: **NME**, the normalized mean error, is the mean
 # distance of a face's points from the truth over this distance, in percent. So what is one pixel worth?
 
 # %%
@@ -154,7 +175,7 @@ rows = {
         "channels": dict(part.files.modes),
         "only whole numbers": part.labels.whole_numbers,
         "rounding costs, NME %": round(part.labels.rounding_nme, 2),
-        "points outside the picture": part.labels.points_outside,
+        "points outside the image": part.labels.points_outside,
         "byte duplicates": part.files.byte_duplicates,
     }
     for name, part in stats.parts.items()
@@ -165,7 +186,7 @@ pd.DataFrame(rows)
 # ## Trap 1: the name says JPEG, the bytes say otherwise
 #
 # The published frames of the mission's data are RGBA **PNG bytes under a `.jpg` name**. matplotlib looks at the bytes and gives
-# *floats in [0, 1]* for PNG, but `uint8` for JPEG, so the textbook's `image / 255` turns such pictures black. A network trained
+# *floats in [0, 1]* for PNG, but `uint8` for JPEG, so the textbook's `image / 255` turns such images black. A network trained
 # so meets inputs 255 times larger as soon as somebody brings a true JPEG. Set the trap and step into it:
 
 # %%
@@ -173,7 +194,7 @@ work = tempfile.TemporaryDirectory()
 trap = Path(work.name) / "face.jpg"
 trap.write_bytes(cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGRA))[1].tobytes())
 
-found = inspect_picture(trap)
+found = inspect_image(trap)
 plain = matplotlib.image.imread(trap)
 print(f"the file is {found.format}, {found.mode}, misnamed: {found.misnamed}")
 print(
@@ -183,7 +204,9 @@ print(
 ours = Normalize()({"image": read_image(trap), "keypoints": face.points})["image"]
 theirs = Normalize()({"image": plain, "keypoints": face.points})["image"]
 assert np.abs(ours - theirs).max() < 1e-6
-print("read_image decides by the bytes and drops alpha; Normalize divides only uint8: both ways to the same grey picture")
+print(
+    "read_image decides by the bytes and drops alpha; Normalize divides only uint8: both ways to the same gray image"
+)
 
 # %% [markdown]
 # ## Trap 2: whole numbers
@@ -202,7 +225,7 @@ assert abs(measured - predicted) < 0.02
 # %% [markdown]
 # ## Trap 3: where is (0, 0)?
 #
-# A file may count pixels from 1, or from the corner of the first pixel. The real CSVs give the centre of the top-left pixel the
+# A file may count pixels from 1, or from the corner of the first pixel. The real CSVs give the center of the top-left pixel the
 # coordinates (1.2, 0.7): they count from 1, and the rest is how the labels were made. It was measured by letting detectors
 # loose on frames and their mirror images: a true point does not care about a mirror, a displaced one moves to the other side.
 # `load_split` takes the displacement off. Left: points as the file would have them, right: as `load_split` gives them. The eyes
@@ -211,18 +234,28 @@ assert abs(measured - predicted) < 0.02
 # %%
 typical = [face for face, distance in zip(train, eyes, strict=True) if 35 < distance < 50]
 close = max(typical, key=opening)
-picture = read_image(close.image, orient=False)
+photo = read_image(close.image, orient=False)
 figure, panels = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-for panel, origin, title in zip(panels, (YTF_ORIGIN, (0, 0)), ("as written in the file", "displacement taken off"), strict=True):
+for panel, origin, title in zip(
+    panels, (YTF_ORIGIN, (0, 0)), ("as written in the file", "displacement taken off"), strict=True
+):
     shown = close.points + np.array(origin)
-    panel.imshow(picture, interpolation="nearest")
+    panel.imshow(photo, interpolation="nearest")
     for eye in ("right_eye", "left_eye"):
-        panel.plot(*shown[[*IBUG68.regions[eye], IBUG68.regions[eye][0]]].T, "o-", color="#F0E442", markersize=3, linewidth=0.8)
+        panel.plot(
+            *shown[[*IBUG68.regions[eye], IBUG68.regions[eye][0]]].T,
+            "o-",
+            color="#F0E442",
+            markersize=3,
+            linewidth=0.8,
+        )
     x0, y0, x1, y1 = tight_boxes(close.points[None, 36:48])[0]
     panel.set(xlim=(x0 - 6, x1 + 6), ylim=(y1 + 7, y0 - 7), title=title, xticks=[], yticks=[])
 
 shifted = nme(points + np.array(YTF_ORIGIN, np.float32), points, IBUG68).mean()
-print(f"a displacement of {YTF_ORIGIN} px is {shifted:.2f} % NME, more than what separates good networks")
+print(
+    f"a displacement of {YTF_ORIGIN} px is {shifted:.2f} % NME, more than what separates good networks"
+)
 
 # %% [markdown]
 # ## Trap 4: a mirror image needs more than mirrored numbers
@@ -242,38 +275,48 @@ panels = {
     "mirrored, old names: wrong": (mirrored, only_x),
     "mirrored, new names: right": (mirrored, names_too),
 }
-tiles = [(draw_keypoints(*close_up(*pair, side=360), IBUG68), title) for title, pair in panels.items()]
-Image.fromarray(contact_sheet(tiles, region_colours(IBUG68)))
+tiles = [
+    (draw_keypoints(*close_up(*pair, side=360), IBUG68), title) for title, pair in panels.items()
+]
+Image.fromarray(contact_sheet(tiles, region_colors(IBUG68)))
 
 # %% [markdown]
-# Same dots, other colours: in the middle picture the subject's right brow and eye have the colours of left ones. Mirroring
+# Same dots, other colors: in the middle image the subject's right brow and eye have the colors of left ones. Mirroring
 # twice must give the labels back, and the `assert` in the cell checks that it does.
 
 # %% [markdown]
-# ## Trap 5: points outside the picture
+# ## Trap 5: points outside the image
 #
 # Nobody promises that a point lies within its frame: some labels of the real frames do not, and every random crop makes more of
 # them. A heatmap has no cell for such a point, and code that takes a point for an array index fails or, worse, wraps around.
 # Whoever throws these faces away unlearns close-ups. Count them, then make one:
 
 # %%
-print(f"{sum(part.labels.points_outside for part in stats.parts.values())} points lie outside their picture in this slice")
+print(
+    f"{sum(part.labels.points_outside for part in stats.parts.values())} points lie outside their image in this slice"
+)
 
 x0, y0, x1, y1 = tight_boxes(face.points[None])[0]
-cut = CenterCrop(min(int(max(x1 - x0, y1 - y0)), *image.shape[:2]))({"image": image, "keypoints": face.points})
+cut = CenterCrop(min(int(max(x1 - x0, y1 - y0)), *image.shape[:2]))(
+    {"image": image, "keypoints": face.points}
+)
 height, width = cut["image"].shape[:2]
 inside = ((cut["keypoints"] > -0.5) & (cut["keypoints"] < (width - 0.5, height - 0.5))).all(axis=1)
-print(f"after this cut, {(~inside).sum()} of {len(inside)} points are outside; the labels keep them, as numbers beyond the edge")
+print(
+    f"after this cut, {(~inside).sum()} of {len(inside)} points are outside; the labels keep them, as numbers beyond the edge"
+)
 
 margin = max(height, width) // 4
 padded = cv2.copyMakeBorder(cut["image"], *[margin] * 4, cv2.BORDER_CONSTANT, value=(235, 235, 235))
-Image.fromarray(draw_keypoints(*enlarge(padded, cut["keypoints"] + margin, 480 / max(padded.shape[:2])), IBUG68))
+Image.fromarray(
+    draw_keypoints(*enlarge(padded, cut["keypoints"] + margin, 480 / max(padded.shape[:2])), IBUG68)
+)
 
 # %% [markdown]
 # ## Trap 6: the exam was in the textbook
 #
 # Frames of one video look alike, and one person's videos look alike too. If the split does not keep people apart, the test
-# measures memory. First a check that the check works: hide a training picture in the test set, once as it is and once encoded
+# measures memory. First a check that the check works: hide a training image in the test set, once as it is and once encoded
 # anew.
 
 # %%
@@ -281,8 +324,8 @@ planted = Path(work.name) / "test"
 planted.mkdir()
 (planted / "copy.jpg").write_bytes(train[0].image.read_bytes())
 write_image(planted / "again.jpg", read_image(train[1].image, orient=False))
-pictures = [inspect_picture(path) for path in [*(face.image for face in train[:60]), *planted.iterdir()]]
-pairs = {tuple(sorted((a.path.name, b.path.name))) for a, b in look_alikes(pictures)}
+files = [inspect_image(path) for path in [*(face.image for face in train[:60]), *planted.iterdir()]]
+pairs = {tuple(sorted((a.path.name, b.path.name))) for a, b in look_alikes(files)}
 caught = {name for pair in pairs for name in pair} & {"copy.jpg", "again.jpg"}
 print(f"planted: 2, found: {len(caught)}")
 assert caught == {"copy.jpg", "again.jpg"}
@@ -294,11 +337,15 @@ assert caught == {"copy.jpg", "again.jpg"}
 # %%
 known = split.train + split.validation
 people, examined = ({face.group for face in part} for part in (known, split.test))
-print(f"{len(examined & people)} of the {len(examined)} people in the test part are in the training part too")
+print(
+    f"{len(examined & people)} of the {len(examined)} people in the test part are in the training part too"
+)
 if REAL:
-    videos, seen = ({video_of(face.name) for face in part} for part in (known, split.test))
+    videos, seen = ({video_id(face.name) for face in part} for part in (known, split.test))
     print(f"{len(seen & videos)} of the {len(seen)} videos are")
-    print(f"{stats.shared[0].look_alikes} test frames of this slice look like one of its training frames")
+    print(
+        f"{stats.shared[0].look_alikes} test frames of this slice look like one of its training frames"
+    )
 
 # %% [markdown]
 # Notebook 4 measures how much that flatters. The next one turns these faces into batches.

@@ -2,7 +2,7 @@
 # # 2. From faces to batches
 #
 # A network eats tensors of one size. Between it and the files stand a data set, a chain of transforms and a loader. Afterwards
-# you can read your own CSV, write your own transform, *prove* that picture and points move together, and you know the bug that
+# you can read your own CSV, write your own transform, *prove* that image and points move together, and you know the bug that
 # makes parallel workers draw the same random numbers. Runs in half a minute.
 
 # %%
@@ -19,29 +19,36 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Subset
 
-from facedots import IBUG68, FacedotsError, Framing
+from facedots import IBUG68, CropSpec, FacedotsError
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import FacialKeypointsDataset, make_loader
 from facedots.data.sources import YTF_ORIGIN
 from facedots.data.synthetic import write_synthetic
-from facedots.data.transforms import Compose, Normalize, RandomCrop, Rescale, ToTensor, denormalize_keypoints
+from facedots.data.transforms import (
+    Compose,
+    Normalize,
+    RandomCrop,
+    Rescale,
+    ToTensor,
+    denormalize_keypoints,
+)
 from facedots.evaluation.metrics import nme
 from facedots.geometry import apply_affine, invert
-from facedots.plots.draw import contact_sheet, draw_keypoints, enlarge, region_colours
+from facedots.plots.draw import contact_sheet, draw_keypoints, enlarge, region_colors
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:240")
 REAL = not DATA.startswith("synthetic:")
 work = tempfile.TemporaryDirectory()
 
 # %% [markdown]
-# ## A CSV and a folder of pictures
+# ## A CSV and a folder of images
 #
-# The simplest way to keep labels: a header, then one row a face with the picture's name and x0, y0, x1, y1 and so on. For drawn
+# The simplest way to keep labels: a header, then one row a face with the image's name and x0, y0, x1, y1 and so on. For drawn
 # faces we write such a folder first.
 
 # %%
 if REAL:
-    pictures, table, origin = (
+    images, table, origin = (
         Path(DATA) / "youtube-faces/training",
         Path(DATA) / "youtube-faces/training_frames_keypoints.csv",
         YTF_ORIGIN,
@@ -49,15 +56,15 @@ if REAL:
 else:
     count = int(DATA.removeprefix("synthetic:"))
     write_synthetic(work.name, count)
-    pictures, table, origin = Path(work.name), Path(work.name) / f"faces-{count}.csv", (0, 0)
+    images, table, origin = Path(work.name), Path(work.name) / f"faces-{count}.csv", (0, 0)
 pd.read_csv(table).iloc[:4, :7]
 
 # %% [markdown]
-# `FacialKeypointsDataset` reads the labels at once and a picture when its sample is asked for. `origin` says which coordinates
-# the file gives to the centre of the top-left pixel (notebook 1, trap 3). A sample is a dict.
+# `FacialKeypointsDataset` reads the labels at once and an image when its sample is asked for. `origin` says which coordinates
+# the file gives to the center of the top-left pixel (notebook 1, trap 3). A sample is a dict.
 
 # %%
-dataset = FacialKeypointsDataset(table, pictures, origin=origin)
+dataset = FacialKeypointsDataset(table, images, origin=origin)
 sample = dataset[0]
 print(len(dataset), "faces")
 for key, value in sample.items():
@@ -70,20 +77,20 @@ for key, value in sample.items():
 rows = table.read_text().splitlines()[:5]
 rows[2] = rows[2].rsplit(",", 1)[0]  # a number too few
 rows[3] = rows[3].replace(",", ",?", 1)  # no number
-rows[4] = "nobody.jpg," + rows[4].split(",", 1)[1]  # no such picture
+rows[4] = "nobody.jpg," + rows[4].split(",", 1)[1]  # no such image
 broken = Path(work.name) / "broken.csv"
 broken.write_text("\n".join(rows))
 try:
-    FacialKeypointsDataset(broken, pictures)
+    FacialKeypointsDataset(broken, images)
 except FacedotsError as error:
-    print(str(error).replace(str(pictures), "pictures").replace(work.name, "work"))
+    print(str(error).replace(str(images), "images").replace(work.name, "work"))
 
 # %% [markdown]
 # ## Four transforms
 #
 # A transform is anything that takes a sample and returns a new one. The textbook's four: `Rescale` to a common size,
-# `RandomCrop` so that the face is not always in the same place, `Normalize` to grey in [0, 1] and points in about [-1, 1],
-# `ToTensor`. Each moves the **points with the picture**.
+# `RandomCrop` so that the face is not always in the same place, `Normalize` to gray in [0, 1] and points in about [-1, 1],
+# `ToTensor`. Each moves the **points with the image**.
 
 # %%
 rng = np.random.default_rng(3)
@@ -93,17 +100,19 @@ steps["RandomCrop(224)"] = crop(steps["Rescale(250)"])
 steps["another RandomCrop"] = crop(steps["Rescale(250)"])
 steps["Normalize()"] = normalize(steps["another RandomCrop"])
 
-colours = [tuple(channel / 255 for channel in region_colours(IBUG68)[region]) for region in IBUG68.region_of]
+colors = [
+    tuple(channel / 255 for channel in region_colors(IBUG68)[region]) for region in IBUG68.region_of
+]
 figure, panels = plt.subplots(1, len(steps), figsize=(12, 2.9), layout="constrained")
 for panel, (title, step) in zip(panels, steps.items(), strict=True):
-    grey = title == "Normalize()"
-    panel.imshow(step["image"], cmap="gray", extent=(-1, 1, 1, -1) if grey else None)
-    panel.scatter(*step["keypoints"].T, s=4, color=colours)
+    gray = title == "Normalize()"
+    panel.imshow(step["image"], cmap="gray", extent=(-1, 1, 1, -1) if gray else None)
+    panel.scatter(*step["keypoints"].T, s=4, color=colors)
     panel.set_title(title, fontsize=10)
     panel.tick_params(labelsize=7)
 
 # %% [markdown]
-# Mind the half pixel in `Rescale`: (0, 0) is a pixel's centre, so an enlargement by f maps x to f · (x + ½) − ½ and not to f ·
+# Mind the half pixel in `Rescale`: (0, 0) is a pixel's center, so an enlargement by f maps x to f · (x + ½) − ½ and not to f ·
 # x. The difference looks like pedantry. Here is what it costs, in the unit in which networks are compared; good ones are 0.1 %
 # apart.
 
@@ -111,13 +120,15 @@ for panel, (title, step) in zip(panels, steps.items(), strict=True):
 for size in (250, 128, 64):
     proper = Rescale(size)(sample)["keypoints"]
     naive = sample["keypoints"] * size / min(sample["image"].shape[:2])
-    print(f"at {size:3} px, f · x costs {nme(naive[None], proper[None], IBUG68)[0]:.2f} % NME on this face")
+    print(
+        f"at {size:3} px, f · x costs {nme(naive[None], proper[None], IBUG68)[0]:.2f} % NME on this face"
+    )
 
 # %% [markdown]
 # ## Do they really move together? Measure it
 #
-# Looking is good, measuring is better. Paint a soft white spot on a black picture at each of a few points, send both through
-# the chain, and compare each transformed point with the centre of gravity of its transformed spot. This test finds swapped
+# Looking is good, measuring is better. Paint a soft white spot on a black image at each of a few points, send both through
+# the chain, and compare each transformed point with the center of gravity of its transformed spot. This test finds swapped
 # axes, forgotten offsets and half pixels in any transform of yours.
 
 
@@ -125,18 +136,22 @@ for size in (250, 128, 64):
 def spots(points, height, width):
     y, x = np.mgrid[:height, :width]
     bright = [np.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * 3.0**2)) for px, py in points]
-    return np.repeat(np.clip(255 * np.sum(bright, axis=0), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+    return np.repeat(
+        np.clip(255 * np.sum(bright, axis=0), 0, 255).astype(np.uint8)[..., None], 3, axis=2
+    )
 
 
 def gap(transform, points, height=300, width=240):
     """The largest distance in pixels between a transformed point and its transformed spot."""
     result = transform({"image": spots(points, height, width), "keypoints": np.float32(points)})
-    grey = result["image"][..., 0].astype(float)
-    y, x = np.mgrid[: grey.shape[0], : grey.shape[1]]
+    gray = result["image"][..., 0].astype(float)
+    y, x = np.mgrid[: gray.shape[0], : gray.shape[1]]
     gaps = []
     for px, py in result["keypoints"]:
-        near = grey * (np.hypot(x - px, y - py) < 14)
-        gaps.append(np.hypot((x * near).sum() / near.sum() - px, (y * near).sum() / near.sum() - py))
+        near = gray * (np.hypot(x - px, y - py) < 14)
+        gaps.append(
+            np.hypot((x * near).sum() / near.sum() - px, (y * near).sum() / near.sum() - py)
+        )
     return max(gaps)
 
 
@@ -157,19 +172,25 @@ assert gap(chain, points) < 0.05 < gap(careless, points)
 # ## The chain, and the way back
 #
 # `Compose` puts transforms in a row. Every one that moves pixels also updates `matrix`, the affine map from the frame to the
-# picture as it is now, so that what a network finds in the crop can be carried back to the frame.
+# image as it is now, so that what a network finds in the crop can be carried back to the frame.
 
 # %%
-chain = Compose([Rescale(250), RandomCrop(224, generator=np.random.default_rng(0)), Normalize(), ToTensor()])
+chain = Compose(
+    [Rescale(250), RandomCrop(224, generator=np.random.default_rng(0)), Normalize(), ToTensor()]
+)
 dataset.transform = chain
 ready = dataset[0]
-print({key: tuple(ready[key].shape) for key in ("image", "keypoints", "matrix")}, ready["image"].dtype)
+print(
+    {key: tuple(ready[key].shape) for key in ("image", "keypoints", "matrix")}, ready["image"].dtype
+)
 for key in ("image", "keypoints"):
     print(f"{key} from {ready[key].min():.2f} to {ready[key].max():.2f}")
 
 in_crop = denormalize_keypoints(ready["keypoints"], (224, 224))
 back = apply_affine(invert(ready["matrix"]), in_crop)
-print(f"back in the frame, points are {np.abs(back - sample['keypoints']).max():.5f} px from where they started")
+print(
+    f"back in the frame, points are {np.abs(back - sample['keypoints']).max():.5f} px from where they started"
+)
 assert np.allclose(back, sample["keypoints"], atol=1e-3)
 
 # %% [markdown]
@@ -178,14 +199,33 @@ assert np.allclose(back, sample["keypoints"], atol=1e-3)
 # A `DataLoader` stacks samples. `make_loader` is torch's with one thing added, which the next section is about.
 
 # %%
-loader = make_loader(Subset(dataset, range(0, len(dataset), max(1, len(dataset) // 64))), batch_size=16, shuffle=True, seed=1)
+loader = make_loader(
+    Subset(dataset, range(0, len(dataset), max(1, len(dataset) // 64))),
+    batch_size=16,
+    shuffle=True,
+    seed=1,
+)
 batch = next(iter(loader))
-print("images", tuple(batch["image"].shape), "points", tuple(batch["keypoints"].shape), "first:", batch["name"][0])
+print(
+    "images",
+    tuple(batch["image"].shape),
+    "points",
+    tuple(batch["keypoints"].shape),
+    "first:",
+    batch["name"][0],
+)
 
 tiles = []
-for picture, keypoints in zip(batch["image"], batch["keypoints"], strict=True):
-    rgb = (255 * picture[0].numpy())[..., None].repeat(3, axis=2).astype(np.uint8)
-    tiles.append((draw_keypoints(*enlarge(rgb, denormalize_keypoints(keypoints, (224, 224)), 360 / 224), IBUG68), ""))
+for image, keypoints in zip(batch["image"], batch["keypoints"], strict=True):
+    rgb = (255 * image[0].numpy())[..., None].repeat(3, axis=2).astype(np.uint8)
+    tiles.append(
+        (
+            draw_keypoints(
+                *enlarge(rgb, denormalize_keypoints(keypoints, (224, 224)), 360 / 224), IBUG68
+            ),
+            "",
+        )
+    )
 Image.fromarray(contact_sheet(tiles, {}, columns=8)).reduce(3)
 
 # %% [markdown]
@@ -208,8 +248,10 @@ def corners(loader):
     return found[:2]
 
 
-same_size = Compose([Rescale((250, 250)), RandomCrop(224, generator=np.random.default_rng(0)), ToTensor()])
-few = FacialKeypointsDataset(table, pictures, same_size, origin=origin)
+same_size = Compose(
+    [Rescale((250, 250)), RandomCrop(224, generator=np.random.default_rng(0)), ToTensor()]
+)
+few = FacialKeypointsDataset(table, images, same_size, origin=origin)
 few.annotations = few.annotations[:8]
 plain = corners(DataLoader(few, batch_size=4, num_workers=2))
 ours = corners(make_loader(few, batch_size=4, workers=2, seed=0))
@@ -222,14 +264,16 @@ assert ours[0] != ours[1]
 # %% [markdown]
 # ## More than the textbook: augmentation
 #
-# A random crop is the mildest of lies. Real pictures are rolled, dark, blurred, noisy, compressed, and half hidden by a hand.
-# `training_augmentation` plays all of that to the picture and moves the points along, the mirror image with its names exchanged
+# A random crop is the mildest of lies. Real images are rolled, dark, blurred, noisy, compressed, and half hidden by a hand.
+# `training_augmentation` plays all of that to the image and moves the points along, the mirror image with its names exchanged
 # (notebook 1, trap 4). One face, eight times, at full strength; the dots must stay on the features whatever happens to the
 # pixels.
 
 # %%
 variants = []
-augment = training_augmentation(Framing("box", 1.4), 240, IBUG68, np.random.default_rng(5), strength=1.0)
+augment = training_augmentation(
+    CropSpec("box", 1.4), 240, IBUG68, np.random.default_rng(5), strength=1.0
+)
 for _ in range(8):
     made = augment(sample)
     variants.append((draw_keypoints(made["image"], made["keypoints"], IBUG68), ""))
@@ -239,13 +283,13 @@ Image.fromarray(contact_sheet(variants, {}, columns=4)).reduce(2)
 # ## Is it fast enough?
 #
 # A network that waits for its data learns nothing. Count samples a second, for the plain chain and for full augmentation, made
-# in this process and by two workers. Workers cost a start and the way of every sample between processes, so with small pictures
+# in this process and by two workers. Workers cost a start and the way of every sample between processes, so with small images
 # and few cores they may well be slower: measure before adding them.
 
 
 # %%
 def rate(transform, workers):
-    data = FacialKeypointsDataset(table, pictures, transform, origin=origin)
+    data = FacialKeypointsDataset(table, images, transform, origin=origin)
     data.annotations = data.annotations[:192]
     loader = make_loader(data, batch_size=32, workers=workers)
     for _ in loader:  # the first pass starts the workers
@@ -258,10 +302,16 @@ def rate(transform, workers):
 chains = {
     "Rescale, RandomCrop, Normalize, ToTensor": chain,
     "training_augmentation at 128 px": Compose(
-        [training_augmentation(Framing("box", 1.3), 128, IBUG68, np.random.default_rng(0)), ToTensor()]
+        [
+            training_augmentation(CropSpec("box", 1.3), 128, IBUG68, np.random.default_rng(0)),
+            ToTensor(),
+        ]
     ),
 }
-speed = {name: [f"{rate(transform, workers):.0f}" for workers in (0, 2)] for name, transform in chains.items()}
+speed = {
+    name: [f"{rate(transform, workers):.0f}" for workers in (0, 2)]
+    for name, transform in chains.items()
+}
 pd.DataFrame(speed, index=["samples/s, no worker", "samples/s, two workers"]).T
 
 # %% [markdown]

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from facedots import IBUG68, Framing, Keypointer, read_image
+from facedots import IBUG68, CropSpec, KeypointPredictor, read_image
 from facedots.data.augment import Crop
 from facedots.data.dataset import KeypointsDataset
 from facedots.data.splits import load_split
@@ -39,12 +39,12 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## The faces as two tensors
 #
-# To try many things quickly, make the samples once and keep them: a grey crop of 48 px around each face's box, points in about
+# To try many things quickly, make the samples once and keep them: a gray crop of 48 px around each face's box, points in about
 # [-1, 1] (notebook 2). Validation faces are other people than the training faces; no weight is ever fitted to them.
 
 # %%
 SIZE = 48
-see = Compose([Crop(Framing("box", 1.3), SIZE), Normalize(), ToTensor()])
+see = Compose([Crop(CropSpec("box", 1.3), SIZE), Normalize(), ToTensor()])
 
 
 def tensors(faces):
@@ -57,17 +57,21 @@ split = load_split(DATA, ["youtube-faces"], "official")
 training_faces = split.train[:: 7 if REAL else 1]
 images, points = tensors(training_faces)
 unseen_images, unseen_points = tensors(split.validation)
-print(f"{len(images)} faces to learn from, {len(unseen_images)} of other people to check on; images {tuple(images.shape[1:])}")
+print(
+    f"{len(images)} faces to learn from, {len(unseen_images)} of other people to check on; images {tuple(images.shape[1:])}"
+)
 
 
 def error(predicted, true):
     """NME of each face in percent: mean point distance over the distance of the outer eye corners."""
-    pixels = [denormalize_keypoints(part.detach().numpy(), (SIZE, SIZE)) for part in (predicted, true)]
+    pixels = [
+        denormalize_keypoints(part.detach().numpy(), (SIZE, SIZE)) for part in (predicted, true)
+    ]
     return nme(*pixels, IBUG68)
 
 
 # %% [markdown]
-# **First the floor.** Whatever a network does, it must beat somebody who never looks at the picture and always says the mean
+# **First the floor.** Whatever a network does, it must beat somebody who never looks at the image and always says the mean
 # face:
 
 # %%
@@ -78,7 +82,7 @@ print(f"always the mean face: {floor:.1f} % NME")
 # %% [markdown]
 # ## A network
 #
-# Convolutions find things wherever they are, pooling halves the picture and so doubles what the next convolution sees, batch
+# Convolutions find things wherever they are, pooling halves the image and so doubles what the next convolution sees, batch
 # norm keeps the numbers between the layers of one size, and two fully connected layers turn what was found into 136 numbers.
 # The last layer starts as the mean face: why let it learn that first?
 
@@ -89,7 +93,9 @@ class Net(nn.Module):
         super().__init__()
 
         def block(inputs, outputs):
-            return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.MaxPool2d(2), norm(outputs), nn.ReLU())
+            return nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, padding=1), nn.MaxPool2d(2), norm(outputs), nn.ReLU()
+            )
 
         self.conv1 = block(1, width)  # 48 -> 24 px
         self.conv2 = block(width, 2 * width)  # -> 12
@@ -110,7 +116,9 @@ def parameters(net):
 
 torch.manual_seed(0)
 pd.Series(
-    {name: parameters(layer) for name, layer in Net().named_children()} | {"all": parameters(Net())}, name="parameters"
+    {name: parameters(layer) for name, layer in Net().named_children()}
+    | {"all": parameters(Net())},
+    name="parameters",
 ).to_frame().T
 
 # %% [markdown]
@@ -124,7 +132,17 @@ pd.Series(
 
 
 # %%
-def fit(net, *, epochs=8, batch_size=16, lr=2e-3, loss=F.l1_loss, faces=(images, points), augment=None, seed=0):
+def fit(
+    net,
+    *,
+    epochs=8,
+    batch_size=16,
+    lr=2e-3,
+    loss=F.l1_loss,
+    faces=(images, points),
+    augment=None,
+    seed=0,
+):
     torch.manual_seed(seed)
     optimizer = torch.optim.AdamW(net.parameters(), lr=lr, weight_decay=0.02)
     steps = epochs * (len(faces[0]) // batch_size)
@@ -149,7 +167,9 @@ def fit(net, *, epochs=8, batch_size=16, lr=2e-3, loss=F.l1_loss, faces=(images,
         net.eval()
         with torch.no_grad():
             unseen = error(net(unseen_images), unseen_points).mean()
-        history.append({"training": np.mean(met), "unseen": unseen, "seconds": time.perf_counter() - start})
+        history.append(
+            {"training": np.mean(met), "unseen": unseen, "seconds": time.perf_counter() - start}
+        )
     return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
 
@@ -174,7 +194,11 @@ plain = fit(net, epochs=12)
 
 def curves(axes, history, title):
     axes.plot(history["training"], color="#777777", label="training faces")
-    axes.plot(history["unseen"], color="#0072B2", label=f"unseen people, at last {history['unseen'].iloc[-1]:.2f} %")
+    axes.plot(
+        history["unseen"],
+        color="#0072B2",
+        label=f"unseen people, at last {history['unseen'].iloc[-1]:.2f} %",
+    )
     axes.axhline(floor, color="#D55E00", linestyle=":", label=f"mean face {floor:.1f} %")
     axes.set(title=title, xlabel="epoch", ylabel="NME, %", ylim=(0, 1.1 * floor))
     axes.spines[["top", "right"]].set_visible(False)
@@ -182,7 +206,11 @@ def curves(axes, history, title):
 
 
 figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
-curves(axes, plain, f"{parameters(net):,} parameters, {len(images)} faces, {plain['seconds'].iloc[-1]:.0f} s")
+curves(
+    axes,
+    plain,
+    f"{parameters(net):,} parameters, {len(images)} faces, {plain['seconds'].iloc[-1]:.0f} s",
+)
 
 # %% [markdown]
 # What does such a number look like? Rings are the truth, dots the network's, for four unseen faces from its best to its worst.
@@ -195,9 +223,13 @@ rows = []
 for i in ranks[np.linspace(0, len(ranks) - 1, 4).astype(int)]:
     face = split.validation[i]
     image = read_image(face.image, orient=False)
-    matrix = Crop(Framing("box", 1.3), SIZE)({"image": image, "keypoints": face.points})["matrix"]
+    matrix = Crop(CropSpec("box", 1.3), SIZE)({"image": image, "keypoints": face.points})["matrix"]
     found = apply_affine(invert(matrix), denormalize_keypoints(predicted[i].numpy(), (SIZE, SIZE)))
-    rows.append(Comparison(image, face.points, found, f"{nme(found[None], face.points[None], IBUG68)[0]:.1f} % NME"))
+    rows.append(
+        Comparison(
+            image, face.points, found, f"{nme(found[None], face.points[None], IBUG68)[0]:.1f} % NME"
+        )
+    )
 comparison_figure({"": rows})
 
 # %% [markdown]
@@ -232,15 +264,17 @@ curves(right, lively, "mirrored and shifted at random")
 # %%
 batches = {size: fit(Net(), batch_size=size, augment=mirror_and_shift) for size in (8, 32, 128)}
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained", sharey=True)
-for (size, history), colour in zip(batches.items(), ("#0072B2", "#D55E00", "#009E73"), strict=True):
-    left.plot(history["unseen"], color=colour, label=f"{size} faces a step")
-    right.plot(history["seconds"], history["unseen"], color=colour)
+for (size, history), color in zip(batches.items(), ("#0072B2", "#D55E00", "#009E73"), strict=True):
+    left.plot(history["unseen"], color=color, label=f"{size} faces a step")
+    right.plot(history["seconds"], history["unseen"], color=color)
 left.set(title="by epoch", xlabel="epoch", ylabel="NME of unseen people, %")
 right.set(title="by the clock", xlabel="seconds")
 left.legend(frameon=False)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
-pd.DataFrame({size: history.iloc[-1].round(2) for size, history in batches.items()}).rename_axis("after 8 epochs")
+pd.DataFrame({size: history.iloc[-1].round(2) for size, history in batches.items()}).rename_axis(
+    "after 8 epochs"
+)
 
 # %% [markdown]
 # With few faces, steps are what is scarce: large batches average away a noise that does not hurt, and pay for it with steps.
@@ -262,17 +296,32 @@ def wing(predicted, true, width=0.3, curvature=0.06):
     return torch.where(size < width, width * torch.log1p(size / curvature), size - constant).mean()
 
 
-losses = {"squared": F.mse_loss, "L1": F.l1_loss, "smooth L1": lambda p, t: F.smooth_l1_loss(p, t, beta=0.05), "Wing": wing}
+losses = {
+    "squared": F.mse_loss,
+    "L1": F.l1_loss,
+    "smooth L1": lambda p, t: F.smooth_l1_loss(p, t, beta=0.05),
+    "Wing": wing,
+}
 results = {name: fit(Net(), loss=loss, augment=mirror_and_shift) for name, loss in losses.items()}
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2), layout="constrained")
-for (name, loss), colour in zip(losses.items(), ("#777777", "#0072B2", "#D55E00", "#009E73"), strict=True):
+for (name, loss), color in zip(
+    losses.items(), ("#777777", "#0072B2", "#D55E00", "#009E73"), strict=True
+):
     off = torch.linspace(0, 9, 200)
     scaled = (off * 2 / SIZE).requires_grad_()
-    (slope,) = torch.autograd.grad(torch.stack([loss(value, torch.zeros(())) for value in scaled]).sum(), scaled)
-    left.plot(off, slope, color=colour, label=name)
-    right.plot(results[name]["unseen"], color=colour, label=f"{name}: {results[name]['unseen'].iloc[-1]:.2f} %")
-left.set(title="how hard it pulls", xlabel="error of a point, px of 48", ylabel="slope", ylim=(0, 2.5))
+    (slope,) = torch.autograd.grad(
+        torch.stack([loss(value, torch.zeros(())) for value in scaled]).sum(), scaled
+    )
+    left.plot(off, slope, color=color, label=name)
+    right.plot(
+        results[name]["unseen"],
+        color=color,
+        label=f"{name}: {results[name]['unseen'].iloc[-1]:.2f} %",
+    )
+left.set(
+    title="how hard it pulls", xlabel="error of a point, px of 48", ylabel="slope", ylim=(0, 2.5)
+)
 right.set(title="what comes of it", xlabel="epoch", ylabel="NME of unseen people, %")
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
@@ -283,8 +332,8 @@ _ = right.legend(frameon=False)
 #
 # Five networks, one budget of epochs. One has no batch norm: such a network tends to sit at the mean face for a long while
 # before it finds the way down, and good networks have been given up there. The last one has no fully connected layer: it draws
-# a *map* for each point and takes the map's centre of gravity (soft-argmax), so a point is found by what it looks like,
-# wherever it is. Its maps are coarse, 12 cells a side, yet the centre of gravity falls between cells.
+# a *map* for each point and takes the map's center of gravity (soft-argmax), so a point is found by what it looks like,
+# wherever it is. Its maps are coarse, 12 cells a side, yet the center of gravity falls between cells.
 
 
 # %%
@@ -306,11 +355,19 @@ class Maps(nn.Module):
         super().__init__()
 
         def block(inputs, outputs, stride):
-            return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+            return nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            )
 
-        self.fine = nn.Sequential(block(1, width, 2), block(width, 2 * width, 2), block(2 * width, 2 * width, 1))
+        self.fine = nn.Sequential(
+            block(1, width, 2), block(width, 2 * width, 2), block(2 * width, 2 * width, 1)
+        )
         self.coarse = nn.Sequential(
-            block(2 * width, 3 * width, 2), block(3 * width, 3 * width, 2), block(3 * width, 2 * width, 1)
+            block(2 * width, 3 * width, 2),
+            block(3 * width, 3 * width, 2),
+            block(3 * width, 2 * width, 1),
         )
         self.maps = nn.Conv2d(2 * width, IBUG68.count, 1)
         cells = SIZE // 4
@@ -318,7 +375,9 @@ class Maps(nn.Module):
 
     def forward(self, x):
         fine = self.fine(x)  # 12 x 12 cells: where exactly
-        context = F.interpolate(self.coarse(fine), scale_factor=4.0)  # 3 x 3 cells: which part of the face
+        context = F.interpolate(
+            self.coarse(fine), scale_factor=4.0
+        )  # 3 x 3 cells: which part of the face
         maps = self.maps(fine + context).flatten(2).softmax(-1).unflatten(2, fine.shape[2:])
         return torch.stack([maps.sum(2) @ self.places, maps.sum(3) @ self.places], dim=-1)
 
@@ -333,7 +392,10 @@ networks = {
 tried = {}
 for name, candidate in networks.items():
     history = fit(candidate, lr=3e-4 if name == "one layer" else 2e-3, augment=mirror_and_shift)
-    tried[name] = {"parameters": f"{parameters(candidate):,}", **history.iloc[-1].round(2).to_dict()}
+    tried[name] = {
+        "parameters": f"{parameters(candidate):,}",
+        **history.iloc[-1].round(2).to_dict(),
+    }
 pd.DataFrame(tried).T.rename(columns={"training": "NME training", "unseen": "NME unseen"})
 
 # %% [markdown]
@@ -355,8 +417,10 @@ weights = train(recipe, DATA, Path(run.name) / "small")
 seconds = time.perf_counter() - start
 
 # %%
-by_recipe = evaluate(Keypointer(weights), split.validation).scores.nme
-print(f"small, {recipe.epochs} epochs, {seconds:.0f} s: {by_recipe:.2f} % NME on the same unseen people")
+by_recipe = evaluate(KeypointPredictor(weights), split.validation).scores.nme
+print(
+    f"small, {recipe.epochs} epochs, {seconds:.0f} s: {by_recipe:.2f} % NME on the same unseen people"
+)
 print(f"ours above: {tried['maps']['unseen']:.2f} %; the mean face: {floor:.1f} %")
 assert by_recipe < floor
 Image.open(Path(run.name) / "small" / "curves.png").reduce(2)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from facedots import IBUG68, Framing, Keypointer, RetinaFace, read_image
+from facedots import IBUG68, CropSpec, KeypointPredictor, RetinaFace, read_image
 from facedots.data.augment import Crop, training_augmentation
 from facedots.data.dataset import KeypointsDataset
 from facedots.data.splits import load_split
@@ -34,17 +34,17 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## The protocol
 #
-# Each labelled face once, in the picture as it is stored; the network is told the true box, so that nothing but its points is
+# Each labeled face once, in the image as it is stored; the network is told the true box, so that nothing but its points is
 # measured. Here the shipped network `small` sits the exam. Drawn faces are an exam in a subject it never had: it learned from
 # photographs.
 
 # %%
 split = load_split(DATA, ["youtube-faces"], "official")
 test = split.test[:: 5 if REAL else 1]
-network = Keypointer("small")
+network = KeypointPredictor("small")
 result = evaluate(network, test)
 
-floor = place_shape(mean_shape(split.train, network.spec.framing), result.squares)
+floor = place_shape(mean_shape(split.train, network.spec.crop), result.squares)
 floor_nme = nme(floor, result.true, IBUG68)
 
 scores = result.scores
@@ -52,7 +52,10 @@ rows = {
     "NME, mean": (scores.nme, floor_nme.mean()),
     "NME, median": (scores.nme_median, np.median(floor_nme)),
     "FR10: share of faces above 10 %": (scores.fr10, 100 * np.mean(floor_nme > 10)),
-    "AUC10: area under the curve below": (scores.auc10, 100 * np.mean(np.maximum(0, 1 - floor_nme / 10))),
+    "AUC10: area under the curve below": (
+        scores.auc10,
+        100 * np.mean(np.maximum(0, 1 - floor_nme / 10)),
+    ),
 }
 pd.DataFrame(rows, index=["small", "always the mean face"]).T.round(2)
 
@@ -77,7 +80,9 @@ middle = len(order) // 2
 
 def compared(i):
     title = f"{result.names[i].rsplit('/')[-1]}\nNME {result.nme[i]:.2f} %"
-    return Comparison(read_image(result.images[i], orient=False), result.true[i], result.predicted[i], title)
+    return Comparison(
+        read_image(result.images[i], orient=False), result.true[i], result.predicted[i], title
+    )
 
 
 chosen = {"best": order[:5], "typical": order[middle - 2 : middle + 3], "worst": order[:-6:-1]}
@@ -112,7 +117,9 @@ everyone = split.test if REAL else test
 whole = evaluate(network, everyone) if REAL else result
 by_frame = interval(whole.nme, np.arange(len(everyone)))
 by_person = interval(whole.nme, [face.group for face in everyone])
-print(f"NME {whole.nme.mean():.2f} % on {len(everyone)} frames of {len({face.group for face in everyone})} people")
+print(
+    f"NME {whole.nme.mean():.2f} % on {len(everyone)} frames of {len({face.group for face in everyone})} people"
+)
 for drawn, (low, high) in {"frames": by_frame, "people": by_person}.items():
     print(f"95 % interval, drawing {drawn}: {low:.2f} to {high:.2f} %")
 
@@ -127,7 +134,13 @@ for drawn, (low, high) in {"frames": by_frame, "people": by_person}.items():
 end_to_end = evaluate(network, test, RetinaFace())
 pd.DataFrame(
     {
-        name: {"faces": s.n, "missed": s.missed, "NME of the found": s.nme, "NME median": s.nme_median, "FR10": s.fr10}
+        name: {
+            "faces": s.n,
+            "missed": s.missed,
+            "NME of the found": s.nme,
+            "NME median": s.nme_median,
+            "FR10": s.fr10,
+        }
         for name, s in {"true box": scores, "RetinaFace": end_to_end.scores}.items()
     }
 ).T.round(2)
@@ -153,10 +166,16 @@ left.scatter(doubt, result.nme, s=10, color="#0072B2", alpha=0.6, linewidths=0)
 left.set(title="one dot a face", xlabel="mean sigma, % of the eye distance", ylabel="NME, %")
 share = 100 * np.arange(1, len(doubt) + 1) / len(doubt)
 right.plot(share, kept(np.argsort(doubt)), color="#0072B2", label="most doubtful first")
-right.plot(share, kept(np.argsort(result.nme)), "--", color="#777777", label="worst first (an oracle)")
+right.plot(
+    share, kept(np.argsort(result.nme)), "--", color="#777777", label="worst first (an oracle)"
+)
 right.axhline(result.nme.mean(), color="#D55E00", linestyle=":", label="at random")
 right.set(
-    title="what is left after dropping faces", xlabel="faces kept, %", ylabel="NME of the kept, %", xlim=(20, 100), ylim=(0, None)
+    title="what is left after dropping faces",
+    xlabel="faces kept, %",
+    ylabel="NME of the kept, %",
+    xlim=(20, 100),
+    ylim=(0, None),
 )
 right.legend(frameon=False)
 for axes in (left, right):
@@ -184,12 +203,12 @@ see = Compose([Normalize(), ToTensor()])
 def frames_of(face, count, rng):
     """One drawn face as it looks in so many frames of a video."""
     sample = KeypointsDataset([face])[0]
-    film = training_augmentation(Framing("box", 1.3), SIZE, IBUG68, rng, strength=0.25)
+    film = training_augmentation(CropSpec("box", 1.3), SIZE, IBUG68, rng, strength=0.25)
     return [see(film(sample)) for _ in range(count)]
 
 
 def crops_of(faces):
-    data = KeypointsDataset(faces, Compose([Crop(Framing("box", 1.3), SIZE), see]))
+    data = KeypointsDataset(faces, Compose([Crop(CropSpec("box", 1.3), SIZE), see]))
     return [data[i] for i in range(len(data))]
 
 
@@ -198,9 +217,14 @@ if REAL:
     for part in (split.train + split.validation, split.test):
         for face in part:
             people.setdefault(face.group, ([], []))[part is split.test].append(face)
-    enough = [person for person, (train, test) in sorted(people.items()) if len(train) >= FRAMES and test]
+    enough = [
+        person for person, (train, test) in sorted(people.items()) if len(train) >= FRAMES and test
+    ]
     picked = np.random.default_rng(0).permutation(enough)[: 2 * PER_GROUP]
-    people = {person: (crops_of(people[person][0][:FRAMES]), crops_of(people[person][1][:1])) for person in picked}
+    people = {
+        person: (crops_of(people[person][0][:FRAMES]), crops_of(people[person][1][:1]))
+        for person in picked
+    }
 else:
     rng = np.random.default_rng(0)
     for face in split.train[: 2 * PER_GROUP]:
@@ -214,24 +238,42 @@ def stack(samples):
     return [torch.stack([sample[key] for sample in samples]) for key in ("image", "keypoints")]
 
 
-learn = {name: stack([sample for train, _ in group for sample in train]) for name, group in groups.items()}
-exam = {name: stack([sample for _, test in group for sample in test]) for name, group in groups.items()}
-print({f"group {name}": f"{len(learn[name][0])} frames to learn from, {len(exam[name][0])} for the exam" for name in groups})
+learn = {
+    name: stack([sample for train, _ in group for sample in train])
+    for name, group in groups.items()
+}
+exam = {
+    name: stack([sample for _, test in group for sample in test]) for name, group in groups.items()
+}
+print(
+    {
+        f"group {name}": f"{len(learn[name][0])} frames to learn from, {len(exam[name][0])} for the exam"
+        for name in groups
+    }
+)
 
 
 # %%
 class Net(nn.Module):
-    """As `Maps` in notebook 3: a map for each point, read out by its centre of gravity."""
+    """As `Maps` in notebook 3: a map for each point, read out by its center of gravity."""
 
     def __init__(self, width=16):
         super().__init__()
 
         def block(inputs, outputs, stride):
-            return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU())
+            return nn.Sequential(
+                nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False),
+                nn.BatchNorm2d(outputs),
+                nn.ReLU(),
+            )
 
-        self.fine = nn.Sequential(block(1, width, 2), block(width, 2 * width, 2), block(2 * width, 2 * width, 1))
+        self.fine = nn.Sequential(
+            block(1, width, 2), block(width, 2 * width, 2), block(2 * width, 2 * width, 1)
+        )
         self.coarse = nn.Sequential(
-            block(2 * width, 3 * width, 2), block(3 * width, 3 * width, 2), block(3 * width, 2 * width, 1)
+            block(2 * width, 3 * width, 2),
+            block(3 * width, 3 * width, 2),
+            block(3 * width, 2 * width, 1),
         )
         self.maps = nn.Conv2d(2 * width, IBUG68.count, 1)
         self.register_buffer("places", (torch.arange(SIZE // 4) + 0.5) * 8 / SIZE - 1)
@@ -247,9 +289,13 @@ def fit(images, points, epochs=30, batch_size=16):
     torch.manual_seed(0)
     net = Net()
     optimizer = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=epochs * (len(images) // batch_size))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 3e-3, total_steps=epochs * (len(images) // batch_size)
+    )
     for _ in range(epochs):
-        for chosen in torch.randperm(len(images))[: len(images) // batch_size * batch_size].split(batch_size):
+        for chosen in torch.randperm(len(images))[: len(images) // batch_size * batch_size].split(
+            batch_size
+        ):
             loss = F.l1_loss(net(images[chosen]), points[chosen])
             optimizer.zero_grad()
             loss.backward()
@@ -261,13 +307,20 @@ def fit(images, points, epochs=30, batch_size=16):
 def errors(net, images, points):
     with torch.no_grad():
         found = net(images)
-    return nme(*(denormalize_keypoints(part.numpy(), (SIZE, SIZE)) for part in (found, points)), IBUG68)
+    return nme(
+        *(denormalize_keypoints(part.numpy(), (SIZE, SIZE)) for part in (found, points)), IBUG68
+    )
 
 
 nets = {name: fit(*data) for name, data in learn.items()}
 table = {(learned, sat): errors(nets[learned], *exam[sat]) for learned in nets for sat in exam}
 pd.DataFrame(
-    {f"exam of {sat}": {f"learned from {learned}": table[learned, sat].mean() for learned in nets} for sat in exam}
+    {
+        f"exam of {sat}": {
+            f"learned from {learned}": table[learned, sat].mean() for learned in nets
+        }
+        for sat in exam
+    }
 ).round(2)
 
 # %%
@@ -289,8 +342,8 @@ ced_figure({"people it has met": met, "strangers": strangers}, threshold=20)
 nearest = torch.cdist(asked[:6].flatten(1), seen.flatten(1)).argmin(dim=1)
 figure, panels = plt.subplots(2, 6, figsize=(9, 3.3), layout="constrained")
 for column, match in enumerate(nearest):
-    for panel, picture in zip(panels[:, column], (asked[column], seen[match]), strict=True):
-        panel.imshow(picture[0], cmap="gray", vmin=0, vmax=1)
+    for panel, image in zip(panels[:, column], (asked[column], seen[match]), strict=True):
+        panel.imshow(image[0], cmap="gray", vmin=0, vmax=1)
         panel.set(xticks=[], yticks=[])
 panels[0, 0].set_ylabel("exam")
 _ = panels[1, 0].set_ylabel("learned from")
@@ -301,8 +354,8 @@ _ = panels[1, 0].set_ylabel("learned from")
 # `facedots evaluate small --split official` and `--split disjoint:0`. What the shipped networks scored stands in their cards:
 
 # %%
-for name in ("small", "course"):
-    card = Keypointer(name).card
+for name in ("small", "baseline"):
+    card = KeypointPredictor(name).card
     print(name, "| trained on the split", card.split)
     for what, score in card.scores.items():
         print(f"    {what}: {score:.2f} %" if isinstance(score, float) else f"    {what}: {score}")

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 5. Kernels and feature maps
 #
-# A convolution slides a small square of weights, a kernel, over a picture and writes down how well each place fits it. Training
+# A convolution slides a small square of weights, a kernel, over an image and writes down how well each place fits it. Training
 # found the weights; nobody drew them. Here you open a trained network, lay its kernels on a portrait, and find out what each of
 # them detects: not by looking, but by measuring which patterns it answers. Runs in under a minute and needs no data.
 
@@ -16,21 +16,38 @@ from PIL import Image
 
 import facedots
 from facedots.cli.predict import portrait
-from facedots.inspection.frequency import describe_kernel, frequency_response, split_colour
-from facedots.inspection.layers import cut_crop, feature_maps, filter_image, list_layers, load_model, select_kernel
+from facedots.inspection.frequency import describe_kernel, frequency_response, split_color
+from facedots.inspection.layers import (
+    cut_crop,
+    feature_maps,
+    filter_image,
+    list_layers,
+    load_model,
+    select_kernel,
+)
 from facedots.plots.kernels import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
 
-image = facedots.read_image(portrait())  # Grace Hopper, U.S. Navy, public domain; matplotlib brings it along
-course = load_model(facedots.WEIGHTS["course"].path)
-layers = list_layers(course)
+image = facedots.read_image(
+    portrait()
+)  # Grace Hopper, U.S. Navy, public domain; matplotlib brings it along
+baseline = load_model(facedots.WEIGHTS["baseline"].path)
+layers = list_layers(baseline)
 pd.DataFrame(
-    [(layer.name, *layer.kernels.shape[:2], "x".join(map(str, layer.kernels.shape[2:])), layer.kernels.size) for layer in layers],
+    [
+        (
+            layer.name,
+            *layer.kernels.shape[:2],
+            "x".join(map(str, layer.kernels.shape[2:])),
+            layer.kernels.size,
+        )
+        for layer in layers
+    ],
     columns=["layer", "kernels", "over channels", "size", "weights"],
 )
 
 # %% [markdown]
-# `course` is the textbook network of notebook 3: grey pictures of 224 px in, six convolutions. Its first layer is the one that
-# can be understood by eye, because it looks at the picture itself: each kernel is nine weights. Purple is positive, orange
+# `baseline` is the textbook network of notebook 3: gray images of 224 px in, six convolutions. Its first layer is the one that
+# can be understood by eye, because it looks at the image itself: each kernel is nine weights. Purple is positive, orange
 # negative, white zero.
 
 # %%
@@ -44,16 +61,16 @@ kernel_grid(first)
 # network sees; `filter_image` slides the kernel over it (`cv2.filter2D`, the same operation as the layer's).
 
 # %%
-keypointer = facedots.Keypointer("course")
-crop, square = cut_crop(keypointer, image)
+predictor = facedots.KeypointPredictor("baseline")
+crop, square = cut_crop(predictor, image)
 planes = [select_kernel(first, i) for i in range(len(first.kernels))]
 step = np.array([[-1, 0, 1]] * 3)
 chosen = int(np.argmax([abs((plane * step).sum()) / np.linalg.norm(plane) for plane in planes]))
 filter_figure(image, crop, square, first, kernel=chosen)
 
 # %% [markdown]
-# It looks like a relief lit from the side: bright where the picture gets brighter in one direction, dark where it gets darker,
-# grey where nothing changes. So it finds edges, and we can say of which direction. But "looks like" is not a measurement.
+# It looks like a relief lit from the side: bright where the image gets brighter in one direction, dark where it gets darker,
+# gray where nothing changes. So it finds edges, and we can say of which direction. But "looks like" is not a measurement.
 #
 # ## What a kernel detects, measured
 #
@@ -79,7 +96,7 @@ frequency_figure(known)
 # - bright in the middle: it answers plain areas. Dark at the rim as well: a **blur**; otherwise it passes **brightness** on.
 # - dark in the middle: it answers change. Two opposite blobs: change in one direction. If half a turn of the kernel changes its
 #   sign it is an **edge** detector, if not a **line** detector; the angle is that of the edges it likes, 90° being vertical.
-# - dark in the middle and a ring around it: change in any direction, centre against surround, a **spot**.
+# - dark in the middle and a ring around it: change in any direction, center against surround, a **spot**.
 #
 # Do not take the Fourier transform's word for it. Make real gratings, send them through the chosen kernel, and compare:
 
@@ -89,15 +106,24 @@ fineness, angles = 8 / 64, np.deg2rad(np.arange(0, 180, 15))
 measured = []
 for angle in angles:
     phase = 2 * np.pi * fineness * (np.cos(angle) * x + np.sin(angle) * y)
-    waves = [filter_image(wave(phase).astype(np.float32), planes[chosen])[8:-8, 8:-8] for wave in (np.cos, np.sin)]
+    waves = [
+        filter_image(wave(phase).astype(np.float32), planes[chosen])[8:-8, 8:-8]
+        for wave in (np.cos, np.sin)
+    ]
     measured.append(float(np.hypot(*waves).mean()))  # cosine and sine together give the amplitude
-rows, columns = (np.rint(32 + 64 * fineness * part(angles)).astype(int) for part in (np.sin, np.cos))
+rows, columns = (
+    np.rint(32 + 64 * fineness * part(angles)).astype(int) for part in (np.sin, np.cos)
+)
 computed = frequency_response(planes[chosen])[rows, columns]
 
 figure, axes = plt.subplots(figsize=(7, 3))
 axes.plot(np.rad2deg(angles), measured, "o", label="gratings, filtered")
 axes.plot(np.rad2deg(angles), computed, "-", label="frequency response")
-axes.set(xlabel="direction in which the grating varies, degrees", ylabel="amplitude that comes out", ylim=(0, None))
+axes.set(
+    xlabel="direction in which the grating varies, degrees",
+    ylabel="amplitude that comes out",
+    ylim=(0, None),
+)
 axes.set_title(f"kernel {chosen}: {describe_kernel(planes[chosen])}")
 axes.legend()
 assert np.corrcoef(measured, computed)[0, 1] > 0.98
@@ -114,11 +140,23 @@ kernel_grid(first, described=True)
 
 # %%
 natures = [describe_kernel(plane) for plane in planes]
-print("what the first layer consists of:", dict(Counter(nature.kind for nature in natures).most_common()))
+print(
+    "what the first layer consists of:",
+    dict(Counter(nature.kind for nature in natures).most_common()),
+)
 figure, axes = plt.subplots(figsize=(7, 3))
 oriented = [nature for nature in natures if nature.kind in ("edge", "line")]
-axes.hist([nature.orientation for nature in oriented], bins=np.arange(0, 181, 22.5), color="#56B4E9", edgecolor="white")
-axes.set(xlabel="orientation of the edges and lines that a kernel answers, degrees", ylabel="kernels", xticks=range(0, 181, 45))
+axes.hist(
+    [nature.orientation for nature in oriented],
+    bins=np.arange(0, 181, 22.5),
+    color="#56B4E9",
+    edgecolor="white",
+)
+axes.set(
+    xlabel="orientation of the edges and lines that a kernel answers, degrees",
+    ylabel="kernels",
+    xticks=range(0, 181, 45),
+)
 plt.show()
 
 # %% [markdown]
@@ -144,11 +182,11 @@ for axes, i in zip(grid, shown, strict=True):
 plt.show()
 
 # %% [markdown]
-# ## Colour
+# ## Color
 #
-# `small`, the default network, sees colour: each of its first kernels has three planes. A singular value decomposition splits
-# such a kernel into the colour it looks at times the pattern it looks for, and says how much of it that explains. Equal signs
-# of red, green and blue mean brightness; opposite signs mean one colour against another, such as lips against skin.
+# `small`, the default network, sees color: each of its first kernels has three planes. A singular value decomposition splits
+# such a kernel into the color it looks at times the pattern it looks for, and says how much of it that explains. Equal signs
+# of red, green and blue mean brightness; opposite signs mean one color against another, such as lips against skin.
 
 # %%
 small = load_model(facedots.WEIGHTS["small"].path)
@@ -158,23 +196,34 @@ kernel_grid(stem, described=True)
 # %%
 rows = []
 for i, kernel in enumerate(stem.kernels):
-    colour, pattern, share = split_colour(kernel)
-    opponent = colour.min() < -0.3 * colour.max()
-    what = "colours" if opponent else "brightness"
-    rows.append((i, str(describe_kernel(pattern)), *colour.round(2), what, f"{share:.0%}", float(np.abs(kernel).max())))
-table = pd.DataFrame(rows, columns=["kernel", "detects", "red", "green", "blue", "in", "explained", "largest weight"])
+    color, pattern, share = split_color(kernel)
+    opponent = color.min() < -0.3 * color.max()
+    what = "colors" if opponent else "brightness"
+    rows.append(
+        (
+            i,
+            str(describe_kernel(pattern)),
+            *color.round(2),
+            what,
+            f"{share:.0%}",
+            float(np.abs(kernel).max()),
+        )
+    )
+table = pd.DataFrame(
+    rows, columns=["kernel", "detects", "red", "green", "blue", "in", "explained", "largest weight"]
+)
 table.sort_values("largest weight", ascending=False).head(10).round(2)
 
 # %% [markdown]
 # ## Feature maps
 #
-# A layer's answers to a picture are its feature maps, and they are the next layer's picture. Here is what `small` makes of the
+# A layer's answers to an image are its feature maps, and they are the next layer's image. Here is what `small` makes of the
 # face: an early layer, one in the middle and the last.
 
 # %%
 face = facedots.Pipeline()(image)[0]
-keypointer = facedots.Keypointer("small")
-crop, square = cut_crop(keypointer, image, face.box)
+predictor = facedots.KeypointPredictor("small")
+crop, square = cut_crop(predictor, image, face.box)
 maps = feature_maps(small, crop)
 names = list(maps)
 Image.fromarray(crop).resize((256, 256))
@@ -188,7 +237,7 @@ middle = sharp[len(sharp) * 2 // 3]
 map_grid(maps[middle], middle, most=25)
 
 # %% [markdown]
-# Early maps are pictures of edges; in the middle a map is bright on a *part*: an eye, the mouth's corners, the outline of the
+# Early maps are images of edges; in the middle a map is bright on a *part*: an eye, the mouth's corners, the outline of the
 # face. The last layer has one map a point, and there the answer can be read off: each map is bright where its point is.
 
 # %%
@@ -227,18 +276,31 @@ for name, rows in answers.items():
     selectivity[name] = np.abs(moment) / np.maximum(power.sum(axis=0), 1e-12)
 
 figure, axes = plt.subplots(figsize=(9, 3.4), layout="constrained")
-axes.boxplot(list(selectivity.values()), tick_labels=names, showfliers=False, medianprops={"color": "#E69F00"})
+axes.boxplot(
+    list(selectivity.values()),
+    tick_labels=names,
+    showfliers=False,
+    medianprops={"color": "#E69F00"},
+)
 axes.tick_params(axis="x", rotation=75, labelsize=7)
-axes.set(ylabel="selectivity for direction", title="gratings of 8 px: how much each map depends on their direction")
+axes.set(
+    ylabel="selectivity for direction",
+    title="gratings of 8 px: how much each map depends on their direction",
+)
 third = len(names) // 3
-early, late = (np.median(np.concatenate([selectivity[name] for name in part])) for part in (names[:third], names[-third:]))
-print(f"median selectivity: {early:.2f} in the first third of the layers, {late:.2f} in the last third")
+early, late = (
+    np.median(np.concatenate([selectivity[name] for name in part]))
+    for part in (names[:third], names[-third:])
+)
+print(
+    f"median selectivity: {early:.2f} in the first third of the layers, {late:.2f} in the last third"
+)
 assert early > late
 plt.show()
 
 # %% [markdown]
 # The deeper, the less a map cares about the direction of stripes as such, for it has learned to care about arrangements:
 # corners, curves, parts of a face. What such a map wants can no longer be named in a word, but it can still be measured, by
-# showing it pictures.
+# showing it images.
 #
 # The same from the command line: `facedots features small --image photo.jpg --out features`.

@@ -1,8 +1,8 @@
 # %% [markdown]
-# # 6. The whole pipeline on any picture
+# # 6. The whole pipeline on any image
 #
 # From a file to dots: a detector finds boxes, a crop is cut around each, a network finds the points and says how sure it is of
-# every one. Afterwards you can run it on your own picture, look at each step, trust the numbers where they can be trusted, and
+# every one. Afterwards you can run it on your own image, look at each step, trust the numbers where they can be trusted, and
 # save them as JSON or CSV. Runs in ten seconds and needs no data.
 
 # %%
@@ -22,7 +22,7 @@ from PIL import Image
 import facedots
 from facedots.cli.predict import portrait
 from facedots.data.synthetic import draw_face
-from facedots.detection.base import GivenBoxes
+from facedots.detection.base import PrecomputedBoxes
 from facedots.evaluation.metrics import nme
 from facedots.geometry import apply_affine, crop_matrix, invert
 from facedots.inspection.layers import cut_crop
@@ -30,7 +30,7 @@ from facedots.io.results import ImageResult, to_csv, to_json
 from facedots.plots.draw import draw_numbered
 
 work = Path(tempfile.mkdtemp())
-image = facedots.read_image(portrait())  # put the path of your own picture here
+image = facedots.read_image(portrait())  # put the path of your own image here
 pipeline = facedots.Pipeline()
 faces = pipeline(image)
 Image.fromarray(facedots.draw_faces(image, faces, sigma=True))
@@ -42,21 +42,36 @@ Image.fromarray(facedots.draw_faces(image, faces, sigma=True))
 # %%
 face = faces[0]
 low, high = face.sigma.min(), face.sigma.max()
-print("points     ", face.points.shape, face.points.dtype, "in pixels of the picture; (0, 0) is the centre of its top left pixel")
-print("sigma      ", face.sigma.shape, f"one standard deviation of a point, from {low:.2f} to {high:.2f} px")
-print("confidence ", f"probability that a point is within 5 % of the eye distance; mean {face.confidence.mean():.3f}")
-print("score      ", f"{face.score:.3f} that this is a face, and well framed; the detector's own: {face.detection_score:.3f}")
+print(
+    "points     ",
+    face.points.shape,
+    face.points.dtype,
+    "in pixels of the image; (0, 0) is the center of its top left pixel",
+)
+print(
+    "sigma      ",
+    face.sigma.shape,
+    f"one standard deviation of a point, from {low:.2f} to {high:.2f} px",
+)
+print(
+    "confidence ",
+    f"probability that a point is within 5 % of the eye distance; mean {face.confidence.mean():.3f}",
+)
+print(
+    "score      ",
+    f"{face.score:.3f} that this is a face, and well framed; the detector's own: {face.detection_score:.3f}",
+)
 print("left eye   ", face.region("left_eye").astype(float).round(1).tolist())
 numbered = draw_numbered(image, face.points, face.schema)
 grown = face.box + 0.12 * (face.box[2] - face.box[0]) * np.array([-1, -1, 1, 1])
 Image.fromarray(numbered).crop(tuple(grown * numbered.shape[1] / image.shape[1])).resize((640, 580))
 
 # %% [markdown]
-# Left and right are the subject's own: her left eye is on the right of the picture.
+# Left and right are the subject's own: her left eye is on the right of the image.
 #
 # ## Step by step
 #
-# **1. A detector finds boxes.** RetinaFace is the default; OpenCV's old Haar cascade and YuNet are there too, and `GivenBoxes`
+# **1. A detector finds boxes.** RetinaFace is the default; OpenCV's old Haar cascade and YuNet are there too, and `PrecomputedBoxes`
 # takes boxes that you have. Whoever finds the face, its adapter turns its own idea of a box into *ours*, the tight box around
 # the 68 points, because a network must see faces framed as in training.
 
@@ -68,7 +83,9 @@ for axes, detector in zip(grid, (facedots.RetinaFace(), facedots.Haar()), strict
     took = 1000 * (time.process_time() - start)
     axes.imshow(image)
     for (x0, y0, x1, y1), score in zip(found.boxes, found.scores, strict=True):
-        axes.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color="#E69F00", linewidth=2))
+        axes.add_patch(
+            Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color="#E69F00", linewidth=2)
+        )
         axes.text(x0, y0 - 8, f"{score:.2f}", color="#E69F00")
     axes.set_title(f"{type(detector).__name__}: {len(found)} found, {took:.0f} ms")
     axes.set_axis_off()
@@ -76,33 +93,38 @@ plt.show()
 
 # %% [markdown]
 # **2. A crop around the box.** The network wants a square of fixed size. Its `spec` travels inside the weight file and says
-# which square: how much wider than the box, how many pixels, grey or colour. The map between picture and crop is one 2x3
+# which square: how much wider than the box, how many pixels, gray or color. The map between image and crop is one 2x3
 # matrix, and its inverse brings the points back.
 
 # %%
-keypointer = pipeline.keypointer
+predictor = pipeline.predictor
 box = facedots.RetinaFace()(image).boxes[0]
-crop, square = cut_crop(keypointer, image, box)
-matrix = crop_matrix(square, keypointer.spec.input_size)
+crop, square = cut_crop(predictor, image, box)
+matrix = crop_matrix(square, predictor.spec.input_size)
 there = apply_affine(matrix, face.points)
 back = apply_affine(invert(matrix), there)
-print(keypointer.spec.framing, f"-> {crop.shape}; there and back: {np.abs(back - face.points).max():.1e} px off")
+print(
+    predictor.spec.crop,
+    f"-> {crop.shape}; there and back: {np.abs(back - face.points).max():.1e} px off",
+)
 assert np.abs(back - face.points).max() < 1e-3
-size = keypointer.spec.input_size
+size = predictor.spec.input_size
 large = cv2.resize(crop, (512, 512), interpolation=cv2.INTER_CUBIC)
 Image.fromarray(facedots.draw_keypoints(large, (there + 0.5) * 512 / size - 0.5, face.schema))
 
 # %% [markdown]
-# **3. The network finds the points**: all faces of a picture in one batch, in so much processor time:
+# **3. The network finds the points**: all faces of an image in one batch, in so much processor time:
 
 # %%
 for count in (1, 4, 16, 64):
     boxes = np.repeat(box[None], count, axis=0)
-    keypointer.predict(image, boxes)
+    predictor.predict(image, boxes)
     start = time.process_time()
     for _ in range(3):
-        keypointer.predict(image, boxes)
-    print(f"{count:3} faces a call: {1000 * (time.process_time() - start) / 3 / count:5.2f} ms a face")
+        predictor.predict(image, boxes)
+    print(
+        f"{count:3} faces a call: {1000 * (time.process_time() - start) / 3 / count:5.2f} ms a face"
+    )
 
 # %% [markdown]
 # ## Is sigma right?
@@ -114,9 +136,9 @@ for count in (1, 4, 16, 64):
 # %%
 drawn = [draw_face(np.random.default_rng((7, i))) for i in range(60)]
 errors, sigmas = [], []
-for picture, truth in drawn:
+for photo, truth in drawn:
     tight = np.concatenate([truth.min(axis=0), truth.max(axis=0)])
-    (found,) = facedots.Pipeline(GivenBoxes([tight]), keypointer)(picture)
+    (found,) = facedots.Pipeline(PrecomputedBoxes([tight]), predictor)(photo)
     eyes = np.linalg.norm(truth[45] - truth[36])
     errors.append(np.linalg.norm(found.points - truth, axis=1) / eyes)
     sigmas.append(found.sigma / eyes)
@@ -127,7 +149,7 @@ figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
 measured = np.array([100 * np.sqrt((errors[group == i] ** 2).mean() / 2) for i in range(8)])
 claimed = np.array([100 * np.sqrt((sigmas[group == i] ** 2).mean()) for i in range(8)])
 axes.plot(claimed, measured, "o-", label="an eighth of all points each")
-axes.plot(claimed, claimed, "--", color="grey", label="as claimed")
+axes.plot(claimed, claimed, "--", color="gray", label="as claimed")
 axes.set(xlabel="sigma claimed, % of the eye distance", ylabel="error found along an axis, %")
 axes.legend()
 rank = pd.Series(sigmas).rank().corr(pd.Series(errors).rank())
@@ -136,36 +158,46 @@ assert rank > 0.2
 plt.show()
 
 # %% [markdown]
-# ## Many pictures, saved
+# ## Many images, saved
 #
-# A folder of pictures becomes one JSON document (everything), and one CSV table with the columns of OpenFace, which other tools
+# A folder of images becomes one JSON document (everything), and one CSV table with the columns of OpenFace, which other tools
 # read. The shell does the same in one line: `facedots predict folder/ --out drawn --json faces.json --csv faces.csv`.
 
 # %%
 results = []
-for i, (picture, _) in enumerate(drawn[:6]):
-    facedots.write_image(work / "in" / f"{i}.png", picture)
+for i, (photo, _) in enumerate(drawn[:6]):
+    facedots.write_image(work / "in" / f"{i}.png", photo)
 for path in sorted((work / "in").glob("*.png")):
-    picture = facedots.read_image(path)
-    results.append(ImageResult(path.name, picture.shape[1], picture.shape[0], pipeline(picture)))
+    photo = facedots.read_image(path)
+    results.append(ImageResult(path.name, photo.shape[1], photo.shape[0], pipeline(photo)))
 (work / "faces.json").write_text(to_json(results, face.schema, "small"))
 (work / "faces.csv").write_text(to_csv(results, face.schema))
 document = json.loads((work / "faces.json").read_text())
-print({key: value if isinstance(value, str) else f"{len(value)} entries" for key, value in document.items()})
-pd.read_csv(work / "faces.csv")[["frame", "face_id", "confidence", "success", "x_36", "y_36", "sigma_36", "source"]].round(2)
+print(
+    {
+        key: value if isinstance(value, str) else f"{len(value)} entries"
+        for key, value in document.items()
+    }
+)
+pd.read_csv(work / "faces.csv")[
+    ["frame", "face_id", "confidence", "success", "x_36", "y_36", "sigma_36", "source"]
+].round(2)
 
 # %% [markdown]
-# A picture without a face that the detector believes in has a row with `success` 0; nothing is left out silently. How good the
+# An image without a face that the detector believes in has a row with `success` 0; nothing is left out silently. How good the
 # dots are, where the truth is known:
 
 # %%
 truths = {f"{i}.png": truth for i, (_, truth) in enumerate(drawn)}
 measured = [
-    (result.source, float(nme(result.faces[0].points[None], truths[result.source][None], face.schema)[0]))
+    (
+        result.source,
+        float(nme(result.faces[0].points[None], truths[result.source][None], face.schema)[0]),
+    )
     for result in results
     if result.faces
 ]
-pd.DataFrame(measured, columns=["picture", "NME, % of the eye distance"]).round(2)
+pd.DataFrame(measured, columns=["image", "NME, % of the eye distance"]).round(2)
 
 # %% [markdown]
 # ## When it fails
@@ -176,7 +208,7 @@ pd.DataFrame(measured, columns=["picture", "NME, % of the eye distance"]).round(
 for attempt in (
     lambda: facedots.read_image(work / "missing.jpg"),
     lambda: pipeline(np.zeros((100, 100))),
-    lambda: facedots.Keypointer("enormous"),
+    lambda: facedots.KeypointPredictor("enormous"),
 ):
     try:
         attempt()

@@ -2,7 +2,7 @@
 # # 7. Fun with faces
 #
 # What 68 dots are good for: hats and lipstick that follow the head, where it is turned, when it blinks, faces brought into
-# line, and faces made unrecognisable. Each is two lines with the package; here we also look at how it works. Runs in under a
+# line, and faces made unrecognizable. Each is two lines with the package; here we also look at how it works. Runs in under a
 # minute and needs no data.
 
 # %%
@@ -20,32 +20,39 @@ from facedots.analysis.pose import Camera, draw_axes, head_pose
 from facedots.analysis.texture import face_texture
 from facedots.cli.predict import portrait
 from facedots.data.closed_eyes import close_eye
-from facedots.effects.anonymize import Anonymiser
+from facedots.effects.anonymize import Anonymizer
 from facedots.effects.base import effect_names, named_effects
 from facedots.effects.makeup import Lips
 from facedots.effects.stickers import Stickers
 from facedots.geometry import similarity, warp_image
 
-image = facedots.read_image(portrait())[:420]  # Grace Hopper, rear admiral and inventor of the compiler; public domain
+image = facedots.read_image(portrait())[
+    :420
+]  # Grace Hopper, rear admiral and inventor of the compiler; public domain
 pipeline = facedots.Pipeline()
 faces = pipeline(image)
 
 
-def side_by_side(*pictures, height=330):
-    """Pictures of one height in a row."""
-    scaled = [cv2.resize(p, (round(p.shape[1] * height / p.shape[0]), height), interpolation=cv2.INTER_AREA) for p in pictures]
+def side_by_side(*photos, height=330):
+    """Images of one height in a row."""
+    scaled = [
+        cv2.resize(
+            p, (round(p.shape[1] * height / p.shape[0]), height), interpolation=cv2.INTER_AREA
+        )
+        for p in photos
+    ]
     return Image.fromarray(np.concatenate(scaled, axis=1))
 
 
 # %% [markdown]
 # ## Filters
 #
-# An effect takes a picture and its faces and gives a new picture. Make-up tints regions of the face, softly, and keeps their
+# An effect takes an image and its faces and gives a new image. Make-up tints regions of the face, softly, and keeps their
 # shading; stickers lie on a plane that is fixed to the head and is seen under its pose.
 
 # %%
-made_up = Lips(colour=(170, 20, 60))(image, faces)
-dressed = Stickers(["hat", "sunglasses", "moustache"])(image, faces)
+made_up = Lips(color=(170, 20, 60))(image, faces)
+dressed = Stickers(["hat", "sunglasses", "mustache"])(image, faces)
 print("there are:", ", ".join(effect_names()))
 side_by_side(made_up, dressed)
 
@@ -56,15 +63,15 @@ for effect in named_effects("dog-ears,dog-nose,blush"):
 side_by_side(dog, Mesh()(image, faces))
 
 # %% [markdown]
-# The head may be tilted; so is the hat. Here the *picture* is turned, and everything is found anew:
+# The head may be tilted; so is the hat. Here the *image* is turned, and everything is found anew:
 
 # %%
 height, width = image.shape[:2]
 turned = []
 for angle in (-30, 0, 30):
     turn = similarity(angle, 0.85, (0, 0), (width / 2, height / 2))
-    picture = warp_image(image, turn, (width, height))
-    turned.append(Stickers(["party-mask", "crown"])(picture, pipeline(picture)))
+    photo = warp_image(image, turn, (width, height))
+    turned.append(Stickers(["party-mask", "crown"])(photo, pipeline(photo)))
 side_by_side(*turned, height=250)
 
 # %% [markdown]
@@ -76,33 +83,37 @@ side_by_side(*turned, height=250)
 # %%
 reader = FaceReader()
 poses = []
-for picture in (image, np.ascontiguousarray(image[:, ::-1])):
-    camera = Camera.guess(picture.shape[:2])
-    (read,) = reader(picture, pipeline(picture))
+for photo in (image, np.ascontiguousarray(image[:, ::-1])):
+    camera = Camera.guess(photo.shape[:2])
+    (read,) = reader(photo, pipeline(photo))
     pose = read.pose
-    print(f"yaw {pose.yaw:+.1f}°, pitch {pose.pitch:+.1f}°, roll {pose.roll:+.1f}°; misfit {pose.reprojection_error:.3f}")
-    poses.append((pose, draw_axes(picture, [pose], camera)))
+    print(
+        f"yaw {pose.yaw:+.1f}°, pitch {pose.pitch:+.1f}°, roll {pose.roll:+.1f}°; misfit {pose.reprojection_error:.3f}"
+    )
+    poses.append((pose, draw_axes(photo, [pose], camera)))
 (first, _), (second, _) = poses
 assert abs(first.yaw + second.yaw) < 6
 assert abs(first.roll + second.roll) < 4
-side_by_side(*(picture for _, picture in poses))
+side_by_side(*(photo for _, photo in poses))
 
 # %% [markdown]
-# The second picture is the mirror image, and a check that costs nothing: yaw and roll must change their sign, pitch must not.
-# They do, to a few degrees; that much is the error of one picture. Turning the picture must turn the roll by as much and leave
+# The second image is the mirror image, and a check that costs nothing: yaw and roll must change their sign, pitch must not.
+# They do, to a few degrees; that much is the error of one image. Turning the image must turn the roll by as much and leave
 # the rest:
 
 # %%
 angles = np.arange(-30, 31, 10)
 rolls = []
 for angle in angles:
-    picture = warp_image(image, similarity(float(angle), 0.8, (0, 0), (width / 2, height / 2)), (width, height))
-    (face,) = pipeline(picture)
+    photo = warp_image(
+        image, similarity(float(angle), 0.8, (0, 0), (width / 2, height / 2)), (width, height)
+    )
+    (face,) = pipeline(photo)
     rolls.append(head_pose(face.points, Camera.guess((height, width))).roll)
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
 axes.plot(angles, rolls, "o-", label="roll that is read")
-axes.plot(angles, angles + rolls[3], "--", color="grey", label="as it was turned")
-axes.set(xlabel="picture turned by, degrees", ylabel="degrees")
+axes.plot(angles, angles + rolls[3], "--", color="gray", label="as it was turned")
+axes.set(xlabel="image turned by, degrees", ylabel="degrees")
 axes.legend()
 plt.show()
 
@@ -128,8 +139,20 @@ for moment, closing in zip(times, shut, strict=True):
     frames[round(float(closing), 2)] = frame
 figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
 axes.plot(times, openings, ".-", label="as read")
-axes.fill_between(times, 0, max(openings) * shut, color="#E69F00", alpha=0.3, label="how far the lids were drawn down")
-axes.set(xlabel="seconds", ylabel="eyes open, eye distances", title=f"{counter.count} blinks counted", ylim=(0, None))
+axes.fill_between(
+    times,
+    0,
+    max(openings) * shut,
+    color="#E69F00",
+    alpha=0.3,
+    label="how far the lids were drawn down",
+)
+axes.set(
+    xlabel="seconds",
+    ylabel="eyes open, eye distances",
+    title=f"{counter.count} blinks counted",
+    ylim=(0, None),
+)
 axes.legend(loc="lower right")
 assert counter.count == 3
 plt.show()
@@ -137,7 +160,9 @@ plt.show()
 # %%
 x0, y0, x1, y1 = (int(edge) for edge in face.box)
 half = min(frames, key=lambda closing: abs(closing - 0.6))
-side_by_side(*(frames[closing][y0:y1, x0:x1] for closing in (min(frames), half, max(frames))), height=240)
+side_by_side(
+    *(frames[closing][y0:y1, x0:x1] for closing in (min(frames), half, max(frames))), height=240
+)
 
 # %% [markdown]
 # ## Expression
@@ -155,7 +180,7 @@ print(f"\nguess: {guess.name}", {name: round(score, 2) for name, score in guess.
 # %% [markdown]
 # ## Align
 #
-# Networks that compare faces want them upright, centred and equally large. Three templates: `eyes` is ours, `arcface112` and
+# Networks that compare faces want them upright, centerd and equally large. Three templates: `eyes` is ours, `arcface112` and
 # `ffhq` are those of well-known networks and collections.
 
 # %%
@@ -181,27 +206,27 @@ for axes in (shape, skin):
 plt.show()
 
 # %% [markdown]
-# ## Anonymise
+# ## Anonymize
 #
 # The opposite of a filter: what must not be seen. The hull of the points and of the forehead, grown by three sigma of each
-# point, so that doubt covers more. And since a missed face is worse than an ugly picture, the command line refuses to write a
-# picture in which no face was found.
+# point, so that doubt covers more. And since a missed face is worse than an ugly image, the command line refuses to write a
+# image in which no face was found.
 
 # %%
-covered = [Anonymiser(how)(image, faces) for how in ("blur", "pixelate", "solid")]
+covered = [Anonymizer(how)(image, faces) for how in ("blur", "pixelate", "solid")]
 side_by_side(*covered, height=250)
 
 # %%
-for how, picture in zip(("blur", "pixelate", "solid"), covered, strict=True):
-    again = facedots.RetinaFace()(picture)
+for how, photo in zip(("blur", "pixelate", "solid"), covered, strict=True):
+    again = facedots.RetinaFace()(photo)
     print(f"{how:9} a detector still sees {len(again)} face{'s' * (len(again) != 1)}")
-inside = Anonymiser("solid").mask(faces[0], image.shape[:2])
+inside = Anonymizer("solid").mask(faces[0], image.shape[:2])
 columns, rows = faces[0].points.round().astype(int).T
 assert inside[rows, columns].all(), "every dot lies under the cover"
 assert not covered[2][inside].any()
 
 # %% [markdown]
-# Only `solid` leaves nothing to recognise: blur and pixels can be matched by networks that were trained to. From the shell:
+# Only `solid` leaves nothing to recognize: blur and pixels can be matched by networks that were trained to. From the shell:
 #
 # `facedots filter group.jpg --with lips,hat --out out` · `facedots read group.jpg --json faces.json` · `facedots align photos
-# --out faces` · `facedots anonymise photos --how solid --out out` · `facedots video film.mp4 --out dots.mp4`
+# --out faces` · `facedots anonymize photos --how solid --out out` · `facedots video film.mp4 --out dots.mp4`

@@ -2,7 +2,7 @@
 # # 8. Your own points
 #
 # Nothing in `facedots` but one file knows that a face has 68 points. Here you train a detector for something else, a cat's head
-# with nine points, from an ordinary COCO keypoints file; you measure it, export it, and use it on pictures in which nobody
+# with nine points, from an ordinary COCO keypoints file; you measure it, export it, and use it on images in which nobody
 # tells it where the cat is. All of it with the commands that you would use for your own data. Runs in about two minutes on two
 # cores and needs no data: we draw the cats ourselves (`drawing/cats.py`, 130 lines), so the truth is exact.
 
@@ -25,35 +25,44 @@ from PIL import Image
 import facedots
 from facedots.annotations.load import find_schema
 from facedots.data.splits import load_split
-from facedots.detection.base import OneObject
+from facedots.detection.base import SingleObjectDetector
 from facedots.evaluation.metrics import nme
 from facedots.evaluation.protocol import evaluate
 from facedots.plots.curves import ced_figure
-from facedots.plots.draw import contact_sheet, draw_keypoints, region_colours
+from facedots.plots.draw import contact_sheet, draw_keypoints, region_colors
 from facedots.plots.faces import Comparison, comparison_figure
 
 work = Path(tempfile.mkdtemp())
-RECIPE = Path("../recipes/own.yaml")
+RECIPE = Path("../recipes/custom.yaml")
 POINTS
 
 # %% [markdown]
-# ## The data: pictures and one COCO file
+# ## The data: images and one COCO file
 #
-# Annotation tools (CVAT, Label Studio, COCO Annotator) write this format. It has three lists: pictures, categories, and
-# annotations, each of which holds x, y and visibility of every point in turn (0: not labelled, 1: hidden, 2: seen). We write
+# Annotation tools (CVAT, Label Studio, COCO Annotator) write this format. It has three lists: images, categories, and
+# annotations, each of which holds x, y and visibility of every point in turn (0: not labeled, 1: hidden, 2: seen). We write
 # one with 360 cats to learn from and one with 100 for the exam; a file called *test* is taken as the exam.
 
 
 # %%
 def write_coco(part: str, count: int, seed: int) -> None:
-    """Pictures in the folder ``part``, and ``part.json`` beside it."""
+    """Images in the folder ``part``, and ``part.json`` beside it."""
     images, annotations = [], []
     for i in range(count):
-        picture, points = draw_cat(np.random.default_rng((seed, i)))
-        facedots.write_image(work / "cats" / part / f"{i:04}.jpg", picture)
-        images.append({"id": i, "file_name": f"{part}/{i:04}.jpg", "width": picture.shape[1], "height": picture.shape[0]})
+        photo, points = draw_cat(np.random.default_rng((seed, i)))
+        facedots.write_image(work / "cats" / part / f"{i:04}.jpg", photo)
+        images.append(
+            {
+                "id": i,
+                "file_name": f"{part}/{i:04}.jpg",
+                "width": photo.shape[1],
+                "height": photo.shape[0],
+            }
+        )
         seen = np.concatenate([points, np.full((len(points), 1), 2)], axis=1)
-        annotations.append({"id": i, "image_id": i, "category_id": 1, "keypoints": seen.round(2).ravel().tolist()})
+        annotations.append(
+            {"id": i, "image_id": i, "category_id": 1, "keypoints": seen.round(2).ravel().tolist()}
+        )
     category = {"id": 1, "name": "cat", "keypoints": list(POINTS)}
     content = {"images": images, "categories": [category], "annotations": annotations}
     (work / "cats" / f"{part}.json").write_text(json.dumps(content))
@@ -80,9 +89,14 @@ edges: [[right_ear, crown], [crown, left_ear], [right_eye, nose], [nose, left_ey
 regions: {ears: [right_ear, left_ear, crown], eyes: [right_eye, left_eye], muzzle: [nose, right_mouth, left_mouth, chin]}
 """)
 schema = find_schema(work / "cats")
-print("a mirror makes of", {schema.names[i]: schema.names[k] for i, k in enumerate(schema.flip) if i < k})
-split = load_split(work / "cats", ["own"], "official", validation=0.1)
-print(f"{len(split.train)} to learn from, {len(split.validation)} to choose the checkpoint, {len(split.test)} for the exam")
+print(
+    "a mirror makes of",
+    {schema.names[i]: schema.names[k] for i, k in enumerate(schema.flip) if i < k},
+)
+split = load_split(work / "cats", ["custom"], "official", validation=0.1)
+print(
+    f"{len(split.train)} to learn from, {len(split.validation)} to choose the checkpoint, {len(split.test)} for the exam"
+)
 
 # %% [markdown]
 # Look before you train. Half of all trouble with one's own data is seen here: points off by a constant, left and right mixed
@@ -91,9 +105,9 @@ print(f"{len(split.train)} to learn from, {len(split.validation)} to choose the 
 # %%
 tiles = []
 for face in split.train[:8]:
-    picture = facedots.read_image(face.image, orient=False)
-    tiles.append((draw_keypoints(picture, face.points, schema), Path(face.name).name))
-Image.fromarray(contact_sheet(tiles, region_colours(schema)))
+    photo = facedots.read_image(face.image, orient=False)
+    tiles.append((draw_keypoints(photo, face.points, schema), Path(face.name).name))
+Image.fromarray(contact_sheet(tiles, region_colors(schema)))
 
 # %% [markdown]
 # ## Train
@@ -104,14 +118,30 @@ Image.fromarray(contact_sheet(tiles, region_colours(schema)))
 # %%
 def shell(*arguments: object) -> str:
     """What `facedots …` prints; an error stops the notebook."""
-    command = [sys.executable, "-c", "from facedots.cli.main import main; main()", *map(str, arguments)]
+    command = [
+        sys.executable,
+        "-c",
+        "from facedots.cli.main import main; main()",
+        *map(str, arguments),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.replace(str(work), "work").strip()
 
 
 start = time.perf_counter()
-shell("train", RECIPE, "--model", "tiny", "--epochs", 18, "--data", work / "cats", "--out", work / "run")
+shell(
+    "train",
+    RECIPE,
+    "--model",
+    "tiny",
+    "--epochs",
+    18,
+    "--data",
+    work / "cats",
+    "--out",
+    work / "run",
+)
 print(*sorted(file.name for file in (work / "run").iterdir()), sep=" · ")
 print(f"took {time.perf_counter() - start:.0f} s")
 
@@ -119,7 +149,7 @@ print(f"took {time.perf_counter() - start:.0f} s")
 Image.open(work / "run" / "curves.png")
 
 # %% [markdown]
-# `recipes/own.yaml` holds what else decides the training. Its own network `small` and its 60 epochs are better and take some
+# `recipes/custom.yaml` holds what else decides the training. Its own network `small` and its 60 epochs are better and take some
 # minutes; `tiny` is the quickest. The recipe asks for boxes that are far off (`jitter: 3`), for a reason that comes below. A
 # run that breaks off goes on with `facedots train --resume`.
 #
@@ -128,8 +158,8 @@ Image.open(work / "run" / "curves.png")
 # On cats that it has never seen, with the true box:
 
 # %%
-keypointer = facedots.Keypointer(work / "run" / "model.onnx")
-with_box = evaluate(keypointer, split.test)
+predictor = facedots.KeypointPredictor(work / "run" / "model.onnx")
+with_box = evaluate(predictor, split.test)
 scores = with_box.scores
 print(
     f"{scores.n} cats: NME {scores.nme:.2f} % of the eye distance, median {scores.nme_median:.2f}, failures {scores.fr10:.0f} %"
@@ -142,7 +172,12 @@ order = np.argsort(with_box.nme)
 rows = {}
 for name, chosen in (("best", order[:5]), ("middle", order[48:53]), ("worst", order[-5:])):
     rows[name] = [
-        Comparison(facedots.read_image(with_box.images[i]), with_box.true[i], with_box.predicted[i], f"{with_box.nme[i]:.1f} %")
+        Comparison(
+            facedots.read_image(with_box.images[i]),
+            with_box.true[i],
+            with_box.predicted[i],
+            f"{with_box.nme[i]:.1f} %",
+        )
         for i in chosen
     ]
 comparison_figure(rows, "cats of the exam")
@@ -153,62 +188,72 @@ comparison_figure(rows, "cats of the exam")
 # ## Export
 #
 # Training has already left `model.onnx` in the run. `facedots export` writes it anew, checks it against torch and says how far
-# they are apart. The one file carries all that its use needs: schema, framing, normalisation, and a card that says what it was
+# they are apart. The one file carries all that its use needs: schema, framing, normalization, and a card that says what it was
 # trained on.
 
 # %%
 print(shell("export", work / "run", "--out", work / "cat9.onnx"))
-keypointer = facedots.Keypointer(work / "cat9.onnx")
-spec = keypointer.spec
-print(f"{spec.schema.name}: {spec.schema.count} points, crops of {spec.input_size} px, {spec.framing}")
-print("trained on:", Path(keypointer.card.trained_on).name)
+predictor = facedots.KeypointPredictor(work / "cat9.onnx")
+spec = predictor.spec
+print(f"{spec.schema.name}: {spec.schema.count} points, crops of {spec.input_size} px, {spec.crop}")
+print("trained on:", Path(predictor.card.trained_on).name)
 
 # %% [markdown]
 # ## Use, without a detector
 #
 # For faces there are detectors; for cats drawn by us there is none. But the network can find its own box: it looks at the
-# middle of the picture, which is badly framed; its points are rough, but the tight box around them is a better frame; look
-# again, and again. That works because training showed it boxes that were far off. `OneObject` is a detector like any other:
+# middle of the image, which is badly framed; its points are rough, but the tight box around them is a better frame; look
+# again, and again. That works because training showed it boxes that were far off. `SingleObjectDetector` is a detector like any other:
 
 # %%
-picture = facedots.read_image(split.test[3].image)
+photo = facedots.read_image(split.test[3].image)
 figure, grid = plt.subplots(1, 4, figsize=(9, 3.2), layout="constrained")
 for looks, axes in enumerate(grid):
-    box = OneObject(keypointer, looks=looks)(picture).boxes
-    seen = keypointer.predict(picture, box)
+    box = SingleObjectDetector(predictor, looks=looks)(photo).boxes
+    seen = predictor.predict(photo, box)
     x0, y0, x1, y1 = box[0]
-    axes.imshow(draw_keypoints(picture, seen.points[0], schema))
+    axes.imshow(draw_keypoints(photo, seen.points[0], schema))
     axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color="white", linewidth=1.5)
     axes.set_title(f"look {looks + 1}: sigma {seen.sigma.mean():.1f} px", fontsize=9)
     axes.set_axis_off()
 plt.show()
 
 # %%
-pipeline = facedots.Pipeline(OneObject(keypointer), keypointer)
+pipeline = facedots.Pipeline(SingleObjectDetector(predictor), predictor)
 found = np.stack([pipeline(facedots.read_image(face.image))[0].points for face in split.test])
 alone = nme(found, np.stack([face.points for face in split.test]), schema)
-print(f"median NME with the true box {np.median(with_box.nme):.2f} %, by itself {np.median(alone):.2f} %")
+print(
+    f"median NME with the true box {np.median(with_box.nme):.2f} %, by itself {np.median(alone):.2f} %"
+)
 print(f"lost {np.mean(alone > 50):.0%} of the cats")  # points half an eye distance off, on average
 assert np.mean(alone > 50) <= 0.1
 ced_figure({"true box": with_box.nme, "finds the box itself": alone})
 
 # %% [markdown]
-# From the shell, on any folder of pictures:
+# From the shell, on any folder of images:
 
 # %%
-shutil.copytree(work / "cats" / "test", work / "some", ignore=lambda folder, names: sorted(names)[6:])
+shutil.copytree(
+    work / "cats" / "test", work / "some", ignore=lambda folder, names: sorted(names)[6:]
+)
 results = ("--out", work / "drawn", "--json", work / "cats.json")
-print(shell("predict", work / "some", "--model", work / "cat9.onnx", "--detector", "none", *results))
-pictures = [facedots.read_image(path) for path in sorted((work / "drawn").glob("*"))]
-Image.fromarray(contact_sheet([(picture, f"cat {i}") for i, picture in enumerate(pictures)], region_colours(schema), columns=3))
+print(
+    shell("predict", work / "some", "--model", work / "cat9.onnx", "--detector", "none", *results)
+)
+photos = [facedots.read_image(path) for path in sorted((work / "drawn").glob("*"))]
+Image.fromarray(
+    contact_sheet(
+        [(photo, f"cat {i}") for i, photo in enumerate(photos)], region_colors(schema), columns=3
+    )
+)
 
 # %% [markdown]
 # ## Your turn
 #
-# - A CSV will do as well: a header `name, right_ear_x, right_ear_y, …` and a row a picture. Or 300-W's `.pts` files.
-# - A few hundred labelled pictures are a start. `facedots label` draws the network's guesses into CVAT or Label Studio, the
+# - A CSV will do as well: a header `name, right_ear_x, right_ear_y, …` and a row an image. Or 300-W's `.pts` files.
+# - A few hundred labeled images are a start. `facedots label` draws the network's guesses into CVAT or Label Studio, the
 #   least sure first, so that the next hundred are corrected rather than clicked.
-# - Keep pictures of one animal, one film, one day on one side: in files called *train* and *test*. Notebook 4 shows what
+# - Keep images of one animal, one film, one day on one side: in files called *train* and *test*. Notebook 4 shows what
 #   happens else.
 #
-# All of it is in `docs/own-data.md`.
+# All of it is in `docs/custom-data.md`.

@@ -9,10 +9,17 @@ import onnx
 import pytest
 from hypothesis import settings
 from onnx import numpy_helper
-from onnx.helper import make_graph, make_model, make_node, make_opsetid, make_tensor_value_info, set_model_props
+from onnx.helper import (
+    make_graph,
+    make_model,
+    make_node,
+    make_opsetid,
+    make_tensor_value_info,
+    set_model_props,
+)
 
 from facedots.cli.predict import portrait
-from facedots.geometry import Framing, Image
+from facedots.geometry import CropSpec, Image
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
@@ -28,22 +35,27 @@ def data_dir() -> Path:
     given = os.environ.get("FACEDOTS_DATA")
     folder = Path(given) if given else Path(__file__).parents[2] / "shared" / "data"
     if not (folder / "youtube-faces").is_dir():
-        pytest.skip(f"no real data at {folder}; set FACEDOTS_DATA to the folder that holds youtube-faces/")
+        pytest.skip(
+            f"no real data at {folder}; set FACEDOTS_DATA to the folder that holds youtube-faces/"
+        )
     return folder
 
 
 @pytest.fixture(scope="session")
 def hopper() -> Image:
-    """matplotlib's portrait of Grace Hopper, 512 x 600: one face, whose eyes lie near (227, 190) and (304, 187)."""
+    """matplotlib's portrait of Grace Hopper, 512 x 600: one face, whose eyes lie near (227, 190)
+    and (304, 187).
+    """
     return read_image(portrait())
 
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ONNX file as `facedots export` writes them, with two small convolutions: 8 px RGB crops of boxes, 68 points.
+    """An ONNX file as `facedots export` writes them, with two small convolutions: 8 px RGB crops of
+    boxes, 68 points.
 
-    The answer does not depend on the picture: point ``k`` lies at ``(k / 10, 7 - k / 10)`` of the crop, the standard deviation is
-    0.6 along x and 0.3 along y, the score 0.75.
+    The answer does not depend on the image: point ``k`` lies at ``(k / 10, 7 - k / 10)`` of the
+    crop, the standard deviation is 0.6 along x and 0.3 along y, the score 0.75.
     """
     rng = np.random.default_rng(0)
     points = np.stack([np.arange(68) / 10, 7 - np.arange(68) / 10], axis=-1)
@@ -61,7 +73,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_node("Transpose", ["crops"], ["planes"], perm=[0, 3, 1, 2]),
         make_node("Cast", ["planes"], ["numbers"], to=onnx.TensorProto.FLOAT),
         make_node("Div", ["numbers", "white"], ["pixels"]),
-        make_node("Conv", ["pixels", "net.stem.0.weight", "net.stem.0.bias"], ["stem"], pads=[1, 1, 1, 1]),
+        make_node(
+            "Conv", ["pixels", "net.stem.0.weight", "net.stem.0.bias"], ["stem"], pads=[1, 1, 1, 1]
+        ),
         make_node("Relu", ["stem"], ["active"]),
         make_node("Conv", ["active", "net.head.weight"], ["head"], name="node_conv2d_1"),
         make_node("ReduceMean", ["head"], ["means"], axes=[2, 3], keepdims=0),
@@ -73,7 +87,9 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         make_node("ReduceMean", ["zeros"], ["zero"], axes=[1], keepdims=0),
         make_node("Add", ["zero", "belief"], ["score"]),
     ]
-    initializers = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()]
+    initializers = [
+        numpy_helper.from_array(value.astype(np.float32), name) for name, value in constants.items()
+    ]
     initializers.append(numpy_helper.from_array(np.array([1]), "axis"))
     graph = make_graph(
         nodes,
@@ -87,8 +103,14 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
         initializers,
     )
     model = make_model(graph, opset_imports=[make_opsetid("", 17)], ir_version=9)
-    spec = ModelSpec("tiny", IBUG68, Framing("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
-    card = {"title": "tiny", "licence": "Apache-2.0", "trained_on": "nothing", "note": "for tests", "scores": {}}
+    spec = ModelSpec("tiny", IBUG68, CropSpec("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
+    card = {
+        "title": "tiny",
+        "license": "Apache-2.0",
+        "trained_on": "nothing",
+        "note": "for tests",
+        "scores": {},
+    }
     set_model_props(model, {"facedots.spec": spec.to_json(), "facedots.card": json.dumps(card)})
     onnx.checker.check_model(model)
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"

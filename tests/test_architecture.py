@@ -41,7 +41,9 @@ MAY_IMPORT = {
     "effects": USE | {"pipeline", "plots", "analysis"},
     "labeling": USE | {"annotations", "pipeline"},
     "audit": BASE | {"io", "annotations", "data", "evaluation", "analysis", "plots"},
-    "cli": USE | TRAINING | {"audit", "pipeline", "plots", "analysis", "effects", "inspection", "evaluation", "labeling"},
+    "cli": USE
+    | TRAINING
+    | {"audit", "pipeline", "plots", "analysis", "effects", "inspection", "evaluation", "labeling"},
 }
 """Part -> the other parts that it may import. The module graph must have no cycle besides."""
 
@@ -57,7 +59,16 @@ HEAVY = {
     "yaml",
     "tensorboard",
 }
-INFERENCE = BASE | {"io", "detection", "inference", "tracking", "pipeline", "analysis", "effects", "cli"}
+INFERENCE = BASE | {
+    "io",
+    "detection",
+    "inference",
+    "tracking",
+    "pipeline",
+    "analysis",
+    "effects",
+    "cli",
+}
 BESIDES = {"facedots", "facedots.plots.draw"}
 
 
@@ -85,7 +96,9 @@ def imports(module: str, *, when_loaded: bool) -> Iterator[str]:
     waiting: list[ast.AST] = [tree_of(module)]
     while waiting:
         node = waiting.pop()
-        if when_loaded and (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or is_type_checking(node)):
+        if when_loaded and (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or is_type_checking(node)
+        ):
             continue
         waiting += ast.iter_child_nodes(node)
         if isinstance(node, ast.Import):
@@ -93,7 +106,9 @@ def imports(module: str, *, when_loaded: bool) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports are absolute"
             source = node.module or ""
-            inner = [f"{source}.{name.name}" for name in node.names if f"{source}.{name.name}" in MODULES]
+            inner = [
+                f"{source}.{name.name}" for name in node.names if f"{source}.{name.name}" in MODULES
+            ]
             yield from inner or [source]
 
 
@@ -117,7 +132,9 @@ def on_inference_side(module: str) -> bool:
 
 
 def test_the_rules_can_fail() -> None:
-    assert {"facedots.data.dataset", "torch.utils.data"} <= loaded_with("facedots.data.dataset", set())
+    assert {"facedots.data.dataset", "torch.utils.data"} <= loaded_with(
+        "facedots.data.dataset", set()
+    )
     assert "facedots.schema" in loaded_with("facedots.data.dataset", set())
     assert not on_inference_side("facedots.data.dataset")
     assert on_inference_side("facedots.geometry")
@@ -136,7 +153,9 @@ def test_arrows_point_one_way(module: str) -> None:
 
 @pytest.mark.parametrize("module", [module for module in MODULES if part_of(module) != "cli"])
 def test_no_module_imports_the_package_itself(module: str) -> None:
-    assert "facedots" not in set(imports(module, when_loaded=False)), "import from the module that defines the name"
+    assert "facedots" not in set(imports(module, when_loaded=False)), (
+        "import from the module that defines the name"
+    )
 
 
 def test_no_cycle() -> None:
@@ -157,11 +176,17 @@ def test_no_cycle() -> None:
 def test_using_a_network_loads_nothing_of_training(module: str) -> None:
     loaded = loaded_with(module, set())
     assert not {name for name in loaded if name.split(".")[0] in HEAVY}
-    assert not {name for name in loaded if part_of(name) in TRAINING and name.startswith("facedots.")}
+    assert not {
+        name for name in loaded if part_of(name) in TRAINING and name.startswith("facedots.")
+    }
 
 
 def test_the_inference_side_can_be_imported_where_training_cannot() -> None:
-    modules = [module for module in MODULES if on_inference_side(module) and not module.endswith(("__main__", "_pyav"))]
+    modules = [
+        module
+        for module in MODULES
+        if on_inference_side(module) and not module.endswith(("__main__", "_pyav"))
+    ]
     code = f"import sys; sys.modules.update(dict.fromkeys({sorted(HEAVY)})); import {', '.join(modules)}"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr

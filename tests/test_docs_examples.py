@@ -39,7 +39,9 @@ def address() -> Iterator[str]:
 
 def post(address: str, body: bytes) -> tuple[int, dict[str, Any]]:
     try:
-        with urllib.request.urlopen(urllib.request.Request(address, body, method="POST"), timeout=30) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(address, body, method="POST"), timeout=30
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -60,16 +62,16 @@ def test_the_service_finds_the_face_of_a_portrait(address: str, portrait: Path) 
     assert 180 < y < 200
 
 
-def test_the_service_refuses_what_is_no_picture(address: str) -> None:
-    status, answer = post(address, b"no picture")
+def test_the_service_refuses_what_is_no_image(address: str) -> None:
+    status, answer = post(address, b"no image")
     assert status == 400
     assert "error" in answer
     assert post(address, b"")[0] == 413
 
 
-def test_rows_of_many_pictures_have_the_same_columns(portrait: Path, tmp_path: Path) -> None:
-    find = example("many_pictures").FindFaces()
-    (tmp_path / "broken.png").write_bytes(b"no picture")
+def test_rows_of_many_images_have_the_same_columns(portrait: Path, tmp_path: Path) -> None:
+    find = example("many_images").FindFaces()
+    (tmp_path / "broken.png").write_bytes(b"no image")
     (face,) = find({"path": str(portrait)})
     (broken,) = find({"path": str(tmp_path / "broken.png")})
     assert face.keys() == broken.keys()

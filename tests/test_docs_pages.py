@@ -1,4 +1,6 @@
-"""What the pages say is true: their doctests run, their command lines exist, made pages say all that the code says."""
+"""What the pages say is true: their doctests run, their command lines exist, made pages say all
+that the code says.
+"""
 
 import ast
 import doctest
@@ -43,7 +45,9 @@ def command_lines(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_doctests_of_pages_hold(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctests_of_pages_hold(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     test = doctest.DocTestParser().get_doctest(blocks(page, "pycon"), {}, page.name, str(page), 0)
@@ -71,21 +75,39 @@ def fault(line: str) -> str:
         if word not in command.commands:
             return "" if word == "--help" else f"{path} has no command {word!r}"
         path, command = f"{path} {word}", command.commands[word]
-    known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)} | {"--help"}
+    known = {
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    } | {"--help"}
     if path == "facedots train":
         known |= {"--" + name.replace("_", "-") for name in Recipe.model_fields}
-    unknown = [word for word in words if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known]
+    unknown = [
+        word
+        for word in words
+        if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known
+    ]
     return f"{path} has no option {', '.join(unknown)}" if unknown else ""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_command_lines_of_pages_exist(page: Path) -> None:
-    wrong = [f"{line}: {why}" for line in command_lines(blocks(page, "sh", "text", "")) if (why := fault(line))]
+    wrong = [
+        f"{line}: {why}"
+        for line in command_lines(blocks(page, "sh", "text", ""))
+        if (why := fault(line))
+    ]
     assert wrong == []
 
 
 @pytest.mark.parametrize(
-    "line", ["facedots fly", "facedots predict a.jpg --wings 2", "facedots train r.yaml --epoch 3", "facedots data eat"]
+    "line",
+    [
+        "facedots fly",
+        "facedots predict a.jpg --wings 2",
+        "facedots train r.yaml --epoch 3",
+        "facedots data eat",
+    ],
 )
 def test_a_command_line_that_does_not_exist_is_told(line: str) -> None:
     assert fault(line)
@@ -109,13 +131,18 @@ def test_the_page_of_recipe_fields_has_all_fields() -> None:
     page = recipe_page()
     assert "| `epochs` | `int` ≥ 1 | `30` | passes over the training faces |" in page
     assert "| `model` | `str` | **required** |" in page
-    assert all(f"| `{name}` |" in page and str(field.description) in page for name, field in Recipe.model_fields.items())
+    assert all(
+        f"| `{name}` |" in page and str(field.description) in page
+        for name, field in Recipe.model_fields.items()
+    )
 
 
 def test_every_public_module_is_in_the_reference() -> None:
     text = "\n".join(api_pages(ROOT / "src" / "facedots").values())
     modules = [
-        file for file in (ROOT / "src" / "facedots").rglob("*.py") if not file.name.startswith("_") and file.parent.name != "cli"
+        file
+        for file in (ROOT / "src" / "facedots").rglob("*.py")
+        if not file.name.startswith("_") and file.parent.name != "cli"
     ]
     assert modules
     for file in modules:
@@ -125,7 +152,9 @@ def test_every_public_module_is_in_the_reference() -> None:
 
 def test_every_benchmark_is_on_the_page_with_its_first_line() -> None:
     page = benchmarks_page(ROOT)
-    latency = ast.get_docstring(ast.parse((ROOT / "benchmarks" / "latency.py").read_text(encoding="utf-8")))
+    latency = ast.get_docstring(
+        ast.parse((ROOT / "benchmarks" / "latency.py").read_text(encoding="utf-8"))
+    )
     assert latency is not None
     assert f"| `latency.py` | {latency.splitlines()[0]} |" in page
     assert "## Accuracy" in page

@@ -13,24 +13,34 @@ ROOT = Path(__file__).parents[1]
 
 
 def cell(source: str, *outputs: dict[str, Any]) -> dict[str, Any]:
-    return {"cell_type": "code", "source": source.splitlines(keepends=True), "outputs": list(outputs)}
+    return {
+        "cell_type": "code",
+        "source": source.splitlines(keepends=True),
+        "outputs": list(outputs),
+    }
 
 
 def test_a_notebook_becomes_text_code_and_outputs() -> None:
-    picture = {"output_type": "display_data", "data": {"image/png": base64.b64encode(b"PNG").decode(), "text/plain": "<Figure>"}}
+    image = {
+        "output_type": "display_data",
+        "data": {"image/png": base64.b64encode(b"PNG").decode(), "text/plain": "<Figure>"},
+    }
     stream = {"output_type": "stream", "text": ["a < b\n", "\x1b[31mred\x1b[0m\n"]}
     table = {
         "output_type": "execute_result",
-        "data": {"text/html": "<style>\n x\n</style>\n<table>\n <tr></tr>\n</table>", "text/plain": "t"},
+        "data": {
+            "text/html": "<style>\n x\n</style>\n<table>\n <tr></tr>\n</table>",
+            "text/plain": "t",
+        },
     }
     cells = [
         {"cell_type": "markdown", "source": ["# One\n", "two"]},
-        cell("1 + 1", stream, picture),
+        cell("1 + 1", stream, image),
         cell("table", table),
         cell(" "),
     ]
-    text, pictures = notebook_page({"cells": cells}, "one")
-    assert pictures == {"one-1.png": b"PNG"}
+    text, images = notebook_page({"cells": cells}, "one")
+    assert images == {"one-1.png": b"PNG"}
     assert text.split("\n\n") == [
         "# One\ntwo",
         "```python\n1 + 1\n```",
@@ -42,7 +52,10 @@ def test_a_notebook_becomes_text_code_and_outputs() -> None:
 
 
 def test_a_notebook_that_failed_is_not_published() -> None:
-    failed = cell("1 / 0", {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "", "traceback": []})
+    failed = cell(
+        "1 / 0",
+        {"output_type": "error", "ename": "ZeroDivisionError", "evalue": "", "traceback": []},
+    )
     with pytest.raises(ValueError, match="ZeroDivisionError"):
         notebook_page({"cells": [failed]}, "one")
 
@@ -63,7 +76,9 @@ GOOD = '<html><head><link rel="stylesheet" href="s.css"></head><body id="top"><a
 def site(tmp_path: Path) -> Path:
     """Two pages and a style sheet without a fault."""
     (tmp_path / "a.html").write_text(GOOD)
-    (tmp_path / "b.html").write_text('<h1 id="there">b</h1><a href="a.html#top">a</a><img src="data:image/png;base64,AAAA">')
+    (tmp_path / "b.html").write_text(
+        '<h1 id="there">b</h1><a href="a.html#top">a</a><img src="data:image/png;base64,AAAA">'
+    )
     (tmp_path / "s.css").write_text("p { background: url(data:image/png;base64,AAAA) }")
     return tmp_path
 
@@ -77,8 +92,14 @@ def test_a_good_site_has_no_faults(site: Path) -> None:
     [
         ('<a href="d.html">d</a>', "c.html: d.html leads to no file"),
         ('<a href="b.html#nowhere">b</a>', "c.html: b.html#nowhere leads to no place in its page"),
-        ('<script src="https://cdn.example/x.js"></script>', "c.html: loads https://cdn.example/x.js from the network"),
-        ('<link rel="stylesheet" href="//fonts.example/f.css">', "c.html: loads //fonts.example/f.css from the network"),
+        (
+            '<script src="https://cdn.example/x.js"></script>',
+            "c.html: loads https://cdn.example/x.js from the network",
+        ),
+        (
+            '<link rel="stylesheet" href="//fonts.example/f.css">',
+            "c.html: loads //fonts.example/f.css from the network",
+        ),
         ('<img src="missing.png">', "c.html: missing.png leads to no file"),
     ],
 )
@@ -88,7 +109,9 @@ def test_faults_are_found(site: Path, html: str, fault: str) -> None:
 
 
 def test_a_style_that_loads_from_the_network_is_found(site: Path) -> None:
-    (site / "s.css").write_text('@font-face { src: url("https://fonts.example/f.woff2") }'.replace('"', ""))
+    (site / "s.css").write_text(
+        '@font-face { src: url("https://fonts.example/f.woff2") }'.replace('"', "")
+    )
     assert faults(site) == ["s.css: loads from the network"]
 
 

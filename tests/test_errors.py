@@ -7,7 +7,11 @@ from facedots.errors import AnnotationError, FacedotsError
 
 
 def test_every_error_is_a_facedots_error_and_says_what_for() -> None:
-    kinds = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if kind.__module__ == errors.__name__
+    ]
     assert len(kinds) > 5
     assert all(issubclass(kind, FacedotsError) and kind.__doc__ for kind in kinds)
 

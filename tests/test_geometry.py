@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from facedots.errors import FacedotsError, ShapeError
 from facedots.geometry import (
-    Framing,
+    CropSpec,
     Matrix,
     apply_affine,
     box_iou,
@@ -23,13 +23,18 @@ from facedots.geometry import (
 coordinates = st.floats(-500, 500, width=32)
 points = st.lists(st.tuples(coordinates, coordinates), min_size=1, max_size=9)
 similarities = st.builds(
-    similarity, st.floats(-180, 180), st.floats(0.2, 5), st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates)
+    similarity,
+    st.floats(-180, 180),
+    st.floats(0.2, 5),
+    st.tuples(coordinates, coordinates),
+    st.tuples(coordinates, coordinates),
 )
 squares = st.tuples(coordinates, coordinates, st.floats(8, 800))
 
 
 @pytest.mark.parametrize(
-    ("shape", "fits"), [("N 68 2", True), ("3 K 2", True), ("N K 3", False), ("N 2", False), ("4 68 2", False)]
+    ("shape", "fits"),
+    [("N 68 2", True), ("3 K 2", True), ("N K 3", False), ("N 2", False), ("4 68 2", False)],
 )
 def test_check_shape(shape: str, fits: bool) -> None:
     array = np.zeros((3, 68, 2))
@@ -45,8 +50,16 @@ def test_a_shape_error_is_ours_and_a_value_error() -> None:
     assert issubclass(ShapeError, ValueError)
 
 
-@given(coordinates, coordinates, st.floats(1, 300, width=32), st.floats(1, 300, width=32), st.sampled_from(["", "x", "y", "xy"]))
-def test_boxes_come_in_order_whichever_corners_were_given(x: float, y: float, width: float, height: float, swap: str) -> None:
+@given(
+    coordinates,
+    coordinates,
+    st.floats(1, 300, width=32),
+    st.floats(1, 300, width=32),
+    st.sampled_from(["", "x", "y", "xy"]),
+)
+def test_boxes_come_in_order_whichever_corners_were_given(
+    x: float, y: float, width: float, height: float, swap: str
+) -> None:
     box = np.array([x, y, x + width, y + height], np.float32)
     given_box = box.copy()
     if "x" in swap:
@@ -88,22 +101,26 @@ def test_iou_by_hand() -> None:
     first = [[0, 0, 4, 4], [10, 10, 12, 12]]
     second = [[0, 0, 4, 4], [2, 2, 6, 6], [4, 0, 8, 4]]
     # Overlap 2 x 2 of 16 + 16 - 4; boxes that only touch do not overlap.
-    np.testing.assert_allclose(box_iou(first, second), np.array([[1, 4 / 28, 0], [0, 0, 0]]), atol=1e-7)
+    np.testing.assert_allclose(
+        box_iou(first, second), np.array([[1, 4 / 28, 0], [0, 0, 0]]), atol=1e-7
+    )
 
 
-@pytest.mark.parametrize(("kind", "scale"), [("face", 1.0), ("box", 0.0), ("frame", -1.0), ("box", float("nan"))])
+@pytest.mark.parametrize(
+    ("kind", "scale"), [("face", 1.0), ("box", 0.0), ("frame", -1.0), ("box", float("nan"))]
+)
 def test_an_impossible_framing_is_refused(kind: Literal["box"], scale: float) -> None:
-    with pytest.raises(ValueError, match="the kind is 'box' or 'frame'"):
-        Framing(kind, scale)
+    with pytest.raises(ValueError, match="the mode is 'box' or 'frame'"):
+        CropSpec(kind, scale)
 
 
 def test_the_square_of_a_box_by_hand() -> None:
-    squares_of = Framing("box", 1.5).squares([[10, 20, 30, 60]], (100, 100))
+    squares_of = CropSpec("box", 1.5).crop_squares([[10, 20, 30, 60]], (100, 100))
     assert squares_of.tolist() == [[20, 40, 60]]
 
 
 def test_the_square_of_a_frame_is_its_middle_whatever_the_box() -> None:
-    made = Framing("frame", 0.5).squares([[10, 20, 30, 60], [0, 0, 5, 5]], (101, 201))
+    made = CropSpec("frame", 0.5).crop_squares([[10, 20, 30, 60], [0, 0, 5, 5]], (101, 201))
     assert made.tolist() == [[100, 50, 50.5]] * 2
 
 
@@ -122,25 +139,33 @@ def test_invert_undoes(matrix: Matrix, face: list[tuple[float, float]]) -> None:
 
 
 @given(similarities, similarities, points)
-def test_compose_applies_the_inner_map_first(outer: Matrix, inner: Matrix, face: list[tuple[float, float]]) -> None:
+def test_compose_applies_the_inner_map_first(
+    outer: Matrix, inner: Matrix, face: list[tuple[float, float]]
+) -> None:
     one_by_one = apply_affine(outer, apply_affine(inner, face).astype(np.float64))
-    np.testing.assert_allclose(apply_affine(compose(outer, inner), face), one_by_one, rtol=1e-5, atol=1e-2)
+    np.testing.assert_allclose(
+        apply_affine(compose(outer, inner), face), one_by_one, rtol=1e-5, atol=1e-2
+    )
 
 
 @given(st.floats(-180, 180), st.floats(0.2, 5), points)
-def test_a_similarity_scales_all_distances_and_keeps_its_centre(
+def test_a_similarity_scales_all_distances_and_keeps_its_center(
     angle: float, zoom: float, face: list[tuple[float, float]]
 ) -> None:
     matrix = similarity(angle, zoom, (7, -3), (20, 30))
     np.testing.assert_allclose(apply_affine(matrix, [[20, 30]]), [[27, 27]], atol=1e-4)
     far = np.asarray(face, np.float64)
     moved = apply_affine(matrix, far) - apply_affine(matrix, far[:1])
-    np.testing.assert_allclose(np.linalg.norm(moved, axis=1), zoom * np.linalg.norm(far - far[0], axis=1), atol=2e-2)
+    np.testing.assert_allclose(
+        np.linalg.norm(moved, axis=1), zoom * np.linalg.norm(far - far[0], axis=1), atol=2e-2
+    )
 
 
 def test_a_positive_angle_turns_clockwise_as_seen() -> None:
-    # y grows downwards: a point on the right of the centre goes below it.
-    np.testing.assert_allclose(apply_affine(similarity(90, 1, (0, 0), (5, 5)), [[9, 5]]), [[5, 9]], atol=1e-5)
+    # y grows downwards: a point on the right of the center goes below it.
+    np.testing.assert_allclose(
+        apply_affine(similarity(90, 1, (0, 0), (5, 5)), [[9, 5]]), [[5, 9]], atol=1e-5
+    )
 
 
 def test_affine_maps_take_any_leading_axes_and_keep_nan() -> None:

@@ -1,4 +1,6 @@
-"""The notebooks without running them: pairs in step, small outputs, no traces of a machine, public names only."""
+"""The notebooks without running them: pairs in step, small outputs, no traces of a machine, public
+names only.
+"""
 
 import ast
 import base64
@@ -20,16 +22,30 @@ from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "notebooks").glob("*.py"))
-OTHERS = {"drawing", "IPython", "PIL", "cv2", "matplotlib", "numpy", "pandas", "torch", *sys.stdlib_module_names}
+OTHERS = {
+    "drawing",
+    "IPython",
+    "PIL",
+    "cv2",
+    "matplotlib",
+    "numpy",
+    "pandas",
+    "torch",
+    *sys.stdlib_module_names,
+}
 LARGEST_NOTEBOOK, LARGEST_OUTPUT = 500_000, 130_000
-TRACES = re.compile(r"(?<![\w.:/])/(?:home|root|work|tmp|usr|Users|opt|var)\b|\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d")
+TRACES = re.compile(
+    r"(?<![\w.:/])/(?:home|root|work|tmp|usr|Users|opt|var)\b|\b20\d\d-\d\d-\d\d[T ]\d\d:\d\d"
+)
 
 each = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
 
 
 @pytest.fixture(scope="module")
 def runner() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("run_notebooks", ROOT / "tools" / "run_notebooks.py")
+    spec = importlib.util.spec_from_file_location(
+        "run_notebooks", ROOT / "tools" / "run_notebooks.py"
+    )
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -62,11 +78,15 @@ def test_outputs_are_small_and_clean(source: Path) -> None:
     assert source.with_suffix(".ipynb").stat().st_size <= LARGEST_NOTEBOOK
     for output in outputs(source):
         assert output.get("name") != "stderr", output.text
-        text = nbformat.v4.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])]))
+        text = nbformat.v4.writes(
+            nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[output])])
+        )
         assert len(text) <= LARGEST_OUTPUT
-        pictures = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
-        said = output.get("text", "") + "".join(output.get("data", {}).get(kind, "") for kind in ("text/plain", "text/html"))
-        assert pictures or not TRACES.search(said), said
+        images = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
+        said = output.get("text", "") + "".join(
+            output.get("data", {}).get(kind, "") for kind in ("text/plain", "text/html")
+        )
+        assert images or not TRACES.search(said), said
 
 
 @each
@@ -82,7 +102,9 @@ def test_traces_are_found() -> None:
 
 @each
 def test_only_public_names_are_used(source: Path) -> None:
-    code = "\n".join(cell.source for cell in jupytext.read(source).cells if cell.cell_type == "code")
+    code = "\n".join(
+        cell.source for cell in jupytext.read(source).cells if cell.cell_type == "code"
+    )
     tree = ast.parse(re.sub(r"^\s*[%!].*$", "", code, flags=re.MULTILINE))
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
@@ -94,7 +116,9 @@ def test_only_public_names_are_used(source: Path) -> None:
             assert module.split(".")[0] in OTHERS | {"facedots"}
             assert not any(name.name.startswith("_") for name in node.names)
             if module.split(".")[0] == "facedots":
-                assert all(hasattr(importlib.import_module(module), name.name) for name in node.names)
+                assert all(
+                    hasattr(importlib.import_module(module), name.name) for name in node.names
+                )
 
 
 def test_a_pair_out_of_step_is_told(runner: ModuleType, tmp_path: Path) -> None:
@@ -109,9 +133,13 @@ def test_a_pair_out_of_step_is_told(runner: ModuleType, tmp_path: Path) -> None:
     assert "has 2 cells" in runner.faults_of_pair(source)[0]
 
 
-def test_a_failing_cell_fails_the_run_and_nothing_is_written(runner: ModuleType, tmp_path: Path) -> None:
+def test_a_failing_cell_fails_the_run_and_nothing_is_written(
+    runner: ModuleType, tmp_path: Path
+) -> None:
     source = tmp_path / "09_x.py"
-    source.write_text("# %%\nimport os\nprint(os.environ.get('FACEDOTS_DATA'))\n\n# %%\nassert 1 == 2, 'sums'\n")
+    source.write_text(
+        "# %%\nimport os\nprint(os.environ.get('FACEDOTS_DATA'))\n\n# %%\nassert 1 == 2, 'sums'\n"
+    )
     faults = runner.asyncio.run(runner.run_all([source], "", tmp_path / "out", 1))
     assert len(faults) == 1
     assert "sums" in faults[0]
@@ -119,7 +147,9 @@ def test_a_failing_cell_fails_the_run_and_nothing_is_written(runner: ModuleType,
 
 
 @pytest.mark.parametrize("data", ["", "synthetic:10"])
-def test_a_notebook_sees_the_data_it_is_given(runner: ModuleType, tmp_path: Path, data: str) -> None:
+def test_a_notebook_sees_the_data_it_is_given(
+    runner: ModuleType, tmp_path: Path, data: str
+) -> None:
     source = tmp_path / "09_x.py"
     source.write_text("# %%\nimport os\nprint(os.environ.get('FACEDOTS_DATA'))\n")
     assert runner.asyncio.run(runner.run_all([source], data, tmp_path / "out", 1)) == []
@@ -127,7 +157,7 @@ def test_a_notebook_sees_the_data_it_is_given(runner: ModuleType, tmp_path: Path
     assert executed.cells[0].outputs[0].text.strip() == (data or "None")
 
 
-def test_pictures_are_re_encoded_small_on_white(runner: ModuleType) -> None:
+def test_images_are_re_encoded_small_on_white(runner: ModuleType) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (400, 2000, 4), np.uint8)
     flat = np.zeros((50, 80, 4), np.uint8)  # see-through everywhere
     for pixels, kind in ((noise, "image/jpeg"), (flat, "image/png")):

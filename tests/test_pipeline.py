@@ -3,53 +3,60 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.detection.base import GivenBoxes
+from facedots.detection.base import PrecomputedBoxes
 from facedots.errors import ShapeError
 from facedots.geometry import Image
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
 from facedots.types import Detections
 
 
 @pytest.fixture(scope="module")
-def keypointer(tiny_model: Path) -> Keypointer:
-    return Keypointer(tiny_model)
+def predictor(tiny_model: Path) -> KeypointPredictor:
+    return KeypointPredictor(tiny_model)
 
 
-def test_a_face_is_what_the_parts_say_of_it(keypointer: Keypointer) -> None:
-    """The test network puts point k at (k / 10, 7 - k / 10) of its 8-pixel crop, whose square is the box here."""
+def test_a_face_is_what_the_parts_say_of_it(predictor: KeypointPredictor) -> None:
+    """The test network puts point k at (k / 10, 7 - k / 10) of its 8-pixel crop, whose square is
+    the box here.
+    """
 
     def detector(image: Image) -> Detections:
-        return Detections(np.array([[0, 0, 80, 80], [100, 0, 140, 40]], np.float32), np.array([0.9, 0.8], np.float32))
+        return Detections(
+            np.array([[0, 0, 80, 80], [100, 0, 140, 40]], np.float32),
+            np.array([0.9, 0.8], np.float32),
+        )
 
-    first, second = Pipeline(detector, keypointer)(np.zeros((200, 300, 3), np.uint8))
+    first, second = Pipeline(detector, predictor)(np.zeros((200, 300, 3), np.uint8))
     assert (first.detection_score, second.detection_score) == pytest.approx((0.9, 0.8))
     assert first.score == second.score == 0.75
     assert first.box.tolist() == [0, 0, 80, 80]
-    # Crop pixel u lies at box centre + (u - 3.5) * 80 / 8.
+    # Crop pixel u lies at box center + (u - 3.5) * 80 / 8.
     assert first.points[10] == pytest.approx([40 + (1 - 3.5) * 10, 40 + (6 - 3.5) * 10], abs=1e-4)
     assert second.points[10] == pytest.approx([120 + (1 - 3.5) * 5, 20 + (6 - 3.5) * 5], abs=1e-4)
-    assert first.covariance == pytest.approx(np.broadcast_to(np.diag([36.0, 9.0]), (68, 2, 2)), rel=1e-5)
+    assert first.covariance == pytest.approx(
+        np.broadcast_to(np.diag([36.0, 9.0]), (68, 2, 2)), rel=1e-5
+    )
     assert second.sigma == pytest.approx(first.sigma / 2)
     assert first.confidence == pytest.approx(second.confidence, abs=1e-6)
     assert first.schema == IBUG68
 
 
-def test_by_default_retinaface_finds_the_faces(keypointer: Keypointer, hopper: Image) -> None:
-    faces = Pipeline(keypointer=keypointer)(hopper)
+def test_by_default_retinaface_finds_the_faces(predictor: KeypointPredictor, hopper: Image) -> None:
+    faces = Pipeline(predictor=predictor)(hopper)
     assert len(faces) == 1
     assert faces[0].detection_score is not None
     assert 0.99 < faces[0].detection_score <= 1
     assert faces[0].points.shape == (68, 2)
 
 
-def test_nothing_found_is_an_empty_list(keypointer: Keypointer) -> None:
+def test_nothing_found_is_an_empty_list(predictor: KeypointPredictor) -> None:
     image = np.zeros((100, 100, 3), np.uint8)
-    assert Pipeline(GivenBoxes([]), keypointer)(image) == []
-    assert Pipeline(keypointer=keypointer)(image) == []
+    assert Pipeline(PrecomputedBoxes([]), predictor)(image) == []
+    assert Pipeline(predictor=predictor)(image) == []
 
 
-def test_a_picture_of_another_kind_is_refused(keypointer: Keypointer) -> None:
+def test_a_image_of_another_kind_is_refused(predictor: KeypointPredictor) -> None:
     with pytest.raises(ShapeError, match=r"read_image\(path\)"):
-        Pipeline(keypointer=keypointer)("photo.jpg")  # type: ignore[arg-type]
+        Pipeline(predictor=predictor)("photo.jpg")  # type: ignore[arg-type]

@@ -34,14 +34,23 @@ def test_import_loads_nothing_else() -> None:
 
 def test_predicts_with_the_training_side_blocked(tiny_model: Path, tmp_path: Path) -> None:
     """In Python, and on the command line, where typer itself needs pydantic."""
-    arguments = ["predict", str(portrait()), "--model", str(tiny_model), "--out", str(tmp_path), "--json", str(tmp_path / "j")]
+    arguments = [
+        "predict",
+        str(portrait()),
+        "--model",
+        str(tiny_model),
+        "--out",
+        str(tmp_path),
+        "--json",
+        str(tmp_path / "j"),
+    ]
     code = f"""
 import sys
 sys.modules.update(dict.fromkeys({BLOCKED!r}))
 import facedots
 for name in facedots.__all__:
     getattr(facedots, name)
-pipeline = facedots.Pipeline(keypointer=facedots.Keypointer({str(tiny_model)!r}))
+pipeline = facedots.Pipeline(predictor=facedots.KeypointPredictor({str(tiny_model)!r}))
 assert len(pipeline(facedots.read_image({str(portrait())!r}))) == 1
 del sys.modules["pydantic"]
 from facedots.cli.main import main

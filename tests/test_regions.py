@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from facedots.errors import PointsError
 from facedots.geometry import Floats, apply_affine, similarity, tight_boxes
-from facedots.regions import convex_hull, fill_polygons, fixed_point, region_mask, region_names, region_polygons
+from facedots.regions import (
+    convex_hull,
+    fill_polygons,
+    fixed_point,
+    region_mask,
+    region_names,
+    region_polygons,
+)
 from facedots.schema import IBUG68
 from facedots.types import Face
 from facedots.uncertainty import round_covariance
@@ -24,12 +31,19 @@ def drawn_face(seed: int = 0, zoom: float = 100) -> Floats:
     points[17:27, 1] = -0.25
     points[27:31, 1] = np.linspace(0, 0.43, 4)
     points[31:36] = np.stack([np.linspace(-0.15, 0.15, 5), np.full(5, 0.54)], axis=1)
-    for start, count, x, y, half, height in ((36, 6, -0.36, 0, 0.14, 0.05), (42, 6, 0.36, 0, 0.14, 0.05)):
+    for start, count, x, y, half, height in (
+        (36, 6, -0.36, 0, 0.14, 0.05),
+        (42, 6, 0.36, 0, 0.14, 0.05),
+    ):
         turn = np.linspace(np.pi, -np.pi, count, endpoint=False)
-        points[start : start + count] = np.stack([x + half * np.cos(turn), y - height * np.sin(turn)], axis=1)
+        points[start : start + count] = np.stack(
+            [x + half * np.cos(turn), y - height * np.sin(turn)], axis=1
+        )
     for start, count, half, height in ((48, 12, 0.3, 0.12), (60, 8, 0.25, 0.05)):
         turn = np.linspace(np.pi, -np.pi, count, endpoint=False)
-        points[start : start + count] = np.stack([half * np.cos(turn), 0.83 - height * np.sin(turn)], axis=1)
+        points[start : start + count] = np.stack(
+            [half * np.cos(turn), 0.83 - height * np.sin(turn)], axis=1
+        )
     points += rng.normal(0, 0.003, points.shape)
     return np.asarray(points * zoom + 130, np.float32)
 
@@ -59,26 +73,38 @@ def test_every_region_has_an_area_and_turns_with_the_face(name: str) -> None:
     assert np.mean(np.rot90(upright, -1) != lying) < 0.01
 
 
-@pytest.mark.parametrize("name", [name for name in region_names(IBUG68) if name not in ("lips", "mouth")])
+@pytest.mark.parametrize(
+    "name", [name for name in region_names(IBUG68) if name not in ("lips", "mouth")]
+)
 def test_a_region_is_around_its_points_and_within_the_face(name: str) -> None:
     polygon = region_polygons(POINTS, name)[0]
     if name in IBUG68.regions:
-        inside = [cv2.pointPolygonTest(polygon, point.tolist(), True) for point in POINTS[list(IBUG68.regions[name])]]
-        assert min(inside) > -2, "no point of the region lies further outside than a nose's bridge bends"
+        inside = [
+            cv2.pointPolygonTest(polygon, point.tolist(), True)
+            for point in POINTS[list(IBUG68.regions[name])]
+        ]
+        assert min(inside) > -2, (
+            "no point of the region lies further outside than a nose's bridge bends"
+        )
     if name not in ("right_brow", "left_brow"):
         hull = region_polygons(POINTS, "face")[0]
         assert min(cv2.pointPolygonTest(hull, point.tolist(), True) for point in polygon) >= -0.01
 
 
 def test_lips_are_the_mouth_without_its_opening() -> None:
-    mouth, lips, opening = (region_mask(POINTS, name, (300, 300)) for name in ("mouth", "lips", "inner_mouth"))
+    mouth, lips, opening = (
+        region_mask(POINTS, name, (300, 300)) for name in ("mouth", "lips", "inner_mouth")
+    )
     assert (mouth == (lips | opening)).all()
     assert (lips & opening).sum() < 0.2 * lips.sum(), "they share the line between them"
     assert not lips[213, 130], "the middle of the opening"
 
 
 def test_left_is_the_subjects_own() -> None:
-    columns = [np.nonzero(region_mask(POINTS, f"{side}_eye", (300, 300)))[1].mean() for side in ("right", "left")]
+    columns = [
+        np.nonzero(region_mask(POINTS, f"{side}_eye", (300, 300)))[1].mean()
+        for side in ("right", "left")
+    ]
     assert columns[0] < 130 < columns[1]
 
 
@@ -94,7 +120,9 @@ def test_the_frame_only_cuts(x: float, y: float, name: str) -> None:
     seen = (rows >= 0) & (rows < 200) & (columns >= 0) & (columns < 250)
     expected = np.zeros((200, 250), bool)
     expected[rows[seen], columns[seen]] = True
-    assert (moved != expected).sum() <= 0.02 * whole.sum() + 3, "cut lines may round to the next pixel, no more"
+    assert (moved != expected).sum() <= 0.02 * whole.sum() + 3, (
+        "cut lines may round to the next pixel, no more"
+    )
 
 
 def test_a_face_gives_its_masks() -> None:

@@ -33,7 +33,20 @@ def test_the_ibug_points_by_their_published_numbers() -> None:
 
 
 def test_flip_pairs_by_hand() -> None:
-    pairs = [(0, 16), (8, 8), (17, 26), (30, 30), (31, 35), (36, 45), (39, 42), (37, 44), (41, 46), (48, 54), (51, 51), (60, 64)]
+    pairs = [
+        (0, 16),
+        (8, 8),
+        (17, 26),
+        (30, 30),
+        (31, 35),
+        (36, 45),
+        (39, 42),
+        (37, 44),
+        (41, 46),
+        (48, 54),
+        (51, 51),
+        (60, 64),
+    ]
     assert [(i, IBUG68.flip[i]) for i, _ in pairs] == pairs
     middle = {i for i in range(IBUG68.count) if IBUG68.flip[i] == i}
     assert middle == {8, 27, 28, 29, 30, 33, 51, 57, 62, 66}
@@ -41,7 +54,9 @@ def test_flip_pairs_by_hand() -> None:
 
 def test_flip_swaps_the_regions_of_the_sides() -> None:
     for i, j in enumerate(IBUG68.flip):
-        mirrored = IBUG68.region_of[i].replace("right", "?").replace("left", "right").replace("?", "left")
+        mirrored = (
+            IBUG68.region_of[i].replace("right", "?").replace("left", "right").replace("?", "left")
+        )
         assert IBUG68.region_of[j] == mirrored
 
 
@@ -53,7 +68,8 @@ def test_the_drawn_lines_are_the_same_in_a_mirror() -> None:
 
 def test_every_point_is_on_a_line_within_one_region() -> None:
     assert {i for edge in IBUG68.edges for i in edge} == set(range(IBUG68.count))
-    # The bridge of the nose and its base are one region; eyes, brows, lips and jaw are never joined.
+    # The bridge of the nose and its base are one region; eyes, brows, lips and jaw are never
+    # joined.
     assert all(IBUG68.region_of[a] == IBUG68.region_of[b] for a, b in IBUG68.edges)
 
 
@@ -61,7 +77,14 @@ def test_json_and_pickle_give_the_same_schema_back() -> None:
     assert KeypointSchema.from_json(IBUG68.to_json()) == IBUG68
     assert pickle.loads(pickle.dumps(IBUG68)) == IBUG68
     assert hash(KeypointSchema.from_json(IBUG68.to_json())) == hash(IBUG68)
-    assert set(json.loads(IBUG68.to_json())) == {"name", "names", "regions", "flip", "edges", "norm_pair"}
+    assert set(json.loads(IBUG68.to_json())) == {
+        "name",
+        "names",
+        "regions",
+        "flip",
+        "edges",
+        "norm_pair",
+    }
 
 
 def test_schemas_by_name() -> None:

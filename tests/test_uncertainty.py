@@ -38,29 +38,35 @@ def rotated(covariance: Matrix, turn: float) -> Matrix:
     return np.asarray(linear @ covariance @ linear.T)
 
 
-def errors(covariance: Matrix, tail: float | None, seed: int = 0) -> Matrix:
-    """``(COUNT, 2)``, as textbooks draw them: a Gaussian, for Student's law over the root of a chi-squared one."""
+def errors(covariance: Matrix, dof: float | None, seed: int = 0) -> Matrix:
+    """``(COUNT, 2)``, as textbooks draw them: a Gaussian, for Student's law over the root of a
+    chi-squared one.
+    """
     generator = np.random.default_rng(seed)
     drawn = generator.normal(size=(COUNT, 2)) @ np.linalg.cholesky(covariance).T
-    return drawn if tail is None else drawn * np.sqrt((tail - 2) / generator.chisquare(tail, (COUNT, 1)))
+    return (
+        drawn if dof is None else drawn * np.sqrt((dof - 2) / generator.chisquare(dof, (COUNT, 1)))
+    )
 
 
 @given(covariances, tails, shares)
-def test_a_radius_holds_its_share_of_the_errors(covariance: Matrix, tail: float | None, share: float) -> None:
-    drawn = errors(covariance, tail)
+def test_a_radius_holds_its_share_of_the_errors(
+    covariance: Matrix, dof: float | None, share: float
+) -> None:
+    drawn = errors(covariance, dof)
     radii = np.sqrt(np.einsum("ni,ij,nj->n", drawn, np.linalg.inv(covariance), drawn))
-    assert (radii <= radius_quantile(share, tail)).mean() == pytest.approx(share, abs=CLOSE)
+    assert (radii <= radius_quantile(share, dof)).mean() == pytest.approx(share, abs=CLOSE)
 
 
 @given(tails, shares)
-def test_the_quantile_is_the_inverse_of_the_distribution(tail: float | None, share: float) -> None:
-    assert radius_cdf(radius_quantile(share, tail), tail) == pytest.approx(share, rel=1e-9)
+def test_the_quantile_is_the_inverse_of_the_distribution(dof: float | None, share: float) -> None:
+    assert radius_cdf(radius_quantile(share, dof), dof) == pytest.approx(share, rel=1e-9)
 
 
-@pytest.mark.parametrize("tail", [None, 6.0, 12.0])
-def test_the_covariance_of_the_errors_is_the_one_given(tail: float | None) -> None:
+@pytest.mark.parametrize("dof", [None, 6.0, 12.0])
+def test_the_covariance_of_the_errors_is_the_one_given(dof: float | None) -> None:
     covariance = rotated(np.diag([9.0, 1.0]), 30)
-    assert np.cov(errors(covariance, tail).T) == pytest.approx(covariance, abs=0.5)
+    assert np.cov(errors(covariance, dof).T) == pytest.approx(covariance, abs=0.5)
 
 
 def test_far_tails_become_a_gaussian() -> None:
@@ -71,15 +77,21 @@ def test_far_tails_become_a_gaussian() -> None:
 
 
 @given(covariances, tails, st.floats(0.05, 3))
-def test_so_many_errors_are_shorter_than_a_distance(covariance: Matrix, tail: float | None, reach: float) -> None:
+def test_so_many_errors_are_shorter_than_a_distance(
+    covariance: Matrix, dof: float | None, reach: float
+) -> None:
     distance = reach * float(np.sqrt(np.trace(covariance)))
-    shorter = (np.linalg.norm(errors(covariance, tail), axis=1) < distance).mean()
-    assert within(covariance, distance, tail) == pytest.approx(shorter, abs=CLOSE)
+    shorter = (np.linalg.norm(errors(covariance, dof), axis=1) < distance).mean()
+    assert within(covariance, distance, dof) == pytest.approx(shorter, abs=CLOSE)
 
 
 @given(covariances, tails, st.floats(0, 360), st.floats(0.1, 50))
-def test_whereto_an_ellipse_points_does_not_matter(covariance: Matrix, tail: float | None, turn: float, distance: float) -> None:
-    assert within(rotated(covariance, turn), distance, tail) == pytest.approx(within(covariance, distance, tail), rel=1e-6)
+def test_whereto_an_ellipse_points_does_not_matter(
+    covariance: Matrix, dof: float | None, turn: float, distance: float
+) -> None:
+    assert within(rotated(covariance, turn), distance, dof) == pytest.approx(
+        within(covariance, distance, dof), rel=1e-6
+    )
 
 
 def test_what_is_exact_or_unknown_is_so() -> None:
@@ -95,17 +107,22 @@ def test_confidence_is_about_a_twentieth_of_the_eye_distance() -> None:
     covariance = round_covariance([[2.5, 5, np.nan]] * 2)
     sure = confidence(points, covariance, trio, None)
     assert sure.dtype == np.float32
-    # The eyes are 50 and 100 pixels apart, so 2.5 and 5 pixels count: 1, 0.5 and 2, 1 standard deviations.
+    # The eyes are 50 and 100 pixels apart, so 2.5 and 5 pixels count: 1, 0.5 and 2, 1 standard
+    # deviations.
     one, half, two = (1 - np.exp(-(r**2) / 2) for r in (1, 0.5, 2))
-    assert sure == pytest.approx(np.array([[one, half, np.nan], [two, one, np.nan]]), rel=1e-5, nan_ok=True)
+    assert sure == pytest.approx(
+        np.array([[one, half, np.nan], [two, one, np.nan]]), rel=1e-5, nan_ok=True
+    )
     assert (confidence(points, covariance, trio, 4)[:, 0] > sure[:, 0])[0]
 
 
 @settings(max_examples=30)
 @given(covariances, tails, shares)
-def test_an_ellipse_holds_its_share_of_the_errors(covariance: Matrix, tail: float | None, share: float) -> None:
-    (longer, shorter), angle = ellipse(covariance, share, tail)
-    along = errors(covariance, tail) @ similarity(float(angle), 1, (0, 0), (0, 0))[:, :2]
+def test_an_ellipse_holds_its_share_of_the_errors(
+    covariance: Matrix, dof: float | None, share: float
+) -> None:
+    (longer, shorter), angle = ellipse(covariance, share, dof)
+    along = errors(covariance, dof) @ similarity(float(angle), 1, (0, 0), (0, 0))[:, :2]
     inside = ((along / (longer, shorter)) ** 2).sum(axis=1) <= 1
     assert inside.mean() == pytest.approx(share, abs=CLOSE)
 
@@ -114,7 +131,9 @@ def test_an_ellipse_holds_its_share_of_the_errors(covariance: Matrix, tail: floa
 def test_axes_give_the_covariance_back(covariance: Matrix) -> None:
     lengths, angle = axes(covariance)
     assert lengths[0] >= lengths[1] >= 0
-    assert rotated(np.diag(lengths**2), float(angle)) == pytest.approx(covariance, rel=1e-6, abs=1e-6)
+    assert rotated(np.diag(lengths**2), float(angle)) == pytest.approx(
+        covariance, rel=1e-6, abs=1e-6
+    )
 
 
 @given(covariances, st.floats(0, 360), st.floats(0.1, 10))
@@ -122,8 +141,12 @@ def test_a_covariance_moves_with_its_errors(covariance: Matrix, turn: float, zoo
     matrix = similarity(turn, zoom, (3, 4), (5, 6))
     moved = errors(covariance, None) @ matrix[:, :2].T
     scale = zoom**2 * np.trace(covariance)
-    assert map_covariance(matrix, covariance) / scale == pytest.approx(np.cov(moved.T) / scale, abs=0.05)
-    assert sigma_of(map_covariance(matrix, covariance)) == pytest.approx(zoom * sigma_of(covariance), rel=1e-5)
+    assert map_covariance(matrix, covariance) / scale == pytest.approx(
+        np.cov(moved.T) / scale, abs=0.05
+    )
+    assert sigma_of(map_covariance(matrix, covariance)) == pytest.approx(
+        zoom * sigma_of(covariance), rel=1e-5
+    )
 
 
 def test_round_covariances_and_sigmas_belong_together() -> None:

@@ -1,10 +1,12 @@
-"""Builds the documentation site into ``out/site``, which opens from disk without a server or a network.
+"""Builds the documentation site into ``out/site``, which opens from disk without a server or a
+network.
 
     python tools/docs_build.py [--out out/site]
 
-The sources are ``docs/`` and pages that are made here: the tour from ``notebooks/*.ipynb``, commands, recipe fields, the Python
-reference, ``CONTRIBUTING.md``, ``CHANGELOG.md``. Those are not files of the repository, so they cannot fall behind the code.
-A link, an anchor or a reference that leads nowhere ends the build, and so does a page that would load anything from the network.
+The sources are ``docs/`` and pages that are made here: the tour from ``notebooks/*.ipynb``,
+commands, recipe fields, the Python reference, ``CONTRIBUTING.md``, ``CHANGELOG.md``. Those are not
+files of the repository, so they cannot fall behind the code. A link, an anchor or a reference that
+leads nowhere ends the build, and so does a page that would load anything from the network.
 """
 
 import argparse
@@ -29,7 +31,9 @@ MOVED = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 
 def main() -> None:
     """Collect, build, check."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "site")
     out = parser.parse_args().out
     sources = out.with_name(f"{out.name}-sources")
@@ -37,7 +41,18 @@ def main() -> None:
     shutil.rmtree(sources, ignore_errors=True)
     collect(sources)
     if status := build_main(
-        ["-q", "-W", "-n", "--keep-going", "-d", str(sources / ".doctrees"), "-c", str(ROOT / "docs"), str(sources), str(out)]
+        [
+            "-q",
+            "-W",
+            "-n",
+            "--keep-going",
+            "-d",
+            str(sources / ".doctrees"),
+            "-c",
+            str(ROOT / "docs"),
+            str(sources),
+            str(out),
+        ]
     ):
         sys.exit(status)
     if found := faults(out):
@@ -50,7 +65,9 @@ def collect(sources: Path) -> None:
     shutil.copytree(ROOT / "docs", sources, ignore=shutil.ignore_patterns("conf.py", "__pycache__"))
     for page in sources.rglob("*.md"):
         path = page.relative_to(sources).as_posix()
-        page.write_text(relinked(page.read_text(encoding="utf-8"), f"docs/{path}"), encoding="utf-8")
+        page.write_text(
+            relinked(page.read_text(encoding="utf-8"), f"docs/{path}"), encoding="utf-8"
+        )
     index = sources / "index.md"
     index.write_text(with_other_pages(index.read_text(encoding="utf-8"), sources), encoding="utf-8")
     for path, content in made_pages().items():
@@ -60,19 +77,31 @@ def collect(sources: Path) -> None:
 
 
 def with_other_pages(index: str, sources: Path) -> str:
-    """The front page; where its navigation says ``OTHER-PAGES`` stand the pages of the top folder that it does not name."""
+    """The front page; where its navigation says ``OTHER-PAGES`` stand the pages of the top folder
+    that it does not name.
+    """
     named = {line.rpartition("<")[2].removesuffix(">") for line in index.splitlines()}
     return index.replace(
-        "OTHER-PAGES", "\n".join(sorted(page.stem for page in sources.glob("*.md") if page.stem not in {*named, "index"}))
+        "OTHER-PAGES",
+        "\n".join(
+            sorted(page.stem for page in sources.glob("*.md") if page.stem not in {*named, "index"})
+        ),
     )
 
 
 def made_pages() -> dict[str, str | bytes]:
     """Every made file's path in the site, and what it holds."""
-    pages: dict[str, str | bytes] = {"reference/commands.md": commands_page(), "reference/recipe.md": recipe_page()}
-    pages |= {f"reference/api/{name}": text for name, text in api_pages(ROOT / "src" / "facedots").items()}
+    pages: dict[str, str | bytes] = {
+        "reference/commands.md": commands_page(),
+        "reference/recipe.md": recipe_page(),
+    }
+    pages |= {
+        f"reference/api/{name}": text for name, text in api_pages(ROOT / "src" / "facedots").items()
+    }
     for name, content in notebook_pages(ROOT / "notebooks").items():
-        pages[f"tour/{name}"] = relinked(content, f"notebooks/{name}") if isinstance(content, str) else content
+        pages[f"tour/{name}"] = (
+            relinked(content, f"notebooks/{name}") if isinstance(content, str) else content
+        )
     pages["benchmarks.md"] = relinked(benchmarks_page(ROOT), "README.md")
     for name, path in MOVED.items():
         pages[path] = relinked((ROOT / name).read_text(encoding="utf-8"), name)
@@ -87,7 +116,9 @@ def site_path(path: str) -> str | None:
     """
     folder, _, name = path.partition("/")
     if folder == "notebooks":
-        return f"tour/{name.removesuffix('.ipynb')}.md" if name.endswith(".ipynb") else f"tour/{name}"
+        return (
+            f"tour/{name.removesuffix('.ipynb')}.md" if name.endswith(".ipynb") else f"tour/{name}"
+        )
     return name if folder == "docs" else MOVED.get(path)
 
 
@@ -102,7 +133,9 @@ def relinked(markdown: str, path: str) -> str:
     start = posixpath.dirname(site_path(path) or "") or "."
 
     def settle(link: re.Match[str]) -> str:
-        target = site_path(posixpath.normpath(posixpath.join(posixpath.dirname(path), link["path"])))
+        target = site_path(
+            posixpath.normpath(posixpath.join(posixpath.dirname(path), link["path"]))
+        )
         return f"]({posixpath.relpath(target, start)}{link['anchor'] or ''})" if target else link[0]
 
     return re.sub(r"\]\((?!\w+:|#)(?P<path>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)", settle, markdown)

@@ -16,7 +16,10 @@ Named = tuple[str, Any]
 def commands_page() -> str:
     """Every command: what it does, usage, arguments and options with their defaults."""
     every = list(commands())
-    listed = [f"| [`{name}`](#{name.replace(' ', '-')}) | {_escaped(_first_line(command))} |" for name, command in every]
+    listed = [
+        f"| [`{name}`](#{name.replace(' ', '-')}) | {_escaped(_first_line(command))} |"
+        for name, command in every
+    ]
     parts = [
         "# Commands",
         "*Made from the command line itself: it says what `--help` says.*",
@@ -39,10 +42,18 @@ def commands(command: Any = COMMAND, name: str = "facedots") -> Iterator[Named]:
 def _section(name: str, command: Any) -> str:
     context = typer.Context(command, info_name=name)
     usage = " ".join([name, *command.collect_usage_pieces(context)])
-    records = [parameter.get_help_record(context) for parameter in command.get_params(context) if parameter.name != "help"]
-    rows = [f"| `{_escaped(option)}` | {_escaped(text)} |" for option, text in filter(None, records)]
+    records = [
+        parameter.get_help_record(context)
+        for parameter in command.get_params(context)
+        if parameter.name != "help"
+    ]
+    rows = [
+        f"| `{_escaped(option)}` | {_escaped(text)} |" for option, text in filter(None, records)
+    ]
     table = "\n".join(["| argument or option | |", "|---|---|", *rows])
-    return "\n\n".join([f"## {name}", command.help.strip(), f"```text\n{usage}\n```", *([table] if rows else [])])
+    return "\n\n".join(
+        [f"## {name}", command.help.strip(), f"```text\n{usage}\n```", *([table] if rows else [])]
+    )
 
 
 def _first_line(command: Any) -> str:

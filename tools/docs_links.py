@@ -1,8 +1,10 @@
-"""Checks a built site as a browser without a network would see it: do all links lead somewhere, is nothing loaded from outside?
+"""Checks a built site as a browser without a network would see it: do all links lead somewhere, is
+nothing loaded from outside?
 
     python tools/docs_links.py out/site
 
-Sphinx checks what is written in Markdown; this checks what came out of it, raw HTML and the theme's own links among it.
+Sphinx checks what is written in Markdown; this checks what came out of it, raw HTML and the theme's
+own links among it.
 """
 
 import sys
@@ -46,14 +48,22 @@ def faults(site: Path) -> list[str]:
     for file in sorted(site.rglob("*.html")):
         page = _page(file)
         where = file.relative_to(site)
-        found += [f"{where}: loads {address} from the network" for address in page.loaded if _outside(address)]
         found += [
-            f"{where}: {fault}" for link in (*page.links, *page.loaded) if not _outside(link) and (fault := _fault(file, link))
+            f"{where}: loads {address} from the network"
+            for address in page.loaded
+            if _outside(address)
+        ]
+        found += [
+            f"{where}: {fault}"
+            for link in (*page.links, *page.loaded)
+            if not _outside(link) and (fault := _fault(file, link))
         ]
     for file in sorted(site.rglob("*.css")):
         text = file.read_text(encoding="utf-8")
         found += [
-            f"{file.relative_to(site)}: loads from the network" for mark in ("url(http", "url(//", "@import") if mark in text
+            f"{file.relative_to(site)}: loads from the network"
+            for mark in ("url(http", "url(//", "@import")
+            if mark in text
         ]
     return found
 
@@ -71,7 +81,11 @@ def _fault(file: Path, link: str) -> str:
     target = (file.parent / unquote(parts.path)).resolve() if parts.path else file
     if not target.is_file():
         return f"{link} leads to no file"
-    if parts.fragment and target.suffix == ".html" and unquote(parts.fragment) not in _page(target).anchors:
+    if (
+        parts.fragment
+        and target.suffix == ".html"
+        and unquote(parts.fragment) not in _page(target).anchors
+    ):
         return f"{link} leads to no place in its page"
     return ""
 

@@ -25,7 +25,10 @@ _BOUNDS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt"
 def benchmarks_page(root: Path) -> str:
     """The tables of ``README.md``, and what each script of ``benchmarks/`` measures."""
     readme = (root / "README.md").read_text(encoding="utf-8")
-    sections = {section.partition("\n")[0]: section for section in re.split(r"^## ", readme, flags=re.MULTILINE)[1:]}
+    sections = {
+        section.partition("\n")[0]: section
+        for section in re.split(r"^## ", readme, flags=re.MULTILINE)[1:]
+    }
     shown = [f"## {sections[title].strip()}" for title in MEASURED]
     rows = []
     for file in sorted((root / "benchmarks").glob("*.py")):
@@ -33,9 +36,7 @@ def benchmarks_page(root: Path) -> str:
         if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
             first_line = (ast.get_docstring(tree) or "").partition("\n")[0]
             rows.append(f"| `{file.name}` | {first_line} |")
-    introduction = (
-        "Every number in these pages was measured by a command that stands beside it; `make bench` runs all of these scripts."
-    )
+    introduction = "Every number in these pages was measured by a command that stands beside it; `make bench` runs all of these scripts."
     table = "\n".join(["| `benchmarks/` | measures |", "|---|---|", *rows])
     return "\n\n".join(["# Benchmarks", introduction, *shown, "## The scripts", table]) + "\n"
 
@@ -43,7 +44,8 @@ def benchmarks_page(root: Path) -> str:
 def recipe_page() -> str:
     """All fields of a recipe: option, kind of value, default, meaning."""
     rows = [
-        f"| `{name}` | {_kind(field)} | {_default(field)} | {field.description} |" for name, field in Recipe.model_fields.items()
+        f"| `{name}` | {_kind(field)} | {_default(field)} | {field.description} |"
+        for name, field in Recipe.model_fields.items()
     ]
     lines = [
         "# Recipe fields",
@@ -64,7 +66,11 @@ def recipe_page() -> str:
 def _kind(field: Any) -> str:
     """The type of a field, with its bounds."""
     kind = field.annotation
-    name = kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind).replace("typing.", "")
+    name = (
+        kind.__name__
+        if isinstance(kind, type) and not hasattr(kind, "__args__")
+        else str(kind).replace("typing.", "")
+    )
     bounds = [
         f"{sign} {getattr(rule, side):g}"
         for rule in field.metadata
@@ -77,19 +83,36 @@ def _kind(field: Any) -> str:
 def _default(field: Any) -> str:
     if field.is_required():
         return "**required**"
-    return f"`{','.join(field.default)}`" if isinstance(field.default, tuple) else f"`{field.default!r}`"
+    return (
+        f"`{','.join(field.default)}`"
+        if isinstance(field.default, tuple)
+        else f"`{field.default!r}`"
+    )
 
 
 def api_pages(package: Path) -> dict[str, str]:
-    """A page for the package's top and for each folder of it, with the docstrings of every module but the command line's."""
+    """A page for the package's top and for each folder of it, with the docstrings of every module
+    but the command line's.
+    """
     pages = {"index.md": _index(package)}
-    for folder in (package, *sorted(path for path in package.iterdir() if (path / "__init__.py").exists())):
+    for folder in (
+        package,
+        *sorted(path for path in package.iterdir() if (path / "__init__.py").exists()),
+    ):
         modules = [file for file in sorted(folder.glob("*.py")) if not file.name.startswith("_")]
         if folder.name == "cli" or not modules:
             continue
         dotted = package.name if folder == package else f"{package.name}.{folder.name}"
-        head = ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))) if folder != package else None
-        parts = [f"# {dotted}", head or "", *(_MODULE.format(name=f"{dotted}.{file.stem}") for file in modules)]
+        head = (
+            ast.get_docstring(ast.parse((folder / "__init__.py").read_text(encoding="utf-8")))
+            if folder != package
+            else None
+        )
+        parts = [
+            f"# {dotted}",
+            head or "",
+            *(_MODULE.format(name=f"{dotted}.{file.stem}") for file in modules),
+        ]
         pages[f"{dotted}.md"] = "\n\n".join(part for part in parts if part) + "\n"
     return pages
 
@@ -110,13 +133,17 @@ def _index(package: Path) -> str:
         home = facedots._HOMES[name]
         file = package / f"{home.replace('.', '/')}.py"
         role = "data" if name.isupper() else "class" if name[0].isupper() else "func"
-        lines.append(f"| {{py:{role}}}`~{package.name}.{home}.{name}` | {_first_sentence(file, name)} |")
+        lines.append(
+            f"| {{py:{role}}}`~{package.name}.{home}.{name}` | {_first_sentence(file, name)} |"
+        )
     tree = "\n".join(["```{toctree}", ":hidden:", ":glob:", "", f"{package.name}*", "```"])
     return "\n".join(lines) + f"\n\n{tree}\n"
 
 
 def _first_sentence(file: Path, name: str) -> str:
-    """The first sentence of a docstring in a file: of a class, a function, or of the constant that a string follows."""
+    """The first sentence of a docstring in a file: of a class, a function, or of the constant that
+    a string follows.
+    """
     body = ast.parse(file.read_text(encoding="utf-8")).body
     for node, after in zip(body, [*body[1:], None], strict=True):
         text = None
@@ -128,5 +155,7 @@ def _first_sentence(file: Path, name: str) -> str:
             is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
             text = str(after.value.value) if is_it and is_text else None  # type: ignore[union-attr]
         if text:
-            return text.split("\n\n")[0].replace("\n", " ").partition(". ")[0].removesuffix(".") + "."
+            return (
+                text.split("\n\n")[0].replace("\n", " ").partition(". ")[0].removesuffix(".") + "."
+            )
     raise LookupError(f"{file}: {name} has no docstring")

@@ -1,8 +1,10 @@
-"""Draw ``docs/images/filters.jpg``: what ``facedots filter`` and ``facedots anonymise`` make of one portrait.
+"""Draw ``docs/images/filters.jpg``: what ``facedots filter`` and ``facedots anonymize`` make of one
+portrait.
 
-    python tools/draw_filters_picture.py [--out docs/images/filters.jpg]
+    python tools/draw_filters_image.py [--out docs/images/filters.jpg]
 
-The portrait is matplotlib's sample picture, Rear Admiral Grace Hopper, a work of the United States Navy in the public domain.
+The portrait is matplotlib's sample image, Rear Admiral Grace Hopper, a work of the United States
+Navy in the public domain.
 """
 
 import argparse
@@ -13,20 +15,28 @@ import numpy as np
 
 from facedots.analysis.texture import face_texture
 from facedots.cli.predict import portrait
-from facedots.effects.anonymize import Anonymiser
+from facedots.effects.anonymize import Anonymizer
 from facedots.effects.base import Effect, named_effects
 from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
 from facedots.pipeline import Pipeline
 
 CELL = (200, 200)
-"""Width and height of each picture."""
+"""Width and height of each image."""
 
-EFFECTS = ("sunglasses,moustache", "hat", "crown", "dog-ears,dog-nose", "party-mask", "blush,lips,brows", "mesh")
+EFFECTS = (
+    "sunglasses,mustache",
+    "hat",
+    "crown",
+    "dog-ears,dog-nose",
+    "party-mask",
+    "blush,lips,brows",
+    "mesh",
+)
 
 
 def titled(image: Image, title: str) -> Image:
-    """The picture at the size of a cell, with its title below."""
+    """The image at the size of a cell, with its title below."""
     small = np.asarray(cv2.resize(image, CELL, interpolation=cv2.INTER_AREA), np.uint8)
     strip = np.full((26, CELL[0], 3), 255, np.uint8)
     cv2.putText(strip, title, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (30, 30, 30), 1, cv2.LINE_AA)
@@ -35,8 +45,12 @@ def titled(image: Image, title: str) -> Image:
 
 def main() -> None:
     """Find the face, apply everything, write the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "filters.jpg")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "filters.jpg"
+    )
     out = parser.parse_args().out
     image = np.ascontiguousarray(read_image(portrait())[:400, 56:456])
     faces = Pipeline()(image)
@@ -46,11 +60,16 @@ def main() -> None:
         for effect in named_effects(names):
             result = effect(result, faces)
         cells.append(titled(result, names))
-    covers: list[tuple[str, Effect]] = [("blur", Anonymiser("blur")), ("pixelate", Anonymiser("pixelate"))]
-    cells += [titled(cover(image, faces), f"anonymise: {name}") for name, cover in covers]
+    covers: list[tuple[str, Effect]] = [
+        ("blur", Anonymizer("blur")),
+        ("pixelate", Anonymizer("pixelate")),
+    ]
+    cells += [titled(cover(image, faces), f"anonymize: {name}") for name, cover in covers]
     cells.append(titled(face_texture(image, faces[0], 300).image, "on the mean shape"))
     half = len(cells) // 2
-    write_image(out, np.concatenate([np.concatenate(row, axis=1) for row in (cells[:half], cells[half:])]))
+    write_image(
+        out, np.concatenate([np.concatenate(row, axis=1) for row in (cells[:half], cells[half:])])
+    )
 
 
 if __name__ == "__main__":

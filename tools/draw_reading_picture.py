@@ -1,8 +1,10 @@
-"""Draw ``docs/images/reading.jpg``: what ``facedots read`` and ``facedots align`` make of one portrait.
+"""Draw ``docs/images/reading.jpg``: what ``facedots read`` and ``facedots align`` make of one
+portrait.
 
-    python tools/draw_reading_picture.py [--out docs/images/reading.jpg]
+    python tools/draw_reading_image.py [--out docs/images/reading.jpg]
 
-The portrait is matplotlib's sample picture, Rear Admiral Grace Hopper, a work of the United States Navy in the public domain.
+The portrait is matplotlib's sample image, Rear Admiral Grace Hopper, a work of the United States
+Navy in the public domain.
 """
 
 import argparse
@@ -23,7 +25,7 @@ SIDE = 240
 
 
 def titled(image: Image, title: str) -> Image:
-    """A square picture with its title below."""
+    """A square image with its title below."""
     small = np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
     strip = np.full((26, SIDE, 3), 255, np.uint8)
     cv2.putText(strip, title, (6, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (30, 30, 30), 1, cv2.LINE_AA)
@@ -32,8 +34,12 @@ def titled(image: Image, title: str) -> Image:
 
 def main() -> None:
     """Find the face, read and align it, write the row."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "reading.jpg")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "reading.jpg"
+    )
     out = parser.parse_args().out
     image = read_image(portrait())
     camera = Camera.guess((image.shape[0], image.shape[1]))
@@ -41,7 +47,12 @@ def main() -> None:
     if face.pose is None:
         raise SystemExit("the portrait's face was not read")
     axes = draw_axes(image, [face.pose], camera)[:400, 56:456]
-    cells = [titled(axes, f"yaw {round(face.pose.yaw):+}, pitch {round(face.pose.pitch):+}, roll {round(face.pose.roll):+}")]
+    cells = [
+        titled(
+            axes,
+            f"yaw {round(face.pose.yaw):+}, pitch {round(face.pose.pitch):+}, roll {round(face.pose.roll):+}",
+        )
+    ]
     cells += [titled(align(image, face, SIDE, template).image, template) for template in TEMPLATES]
     write_image(out, np.concatenate(cells, axis=1))
 

@@ -1,9 +1,11 @@
-"""Draw the stickers that come with facedots: each a PNG with alpha and the YAML file that anchors it to the face.
+"""Draw the stickers that come with facedots: each a PNG with alpha and the YAML file that anchors
+it to the face.
 
     python tools/draw_stickers.py [--out FOLDER]
 
-All of them are facedots' own. They are laid out on :data:`facedots.analysis.mesh.MEAN_SHAPE`: lengths are outer-eye distances, x
-points to the right of the picture, y down, and (0, 0) lies between the eyes. So the anchors follow from the shape.
+All of them are facedots' own. They are laid out on :data:`facedots.analysis.mesh.MEAN_SHAPE`:
+lengths are outer-eye distances, x points to the right of the image, y down, and (0, 0) lies between
+the eyes. So the anchors follow from the shape.
 """
 
 import argparse
@@ -19,22 +21,22 @@ from facedots.analysis.mesh import MEAN_SHAPE
 from facedots.data.synthetic_canvas import curve
 from facedots.effects.stickers import FOLDER, Fit
 from facedots.geometry import Floats, Image, Matrix
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.regions import FRACTION_BITS, fixed_point
 from facedots.schema import IBUG68
 
 UNIT = 200
-"""Pixels to an outer-eye distance in the finished picture."""
+"""Pixels to an outer-eye distance in the finished image."""
 
 FINER = 4
 """How much larger it is painted."""
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 MIRROR = np.array([-1.0, 1.0])
 
 
 class Painting:
-    """A picture with alpha that grows from clear, layer by layer.
+    """An image with alpha that grows from clear, layer by layer.
 
     Args:
         left, top, right, bottom: What it shows, in outer-eye distances.
@@ -43,38 +45,61 @@ class Painting:
     def __init__(self, left: float, top: float, right: float, bottom: float) -> None:
         self.corner = np.array([left, top])
         size = (round((bottom - top) * UNIT) * FINER, round((right - left) * UNIT) * FINER)
-        self._colour = np.zeros((*size, 3), np.float32)  # multiplied by alpha
+        self._color = np.zeros((*size, 3), np.float32)  # multiplied by alpha
         self._alpha = np.zeros(size, np.float32)
 
     def area(
         self,
         points: ArrayLike,
-        colour: Colour,
-        to: Colour | None = None,
+        color: Color,
+        to: Color | None = None,
         *,
         opacity: float = 1,
         blur: float = 0,
         within: Floats | None = None,
         straight: bool = False,
     ) -> Floats:
-        """Fill a closed curve through points, shaded downwards from one colour to another; returns its mask, 0 to 1.
+        """Fill a closed curve through points, shaded downwards from one color to another; returns
+        its mask, 0 to 1.
 
-        ``blur`` softens the border by so many eye distances; ``within`` is the mask of an area that nothing must leave.
+        ``blur`` softens the border by so many eye distances; ``within`` is the mask of an area that
+        nothing must leave.
         """
-        outline = np.asarray(points, np.float64) if straight else curve(np.asarray(points, np.float64), closed=True)
+        outline = (
+            np.asarray(points, np.float64)
+            if straight
+            else curve(np.asarray(points, np.float64), closed=True)
+        )
         mask = np.zeros(self._alpha.shape, np.uint8)
         cv2.fillPoly(mask, [fixed_point(self._pixels(outline))], 255, cv2.LINE_AA, FRACTION_BITS)
-        return self._cover(mask, outline, (colour, to or colour), opacity=opacity, blur=blur, within=within)
+        return self._cover(
+            mask, outline, (color, to or color), opacity=opacity, blur=blur, within=within
+        )
 
     def line(
-        self, points: ArrayLike, width: float, colour: Colour, *, opacity: float = 1, blur: float = 0, closed: bool = False
+        self,
+        points: ArrayLike,
+        width: float,
+        color: Color,
+        *,
+        opacity: float = 1,
+        blur: float = 0,
+        closed: bool = False,
     ) -> Floats:
         """Draw a curve through points; returns its mask."""
         path = curve(np.asarray(points, np.float64), closed=closed)
         mask = np.zeros(self._alpha.shape, np.uint8)
         thickness = max(1, round(width * UNIT * FINER))
-        cv2.polylines(mask, [fixed_point(self._pixels(path))], closed, 255, thickness, cv2.LINE_AA, FRACTION_BITS)
-        return self._cover(mask, path, (colour, colour), opacity=opacity, blur=blur)
+        cv2.polylines(
+            mask,
+            [fixed_point(self._pixels(path))],
+            closed,
+            255,
+            thickness,
+            cv2.LINE_AA,
+            FRACTION_BITS,
+        )
+        return self._cover(mask, path, (color, color), opacity=opacity, blur=blur)
 
     def clear(self, points: ArrayLike) -> None:
         """Cut a hole."""
@@ -83,13 +108,16 @@ class Painting:
         cv2.fillPoly(mask, [fixed_point(self._pixels(outline))], 255, cv2.LINE_AA, FRACTION_BITS)
         left = 1 - mask / np.float32(255)
         self._alpha *= left
-        self._colour *= left[..., None]
+        self._color *= left[..., None]
 
     def finished(self) -> Image:
-        """The picture at its final size: ``uint8 (H, W, 4)``, RGB and alpha."""
+        """The image at its final size: ``uint8 (H, W, 4)``, RGB and alpha."""
         size = (self._alpha.shape[1] // FINER, self._alpha.shape[0] // FINER)
-        alpha, colour = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (self._alpha, self._colour))
-        plain = np.asarray(colour) / np.maximum(alpha, 1e-3)[..., None]
+        alpha, color = (
+            cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+            for part in (self._alpha, self._color)
+        )
+        plain = np.asarray(color) / np.maximum(alpha, 1e-3)[..., None]
         return np.dstack([plain, np.asarray(alpha) * 255]).round().clip(0, 255).astype(np.uint8)
 
     def _pixels(self, points: Matrix) -> Matrix:
@@ -99,13 +127,15 @@ class Painting:
         self,
         mask: Image,
         path: Matrix,
-        colours: tuple[Colour, Colour],
+        colors: tuple[Color, Color],
         *,
         opacity: float,
         blur: float,
         within: Floats | None = None,
     ) -> Floats:
-        """Lay paint over the picture, shaded from the top of the path to its bottom; returns how much of each pixel it covers."""
+        """Lay paint over the image, shaded from the top of the path to its bottom; returns how much
+        of each pixel it covers.
+        """
         share = np.asarray(mask / np.float32(255), np.float32)
         if blur:
             share = np.asarray(cv2.GaussianBlur(share, (0, 0), blur * UNIT * FINER), np.float32)
@@ -113,9 +143,9 @@ class Painting:
             share *= within
         low, high = self._pixels(path)[:, 1].min(), self._pixels(path)[:, 1].max()
         down = ((np.arange(len(share)) - low) / max(1.0, high - low)).clip(0, 1)[:, None, None]
-        paint = (np.array(colours[0]) * (1 - down) + np.array(colours[1]) * down).astype(np.float32)
+        paint = (np.array(colors[0]) * (1 - down) + np.array(colors[1]) * down).astype(np.float32)
         cover = share * np.float32(opacity)
-        self._colour = self._colour * (1 - cover[..., None]) + paint * cover[..., None]
+        self._color = self._color * (1 - cover[..., None]) + paint * cover[..., None]
         self._alpha = self._alpha * (1 - cover) + cover
         return share
 
@@ -127,7 +157,9 @@ def both(half: Sequence[tuple[float, float]]) -> Matrix:
     return np.concatenate([right, left[left[:, 0] != 0]])
 
 
-def ellipse(x: float, y: float, half_width: float, half_height: float, *, turn: float = 0, count: int = 24) -> Matrix:
+def ellipse(
+    x: float, y: float, half_width: float, half_height: float, *, turn: float = 0, count: int = 24
+) -> Matrix:
     """Points around an ellipse, turned by degrees clockwise."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     cos, sin = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
@@ -154,11 +186,15 @@ def sunglasses() -> Painting:
     for side in (1, -1):
         middle = np.array([0.39, 0.03])
         outer, inner = frame * (side, 1), ((frame - middle) * (0.86, 0.83) + middle) * (side, 1)
-        art.line(np.array([(0.66, -0.13), (0.8, -0.12), (0.94, -0.08)]) * (side, 1), 0.075, (20, 20, 24))
+        art.line(
+            np.array([(0.66, -0.13), (0.8, -0.12), (0.94, -0.08)]) * (side, 1), 0.075, (20, 20, 24)
+        )
         art.area(outer, (46, 46, 54), (14, 14, 17))
         art.clear(inner)
         lens = art.area(inner, (18, 20, 30), (58, 52, 70), opacity=0.9)
-        glint = np.array([(0.16, -0.26), (0.3, -0.26), (0.12, 0.3), (-0.02, 0.3)]) + np.array([0.39 * side, 0])
+        glint = np.array([(0.16, -0.26), (0.3, -0.26), (0.12, 0.3), (-0.02, 0.3)]) + np.array(
+            [0.39 * side, 0]
+        )
         art.area(glint, (255, 255, 255), opacity=0.16, within=lens, straight=True)
         art.area(
             glint * (0.35, 1) + np.array([0.39 * side * 0.65 + 0.17, 0]),
@@ -167,23 +203,47 @@ def sunglasses() -> Painting:
             within=lens,
             straight=True,
         )
-        art.line(np.array([(0.12, -0.15), (0.36, -0.185), (0.64, -0.17)]) * (side, 1), 0.014, (150, 150, 165), opacity=0.7)
+        art.line(
+            np.array([(0.12, -0.15), (0.36, -0.185), (0.64, -0.17)]) * (side, 1),
+            0.014,
+            (150, 150, 165),
+            opacity=0.7,
+        )
     art.line([(-0.12, -0.08), (0, -0.115), (0.12, -0.08)], 0.07, (24, 24, 28))
     art.line([(-0.1, -0.1), (0, -0.135), (0.1, -0.1)], 0.012, (150, 150, 165), opacity=0.6)
     return art
 
 
-def moustache() -> Painting:
-    """A handlebar moustache."""
+def mustache() -> Painting:
+    """A handlebar mustache."""
     art = Painting(-0.75, 0.38, 0.75, 0.98)
-    top = [(0.0, 0.62), (0.08, 0.585), (0.2, 0.6), (0.33, 0.675), (0.45, 0.71), (0.55, 0.66), (0.6, 0.55), (0.655, 0.52)]
-    bottom = [(0.665, 0.56), (0.64, 0.68), (0.56, 0.79), (0.42, 0.83), (0.27, 0.8), (0.13, 0.74), (0.0, 0.69)]
+    top = [
+        (0.0, 0.62),
+        (0.08, 0.585),
+        (0.2, 0.6),
+        (0.33, 0.675),
+        (0.45, 0.71),
+        (0.55, 0.66),
+        (0.6, 0.55),
+        (0.655, 0.52),
+    ]
+    bottom = [
+        (0.665, 0.56),
+        (0.64, 0.68),
+        (0.56, 0.79),
+        (0.42, 0.83),
+        (0.27, 0.8),
+        (0.13, 0.74),
+        (0.0, 0.69),
+    ]
     hair = art.area(both([*top, *bottom]), (74, 46, 28), (38, 22, 14))
     rng = np.random.default_rng(7)
     for side in (1, -1):
         for start in np.linspace(0.02, 0.46, 34):
             lift = rng.uniform(-0.03, 0.11)
-            stroke = np.array([(start, 0.61 + lift), (start + 0.1, 0.65 + lift), (start + 0.2, 0.66 + 0.6 * lift)])
+            stroke = np.array(
+                [(start, 0.61 + lift), (start + 0.1, 0.65 + lift), (start + 0.2, 0.66 + 0.6 * lift)]
+            )
             tone = (126, 84, 52) if rng.random() < 0.6 else (20, 12, 8)
             line = np.concatenate([stroke, stroke[::-1] + np.array([0, 0.006])]) * (side, 1)
             art.area(line, tone, opacity=0.55, within=hair)
@@ -196,13 +256,32 @@ def hat() -> Painting:
     felt, dark = (150, 108, 70), (86, 58, 36)
     art.area(ellipse(0, -0.72, 1.38, 0.2), (70, 46, 28), (52, 34, 20))
     crown = art.area(
-        both([(0, -1.66), (0.2, -1.74), (0.45, -1.74), (0.62, -1.6), (0.72, -1.25), (0.8, -0.8), (0.5, -0.62), (0, -0.58)]),
+        both(
+            [
+                (0, -1.66),
+                (0.2, -1.74),
+                (0.45, -1.74),
+                (0.62, -1.6),
+                (0.72, -1.25),
+                (0.8, -0.8),
+                (0.5, -0.62),
+                (0, -0.58),
+            ]
+        ),
         felt,
         dark,
     )
     art.area(ellipse(0, -1.72, 0.3, 0.12), (60, 40, 24), opacity=0.7, blur=0.05, within=crown)
-    art.area(ellipse(-0.36, -1.3, 0.14, 0.36, turn=8), (220, 176, 130), opacity=0.35, blur=0.07, within=crown)
-    band = both([(0, -0.94), (0.4, -0.955), (0.768, -1.02), (0.805, -0.78), (0.45, -0.66), (0, -0.63)])
+    art.area(
+        ellipse(-0.36, -1.3, 0.14, 0.36, turn=8),
+        (220, 176, 130),
+        opacity=0.35,
+        blur=0.07,
+        within=crown,
+    )
+    band = both(
+        [(0, -0.94), (0.4, -0.955), (0.768, -1.02), (0.805, -0.78), (0.45, -0.66), (0, -0.63)]
+    )
     art.area(band, (52, 30, 60), (30, 16, 36), within=crown)
     lower = both(
         [
@@ -219,9 +298,25 @@ def hat() -> Painting:
     )
     brim = art.area(lower, felt, (104, 72, 46))
     art.line(
-        [(-1.3, -0.61), (-0.9, -0.475), (-0.45, -0.405), (0, -0.39), (0.45, -0.405), (0.9, -0.475), (1.3, -0.61)], 0.03, dark
+        [
+            (-1.3, -0.61),
+            (-0.9, -0.475),
+            (-0.45, -0.405),
+            (0, -0.39),
+            (0.45, -0.405),
+            (0.9, -0.475),
+            (1.3, -0.61),
+        ],
+        0.03,
+        dark,
     )
-    art.area(ellipse(-0.5, -0.56, 0.4, 0.05, turn=6), (220, 176, 130), opacity=0.4, blur=0.04, within=brim)
+    art.area(
+        ellipse(-0.5, -0.56, 0.4, 0.05, turn=6),
+        (220, 176, 130),
+        opacity=0.4,
+        blur=0.04,
+        within=brim,
+    )
     return art
 
 
@@ -233,14 +328,24 @@ def crown() -> Painting:
     spikes = [(0, -1.5), (0.21, -1.06), (0.5, -1.44), (0.64, -1.08), (0.97, -1.32), (0.88, -0.8)]
     rim = [(0.88, -0.74), (0.6, -0.62), (0.3, -0.565), (0, -0.55)]
     body = art.area(both([*spikes, *rim]), gold, deep, straight=True)
-    art.area([(-0.75, -1.2), (-0.62, -1.25), (-0.5, -0.6), (-0.66, -0.62)], (255, 246, 200), opacity=0.5, blur=0.04, within=body)
+    art.area(
+        [(-0.75, -1.2), (-0.62, -1.25), (-0.5, -0.6), (-0.66, -0.62)],
+        (255, 246, 200),
+        opacity=0.5,
+        blur=0.04,
+        within=body,
+    )
     for height, width in ((-0.83, 0.028), (-0.6, 0.036)):
         along = np.linspace(-0.9, 0.9, 13)
         arc = np.stack([along, height - 0.19 * along**2], axis=1)
         half = np.array([0, width / 2])
         edge = np.concatenate([arc - half, arc[::-1] + half])
         art.area(edge, (255, 236, 160), deep, within=body, straight=True)
-    for x, y, stone in ((0, -0.715, (214, 30, 60)), (-0.42, -0.745, (36, 96, 220)), (0.42, -0.745, (36, 96, 220))):
+    for x, y, stone in (
+        (0, -0.715, (214, 30, 60)),
+        (-0.42, -0.745, (36, 96, 220)),
+        (0.42, -0.745, (36, 96, 220)),
+    ):
         art.area(ellipse(x, y, 0.085, 0.07), (120, 80, 10))
         art.area(ellipse(x, y, 0.068, 0.054), stone, tuple(int(c * 0.55) for c in stone))  # type: ignore[arg-type]
         art.area(ellipse(x - 0.02, y - 0.02, 0.02, 0.014), (255, 255, 255), opacity=0.8)
@@ -265,11 +370,32 @@ def dog_ears() -> Painting:
             (0.82, -0.6),
         ]
         fur = art.area(np.array(ear) * (side, 1), (168, 112, 62), (104, 64, 32))
-        inner = [(0.93, -0.84), (1.07, -0.66), (1.15, -0.32), (1.11, -0.09), (1.02, -0.08), (0.96, -0.3), (0.9, -0.62)]
-        art.area(np.array(inner) * (side, 1), (222, 160, 140), (190, 120, 104), opacity=0.9, blur=0.015, within=fur)
+        inner = [
+            (0.93, -0.84),
+            (1.07, -0.66),
+            (1.15, -0.32),
+            (1.11, -0.09),
+            (1.02, -0.08),
+            (0.96, -0.3),
+            (0.9, -0.62),
+        ]
+        art.area(
+            np.array(inner) * (side, 1),
+            (222, 160, 140),
+            (190, 120, 104),
+            opacity=0.9,
+            blur=0.015,
+            within=fur,
+        )
         fold = [(0.44, -0.84), (0.66, -0.92), (0.84, -0.74)]
         art.line(np.array(fold) * (side, 1), 0.02, (84, 50, 24), opacity=0.5, blur=0.01)
-        art.area(ellipse(0.72 * side, -1.03, 0.16, 0.06), (226, 176, 122), opacity=0.5, blur=0.04, within=fur)
+        art.area(
+            ellipse(0.72 * side, -1.03, 0.16, 0.06),
+            (226, 176, 122),
+            opacity=0.5,
+            blur=0.04,
+            within=fur,
+        )
     return art
 
 
@@ -279,15 +405,27 @@ def dog_nose() -> Painting:
     rng = np.random.default_rng(3)
     for side in (1, -1):
         for rise in (-0.1, 0.0, 0.1):
-            whisker = np.array([(0.26, 0.62 + rise * 0.4), (0.42, 0.61 + rise * 0.8), (0.58, 0.63 + rise * 1.4)]) * (side, 1)
+            whisker = np.array(
+                [(0.26, 0.62 + rise * 0.4), (0.42, 0.61 + rise * 0.8), (0.58, 0.63 + rise * 1.4)]
+            ) * (side, 1)
             art.line(whisker, 0.01, (40, 30, 26), opacity=0.75)
         for x, y in rng.uniform((0.2, 0.57), (0.34, 0.7), (6, 2)):
             art.area(ellipse(x * side, y, 0.012, 0.012, count=8), (50, 34, 28), opacity=0.8)
-    half = [(0, 0.29), (0.11, 0.3), (0.2, 0.36), (0.21, 0.44), (0.14, 0.52), (0.05, 0.565), (0, 0.575)]
+    half = [
+        (0, 0.29),
+        (0.11, 0.3),
+        (0.2, 0.36),
+        (0.21, 0.44),
+        (0.14, 0.52),
+        (0.05, 0.565),
+        (0, 0.575),
+    ]
     nose = art.area(both(half), (60, 52, 54), (14, 11, 12))
     for side in (1, -1):
         art.area(ellipse(0.095 * side, 0.475, 0.04, 0.028, turn=25 * side), (0, 0, 0), opacity=0.9)
-    art.area(ellipse(-0.03, 0.345, 0.1, 0.03), (255, 255, 255), opacity=0.6, blur=0.018, within=nose)
+    art.area(
+        ellipse(-0.03, 0.345, 0.1, 0.03), (255, 255, 255), opacity=0.6, blur=0.018, within=nose
+    )
     art.line([(0, 0.57), (0, 0.65)], 0.018, (24, 18, 18), opacity=0.8)
     return art
 
@@ -311,18 +449,45 @@ def party_mask() -> Painting:
     outline = both(half)
     cloth = art.area(outline, (120, 42, 160), (58, 14, 92))
     for side in (1, -1):
-        art.area(ellipse(0.6 * side, -0.32, 0.3, 0.08, turn=-10 * side), (214, 150, 246), opacity=0.4, blur=0.05, within=cloth)
+        art.area(
+            ellipse(0.6 * side, -0.32, 0.3, 0.08, turn=-10 * side),
+            (214, 150, 246),
+            opacity=0.4,
+            blur=0.05,
+            within=cloth,
+        )
         hole = np.array(
-            [(0.16, 0.03), (0.26, -0.1), (0.4, -0.14), (0.53, -0.1), (0.61, -0.02), (0.5, 0.1), (0.35, 0.13), (0.23, 0.1)]
+            [
+                (0.16, 0.03),
+                (0.26, -0.1),
+                (0.4, -0.14),
+                (0.53, -0.1),
+                (0.61, -0.02),
+                (0.5, 0.1),
+                (0.35, 0.13),
+                (0.23, 0.1),
+            ]
         ) * (side, 1)
         art.clear(hole)
         art.line(hole, 0.03, (246, 204, 96), closed=True)
-        swirl = [(0.62, -0.2), (0.74, -0.27), (0.86, -0.26), (0.88, -0.16), (0.8, -0.13), (0.76, -0.19)]
+        swirl = [
+            (0.62, -0.2),
+            (0.74, -0.27),
+            (0.86, -0.26),
+            (0.88, -0.16),
+            (0.8, -0.13),
+            (0.76, -0.19),
+        ]
         art.line(np.array(swirl) * (side, 1), 0.02, (246, 204, 96), opacity=0.9)
         for x, y in ((0.2, -0.27), (0.3, -0.3), (0.4, -0.32), (0.5, -0.33)):
             art.area(ellipse(x * side, y, 0.022, 0.022, count=12), (255, 244, 214))
     art.line(outline, 0.036, (236, 186, 66), closed=True)
-    art.area([(0, -0.27), (0.055, -0.19), (0, -0.09), (-0.055, -0.19)], (60, 220, 230), (10, 110, 150), straight=True)
+    art.area(
+        [(0, -0.27), (0.055, -0.19), (0, -0.09), (-0.055, -0.19)],
+        (60, 220, 230),
+        (10, 110, 150),
+        straight=True,
+    )
     return art
 
 
@@ -337,7 +502,7 @@ class Design:
 
 DESIGNS = {
     "sunglasses": Design(sunglasses, (36, 39, 42, 45, 27)),
-    "moustache": Design(moustache, (31, 33, 35, 51)),
+    "mustache": Design(mustache, (31, 33, 35, 51)),
     "hat": Design(hat, (0, 16, 19, 24)),
     "crown": Design(crown, (0, 16, 19, 24)),
     "dog-ears": Design(dog_ears, (0, 16, 19, 24)),
@@ -349,27 +514,36 @@ DESIGNS = {
 def description(name: str, design: Design, corner: Matrix) -> str:
     """The YAML file of a sticker."""
     places = (MEAN_SHAPE[list(design.anchors)] - corner) * UNIT - 0.5
-    lines = [f"  {IBUG68.names[i]}: [{x:.1f}, {y:.1f}]" for i, (x, y) in zip(design.anchors, places.tolist(), strict=True)]
+    lines = [
+        f"  {IBUG68.names[i]}: [{x:.1f}, {y:.1f}]"
+        for i, (x, y) in zip(design.anchors, places.tolist(), strict=True)
+    ]
     return "\n".join([f"image: {name}.png", f"fit: {design.fit}", "anchors:", *lines, ""])
 
 
 def draw(name: str) -> tuple[Image, str]:
-    """One sticker: its picture ``uint8 (H, W, 4)`` and its YAML."""
+    """One sticker: its image ``uint8 (H, W, 4)`` and its YAML."""
     art = DESIGNS[name].paint()
     return art.finished(), description(name, DESIGNS[name], art.corner)
 
 
 def main() -> None:
     """Write all of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, default=FOLDER)
     folder = parser.parse_args().out
     for name in DESIGNS:
-        picture, text = draw(name)
-        _, encoded = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_PNG_COMPRESSION, 9])
-        write_whole(folder / f"{name}.png", encoded.tobytes())
-        write_whole(folder / f"{name}.yaml", text)
-        print(f"{folder / name}.png: {picture.shape[1]} x {picture.shape[0]}, {len(encoded) / 1000:.0f} kB")
+        image, text = draw(name)
+        _, encoded = cv2.imencode(
+            ".png", cv2.cvtColor(image, cv2.COLOR_RGBA2BGRA), [cv2.IMWRITE_PNG_COMPRESSION, 9]
+        )
+        atomic_write(folder / f"{name}.png", encoded.tobytes())
+        atomic_write(folder / f"{name}.yaml", text)
+        print(
+            f"{folder / name}.png: {image.shape[1]} x {image.shape[0]}, {len(encoded) / 1000:.0f} kB"
+        )
 
 
 if __name__ == "__main__":

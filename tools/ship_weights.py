@@ -1,9 +1,11 @@
-"""Put a finished run's network into the package: scores measured and written into its card, hash pinned, model card in docs/.
+"""Put a finished run's network into the package: scores measured and written into its card, hash
+pinned, model card in docs/.
 
     python tools/ship_weights.py runs/small --data ../shared/data --disjoint runs/small-d0 …
 
-The runs given with --disjoint are those of the same recipe on the splits disjoint:0 … disjoint:4; each is measured on its own
-test part, and the mean over them is the identity-disjoint score. Where int8 costs at most 0.05 NME, NAME-int8 is shipped too.
+The runs given with --disjoint are those of the same recipe on the splits disjoint:0 … disjoint:4;
+each is measured on its own test part, and the mean over them is the identity-disjoint score. Where
+int8 costs at most 0.05 NME, NAME-int8 is shipped too.
 """
 
 import argparse
@@ -21,10 +23,10 @@ from facedots.data.splits import load_split
 from facedots.detection.retinaface import RetinaFace
 from facedots.evaluation.metrics import Scores
 from facedots.evaluation.protocol import evaluate
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import CARD_KEY
 from facedots.inference.weights import FOLDER
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.training.recipe import Recipe
 from facedots.training.run import ONNX_FILE, PROVENANCE_FILE, export_run, load_run
 
@@ -35,24 +37,32 @@ INT8_LOSS = 0.05
 
 
 def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[str, Scores]:
-    """Scores by what was measured, in the order of the table; files in another style go into the folder."""
-    keypointer = Keypointer(run / ONNX_FILE)
+    """Scores by what was measured, in the order of the table; files in another style go into the
+    folder.
+    """
+    predictor = KeypointPredictor(run / ONNX_FILE)
     recipe, _ = load_run(run)
-    whole_frame = keypointer.spec.framing.kind == "frame"
+    whole_frame = predictor.spec.crop.mode == "frame"
     youtube = load_split(data, [YOUTUBE], "official").test
     scores: dict[str, Scores] = {}
     if not whole_frame:
-        scores["300-W validation photos, tight box"] = evaluate(keypointer, load_split(data, [W300], "official").test).scores
+        scores["300-W validation photos, tight box"] = evaluate(
+            predictor, load_split(data, [W300], "official").test
+        ).scores
     if recipe.style == W300:
         name = "youtube-faces official, tight box, labels' own style"
-        scores[name] = evaluate(Keypointer(styled(run, folder)), youtube).scores
-    scores[f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}"] = evaluate(keypointer, youtube).scores
+        scores[name] = evaluate(KeypointPredictor(styled(run, folder)), youtube).scores
+    scores[f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}"] = evaluate(
+        predictor, youtube
+    ).scores
     if not whole_frame:
-        scores["youtube-faces official, box by RetinaFace"] = evaluate(keypointer, youtube, RetinaFace()).scores
+        scores["youtube-faces official, box by RetinaFace"] = evaluate(
+            predictor, youtube, RetinaFace()
+        ).scores
     for other in disjoint:
         split = load_run(other)[0].split
         scores[f"youtube-faces {split}, labels' own style (its own run)"] = evaluate(
-            Keypointer(styled(other, folder)), load_split(data, [YOUTUBE], split).test
+            KeypointPredictor(styled(other, folder)), load_split(data, [YOUTUBE], split).test
         ).scores
     return scores
 
@@ -68,18 +78,24 @@ def table_row(name: str, score: Scores) -> str:
     """One line of the model card's table."""
     missed = f" ({score.missed} missed)" if score.missed else ""
     numbers = (score.nme, score.nme_median, score.fr10, score.auc10, score.nme_shift_free)
-    return f"| {name} | {score.n}{missed} | " + " | ".join(f"{number:.2f}" for number in numbers) + " |"
+    return (
+        f"| {name} | {score.n}{missed} | "
+        + " | ".join(f"{number:.2f}" for number in numbers)
+        + " |"
+    )
 
 
 def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str, int]) -> str:
     """The Markdown page of a network."""
     recipe, _ = load_run(run)
     source = json.loads((run / PROVENANCE_FILE).read_text())
-    files = [file for file in (FOLDER / f"{name}.onnx", FOLDER / f"{name}-int8.onnx") if file.exists()]
-    spec = Keypointer(files[0]).spec
-    square = "the face's tight box" if spec.framing.kind == "box" else "the middle of the frame"
+    files = [
+        file for file in (FOLDER / f"{name}.onnx", FOLDER / f"{name}-int8.onnx") if file.exists()
+    ]
+    spec = KeypointPredictor(files[0]).spec
+    square = "the face's tight box" if spec.crop.mode == "box" else "the middle of the frame"
     stored = {True: "convolutions in int8", False: "stored as float16, used as float32"}
-    judged = spec.framing.kind == "box"
+    judged = spec.crop.mode == "box"
     parts = [
         f"# {name}",
         f"*Written by `tools/ship_weights.py` on {datetime.now(UTC):%Y-%m-%d}; trained {source['started'][:10]}, "
@@ -88,16 +104,19 @@ def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str
             f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, {stored['int8' in file.name]}"
             for file in files
         ),
-        f"- **Sees**: {spec.input_size} × {spec.input_size} px, {'RGB' if spec.channels == 3 else 'grey'}, a square of "
-        f"{spec.framing.scale:g} × the side of {square}",
+        f"- **Sees**: {spec.input_size} × {spec.input_size} px, {'RGB' if spec.channels == 3 else 'gray'}, a square of "
+        f"{spec.crop.scale:g} × the side of {square}",
         f"- **Gives**: {spec.schema.count} points ({spec.schema.name})"
         + (", a covariance each, a score of the face" if judged else ", no covariance, no score"),
         f"- **Labels as**: {recipe.style or ', '.join(recipe.sources)}",
         f"- **Trained on**: {recipe.trained_on}; {source['faces']['train']} faces, "
         f"{source['faces']['validation']} more held out to choose the checkpoint and to calibrate",
-        f"- **Licence and use**: {recipe.licence}",
+        f"- **License and use**: {recipe.license}",
         f"- **Again**: `facedots train recipes/{name}.yaml --data DIR --out RUN` ({recipe.epochs} epochs)",
-        *(f"- **Run of {split}**: the same recipe, {count} epochs" for split, count in epochs.items()),
+        *(
+            f"- **Run of {split}**: the same recipe, {count} epochs"
+            for split, count in epochs.items()
+        ),
         "",
         "Scores; FR10 counts a missed face as failed, NME and NME* are over the faces found. NME* is the NME after one constant",
         "shift of all faces together is taken off. The official split is for comparison only: its test people are all in its",
@@ -108,7 +127,10 @@ def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str
         *(table_row(what, score) for what, score in scores.items()),
         "",
         "NME of the first row by region, %: "
-        + ", ".join(f"{region} {value:.2f}" for region, value in next(iter(scores.values())).nme_by_region.items())
+        + ", ".join(
+            f"{region} {value:.2f}"
+            for region, value in next(iter(scores.values())).nme_by_region.items()
+        )
         + ".",
         "",
     ]
@@ -126,30 +148,41 @@ def with_scores(file: Path, scores: dict[str, float]) -> bytes:
 
 def pin(folder: Path) -> None:
     """Rewrite the list of hashes."""
-    lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(folder.glob("*.onnx"))]
-    write_whole(folder / "SHA256SUMS", "".join(lines))
+    lines = [
+        f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+        for file in sorted(folder.glob("*.onnx"))
+    ]
+    atomic_write(folder / "SHA256SUMS", "".join(lines))
 
 
 def ship_int8(run: Path, name: str, data: str, folder: Path, scores: dict[str, Scores]) -> None:
     """Put the int8 file beside the other, if it loses little; its rows are added to the scores."""
     file = folder / "int8.onnx"
     export_run(run, file, int8=True)
-    keypointer = Keypointer(file)
+    predictor = KeypointPredictor(file)
     rows = {
-        what: evaluate(keypointer, load_split(data, [source], "official").test).scores
-        for source, what in ((W300, "300-W validation photos, tight box"), (YOUTUBE, "youtube-faces official, tight box"))
+        what: evaluate(predictor, load_split(data, [source], "official").test).scores
+        for source, what in (
+            (W300, "300-W validation photos, tight box"),
+            (YOUTUBE, "youtube-faces official, tight box"),
+        )
     }
     losses = {what: row.nme - scores[what].nme for what, row in rows.items()}
     print(f"int8 loses {losses}")
     if max(losses.values()) > INT8_LOSS:
         return
-    write_whole(FOLDER / f"{name}-int8.onnx", with_scores(file, {what: round(row.nme, 3) for what, row in rows.items()}))
+    atomic_write(
+        FOLDER / f"{name}-int8.onnx",
+        with_scores(file, {what: round(row.nme, 3) for what, row in rows.items()}),
+    )
     scores.update({f"int8: {what}": row for what, row in rows.items()})
 
 
 def main() -> None:
     """Measure, write the weights with their scores, pin them, write the card."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", required=True)
     parser.add_argument("--name", help="of the weights; by default the network's")
@@ -165,15 +198,17 @@ def main() -> None:
         scores = measure(run, arguments.data, arguments.disjoint, folder)
         flat = {what: round(score.nme, 3) for what, score in scores.items()}
         if arguments.disjoint:
-            flat["youtube-faces disjoint, mean"] = round(fmean(value for what, value in flat.items() if "disjoint:" in what), 3)
+            flat["youtube-faces disjoint, mean"] = round(
+                fmean(value for what, value in flat.items() if "disjoint:" in what), 3
+            )
         if not arguments.int8_only:
-            write_whole(FOLDER / f"{name}.onnx", with_scores(run / ONNX_FILE, flat))
-        if Keypointer(run / ONNX_FILE).spec.framing.kind == "box":
+            atomic_write(FOLDER / f"{name}.onnx", with_scores(run / ONNX_FILE, flat))
+        if KeypointPredictor(run / ONNX_FILE).spec.crop.mode == "box":
             ship_int8(run, name, arguments.data, folder, scores)
     pin(FOLDER)
     epochs = {load_run(other)[0].split: load_run(other)[0].epochs for other in arguments.disjoint}
     card = model_card(run, name, scores, epochs)
-    write_whole(ROOT / "docs" / "models" / f"{name}.md", card)
+    atomic_write(ROOT / "docs" / "models" / f"{name}.md", card)
     print(card)
 
 

@@ -1,4 +1,4 @@
-"""A face service on the standard library: POST a picture, get its faces as JSON.
+"""A face service on the standard library: POST an image, get its faces as JSON.
 
 python docs/examples/service.py --port 8000
 curl --data-binary @photo.jpg http://127.0.0.1:8000/
@@ -14,7 +14,7 @@ import facedots
 from facedots.io.images import decode_image
 
 LARGEST = 16 << 20
-"""Bytes of a picture that are accepted."""
+"""Bytes of an image that are accepted."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -25,10 +25,13 @@ class Handler(BaseHTTPRequestHandler):
     turn = Lock()
 
     def do_POST(self) -> None:
-        """The faces in the picture that is the request's body."""
+        """The faces in the image that is the request's body."""
         length = int(self.headers.get("Content-Length") or 0)
         if not 0 < length <= LARGEST:
-            return self.answer(413, {"error": f"send a picture of 1 to {LARGEST} bytes as the body, with its length"})
+            return self.answer(
+                413,
+                {"error": f"send an image of 1 to {LARGEST} bytes as the body, with its length"},
+            )
         try:
             image = decode_image(self.rfile.read(length))
         except facedots.FacedotsError as error:
@@ -49,7 +52,9 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serve until Ctrl-C, to this machine only."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--port", type=int, default=8000)
     with ThreadingHTTPServer(("127.0.0.1", parser.parse_args().port), Handler) as server:
         server.serve_forever()

@@ -12,13 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facedots.detection.base import Detector, GivenBoxes
+    from facedots.detection.base import Detector, PrecomputedBoxes
     from facedots.detection.haar import Haar
     from facedots.detection.retinaface import RetinaFace
     from facedots.detection.yunet import YuNet
     from facedots.errors import FacedotsError
-    from facedots.geometry import Framing
-    from facedots.inference.predictor import Keypointer
+    from facedots.geometry import CropSpec
+    from facedots.inference.predictor import KeypointPredictor
     from facedots.inference.weights import WEIGHTS
     from facedots.io.images import read_image, write_image
     from facedots.pipeline import Pipeline
@@ -34,12 +34,12 @@ _HOMES = {
     "Detector": "detection.base",
     "Face": "types",
     "FacedotsError": "errors",
-    "Framing": "geometry",
-    "GivenBoxes": "detection.base",
+    "CropSpec": "geometry",
+    "PrecomputedBoxes": "detection.base",
     "Haar": "detection.haar",
     "IBUG68": "schema",
     "KeypointSchema": "schema",
-    "Keypointer": "inference.predictor",
+    "KeypointPredictor": "inference.predictor",
     "Keypoints": "types",
     "ModelSpec": "spec",
     "Pipeline": "pipeline",
@@ -55,18 +55,18 @@ _HOMES = {
 __all__ = [
     "IBUG68",
     "WEIGHTS",
+    "CropSpec",
     "Detections",
     "Detector",
     "Face",
     "FacedotsError",
-    "Framing",
-    "GivenBoxes",
     "Haar",
+    "KeypointPredictor",
     "KeypointSchema",
-    "Keypointer",
     "Keypoints",
     "ModelSpec",
     "Pipeline",
+    "PrecomputedBoxes",
     "RetinaFace",
     "YuNet",
     "draw_faces",

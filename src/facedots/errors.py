@@ -1,4 +1,6 @@
-"""Everything that facedots raises on purpose: each message says what is wrong, where, and how to mend it."""
+"""Everything that facedots raises on purpose: each message says what is wrong, where, and how to
+mend it.
+"""
 
 from collections.abc import Sequence
 
@@ -16,7 +18,7 @@ class PointsError(FacedotsError, ValueError):
 
 
 class ImageError(FacedotsError):
-    """A picture cannot be read, decoded or encoded."""
+    """An image cannot be read, decoded or encoded."""
 
 
 class VideoError(FacedotsError):
@@ -49,7 +51,7 @@ class AnnotationError(FacedotsError):
 
 
 class StickerError(FacedotsError):
-    """A sticker's description or picture has faults, or no sticker is called so."""
+    """A sticker's description or image has faults, or no sticker is called so."""
 
 
 class DataError(FacedotsError):

@@ -1,34 +1,37 @@
-"""The whole way: a picture in, faces with their keypoints out."""
+"""The whole way: an image in, faces with their keypoints out."""
 
 import numpy as np
 
 from facedots.detection.base import Detector
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Image
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.types import Face
 
 
 class Pipeline:
-    """Finds the faces in a picture and the keypoints of each.
+    """Finds the faces in an image and the keypoints of each.
 
     Args:
         detector: Finds the boxes; by default :class:`~facedots.detection.retinaface.RetinaFace`.
-        keypointer: Finds the keypoints in them; by default the network ``small``.
+        predictor: Finds the keypoints in them; by default the network ``small``.
     """
 
-    def __init__(self, detector: Detector | None = None, keypointer: Keypointer | None = None) -> None:
+    def __init__(
+        self, detector: Detector | None = None, predictor: KeypointPredictor | None = None
+    ) -> None:
         self.detector = RetinaFace() if detector is None else detector
-        self.keypointer = Keypointer() if keypointer is None else keypointer
+        self.predictor = KeypointPredictor() if predictor is None else predictor
 
     def __call__(self, image: Image) -> list[Face]:
-        """The faces in an RGB picture ``uint8 (H, W, 3)``, the most certain first; none found is an empty list.
+        """The faces in an RGB image ``uint8 (H, W, 3)``, the most certain first; none found is an
+        empty list.
 
         Raises:
-            ShapeError: Not such a picture.
+            ShapeError: Not such an image.
         """
         found = self.detector(image)
-        keypoints = self.keypointer.predict(image, found.boxes)
+        keypoints = self.predictor.predict(image, found.boxes)
         beliefs = np.where(np.isnan(keypoints.score), found.scores, keypoints.score)
         return [
             Face(

@@ -1,7 +1,7 @@
 """Regions of a face as closed polygons and as masks, from its keypoints.
 
-Besides the schema's own regions there are ``face`` (the hull of all points, brows to chin), and for faces of the iBUG order
-``lips`` (the mouth without its opening) and ``inner_mouth`` (the opening).
+Besides the schema's own regions there are ``face`` (the hull of all points, brows to chin), and for
+faces of the iBUG order ``lips`` (the mouth without its opening) and ``inner_mouth`` (the opening).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,17 +34,19 @@ _LOOPS: Mapping[str, tuple[tuple[int, ...], ...]] = {
 def region_names(schema: KeypointSchema) -> tuple[str, ...]:
     """What the other functions here know by name.
 
-    >>> region_names(IBUG68)
-    ('face', 'jaw', 'right_brow', 'left_brow', 'nose', 'right_eye', 'left_eye', 'mouth', 'inner_mouth', 'lips')
+    >>> " ".join(region_names(IBUG68))
+    'face jaw right_brow left_brow nose right_eye left_eye mouth inner_mouth lips'
     """
     extra = ("inner_mouth", "lips") if schema == IBUG68 else ()
     return ("face", *schema.regions, *extra)
 
 
 def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG68) -> list[Floats]:
-    """The closed polygons ``float32 (n, 2)`` around a region, in pixels; a second one is a hole in the first.
+    """The closed polygons ``float32 (n, 2)`` around a region, in pixels; a second one is a hole in
+    the first.
 
-    Brows are strips around their points. Regions of other schemas than iBUG's are the hulls of their points.
+    Brows are strips around their points. Regions of other schemas than iBUG's are the hulls of
+    their points.
 
     Args:
         points: The points of one face (K, 2), pixels.
@@ -56,13 +58,17 @@ def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG6
     """
     given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
     if name not in region_names(schema):
-        raise PointsError(f"no region is called {name!r}; there are {', '.join(region_names(schema))}")
+        raise PointsError(
+            f"no region is called {name!r}; there are {', '.join(region_names(schema))}"
+        )
     loops = _LOOPS.get(name, ()) if schema == IBUG68 else ()
     if not loops:
         loops = (tuple(range(schema.count)) if name == "face" else schema.regions[name],)
     missing = [i for loop in loops for i in loop if not np.isfinite(given[i]).all()]
     if missing:
-        raise PointsError(f"region {name!r}: points {missing} are missing, so its outline is unknown")
+        raise PointsError(
+            f"region {name!r}: points {missing} are missing, so its outline is unknown"
+        )
     if schema == IBUG68 and name.endswith("_brow"):
         return [_strip(given[list(loops[0])], BROW_HALF * _eye_distance(given, schema))]
     if schema == IBUG68 and name != "face":
@@ -70,13 +76,16 @@ def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG6
     return [convex_hull(given[list(loops[0])])]
 
 
-def region_mask(points: ArrayLike, name: str, size: tuple[int, int], schema: KeypointSchema = IBUG68) -> Mask:
-    """The pixels of a region: ``bool (H, W)``, true where the polygon covers or touches a pixel's centre.
+def region_mask(
+    points: ArrayLike, name: str, size: tuple[int, int], schema: KeypointSchema = IBUG68
+) -> Mask:
+    """The pixels of a region: ``bool (H, W)``, true where the polygon covers or touches a pixel's
+    center.
 
     Args:
-        points: The points of one face (K, 2), pixels; they may lie outside the picture.
+        points: The points of one face (K, 2), pixels; they may lie outside the image.
         name: One of :func:`region_names`.
-        size: Height and width of the picture.
+        size: Height and width of the image.
         schema: What the points mean.
 
     Raises:
@@ -86,7 +95,8 @@ def region_mask(points: ArrayLike, name: str, size: tuple[int, int], schema: Key
 
 
 def fill_polygons(polygons: Sequence[ArrayLike], size: tuple[int, int]) -> Mask:
-    """The pixels inside closed polygons (n, 2), or on their lines: ``bool (H, W)``. Where two overlap is a hole.
+    """The pixels inside closed polygons (n, 2), or on their lines: ``bool (H, W)``. Where two
+    overlap is a hole.
 
     >>> fill_polygons([[(1, 0), (3, 0), (3, 1), (1, 1)]], (2, 5)).astype(int).tolist()
     [[0, 1, 1, 1, 0], [0, 1, 1, 1, 0]]
@@ -101,7 +111,9 @@ FRACTION_BITS = 4
 
 
 def fixed_point(points: ArrayLike) -> NDArray[np.int32]:
-    """Points (n, 2) in pixels as OpenCV's drawing wants them: whole numbers of 1/16 px, kept where OpenCV can count."""
+    """Points (n, 2) in pixels as OpenCV's drawing wants them: whole numbers of 1/16 px, kept where
+    OpenCV can count.
+    """
     scaled = np.asarray(points, np.float64) * (1 << FRACTION_BITS)
     return np.asarray(np.round(scaled).clip(-(2**19), 2**19 - 1), np.int32)
 
@@ -118,13 +130,21 @@ def convex_hull(points: ArrayLike) -> Floats:
 
 
 def _eye_distance(points: Floats, schema: KeypointSchema) -> float:
-    """The distance of the schema's reference pair in pixels; where one of it is missing, half the width of the rest."""
+    """The distance of the schema's reference pair in pixels; where one of it is missing, half the
+    width of the rest.
+    """
     distance = float(np.linalg.norm(points[schema.norm_pair[0]] - points[schema.norm_pair[1]]))
-    return distance if np.isfinite(distance) else float(np.nanmax(points[:, 0]) - np.nanmin(points[:, 0])) / 2
+    return (
+        distance
+        if np.isfinite(distance)
+        else float(np.nanmax(points[:, 0]) - np.nanmin(points[:, 0])) / 2
+    )
 
 
 def _strip(line: Floats, half: float) -> Floats:
-    """A closed polygon around an open line (n, 2), ``half`` pixels to each side, pointed at the ends."""
+    """A closed polygon around an open line (n, 2), ``half`` pixels to each side, pointed at the
+    ends.
+    """
     along: Matrix = np.gradient(np.asarray(line, np.float64), axis=0)
     lengths = np.linalg.norm(along, axis=1, keepdims=True)
     across = np.stack([-along[:, 1], along[:, 0]], axis=1) / np.maximum(lengths, 1e-6) * half

@@ -1,6 +1,8 @@
-"""What the points of a face mean: their names, regions, mirror order, lines to draw, and the pair that scales errors.
+"""What the points of a face mean: their names, regions, mirror order, lines to draw, and the pair
+that scales errors.
 
-Left and right are the subject's own: point 0 of the iBUG order lies on the subject's right, which is the left of the picture.
+Left and right are the subject's own: point 0 of the iBUG order lies on the subject's right, which
+is the left of the image.
 """
 
 import json
@@ -21,7 +23,7 @@ class KeypointSchema:
         regions: Region name -> indices of its points; every point lies in exactly one region.
         flip: K indices; point ``i`` of a face becomes point ``flip[i]`` of its mirror image.
         edges: Pairs of indices to join when a face is drawn.
-        norm_pair: The two points whose distance scales the normalised mean error (NME).
+        norm_pair: The two points whose distance scales the normalized mean error (NME).
 
     Raises:
         ValueError: The parts do not fit together.
@@ -67,7 +69,8 @@ class KeypointSchema:
 
     @cached_property
     def right_to_left(self) -> tuple[int, int] | None:
-        """The ``norm_pair``, the subject's right one first; None where names and ``flip`` do not say which that is.
+        """The ``norm_pair``, the subject's right one first; None where names and ``flip`` do not
+        say which that is.
 
         >>> IBUG68.right_to_left
         (36, 45)
@@ -158,7 +161,9 @@ def _ibug68() -> KeypointSchema:
     edges += [edge for line in closed_lines for edge in _path(line, closed=True)]
     return KeypointSchema(
         name="ibug68",
-        names=tuple(f"{region}_{i}" for region, indices in regions.items() for i in range(len(indices))),
+        names=tuple(
+            f"{region}_{i}" for region, indices in regions.items() for i in range(len(indices))
+        ),
         regions={region: tuple(indices) for region, indices in regions.items()},
         flip=tuple(flip),
         edges=tuple(edges),

@@ -18,7 +18,11 @@ FRONTAL = MEAN_SHAPE.astype(np.float64) * 90 + (200, 150)
 
 coordinates = st.floats(-300, 300)
 moves = st.builds(
-    similarity, st.floats(-180, 180), st.floats(0.2, 5), st.tuples(coordinates, coordinates), st.tuples(coordinates, coordinates)
+    similarity,
+    st.floats(-180, 180),
+    st.floats(0.2, 5),
+    st.tuples(coordinates, coordinates),
+    st.tuples(coordinates, coordinates),
 )
 templates = st.sampled_from(TEMPLATES)
 
@@ -35,7 +39,7 @@ def test_wherever_a_face_lies_it_comes_to_the_same_place(template: Template, mov
 
 
 @given(templates, moves, st.integers(8, 1024))
-def test_a_larger_picture_shows_the_same(template: Template, move: Matrix, size: int) -> None:
+def test_a_larger_image_shows_the_same(template: Template, move: Matrix, size: int) -> None:
     points = moved(move, FRONTAL)
     small, large = (moved(alignment(points, side, template), points) for side in (112, size))
     np.testing.assert_allclose((large + 0.5) / size, (small + 0.5) / 112, atol=1e-9)
@@ -63,7 +67,9 @@ def test_a_face_with_arcfaces_points_gets_exactly_these() -> None:
     points = FRONTAL.copy()
     right, left, points[30], points[48], points[54] = np.array(ARCFACE)
     points[36:42], points[42:48] = right, left
-    np.testing.assert_allclose(alignment(points, 112, "arcface112"), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
+    np.testing.assert_allclose(
+        alignment(points, 112, "arcface112"), [[1, 0, 0], [0, 1, 0]], atol=1e-9
+    )
 
 
 def ffhq_corners(points: Matrix) -> Matrix:
@@ -80,22 +86,31 @@ def ffhq_corners(points: Matrix) -> Matrix:
 
 
 @given(moves, st.integers(0, 99))
-def test_ffhqs_square_becomes_the_picture(move: Matrix, seed: int) -> None:
+def test_ffhqs_square_becomes_the_image(move: Matrix, seed: int) -> None:
     points = moved(move, FRONTAL + np.random.default_rng(seed).normal(0, 3, FRONTAL.shape))
     corners = moved(alignment(points, 256, "ffhq"), ffhq_corners(points))
-    np.testing.assert_allclose(corners, [(-0.5, -0.5), (-0.5, 255.5), (255.5, 255.5), (255.5, -0.5)], atol=1e-6)
+    np.testing.assert_allclose(
+        corners, [(-0.5, -0.5), (-0.5, 255.5), (255.5, 255.5), (255.5, -0.5)], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_pixels_go_with_the_points_and_come_back(
-    template: Template, two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+    template: Template,
+    two_faces: tuple[Image, list[Face]],
+    assert_as_before: Callable[[Image, str], None],
 ) -> None:
     image, faces = two_faces
     cuts = [align(image, face, 160, template) for face in faces]
     for cut, face in zip(cuts, faces, strict=True):
         assert cut.image.shape == (160, 160, 3)
-        np.testing.assert_allclose(compose(cut.inverse, cut.matrix), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
-        eyes = apply_affine(cut.matrix, [face.region("right_eye").mean(axis=0), face.region("left_eye").mean(axis=0)])
+        np.testing.assert_allclose(
+            compose(cut.inverse, cut.matrix), [[1, 0, 0], [0, 1, 0]], atol=1e-9
+        )
+        eyes = apply_affine(
+            cut.matrix,
+            [face.region("right_eye").mean(axis=0), face.region("left_eye").mean(axis=0)],
+        )
         assert eyes[0, 0] < eyes[1, 0]
         assert abs(eyes[0, 1] - eyes[1, 1]) < 10
     assert_as_before(np.concatenate([cut.image for cut in cuts], axis=1), f"aligned_{template}")
@@ -106,7 +121,9 @@ def test_missing_points_are_refused_where_they_decide(two_faces: tuple[Image, li
     points = face.points.copy()
     points[[*range(17), 55]] = np.nan
     for template in TEMPLATES:
-        np.testing.assert_allclose(alignment(points, 112, template), alignment(face.points, 112, template))
+        np.testing.assert_allclose(
+            alignment(points, 112, template), alignment(face.points, 112, template)
+        )
     points[40] = np.nan
     needing_eyes: tuple[Template, ...] = ("eyes", "ffhq")
     for template in needing_eyes:

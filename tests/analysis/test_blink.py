@@ -6,7 +6,9 @@ from facedots.analysis.expression import BlinkCounter
 OPEN = 0.09
 
 
-def blinks(openings: list[float], rate: float = 25, counter: BlinkCounter | None = None) -> list[int]:
+def blinks(
+    openings: list[float], rate: float = 25, counter: BlinkCounter | None = None
+) -> list[int]:
     """The frames with which a blink ended."""
     used = counter or BlinkCounter()
     signals = [{"right_eye_open": value, "left_eye_open": value + 0.01} for value in openings]
@@ -30,7 +32,8 @@ def test_shut_eyes_are_no_blink() -> None:
 
 
 def test_noise_between_the_limits_does_not_count() -> None:
-    # The counter sees the mean of both eyes, 0.095 when open; 0.85 and 0.92 of that are 0.0808 and 0.0874.
+    # The counter sees the mean of both eyes, 0.095 when open; 0.85 and 0.92 of that are 0.0808 and
+    # 0.0874.
     assert blinks([OPEN] * 30 + [0.078, 0.079, 0.076, 0.08] * 5) == []
     assert blinks([OPEN] * 30 + [0.07, 0.078, 0.07, 0.08, 0.082, OPEN, OPEN]) == [35]
 
@@ -48,7 +51,9 @@ def test_narrow_and_wide_eyes_blink_alike(scale: float) -> None:
 
 def test_eyes_that_narrow_for_good_are_the_new_usual() -> None:
     counter = BlinkCounter(window=2)
-    assert blinks([OPEN] * 60 + [0.065] * 100 + [0.04, 0.03, 0.065] + [0.065] * 5, counter=counter) == [162]
+    assert blinks(
+        [OPEN] * 60 + [0.065] * 100 + [0.04, 0.03, 0.065] + [0.065] * 5, counter=counter
+    ) == [162]
 
 
 def test_frames_without_eyes_are_passed_over() -> None:

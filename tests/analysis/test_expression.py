@@ -3,7 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.analysis.expression import CLOSED_EYE, OPEN_EYE, SIGNALS, FaceReader, expression, frontal
+from facedots.analysis.expression import (
+    CLOSED_EYE,
+    OPEN_EYE,
+    SIGNALS,
+    FaceReader,
+    expression,
+    frontal,
+)
 from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, project
 from facedots.data.synthetic_face import person, rotation
 from facedots.errors import PointsError
@@ -32,12 +39,16 @@ def changed(points: list[int], by: tuple[float, float]) -> Matrix:
     return solid
 
 
-poses = st.builds(posed, st.floats(-50, 50), st.floats(-30, 30), st.floats(-60, 60), st.floats(0.4, 1.5))
+poses = st.builds(
+    posed, st.floats(-50, 50), st.floats(-30, 30), st.floats(-60, 60), st.floats(0.4, 1.5)
+)
 
 
 @given(poses)
 def test_any_pose_is_undone(pose: HeadPose) -> None:
-    np.testing.assert_allclose(frontal(project(HEAD_MODEL, pose, CAMERA), pose, CAMERA), HEAD_MODEL[:, :2], atol=1e-6)
+    np.testing.assert_allclose(
+        frontal(project(HEAD_MODEL, pose, CAMERA), pose, CAMERA), HEAD_MODEL[:, :2], atol=1e-6
+    )
 
 
 @given(poses)
@@ -53,10 +64,15 @@ def test_signals_do_not_depend_on_the_pose(pose: HeadPose) -> None:
 def test_lengths_by_hand() -> None:
     given_pose = posed(10, 5, 20)
     still = expression(project(HEAD_MODEL, given_pose, CAMERA), given_pose, CAMERA)
-    # Mean gap between the lids of the model; half its mouth's width less the corners' drop below the nose, less 0.03 at rest.
-    assert [still["right_eye_open"], still["left_eye_open"]] == pytest.approx([(0.077 + 0.077) / 2] * 2, abs=1e-6)
+    # Mean gap between the lids of the model; half its mouth's width less the corners' drop below
+    # the nose, less 0.03 at rest.
+    assert [still["right_eye_open"], still["left_eye_open"]] == pytest.approx(
+        [(0.077 + 0.077) / 2] * 2, abs=1e-6
+    )
     assert still["smile"] == pytest.approx(0.305 - (0.759 - 0.541) - 0.03, abs=1e-6)
-    assert still["mouth_open"] == pytest.approx((2 * (0.801 - 0.747) + (0.809 - 0.750)) / 3, abs=1e-6)
+    assert still["mouth_open"] == pytest.approx(
+        (2 * (0.801 - 0.747) + (0.809 - 0.750)) / 3, abs=1e-6
+    )
     brows = np.mean([0.162, 0.235, 0.256, 0.240, 0.201])
     assert still["brow_raise"] == pytest.approx(brows + 0.016 / 2 - 0.21, abs=1e-6)
     assert still["frown"] == pytest.approx(0.22 - (0.2205 + 0.016), abs=1e-6)
@@ -66,39 +82,63 @@ def test_each_signal_follows_its_own_points_and_left_is_the_subjects_left() -> N
     straight = posed()
 
     def difference(points: list[int], by: tuple[float, float]) -> dict[str, float]:
-        before, after = (expression(project(s, straight, CAMERA), straight, CAMERA) for s in (HEAD_MODEL, changed(points, by)))
-        return {name: round(after[name] - before[name], 4) for name in SIGNALS if abs(after[name] - before[name]) > 1e-4}
+        before, after = (
+            expression(project(s, straight, CAMERA), straight, CAMERA)
+            for s in (HEAD_MODEL, changed(points, by))
+        )
+        return {
+            name: round(after[name] - before[name], 4)
+            for name in SIGNALS
+            if abs(after[name] - before[name]) > 1e-4
+        }
 
-    assert difference(UPPER_RIGHT, (0, 0.06)) == {"right_eye_open": -0.06, "right_eye_closed": pytest.approx(1, abs=0.4)}
+    assert difference(UPPER_RIGHT, (0, 0.06)) == {
+        "right_eye_open": -0.06,
+        "right_eye_closed": pytest.approx(1, abs=0.4),
+    }
     assert set(difference([46, 47], (0, -0.06))) == {"left_eye_open", "left_eye_closed"}
     assert difference([65, 66, 67], (0, 0.2)) == {"mouth_open": pytest.approx(0.2)}
     assert difference([48, 54], (0, -0.05)) == {"smile": pytest.approx(0.05)}
     assert difference([17, 18, 25, 26], (0, -0.05)) == {"brow_raise": pytest.approx(0.02)}
-    assert difference([20, 21, 22, 23], (0, 0.05)) == {"brow_raise": pytest.approx(-0.02), "frown": pytest.approx(0.05)}
+    assert difference([20, 21, 22, 23], (0, 0.05)) == {
+        "brow_raise": pytest.approx(-0.02),
+        "frown": pytest.approx(0.05),
+    }
 
 
 def test_the_share_of_closing_has_fixed_ends() -> None:
     gap = HEAD_MODEL[41, 1] - HEAD_MODEL[37, 1]
     straight = posed()
-    for opening, share in [(OPEN_EYE, 0), (CLOSED_EYE, 1), ((OPEN_EYE + CLOSED_EYE) / 2, 0.5), (0.0, 1)]:
+    for opening, share in [
+        (OPEN_EYE, 0),
+        (CLOSED_EYE, 1),
+        ((OPEN_EYE + CLOSED_EYE) / 2, 0.5),
+        (0.0, 1),
+    ]:
         solid = changed(LOWER_RIGHT, (0, opening - gap))
-        assert expression(project(solid, straight, CAMERA), straight, CAMERA)["right_eye_closed"] == pytest.approx(
-            share, abs=1e-6
-        )
+        assert expression(project(solid, straight, CAMERA), straight, CAMERA)[
+            "right_eye_closed"
+        ] == pytest.approx(share, abs=1e-6)
 
 
 def test_missing_points_silence_only_their_signals() -> None:
     points = project(HEAD_MODEL, posed(), CAMERA)
     points[[37, 66]] = np.nan
     values = expression(points, posed(), CAMERA)
-    assert {name for name, value in values.items() if np.isnan(value)} == {"right_eye_open", "right_eye_closed", "mouth_open"}
+    assert {name for name, value in values.items() if np.isnan(value)} == {
+        "right_eye_open",
+        "right_eye_closed",
+        "mouth_open",
+    }
     points[36] = np.nan
     with pytest.raises(PointsError, match="outer eye corners"):
         expression(points, posed(), CAMERA)
 
 
 def drawn_heads(count: int) -> list[tuple[Matrix, Floats]]:
-    """Solid heads of drawn people, other than the model in every proportion, and how the painter shows them."""
+    """Solid heads of drawn people, other than the model in every proportion, and how the painter
+    shows them.
+    """
     heads = []
     for number in range(count):
         rng = np.random.default_rng((7, number))
@@ -116,7 +156,9 @@ def test_drawn_eyes_and_mouths_read_as_they_were_drawn() -> None:
     closed = gaps < 0.024
     assert 20 < closed.sum() < 80
     assert found[closed].max() < found[~closed].min() + 0.02
-    lips = np.array([(solid[[67, 66, 65], 1] - solid[[61, 62, 63], 1]).mean() for solid, _ in heads])
+    lips = np.array(
+        [(solid[[67, 66, 65], 1] - solid[[61, 62, 63], 1]).mean() for solid, _ in heads]
+    )
     mouths = np.array([values["mouth_open"] for values in read])
     assert np.corrcoef(lips, mouths)[0, 1] > 0.98
 
@@ -124,7 +166,9 @@ def test_drawn_eyes_and_mouths_read_as_they_were_drawn() -> None:
 def as_face(points: Floats | Matrix) -> Face:
     given = np.asarray(points, np.float32)
     sure = np.ones(len(given), np.float32)
-    return Face(given, round_covariance(sure), sure, np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68)
+    return Face(
+        given, round_covariance(sure), sure, np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68
+    )
 
 
 def test_the_reader_fills_what_it_can() -> None:
@@ -153,7 +197,9 @@ def test_signals_that_are_not_known_go_into_json() -> None:
 def test_the_reader_takes_a_given_camera() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     near, far = (
-        FaceReader(Camera.guess((480, 640), focal))(image, [as_face(project(HEAD_MODEL, posed(), CAMERA))])[0].pose
+        FaceReader(Camera.guess((480, 640), focal))(
+            image, [as_face(project(HEAD_MODEL, posed(), CAMERA))]
+        )[0].pose
         for focal in (768, 1536)
     )
     assert near is not None

@@ -36,9 +36,9 @@ def is_delaunay(points: Matrix, triangles: Triangles) -> bool:
     """No point lies inside the circle through the corners of any triangle."""
     a, b, c = np.moveaxis(points[triangles].astype(np.float64), 1, 0)
     sides = np.stack([b - a, c - a], axis=1)
-    centres = np.linalg.solve(sides, (sides**2).sum(axis=2)[..., None] / 2)[..., 0]
-    radii = np.linalg.norm(centres, axis=1)
-    gaps = np.linalg.norm(points[None] - (a + centres)[:, None], axis=2)
+    centers = np.linalg.solve(sides, (sides**2).sum(axis=2)[..., None] / 2)[..., 0]
+    radii = np.linalg.norm(centers, axis=1)
+    gaps = np.linalg.norm(points[None] - (a + centers)[:, None], axis=2)
     return bool((gaps.min(axis=1) > radii * (1 - 1e-3)).all())
 
 
@@ -63,7 +63,9 @@ def test_the_mesh_of_a_mirrored_face_is_the_same_but_between_the_brows() -> None
 
     odd = as_sets(TRIANGLES) - as_sets(np.asarray(IBUG68.flip)[TRIANGLES])
     brows = {*IBUG68.regions["right_brow"], *IBUG68.regions["left_brow"]}
-    assert len(odd) == 4, "four points of a mirrored pair lie on one circle, so either diagonal is right"
+    assert len(odd) == 4, (
+        "four points of a mirrored pair lie on one circle, so either diagonal is right"
+    )
     assert all(triangle <= brows for triangle in odd)
     np.testing.assert_allclose(MEAN_SHAPE[list(IBUG68.flip)] * (-1, 1), MEAN_SHAPE, atol=1e-7)
 
@@ -76,7 +78,9 @@ def test_triangulations_are_delaunay_and_cover_the_hull(seed: int, count: int) -
     triangles = triangulate(points)
     assert is_delaunay(points, triangles)
     assert (signed_areas(points, triangles) > 0).all()
-    assert signed_areas(points, triangles).sum() == pytest.approx(hull_area(points), rel=0.02), "slivers at the hull may miss"
+    assert signed_areas(points, triangles).sum() == pytest.approx(hull_area(points), rel=0.02), (
+        "slivers at the hull may miss"
+    )
 
 
 @pytest.mark.parametrize("points", [[[0, 0], [1, 1]], [[0, 0], [1, 0], [np.nan, 3]]])
@@ -108,17 +112,23 @@ def test_the_forehead_lies_above_the_brows_and_moves_with_the_face() -> None:
     assert low[:, 1].max() < MEAN_SHAPE[[0, 16], 1].min()
     assert low[4, 1] < MEAN_SHAPE[17:27, 1].min()
     turned = np.array([[30, 50, 7], [-70, 20, 9]])
-    np.testing.assert_allclose(forehead(apply_affine(turned, MEAN_SHAPE)), apply_affine(turned, arc), atol=1e-3)
+    np.testing.assert_allclose(
+        forehead(apply_affine(turned, MEAN_SHAPE)), apply_affine(turned, arc), atol=1e-3
+    )
 
 
-def test_faces_without_all_points_or_of_another_schema_are_refused(two_faces: tuple[Image, list[Face]]) -> None:
+def test_faces_without_all_points_or_of_another_schema_are_refused(
+    two_faces: tuple[Image, list[Face]],
+) -> None:
     _, (face, _) = two_faces
     assert mesh_points(face) is face.points
     points = face.points.copy()
     points[5] = np.nan
     with pytest.raises(PointsError, match=r"points \[5\] of the face are missing"):
         mesh_points(replace(face, points=points))
-    with pytest.raises(PointsError, match="this needs the points of ibug68, and the face has those of mine"):
+    with pytest.raises(
+        PointsError, match="this needs the points of ibug68, and the face has those of mine"
+    ):
         mesh_points(replace(face, schema=replace(IBUG68, name="mine")))
 
 
@@ -128,13 +138,17 @@ def test_lines_go_from_point_to_point() -> None:
     image = np.zeros((20, 20, 3), np.uint8)
     draw_mesh(image, points, (255, 0, 0))
     assert image[4:17, 10, 0].min() > 100
-    assert not image[:, [8, 12]].any(), "one pixel wide, and the edges that end in a missing point are left out"
+    assert not image[:, [8, 12]].any(), (
+        "one pixel wide, and the edges that end in a missing point are left out"
+    )
     assert not image[[1, 19]].any()
     draw_mesh(image, np.full((IBUG68.count, 2), np.nan), (0, 255, 0))
     assert not image[..., 1].any()
 
 
-def test_wireframes(two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]) -> None:
+def test_wireframes(
+    two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+) -> None:
     image, faces = two_faces
     drawn = Mesh()(image, faces)
     assert_as_before(drawn, "effect_mesh")

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.analysis.pose import AXIS_COLOURS, HEAD_MODEL, POSE_POINTS, Camera, angles, draw_axes, head_pose, project, rotation
+from facedots.analysis.pose import (
+    AXIS_COLORS,
+    HEAD_MODEL,
+    POSE_POINTS,
+    Camera,
+    angles,
+    draw_axes,
+    head_pose,
+    project,
+    rotation,
+)
 from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Image, Matrix
 from facedots.schema import IBUG68
@@ -22,7 +32,9 @@ places = st.tuples(st.floats(-1.0, 1.0), st.floats(-0.7, 0.7), st.floats(4, 20))
 )
 
 
-def posed(yaw: float = 0, pitch: float = 0, roll: float = 0, place: tuple[float, float, float] = (0, 0, 6)) -> HeadPose:
+def posed(
+    yaw: float = 0, pitch: float = 0, roll: float = 0, place: tuple[float, float, float] = (0, 0, 6)
+) -> HeadPose:
     return HeadPose(yaw, pitch, roll, np.array(place, np.float32), 0.0)
 
 
@@ -36,15 +48,20 @@ def three(pose: HeadPose) -> tuple[float, float, float]:
 
 def test_the_model_is_symmetric_and_of_unit_size() -> None:
     np.testing.assert_array_equal(HEAD_MODEL[FLIP] * (-1, 1, 1), HEAD_MODEL)
-    np.testing.assert_array_equal(HEAD_MODEL[[RIGHT_CORNER, LEFT_CORNER]], [(-0.5, 0, 0), (0.5, 0, 0)])
+    np.testing.assert_array_equal(
+        HEAD_MODEL[[RIGHT_CORNER, LEFT_CORNER]], [(-0.5, 0, 0), (0.5, 0, 0)]
+    )
     assert HEAD_MODEL[:, 2].argmin() == NOSE_TIP
     assert not HEAD_MODEL.flags.writeable
     assert sorted(FLIP[i] for i in POSE_POINTS) == sorted(POSE_POINTS)
 
 
 def test_which_way_angles_count() -> None:
-    straight, left, up, tilted = (seen(posed(*turn)) for turn in [(0, 0, 0), (20, 0, 0), (0, 20, 0), (0, 0, 20)])
-    # The subject's left is the right of the picture, up has the smaller y, and clockwise lowers the picture's right side.
+    straight, left, up, tilted = (
+        seen(posed(*turn)) for turn in [(0, 0, 0), (20, 0, 0), (0, 20, 0), (0, 0, 20)]
+    )
+    # The subject's left is the right of the image, up has the smaller y, and clockwise lowers the
+    # image's right side.
     assert left[NOSE_TIP, 0] > straight[NOSE_TIP, 0] + 10
     assert up[NOSE_TIP, 1] < straight[NOSE_TIP, 1] - 10
     line = tilted[LEFT_CORNER] - tilted[RIGHT_CORNER]
@@ -61,7 +78,9 @@ def test_angles_undo_rotation(yaw: float, pitch: float, roll: float) -> None:
 
 
 @given(st.floats(-80, 80), st.floats(-80, 80), st.floats(-90, 90))
-def test_yaw_and_pitch_say_where_the_face_points_and_roll_how_the_eyes_lie(yaw: float, pitch: float, roll: float) -> None:
+def test_yaw_and_pitch_say_where_the_face_points_and_roll_how_the_eyes_lie(
+    yaw: float, pitch: float, roll: float
+) -> None:
     upright = rotation(0, 0, -roll) @ rotation(yaw, pitch, roll)
     x, y, z = upright @ (0, 0, -1)
     assert np.rad2deg(np.arctan2(x, -z)) == pytest.approx(yaw, abs=1e-6)
@@ -71,7 +90,9 @@ def test_yaw_and_pitch_say_where_the_face_points_and_roll_how_the_eyes_lie(yaw: 
 
 
 @given(turns, places)
-def test_a_known_pose_comes_back(turn: tuple[float, float, float], place: tuple[float, float, float]) -> None:
+def test_a_known_pose_comes_back(
+    turn: tuple[float, float, float], place: tuple[float, float, float]
+) -> None:
     found = head_pose(seen(posed(*turn, place)), CAMERA)
     assert three(found) == pytest.approx(turn, abs=0.02)
     np.testing.assert_allclose(found.translation, place, rtol=2e-3, atol=2e-3)
@@ -84,7 +105,10 @@ def test_a_noisy_pose_comes_back_within_four_degrees() -> None:
     errors, missed = [], []
     for _ in range(200):
         turn = rng.uniform((-40, -25, -40), (40, 25, 40))
-        truth = replace(posed(*turn), translation=rng.uniform((-0.8, -0.8, 4), (0.8, 0.8, 12)).astype(np.float32))
+        truth = replace(
+            posed(*turn),
+            translation=rng.uniform((-0.8, -0.8, 4), (0.8, 0.8, 12)).astype(np.float32),
+        )
         pixels = CAMERA.focal / float(truth.translation[2])
         found = head_pose(seen(truth) + rng.normal(0, 0.015 * pixels, (68, 2)), CAMERA)
         errors.append(np.abs(np.array(three(found)) - turn))
@@ -96,7 +120,7 @@ def test_a_noisy_pose_comes_back_within_four_degrees() -> None:
 
 
 @pytest.mark.parametrize("eye_distance", [4, 15, 60, 1500])
-def test_faces_of_any_size_anywhere_in_a_large_picture(eye_distance: float) -> None:
+def test_faces_of_any_size_anywhere_in_a_large_image(eye_distance: float) -> None:
     camera = Camera.guess((3000, 4000))
     far = camera.focal / eye_distance
     for aside in [(0, 0), (-0.4, 0.3), (0.4, -0.3)]:
@@ -144,13 +168,19 @@ def test_a_known_focal_length_keeps_the_middle() -> None:
 def test_axes_point_where_they_should(assert_as_before: Callable[[Image, str], None]) -> None:
     image = np.full((480, 640, 3), 128, np.uint8)
     image.flags.writeable = False
-    heads = [posed(35, 0, 0, (-1.5, 0, 8)), posed(0, 20, -30, (1.2, 0, 6)), posed(0, 0, 0, (3.2, 2, 8))]
+    heads = [
+        posed(35, 0, 0, (-1.5, 0, 8)),
+        posed(0, 20, -30, (1.2, 0, 6)),
+        posed(0, 0, 0, (3.2, 2, 8)),
+    ]
     drawn = draw_axes(image, heads, CAMERA)
     assert (image == 128).all()
     for pose in heads[:2]:
-        ends = project(HEAD_MODEL[27] + 0.5 * np.array([(1, 0, 0), (0, 1, 0), (0, 0, -1)]), pose, CAMERA)
-        for (x, y), colour in zip(ends.round().astype(int), AXIS_COLOURS, strict=True):
-            assert np.abs(drawn[y, x].astype(int) - colour).max() < 60
+        ends = project(
+            HEAD_MODEL[27] + 0.5 * np.array([(1, 0, 0), (0, 1, 0), (0, 0, -1)]), pose, CAMERA
+        )
+        for (x, y), color in zip(ends.round().astype(int), AXIS_COLORS, strict=True):
+            assert np.abs(drawn[y, x].astype(int) - color).max() < 60
     assert_as_before(drawn, "axes")
 
 

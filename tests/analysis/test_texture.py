@@ -10,8 +10,10 @@ from facedots.geometry import Image, Matrix, apply_affine, similarity
 from facedots.regions import convex_hull, fill_polygons
 from facedots.types import Face
 
-MAP = np.stack([*np.meshgrid(np.arange(200), np.arange(200)), np.full((200, 200), 255)], axis=-1).astype(np.uint8)
-"""A picture whose colours say where a pixel is: red is x, green is y."""
+MAP = np.stack(
+    [*np.meshgrid(np.arange(200), np.arange(200)), np.full((200, 200), 255)], axis=-1
+).astype(np.uint8)
+"""An image whose colors say where a pixel is: red is x, green is y."""
 
 SHAPE = MEAN_SHAPE.astype(np.float64) * 60 + (100, 70)
 
@@ -58,14 +60,16 @@ def test_points_come_to_lie_on_their_points(two_faces: tuple[Image, list[Face]])
 def test_a_reduced_texture_is_smooth() -> None:
     board = (np.indices((200, 200)).sum(axis=0) % 2 * 255).astype(np.uint8)
     texture = warp_texture(np.dstack([board] * 3), SHAPE, SHAPE * 0.2, (60, 60))
-    grey = texture.image[texture.mask]
-    assert np.abs(grey.astype(int) - 127).max() < 40, "one-pixel squares become grey, not a pattern"
+    gray = texture.image[texture.mask]
+    assert np.abs(gray.astype(int) - 127).max() < 40, "one-pixel squares become gray, not a pattern"
 
 
 def test_triangles_seen_from_behind_are_not_painted() -> None:
     mirrored = SHAPE * (-1, 1) + (200, 0)
     assert not warp_texture(MAP, SHAPE, mirrored, (200, 200)).mask.any()
-    assert not warp_texture(MAP, SHAPE, SHAPE * (0, 1), (200, 200)).mask.any(), "nor those without an area"
+    assert not warp_texture(MAP, SHAPE, SHAPE * (0, 1), (200, 200)).mask.any(), (
+        "nor those without an area"
+    )
 
 
 def test_what_the_source_does_not_show_is_marked() -> None:
@@ -80,7 +84,7 @@ def test_what_the_source_does_not_show_is_marked() -> None:
     assert not far.inside.any()
 
 
-def test_a_target_outside_the_picture_is_empty() -> None:
+def test_a_target_outside_the_image_is_empty() -> None:
     texture = warp_texture(MAP, SHAPE, SHAPE + 500, (200, 200))
     assert not texture.mask.any()
     assert texture.image.shape == (200, 200, 3)
@@ -89,7 +93,9 @@ def test_a_target_outside_the_picture_is_empty() -> None:
 def test_the_source_stays_as_it_is_and_other_meshes_fit() -> None:
     before = MAP.copy()
     square = np.array([[10, 10], [60, 10], [60, 60], [10, 60]])
-    texture = warp_texture(MAP, square, square + 5, (80, 80), np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    texture = warp_texture(
+        MAP, square, square + 5, (80, 80), np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    )
     assert texture.mask.sum() == 51 * 51
     assert texture.image[40, 40].tolist() == [35, 35, 255]
     assert (before == MAP).all()

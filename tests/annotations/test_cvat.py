@@ -20,7 +20,14 @@ from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face
 
 EXPORT = Path(__file__).parent / "exports" / "cvat_task.xml"
-FOUR = KeypointSchema("four", ("right_eye", "left_eye", "nose", "mouth"), {"all": (0, 1, 2, 3)}, (1, 0, 2, 3), ((0, 1),), (0, 1))
+FOUR = KeypointSchema(
+    "four",
+    ("right_eye", "left_eye", "nose", "mouth"),
+    {"all": (0, 1, 2, 3)},
+    (1, 0, 2, 3),
+    ((0, 1),),
+    (0, 1),
+)
 NAN = float("nan")
 
 
@@ -33,10 +40,10 @@ def make_face(points: Floats, schema: KeypointSchema) -> Face:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The pictures of the export; nothing may decode them."""
+    """The images of the export; nothing may decode them."""
     for name in ("one.jpg", "group/two.jpg", "nobody.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"no picture")
+        (tmp_path / name).write_bytes(b"no image")
     return tmp_path
 
 
@@ -51,15 +58,19 @@ def faults(folder: Path, text: str) -> list[str]:
 def skeleton(*points: str) -> str:
     """An export with one image and one skeleton, whose elements are given as ``label x,y``."""
     elements = "".join(
-        f'<points label="{label}" outside="0" occluded="0" points="{place}"/>' for label, place in (p.split() for p in points)
+        f'<points label="{label}" outside="0" occluded="0" points="{place}"/>'
+        for label, place in (p.split() for p in points)
     )
     return f'<annotations><image id="0" name="one.jpg"><skeleton label="face">{elements}</skeleton></image></annotations>'
 
 
 def test_an_export_is_read_with_its_flags_its_shapes_and_its_order(folder: Path) -> None:
     one, two, three = read_cvat(EXPORT, folder, FOUR)
-    # The corner of the picture is CVAT's origin. The element that is outside is missing, the occluded one is not.
-    np.testing.assert_array_equal(one.points, np.array([(10, 8), (20.25, 7.5), (15, 11.75), (NAN, NAN)], np.float32))
+    # The corner of the image is CVAT's origin. The element that is outside is missing, the occluded
+    # one is not.
+    np.testing.assert_array_equal(
+        one.points, np.array([(10, 8), (20.25, 7.5), (15, 11.75), (NAN, NAN)], np.float32)
+    )
     assert (one.name, one.group, one.image) == ("one.jpg", "one.jpg", folder / "one.jpg")
     assert two.points.tolist() == [[2, 3], [4, 3], [3, 4], [3, 5]]
     assert three.points.tolist() == [[30, 3], [34, 3], [32, 5], [32, 7]]
@@ -83,13 +94,17 @@ def test_elements_may_be_numbers_from_1_as_cvat_calls_them_by_itself(folder: Pat
     np.testing.assert_array_equal(face.points, [(1, 2), (5, 6), (NAN, NAN), (9, 9)])
 
 
-# Points may lie outside the picture; a whole face may be missing.
-PLACES = arrays(np.float32, (2, 4, 2), elements=st.one_of(st.just(NAN), st.floats(-50, 4000, width=32)))
+# Points may lie outside the image; a whole face may be missing.
+PLACES = arrays(
+    np.float32, (2, 4, 2), elements=st.one_of(st.just(NAN), st.floats(-50, 4000, width=32))
+)
 
 
 @settings(max_examples=30)
 @given(points=PLACES, name=st.text("abc é&<>\"'#1", min_size=1, max_size=8))
-def test_what_is_written_reads_back_to_a_hundredth(tmp_path_factory: pytest.TempPathFactory, points: Floats, name: str) -> None:
+def test_what_is_written_reads_back_to_a_hundredth(
+    tmp_path_factory: pytest.TempPathFactory, points: Floats, name: str
+) -> None:
     root = tmp_path_factory.getbasetemp()
     (root / f"{name}.jpg").touch()
     points[np.isnan(points).any(axis=2)] = NAN
@@ -128,13 +143,18 @@ def test_the_labels_are_what_cvats_constructor_takes() -> None:
     places = np.array([(0, 0), (10, 0), (5, 5), (NAN, NAN)], np.float32)
     (label,) = json.loads(cvat_labels(FOUR, places))
     assert (label["name"], label["type"]) == ("face", "skeleton")
-    assert [(sub["name"], sub["type"]) for sub in label["sublabels"]] == [(name, "points") for name in FOUR.names]
-    # The elements of an SVG, not an SVG; ids are whole numbers from 1, and names must find their sublabels.
+    assert [(sub["name"], sub["type"]) for sub in label["sublabels"]] == [
+        (name, "points") for name in FOUR.names
+    ]
+    # The elements of an SVG, not an SVG; ids are whole numbers from 1, and names must find their
+    # sublabels.
     drawing = ET.fromstring(f"<svg>{label['svg']}</svg>")
     nodes, edges = drawing.findall("circle"), drawing.findall("line")
     assert [node.get("data-label-name") for node in nodes] == list(FOUR.names)
     assert [node.get("data-node-id") for node in nodes] == ["1", "2", "3", "4"]
-    assert [(edge.get("data-node-from"), edge.get("data-node-to")) for edge in edges] == [("1", "2")]
+    assert [(edge.get("data-node-from"), edge.get("data-node-to")) for edge in edges] == [
+        ("1", "2")
+    ]
     assert [(node.get("cx"), node.get("cy")) for node in nodes] == [
         ("5.00", "27.50"),
         ("95.00", "27.50"),
@@ -145,14 +165,18 @@ def test_the_labels_are_what_cvats_constructor_takes() -> None:
 
 def test_the_labels_of_the_68_points_have_68_different_names() -> None:
     rng = np.random.default_rng(0)
-    (label,) = json.loads(cvat_labels(IBUG68, np.asarray(rng.normal(size=(IBUG68.count, 2)), np.float32)))
+    (label,) = json.loads(
+        cvat_labels(IBUG68, np.asarray(rng.normal(size=(IBUG68.count, 2)), np.float32))
+    )
     assert len(set(re.findall(r'data-label-name="(\w+)"', label["svg"]))) == IBUG68.count
     assert label["svg"].count("<line") == len(IBUG68.edges)
 
 
 def test_all_faults_are_named_at_once(folder: Path) -> None:
     text = EXPORT.read_text().replace('label="nose" source="file"', 'label="tail" source="file"')
-    text = text.replace('label="left_eye" source="file"', 'label="right_eye" source="file"').replace("20.75,8.00", "x,y")
+    text = text.replace(
+        'label="left_eye" source="file"', 'label="right_eye" source="file"'
+    ).replace("20.75,8.00", "x,y")
     text = text.replace(";32.50,7.50", "").replace('name="group/two.jpg"', 'name="gone.jpg"')
     found = faults(folder, text)
     assert found == [
@@ -160,7 +184,7 @@ def test_all_faults_are_named_at_once(folder: Path) -> None:
         "image one.jpg, skeleton face: the point 'right_eye' is there twice",
         "image one.jpg, skeleton face: 'right_eye': two finite numbers expected, not 'x,y'",
         "image gone.jpg, points face: 4 points expected (schema four), found 3",
-        f"image gone.jpg: no picture {folder / 'gone.jpg'}; put it back, or take it out of the export",
+        f"image gone.jpg: no image {folder / 'gone.jpg'}; put it back, or take it out of the export",
     ]
 
 
@@ -177,8 +201,8 @@ def test_an_export_of_another_schema_is_refused(folder: Path) -> None:
         ("<annotations>", "not an XML file"),
         ("<annotation><filename>one.jpg</filename></annotation>", "CVAT for images 1.1"),
         ('<annotations><track id="0" label="face"/></annotations>', "CVAT for images 1.1"),
-        ("<annotations/>", "no face in 0 pictures"),
-        ('<annotations><image id="0" name="one.jpg"/></annotations>', "no face in 1 pictures"),
+        ("<annotations/>", "no face in 0 images"),
+        ('<annotations><image id="0" name="one.jpg"/></annotations>', "no face in 1 images"),
     ],
 )
 def test_other_files_are_refused(folder: Path, text: str, fault: str) -> None:
@@ -186,12 +210,19 @@ def test_other_files_are_refused(folder: Path, text: str, fault: str) -> None:
     assert fault in found
 
 
-def test_a_picture_that_stands_in_two_tasks_is_refused(folder: Path) -> None:
+def test_a_image_that_stands_in_two_tasks_is_refused(folder: Path) -> None:
     image = skeleton("nose 1,1").removeprefix("<annotations>").removesuffix("</annotations>")
-    (found,) = faults(folder, f"<annotations>{image}{image.replace('one.jpg', 'batch/one.jpg')}</annotations>")
-    assert found == f"image batch/one.jpg: {folder / 'one.jpg'} stands in image one.jpg already; export one of the two"
+    (found,) = faults(
+        folder, f"<annotations>{image}{image.replace('one.jpg', 'batch/one.jpg')}</annotations>"
+    )
+    assert (
+        found
+        == f"image batch/one.jpg: {folder / 'one.jpg'} stands in image one.jpg already; export one of the two"
+    )
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"none\.xml: 1 fault\n  cannot be read: No such file"):
+    with pytest.raises(
+        AnnotationError, match=r"none\.xml: 1 fault\n  cannot be read: No such file"
+    ):
         read_cvat(folder / "none.xml", folder)

@@ -1,19 +1,27 @@
-"""Pictures found by what annotation tools call them."""
+"""Images found by what annotation tools call them."""
 
 from pathlib import Path
 
 import pytest
 
-from facedots.annotations.exports import PictureFinder
+from facedots.annotations.exports import ImageFinder
 from facedots.errors import ImageError
 
 
 @pytest.fixture
-def finder(tmp_path: Path) -> PictureFinder:
-    for name in ("a.jpg", "deep/a.jpg", "deep/é x (1).png", "d#1?.jpg", "one/twin.jpg", "two/twin.jpg", "b.txt"):
+def finder(tmp_path: Path) -> ImageFinder:
+    for name in (
+        "a.jpg",
+        "deep/a.jpg",
+        "deep/é x (1).png",
+        "d#1?.jpg",
+        "one/twin.jpg",
+        "two/twin.jpg",
+        "b.txt",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    return PictureFinder(tmp_path)
+    return ImageFinder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -27,24 +35,26 @@ def finder(tmp_path: Path) -> PictureFinder:
         ("/data/local-files/?d=mnt/deep/%C3%A9%20x%20%281%29.png", "deep/é x (1).png"),
         ("/data/upload/3/0a1b2c3d-%C3%A9_x_1.png", "deep/é x (1).png"),
         ("/data/upload/3/0a1b2c3d-d1.jpg", "d#1?.jpg"),
-        ("https://example.org/pictures/a.jpg?size=full", "a.jpg"),
+        ("https://example.org/images/a.jpg?size=full", "a.jpg"),
         ("s3://bucket/deep/a.jpg", "deep/a.jpg"),
         ("../../deep/a.jpg", "deep/a.jpg"),
     ],
 )
-def test_a_reference_finds_its_picture(finder: PictureFinder, reference: str, found: str) -> None:
+def test_a_reference_finds_its_image(finder: ImageFinder, reference: str, found: str) -> None:
     assert finder.find(reference) == finder.root / found
 
 
 @pytest.mark.parametrize(
     ("reference", "fault"),
     [
-        ("gone.jpg", r"no picture .*gone\.jpg; put it back"),
-        ("", "no picture"),
+        ("gone.jpg", r"no image .*gone\.jpg; put it back"),
+        ("", "no image"),
         ("x/twin.jpg", r"may be .*one.* or .*two"),
-        ("b", "no picture"),
+        ("b", "no image"),
     ],
 )
-def test_what_is_not_there_or_not_clear_is_refused(finder: PictureFinder, reference: str, fault: str) -> None:
+def test_what_is_not_there_or_not_clear_is_refused(
+    finder: ImageFinder, reference: str, fault: str
+) -> None:
     with pytest.raises(ImageError, match=fault):
         finder.find(reference)

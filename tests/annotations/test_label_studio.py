@@ -1,4 +1,6 @@
-"""Label Studio: what an export reads as, that what is written reads back, and that faults are named."""
+"""Label Studio: what an export reads as, that what is written reads back, and that faults are
+named.
+"""
 
 import json
 import xml.etree.ElementTree as ET
@@ -12,7 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facedots.annotations.label_studio import label_studio_config, read_label_studio, to_label_studio
+from facedots.annotations.label_studio import (
+    label_studio_config,
+    read_label_studio,
+    to_label_studio,
+)
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
 from facedots.io.results import ImageResult
@@ -20,7 +26,14 @@ from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face
 
 EXPORT = Path(__file__).parent / "exports" / "label_studio.json"
-FOUR = KeypointSchema("four", ("right_eye", "left_eye", "nose", "mouth"), {"all": (0, 1, 2, 3)}, (1, 0, 2, 3), ((0, 1),), (0, 1))
+FOUR = KeypointSchema(
+    "four",
+    ("right_eye", "left_eye", "nose", "mouth"),
+    {"all": (0, 1, 2, 3)},
+    (1, 0, 2, 3),
+    ((0, 1),),
+    (0, 1),
+)
 NAN = float("nan")
 
 
@@ -33,10 +46,10 @@ def make_face(points: Floats, schema: KeypointSchema) -> Face:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The pictures of the export; nothing may decode them."""
+    """The images of the export; nothing may decode them."""
     (tmp_path / "deep").mkdir()
     for name in ("one.jpg", "deep/my photo (1).jpg"):
-        (tmp_path / name).write_bytes(b"no picture")
+        (tmp_path / name).write_bytes(b"no image")
     return tmp_path
 
 
@@ -74,10 +87,16 @@ def test_a_point_put_anew_on_the_only_face_needs_no_rectangle(folder: Path) -> N
 
 def test_an_export_is_read_and_what_does_not_count_is_left_out(folder: Path) -> None:
     faces = read_label_studio(EXPORT, folder, FOUR)
-    # Skipped and unfinished tasks are not there, their pictures need not be; a point that was deleted is missing.
-    assert [face.name for face in faces] == ["one.jpg", "deep/my photo (1).jpg#1", "deep/my photo (1).jpg#2"]
+    # Skipped and unfinished tasks are not there, their images need not be; a point that was deleted
+    # is missing.
+    assert [face.name for face in faces] == [
+        "one.jpg",
+        "deep/my photo (1).jpg#1",
+        "deep/my photo (1).jpg#2",
+    ]
     np.testing.assert_allclose(faces[0].points, [(10, 8), (20, 8), (15, 12), (NAN, NAN)], atol=1e-5)
-    # Ground truth counts before what was changed later; points go to the faces whose rectangles they are inside.
+    # Ground truth counts before what was changed later; points go to the faces whose rectangles
+    # they are inside.
     np.testing.assert_allclose(faces[1].points[0], (2, 3), atol=1e-5)
     np.testing.assert_allclose(faces[2].points[0], (30, 3), atol=1e-5)
     assert np.isnan(faces[1].points[1:]).all()
@@ -92,11 +111,15 @@ def test_without_ground_truth_the_last_change_counts(folder: Path) -> None:
     np.testing.assert_allclose(face.points[0], (35.5, 26.5), atol=1e-5)
 
 
-PLACES = arrays(np.float32, (2, 4, 2), elements=st.one_of(st.just(NAN), st.floats(-50, 4000, width=32)))
+PLACES = arrays(
+    np.float32, (2, 4, 2), elements=st.one_of(st.just(NAN), st.floats(-50, 4000, width=32))
+)
 
 
 @settings(max_examples=30)
-@given(points=PLACES, name=st.text("abc é&%?d=+#1", min_size=1, max_size=8), count=st.integers(1, 2))
+@given(
+    points=PLACES, name=st.text("abc é&%?d=+#1", min_size=1, max_size=8), count=st.integers(1, 2)
+)
 def test_what_is_written_reads_back_to_a_hundredth(
     tmp_path_factory: pytest.TempPathFactory, points: Floats, name: str, count: int
 ) -> None:
@@ -108,15 +131,22 @@ def test_what_is_written_reads_back_to_a_hundredth(
     if np.isnan(points[1]).all():
         count = 1
     faces = [make_face(face, FOUR) for face in points[:count]]
-    results = [ImageResult("images/none.jpg", 9, 9, []), ImageResult(f"images/{name}.jpg", 333, 777, faces)]
+    results = [
+        ImageResult("images/none.jpg", 9, 9, []),
+        ImageResult(f"images/{name}.jpg", 333, 777, faces),
+    ]
     tasks = json.loads(to_label_studio(results, FOUR, model="small"))
     # A person who finds nothing to correct submits the prediction as it is.
     for task in tasks:
         results_of = [prediction["result"] for prediction in task["predictions"]]
-        task.update(id=1, annotations=[{"result": result, "was_cancelled": False} for result in results_of], predictions=[])
+        task.update(
+            id=1,
+            annotations=[{"result": result, "was_canceled": False} for result in results_of],
+            predictions=[],
+        )
     for known in (True, False):
         if not known:
-            tasks[1]["data"].pop("picture")
+            tasks[1]["data"].pop("file")
         (root / "submitted.json").write_text(json.dumps(tasks))
         read = read_label_studio(root / "submitted.json", root / "images", FOUR)
         assert {face.image for face in read} == {root / "images" / f"{name}.jpg"}
@@ -125,15 +155,29 @@ def test_what_is_written_reads_back_to_a_hundredth(
 
 def test_predictions_carry_confidence_and_only_points_that_are_there() -> None:
     points = np.array([(0, 0), (19.5, 0), (2, 6), (NAN, NAN)], np.float32)
-    (task,) = json.loads(to_label_studio([ImageResult("a b.jpg", 40, 30, [make_face(points, FOUR)])], FOUR, model="small"))
-    assert task["data"] == {"image": "/data/local-files/?d=a%20b.jpg", "picture": "a b.jpg"}
+    (task,) = json.loads(
+        to_label_studio(
+            [ImageResult("a b.jpg", 40, 30, [make_face(points, FOUR)])], FOUR, model="small"
+        )
+    )
+    assert task["data"] == {"image": "/data/local-files/?d=a%20b.jpg", "file": "a b.jpg"}
     (prediction,) = task["predictions"]
     assert (prediction["score"], prediction["model_version"]) == (0.75, "facedots small")
     kinds = [region["type"] for region in prediction["result"]]
-    assert kinds[-1:] == ["rectanglelabels"], "a rectangle that comes first lies on top of the points"
+    assert kinds[-1:] == ["rectanglelabels"], (
+        "a rectangle that comes first lies on top of the points"
+    )
     points_of = [region for region in prediction["result"] if region["type"] == "keypointlabels"]
-    assert [region["value"]["keypointlabels"] for region in points_of] == [["right_eye"], ["left_eye"], ["nose"]]
-    assert (points_of[1]["value"]["x"], points_of[1]["score"], points_of[1]["original_width"]) == (50, 0.75, 40)
+    assert [region["value"]["keypointlabels"] for region in points_of] == [
+        ["right_eye"],
+        ["left_eye"],
+        ["nose"],
+    ]
+    assert (points_of[1]["value"]["x"], points_of[1]["score"], points_of[1]["original_width"]) == (
+        50,
+        0.75,
+        40,
+    )
 
 
 def test_the_interface_knows_every_name_that_predictions_use() -> None:
@@ -141,12 +185,16 @@ def test_the_interface_knows_every_name_that_predictions_use() -> None:
     labels = config.findall("KeyPointLabels/Label")
     assert [label.get("value") for label in labels] == list(IBUG68.names)
     assert [label.get("model_index") for label in labels] == [str(i) for i in range(IBUG68.count)]
-    face = make_face(np.ones((IBUG68.count, 2), np.float32) * np.arange(IBUG68.count)[:, None].astype(np.float32), IBUG68)
+    face = make_face(
+        np.ones((IBUG68.count, 2), np.float32)
+        * np.arange(IBUG68.count)[:, None].astype(np.float32),
+        IBUG68,
+    )
     (task,) = json.loads(to_label_studio([ImageResult("a.jpg", 99, 99, [face, face])], IBUG68))
     tags = {tag.get("name"): tag.tag for tag in config.iter() if tag.get("name")}
-    assert {(region["from_name"], region["to_name"]) for region in task["predictions"][0]["result"]} <= {
-        (name, "image") for name in tags
-    }
+    assert {
+        (region["from_name"], region["to_name"]) for region in task["predictions"][0]["result"]
+    } <= {(name, "image") for name in tags}
     assert config.find("Image[@value='$image']") is not None
 
 
@@ -157,14 +205,14 @@ def test_all_faults_are_named_at_once(folder: Path) -> None:
         first(tasks).append(first(tasks)[2])
         tasks[1]["annotations"][0]["result"].append(third_face(tasks))
         del tasks[1]["annotations"][0]["result"][1]["parentID"]
-        tasks[2]["annotations"][0].update(was_cancelled=False, result=first(tasks)[2:3])
+        tasks[2]["annotations"][0].update(was_canceled=False, result=first(tasks)[2:3])
 
     assert faults(folder, change) == [
         "task 7: label 'tail' is no point of the schema four",
-        "task 7: the picture was turned by 90° in Label Studio; turn it back there",
+        "task 7: the image was turned by 90° in Label Studio; turn it back there",
         "task 7: the point 'nose' is there twice, and no rectangles tell faces apart",
         "task 8: the point 'right_eye' is in no rectangle; drag it onto its face in the list of regions",
-        f"task 9: no picture {folder / 'images' / 'skipped.jpg'}; put it back, or take it out of the export",
+        f"task 9: no image {folder / 'images' / 'skipped.jpg'}; put it back, or take it out of the export",
     ]
 
 
@@ -175,7 +223,7 @@ def test_a_broken_task_does_not_hide_the_faults_of_others(folder: Path) -> None:
 
     assert faults(folder, change) == [
         "task 7: KeyError('original_width') in its structure",
-        "task 8: ValueError('which of left, right is the picture?') in its structure",
+        "task 8: ValueError('which of left, right is the image?') in its structure",
     ]
 
 
@@ -183,10 +231,16 @@ def test_a_broken_task_does_not_hide_the_faults_of_others(folder: Path) -> None:
     ("text", "fault"),
     [
         ("{", "not a JSON file"),
-        ('[{"image": "/data/upload/1/a.jpg", "id": 1, "points": [{"x": 1, "y": 2}], "annotator": 1}]', "not as JSON-MIN"),
-        ('{"images": [], "annotations": [], "categories": []}', "not a JSON export of Label Studio"),
-        ("[]", "no face in 0 pictures"),
-        ('[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]', "no face in 0 pictures"),
+        (
+            '[{"image": "/data/upload/1/a.jpg", "id": 1, "points": [{"x": 1, "y": 2}], "annotator": 1}]',
+            "not as JSON-MIN",
+        ),
+        (
+            '{"images": [], "annotations": [], "categories": []}',
+            "not a JSON export of Label Studio",
+        ),
+        ("[]", "no face in 0 images"),
+        ('[{"id": 1, "data": {"image": "a.jpg"}, "annotations": []}]', "no face in 0 images"),
     ],
 )
 def test_other_files_are_refused(folder: Path, text: str, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""Points on pictures that cameras turned: the right stored pixel for each of EXIF's eight ways."""
+"""Points on images that cameras turned: the right stored pixel for each of EXIF's eight ways."""
 
 import struct
 from pathlib import Path
@@ -13,17 +13,21 @@ from facedots.io.images import read_image
 
 
 def turned_jpeg(orientation: int) -> bytes:
-    """A JPEG of 32 x 48 px with EXIF's orientation; a bright block covers x 24-31, y 8-15 of the stored picture."""
-    picture = np.zeros((48, 32, 3), np.uint8)
-    picture[8:16, 24:32] = 255
-    data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
+    """A JPEG of 32 x 48 px with EXIF's orientation; a bright block covers x 24-31, y 8-15 of the
+    stored image.
+    """
+    image = np.zeros((48, 32, 3), np.uint8)
+    image[8:16, 24:32] = 255
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 100])[1].tobytes()
     entry = struct.pack(">HHIHH", 0x0112, 3, 1, orientation, 0)
     exif = b"Exif\0\0" + b"MM\0*" + struct.pack(">IH", 8, 1) + entry + struct.pack(">I", 0)
     return data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:]
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_point_on_the_seen_picture_is_found_on_the_stored_one(tmp_path: Path, orientation: int) -> None:
+def test_a_point_on_the_seen_image_is_found_on_the_stored_one(
+    tmp_path: Path, orientation: int
+) -> None:
     file = tmp_path / "phone.jpg"
     file.write_bytes(turned_jpeg(orientation))
     rows, columns = np.nonzero(read_image(file)[:, :, 0] > 128)
@@ -31,16 +35,18 @@ def test_a_point_on_the_seen_picture_is_found_on_the_stored_one(tmp_path: Path, 
     back = stored_points(corners, file)
     assert np.sort(back, axis=0).tolist() == [[24, 8], [31, 15]]
     assert back.dtype == np.float32
-    if orientation == 6:  # Shown a quarter turn clockwise: the stored top-left corner is seen at the top right.
+    if (
+        orientation == 6
+    ):  # Shown a quarter turn clockwise: the stored top-left corner is seen at the top right.
         assert stored_points(np.array([(47, 0)], np.float32), file).tolist() == [[0, 0]]
 
 
-def test_a_picture_without_exif_is_not_decoded(tmp_path: Path) -> None:
-    (tmp_path / "plain.jpg").write_bytes(b"no picture")
+def test_a_image_without_exif_is_not_decoded(tmp_path: Path) -> None:
+    (tmp_path / "plain.jpg").write_bytes(b"no image")
     points = np.array([(1, 2), (np.nan, np.nan)], np.float32)
     assert stored_points(points, tmp_path / "plain.jpg") is points
     (tmp_path / "broken.jpg").write_bytes(b"Exif\0\0")
-    with pytest.raises(ImageError, match=r"cannot be decoded|not a picture"):
+    with pytest.raises(ImageError, match=r"cannot be decoded|not an image"):
         stored_points(points, tmp_path / "broken.jpg")
     with pytest.raises(ImageError, match="cannot be read"):
         stored_points(points, tmp_path / "none.jpg")

@@ -1,4 +1,6 @@
-"""Readers of CSV, .pts and COCO keypoints: what they return, and that they name every fault at once."""
+"""Readers of CSV, .pts and COCO keypoints: what they return, and that they name every fault at
+once.
+"""
 
 import json
 from pathlib import Path
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facedots.annotations.base import Annotation, check_images
+from facedots.annotations.base import FaceAnnotation, check_images
 from facedots.annotations.coco import read_coco
 from facedots.annotations.csv_points import annotations_csv, read_csv
 from facedots.annotations.pts import read_pts
@@ -24,9 +26,11 @@ PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), (), (
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a.jpg, b.jpg and c.jpg, none of which can be decoded: readers must not open them."""
+    """A folder with a.jpg, b.jpg and c.jpg, none of which can be decoded: readers must not open
+    them.
+    """
     for name in "abc":
-        (tmp_path / f"{name}.jpg").write_bytes(b"no picture")
+        (tmp_path / f"{name}.jpg").write_bytes(b"no image")
     return tmp_path
 
 
@@ -40,7 +44,9 @@ def _csv_faults(folder: Path, text: str) -> list[str]:
 
 
 @given(points=arrays(np.float32, (2, IBUG68.count, 2), elements=st.floats(-1e4, 1e4, width=32)))
-def test_a_written_csv_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, points: Floats) -> None:
+def test_a_written_csv_reads_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, points: Floats
+) -> None:
     root = tmp_path_factory.getbasetemp()
     lines = ["," + ",".join(map(str, range(2 * IBUG68.count)))]
     for name, face in zip(("x.jpg", "a, b.jpg"), points, strict=True):
@@ -61,16 +67,22 @@ def test_csv_subtracts_its_origin(folder: Path) -> None:
 
 
 def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Path) -> None:
-    (folder / "points.csv").write_bytes(b"\xef\xbb\xbfname,x0,y0,x1,y1\r\n\r\na.jpg,1,2,3,4\r\nb.jpg,5,6,7,8\r\n\r\n\r\n")
-    assert [face.points.ravel().tolist() for face in read_csv(folder / "points.csv", folder, PAIR)] == [
+    (folder / "points.csv").write_bytes(
+        b"\xef\xbb\xbfname,x0,y0,x1,y1\r\n\r\na.jpg,1,2,3,4\r\nb.jpg,5,6,7,8\r\n\r\n\r\n"
+    )
+    assert [
+        face.points.ravel().tolist() for face in read_csv(folder / "points.csv", folder, PAIR)
+    ] == [
         [1, 2, 3, 4],
         [5, 6, 7, 8],
     ]
 
 
-def test_csv_with_missing_points_and_several_faces_in_a_picture(folder: Path) -> None:
+def test_csv_with_missing_points_and_several_faces_in_a_image(folder: Path) -> None:
     (folder / "b.jpg#2").touch()
-    (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg#1,1,2,3,4\na.jpg#2,5,6,,\nb.jpg#2, , ,3,4\nc.jpg,1,2,3,4\n")
+    (folder / "points.csv").write_text(
+        "name,x0,y0,x1,y1\na.jpg#1,1,2,3,4\na.jpg#2,5,6,,\nb.jpg#2, , ,3,4\nc.jpg,1,2,3,4\n"
+    )
     faces = read_csv(folder / "points.csv", folder, PAIR)
     assert [face.name for face in faces] == ["a.jpg#1", "a.jpg#2", "b.jpg#2", "c.jpg"]
     # A file that is really called so is no second face.
@@ -78,7 +90,9 @@ def test_csv_with_missing_points_and_several_faces_in_a_picture(folder: Path) ->
     assert [face.group for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
     np.testing.assert_array_equal(faces[1].points, [(5, 6), (np.nan, np.nan)])
     np.testing.assert_array_equal(faces[2].points, [(np.nan, np.nan), (3, 4)])
-    assert _csv_faults(folder, "name,x0,y0,x1,y1\na.jpg,,,,\nb.jpg,1,,3,4\ngone.jpg#2,1,2,3,4\n") == [
+    assert _csv_faults(
+        folder, "name,x0,y0,x1,y1\na.jpg,,,,\nb.jpg,1,,3,4\ngone.jpg#2,1,2,3,4\n"
+    ) == [
         "row 2 (a.jpg): no point has coordinates; leave the row out",
         "row 3 (b.jpg): '' in column 3 is not a finite number",
         f"row 4 (gone.jpg#2): no file {folder / 'gone.jpg'}",
@@ -87,12 +101,17 @@ def test_csv_with_missing_points_and_several_faces_in_a_picture(folder: Path) ->
 
 def test_faces_written_as_csv_read_back(folder: Path) -> None:
     points = np.array([[(1.5, -2.25), (np.nan, np.nan)], [(0, 1000), (3, 4)]], np.float32)
-    faces = [Annotation(folder / "a.jpg", face, f"a.jpg#{i + 1}", "a.jpg") for i, face in enumerate(points)]
+    faces = [
+        FaceAnnotation(folder / "a.jpg", face, f"a.jpg#{i + 1}", "a.jpg")
+        for i, face in enumerate(points)
+    ]
     text = annotations_csv(faces, PAIR)
     assert text.splitlines()[:2] == ["name,right_x,right_y,left_x,left_y", "a.jpg#1,1.50,-2.25,,"]
     (folder / "points.csv").write_text(text)
     read = read_csv(folder / "points.csv", folder, PAIR)
-    assert [(face.name, face.group, face.image) for face in read] == [(face.name, face.group, face.image) for face in faces]
+    assert [(face.name, face.group, face.image) for face in read] == [
+        (face.name, face.group, face.image) for face in faces
+    ]
     np.testing.assert_array_equal([face.points for face in read], points)
 
 
@@ -115,12 +134,14 @@ def test_csv_names_all_faults_of_all_rows_at_once(folder: Path) -> None:
         "row 6 (a.jpg): duplicate name, first in row 2",
         "row 6 (a.jpg): '' in column 5 is not a finite number",
         f"row 7 (missing.jpg): no file {folder / 'missing.jpg'}",
-        "row 8: the first column must name a picture",
+        "row 8: the first column must name an image",
     ]
 
 
 @pytest.mark.parametrize("extra", [-1, 1])
-def test_csv_whose_rows_all_differ_from_the_header_by_one_is_not_shifted(folder: Path, extra: int) -> None:
+def test_csv_whose_rows_all_differ_from_the_header_by_one_is_not_shifted(
+    folder: Path, extra: int
+) -> None:
     values = ",".join("1234567"[: 4 + extra])
     faults = _csv_faults(folder, f"name,x0,y0,x1,y1\na.jpg,{values}\nb.jpg,{values}\n")
     assert [fault.split(":")[0] for fault in faults] == ["row 2 (a.jpg)", "row 3 (b.jpg)"]
@@ -137,7 +158,12 @@ def test_csv_without_header_is_refused(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("text", "fault"),
-    [("", "no rows"), ("\n\n", "no rows"), ("name,x0,y0,x1,y1\n", "no rows"), ('name,x0,y0,x1,y1\n"a.jpg,1', "CSV")],
+    [
+        ("", "no rows"),
+        ("\n\n", "no rows"),
+        ("name,x0,y0,x1,y1\n", "no rows"),
+        ('name,x0,y0,x1,y1\n"a.jpg,1', "CSV"),
+    ],
 )
 def test_csv_without_usable_rows_is_refused(folder: Path, text: str, fault: str) -> None:
     (found,) = _csv_faults(folder, text)
@@ -163,7 +189,12 @@ def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:
         _write_pts(folder / "sub" / f"{face}.pts", "1 1", "1 1")
         (folder / "sub" / f"{face}.PNG").touch()
     faces = read_pts(folder, PAIR)
-    assert [face.name for face in faces] == ["a.jpg", "sub/12_1.PNG", "sub/12_2.PNG", "sub/image_0012.PNG"]
+    assert [face.name for face in faces] == [
+        "a.jpg",
+        "sub/12_1.PNG",
+        "sub/12_2.PNG",
+        "sub/image_0012.PNG",
+    ]
     assert [face.group for face in faces] == ["a", "sub/12", "sub/12", "sub/image_0012"]
     assert faces[0].points.tolist() == [[0, 0], [2.5, 1.25]]
 
@@ -181,7 +212,7 @@ def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
         "b.pts: line 5: two numbers expected, found 1",
         "c.pts: not a .pts file: a header, then the points between { and } on lines of their own",
         "d.pts: line 5: 'nan' in place 1 is not a finite number",
-        "d.pts: no picture of the same name beside it",
+        "d.pts: no image of the same name beside it",
     ]
 
 
@@ -191,7 +222,7 @@ def test_pts_folder_without_files_is_refused(tmp_path: Path) -> None:
 
 
 def _coco(**changes: Any) -> dict[str, Any]:
-    """Two pictures, three faces, keypoint names in another order than the schema's."""
+    """Two images, three faces, keypoint names in another order than the schema's."""
     content: dict[str, Any] = {
         "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
         "categories": [
@@ -214,7 +245,7 @@ def _read_coco(folder: Path, content: dict[str, Any], origin: tuple[float, float
     return read_coco(folder / "faces.json", folder, PAIR, origin)
 
 
-def test_coco_is_put_into_the_schemas_order_with_unlabelled_points_missing(folder: Path) -> None:
+def test_coco_is_put_into_the_schemas_order_with_unlabeled_points_missing(folder: Path) -> None:
     faces = _read_coco(folder, _coco(), origin=(0.5, 0.5))
     assert [face.name for face in faces] == ["a.jpg", "b.jpg#11", "b.jpg#12"]
     assert [face.group for face in faces] == ["a.jpg", "b.jpg", "b.jpg"]
@@ -235,7 +266,11 @@ def test_coco_names_all_faults_at_once(folder: Path) -> None:
         {"id": 3, "image_id": 2, "category_id": 5, "keypoints": [1, 2, 2, None, 2, 2]},
         {"id": 3, "image_id": 4, "category_id": 5, "keypoints": [1, 2, 2, 1, float("nan"), 2]},
     ]
-    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "a.jpg"}, {"id": 4, "file_name": "gone.jpg"}]
+    images = [
+        {"id": 1, "file_name": "a.jpg"},
+        {"id": 2, "file_name": "a.jpg"},
+        {"id": 4, "file_name": "gone.jpg"},
+    ]
     with pytest.raises(AnnotationError) as caught:
         _read_coco(folder, _coco(annotations=annotations, images=images))
     assert caught.value.faults == [
@@ -258,7 +293,9 @@ def test_coco_names_all_faults_at_once(folder: Path) -> None:
         ({"images": [], "categories": [1], "annotations": []}, "structure"),
     ],
 )
-def test_coco_of_another_structure_is_refused(folder: Path, content: dict[str, Any], fault: str) -> None:
+def test_coco_of_another_structure_is_refused(
+    folder: Path, content: dict[str, Any], fault: str
+) -> None:
     with pytest.raises(AnnotationError, match=fault):
         _read_coco(folder, content)
 
@@ -273,13 +310,18 @@ def test_coco_that_is_not_json_is_refused(folder: Path, text: str) -> None:
 
 
 def test_check_images_names_all_that_cannot_be_decoded(folder: Path) -> None:
-    (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\nc.jpg,1,2,3,4\n")
+    (folder / "points.csv").write_text(
+        "name,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\nc.jpg,1,2,3,4\n"
+    )
     faces = read_csv(folder / "points.csv", folder, PAIR)
     write_image(folder / "b.jpg", np.zeros((4, 4, 3), np.uint8))
     (folder / "c.jpg").unlink()
     with pytest.raises(AnnotationError) as caught:
         check_images(faces)
-    assert [str(folder / name) in fault for name, fault in zip(("a.jpg", "c.jpg"), caught.value.faults, strict=True)] == [
+    assert [
+        str(folder / name) in fault
+        for name, fault in zip(("a.jpg", "c.jpg"), caught.value.faults, strict=True)
+    ] == [
         True,
         True,
     ]

@@ -50,8 +50,12 @@ def test_schema_file(tmp_path: Path) -> None:
 
 
 def test_what_a_schema_file_may_leave_out(tmp_path: Path) -> None:
-    schema = read_schema(written(tmp_path, "{name: hand, points: [wrist, thumb, tip], norm_pair: [wrist, tip]}"))
-    assert schema == KeypointSchema("hand", ("wrist", "thumb", "tip"), {"points": (0, 1, 2)}, (0, 1, 2), (), (0, 2))
+    schema = read_schema(
+        written(tmp_path, "{name: hand, points: [wrist, thumb, tip], norm_pair: [wrist, tip]}")
+    )
+    assert schema == KeypointSchema(
+        "hand", ("wrist", "thumb", "tip"), {"points": (0, 1, 2)}, (0, 1, 2), (), (0, 2)
+    )
 
 
 def test_flip_pairs_of_a_schema_file_replace_what_names_tell(tmp_path: Path) -> None:
@@ -67,7 +71,10 @@ def test_flip_pairs_of_a_schema_file_replace_what_names_tell(tmp_path: Path) -> 
         ("{name: x, points: [a, b], norm_pair: [a, c]}", "'c' is none of its points: a, b"),
         ("{name: x, points: [a, a], norm_pair: [a, a]}", "names repeat"),
         ("{name: x, points: [a, b], norm_pair: [a, b], regions: {r: [a]}}", "exactly one region"),
-        ("{name: x, points: [left_eye, nose], norm_pair: [left_eye, nose]}", "left_eye: no point with the other side"),
+        (
+            "{name: x, points: [left_eye, nose], norm_pair: [left_eye, nose]}",
+            "left_eye: no point with the other side",
+        ),
         ("[", "not a YAML file"),
         ("", "not a schema"),
     ],
@@ -95,10 +102,18 @@ def coco(folder: Path, **category: object) -> Path:
 
 
 def test_coco_category_tells_names_lines_and_sides(tmp_path: Path) -> None:
-    file = coco(tmp_path, name="dog", keypoints=["left_ear", "right_ear", "nose"], skeleton=[[1, 3], [3, 2]])
-    # The point at (30, 0) is not labelled, so the ears are the furthest apart: 10 and 11 against hypot(6, 6).
+    file = coco(
+        tmp_path, name="dog", keypoints=["left_ear", "right_ear", "nose"], skeleton=[[1, 3], [3, 2]]
+    )
+    # The point at (30, 0) is not labeled, so the ears are the furthest apart: 10 and 11 against
+    # hypot(6, 6).
     assert coco_schema(file) == KeypointSchema(
-        "dog", ("left_ear", "right_ear", "nose"), {"points": (0, 1, 2)}, (1, 0, 2), ((0, 2), (2, 1)), (0, 1)
+        "dog",
+        ("left_ear", "right_ear", "nose"),
+        {"points": (0, 1, 2)},
+        (1, 0, 2),
+        ((0, 2), (2, 1)),
+        (0, 1),
     )
 
 
@@ -107,10 +122,15 @@ def test_coco_category_tells_names_lines_and_sides(tmp_path: Path) -> None:
     [
         ({"name": "dog"}, "no category has keypoints"),
         ({"name": "dog", "keypoints": ["a", "b"]}, "not a COCO keypoints file"),
-        ({"name": "dog", "keypoints": ["left_ear", "b", "c"]}, "left_ear: no point with the other side's name.*schema.yaml"),
+        (
+            {"name": "dog", "keypoints": ["left_ear", "b", "c"]},
+            "left_ear: no point with the other side's name.*schema.yaml",
+        ),
     ],
 )
-def test_coco_file_that_does_not_tell(tmp_path: Path, category: dict[str, object], fault: str) -> None:
+def test_coco_file_that_does_not_tell(
+    tmp_path: Path, category: dict[str, object], fault: str
+) -> None:
     with pytest.raises(DataError, match=fault):
         coco_schema(coco(tmp_path, **category))
 
@@ -136,8 +156,12 @@ def test_csv_of_68_points_is_ibug(tmp_path: Path) -> None:
     assert csv_schema(file) is IBUG68
 
 
-@pytest.mark.parametrize("header", ["name,0,1,2,3", "name,a_x,a_y,b_x,c_y", "name,a_x,a_y", "name,a_x,a_y,b_x", ""])
-def test_csv_header_without_names_is_refused_with_what_to_write(tmp_path: Path, header: str) -> None:
+@pytest.mark.parametrize(
+    "header", ["name,0,1,2,3", "name,a_x,a_y,b_x,c_y", "name,a_x,a_y", "name,a_x,a_y,b_x", ""]
+)
+def test_csv_header_without_names_is_refused_with_what_to_write(
+    tmp_path: Path, header: str
+) -> None:
     (tmp_path / "a.csv").write_text(f"{header}\n")
     with pytest.raises(DataError, match=r"nose_x, nose_y.*schema\.yaml"):
         csv_schema(tmp_path / "a.csv")
@@ -152,13 +176,21 @@ def test_pts_files_are_ibug_or_need_a_schema_file(tmp_path: Path) -> None:
         pts_schema(tmp_path)
 
 
-@given(st.lists(st.sampled_from(["eye", "Left_ear", "ear_LEFT", "rightPaw", "nose"]), unique=True, min_size=1))
+@given(
+    st.lists(
+        st.sampled_from(["eye", "Left_ear", "ear_LEFT", "rightPaw", "nose"]),
+        unique=True,
+        min_size=1,
+    )
+)
 def test_mirroring_twice_is_nothing(stems: list[str]) -> None:
     swap = {"Left_ear": "Right_ear", "ear_LEFT": "ear_RIGHT", "rightPaw": "leftPaw"}
     names = [name for stem in stems for name in (stem, *([swap[stem]] if stem in swap else []))]
     flip = mirror_names(names)
     assert [flip[i] for i in flip] == list(range(len(names)))
-    assert [names[i] for i in range(len(names)) if flip[i] == i] == [stem for stem in stems if stem not in swap]
+    assert [names[i] for i in range(len(names)) if flip[i] == i] == [
+        stem for stem in stems if stem not in swap
+    ]
 
 
 def test_furthest_pair_leaves_out_what_is_missing() -> None:

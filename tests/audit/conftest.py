@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.synthetic_face import person, rotation
-from facedots.geometry import Floats, Framing, Image, Matrix
+from facedots.geometry import CropSpec, Floats, Image, Matrix
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
@@ -20,7 +20,8 @@ COUNT = 60
 
 
 class Oracle:
-    """A network that knows the points of each picture by its number in the top left corner, or top right in a mirror image.
+    """A network that knows the points of each image by its number in the top left corner, or top
+    right in a mirror image.
 
     Args:
         truth: ``(N, 68, 2)``, pixels.
@@ -29,7 +30,7 @@ class Oracle:
 
     def __init__(self, truth: Matrix, bias: float = 0.0) -> None:
         self.truth, self.bias = truth, bias
-        self.spec = ModelSpec("oracle", IBUG68, Framing("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
+        self.spec = ModelSpec("oracle", IBUG68, CropSpec("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
 
     def predict(self, image: Image, boxes: Floats) -> Keypoints:
         mirrored = not image[0, 0].any()
@@ -38,37 +39,47 @@ class Oracle:
             points = points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
         found = np.repeat(points[None] + (self.bias, 0), len(boxes), axis=0).astype(np.float32)
         unknown = np.full(found.shape[:2], np.nan, np.float32)
-        return Keypoints(found, np.full((*found.shape, 2), np.nan, np.float32), unknown, unknown[:, 0], IBUG68)
+        return Keypoints(
+            found, np.full((*found.shape, 2), np.nan, np.float32), unknown, unknown[:, 0], IBUG68
+        )
 
 
 @pytest.fixture(scope="session")
 def truth() -> Matrix:
-    """The points ``(60, 68, 2)`` of drawn people, in pictures of 100 x 90 px; eyes some 30 px apart."""
+    """The points ``(60, 68, 2)`` of drawn people, in images of 100 x 90 px; eyes some 30 px apart."""
     rng = np.random.default_rng(5)
-    heads = [person(rng) @ rotation(rng)[:2].T * rng.uniform(24, 32) + rng.uniform(-6, 6, 2) + (50, 35) for _ in range(COUNT)]
+    heads = [
+        person(rng) @ rotation(rng)[:2].T * rng.uniform(24, 32) + rng.uniform(-6, 6, 2) + (50, 35)
+        for _ in range(COUNT)
+    ]
     return np.stack(heads)
 
 
 @pytest.fixture
 def folder(tmp_path: Path, truth: Matrix) -> Path:
-    """A picture for each face: noise, with the face's number in its corner."""
+    """An image for each face: noise, with the face's number in its corner."""
     rng = np.random.default_rng(6)
     for i in range(len(truth)):
         coarse = rng.integers(30, 220, (9, 10, 3), dtype=np.uint8)
         image = np.kron(coarse, np.ones((10, 10, 1), np.uint8))
         image[0, 0], image[0, -1] = i + 1, 0
-        write_image(tmp_path / "pictures" / f"p{i:02}.png", image)
-    return tmp_path / "pictures"
+        write_image(tmp_path / "images" / f"p{i:02}.png", image)
+    return tmp_path / "images"
 
 
 @pytest.fixture
-def annotate(folder: Path) -> Callable[[Matrix], list[Annotation]]:
-    """Labels as annotations of the pictures."""
+def annotate(folder: Path) -> Callable[[Matrix], list[FaceAnnotation]]:
+    """Labels as annotations of the images."""
 
-    def made(labels: Matrix) -> list[Annotation]:
-        blank = Annotation(folder, np.zeros((68, 2), np.float32), "")
+    def made(labels: Matrix) -> list[FaceAnnotation]:
+        blank = FaceAnnotation(folder, np.zeros((68, 2), np.float32), "")
         return [
-            replace(blank, image=folder / f"p{i:02}.png", points=points.astype(np.float32), name=f"p{i:02}.png")
+            replace(
+                blank,
+                image=folder / f"p{i:02}.png",
+                points=points.astype(np.float32),
+                name=f"p{i:02}.png",
+            )
             for i, points in enumerate(labels)
         ]
 

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_points import read_csv
-from facedots.annotations.load import open_parts
+from facedots.annotations.load import load_annotations
 from facedots.audit.audit import Audit, audit
 from facedots.audit.duplicates import MAX_HAMMING
 from facedots.audit.findings import Finding, copied_labels, findings, same_bytes
@@ -23,11 +23,11 @@ from facedots.audit.label_order import MIRRORED, TURNED
 from facedots.audit.report import numbers, write_report
 from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
 
-Annotate = Callable[[Matrix], list[Annotation]]
+Annotate = Callable[[Matrix], list[FaceAnnotation]]
 
 
 def told(found: list[Finding], check: str) -> Finding:
@@ -37,7 +37,9 @@ def told(found: list[Finding], check: str) -> Finding:
 
 @pytest.fixture
 def faulty(annotate: Annotate, truth: Matrix, folder: Path, oracle: Any) -> Audit:
-    """A moved point (0), swapped left and right (1), a turned label (2), equal files (3, 4), a copied label (5, 6)."""
+    """A moved point (0), swapped left and right (1), a turned label (2), equal files (3, 4), a
+    copied label (5, 6).
+    """
     labels = truth + np.random.default_rng(4).normal(0, 0.3, truth.shape) + (1.5, 0)
     labels[0, 30] += (0, 8)
     labels[1] = labels[1, list(IBUG68.flip)]
@@ -47,16 +49,19 @@ def faulty(annotate: Annotate, truth: Matrix, folder: Path, oracle: Any) -> Audi
     labels[4], labels[6] = labels[3], labels[5]
     shutil.copy(folder / "p03.png", folder / "p04.png")
     faces = annotate(labels)
-    parts = {"train": [replace(face, group=f"g{i // 2}") for i, face in enumerate(faces[:40])], "test": faces[40:]}
+    parts = {
+        "train": [replace(face, group=f"g{i // 2}") for i, face in enumerate(faces[:40])],
+        "test": faces[40:],
+    }
     return audit(parts, IBUG68, oracle, "oracle")
 
 
 def test_single_faults_are_found(faulty: Audit) -> None:
-    names = [mistake and mistake.name for mistake in faulty.mistakes]
+    names = [mistake and mistake.name for mistake in faulty.permutations]
     assert names[:3] == [None, MIRRORED, TURNED]
     assert not any(names[3:])
-    assert faulty.suspects.kinds[0] == "points moved"
-    assert faulty.suspects.points[0] == (30,)
+    assert faulty.label_outliers.kinds[0] == "points moved"
+    assert faulty.label_outliers.points[0] == (30,)
     assert faulty.ranking[:2] in ([1, 2], [2, 1])
     assert same_bytes(faulty) == [(3, 4)]
     assert copied_labels(faulty) == [(5, 6)]
@@ -78,7 +83,7 @@ def test_findings_say_what_is_wrong(faulty: Audit) -> None:
     assert "px to the right" in offsets[0].text
     assert told(found, "Labels of their own").level == "fault"
     assert told(found, "Near duplicates across parts").level == "fine"
-    assert told(found, "Pictures can be read").text == "all 60 of them"
+    assert told(found, "Images can be read").text == "all 60 of them"
 
 
 def test_only_what_is_certain_is_changed(faulty: Audit) -> None:
@@ -87,12 +92,18 @@ def test_only_what_is_certain_is_changed(faulty: Audit) -> None:
         ("p02.png", "mended"),
         ("p04.png", "dropped"),
     ]
-    dropped = {i for i, change in changes(faulty, drop_suspicious=True).items() if change.action == "dropped"}
+    dropped = {
+        i
+        for i, change in changes(faulty, drop_suspicious=True).items()
+        if change.action == "dropped"
+    }
     assert {0, 4} <= dropped
     assert not {1, 2} & dropped
 
 
-def test_the_clean_copy_reads_back_and_lists_its_changes(faulty: Audit, folder: Path, tmp_path: Path) -> None:
+def test_the_clean_copy_reads_back_and_lists_its_changes(
+    faulty: Audit, folder: Path, tmp_path: Path
+) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     train, test, listed = write_clean(faulty, changes(faulty), tmp_path / "clean")
     assert (train.name, test.name) == ("train_frames_keypoints.csv", "test_frames_keypoints.csv")
@@ -109,31 +120,44 @@ def test_the_clean_copy_reads_back_and_lists_its_changes(faulty: Audit, folder: 
 
 
 def test_the_report_is_one_page_and_two_files(faulty: Audit, tmp_path: Path) -> None:
-    files = write_report(faulty, tmp_path / "report", "things <&>", "It was trained on nothing.", changes(faulty))
+    files = write_report(
+        faulty, tmp_path / "report", "things <&>", "It was trained on nothing.", changes(faulty)
+    )
     assert sorted(path.name for path in files) == ["audit.json", "faces.csv", "index.html"]
     html = (tmp_path / "report" / "index.html").read_text()
     assert "things &lt;&amp;&gt;" in html
     assert "left and right swapped" in html
     assert html.count("data:image/jpeg") >= 50
     assert "http" not in html.replace("http://www.w3.org", "")
-    assert json.loads((tmp_path / "report" / "audit.json").read_text()) == json.loads(json.dumps(numbers(faulty)))
+    assert json.loads((tmp_path / "report" / "audit.json").read_text()) == json.loads(
+        json.dumps(numbers(faulty))
+    )
     rows = list(csv.DictReader((tmp_path / "report" / "faces.csv").open()))
     assert len(rows) == 60
     assert {rows[0]["kind"], rows[1]["kind"]} == {MIRRORED, TURNED}
 
 
-def test_what_two_parts_share(annotate: Annotate, truth: Matrix, folder: Path, oracle: Predictor) -> None:
+def test_what_two_parts_share(
+    annotate: Annotate, truth: Matrix, folder: Path, oracle: Predictor
+) -> None:
     image = read_image(folder / "p00.png")
     brighter = cv2.convertScaleAbs(image, beta=9)
     brighter[0, [0, -1]] = image[0, [0, -1]]
     write_image(folder / "again.png", np.asarray(brighter, np.uint8))
     faces = annotate(truth)
     twice = replace(faces[0], image=folder / "again.png", name="again.png", group="ann")
-    found = audit({"train": [replace(faces[0], group="ann"), *faces[1:40]], "test": [twice, *faces[40:]]}, IBUG68, oracle)
-    (twin,) = found.twins
-    assert (twin.first, twin.second) == (0, 40)
-    assert twin.bits <= MAX_HAMMING
-    assert "1 picture of test with the looks of one of train" in told(findings(found), "Near duplicates across parts").text
+    found = audit(
+        {"train": [replace(faces[0], group="ann"), *faces[1:40]], "test": [twice, *faces[40:]]},
+        IBUG68,
+        oracle,
+    )
+    (pair,) = found.duplicates
+    assert (pair.first, pair.second) == (0, 40)
+    assert pair.bits <= MAX_HAMMING
+    assert (
+        "1 image of test with the looks of one of train"
+        in told(findings(found), "Near duplicates across parts").text
+    )
     assert told(findings(found), "People on one side only").level == "fault"
 
 
@@ -144,9 +168,9 @@ def test_other_data_are_only_compared(annotate: Annotate, truth: Matrix, folder:
     found = audit({"mine": faces[:40]}, IBUG68, against={"exam": [elsewhere, faces[50]]})
     assert found.parts == ("mine",)
     assert len(found.faces) == 40
-    assert [(found.pictures[twin.first].part, found.pictures[twin.second].part) for twin in found.twins] == [
-        ("mine", "against/exam")
-    ]
+    assert [
+        (found.images[pair.first].part, found.images[pair.second].part) for pair in found.duplicates
+    ] == [("mine", "against/exam")]
     (change,) = changes(found).values()
     assert (change.name, change.action) == ("p00.png", "dropped")
     assert change.reason == "the same file as against/exam/copy.png"
@@ -156,57 +180,88 @@ def test_other_data_are_only_compared(annotate: Annotate, truth: Matrix, folder:
     ]
 
 
-def test_two_faces_of_one_photo_in_equal_files_both_stay(annotate: Annotate, truth: Matrix, folder: Path) -> None:
+def test_two_faces_of_one_photo_in_equal_files_both_stay(
+    annotate: Annotate, truth: Matrix, folder: Path
+) -> None:
     shutil.copy(folder / "p00.png", folder / "p01.png")
     labels = truth[:2].copy()
     labels[1] += (60, 0)
     assert changes(audit({"all": annotate(labels)}, IBUG68)) == {}
 
 
-def test_other_points_are_audited_without_the_network(annotate: Annotate, truth: Matrix, oracle: Predictor) -> None:
+def test_other_points_are_audited_without_the_network(
+    annotate: Annotate, truth: Matrix, oracle: Predictor
+) -> None:
     few = (0, 8, 16, 30, 36, 45, 48, 54)
-    names = ("right_ear", "chin", "left_ear", "nose", "right_eye", "left_eye", "right_mouth", "left_mouth")
-    cat = KeypointSchema("cat8", names, {"head": tuple(range(8))}, (2, 1, 0, 3, 5, 4, 7, 6), ((0, 1), (1, 2)), (4, 5))
+    names = (
+        "right_ear",
+        "chin",
+        "left_ear",
+        "nose",
+        "right_eye",
+        "left_eye",
+        "right_mouth",
+        "left_mouth",
+    )
+    cat = KeypointSchema(
+        "cat8", names, {"head": tuple(range(8))}, (2, 1, 0, 3, 5, 4, 7, 6), ((0, 1), (1, 2)), (4, 5)
+    )
     labels = truth[:, list(few)]
     labels[0] = labels[0, list(cat.flip)]
     labels[1, 3] += (0, 12)
-    faces = [replace(face, points=points.astype(np.float32)) for face, points in zip(annotate(truth), labels, strict=True)]
+    faces = [
+        replace(face, points=points.astype(np.float32))
+        for face, points in zip(annotate(truth), labels, strict=True)
+    ]
     found = audit({"cats": faces}, cat, oracle, "oracle")
     assert found.network == ""
-    assert "oracle finds 68 points of ibug68, not those of cat8" in told(findings(found), "Labels lie on the features").text
-    assert found.mistakes[0] is not None
-    assert found.mistakes[0].name == MIRRORED
-    assert found.suspects.flagged[1]
+    assert (
+        "oracle finds 68 points of ibug68, not those of cat8"
+        in told(findings(found), "Labels lie on the features").text
+    )
+    assert found.permutations[0] is not None
+    assert found.permutations[0].name == MIRRORED
+    assert found.label_outliers.flagged[1]
 
 
-def test_an_empty_answer_is_no_error(annotate: Annotate, truth: Matrix, folder: Path, tmp_path: Path) -> None:
+def test_an_empty_answer_is_no_error(
+    annotate: Annotate, truth: Matrix, folder: Path, tmp_path: Path
+) -> None:
     (folder / "p01.png").write_bytes(b"broken")
     found = audit({"tiny": annotate(truth[:3])}, IBUG68)
     assert told(findings(found), "Labels look right").level == "unknown"
-    assert told(findings(found), "Pictures can be read").level == "fault"
+    assert told(findings(found), "Images can be read").level == "fault"
     write_report(found, tmp_path / "report", "tiny", changed=changes(found))
 
 
-def test_whole_sets_in_another_order_are_seen_as_such(annotate: Annotate, truth: Matrix, oracle: Predictor) -> None:
+def test_whole_sets_in_another_order_are_seen_as_such(
+    annotate: Annotate, truth: Matrix, oracle: Predictor
+) -> None:
     found = audit({"all": annotate(truth[:, list(IBUG68.flip)])}, IBUG68, oracle)
-    assert all(mistake and mistake.name == MIRRORED for mistake in found.mistakes)
-    assert "the data set follows another order" in told(findings(found), "Points in their order").text
+    assert all(mistake and mistake.name == MIRRORED for mistake in found.permutations)
+    assert (
+        "the data set follows another order" in told(findings(found), "Points in their order").text
+    )
 
 
 def test_finds_in_the_real_data_what_is_known_of_them(data_dir: Path) -> None:
-    whole = open_parts(data_dir / "youtube-faces")
+    whole = load_annotations(data_dir / "youtube-faces")
     people = set(sorted({face.group for face in whole["test"]})[:15])
-    parts = {part: [face for face in faces if face.group in people] for part, faces in whole.items()}
-    found = audit(parts, IBUG68, Keypointer("small"), "small")
+    parts = {
+        part: [face for face in faces if face.group in people] for part, faces in whole.items()
+    }
+    found = audit(parts, IBUG68, KeypointPredictor("small"), "small")
     answers = findings(found)
     count = len(parts["test"])
     assert f"test: {count} PNG files" in told(answers, "File names tell the format").text
     assert f"test: {count}." in told(answers, "Channels").text
     assert told(answers, "People on one side only").level == "fault"
     assert told(answers, "People on one side only").text.startswith("15 of 15 people")
-    assert told(answers, "A name stands for one picture").text.startswith(f"{count} file names")
-    assert all("whole numbers" in answer.text for answer in answers if answer.check == "Exact coordinates")
+    assert told(answers, "A name stands for one image").text.startswith(f"{count} file names")
+    assert all(
+        "whole numbers" in answer.text for answer in answers if answer.check == "Exact coordinates"
+    )
     assert found.displacements["training"].clear
     assert found.displacements["training"].pixels[0] == pytest.approx(1.2, abs=0.4)
     assert told(answers, "Points in their order").level == "fine"
-    assert found.suspects.flagged.mean() < 0.05
+    assert found.label_outliers.flagged.mean() < 0.05

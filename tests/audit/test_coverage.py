@@ -2,17 +2,22 @@ import numpy as np
 import pytest
 
 from facedots.audit.coverage import Measure, coverage
-from facedots.audit.scan import Sights
+from facedots.audit.scan import ImageScan
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
 
 
-def sights(count: int, points: int = 68) -> Sights:
+def sights(count: int, points: int = 68) -> ImageScan:
     unknown = np.full((count, points, 2), np.nan)
-    return Sights(
-        ("",) * count, np.full((count, 2), (100.0, 90.0)), np.full(count, 120.0), np.zeros((count, 256), bool), unknown, unknown
+    return ImageScan(
+        ("",) * count,
+        np.full((count, 2), (100.0, 90.0)),
+        np.full(count, 120.0),
+        np.zeros((count, 256), bool),
+        unknown,
+        unknown,
     )
 
 
@@ -39,9 +44,13 @@ def test_faces_have_size_brightness_and_three_angles(truth: Matrix) -> None:
         "pitch",
         "roll",
     ]
-    np.testing.assert_allclose(measures[0].values, np.linalg.norm(truth[:6, 45] - truth[:6, 36], axis=1))
+    np.testing.assert_allclose(
+        measures[0].values, np.linalg.norm(truth[:6, 45] - truth[:6, 36], axis=1)
+    )
     eyes = truth[:6, 45] - truth[:6, 36]
-    np.testing.assert_allclose(measures[4].values, np.rad2deg(np.arctan2(eyes[:, 1], eyes[:, 0])), atol=12)
+    np.testing.assert_allclose(
+        measures[4].values, np.rad2deg(np.arctan2(eyes[:, 1], eyes[:, 0])), atol=12
+    )
 
 
 def test_other_schemas_have_no_angles_and_unreadable_poses_are_gaps(truth: Matrix) -> None:

@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.audit.shapes import STRANGE, Gaussian, limit, mean_of_known
+from facedots.audit.shapes import OUTLIER_MADS, Gaussian, limit, mean_of_known
 
 
 def test_the_limit_is_four_robust_deviations_on_a_logarithmic_scale() -> None:
     logs = np.array([-2.0, -1, 0, 1, 2])  # The median distance from the median is 1.
-    assert np.log(limit(np.exp(logs))) == pytest.approx(STRANGE * 1.4826)
+    assert np.log(limit(np.exp(logs))) == pytest.approx(OUTLIER_MADS * 1.4826)
 
 
 @settings(max_examples=30)
@@ -23,8 +23,9 @@ def test_without_numbers_nothing_is_out_of_line() -> None:
     assert limit([np.nan]) == np.inf
 
 
-def test_a_point_is_beside_where_its_neighbour_puts_it() -> None:
-    # Two points whose x are the same but for noise of deviation 1, each with deviation 10: given one, the other is 100/101 of it.
+def test_a_point_is_beside_where_its_neighbor_puts_it() -> None:
+    # Two points whose x are the same but for noise of deviation 1, each with deviation 10: given
+    # one, the other is 100/101 of it.
     shared = np.kron(np.array([[1.0, 1.0], [1.0, 1.0]]), np.diag([100.0, 100.0]))
     model = Gaussian(np.zeros(4), shared + np.eye(4))
     beside = model.beside([[[10.0, 0.0], [7.0, 0.0]]])[0]
@@ -59,7 +60,9 @@ def test_wild_faces_have_no_say() -> None:
 
 def test_few_faces_speak_for_few_axes() -> None:
     rng = np.random.default_rng(1)
-    along = rng.normal(0, 5, (40, 1, 1)) * np.ones((1, 10, 2))  # One axis of 20 carries nearly everything.
+    along = rng.normal(0, 5, (40, 1, 1)) * np.ones(
+        (1, 10, 2)
+    )  # One axis of 20 carries nearly everything.
     model = Gaussian.fit(along + rng.normal(0, 0.1, (40, 10, 2)))
     values = np.sort(np.linalg.eigvalsh(model.covariance))
     assert values[:16] == pytest.approx(np.full(16, values[0]))  # 40 faces speak for four axes.

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
 
-from facedots.audit.label_order import mistakes
-from facedots.audit.outliers import DISAGREES, MOVED_POINTS, ODD_SHAPE, OTHER_FACE, SCATTERED, find_suspects
+from facedots.audit.label_order import permutations
+from facedots.audit.outliers import (
+    DISAGREES,
+    MOVED_POINTS,
+    ODD_SHAPE,
+    OTHER_FACE,
+    SCATTERED,
+    find_label_outliers,
+)
 from facedots.errors import DataError
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
@@ -10,7 +17,9 @@ from facedots.schema import IBUG68, KeypointSchema
 
 @pytest.fixture(scope="module")
 def labels(truth: Matrix) -> Matrix:
-    """Labels with small errors of their own, and four faults: a moved point, another face, scattered points, a wrong order."""
+    """Labels with small errors of their own, and four faults: a moved point, another face,
+    scattered points, a wrong order.
+    """
     rng = np.random.default_rng(1)
     made = truth + rng.normal(0, 0.3, truth.shape)
     made[0, 30] += (0, 7)
@@ -25,18 +34,26 @@ def nothing_wrong(labels: Matrix) -> list[None]:
 
 def test_faults_are_found_and_named_with_a_network(truth: Matrix, labels: Matrix) -> None:
     seen = truth + np.random.default_rng(2).normal(0, 0.5, truth.shape)
-    found = find_suspects(labels, seen, nothing_wrong(labels), IBUG68)
+    found = find_label_outliers(labels, seen, nothing_wrong(labels), IBUG68)
     assert found.kinds[0] == MOVED_POINTS
     assert found.points[0] == (30,)
     assert found.kinds[1:3] == (OTHER_FACE, OTHER_FACE)
     assert found.kinds[3] == SCATTERED
     assert found.flagged[4:].mean() < 0.1
     assert (found.scores >= 1).tolist() == found.flagged.tolist()
-    assert set(found.tests) == {"shape", "shape's points", "disagreement", "network's error", "network's points"}
+    assert set(found.tests) == {
+        "shape",
+        "shape's points",
+        "disagreement",
+        "network's error",
+        "network's points",
+    }
 
 
 def test_without_a_network_shapes_are_left(truth: Matrix, labels: Matrix) -> None:
-    found = find_suspects(labels, np.full(labels.shape, np.nan), nothing_wrong(labels), IBUG68)
+    found = find_label_outliers(
+        labels, np.full(labels.shape, np.nan), nothing_wrong(labels), IBUG68
+    )
     assert found.kinds[0] == MOVED_POINTS
     assert found.points[0] == (30,)
     assert found.kinds[3] in (SCATTERED, ODD_SHAPE)
@@ -48,7 +65,7 @@ def test_without_a_network_shapes_are_left(truth: Matrix, labels: Matrix) -> Non
 def test_disagreement_is_in_eye_distances(truth: Matrix) -> None:
     seen = truth + np.random.default_rng(2).normal(0, 0.5, truth.shape)
     seen[0] = truth[0] + (6, 8)
-    found = find_suspects(truth, seen, nothing_wrong(truth), IBUG68)
+    found = find_label_outliers(truth, seen, nothing_wrong(truth), IBUG68)
     eyes = np.linalg.norm(truth[0, 45] - truth[0, 36])
     assert found.disagreement[0] == pytest.approx(
         np.full(68, 10 / eyes), rel=0.4
@@ -58,8 +75,8 @@ def test_disagreement_is_in_eye_distances(truth: Matrix) -> None:
 
 
 def test_a_known_mistake_decides_the_kind(truth: Matrix, labels: Matrix) -> None:
-    swapped = mistakes(IBUG68)[0]
-    found = find_suspects(labels, truth, [swapped, *nothing_wrong(labels)[1:]], IBUG68)
+    swapped = permutations(IBUG68)[0]
+    found = find_label_outliers(labels, truth, [swapped, *nothing_wrong(labels)[1:]], IBUG68)
     assert found.kinds[0] == swapped.name
 
 
@@ -67,7 +84,7 @@ def test_missing_points_are_no_fault(truth: Matrix) -> None:
     partial = truth + np.random.default_rng(3).normal(0, 0.3, truth.shape)
     partial[5, :10] = np.nan
     partial[6] = np.nan
-    found = find_suspects(partial, truth, nothing_wrong(partial), IBUG68)
+    found = find_label_outliers(partial, truth, nothing_wrong(partial), IBUG68)
     assert found.kinds[6] == ""
     assert np.isfinite(found.scores).all()
 
@@ -75,7 +92,7 @@ def test_missing_points_are_no_fault(truth: Matrix) -> None:
 def test_a_point_that_no_face_has_is_passed_over(truth: Matrix, labels: Matrix) -> None:
     partial = labels.copy()
     partial[:, 5] = np.nan
-    found = find_suspects(partial, truth, nothing_wrong(partial), IBUG68)
+    found = find_label_outliers(partial, truth, nothing_wrong(partial), IBUG68)
     assert found.points[0] == (30,)
     assert np.isnan(found.disagreement[:, 5]).all()
 
@@ -84,12 +101,12 @@ def test_without_the_points_that_scale_errors_there_is_no_audit(truth: Matrix) -
     partial = truth.copy()
     partial[:, 36] = np.nan
     with pytest.raises(DataError, match="right_eye_0 and left_eye_3"):
-        find_suspects(partial, truth, nothing_wrong(partial), IBUG68)
+        find_label_outliers(partial, truth, nothing_wrong(partial), IBUG68)
 
 
 @pytest.mark.parametrize("count", [0, 10])
 def test_few_faces_do_not_say_what_is_usual(truth: Matrix, count: int) -> None:
-    found = find_suspects(truth[:count], truth[:count], [None] * count, IBUG68)
+    found = find_label_outliers(truth[:count], truth[:count], [None] * count, IBUG68)
     assert found.tests == {}
     assert found.kinds == ("",) * count
 
@@ -97,4 +114,4 @@ def test_few_faces_do_not_say_what_is_usual(truth: Matrix, count: int) -> None:
 def test_faces_of_three_points_have_no_shape() -> None:
     three = KeypointSchema("three", ("a", "b", "c"), {"all": (0, 1, 2)}, (0, 1, 2), (), (0, 1))
     points = np.random.default_rng(0).normal(0, 9, (40, 3, 2))
-    assert find_suspects(points, points, [None] * 40, three).tests == {}
+    assert find_label_outliers(points, points, [None] * 40, three).tests == {}

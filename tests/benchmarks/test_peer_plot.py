@@ -3,12 +3,21 @@ from peer_plot import Dot, front, pareto_figure
 
 
 def test_the_front_holds_what_nobody_beats_in_both() -> None:
-    dots = [Dot("slow", 5, 4, False), Dot("fast", 1, 6, False), Dot("beaten", 2, 7, False), Dot("ours", 2, 5, True)]
+    dots = [
+        Dot("slow", 5, 4, False),
+        Dot("fast", 1, 6, False),
+        Dot("beaten", 2, 7, False),
+        Dot("ours", 2, 5, True),
+    ]
     assert [dot.name for dot in front(dots)] == ["fast", "ours", "slow"]
 
 
 def test_equally_fast_the_better_one_counts_and_what_knew_the_faces_does_not() -> None:
-    dots = [Dot("worse", 1, 6, False), Dot("better", 1, 5, False), Dot("reciter", 0.5, 1, False, known=True)]
+    dots = [
+        Dot("worse", 1, 6, False),
+        Dot("better", 1, 5, False),
+        Dot("reciter", 0.5, 1, False, known=True),
+    ]
     assert [dot.name for dot in front(dots)] == ["better"]
 
 

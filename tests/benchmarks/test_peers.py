@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from peers import Exam, Row, accuracy, cost, dots, page, table
+from peers import EvalConfig, Row, accuracy, cost, dots, page, table
 from setting import Faces
 
 from facedots.evaluation.metrics import score
@@ -17,7 +17,17 @@ def row(name: str, error: float, network: float = 1.0) -> Row:
     predicted[:, 1::2, 0] -= error
     scores = score(predicted, TRUE, IBUG68)
     framings = {"youtube-faces": (0.0, 0.0), "300w": (1.2, 0.1)}
-    return Row(name, name.startswith("facedots"), "1.0", 2.0, network, np.nan, 3.5, framings, dict.fromkeys(framings, scores))
+    return Row(
+        name,
+        name.startswith("facedots"),
+        "1.0",
+        2.0,
+        network,
+        np.nan,
+        3.5,
+        framings,
+        dict.fromkeys(framings, scores),
+    )
 
 
 ROWS = [row("dlib 68", 3, np.nan), row("facedots small", 1)]
@@ -33,7 +43,7 @@ def test_accuracy_is_sorted_and_marks_ours_and_who_knew_the_faces() -> None:
     assert first.endswith("| its own |")
     assert second.startswith("| dlib 68 (trained on these photos) |")
     assert second.endswith("| 1.2, 0.1 |")
-    assert accuracy(ROWS, "youtube-faces").splitlines()[3].endswith("| whole picture |")
+    assert accuracy(ROWS, "youtube-faces").splitlines()[3].endswith("| whole image |")
 
 
 def test_what_is_not_known_is_a_dash_and_null() -> None:
@@ -46,8 +56,10 @@ def test_what_is_not_known_is_a_dash_and_null() -> None:
 
 
 def test_the_page_names_who_failed() -> None:
-    faces = Faces(["a"] * 3, [np.zeros((9, 9, 3), np.uint8)] * 3, TRUE, np.zeros((3, 4), np.float32))
-    exams = dict.fromkeys(("youtube-faces", "300w"), Exam(faces, Path()))
+    faces = Faces(
+        ["a"] * 3, [np.zeros((9, 9, 3), np.uint8)] * 3, TRUE, np.zeros((3, 4), np.float32)
+    )
+    exams = dict.fromkeys(("youtube-faces", "300w"), EvalConfig(faces, Path()))
     text = page(ROWS, ["npm: not found"], exams, 3, "images/peers.png")
     assert "- not measured: npm: not found\n" in text
     assert "](images/peers.png)" in text

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import robustness
 from corruptions import CORRUPTIONS, COVERS
-from peer_runs import Answer, Contestant, Framing, PeerError
+from peer_runs import Answer, Contestant, CropSpec, PeerError
 from robustness import CLEAN, corrupted, measure, ratios, summary_table
 from setting import Faces
 
@@ -16,7 +16,12 @@ from facedots.geometry import tight_boxes
 def drawn(count: int) -> Faces:
     pairs = [draw_face(np.random.default_rng(seed)) for seed in range(count)]
     points = np.stack([points for _, points in pairs])
-    return Faces([f"person_{i}" for i in range(count)], [image for image, _ in pairs], points, tight_boxes(points))
+    return Faces(
+        [f"person_{i}" for i in range(count)],
+        [image for image, _ in pairs],
+        points,
+        tight_boxes(points),
+    )
 
 
 def errors() -> dict[str, Any]:
@@ -41,18 +46,22 @@ def test_a_fault_meets_each_face_by_its_name() -> None:
     noise = next(corruption for corruption in CORRUPTIONS if corruption.kind == "noise")
     faces = drawn(3)
     turned = Faces(faces.names[::-1], faces.images[::-1], faces.points[::-1], faces.boxes[::-1])
-    for one, other in zip(corrupted(faces, noise).images, corrupted(turned, noise).images[::-1], strict=True):
+    for one, other in zip(
+        corrupted(faces, noise).images, corrupted(turned, noise).images[::-1], strict=True
+    ):
         np.testing.assert_array_equal(one, other)
 
 
-def test_every_fault_is_measured_against_its_own_truth_and_who_fails_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_fault_is_measured_against_its_own_truth_and_who_fails_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     faces, shown = drawn(2), []
 
     def remembered(given: Faces, folder: Path) -> Path:
         shown.append(given)
         return folder
 
-    def run(contestant: Contestant, _stored: Path, _framings: list[Framing]) -> Answer:
+    def run(contestant: Contestant, _stored: Path, _framings: list[CropSpec]) -> Answer:
         if contestant.name == "ill":
             raise PeerError("ill: not today")
         points = shown[-1].points.copy()
@@ -61,11 +70,16 @@ def test_every_fault_is_measured_against_its_own_truth_and_who_fails_is_left_out
 
     monkeypatch.setattr(robustness, "store", remembered)
     monkeypatch.setattr(robustness, "run", run)
-    measured, failed = measure(faces, [Contestant("well", "fake", ""), Contestant("ill", "fake", "")])
+    measured, failed = measure(
+        faces, [Contestant("well", "fake", ""), Contestant("ill", "fake", "")]
+    )
     assert failed == ["ill: not today"]
     assert list(measured) == ["well"]
     eyes = np.linalg.norm(faces.points[:, 36] - faces.points[:, 45], axis=1)
-    assert set(measured["well"].errors) == {CLEAN, *(corruption.name for corruption in (*CORRUPTIONS, *COVERS))}
+    assert set(measured["well"].errors) == {
+        CLEAN,
+        *(corruption.name for corruption in (*CORRUPTIONS, *COVERS)),
+    }
     for found in measured["well"].errors.values():
         np.testing.assert_allclose(found, 100 / eyes, rtol=1e-3)
     np.testing.assert_allclose(measured["well"].points[..., 0], faces.points[..., 0] + 1)

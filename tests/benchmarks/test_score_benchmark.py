@@ -18,14 +18,14 @@ boxes = st.builds(
 seeds = st.integers(0, 2**32 - 1)
 
 
-def centre(box: Floats) -> Floats:
+def center(box: Floats) -> Floats:
     return np.asarray((box[:2] + box[2:]) / 2, np.float32)
 
 
 @given(boxes, seeds)
 def test_good_boxes_are_off_by_little(box: Floats, seed: int) -> None:
     good, side = score.good_box(box, np.random.default_rng(seed)), float(max(box[2:] - box[:2]))
-    assert np.abs(centre(good) - centre(box)).max() <= 0.05 * side + 1e-3
+    assert np.abs(center(good) - center(box)).max() <= 0.05 * side + 1e-3
     zoom = (good[2:] - good[:2]) / (box[2:] - box[:2])
     assert (zoom >= 0.9 - 1e-4).all()
     assert (zoom <= 1.1 + 1e-4).all()
@@ -35,32 +35,42 @@ def test_good_boxes_are_off_by_little(box: Floats, seed: int) -> None:
 def test_drifted_boxes_are_off_by_much(box: Floats, seed: int) -> None:
     shifted, half, double = score.drifted_boxes(box, np.random.default_rng(seed)).values()
     side = float(max(box[2:] - box[:2]))
-    assert 0.3 * side - 1e-3 <= np.linalg.norm(centre(shifted) - centre(box)) <= 0.6 * side + 1e-3
+    assert 0.3 * side - 1e-3 <= np.linalg.norm(center(shifted) - center(box)) <= 0.6 * side + 1e-3
     assert shifted[2:] - shifted[:2] == pytest.approx(box[2:] - box[:2], abs=1e-3)
     for other, zoom in ((half, 0.5), (double, 2)):
-        assert centre(other) == pytest.approx(centre(box), abs=1e-3)
+        assert center(other) == pytest.approx(center(box), abs=1e-3)
         assert other[2:] - other[:2] == pytest.approx(zoom * (box[2:] - box[:2]), abs=1e-3)
 
 
 @given(boxes, boxes, seeds)
-def test_faceless_boxes_meet_no_head_and_lie_in_the_picture(one: Floats, other: Floats, seed: int) -> None:
+def test_faceless_boxes_meet_no_head_and_lie_in_the_image(
+    one: Floats, other: Floats, seed: int
+) -> None:
     heads = np.stack([one, other])
     found = score.faceless_box((500, 600), heads, 60, np.random.default_rng(seed))
     if found is not None:
         assert found.min() >= -0.5
         assert (found[2:] <= (599.5, 499.5)).all()
         assert 30 - 1e-3 <= found[2] - found[0] == pytest.approx(found[3] - found[1], abs=1e-3)
-        grown = heads + 0.3 * (heads[:, 2:] - heads[:, :2]).max(axis=1, keepdims=True) * (-1, -1, 1, 1)
+        grown = heads + 0.3 * (heads[:, 2:] - heads[:, :2]).max(axis=1, keepdims=True) * (
+            -1,
+            -1,
+            1,
+            1,
+        )
         assert box_iou(found[None], grown).max() == 0
 
 
-def test_where_a_head_fills_the_picture_nothing_is_faceless() -> None:
+def test_where_a_head_fills_the_image_nothing_is_faceless() -> None:
     rng, heads = np.random.default_rng(0), np.array([[10, 10, 90, 90]], np.float32)
     assert score.faceless_box((100, 100), heads, 80, rng) is None
     assert score.faceless_box((100, 900), heads, 80, rng) is not None
 
 
-@given(st.lists(st.integers(0, 5), min_size=1, max_size=12), st.lists(st.integers(0, 5), min_size=1, max_size=12))
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=12),
+    st.lists(st.integers(0, 5), min_size=1, max_size=12),
+)
 def test_auc_is_how_often_a_good_crop_beats_a_bad_one(good: list[int], bad: list[int]) -> None:
     wins = [(one > other) + (one == other) / 2 for one in good for other in bad]
     assert score.auc(np.array(good, float), np.array(bad, float)) == pytest.approx(np.mean(wins))
@@ -68,10 +78,17 @@ def test_auc_is_how_often_a_good_crop_beats_a_bad_one(good: list[int], bad: list
 
 def test_a_row_says_what_the_network_says_and_leaves_out_the_rest() -> None:
     sigma = np.array([-3.0, -2.0])
-    kinds = {score.GOOD: score.Beliefs(np.array([0.9, 0.8]), sigma), "bad": score.Beliefs(np.array([0.05, 0.85]), 1.5 * sigma)}
+    kinds = {
+        score.GOOD: score.Beliefs(np.array([0.9, 0.8]), sigma),
+        "bad": score.Beliefs(np.array([0.05, 0.85]), 1.5 * sigma),
+    }
     measures = ("crops", "median", "below_lost", "auc_score", "auc_sigma")
-    assert [score.row("bad", kinds)[name] for name in measures] == pytest.approx([2, 0.45, 0.5, 0.75, 0.875])
-    unknown = {name: score.Beliefs(np.full(2, np.nan), beliefs.sigma) for name, beliefs in kinds.items()}
+    assert [score.row("bad", kinds)[name] for name in measures] == pytest.approx(
+        [2, 0.45, 0.5, 0.75, 0.875]
+    )
+    unknown = {
+        name: score.Beliefs(np.full(2, np.nan), beliefs.sigma) for name, beliefs in kinds.items()
+    }
     silent = score.row("bad", unknown)
     assert [silent[name] for name in measures] == [2, None, None, None, 0.875]
     assert "| bad | 2 | - | - | - | - | 0.8750 |" in score.table("some", [silent])
@@ -81,7 +98,11 @@ def test_beliefs_are_of_the_size_of_the_face() -> None:
     pair = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (1, 0), (), (0, 1))
     points = np.array([[[0, 0], [4, 9]], [[0, 0], [8, 18]]], np.float32)
     found = Keypoints(
-        points, round_covariance([[3, 3], [3, 3]]), np.ones((2, 2), np.float32), np.array([0.5, 1], np.float32), pair
+        points,
+        round_covariance([[3, 3], [3, 3]]),
+        np.ones((2, 2), np.float32),
+        np.array([0.5, 1], np.float32),
+        pair,
     )
     said = score.beliefs(found)
     assert said.score.tolist() == [0.5, 1]

@@ -15,7 +15,7 @@ def test_an_edge_belongs_to_the_upper_part_and_empty_parts_are_left_out() -> Non
     ]
 
 
-def test_brightness_is_that_of_the_box_inside_the_picture() -> None:
+def test_brightness_is_that_of_the_box_inside_the_image() -> None:
     image = np.zeros((10, 10, 3), np.uint8)
     image[:5, :5] = 100
     assert brightness(image, np.array([-3, -3, 4, 4], np.float32)) == 100
@@ -33,7 +33,11 @@ def test_worst_people_by_hand() -> None:
 def test_every_face_is_in_one_slice_of_each_sort() -> None:
     drawn = [draw_face(np.random.default_rng(seed)) for seed in range(8)]
     points = np.stack([points for _, points in drawn])
-    faces = Faces([str(i) for i in range(8)], [image for image, _ in drawn], points, tight_boxes(points))
+    faces = Faces(
+        [str(i) for i in range(8)], [image for image, _ in drawn], points, tight_boxes(points)
+    )
     found = slices_of(faces)
     for by in ("eye distance, px", "yaw, degrees", "brightness"):
-        assert sum(part.faces.astype(int) for part in found if part.by == by) == pytest.approx(np.ones(8))
+        assert sum(part.faces.astype(int) for part in found if part.by == by) == pytest.approx(
+            np.ones(8)
+        )

@@ -40,14 +40,21 @@ def run(*arguments: object) -> Result:
 
 def test_the_whole_way(tmp_path: Path) -> None:
     write_image(tmp_path / "in" / "face.png", IMAGE)
-    write_image(tmp_path / "in" / "grey.png", np.full((50, 60, 3), 128, np.uint8))
-    (tmp_path / "in" / "text.png").write_text("not a picture")
+    write_image(tmp_path / "in" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
+    (tmp_path / "in" / "text.png").write_text("not an image")
     out = tmp_path / "out"
     result = run(tmp_path / "in", "--out", out, "--size", 64, "--template", "ffhq")
     assert result.exit_code == 1
-    assert result.stdout.splitlines() == [f"{tmp_path}/in/face.png: 2 faces", f"{tmp_path}/in/grey.png: no faces found"]
+    assert result.stdout.splitlines() == [
+        f"{tmp_path}/in/face.png: 2 faces",
+        f"{tmp_path}/in/gray.png: no faces found",
+    ]
     assert "text.png" in result.stderr.splitlines()[1]
-    assert sorted(file.name for file in out.iterdir()) == ["face_aligned_0.png", "face_aligned_1.png", "transforms.csv"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "face_aligned_0.png",
+        "face_aligned_1.png",
+        "transforms.csv",
+    ]
 
     rows = list(csv.DictReader((out / "transforms.csv").read_text().splitlines()))
     assert [row["file"] for row in rows] == ["face_aligned_0.png", "face_aligned_1.png"]
@@ -56,9 +63,14 @@ def test_the_whole_way(tmp_path: Path) -> None:
         assert (read_image(out / row["file"]) == expected.image).all()
         assert (row["source"], row["confidence"]) == (f"{tmp_path}/in/face.png", "0.7500")
         assert (row["template"], row["size"]) == ("ffhq", "64")
-        there, back = ([[float(row[f"{m}{i}{j}"]) for j in range(3)] for i in range(2)] for m in ("m", "inverse_"))
+        there, back = (
+            [[float(row[f"{m}{i}{j}"]) for j in range(3)] for i in range(2)]
+            for m in ("m", "inverse_")
+        )
         np.testing.assert_allclose(there, expected.matrix, rtol=1e-6)
-        np.testing.assert_allclose(apply_affine(np.array(back), apply_affine(np.array(there), POINTS)), POINTS, atol=1e-3)
+        np.testing.assert_allclose(
+            apply_affine(np.array(back), apply_affine(np.array(there), POINTS)), POINTS, atol=1e-3
+        )
 
 
 def test_a_source_is_never_overwritten(tmp_path: Path) -> None:

@@ -11,27 +11,42 @@ from facedots.detection.retinaface import RetinaFace
 from facedots.errors import FacedotsError
 from facedots.io.images import read_image, write_image
 
-GREY = np.full((50, 60, 3), 128, np.uint8)
-GREY[:10] = 60
+GRAY = np.full((50, 60, 3), 128, np.uint8)
+GRAY[:10] = 60
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A picture with a face and one without."""
+    """An image with a face and one without."""
     hopper = read_image(portrait())
-    write_image(tmp_path / "in" / "face.png", np.asarray(cv2.resize(hopper, None, fx=0.25, fy=0.25), np.uint8))
-    write_image(tmp_path / "in" / "none.png", GREY)
+    write_image(
+        tmp_path / "in" / "face.png",
+        np.asarray(cv2.resize(hopper, None, fx=0.25, fy=0.25), np.uint8),
+    )
+    write_image(tmp_path / "in" / "none.png", GRAY)
     return tmp_path
 
 
 def run(folder: Path, model: Path, *arguments: str) -> Result:
-    # The points of this network lie on a line, wherever the face is: whoever trusts them covers nothing.
+    # The points of this network lie on a line, wherever the face is: whoever trusts them covers
+    # nothing.
     return CliRunner().invoke(
-        app, ["anonymise", str(folder / "in"), "--model", str(model), "--out", str(folder / "out"), *arguments]
+        app,
+        [
+            "anonymize",
+            str(folder / "in"),
+            "--model",
+            str(model),
+            "--out",
+            str(folder / "out"),
+            *arguments,
+        ],
     )
 
 
-def test_a_picture_without_a_face_is_an_error_and_the_others_are_done(folder: Path, tiny_model: Path) -> None:
+def test_a_image_without_a_face_is_an_error_and_the_others_are_done(
+    folder: Path, tiny_model: Path
+) -> None:
     result = run(folder, tiny_model)
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [f"{folder}/out/face_anonymous.png: 1 face covered"]
@@ -41,28 +56,39 @@ def test_a_picture_without_a_face_is_an_error_and_the_others_are_done(folder: Pa
 
 def test_a_network_that_errs_does_not_uncover_the_face(folder: Path, tiny_model: Path) -> None:
     run(folder, tiny_model, "--how", "solid")
-    before, after = read_image(folder / "in" / "face.png"), read_image(folder / "out" / "face_anonymous.png")
+    before, after = (
+        read_image(folder / "in" / "face.png"),
+        read_image(folder / "out" / "face_anonymous.png"),
+    )
     box = RetinaFace()(before).boxes[0].astype(int).tolist()
     assert not after[max(box[1] - 10, 0) : box[3], box[0] : box[2]].any()
     assert (after[-4:] == before[-4:]).all()
 
 
 @pytest.mark.parametrize(
-    ("choice", "said"), [("copy", "no face found, COPIED AS IT IS"), ("cover", "no face found, all of it covered")]
+    ("choice", "said"),
+    [("copy", "no face found, COPIED AS IT IS"), ("cover", "no face found, all of it covered")],
 )
-def test_missing_faces_are_always_reported(folder: Path, tiny_model: Path, choice: str, said: str) -> None:
+def test_missing_faces_are_always_reported(
+    folder: Path, tiny_model: Path, choice: str, said: str
+) -> None:
     result = run(folder, tiny_model, "--if-missing", choice, "--how", "pixelate")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1] == f"{folder}/out/none_anonymous.png: {said}"
-    assert result.stderr.splitlines() == ["1 of 2 pictures without a face found:", f"  {folder}/in/none.png"]
+    assert result.stderr.splitlines() == [
+        "1 of 2 images without a face found:",
+        f"  {folder}/in/none.png",
+    ]
     written = read_image(folder / "out" / "none_anonymous.png")
-    assert (written == GREY).all() == (choice == "copy")
+    assert (written == GRAY).all() == (choice == "copy")
     if choice == "cover":
         assert len(np.unique(written)) <= 6
 
 
 def test_metadata_and_the_thumbnail_in_it_are_left_behind(folder: Path, tiny_model: Path) -> None:
-    ok, jpeg = cv2.imencode(".jpg", cv2.cvtColor(read_image(folder / "in" / "face.png"), cv2.COLOR_RGB2BGR))
+    ok, jpeg = cv2.imencode(
+        ".jpg", cv2.cvtColor(read_image(folder / "in" / "face.png"), cv2.COLOR_RGB2BGR)
+    )
     assert ok
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0 SECRET THUMBNAIL"
     data = jpeg.tobytes()
@@ -75,7 +101,7 @@ def test_metadata_and_the_thumbnail_in_it_are_left_behind(folder: Path, tiny_mod
     assert b"SECRET" not in (folder / "out" / "photo_anonymous.jpg").read_bytes()
 
 
-def test_without_a_detector_nothing_is_anonymised(folder: Path, tiny_model: Path) -> None:
+def test_without_a_detector_nothing_is_anonymized(folder: Path, tiny_model: Path) -> None:
     result = run(folder, tiny_model, "--detector", "none")
     assert isinstance(result.exception, FacedotsError)
     assert not (folder / "out").exists()

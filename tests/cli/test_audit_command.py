@@ -14,7 +14,9 @@ from facedots.schema import IBUG68
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data set of 40 drawn heads in the layout of YouTube faces; ``Ann_03`` has left and right swapped."""
+    """A data set of 40 drawn heads in the layout of YouTube faces; ``Ann_03`` has left and right
+    swapped.
+    """
     rng = np.random.default_rng(0)
     root = tmp_path / "youtube-faces"
     rows = ["name," + ",".join(f"{name}_{axis}" for name in IBUG68.names for axis in "xy")]
@@ -22,7 +24,9 @@ def folder(tmp_path: Path) -> Path:
     labels[3] = labels[3][list(IBUG68.flip)]
     for i, points in enumerate(labels):
         coarse = rng.integers(30, 220, (9, 10, 3), dtype=np.uint8)
-        write_image(root / "training" / f"Ann_{i:02}.png", np.kron(coarse, np.ones((10, 10, 1), np.uint8)))
+        write_image(
+            root / "training" / f"Ann_{i:02}.png", np.kron(coarse, np.ones((10, 10, 1), np.uint8))
+        )
         rows.append(f"Ann_{i:02}.png," + ",".join(map(str, points.ravel())))
     (root / "training_frames_keypoints.csv").write_text("\n".join(rows))
     return root
@@ -35,7 +39,9 @@ def run(*arguments: object, code: int = 0) -> str:
     return result.stdout
 
 
-def test_the_audit_prints_its_findings_and_leaves_the_data_alone(folder: Path, tmp_path: Path) -> None:
+def test_the_audit_prints_its_findings_and_leaves_the_data_alone(
+    folder: Path, tmp_path: Path
+) -> None:
     before = (folder / "training_frames_keypoints.csv").read_bytes()
     printed = run(folder, "--out", tmp_path / "report", "--model", "none", "--fix")
     assert "1 label in a wrong order: 1 with left and right swapped" in printed
@@ -54,7 +60,9 @@ def test_the_audit_prints_its_findings_and_leaves_the_data_alone(folder: Path, t
     mended = read_csv(files[3], folder / "training")
     original = read_csv(folder / "training_frames_keypoints.csv", folder / "training")
     for i, (new, old) in enumerate(zip(mended, original, strict=True)):
-        np.testing.assert_array_equal(new.points, old.points[list(IBUG68.flip)] if i == 3 else old.points)
+        np.testing.assert_array_equal(
+            new.points, old.points[list(IBUG68.flip)] if i == 3 else old.points
+        )
 
 
 def test_a_network_from_a_file_is_asked(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
@@ -67,13 +75,28 @@ def test_a_network_from_a_file_is_asked(folder: Path, tmp_path: Path, tiny_model
 
 
 def test_other_data_to_compare_with(folder: Path, tmp_path: Path) -> None:
-    run(folder, "--out", tmp_path / "report", "--model", "none", "--against", folder / "training_frames_keypoints.csv")
+    run(
+        folder,
+        "--out",
+        tmp_path / "report",
+        "--model",
+        "none",
+        "--against",
+        folder / "training_frames_keypoints.csv",
+    )
     content = json.loads((tmp_path / "report" / "audit.json").read_text())
-    shared = [finding for finding in content["findings"] if finding["check"] == "Near duplicates across parts"]
+    shared = [
+        finding
+        for finding in content["findings"]
+        if finding["check"] == "Near duplicates across parts"
+    ]
     assert [finding["level"] for finding in shared] == ["fault"]
-    assert "40 pictures of against/training" in shared[0]["text"]
+    assert "40 images of against/training" in shared[0]["text"]
 
 
 def test_dropping_needs_fix(folder: Path) -> None:
-    assert "--fix" in CliRunner().invoke(app, ["data", "audit", str(folder), "--drop-suspicious"]).output
+    assert (
+        "--fix"
+        in CliRunner().invoke(app, ["data", "audit", str(folder), "--drop-suspicious"]).output
+    )
     run(folder, "--drop-suspicious", code=2)

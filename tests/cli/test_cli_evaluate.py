@@ -26,7 +26,12 @@ def test_prints_scores_and_writes_the_report(tiny_model: Path, cache: Path, tmp_
     assert result.exit_code == 0, result.output
     content = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (content["n"], content["missed"], content["skipped"]) == (2, 0, [])
-    assert (content["model"], content["split"], content["boxes"], content["sources"]) == ("tiny", "synthetic", "truth", [])
+    assert (content["model"], content["split"], content["boxes"], content["sources"]) == (
+        "tiny",
+        "synthetic",
+        "truth",
+        [],
+    )
     assert content["weights_sha256"] == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
     assert 0 < content["nme_mean_shape"] < content["nme"]
     assert f"{content['nme']:.2f} %" in result.stdout
@@ -34,7 +39,9 @@ def test_prints_scores_and_writes_the_report(tiny_model: Path, cache: Path, tmp_
         assert str(path) in result.stdout.splitlines()
 
 
-def test_folder_of_a_run_stands_for_its_weights(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+def test_folder_of_a_run_stands_for_its_weights(
+    tiny_model: Path, cache: Path, tmp_path: Path
+) -> None:
     (tmp_path / "run").mkdir()
     result = run(cache, tmp_path / "run", "--out", tmp_path / "out")
     assert isinstance(result.exception, WeightsError)

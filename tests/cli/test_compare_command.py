@@ -31,7 +31,10 @@ def run_folder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     folder = tmp_path_factory.mktemp("run")
     model = onnx.load(tiny_model)
     properties = {entry.key: entry.value for entry in model.metadata_props}
-    set_model_props(model, {**properties, "facedots.spec": properties["facedots.spec"].replace('"tiny"', '"other"')})
+    set_model_props(
+        model,
+        {**properties, "facedots.spec": properties["facedots.spec"].replace('"tiny"', '"other"')},
+    )
     (folder / "model.onnx").write_bytes(model.SerializeToString())
     (folder / "logs").mkdir()
     (folder / "logs" / "metrics.csv").write_text("epoch,train_loss,val_nme\n0,3,9\n1,2,5\n")
@@ -42,7 +45,9 @@ def run(cache: Path, *arguments: object) -> Result:
     return CliRunner(env={"XDG_CACHE_HOME": str(cache)}).invoke(app, [*map(str, arguments)])
 
 
-def test_a_report_and_a_run_stand_side_by_side(report: Path, run_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_a_report_and_a_run_stand_side_by_side(
+    report: Path, run_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     page = tmp_path / "new" / "page.html"
     result = run(cache, "compare", report, run_folder, "--data", "synthetic:20", "--out", page)
     assert result.exit_code == 0, result.output
@@ -59,8 +64,18 @@ def test_one_report_is_enough_and_can_be_named(report: Path, cache: Path, tmp_pa
     assert "Report on before" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_other_faces_are_refused_unless_asked_for(report: Path, tiny_model: Path, cache: Path, tmp_path: Path) -> None:
-    words = ["compare", report, f"more={tiny_model}", "--data", "synthetic:30", "--out", tmp_path / "page.html"]
+def test_other_faces_are_refused_unless_asked_for(
+    report: Path, tiny_model: Path, cache: Path, tmp_path: Path
+) -> None:
+    words = [
+        "compare",
+        report,
+        f"more={tiny_model}",
+        "--data",
+        "synthetic:30",
+        "--out",
+        tmp_path / "page.html",
+    ]
     refused = run(cache, *words)
     assert isinstance(refused.exception, DataError)
     assert "tiny and more were measured on different faces" in str(refused.exception)
@@ -78,7 +93,9 @@ def test_weights_need_data(tiny_model: Path, cache: Path, tmp_path: Path) -> Non
     assert "give --data DIR" in str(result.exception)
 
 
-def test_the_report_of_a_run_knows_its_training(run_folder: Path, cache: Path, tmp_path: Path) -> None:
+def test_the_report_of_a_run_knows_its_training(
+    run_folder: Path, cache: Path, tmp_path: Path
+) -> None:
     result = run(cache, "evaluate", run_folder, "--data", "synthetic:20", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "How it was trained" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -15,7 +15,9 @@ from facedots.schema import IBUG68
 
 def face_points() -> list[float]:
     """Whole-number coordinates of some face-like scatter of points, inside 60 x 50 pixels."""
-    grid = np.stack([10 + np.arange(IBUG68.count) % 10 * 4, 8 + np.arange(IBUG68.count) // 10 * 5], axis=1)
+    grid = np.stack(
+        [10 + np.arange(IBUG68.count) % 10 * 4, 8 + np.arange(IBUG68.count) // 10 * 5], axis=1
+    )
     return [float(value) for value in grid.ravel()]
 
 
@@ -23,7 +25,10 @@ def face_points() -> list[float]:
 def folder(tmp_path: Path) -> Path:
     """A tiny data set with the layout and the names of YouTube faces."""
     root = tmp_path / "youtube-faces"
-    for part, names in {"training": ["Ann_00.jpg", "Ann_11.jpg", "Bo_20.jpg"], "test": ["Ann_02.jpg"]}.items():
+    for part, names in {
+        "training": ["Ann_00.jpg", "Ann_11.jpg", "Bo_20.jpg"],
+        "test": ["Ann_02.jpg"],
+    }.items():
         header = ",".join(map(str, ["", *range(2 * IBUG68.count)]))
         rows = [",".join([name, *map(str, face_points())]) for name in names]
         for i, name in enumerate(names):
@@ -34,7 +39,9 @@ def folder(tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> str:
     """What the command prints on standard output."""
-    result = CliRunner().invoke(data_app, [str(argument) for argument in arguments], catch_exceptions=False)
+    result = CliRunner().invoke(
+        data_app, [str(argument) for argument in arguments], catch_exceptions=False
+    )
     assert result.exit_code == 0, result.output
     return result.stdout
 
@@ -51,24 +58,41 @@ def test_show_draws_each_face_and_a_sheet(folder: Path, tmp_path: Path) -> None:
 
 def test_show_is_repeatable_and_its_seed_picks_others(folder: Path, tmp_path: Path) -> None:
     def names(seed: int) -> list[str]:
-        return [Path(line).name for line in run("show", folder, "--count", 1, "--seed", seed, "--out", tmp_path / "o").split()]
+        return [
+            Path(line).name
+            for line in run(
+                "show", folder, "--count", 1, "--seed", seed, "--out", tmp_path / "o"
+            ).split()
+        ]
 
     assert names(0) == names(0)
     assert len({tuple(names(seed)) for seed in range(6)}) > 1
 
 
 def test_show_takes_all_where_fewer_are_there(folder: Path, tmp_path: Path) -> None:
-    assert len(run("show", folder / "test_frames_keypoints.csv", "--out", tmp_path / "out").split()) == 2
+    assert (
+        len(run("show", folder / "test_frames_keypoints.csv", "--out", tmp_path / "out").split())
+        == 2
+    )
 
 
 def test_show_draws_labels_where_training_puts_them(folder: Path, tmp_path: Path) -> None:
     corrected, written = (
-        read_image(run("show", folder / "test_frames_keypoints.csv", "--out", tmp_path / name, *origin).split()[0])
+        read_image(
+            run(
+                "show", folder / "test_frames_keypoints.csv", "--out", tmp_path / name, *origin
+            ).split()[0]
+        )
         for name, origin in {"a": [], "b": ["--origin", "0,0"]}.items()
     )
-    blue = [np.argwhere((image == (86, 180, 233)).all(axis=2)).mean(axis=0) for image in (corrected, written)]
+    blue = [
+        np.argwhere((image == (86, 180, 233)).all(axis=2)).mean(axis=0)
+        for image in (corrected, written)
+    ]
     zoom = corrected.shape[1] / 60
-    np.testing.assert_allclose((blue[1] - blue[0]) / zoom, (0.7, 1.2), atol=0.1)  # Down and right, in pixels of the frame.
+    np.testing.assert_allclose(
+        (blue[1] - blue[0]) / zoom, (0.7, 1.2), atol=0.1
+    )  # Down and right, in pixels of the frame.
 
 
 def test_stats_prints_tables(folder: Path) -> None:
@@ -89,7 +113,7 @@ def test_stats_as_json(folder: Path) -> None:
     assert (shared["groups"], shared["videos"], shared["byte_duplicates"]) == (1, 1, 1)
 
 
-def test_stats_goes_on_past_a_broken_picture_and_names_it(folder: Path) -> None:
+def test_stats_goes_on_past_a_broken_image_and_names_it(folder: Path) -> None:
     (folder / "test" / "Ann_02.jpg").write_bytes(b"broken")
     printed = run("stats", folder / "test_frames_keypoints.csv")
     assert "Ann_02.jpg" in printed
@@ -108,10 +132,14 @@ def test_an_origin_is_two_numbers(folder: Path, origin: str) -> None:
         run("stats", folder, "--origin", origin)
 
 
-def test_download_says_what_was_checked_and_where_it_is(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_download_says_what_was_checked_and_where_it_is(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zipped = shutil.make_archive(str(tmp_path / "data"), "zip", tmp_path, "youtube-faces")
     monkeypatch.setattr(downloading, "differences", lambda folder, pins: [])
-    result = CliRunner().invoke(data_app, ["download", str(tmp_path / "new"), "--archive", zipped], catch_exceptions=False)
+    result = CliRunner().invoke(
+        data_app, ["download", str(tmp_path / "new"), "--archive", zipped], catch_exceptions=False
+    )
     assert result.stdout.strip() == str(tmp_path / "new" / "youtube-faces")
     assert "their pixels are not pinned" in result.stderr
     assert (tmp_path / "new" / "youtube-faces" / "test" / "Ann_02.jpg").exists()

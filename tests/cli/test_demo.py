@@ -21,20 +21,22 @@ def tiny_small(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", {"small": WeightFile(tiny_model, digest)})
 
 
-def test_writes_a_picture_and_its_numbers_twice_alike(tmp_path: Path) -> None:
+def test_writes_a_image_and_its_numbers_twice_alike(tmp_path: Path) -> None:
     first = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "new")])
     assert first.exit_code == 0
     assert first.stdout.startswith("1 face, 68 dots:")
-    picture, numbers = tmp_path / "new" / "demo.png", tmp_path / "new" / "demo.json"
-    assert read_image(picture).shape[2] == 3
+    image, numbers = tmp_path / "new" / "demo.png", tmp_path / "new" / "demo.json"
+    assert read_image(image).shape[2] == 3
     face = json.loads(numbers.read_text())["images"][0]["faces"][0]
     assert len(face["points"]) == 68
-    before = picture.read_bytes(), numbers.read_bytes()
+    before = image.read_bytes(), numbers.read_bytes()
     CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "new")])
-    assert (picture.read_bytes(), numbers.read_bytes()) == before
+    assert (image.read_bytes(), numbers.read_bytes()) == before
 
 
 def test_without_matplotlib_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else find_spec(name))
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name == "matplotlib" else find_spec(name)
+    )
     with pytest.raises(ImageError, match=r"pip install 'facedots\[plots\]'"):
         demo.portrait()

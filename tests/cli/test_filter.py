@@ -33,22 +33,22 @@ def run(*arguments: object) -> Result:
 
 def test_the_whole_way(tmp_path: Path) -> None:
     write_image(tmp_path / "in" / "face.png", IMAGE)
-    write_image(tmp_path / "in" / "grey.png", np.full((50, 60, 3), 128, np.uint8))
-    (tmp_path / "in" / "text.png").write_text("not a picture")
+    write_image(tmp_path / "in" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
+    (tmp_path / "in" / "text.png").write_text("not an image")
     result = run(tmp_path / "in", "--with", "hat,sunglasses", "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{tmp_path}/out/face_filtered.png: 1 face",
-        f"{tmp_path}/out/grey_filtered.png: no faces found",
+        f"{tmp_path}/out/gray_filtered.png: no faces found",
     ]
     assert result.stderr.splitlines()[0] == "1 failed:"
     assert "text.png" in result.stderr.splitlines()[1]
     expected = Stickers(["hat", "sunglasses"])(IMAGE, [FACE])
     assert (read_image(tmp_path / "out" / "face_filtered.png") == expected).all()
-    assert (read_image(tmp_path / "out" / "grey_filtered.png") == 128).all()
+    assert (read_image(tmp_path / "out" / "gray_filtered.png") == 128).all()
 
 
-def test_what_an_effect_refuses_is_listed_with_its_picture(tmp_path: Path) -> None:
+def test_what_an_effect_refuses_is_listed_with_its_image(tmp_path: Path) -> None:
     write_image(tmp_path / "face.png", IMAGE)
     result = run(tmp_path / "face.png", "--with", "swap", "--out", tmp_path / "out")
     assert result.exit_code == 1
@@ -56,7 +56,7 @@ def test_what_an_effect_refuses_is_listed_with_its_picture(tmp_path: Path) -> No
     assert not (tmp_path / "out").exists()
 
 
-def test_unknown_effects_stop_before_any_picture(tmp_path: Path) -> None:
+def test_unknown_effects_stop_before_any_image(tmp_path: Path) -> None:
     write_image(tmp_path / "face.png", IMAGE)
     result = run(tmp_path / "face.png", "--with", "beard", "--out", tmp_path / "out")
     assert "beard: no such effect; there are crown" in str(result.exception)

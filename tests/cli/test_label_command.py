@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.annotations.csv_points import read_csv
-from facedots.annotations.load import open_parts
+from facedots.annotations.load import load_annotations
 from facedots.audit.stats import data_stats
 from facedots.cli.main import app
 from facedots.errors import AnnotationError, DataError, OutputError
@@ -32,8 +32,8 @@ def fails(*arguments: object) -> str:
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory, hopper: Image) -> Path:
-    """A picture with one face, one with two in a folder, and one with none."""
-    folder = tmp_path_factory.mktemp("pictures")
+    """An image with one face, one with two in a folder, and one with none."""
+    folder = tmp_path_factory.mktemp("images")
     small = np.asarray(cv2.resize(hopper, None, fx=0.25, fy=0.25), np.uint8)
     write_image(folder / "one.png", small)
     write_image(folder / "deep" / "two faces.png", np.concatenate([small, small], axis=1))
@@ -43,25 +43,31 @@ def source(tmp_path_factory: pytest.TempPathFactory, hopper: Image) -> Path:
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory, source: Path, tiny_model: Path) -> Path:
-    """What the export of these pictures leaves."""
+    """What the export of these images leaves."""
     folder = tmp_path_factory.mktemp("label") / "work"
     result = run("export", source, "--recursive", "--out", folder, "--model", tiny_model)
     assert result.exit_code == 0, result.output
-    assert f"{folder}: 3 of 3 pictures, 3 faces, 1 pictures without a face" in result.stdout
+    assert f"{folder}: 3 of 3 images, 3 faces, 1 images without a face" in result.stdout
     return folder
 
 
-def test_the_folder_holds_numbered_pictures_and_both_imports_the_worst_first(work: Path) -> None:
+def test_the_folder_holds_numbered_images_and_both_imports_the_worst_first(work: Path) -> None:
     with (work / "queue.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert rows[0]["picture"] == "nobody.png"
+    assert rows[0]["image"] == "nobody.png"
     assert rows[0]["doubt"] == ""
-    assert {row["picture"] for row in rows[1:]} == {"one.png", "deep/two faces.png"}
+    assert {row["image"] for row in rows[1:]} == {"one.png", "deep/two faces.png"}
     assert float(rows[1]["doubt"]) >= float(rows[2]["doubt"])
-    assert sorted(path.name for path in (work / "images").iterdir()) == [row["file"] for row in rows]
+    assert sorted(path.name for path in (work / "images").iterdir()) == [
+        row["file"] for row in rows
+    ]
     tasks = json.loads((work / "label_studio" / "tasks.json").read_text())
-    assert [task["data"]["picture"] for task in tasks] == [f"images/{row['file']}" for row in rows]
-    assert {path.name for path in work.rglob("*") if path.is_file()} >= {"annotations.xml", "labels.json", "config.xml"}
+    assert [task["data"]["file"] for task in tasks] == [f"images/{row['file']}" for row in rows]
+    assert {path.name for path in work.rglob("*") if path.is_file()} >= {
+        "annotations.xml",
+        "labels.json",
+        "config.xml",
+    }
 
 
 def test_cvat_there_and_back_with_a_correction(work: Path, source: Path, tmp_path: Path) -> None:
@@ -71,17 +77,28 @@ def test_cvat_there_and_back_with_a_correction(work: Path, source: Path, tmp_pat
     place = rest[rest.index('<points label="jaw_0"') :].split('points="')[1].split('"')[0]
     x, y = map(float, place.split(","))
     rest = rest.replace(f'points="{place}"', f'points="{x + 3:.2f},{y - 4:.2f}"', 1)
-    rest = rest.replace('label="jaw_1" source="auto" outside="0"', 'label="jaw_1" source="manual" outside="1"', 1)
+    rest = rest.replace(
+        'label="jaw_1" source="auto" outside="0"', 'label="jaw_1" source="manual" outside="1"', 1
+    )
     (tmp_path / "annotations.xml").write_text(f'{before}name="{file}"{rest}')
     out, changes = tmp_path / "fixed.csv", tmp_path / "changes.csv"
-    result = run("import", tmp_path / "annotations.xml", "--exported", work, "--out", out, "--changes", changes)
+    result = run(
+        "import",
+        tmp_path / "annotations.xml",
+        "--exported",
+        work,
+        "--out",
+        out,
+        "--changes",
+        changes,
+    )
     assert result.exit_code == 0, result.output
     assert result.stdout.splitlines()[:5] == [
         "faces: 2 kept, 1 corrected",
         "points: 1 of 203 moved, by 5.00 px in the median and 5.00 px at most",
         "points: 0 added, 1 taken away",
         "  one.png: 1 moved, by 5.00 px at most",
-        "pictures without a face in this export: 1",
+        "images without a face in this export: 1",
     ]
     assert [line.split(",")[:4] for line in changes.read_text().splitlines()[1:]] == [
         ["one.png", "moved", "jaw_0", "5.00"],
@@ -93,23 +110,37 @@ def test_cvat_there_and_back_with_a_correction(work: Path, source: Path, tmp_pat
     assert np.isnan(faces["one.png"].points[1]).all()
 
 
-def test_label_studio_there_and_back_and_the_data_commands_read_it(work: Path, source: Path, tmp_path: Path) -> None:
+def test_label_studio_there_and_back_and_the_data_commands_read_it(
+    work: Path, source: Path, tmp_path: Path
+) -> None:
     tasks = json.loads((work / "label_studio" / "tasks.json").read_text())
     for number, task in enumerate(tasks):
-        results = [{"id": 1, "result": prediction["result"], "was_cancelled": False} for prediction in task["predictions"]]
+        results = [
+            {"id": 1, "result": prediction["result"], "was_canceled": False}
+            for prediction in task["predictions"]
+        ]
         task.update(id=number, annotations=results)
     (tmp_path / "project.json").write_text(json.dumps(tasks))
     mine = tmp_path / "mine"
     shutil.copytree(source, mine)
-    result = run("import", tmp_path / "project.json", "--exported", work, "--out", mine / "fixed.csv")
+    result = run(
+        "import", tmp_path / "project.json", "--exported", work, "--out", mine / "fixed.csv"
+    )
     assert result.stdout.splitlines()[:2] == ["faces: 3 kept", "points: 0 of 204 moved"]
-    parts = open_parts(mine)
+    parts = load_annotations(mine)
     assert [len(faces) for faces in parts.values()] == [3]
     assert data_stats(parts).parts["fixed"].labels.faces == 3
 
 
-def test_pictures_that_were_annotated_from_scratch(work: Path, tmp_path: Path) -> None:
-    result = run("import", work / "cvat" / "annotations.xml", "--pictures", work / "images", "--out", tmp_path / "own.csv")
+def test_images_that_were_annotated_from_scratch(work: Path, tmp_path: Path) -> None:
+    result = run(
+        "import",
+        work / "cvat" / "annotations.xml",
+        "--images",
+        work / "images",
+        "--out",
+        tmp_path / "own.csv",
+    )
     assert result.exit_code == 0, result.output
     assert len(read_csv(tmp_path / "own.csv", work / "images")) == 3
 
@@ -119,44 +150,63 @@ def test_only_the_worst_can_be_taken_and_a_folder_is_filled_once(
 ) -> None:
     options = ("--recursive", "--model", tiny_model)
     result = run("export", source, *options, "--out", tmp_path / "few", "--worst", 2)
-    assert "2 of 3 pictures" in result.stdout
+    assert "2 of 3 images" in result.stdout
     assert len(list((tmp_path / "few" / "images").iterdir())) == 2
-    assert "holds pictures already" in fails("export", source, *options, "--out", work)
+    assert "holds images already" in fails("export", source, *options, "--out", work)
 
 
-def test_pictures_that_are_gone_are_named(source: Path, work: Path, tmp_path: Path) -> None:
+def test_images_that_are_gone_are_named(source: Path, work: Path, tmp_path: Path) -> None:
     export = json.loads((work / "export.json").read_text())
     moved = tmp_path / "moved"
     shutil.copytree(work, moved)
     (tmp_path / "fewer").mkdir()
-    (moved / "export.json").write_text(json.dumps({**export, "pictures": str(tmp_path / "fewer")}))
-    arguments = ("import", moved / "cvat" / "annotations.xml", "--exported", moved, "--out", tmp_path / "fixed.csv")
+    (moved / "export.json").write_text(
+        json.dumps({**export, "image_folder": str(tmp_path / "fewer")})
+    )
+    arguments = (
+        "import",
+        moved / "cvat" / "annotations.xml",
+        "--exported",
+        moved,
+        "--out",
+        tmp_path / "fixed.csv",
+    )
     error = fails(*arguments)
     assert f"no file {tmp_path / 'fewer' / 'one.png'}; put it back" in error
-    (moved / "export.json").write_text(json.dumps({**export, "pictures": str(tmp_path / "nowhere")}))
+    (moved / "export.json").write_text(
+        json.dumps({**export, "image_folder": str(tmp_path / "nowhere")})
+    )
     assert "no longer in" in fails(*arguments)
     (moved / "export.json").write_text("{}")
     assert "not what `facedots label export` writes" in fails(*arguments)
     assert not (tmp_path / "fixed.csv").exists()
 
 
-def test_what_cannot_be_done_is_said(work: Path, source: Path, tiny_model: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_said(
+    work: Path, source: Path, tiny_model: Path, tmp_path: Path
+) -> None:
     file = work / "cvat" / "annotations.xml"
     out = ("--out", tmp_path / "fixed.csv")
     assert "give --exported" in fails("import", file, *out)
-    assert "give --exported" in fails("import", file, *out, "--exported", work, "--pictures", source)
-    assert "--changes needs --exported" in fails("import", file, *out, "--pictures", source, "--changes", tmp_path / "c.csv")
-    assert "neither an export of CVAT" in fails("import", work / "queue.csv", *out, "--exported", work)
+    assert "give --exported" in fails("import", file, *out, "--exported", work, "--images", source)
+    assert "--changes needs --exported" in fails(
+        "import", file, *out, "--images", source, "--changes", tmp_path / "c.csv"
+    )
+    assert "neither an export of CVAT" in fails(
+        "import", work / "queue.csv", *out, "--exported", work
+    )
     (tmp_path / "empty").mkdir()
-    write_image(tmp_path / "empty" / "grey.png", np.full((50, 60, 3), 128, np.uint8))
-    assert "no face found in 1 pictures" in fails("export", tmp_path / "empty", "--out", tmp_path / "w", "--model", tiny_model)
+    write_image(tmp_path / "empty" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
+    assert "no face found in 1 images" in fails(
+        "export", tmp_path / "empty", "--out", tmp_path / "w", "--model", tiny_model
+    )
 
 
-def test_a_picture_that_cannot_be_read_is_listed_and_does_not_stop_the_others(
+def test_a_image_that_cannot_be_read_is_listed_and_does_not_stop_the_others(
     source: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(source, tmp_path / "in")
-    (tmp_path / "in" / "bad.jpg").write_text("no picture")
+    (tmp_path / "in" / "bad.jpg").write_text("no image")
     result = run("export", tmp_path / "in", "--out", tmp_path / "out", "--model", tiny_model)
     assert result.exit_code == 1
     assert "bad.jpg" in result.stderr

@@ -16,7 +16,9 @@ main()
 
 def run(missing: str, *words: str) -> subprocess.CompletedProcess[str]:
     script = WITHOUT.format(missing=missing, words=words)
-    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,9 @@ def run(missing: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("matplotlib", ["demo"], "facedots[plots]"),
     ],
 )
-def test_a_missing_package_is_named_with_its_extra(missing: str, words: list[str], extra: str) -> None:
+def test_a_missing_package_is_named_with_its_extra(
+    missing: str, words: list[str], extra: str
+) -> None:
     done = run(missing, *words)
     assert done.returncode == 1
     assert extra in done.stderr

@@ -16,7 +16,7 @@ def test_lists_what_a_user_must_know(tiny_model: Path, monkeypatch: pytest.Monke
         f"  file        {tiny_model.stat().st_size / 1e6:.2f} MB, {tiny_model}",
         "  input       8 × 8 RGB, 1 × the side of the face",
         "  points      68 (ibug68)",
-        "  licence     Apache-2.0",
+        "  license     Apache-2.0",
         "  trained on  nothing",
         "  note        for tests",
         "  scores      not measured",

@@ -13,22 +13,24 @@ from facedots.cli.predict import portrait
 from facedots.errors import FacedotsError, OutputError
 from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
-from facedots.io.inputs import Picture
+from facedots.io.inputs import ImageSource
 
 
 @pytest.fixture(scope="module")
 def small_hopper() -> Image:
     image = read_image(portrait())
-    return np.asarray(cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(
+        cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.uint8
+    )
 
 
 @pytest.fixture
 def folder(tmp_path: Path, small_hopper: Image) -> Path:
-    """Pictures with a face, without, and not a picture at all; two of the same name."""
+    """Images with a face, without, and not an image at all; two of the same name."""
     write_image(tmp_path / "a" / "face.png", small_hopper)
     write_image(tmp_path / "b" / "face.png", small_hopper[:, ::-1])
-    write_image(tmp_path / "b" / "grey.png", np.full((50, 60, 3), 128, np.uint8))
-    (tmp_path / "b" / "text.png").write_text("not a picture")
+    write_image(tmp_path / "b" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
+    (tmp_path / "b" / "text.png").write_text("not an image")
     return tmp_path
 
 
@@ -44,26 +46,43 @@ def test_the_whole_way(folder: Path, tiny_model: Path) -> None:
     assert result.stdout.splitlines() == [
         f"{folder}/a/face.png: 1 face",
         f"{folder}/b/face.png: 1 face",
-        f"{folder}/b/grey.png: no face found",
-        "2 faces in 3 pictures, 1 of them without a face",
+        f"{folder}/b/gray.png: no face found",
+        "2 faces in 3 images, 1 of them without a face",
     ]
     failures = result.stderr.splitlines()
     assert failures[0] == "2 failed:"
-    assert failures[1].startswith(f"  {folder}/b/text.png: not a picture")
+    assert failures[1].startswith(f"  {folder}/b/text.png: not an image")
     assert failures[2].startswith(f"  {folder}/missing.jpg: cannot be read")
-    assert sorted(file.name for file in out.iterdir()) == ["face_dots.png", "face_dots_2.png", "grey_dots.png"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "face_dots.png",
+        "face_dots_2.png",
+        "gray_dots.png",
+    ]
 
     images = json.loads(as_json.read_text())["images"]
     assert [len(image["faces"]) for image in images] == [1, 1, 0]
     assert (images[0]["width"], images[0]["height"]) == (128, 150)
     rows = list(csv.DictReader(as_csv.read_text().splitlines()))
-    assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [("1", "0", "1"), ("2", "0", "1"), ("3", "0", "0")]
+    assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [
+        ("1", "0", "1"),
+        ("2", "0", "1"),
+        ("3", "0", "0"),
+    ]
     assert float(rows[0]["x_5"]) == images[0]["faces"][0]["points"][5][0]
-    assert rows[2]["source"] == f"{folder}/b/grey.png"
+    assert rows[2]["source"] == f"{folder}/b/gray.png"
 
 
-def test_what_is_drawn_lies_on_the_face(folder: Path, tiny_model: Path, small_hopper: Image) -> None:
-    result = predict(tiny_model, folder / "a" / "face.png", "--out", folder / "out", "--json", folder / "faces.json")
+def test_what_is_drawn_lies_on_the_face(
+    folder: Path, tiny_model: Path, small_hopper: Image
+) -> None:
+    result = predict(
+        tiny_model,
+        folder / "a" / "face.png",
+        "--out",
+        folder / "out",
+        "--json",
+        folder / "faces.json",
+    )
     assert result.exit_code == 0
     drawn = read_image(folder / "out" / "face_dots.png")
     assert drawn.shape == small_hopper.shape
@@ -84,15 +103,23 @@ def test_results_can_be_printed_alone(folder: Path, tiny_model: Path) -> None:
     assert result.stderr == f"{folder}/a/face.png: 1 face\n"
     result = predict(tiny_model, folder / "a", "--csv", "-")
     assert result.stdout.startswith("frame,face_id,")
-    assert isinstance(predict(tiny_model, folder / "a", "--csv", "-", "--json", "-").exception, OutputError)
+    assert isinstance(
+        predict(tiny_model, folder / "a", "--csv", "-", "--json", "-").exception, OutputError
+    )
 
 
 def test_exif_orientation_is_honoured(folder: Path, tiny_model: Path, small_hopper: Image) -> None:
-    """A portrait stored lying, with the note to turn it: found upright, with the size of the upright picture."""
-    lying = cv2.rotate(cv2.cvtColor(small_hopper, cv2.COLOR_RGB2BGR), cv2.ROTATE_90_COUNTERCLOCKWISE)
+    """A portrait stored lying, with the note to turn it: found upright, with the size of the
+    upright image.
+    """
+    lying = cv2.rotate(
+        cv2.cvtColor(small_hopper, cv2.COLOR_RGB2BGR), cv2.ROTATE_90_COUNTERCLOCKWISE
+    )
     data = cv2.imencode(".jpg", lying)[1].tobytes()
     note = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    (folder / "turned.jpg").write_bytes(data[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + data[2:])
+    (folder / "turned.jpg").write_bytes(
+        data[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + data[2:]
+    )
     result = predict(tiny_model, folder / "turned.jpg", "--json", "-")
     image = json.loads(result.stdout)["images"][0]
     assert (image["width"], image["height"]) == (128, 150)
@@ -106,7 +133,9 @@ def test_exif_orientation_is_honoured(folder: Path, tiny_model: Path, small_hopp
         (("--detector", "yunet", "--detector-file", "/none.onnx"), "/none.onnx: no such file"),
     ],
 )
-def test_yunet_asks_for_its_file(folder: Path, tiny_model: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_yunet_asks_for_its_file(
+    folder: Path, tiny_model: Path, arguments: tuple[str, ...], message: str
+) -> None:
     result = predict(tiny_model, folder / "a", *arguments)
     assert isinstance(result.exception, FacedotsError)
     assert message in str(result.exception)
@@ -123,26 +152,43 @@ def test_an_unknown_model_is_an_error(folder: Path) -> None:
 
 
 def test_an_output_folder_that_cannot_be_made_stops_at_once(folder: Path, tiny_model: Path) -> None:
-    result = predict(tiny_model, folder / "a", folder / "b", "--out", folder / "b" / "text.png" / "out")
+    result = predict(
+        tiny_model, folder / "a", folder / "b", "--out", folder / "b" / "text.png" / "out"
+    )
     assert isinstance(result.exception, OutputError)
 
 
 def test_drawn_files_never_meet_each_other_or_a_source(tmp_path: Path) -> None:
-    pictures = [
-        Picture(str(tmp_path / "x.jpg"), Path("x.jpg")),
-        Picture(str(tmp_path / "x_dots.jpg"), Path("x_dots.jpg")),
-        Picture("elsewhere/X.JPG", Path("X.JPG")),
-        Picture("elsewhere/x.png", Path("x.png")),
-        Picture("http://example.org/x", Path("x")),
-        Picture("elsewhere/in/x.jpg", Path("in/x.jpg")),
+    images = [
+        ImageSource(str(tmp_path / "x.jpg"), Path("x.jpg")),
+        ImageSource(str(tmp_path / "x_dots.jpg"), Path("x_dots.jpg")),
+        ImageSource("elsewhere/X.JPG", Path("X.JPG")),
+        ImageSource("elsewhere/x.png", Path("x.png")),
+        ImageSource("http://example.org/x", Path("x")),
+        ImageSource("elsewhere/in/x.jpg", Path("in/x.jpg")),
     ]
-    paths = [path.relative_to(tmp_path).as_posix() for path in result_paths(pictures, tmp_path, "dots").values()]
-    assert paths == ["x_dots_2.jpg", "x_dots_dots.jpg", "X_dots_3.jpg", "x_dots.png", "x_dots_2.png", "in/x_dots.jpg"]
+    paths = [
+        path.relative_to(tmp_path).as_posix()
+        for path in result_paths(images, tmp_path, "dots").values()
+    ]
+    assert paths == [
+        "x_dots_2.jpg",
+        "x_dots_dots.jpg",
+        "X_dots_3.jpg",
+        "x_dots.png",
+        "x_dots_2.png",
+        "in/x_dots.jpg",
+    ]
 
 
-def test_without_a_detector_the_points_themselves_find_the_object(folder: Path, tiny_model: Path) -> None:
-    result = predict(tiny_model, folder / "b" / "grey.png", "--detector", "none", "--json", folder / "one.json")
-    assert result.stdout.splitlines() == [f"{folder}/b/grey.png: 1 face"]
+def test_without_a_detector_the_points_themselves_find_the_object(
+    folder: Path, tiny_model: Path
+) -> None:
+    result = predict(
+        tiny_model, folder / "b" / "gray.png", "--detector", "none", "--json", folder / "one.json"
+    )
+    assert result.stdout.splitlines() == [f"{folder}/b/gray.png: 1 face"]
     (face,) = json.loads((folder / "one.json").read_text())["images"][0]["faces"]
-    # A look at the middle of 60 x 50 px, 0.8 of the shorter side: 40 px; each look's points span 6.7 of the crop's 8 px.
+    # A look at the middle of 60 x 50 px, 0.8 of the shorter side: 40 px; each look's points span
+    # 6.7 of the crop's 8 px.
     assert face["box"][2] - face["box"][0] == pytest.approx(40 * (6.7 / 8) ** 3, abs=0.02)

@@ -20,7 +20,9 @@ from facedots.uncertainty import round_covariance
 
 IMAGE = np.full((120, 160, 3), 200, np.uint8)
 CAMERA = Camera.guess((120, 160))
-POINTS = project(HEAD_MODEL, HeadPose(20, -10, 5, np.array([0, 0, 5], np.float32), 0.0), CAMERA).astype(np.float32)
+POINTS = project(
+    HEAD_MODEL, HeadPose(20, -10, 5, np.array([0, 0, 5], np.float32), 0.0), CAMERA
+).astype(np.float32)
 ONES = np.ones(IBUG68.count, np.float32)
 FACE = Face(POINTS, round_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 0.75, IBUG68)
 BLIND = replace(FACE, points=np.full_like(POINTS, 7))
@@ -37,7 +39,7 @@ def networks_that_know_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_image(tmp_path / "in" / "face.png", IMAGE)
-    write_image(tmp_path / "in" / "grey.png", np.full((50, 60, 3), 128, np.uint8))
+    write_image(tmp_path / "in" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
     return tmp_path / "in"
 
 
@@ -51,7 +53,7 @@ def test_what_a_person_reads(folder: Path) -> None:
     assert result.stdout.splitlines() == [
         f"{folder}/face.png: yaw +20° pitch -10° roll +5°, smile +0.06, looks neutral",
         f"{folder}/face.png: a face whose points make no head",
-        f"{folder}/grey.png: no face found",
+        f"{folder}/gray.png: no face found",
     ]
 
 
@@ -59,17 +61,23 @@ def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
     result = run(folder, "--csv", "-")
     rows = list(csv.DictReader(result.stdout.splitlines()))
     assert set(rows[0]) - {"emotion_guess"} < set(columns(IBUG68, SIGNALS))
-    assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [("1", "0", "1"), ("1", "1", "1"), ("2", "0", "0")]
-    assert [float(rows[0][name]) for name in ("yaw", "pitch", "roll", "translation_z")] == pytest.approx(
-        [20, -10, 5, 5], abs=0.01
-    )
+    assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [
+        ("1", "0", "1"),
+        ("1", "1", "1"),
+        ("2", "0", "0"),
+    ]
+    assert [
+        float(rows[0][name]) for name in ("yaw", "pitch", "roll", "translation_z")
+    ] == pytest.approx([20, -10, 5, 5], abs=0.01)
     assert float(rows[0]["right_eye_open"]) == pytest.approx(0.077, abs=1e-3)
     assert rows[0]["emotion_guess"] == "neutral"
     assert {rows[1][name] for name in ("yaw", "smile", "emotion_guess")} == {""}
-    assert {value for name, value in rows[2].items() if name in (*SIGNALS, "box_x0", "emotion_guess")} == {""}
+    assert {
+        value for name, value in rows[2].items() if name in (*SIGNALS, "box_x0", "emotion_guess")
+    } == {""}
 
 
-def test_json_and_pictures(folder: Path, tmp_path: Path) -> None:
+def test_json_and_images(folder: Path, tmp_path: Path) -> None:
     result = run(folder, "--json", tmp_path / "r.json", "--out", tmp_path / "out")
     assert result.exit_code == 0
     face, blind = json.loads((tmp_path / "r.json").read_text())["images"][0]["faces"]
@@ -79,12 +87,16 @@ def test_json_and_pictures(folder: Path, tmp_path: Path) -> None:
     assert blind["emotion_guess"] is None
     pose = FaceReader()(IMAGE, [FACE])[0].pose
     assert pose is not None
-    assert (read_image(tmp_path / "out" / "face_read.png") == draw_axes(IMAGE, [pose], CAMERA)).all()
-    assert (read_image(tmp_path / "out" / "grey_read.png") == 128).all()
+    assert (
+        read_image(tmp_path / "out" / "face_read.png") == draw_axes(IMAGE, [pose], CAMERA)
+    ).all()
+    assert (read_image(tmp_path / "out" / "gray_read.png") == 128).all()
 
 
 def test_the_focal_length_can_be_given(folder: Path) -> None:
-    rows = list(csv.DictReader(run(folder, "--csv", "-", "--focal", 2 * CAMERA.focal).stdout.splitlines()))
+    rows = list(
+        csv.DictReader(run(folder, "--csv", "-", "--focal", 2 * CAMERA.focal).stdout.splitlines())
+    )
     assert float(rows[0]["translation_z"]) == pytest.approx(10, rel=0.05)
 
 

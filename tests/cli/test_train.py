@@ -21,8 +21,14 @@ def refusal(*words: str) -> str:
 
 def test_fields_and_recipe_come_in_any_order() -> None:
     expected = ("r.yaml", {"epochs": "2", "batch_size": "64", "loss": "wing"})
-    assert parse_arguments(["r.yaml", "--epochs", "2", "--batch-size=64", "--loss", "wing"]) == expected
-    assert parse_arguments(["--epochs", "2", "--batch-size=64", "r.yaml", "--loss", "wing"]) == expected
+    assert (
+        parse_arguments(["r.yaml", "--epochs", "2", "--batch-size=64", "--loss", "wing"])
+        == expected
+    )
+    assert (
+        parse_arguments(["--epochs", "2", "--batch-size=64", "r.yaml", "--loss", "wing"])
+        == expected
+    )
 
 
 @pytest.mark.parametrize("words", [["r.yaml", "--epochs"], ["a.yaml", "b.yaml"]])
@@ -40,7 +46,9 @@ def test_resume_stands_alone(tmp_path: Path) -> None:
 
 
 def test_an_unknown_field_is_named(tmp_path: Path) -> None:
-    assert "colour" in refusal(RECIPE, "--data", "synthetic:20", "--out", str(tmp_path / "run"), "--colour", "red")
+    assert "color" in refusal(
+        RECIPE, "--data", "synthetic:20", "--out", str(tmp_path / "run"), "--color", "red"
+    )
     assert not (tmp_path / "run").exists()
 
 

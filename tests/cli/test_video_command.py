@@ -1,4 +1,6 @@
-"""``facedots video`` on a film of a drawn face: dots, stickers, tables, and what is left when it is cut short."""
+"""``facedots video`` on a film of a drawn face: dots, stickers, tables, and what is left when it is
+cut short.
+"""
 
 import json
 import os
@@ -33,11 +35,11 @@ from facedots.uncertainty import round_covariance
 REFERENCES = Path(__file__).parents[1] / "data"
 FACE, POINTS = draw_face(np.random.default_rng(24))
 FACE = np.ascontiguousarray(FACE[: FACE.shape[0] // 2 * 2, : FACE.shape[1] // 2 * 2])
-GREY = np.full_like(FACE, 128)
+GRAY = np.full_like(FACE, 128)
 
 
 class Truth:
-    """A detector and network that know the drawn face, and see none in a picture of one colour."""
+    """A detector and network that know the drawn face, and see none in an image of one color."""
 
     spec = SimpleNamespace(schema=IBUG68)
 
@@ -49,16 +51,24 @@ class Truth:
         count = len(np.asarray(boxes))
         points: Floats = np.repeat(POINTS[None], count, axis=0)
         sigma = np.full(points.shape[:2], 1.0 if image.std() > 5 else 100.0, np.float32)
-        return Keypoints(points, round_covariance(sigma), np.exp(-sigma), np.full(count, np.nan, np.float32), IBUG68)
+        return Keypoints(
+            points,
+            round_covariance(sigma),
+            np.exp(-sigma),
+            np.full(count, np.nan, np.float32),
+            IBUG68,
+        )
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Six frames with the face and two without, to be read by somebody who knows the truth."""
     truth = Truth()
-    monkeypatch.setattr(command, "make_pipeline", lambda *_, **__: SimpleNamespace(detector=truth, keypointer=truth))
+    monkeypatch.setattr(
+        command, "make_pipeline", lambda *_, **__: SimpleNamespace(detector=truth, predictor=truth)
+    )
     for number in range(8):
-        write_image(tmp_path / "frames" / f"{number}.png", FACE if number < 6 else GREY)
+        write_image(tmp_path / "frames" / f"{number}.png", FACE if number < 6 else GRAY)
     return tmp_path
 
 
@@ -66,20 +76,28 @@ def run(folder: Path, *arguments: str, source: str | None = None) -> Result:
     return CliRunner().invoke(app, ["video", source or str(folder / "frames"), *arguments])
 
 
-def assert_as_before(picture: Image, name: str) -> None:
-    """At half its size, the picture is that of ``tests/data/<name>.png``; FACEDOTS_WRITE_REFERENCES=1 writes it instead."""
-    small = np.asarray(cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8)
+def assert_as_before(image: Image, name: str) -> None:
+    """At half its size, the image is that of ``tests/data/<name>.png``; FACEDOTS_WRITE_REFERENCES=1
+    writes it instead.
+    """
+    small = np.asarray(
+        cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8
+    )
     file = REFERENCES / f"{name}.png"
     if "FACEDOTS_WRITE_REFERENCES" in os.environ:
         write_image(file, small)
     gaps = np.abs(read_image(file).astype(int) - small)
     assert gaps.mean() < 2.5, f"{name}: the mean difference is {gaps.mean():.2f}"
-    assert (gaps.max(axis=2) > 60).mean() < 0.005, f"{name}: parts of the picture look different"
+    assert (gaps.max(axis=2) > 60).mean() < 0.005, f"{name}: parts of the image look different"
 
 
 def test_dots_are_drawn_and_every_frame_is_listed(folder: Path) -> None:
     out, tables = folder / "out.mp4", [folder / "a.csv", folder / "a.jsonl", folder / "a.parquet"]
-    options = [item for name, file in zip(("--csv", "--jsonl", "--parquet"), tables, strict=True) for item in (name, str(file))]
+    options = [
+        item
+        for name, file in zip(("--csv", "--jsonl", "--parquet"), tables, strict=True)
+        for item in (name, str(file))
+    ]
     result = run(folder, "--out", str(out), "--fps", "12.5", *options)
     assert result.exit_code == 0, result.output
     assert "8 frames, 2 of them without a face, 1 face;" in result.stdout
@@ -96,7 +114,7 @@ def test_dots_are_drawn_and_every_frame_is_listed(folder: Path) -> None:
 
 def test_effects_take_the_place_of_dots(folder: Path) -> None:
     out = folder / "out.mp4"
-    result = run(folder, "--out", str(out), "--filter", "sunglasses,moustache", "--seconds", "0.1")
+    result = run(folder, "--out", str(out), "--filter", "sunglasses,mustache", "--seconds", "0.1")
     assert result.exit_code == 0, result.output
     frames = list(open_source(out))
     assert len(frames) == 3
@@ -160,7 +178,9 @@ def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.Mon
         (["--out", "a.mp4", "--filter", "halo"], "halo"),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(folder: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_is_refused_at_once(
+    folder: Path, options: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder)
     result = run(folder, *options)
     assert result.exit_code == 1
@@ -174,9 +194,17 @@ def test_the_real_networks_follow_a_drawn_face(tmp_path: Path) -> None:
         write_image(tmp_path / "in" / f"{number}.png", FACE)
     arguments = ["video", str(tmp_path / "in"), "--csv", str(tmp_path / "a.csv")]
     code = "from facedots.cli.main import main; main()"
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     table = pd.read_csv(tmp_path / "a.csv")
     assert table["face_id"].tolist() == [0] * 4
-    found = table.iloc[-1][[f"{axis}_{i}" for i in range(68) for axis in "xy"]].to_numpy(float).reshape(68, 2)
-    assert np.linalg.norm(found - POINTS, axis=1).mean() < 0.15 * np.linalg.norm(POINTS[36] - POINTS[45])
+    found = (
+        table.iloc[-1][[f"{axis}_{i}" for i in range(68) for axis in "xy"]]
+        .to_numpy(float)
+        .reshape(68, 2)
+    )
+    assert np.linalg.norm(found - POINTS, axis=1).mean() < 0.15 * np.linalg.norm(
+        POINTS[36] - POINTS[45]
+    )

@@ -1,4 +1,4 @@
-"""Eyes drawn shut: the lids meet in the labels, and the picture shows skin where the eye was."""
+"""Eyes drawn shut: the lids meet in the labels, and the image shows skin where the eye was."""
 
 import cv2
 import numpy as np
@@ -30,7 +30,7 @@ def test_a_shut_eye_shows_skin_whichever_way_up(angle: float) -> None:
     closed, points = close_eye(image, eye.astype(np.float32), range(6), 1.0)
     np.testing.assert_allclose(points[[1, 2]], eye[[5, 4]], atol=1e-4)
     np.testing.assert_allclose(points[[0, 3, 4, 5]], eye[[0, 3, 4, 5]], atol=1e-4)
-    before, after = ((picture == WHITE).all(axis=2).sum() for picture in (image, closed))
+    before, after = ((pixels == WHITE).all(axis=2).sum() for pixels in (image, closed))
     assert before > 400
     # A seam of about a pixel along the lower lid may stay.
     assert after < 0.15 * before
@@ -66,7 +66,7 @@ def face() -> Sample:
     for region, left in (("right_eye", 0.0), ("left_eye", 60.0)):
         points[list(IBUG68.regions[region])] = EYE - (40, 0) + (left, 0)
     image = random.integers(0, 256, (200, 200, 3), np.uint8)
-    return {"image": image, "keypoints": points, "name": "f", "mirror_shift": 0.0}
+    return {"image": image, "keypoints": points, "name": "f", "label_bias_x": 0.0}
 
 
 def test_both_eyes_close_and_nothing_else_moves() -> None:
@@ -89,6 +89,8 @@ def test_eyes_with_missing_points_stay_as_they_are() -> None:
 @pytest.mark.parametrize("edge", [(0.0, 0.0), (150.0, 120.0), (-300.0, 0.0)])
 def test_eyes_at_and_beyond_the_border_do_no_harm(edge: tuple[float, float]) -> None:
     image, eye = drawn()
-    closed, points = close_eye(image, (eye - eye.min(axis=0) + edge).astype(np.float32), range(6), 1.0)
+    closed, points = close_eye(
+        image, (eye - eye.min(axis=0) + edge).astype(np.float32), range(6), 1.0
+    )
     assert closed.shape == image.shape
     assert np.isfinite(points).all()

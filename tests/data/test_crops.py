@@ -1,4 +1,6 @@
-"""Training items say which style their points follow and whether they show a face; plain ones are as at test time."""
+"""Training items say which style their points follow and whether they show a face; plain ones are
+as at test time.
+"""
 
 from dataclasses import replace
 
@@ -10,11 +12,14 @@ from facedots.data.synthetic import cached_synthetic
 from facedots.models.registry import build_model
 
 SPEC = build_model("tiny").spec
-FACES = [replace(face, style=style) for face, style in zip(cached_synthetic(10)[:3], ("b", "a", "elsewhere"), strict=True)]
+FACES = [
+    replace(face, style=style)
+    for face, style in zip(cached_synthetic(10)[:3], ("b", "a", "elsewhere"), strict=True)
+]
 
 
 def test_a_face_without_augmentation_is_one() -> None:
-    dataset = CropDataset(FACES, SPEC, styles=("a", "b"), non_faces=0.9)
+    dataset = CropDataset(FACES, SPEC, styles=("a", "b"), negative_fraction=0.9)
     items = [dataset[0, row] for row in range(3)]
     assert [int(item["style"]) for item in items] == [1, 0, 0]
     assert [float(item["face"]) for item in items] == [1.0, 1.0, 1.0]
@@ -23,11 +28,13 @@ def test_a_face_without_augmentation_is_one() -> None:
 
 
 def test_non_faces_come_as_often_as_asked_and_without_points() -> None:
-    dataset = CropDataset(FACES, SPEC, strength=1.0, non_faces=0.3)
+    dataset = CropDataset(FACES, SPEC, strength=1.0, negative_fraction=0.3)
     items = [dataset[epoch, row] for epoch in range(100) for row in range(3)]
     none = np.array([float(item["face"]) == 0 for item in items])
     assert 0.2 < none.mean() < 0.4
-    assert all(bool(item["points"].isnan().all()) == gone for item, gone in zip(items, none, strict=True))
+    assert all(
+        bool(item["points"].isnan().all()) == gone for item, gone in zip(items, none, strict=True)
+    )
 
 
 def test_an_item_depends_on_seed_epoch_and_index_alone() -> None:
@@ -39,7 +46,10 @@ def test_an_item_depends_on_seed_epoch_and_index_alone() -> None:
 
 def test_from_the_calm_epoch_on_the_augmentation_is_weaker() -> None:
     dataset = CropDataset(FACES, SPEC, strength=1.0, jitter=0.8, calm_from=4)
-    wild, calm = CropDataset(FACES, SPEC, strength=1.0, jitter=0.8), CropDataset(FACES, SPEC, strength=0.25, jitter=0.4)
-    for epoch, expected in ((3, wild), (4, calm), (5, calm)):
+    wild, cooldown_fraction = (
+        CropDataset(FACES, SPEC, strength=1.0, jitter=0.8),
+        CropDataset(FACES, SPEC, strength=0.25, jitter=0.4),
+    )
+    for epoch, expected in ((3, wild), (4, cooldown_fraction), (5, cooldown_fraction)):
         torch.testing.assert_close(dataset[epoch, 1], expected[epoch, 1], equal_nan=True)
-    assert not torch.equal(wild[4, 1]["crop"], calm[4, 1]["crop"])
+    assert not torch.equal(wild[4, 1]["crop"], cooldown_fraction[4, 1]["crop"])

@@ -1,4 +1,6 @@
-"""Somebody's own data as splits: what files are for, whole groups held out, the schema from the data."""
+"""Somebody's own data as splits: what files are for, whole groups held out, the schema from the
+data.
+"""
 
 import json
 from itertools import chain
@@ -9,13 +11,13 @@ import numpy as np
 import pytest
 
 from facedots.annotations.load import find_schema
-from facedots.data.custom import own_faces, role_of
-from facedots.data.sources import usual_sources
+from facedots.data.custom import custom_faces, role_of
+from facedots.data.sources import detect_sources
 from facedots.data.splits import Split, load_split
 from facedots.errors import DataError
 from facedots.schema import IBUG68
 
-PICTURE = np.zeros((20, 30, 3), np.uint8)
+BLANK = np.zeros((20, 30, 3), np.uint8)
 HEADER = "name,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y"
 
 
@@ -23,7 +25,7 @@ def csv_of(folder: Path, part: str, count: int) -> Path:
     folder.mkdir(exist_ok=True, parents=True)
     rows = [HEADER]
     for i in range(count):
-        cv2.imwrite(str(folder / f"{part}{i}.png"), PICTURE)
+        cv2.imwrite(str(folder / f"{part}{i}.png"), BLANK)
         rows.append(f"{part}{i}.png,1,2,{11 + i},2,6,8")
     (folder / f"{part}.csv").write_text("\n".join(rows) + "\n")
     return folder / f"{part}.csv"
@@ -35,18 +37,20 @@ def names(split: Split) -> list[list[str]]:
 
 def test_one_file_is_divided_by_a_hash_of_the_names(tmp_path: Path) -> None:
     file = csv_of(tmp_path, "mice", 50)
-    split = load_split(file, ["own"], "official", validation=0.1)
+    split = load_split(file, ["custom"], "official", validation=0.1)
     assert [len(part) for part in names(split)] == [40, 5, 5]
     assert sorted(chain(*names(split))) == sorted(f"mice{i}.png" for i in range(50))
     assert split.schema.names == ("left_eye", "right_eye", "nose")
-    assert split.train[0].group == f"own/{split.train[0].name}"
+    assert split.train[0].group == f"custom/{split.train[0].name}"
 
 
 def test_parts_called_val_and_test_are_what_they_are_called(tmp_path: Path) -> None:
     for part, count in (("train", 6), ("my_val2017", 2), ("test", 3)):
         csv_of(tmp_path, part, count)
-    (tmp_path / "schema.yaml").write_text("{name: m, points: [left, right, nose], norm_pair: [left, right]}")
-    split = load_split(tmp_path, ["own"], "official", validation=0.5)
+    (tmp_path / "schema.yaml").write_text(
+        "{name: m, points: [left, right, nose], norm_pair: [left, right]}"
+    )
+    split = load_split(tmp_path, ["custom"], "official", validation=0.5)
     assert [len(part) for part in names(split)] == [6, 2, 3]
     assert names(split)[2] == ["test/test0.png", "test/test1.png", "test/test2.png"]
     assert split.schema.names == ("left", "right", "nose")
@@ -55,23 +59,27 @@ def test_parts_called_val_and_test_are_what_they_are_called(tmp_path: Path) -> N
 def test_folds_cover_every_face_once(tmp_path: Path) -> None:
     csv_of(tmp_path, "train", 12)
     csv_of(tmp_path, "test", 3)
-    folds = [load_split(tmp_path, ["own"], f"disjoint:{k}", validation=0.1) for k in range(5)]
+    folds = [load_split(tmp_path, ["custom"], f"disjoint:{k}", validation=0.1) for k in range(5)]
     held = [name for fold in folds for name in names(fold)[2]]
     assert len(held) == len(set(held)) == 15
     assert all(len(set(chain(*names(fold)))) == 15 for fold in folds)
 
 
-def test_faces_of_one_picture_stay_together_and_faces_without_a_box_are_left_out(tmp_path: Path) -> None:
+def test_faces_of_one_image_stay_together_and_faces_without_a_box_are_left_out(
+    tmp_path: Path,
+) -> None:
     shown = [1, 2, 2, 9, 9, 2]
     images = [{"id": i, "file_name": f"{i}.png"} for i in range(10)]
     for image in images:
-        cv2.imwrite(str(tmp_path / str(image["file_name"])), PICTURE)
-    annotations = [{"id": i, "image_id": i // 2, "category_id": 1, "keypoints": shown} for i in range(18)]
+        cv2.imwrite(str(tmp_path / str(image["file_name"])), BLANK)
+    annotations = [
+        {"id": i, "image_id": i // 2, "category_id": 1, "keypoints": shown} for i in range(18)
+    ]
     annotations.append({"id": 18, "image_id": 9, "category_id": 1, "keypoints": [1, 2, 2, 0, 0, 0]})
     category = {"id": 1, "name": "stick", "keypoints": ["head", "foot"]}
     content = {"images": images, "annotations": annotations, "categories": [category]}
     (tmp_path / "sticks.json").write_text(json.dumps(content))
-    split = load_split(tmp_path / "sticks.json", ["own"], "official", validation=0.2)
+    split = load_split(tmp_path / "sticks.json", ["custom"], "official", validation=0.2)
     assert sum(map(len, names(split))) == 18
     for part in (split.train, split.validation, split.test):
         assert len(part) == 2 * len({face.group for face in part})
@@ -80,13 +88,20 @@ def test_faces_of_one_picture_stay_together_and_faces_without_a_box_are_left_out
 
 def test_a_network_s_schema_reads_the_data_in_its_order(tmp_path: Path) -> None:
     file = csv_of(tmp_path, "mice", 12)
-    (tmp_path / "schema.yaml").write_text("{name: m, points: [left, right, nose], norm_pair: [left, right]}")
-    own = load_split(file, ["own"], "official")
-    given = load_split(file, ["own"], "official", schema=find_schema(csv_of(tmp_path / "other", "mice", 1)))
+    (tmp_path / "schema.yaml").write_text(
+        "{name: m, points: [left, right, nose], norm_pair: [left, right]}"
+    )
+    own = load_split(file, ["custom"], "official")
+    given = load_split(
+        file, ["custom"], "official", schema=find_schema(csv_of(tmp_path / "other", "mice", 1))
+    )
     assert (own.schema.name, given.schema.name) == ("m", "mice")
 
 
-@pytest.mark.parametrize(("sources", "fault"), [(["own", "300w"], "own stands alone"), (["own"], "too few to hold some out")])
+@pytest.mark.parametrize(
+    ("sources", "fault"),
+    [(["custom", "300w"], "custom stands alone"), (["custom"], "too few to hold some out")],
+)
 def test_refused(tmp_path: Path, sources: list[str], fault: str) -> None:
     with pytest.raises(DataError, match=fault):
         load_split(csv_of(tmp_path, "mice", 1), sources, "official")
@@ -94,19 +109,33 @@ def test_refused(tmp_path: Path, sources: list[str], fault: str) -> None:
 
 def test_only_a_test_file_is_nothing_to_learn_from(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nothing to learn from: test hold 2 faces"):
-        own_faces(csv_of(tmp_path, "test", 2))
+        custom_faces(csv_of(tmp_path, "test", 2))
 
 
 def test_role_of_a_part() -> None:
-    roles = {"val": "val", "valid": "val", "validation_set": "val", "my-test": "test", "latest": "train", "value": "train"}
+    roles = {
+        "val": "val",
+        "valid": "val",
+        "validation_set": "val",
+        "my-test": "test",
+        "latest": "train",
+        "value": "train",
+    }
     assert {name: role_of(name) for name in roles} == roles
 
 
 def test_usual_sources(tmp_path: Path, data_dir: Path) -> None:
-    assert usual_sources(data_dir) == usual_sources(data_dir / "youtube-faces") == ("youtube-faces",)
-    assert usual_sources(data_dir / "300w") == ("300w",)
-    assert usual_sources(tmp_path) == ("own",)
+    assert (
+        detect_sources(data_dir) == detect_sources(data_dir / "youtube-faces") == ("youtube-faces",)
+    )
+    assert detect_sources(data_dir / "300w") == ("300w",)
+    assert detect_sources(tmp_path) == ("custom",)
 
 
 def test_68_points_of_the_known_sets_are_ibug(data_dir: Path) -> None:
-    assert find_schema(data_dir) is find_schema(data_dir / "youtube-faces") is find_schema(data_dir / "300w") is IBUG68
+    assert (
+        find_schema(data_dir)
+        is find_schema(data_dir / "youtube-faces")
+        is find_schema(data_dir / "300w")
+        is IBUG68
+    )

@@ -1,4 +1,4 @@
-"""Data sets: lazy pictures, fresh samples, plain errors, and work in DataLoader's worker processes."""
+"""Data sets: lazy images, fresh samples, plain errors, and work in DataLoader's worker processes."""
 
 import pickle
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.dataset import FacialKeypointsDataset, KeypointsDataset, Sample
 from facedots.errors import ImageError
 from facedots.io.images import write_image
@@ -20,34 +20,50 @@ PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), (), (
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """A CSV of three pictures 6 x 4, grey 0, 100 and 200; the one in the middle is RGBA PNG bytes under a .jpg name."""
+    """A CSV of three images 6 x 4, gray 0, 100 and 200; the one in the middle is RGBA PNG bytes
+    under a .jpg name.
+    """
     for number, name in enumerate(("a.png", "b.jpg", "c.png")):
-        write_image(tmp_path / name.replace("jpg", "png"), np.full((4, 6, 3), 100 * number, np.uint8))
-    (tmp_path / "b.jpg").write_bytes(cv2.imencode(".png", np.full((4, 6, 4), 100, np.uint8))[1].tobytes())
+        write_image(
+            tmp_path / name.replace("jpg", "png"), np.full((4, 6, 3), 100 * number, np.uint8)
+        )
+    (tmp_path / "b.jpg").write_bytes(
+        cv2.imencode(".png", np.full((4, 6, 4), 100, np.uint8))[1].tobytes()
+    )
     rows = [f"{name},{number},1,2,3" for number, name in enumerate(("a.png", "b.jpg", "c.png"))]
     path = tmp_path / "points.csv"
     path.write_text("\n".join(["name,x0,y0,x1,y1", *rows]) + "\n")
     return path
 
 
-def test_samples_hold_picture_points_name_and_shift(table: Path) -> None:
+def test_samples_hold_image_points_name_and_shift(table: Path) -> None:
     faces = FacialKeypointsDataset(table, table.parent, schema=PAIR, origin=(1, 1))
     assert len(faces) == 3
     sample = faces[1]
-    assert set(sample) == {"image", "keypoints", "name", "mirror_shift"}
-    assert (sample["name"], sample["mirror_shift"]) == ("b.jpg", 0.0)
-    assert (sample["image"].shape, sample["image"].dtype, int(sample["image"].max())) == ((4, 6, 3), np.dtype(np.uint8), 100)
-    assert (sample["keypoints"].dtype, sample["keypoints"].tolist()) == (np.dtype(np.float32), [[0, 0], [1, 2]])
+    assert set(sample) == {"image", "keypoints", "name", "label_bias_x"}
+    assert (sample["name"], sample["label_bias_x"]) == ("b.jpg", 0.0)
+    assert (sample["image"].shape, sample["image"].dtype, int(sample["image"].max())) == (
+        (4, 6, 3),
+        np.dtype(np.uint8),
+        100,
+    )
+    assert (sample["keypoints"].dtype, sample["keypoints"].tolist()) == (
+        np.dtype(np.float32),
+        [[0, 0], [1, 2]],
+    )
 
 
 def test_an_annotations_shift_reaches_the_sample(table: Path) -> None:
-    face = Annotation(table.parent / "a.png", np.zeros((2, 2), np.float32), "x", mirror_shift=0.75)
-    assert KeypointsDataset([face])[0]["mirror_shift"] == 0.75
+    face = FaceAnnotation(
+        table.parent / "a.png", np.zeros((2, 2), np.float32), "x", label_bias_x=0.75
+    )
+    assert KeypointsDataset([face])[0]["label_bias_x"] == 0.75
 
 
 def test_indices_are_those_of_a_list(table: Path) -> None:
     faces = FacialKeypointsDataset(table, table.parent, schema=PAIR)
-    assert [faces[index]["name"] for index in (-1, np.int64(1), torch.tensor(0))] == ["c.png", "b.jpg", "a.png"]  # type: ignore[index]
+    names = [faces[index]["name"] for index in (-1, np.int64(1), torch.tensor(0))]  # type: ignore[index]
+    assert names == ["c.png", "b.jpg", "a.png"]
     assert [sample["name"] for sample in faces] == ["a.png", "b.jpg", "c.png"]  # type: ignore[attr-defined]
     for index in (3, -4):
         with pytest.raises(IndexError):
@@ -65,7 +81,7 @@ def test_a_sample_may_be_changed_without_changing_the_next_access(table: Path) -
     assert faces[2]["keypoints"].tolist() == [[2, 1], [2, 3]]
 
 
-def test_pictures_are_opened_only_when_asked_for(table: Path) -> None:
+def test_images_are_opened_only_when_asked_for(table: Path) -> None:
     (table.parent / "b.jpg").write_bytes(b"damaged")
     faces = FacialKeypointsDataset(table, table.parent, schema=PAIR)
     assert faces[0]["name"] == "a.png"

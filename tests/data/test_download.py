@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from facedots.data import download as module
-from facedots.data.download import PARTS, PINS, differences, download_youtube_faces, fingerprints, read_labels
+from facedots.data.download import (
+    PARTS,
+    PINS,
+    differences,
+    download_youtube_faces,
+    fingerprints,
+    read_labels,
+)
 from facedots.errors import AnnotationError, DataError, DownloadError
 from facedots.io.images import write_image
 
@@ -33,7 +40,7 @@ def make_zip(source: Path, target: Path, leave_out: str = "") -> Path:
             if name != leave_out:
                 archive.write(file, f"P1_Facial_Keypoints-99f1/data/{name}")
         archive.writestr("P1_Facial_Keypoints-99f1/README.md", "hello")
-        archive.writestr("P1_Facial_Keypoints-99f1/data/test/unlabelled_00.jpg", b"")
+        archive.writestr("P1_Facial_Keypoints-99f1/data/test/unlabeled_00.jpg", b"")
     return target
 
 
@@ -47,16 +54,25 @@ def archive(source: Path, tmp_path: Path) -> Path:
     return make_zip(source, tmp_path / "data.zip")
 
 
-def test_unpacks_what_is_labelled_and_nothing_else(source: Path, archive: Path, tmp_path: Path) -> None:
+def test_unpacks_what_is_labeled_and_nothing_else(
+    source: Path, archive: Path, tmp_path: Path
+) -> None:
     made = download_youtube_faces(tmp_path / "here", str(archive), fingerprints(source))
     assert made == tmp_path / "here" / "youtube-faces"
     files = {path.relative_to(made).as_posix() for path in made.rglob("*.*")}
-    assert files == {*PARTS.values(), "training/Ann_00.jpg", "training/Bo_11.jpg", "test/Ann_01.jpg"}
+    assert files == {
+        *PARTS.values(),
+        "training/Ann_00.jpg",
+        "training/Bo_11.jpg",
+        "test/Ann_01.jpg",
+    }
     assert [path.name for path in made.parent.iterdir()] == ["youtube-faces"]
     assert archive.exists()
 
 
-def test_fetches_the_archive_and_removes_it(source: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetches_the_archive_and_removes_it(
+    source: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def bring(url: str, target: Path, *, progress: Callable[[int, int | None], None]) -> None:
         assert url == "http://127.0.0.1/x.zip"
         target.parent.mkdir()
@@ -70,7 +86,10 @@ def test_fetches_the_archive_and_removes_it(source: Path, archive: Path, tmp_pat
 def test_what_is_there_already_is_checked_and_not_fetched(source: Path, tmp_path: Path) -> None:
     source.rename(tmp_path / "youtube-faces")
     pins = fingerprints(tmp_path / "youtube-faces")
-    assert download_youtube_faces(tmp_path, "http://127.0.0.1:9/x.zip", pins) == tmp_path / "youtube-faces"
+    assert (
+        download_youtube_faces(tmp_path, "http://127.0.0.1:9/x.zip", pins)
+        == tmp_path / "youtube-faces"
+    )
 
 
 def test_another_data_set_in_the_folder_is_left_alone(source: Path, tmp_path: Path) -> None:
@@ -82,18 +101,20 @@ def test_another_data_set_in_the_folder_is_left_alone(source: Path, tmp_path: Pa
 
 def test_wrong_labels_are_refused_and_nothing_stays(source: Path, tmp_path: Path) -> None:
     other = make_zip(make_data(tmp_path / "other", number="8"), tmp_path / "other.zip")
-    with pytest.raises(DownloadError, match="training labels are not as pinned; test labels are not as pinned"):
+    with pytest.raises(
+        DownloadError, match="training labels are not as pinned; test labels are not as pinned"
+    ):
         download_youtube_faces(tmp_path / "here", str(other), fingerprints(source))
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_a_test_picture_with_other_bytes_is_refused(source: Path, tmp_path: Path) -> None:
+def test_a_test_image_with_other_bytes_is_refused(source: Path, tmp_path: Path) -> None:
     pins = fingerprints(source)
     write_image(source / "test" / "Ann_01.jpg", np.full((6, 8, 3), 200, np.uint8))
-    assert differences(source, pins) == ["test pictures are not as pinned"]
+    assert differences(source, pins) == ["test images are not as pinned"]
 
 
-def test_a_training_picture_may_be_encoded_anew_but_not_resized(source: Path) -> None:
+def test_a_training_image_may_be_encoded_anew_but_not_resized(source: Path) -> None:
     pins = fingerprints(source)
     write_image(source / "training" / "Bo_11.jpg", np.full((6, 8, 3), 200, np.uint8))
     assert differences(source, pins) == []
@@ -101,8 +122,12 @@ def test_a_training_picture_may_be_encoded_anew_but_not_resized(source: Path) ->
     assert differences(source, pins) == ["training sizes are not as pinned"]
 
 
-@pytest.mark.parametrize("missing", ["training/Bo_11.jpg", "test_frames_keypoints.csv", "training_frames_keypoints.csv"])
-def test_an_archive_that_lacks_something_is_refused(source: Path, tmp_path: Path, missing: str) -> None:
+@pytest.mark.parametrize(
+    "missing", ["training/Bo_11.jpg", "test_frames_keypoints.csv", "training_frames_keypoints.csv"]
+)
+def test_an_archive_that_lacks_something_is_refused(
+    source: Path, tmp_path: Path, missing: str
+) -> None:
     poor = make_zip(source, tmp_path / "poor.zip", leave_out=missing)
     with pytest.raises(DownloadError, match=Path(missing).name):
         download_youtube_faces(tmp_path / "here", str(poor), fingerprints(source))
@@ -118,16 +143,22 @@ def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "here").iterdir()) == []
 
 
-def test_a_wrong_download_is_not_taken_again(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_download_is_not_taken_again(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
-    monkeypatch.setattr(module, "fetch", lambda url, target, progress: target.write_bytes(archive.read_bytes()))
+    monkeypatch.setattr(
+        module, "fetch", lambda url, target, progress: target.write_bytes(archive.read_bytes())
+    )
     with pytest.raises(DownloadError, match="does not hold the published data"):
         download_youtube_faces(tmp_path / "here", "http://127.0.0.1/x.zip", PINS)
     assert list((tmp_path / "here").iterdir()) == []
 
 
 def test_labels_are_compared_as_numbers() -> None:
-    assert read_labels(b",0,1\na.jpg,45,-7\n", "x") == read_labels(b"\xef\xbb\xbfname,0,1\r\na.jpg,45.0,-7.00\r\n\r\n", "x")
+    assert read_labels(b",0,1\na.jpg,45,-7\n", "x") == read_labels(
+        b"\xef\xbb\xbfname,0,1\r\na.jpg,45.0,-7.00\r\n\r\n", "x"
+    )
 
 
 @pytest.mark.parametrize("row", ["../a.jpg,1", "/etc/x.jpg,1", "sub/a.jpg,1", "..,1", ",1"])

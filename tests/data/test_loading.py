@@ -12,7 +12,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 from facedots.data.augment import RandomAffine, training_augmentation
 from facedots.data.dataset import generators, make_loader, reseed
 from facedots.data.transforms import Compose, RandomCrop, Rescale
-from facedots.geometry import Framing
+from facedots.geometry import CropSpec
 from facedots.schema import IBUG68
 
 
@@ -26,7 +26,10 @@ class Draws(Dataset[dict[str, Any]]):
         return 16
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        sample = {"image": np.zeros((50, 2000, 3), np.uint8), "keypoints": np.zeros((1, 2), np.float32)}
+        sample = {
+            "image": np.zeros((50, 2000, 3), np.uint8),
+            "keypoints": np.zeros((1, 2), np.float32),
+        }
         place = self.transform(sample)["matrix"][:, 2].tolist()
         return {"index": index, "place": torch.tensor(place)}
 
@@ -36,7 +39,10 @@ Batches = list[tuple[list[int], list[list[float]]]]
 
 def epochs(seed: int, workers: int, count: int = 2) -> list[Batches]:
     loader = make_loader(Draws(), 2, shuffle=True, workers=workers, seed=seed)
-    return [[(batch["index"].tolist(), batch["place"].tolist()) for batch in loader] for _ in range(count)]
+    return [
+        [(batch["index"].tolist(), batch["place"].tolist()) for batch in loader]
+        for _ in range(count)
+    ]
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -51,13 +57,14 @@ def test_two_runs_agree_and_epochs_and_seeds_differ(workers: int) -> None:
 
 def test_workers_draw_different_numbers() -> None:
     (batches,) = epochs(3, workers=2, count=1)
-    # Batches alternate between the workers; were their generators copies, each pair of batches would draw the same.
+    # Batches alternate between the workers; were their generators copies, each pair of batches
+    # would draw the same.
     assert all(even[1] != odd[1] for even, odd in zip(batches[::2], batches[1::2], strict=True))
 
 
 def test_reseed_makes_a_sample_a_function_of_its_numbers() -> None:
     generator = np.random.default_rng()
-    chain = training_augmentation(Framing("box", 1.3), 32, IBUG68, generator)
+    chain = training_augmentation(CropSpec("box", 1.3), 32, IBUG68, generator)
     points = np.random.default_rng(0).uniform(20, 60, (68, 2)).astype(np.float32)
     sample = {"image": np.full((80, 80, 3), 99, np.uint8), "keypoints": points}
 
@@ -74,14 +81,17 @@ def test_reseed_makes_a_sample_a_function_of_its_numbers() -> None:
 def test_generators_are_found_once_wherever_they_are() -> None:
     shared, own = np.random.default_rng(0), np.random.default_rng(1)
     dataset = Draws()
-    chain = training_augmentation(Framing("box", 1.3), 32, IBUG68, shared)
+    chain = training_augmentation(CropSpec("box", 1.3), 32, IBUG68, shared)
     dataset.transform = Compose([chain, RandomCrop(8, generator=own)])
-    assert [id(g) for g in generators(ConcatDataset([Subset(dataset, [0]), dataset]))] == [id(shared), id(own)]
+    assert [id(g) for g in generators(ConcatDataset([Subset(dataset, [0]), dataset]))] == [
+        id(shared),
+        id(own),
+    ]
     assert generators(Rescale(3)) == []
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda chain: pickle.loads(pickle.dumps(chain))])
 def test_a_copied_chain_still_shares_one_generator(clone: Any) -> None:
-    chain = clone(training_augmentation(Framing("box", 1.3), 32, IBUG68, np.random.default_rng(0)))
+    chain = clone(training_augmentation(CropSpec("box", 1.3), 32, IBUG68, np.random.default_rng(0)))
     assert len(generators(chain)) == 1
     assert isinstance(chain.transforms[1], RandomAffine)

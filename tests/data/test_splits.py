@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.sources import SOURCES, w300, youtube_faces
 from facedots.data.splits import FOLDS, SPLITS, Split, held_out_groups, load_split, person_folds
 from facedots.errors import DataError
@@ -28,8 +28,11 @@ FOLD_SUMS = {
 }
 
 
-def _faces(groups: list[str]) -> list[Annotation]:
-    return [Annotation(Path("x.jpg"), np.zeros((1, 2), np.float32), f"{i}", group) for i, group in enumerate(groups)]
+def _faces(groups: list[str]) -> list[FaceAnnotation]:
+    return [
+        FaceAnnotation(Path("x.jpg"), np.zeros((1, 2), np.float32), f"{i}", group)
+        for i, group in enumerate(groups)
+    ]
 
 
 @given(groups=GROUPS)
@@ -42,14 +45,18 @@ def test_folds_differ_by_at_most_the_largest_person(groups: list[str]) -> None:
 
 
 @given(groups=GROUPS)
-def test_folds_and_held_out_groups_do_not_depend_on_the_order_of_the_rows(groups: list[str]) -> None:
+def test_folds_and_held_out_groups_do_not_depend_on_the_order_of_the_rows(
+    groups: list[str],
+) -> None:
     turned = groups[::-1]
     assert person_folds(_faces(groups)) == person_folds(_faces(turned))
     assert held_out_groups(_faces(groups), 0.2) == held_out_groups(_faces(turned), 0.2)
 
 
 @given(groups=GROUPS, share=st.floats(0, 0.99))
-def test_held_out_groups_hold_the_share_and_one_less_would_not(groups: list[str], share: float) -> None:
+def test_held_out_groups_hold_the_share_and_one_less_would_not(
+    groups: list[str], share: float
+) -> None:
     held = held_out_groups(_faces(groups), share)
     sizes = Counter(groups)
     total = sum(sizes[group] for group in held)
@@ -66,11 +73,11 @@ def splits(data_dir: Path) -> dict[str, Split]:
         return {split: load_split(data_dir, SOURCES, split) for split in SPLITS}
 
 
-def _of(faces: list[Annotation], source: str) -> list[Annotation]:
+def _of(faces: list[FaceAnnotation], source: str) -> list[FaceAnnotation]:
     return [face for face in faces if face.group.startswith(f"{source}/")]
 
 
-def _groups(faces: list[Annotation]) -> set[str]:
+def _groups(faces: list[FaceAnnotation]) -> set[str]:
     return {face.group for face in faces}
 
 
@@ -82,7 +89,9 @@ def test_every_face_is_in_exactly_one_part(splits: dict[str, Split], name: str) 
 
 
 @pytest.mark.parametrize("name", SPLITS)
-def test_validation_is_a_share_of_each_source_and_shares_no_group_with_training(splits: dict[str, Split], name: str) -> None:
+def test_validation_is_a_share_of_each_source_and_shares_no_group_with_training(
+    splits: dict[str, Split], name: str
+) -> None:
     split = splits[name]
     assert not _groups(split.validation) & _groups(split.train)
     for source in SOURCES:
@@ -96,7 +105,9 @@ def test_the_official_test_part_is_the_published_one(splits: dict[str, Split]) -
     assert all(face.name.startswith("test/") for face in test)
 
 
-def test_disjoint_folds_share_no_person_and_cover_every_frame_once(splits: dict[str, Split]) -> None:
+def test_disjoint_folds_share_no_person_and_cover_every_frame_once(
+    splits: dict[str, Split],
+) -> None:
     folds = [splits[f"disjoint:{k}"] for k in range(FOLDS)]
     for fold in folds:
         assert not _groups(fold.test) & (_groups(fold.train) | _groups(fold.validation))
@@ -105,19 +116,26 @@ def test_disjoint_folds_share_no_person_and_cover_every_frame_once(splits: dict[
     assert max(len(fold.test) for fold in folds) - min(len(fold.test) for fold in folds) <= 10
 
 
-def test_no_picture_stands_on_both_sides_of_a_disjoint_fold(splits: dict[str, Split]) -> None:
+def test_no_image_stands_on_both_sides_of_a_disjoint_fold(splits: dict[str, Split]) -> None:
     split = splits["disjoint:0"]
     faces = _of([*split.train, *split.validation, *split.test], "youtube-faces")
     people: dict[str, set[str]] = {}
     for face in faces:
-        people.setdefault(hashlib.sha256(face.image.read_bytes()).hexdigest(), set()).add(face.group)
+        people.setdefault(hashlib.sha256(face.image.read_bytes()).hexdigest(), set()).add(
+            face.group
+        )
     assert len(people) < len(faces)  # There are duplicates,
-    assert all(len(groups) == 1 for groups in people.values())  # but each belongs to one person, so folds keep them together.
+    assert all(
+        len(groups) == 1 for groups in people.values()
+    )  # but each belongs to one person, so folds keep them together.
 
 
 def test_every_tenth_photo_of_300w_is_test_with_all_its_faces(splits: dict[str, Split]) -> None:
     for split in splits.values():
-        exam, others = _groups(_of(split.test, "300w")), _groups(_of([*split.train, *split.validation], "300w"))
+        exam, others = (
+            _groups(_of(split.test, "300w")),
+            _groups(_of([*split.train, *split.validation], "300w")),
+        )
         photos = sorted(exam | others)
         assert exam == {photo for place, photo in enumerate(photos, start=1) if place % 10 == 0}
         assert not exam & others
@@ -126,7 +144,9 @@ def test_every_tenth_photo_of_300w_is_test_with_all_its_faces(splits: dict[str, 
 def test_a_split_never_changes(splits: dict[str, Split]) -> None:
     """Published numbers rest on these lists; a changed sum makes them incomparable."""
     sums = {
-        name: hashlib.sha256("\n".join(sorted(face.name for face in _of(split.test, "youtube-faces"))).encode()).hexdigest()[:12]
+        name: hashlib.sha256(
+            "\n".join(sorted(face.name for face in _of(split.test, "youtube-faces"))).encode()
+        ).hexdigest()[:12]
         for name, split in splits.items()
     }
     assert sums == FOLD_SUMS
@@ -147,7 +167,9 @@ def test_sources_and_validation_can_be_chosen(data_dir: Path) -> None:
         (["300w"], "official", 0.1, "facedots data download"),
     ],
 )
-def test_wrong_arguments_are_refused(tmp_path: Path, sources: list[str], split: str, validation: float, fault: str) -> None:
+def test_wrong_arguments_are_refused(
+    tmp_path: Path, sources: list[str], split: str, validation: float, fault: str
+) -> None:
     with pytest.raises(DataError, match=fault):
         load_split(tmp_path, sources, split, validation)
 

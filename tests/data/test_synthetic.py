@@ -15,7 +15,11 @@ from facedots.schema import IBUG68
 
 
 def test_a_sample_depends_on_seed_and_index_alone() -> None:
-    first, again, other = SyntheticDataset(5, seed=1), SyntheticDataset(9, seed=1), SyntheticDataset(5, seed=2)
+    first, again, other = (
+        SyntheticDataset(5, seed=1),
+        SyntheticDataset(9, seed=1),
+        SyntheticDataset(5, seed=2),
+    )
     again[0]
     assert np.array_equal(first[3]["image"], again[3]["image"])
     assert np.array_equal(first[3]["keypoints"], again[3]["keypoints"])
@@ -27,7 +31,7 @@ def test_samples_have_the_form_of_all_samples() -> None:
     faces = SyntheticDataset(3, transform=lambda sample: {**sample, "seen": True})
     sample = faces[-1]
     assert sample["name"] == "synthetic/000002"
-    assert sample["mirror_shift"] == 0.0
+    assert sample["label_bias_x"] == 0.0
     assert sample["seen"]
     assert sample["image"].dtype == np.uint8
     assert sample["keypoints"].dtype == np.float32
@@ -52,11 +56,28 @@ def test_points_follow_the_order_of_the_schema_with_the_subjects_right_on_the_le
     for _ in range(20):
         points = person(generator)
         mirrored = points[list(IBUG68.flip)] * (-1, 1, 1)
-        assert np.abs(mirrored - points).max() < 0.06  # Symmetric but for the person's own irregularities.
-        middle = {region: points[list(indices)].mean(axis=0) for region, indices in IBUG68.regions.items()}
+        assert (
+            np.abs(mirrored - points).max() < 0.06
+        )  # Symmetric but for the person's own irregularities.
+        middle = {
+            region: points[list(indices)].mean(axis=0) for region, indices in IBUG68.regions.items()
+        }
         assert middle["right_eye"][0] < -0.2 < 0.2 < middle["left_eye"][0]
-        assert middle["right_brow"][1] < middle["right_eye"][1] < middle["nose"][1] < middle["mouth"][1] < points[8, 1]
-        assert points[0, 0] < points[36, 0] < points[39, 0] < points[42, 0] < points[45, 0] < points[16, 0]
+        assert (
+            middle["right_brow"][1]
+            < middle["right_eye"][1]
+            < middle["nose"][1]
+            < middle["mouth"][1]
+            < points[8, 1]
+        )
+        assert (
+            points[0, 0]
+            < points[36, 0]
+            < points[39, 0]
+            < points[42, 0]
+            < points[45, 0]
+            < points[16, 0]
+        )
         assert points[51, 1] < points[62, 1] <= points[66, 1] + 0.03 < points[57, 1] + 0.03
 
 
@@ -88,26 +109,28 @@ def test_a_disc_is_drawn_where_its_point_says_between_pixels() -> None:
     canvas.disc(np.array([17.3, 22.6]), 0.6, (255, 255, 255))
     weights = canvas.image[..., 0] / 255
     rows, columns = np.indices(weights.shape)
-    centre = [(columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()]
-    np.testing.assert_allclose(centre, [17.3, 22.6], atol=0.1)
+    center = [(columns * weights).sum() / weights.sum(), (rows * weights).sum() / weights.sum()]
+    np.testing.assert_allclose(center, [17.3, 22.6], atol=0.1)
 
 
 def test_open_eyes_are_lighter_inside_their_points_than_the_brows_are_at_theirs() -> None:
     lighter = []
     for number in range(60):
         image, points = draw_face(np.random.default_rng(number))
-        grey = image.astype(np.float32).mean(axis=2)
+        gray = image.astype(np.float32).mean(axis=2)
         for eye, brow in ((range(36, 42), range(18, 21)), (range(42, 48), range(23, 26))):
-            mask = np.zeros(grey.shape, np.uint8)
+            mask = np.zeros(gray.shape, np.uint8)
             cv2.fillPoly(mask, [points[list(eye)].round().astype(np.int32)], 1)
             x, y = points[list(brow)].mean(axis=0).round().astype(int)
-            if mask.sum() > 40 and 0 <= x < grey.shape[1] and 0 <= y < grey.shape[0]:
-                lighter.append(np.percentile(grey[mask > 0], 90) > grey[y, x])
+            if mask.sum() > 40 and 0 <= x < gray.shape[1] and 0 <= y < gray.shape[0]:
+                lighter.append(np.percentile(gray[mask > 0], 90) > gray[y, x])
     assert len(lighter) > 20
     assert np.mean(lighter) > 0.85
 
 
-def test_files_read_back_as_drawn_and_are_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_read_back_as_drawn_and_are_reused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     faces = write_synthetic(tmp_path, 3, seed=4)
     drawn = SyntheticDataset(3, seed=4)
     for face, sample in zip(faces, (drawn[number] for number in range(3)), strict=True):
@@ -116,7 +139,9 @@ def test_files_read_back_as_drawn_and_are_reused(tmp_path: Path, monkeypatch: py
         difference = read_image(face.image).astype(int) - sample["image"]
         assert np.abs(difference).mean() < 8  # JPEG
     monkeypatch.setattr(synthetic, "draw_face", None)
-    assert [face.name for face in write_synthetic(tmp_path, 3, seed=4)] == [face.name for face in faces]
+    assert [face.name for face in write_synthetic(tmp_path, 3, seed=4)] == [
+        face.name for face in faces
+    ]
 
 
 def test_an_incomplete_cache_is_completed(tmp_path: Path) -> None:
@@ -126,7 +151,9 @@ def test_an_incomplete_cache_is_completed(tmp_path: Path) -> None:
     assert write_synthetic(tmp_path, 3)[1].image.read_bytes() == before
 
 
-def test_the_cache_is_where_xdg_says_and_keeps_seeds_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_cache_is_where_xdg_says_and_keeps_seeds_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first, other = cached_synthetic(2), cached_synthetic(2, seed=1)
     assert first[0].image.is_relative_to(tmp_path / "facedots")

@@ -1,4 +1,4 @@
-"""The textbook transforms: picture and points stay together, the input stays as it was."""
+"""The textbook transforms: image and points stay together, the input stays as it was."""
 
 from typing import Any
 
@@ -29,21 +29,28 @@ FRACTIONS = st.floats(0.3, 0.7)
 
 
 def dot_sample(height: int, width: int, x: float, y: float, sigma: float = 4.0) -> Sample:
-    """A black picture with one bright dot, and the point that says where it is."""
+    """A black image with one bright dot, and the point that says where it is."""
     rows, columns = np.mgrid[:height, :width]
     bell = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * sigma**2))
     image = np.repeat((255 * bell).round().astype(np.uint8)[..., None], 3, axis=2)
-    return {"image": image, "keypoints": np.array([[x, y]], np.float32), "name": "dot", "mirror_shift": 0.0}
+    return {
+        "image": image,
+        "keypoints": np.array([[x, y]], np.float32),
+        "name": "dot",
+        "label_bias_x": 0.0,
+    }
 
 
 def centroid(image: NDArray[Any]) -> NDArray[np.float64]:
-    """The centre of brightness (x, y)."""
-    grey = image.reshape(*image.shape[:2], -1).sum(axis=2, dtype=np.float64)
-    rows, columns = np.mgrid[: grey.shape[0], : grey.shape[1]]
-    return np.asarray([(columns * grey).sum(), (rows * grey).sum()], np.float64) / float(grey.sum())
+    """The center of brightness (x, y)."""
+    gray = image.reshape(*image.shape[:2], -1).sum(axis=2, dtype=np.float64)
+    rows, columns = np.mgrid[: gray.shape[0], : gray.shape[1]]
+    return np.asarray([(columns * gray).sum(), (rows * gray).sum()], np.float64) / float(gray.sum())
 
 
-def noise_sample(height: int = 90, width: int = 120, dtype: type = np.uint8, channels: int = 3) -> Sample:
+def noise_sample(
+    height: int = 90, width: int = 120, dtype: type = np.uint8, channels: int = 3
+) -> Sample:
     random = np.random.default_rng(5)
     image = random.integers(0, 256, (height, width, channels), np.uint8)
     points = random.uniform(-10, 130, (68, 2)).astype(np.float32)
@@ -51,7 +58,7 @@ def noise_sample(height: int = 90, width: int = 120, dtype: type = np.uint8, cha
         "image": image if dtype is np.uint8 else (image / 255).astype(dtype),
         "keypoints": points,
         "name": "n",
-        "mirror_shift": 1.2,
+        "label_bias_x": 1.2,
     }
 
 
@@ -65,7 +72,9 @@ def test_rescale_moves_dot_and_point_alike_and_back(
     assert np.abs(centroid(result["image"]) - result["keypoints"][0]).max() < 0.5
     there_and_back = Rescale((height, width))(result)
     np.testing.assert_allclose(there_and_back["keypoints"], sample["keypoints"], atol=1e-3)
-    np.testing.assert_allclose(apply_affine(invert(result["matrix"]), result["keypoints"]), sample["keypoints"], atol=1e-3)
+    np.testing.assert_allclose(
+        apply_affine(invert(result["matrix"]), result["keypoints"]), sample["keypoints"], atol=1e-3
+    )
 
 
 def test_rescale_sizes_and_edges() -> None:
@@ -92,7 +101,9 @@ def test_random_crop_moves_dot_and_point_alike_and_back(fx: float, fy: float, se
     result = RandomCrop((170, 160), generator=np.random.default_rng(seed))(sample)
     assert result["image"].shape == (170, 160, 3)
     assert np.abs(centroid(result["image"]) - result["keypoints"][0]).max() < 0.5
-    np.testing.assert_allclose(apply_affine(invert(result["matrix"]), result["keypoints"]), sample["keypoints"], atol=1e-3)
+    np.testing.assert_allclose(
+        apply_affine(invert(result["matrix"]), result["keypoints"]), sample["keypoints"], atol=1e-3
+    )
 
 
 def test_random_crop_reaches_every_place_and_repeats() -> None:
@@ -108,11 +119,13 @@ def test_center_crop_takes_the_middle() -> None:
     sample = noise_sample(9, 12)
     result = CenterCrop((5, 4))(sample)
     np.testing.assert_array_equal(result["image"], sample["image"][2:7, 4:8])
-    np.testing.assert_array_equal(result["keypoints"], sample["keypoints"] - np.array([4, 2], np.float32))
+    np.testing.assert_array_equal(
+        result["keypoints"], sample["keypoints"] - np.array([4, 2], np.float32)
+    )
 
 
 @pytest.mark.parametrize("crop", [RandomCrop(100), CenterCrop((50, 200))])
-def test_crop_of_a_small_picture_is_refused(crop: RandomCrop | CenterCrop) -> None:
+def test_crop_of_a_small_image_is_refused(crop: RandomCrop | CenterCrop) -> None:
     with pytest.raises(ShapeError, match=r"out of 90 x 120: put a Rescale"):
         crop(noise_sample(90, 120))
 
@@ -125,7 +138,7 @@ def test_normalized_points_return_exactly(height: int, width: int, seed: int) ->
     np.testing.assert_allclose(back, points, atol=1e-4)
 
 
-def test_normalize_gives_the_same_for_every_kind_of_picture() -> None:
+def test_normalize_gives_the_same_for_every_kind_of_image() -> None:
     sample = noise_sample()
     image = sample["image"]
     alpha = np.full((*image.shape[:2], 1), 77, np.uint8)
@@ -141,12 +154,14 @@ def test_normalize_gives_the_same_for_every_kind_of_picture() -> None:
         wanted,
         wanted[..., None],
     ):
-        np.testing.assert_allclose(Normalize()({**sample, "image": same})["image"], wanted, atol=1e-6)
+        np.testing.assert_allclose(
+            Normalize()({**sample, "image": same})["image"], wanted, atol=1e-6
+        )
 
 
-def test_normalize_of_grey_bytes() -> None:
-    grey = np.array([[0, 51], [102, 255]], np.uint8)
-    result = Normalize()({"image": grey, "keypoints": np.array([[0.5, 0.5]])})
+def test_normalize_of_gray_bytes() -> None:
+    gray = np.array([[0, 51], [102, 255]], np.uint8)
+    result = Normalize()({"image": gray, "keypoints": np.array([[0.5, 0.5]])})
     np.testing.assert_allclose(result["image"], [[0, 0.2], [0.4, 1]], atol=1e-7)
     assert result["keypoints"].tolist() == [[0, 0]]
 
@@ -168,7 +183,9 @@ def test_normalize_refuses_what_it_cannot_read(image: NDArray[Any]) -> None:
 
 def test_normalize_inverse_returns_pixels() -> None:
     sample = noise_sample()
-    np.testing.assert_allclose(Normalize().inverse(Normalize()(sample))["keypoints"], sample["keypoints"], atol=1e-4)
+    np.testing.assert_allclose(
+        Normalize().inverse(Normalize()(sample))["keypoints"], sample["keypoints"], atol=1e-4
+    )
 
 
 def test_to_tensor() -> None:
@@ -177,30 +194,46 @@ def test_to_tensor() -> None:
     assert result["image"].shape == (3, 8, 6)
     assert result["image"].dtype == result["keypoints"].dtype == torch.float32
     np.testing.assert_allclose(result["image"][1].numpy(), sample["image"][..., 1] / 255, atol=1e-6)
-    grey = ToTensor()(Normalize()(sample))
-    assert grey["image"].shape == (1, 8, 6)
-    np.testing.assert_array_equal(grey["image"][0].numpy(), Normalize()(sample)["image"])
+    gray = ToTensor()(Normalize()(sample))
+    assert gray["image"].shape == (1, 8, 6)
+    np.testing.assert_array_equal(gray["image"][0].numpy(), Normalize()(sample)["image"])
 
 
 def test_textbook_chain_leads_back_to_the_frame() -> None:
     sample = noise_sample(180, 200)
-    chain = Compose([Rescale(250), RandomCrop(224, generator=np.random.default_rng(1)), Normalize(), ToTensor()])
+    chain = Compose(
+        [Rescale(250), RandomCrop(224, generator=np.random.default_rng(1)), Normalize(), ToTensor()]
+    )
     result = chain(sample)
     assert result["image"].shape == (1, 224, 224)
     assert 0 <= result["image"].min() < result["image"].max() <= 1
     assert result["name"] == "n"
     pixels = denormalize_keypoints(result["keypoints"], (224, 224))
-    np.testing.assert_allclose(apply_affine(invert(result["matrix"]), pixels), sample["keypoints"], atol=1e-3)
+    np.testing.assert_allclose(
+        apply_affine(invert(result["matrix"]), pixels), sample["keypoints"], atol=1e-3
+    )
     assert "RandomCrop(size=224)" in repr(chain)
 
 
 @pytest.mark.parametrize(
-    "transform", [Rescale(50), Rescale((90, 120)), RandomCrop(50), CenterCrop(50), Normalize(), ToTensor(), Compose([])]
+    "transform",
+    [
+        Rescale(50),
+        Rescale((90, 120)),
+        RandomCrop(50),
+        CenterCrop(50),
+        Normalize(),
+        ToTensor(),
+        Compose([]),
+    ],
 )
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_the_input_never_changes(transform: Any, dtype: type) -> None:
     sample = noise_sample(dtype=dtype)
-    before = {key: np.copy(value) if isinstance(value, np.ndarray) else value for key, value in sample.items()}
+    before = {
+        key: np.copy(value) if isinstance(value, np.ndarray) else value
+        for key, value in sample.items()
+    }
     result = transform(sample)
     for key in ("image", "keypoints"):
         if result[key] is not sample[key]:

@@ -7,8 +7,14 @@ from facedots.detection.base import Adjustment
 from facedots.errors import ShapeError
 
 
-@given(st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4), st.integers(1, 5), st.integers(0, 2**32 - 1))
-def test_the_adjustment_between_boxes_and_their_tight_boxes_is_found_again(edges: list[float], count: int, seed: int) -> None:
+@given(
+    st.lists(st.floats(-0.4, 0.4), min_size=4, max_size=4),
+    st.integers(1, 5),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_adjustment_between_boxes_and_their_tight_boxes_is_found_again(
+    edges: list[float], count: int, seed: int
+) -> None:
     random = np.random.default_rng(seed)
     corners = random.uniform(-50, 500, (count, 2))
     boxes = np.concatenate([corners, corners + random.uniform(5, 300, (count, 2))], axis=1)

@@ -14,7 +14,7 @@ def test_agrees_with_retinaface_on_a_portrait(hopper: Image) -> None:
 
 
 def test_scores_count_hits_and_come_best_first(hopper: Image) -> None:
-    found = Haar(neighbours=1)(np.concatenate([hopper, hopper[:, ::-1]], axis=1))
+    found = Haar(neighbors=1)(np.concatenate([hopper, hopper[:, ::-1]], axis=1))
     assert len(found) >= 2
     assert ((found.scores >= 0.5) & (found.scores < 1)).all()
     assert (np.diff(found.scores) <= 0).all()

@@ -1,7 +1,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.detection.base import OneObject
+from facedots.detection.base import SingleObjectDetector
 from facedots.geometry import Floats, Image
 from facedots.schema import KeypointSchema
 from facedots.types import Keypoints
@@ -27,8 +27,13 @@ class HalfWay:
 
 def test_each_look_is_at_the_box_around_the_points_of_the_one_before() -> None:
     looker = HalfWay()
-    found = OneObject(looker, share=0.8, looks=3)(IMAGE)
-    assert looker.boxes[0].tolist() == [19.5, 4.5, 59.5, 44.5]  # The middle of the picture, 0.8 times 50 px a side.
+    found = SingleObjectDetector(looker, share=0.8, looks=3)(IMAGE)
+    assert looker.boxes[0].tolist() == [
+        19.5,
+        4.5,
+        59.5,
+        44.5,
+    ]  # The middle of the image, 0.8 times 50 px a side.
     assert looker.boxes[1].tolist() == [14.75, 8.25, 44.75, 32.25]
     assert len(looker.boxes) == 3
     expected = TARGET.ravel() + (looker.boxes[0] - TARGET.ravel()) / 8

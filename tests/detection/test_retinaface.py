@@ -21,10 +21,14 @@ def detector() -> RetinaFace:
 def resized(image: Image, side: int) -> Image:
     zoom = side / max(image.shape[:2])
     interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=interpolation), np.uint8)
+    return np.asarray(
+        cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=interpolation), np.uint8
+    )
 
 
-def test_finds_the_one_face_of_a_portrait_from_brow_to_chin(detector: RetinaFace, hopper: Image) -> None:
+def test_finds_the_one_face_of_a_portrait_from_brow_to_chin(
+    detector: RetinaFace, hopper: Image
+) -> None:
     found = detector(hopper)
     assert len(found) == 1
     left, top, right, bottom = found.boxes[0]
@@ -37,19 +41,25 @@ def test_finds_the_one_face_of_a_portrait_from_brow_to_chin(detector: RetinaFace
 
 
 @pytest.mark.parametrize("side", [75, 150, 450, 1000, 2400])
-def test_the_size_of_the_picture_does_not_matter(detector: RetinaFace, hopper: Image, side: int) -> None:
-    picture = resized(hopper, side)
-    zoom = picture.shape[0] / hopper.shape[0]
-    found = detector(picture)
+def test_the_size_of_the_image_does_not_matter(
+    detector: RetinaFace, hopper: Image, side: int
+) -> None:
+    image = resized(hopper, side)
+    zoom = image.shape[0] / hopper.shape[0]
+    found = detector(image)
     assert len(found) == 1
     expected = (detector(hopper).boxes + 0.5) * zoom - 0.5
     assert box_iou(found.boxes, expected)[0, 0] > 0.8
 
 
 @pytest.mark.parametrize("side", [60, 300, 1600])
-def test_a_face_that_fills_the_picture_is_found_once(detector: RetinaFace, hopper: Image, side: int) -> None:
+def test_a_face_that_fills_the_image_is_found_once(
+    detector: RetinaFace, hopper: Image, side: int
+) -> None:
     left, top, right, bottom = detector(hopper).boxes[0].astype(int)
-    close = resized(np.ascontiguousarray(hopper[top - 30 : bottom + 20, left - 15 : right + 15]), side)
+    close = resized(
+        np.ascontiguousarray(hopper[top - 30 : bottom + 20, left - 15 : right + 15]), side
+    )
     assert len(detector(close)) == 1
 
 
@@ -60,7 +70,9 @@ def test_several_faces_come_best_first(detector: RetinaFace, hopper: Image) -> N
     assert (np.diff(found.scores) <= 0).all()
 
 
-def test_a_face_near_the_edge_of_a_view_of_many_sizes_is_not_doubled(detector: RetinaFace, hopper: Image) -> None:
+def test_a_face_near_the_edge_of_a_view_of_many_sizes_is_not_doubled(
+    detector: RetinaFace, hopper: Image
+) -> None:
     for side in (1000, 1400):
         canvas = np.full((1500, 1500, 3), 90, np.uint8)
         face = resized(hopper, side)
@@ -87,14 +99,14 @@ def test_the_answer_repeats_to_the_last_bit(detector: RetinaFace, hopper: Image)
     assert np.array_equal(detector(hopper).scores, again.scores)
 
 
-def test_the_picture_is_not_changed_and_may_be_a_view(detector: RetinaFace, hopper: Image) -> None:
+def test_the_image_is_not_changed_and_may_be_a_view(detector: RetinaFace, hopper: Image) -> None:
     before = hopper.copy()
     mirrored = detector(hopper[:, ::-1])
     assert np.array_equal(hopper, before)
     assert len(mirrored) == 1
 
 
-def test_colours_are_red_first(detector: RetinaFace, hopper: Image) -> None:
+def test_colors_are_red_first(detector: RetinaFace, hopper: Image) -> None:
     """The network's mean and channel order: with red and blue swapped it is less certain of a face."""
     anything, small = RetinaFace(min_score=0.0001), resized(hopper, 90)
     swapped = np.ascontiguousarray(small[:, :, ::-1])
@@ -105,7 +117,7 @@ def test_a_limit_on_the_score_drops_faces(hopper: Image) -> None:
     assert len(RetinaFace(min_score=0.99999)(resized(hopper, 60))) == 0
 
 
-def test_other_pictures_are_refused_with_the_fix(detector: RetinaFace, hopper: Image) -> None:
+def test_other_images_are_refused_with_the_fix(detector: RetinaFace, hopper: Image) -> None:
     with pytest.raises(ShapeError, match="COLOR_GRAY2RGB"):
         detector(np.asarray(hopper[:, :, 0]))
     with pytest.raises(ShapeError, match="0–255"):

@@ -1,4 +1,6 @@
-"""YuNet's own file cannot ship here; a drawn network with its outputs stands in and shows how the adapter reads them."""
+"""YuNet's own file cannot ship here; a drawn network with its outputs stands in and shows how the
+adapter reads them.
+"""
 
 from pathlib import Path
 
@@ -15,7 +17,9 @@ SIDE, CELL, SIZE = 64, (3, 2), (24.0, 30.0)
 
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A network that sees a 24 x 30 face in the middle of one 8-pixel cell, as certain as the picture is blue."""
+    """A network that sees a 24 x 30 face in the middle of one 8-pixel cell, as certain as the image
+    is blue.
+    """
     nodes = [
         helper.make_node("Slice", ["input", "from", "to", "axis"], ["blue"]),
         helper.make_node("ReduceMean", ["blue"], ["mean"], axes=[1, 2, 3], keepdims=1),
@@ -23,7 +27,12 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         helper.make_node("Reshape", ["blueness", "row"], ["certain"]),
         helper.make_node("Mul", ["certain", "zero"], ["nothing"]),
     ]
-    constants = {"from": np.array([0]), "to": np.array([1]), "axis": np.array([1]), "row": np.array([1, 1, 1])}
+    constants = {
+        "from": np.array([0]),
+        "to": np.array([1]),
+        "axis": np.array([1]),
+        "row": np.array([1, 1, 1]),
+    }
     constants |= {"white": np.array(255, np.float32), "zero": np.array(0, np.float32)}
     outputs = []
     for name, depth in (("cls", 1), ("obj", 1), ("bbox", 4), ("kps", 10)):
@@ -35,9 +44,13 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 values[0, CELL[1] * (SIDE // 8) + CELL[0]] = face
             constants[f"{name}{stride}"] = values
             if name in ("cls", "obj"):
-                nodes.append(helper.make_node("Mul", ["certain", f"{name}{stride}"], [f"{name}_{stride}"]))
+                nodes.append(
+                    helper.make_node("Mul", ["certain", f"{name}{stride}"], [f"{name}_{stride}"])
+                )
             else:
-                nodes.append(helper.make_node("Add", ["nothing", f"{name}{stride}"], [f"{name}_{stride}"]))
+                nodes.append(
+                    helper.make_node("Add", ["nothing", f"{name}{stride}"], [f"{name}_{stride}"])
+                )
             outputs.append(helper.make_tensor_value_info(f"{name}_{stride}", 1, [1, count, depth]))
     graph = helper.make_graph(
         nodes,
@@ -61,12 +74,14 @@ def blue(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
 
 def test_reads_the_networks_box_and_score(model_file: Path) -> None:
     boxes, scores = YuNet(model_file).framed(blue(SIDE, SIDE))
-    # The middle of cell (3, 2) lies 28 and 20 pixels from the picture's edge, which is at -0.5.
-    assert boxes[0] == pytest.approx([28 - 12 - 0.5, 20 - 15 - 0.5, 28 + 12 - 0.5, 20 + 15 - 0.5], abs=1e-4)
+    # The middle of cell (3, 2) lies 28 and 20 pixels from the image's edge, which is at -0.5.
+    assert boxes[0] == pytest.approx(
+        [28 - 12 - 0.5, 20 - 15 - 0.5, 28 + 12 - 0.5, 20 + 15 - 0.5], abs=1e-4
+    )
     assert scores == pytest.approx([240 / 255], abs=1e-3)
 
 
-def test_a_reduced_picture_gives_boxes_of_the_picture(model_file: Path) -> None:
+def test_a_reduced_image_gives_boxes_of_the_image(model_file: Path) -> None:
     boxes, _ = YuNet(model_file, max_side=SIDE).framed(blue(4 * SIDE, 4 * SIDE))
     assert (boxes[0] + 0.5) / 4 == pytest.approx([16, 5, 40, 35], abs=1e-3)
 
@@ -78,7 +93,7 @@ def test_the_answer_is_tight(model_file: Path) -> None:
     assert found.boxes.dtype == found.scores.dtype == np.float32
 
 
-def test_pictures_go_in_blue_first_and_no_face_is_an_empty_answer(model_file: Path) -> None:
+def test_images_go_in_blue_first_and_no_face_is_an_empty_answer(model_file: Path) -> None:
     red = np.ascontiguousarray(blue(SIDE, SIDE)[:, :, ::-1])
     found = YuNet(model_file)(red)
     assert found.boxes.shape == (0, 4)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import MEAN_SHAPE, forehead
-from facedots.effects.anonymize import Anonymiser, How, cover_polygons, is_doubtful
+from facedots.effects.anonymize import Anonymizer, How, cover_polygons, is_doubtful
 from facedots.errors import FacedotsError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
 from facedots.regions import convex_hull, fill_polygons
@@ -24,7 +24,14 @@ POINTS = np.asarray(MEAN_SHAPE * 60 + (120, 90), np.float32)
 def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Face:
     given_points = np.asarray(points, np.float32)
     sigmas = np.full(COUNT, sigma, np.float32)
-    return Face(given_points, round_covariance(sigmas), np.exp(-sigmas), tight_boxes(given_points[None])[0], score, IBUG68)
+    return Face(
+        given_points,
+        round_covariance(sigmas),
+        np.exp(-sigmas),
+        tight_boxes(given_points[None])[0],
+        score,
+        IBUG68,
+    )
 
 
 @settings(max_examples=40)
@@ -41,11 +48,13 @@ def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Fac
 )
 def test_the_whole_face_is_covered(matrix: Matrix, seed: int, sigma: float) -> None:
     points = apply_affine(matrix, POINTS + np.random.default_rng(seed).normal(0, 4, POINTS.shape))
-    mask = Anonymiser().mask(face_at(points, sigma), SIZE)
+    mask = Anonymizer().mask(face_at(points, sigma), SIZE)
     hull = fill_polygons([convex_hull(np.concatenate([points, forehead(points)]))], SIZE)
     assert not (hull & ~mask).any(), "never less than the hull of points and forehead"
     if np.isfinite(sigma):
-        offsets = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)]) * max(3 * sigma - 0.75, 0)  # rounded to whole pixels
+        offsets = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)]) * max(
+            3 * sigma - 0.75, 0
+        )  # rounded to whole pixels
         places = np.round(points[:, None] + offsets).astype(int).reshape(-1, 2)
         inside = ((places >= 0) & (places < (SIZE[1], SIZE[0]))).all(axis=1)
         columns, rows = places[inside].T
@@ -53,18 +62,23 @@ def test_the_whole_face_is_covered(matrix: Matrix, seed: int, sigma: float) -> N
 
 
 def test_the_less_sure_the_more_is_covered() -> None:
-    areas = [Anonymiser().mask(face_at(POINTS, sigma), SIZE).sum() for sigma in (np.nan, 0.5, 4.0, 5.0, 7.0)]
+    areas = [
+        Anonymizer().mask(face_at(POINTS, sigma), SIZE).sum()
+        for sigma in (np.nan, 0.5, 4.0, 5.0, 7.0)
+    ]
     assert areas[0] == areas[1], "the margin of 8 % holds for what is sure"
     assert areas[1] < areas[2] < areas[3] < areas[4]
     uneven = np.full(COUNT, 0.5, np.float32)
     uneven[8] = 8
-    mask = Anonymiser().mask(replace(face_at(POINTS), covariance=round_covariance(uneven)), SIZE)
+    mask = Anonymizer().mask(replace(face_at(POINTS), covariance=round_covariance(uneven)), SIZE)
     chin = POINTS[8]
     assert mask[int(chin[1]) + 22, int(chin[0])]
     tall = np.zeros((COUNT, 2, 2), np.float32)
     tall[8, 1, 1] = uneven[8] ** 2
-    assert Anonymiser().mask(replace(face_at(POINTS), covariance=tall), SIZE)[int(chin[1]) + 22, int(chin[0])]
-    assert Anonymiser(margin=0.2).mask(face_at(POINTS), SIZE).sum() > areas[0]
+    assert Anonymizer().mask(replace(face_at(POINTS), covariance=tall), SIZE)[
+        int(chin[1]) + 22, int(chin[0])
+    ]
+    assert Anonymizer(margin=0.2).mask(face_at(POINTS), SIZE).sum() > areas[0]
 
 
 def test_the_circle_is_round_on_the_outside() -> None:
@@ -100,7 +114,7 @@ DOUBTS = {
 def test_in_doubt_the_box_is_covered_too(doubt: str) -> None:
     face = DOUBTS[doubt]
     x0, y0, x1, y1 = face.box.round().astype(int).tolist()
-    mask = Anonymiser().mask(face, SIZE)
+    mask = Anonymizer().mask(face, SIZE)
     assert mask[max(y0 - 30, 0) : y1 + 5, x0 - 5 : x1 + 5].all()
     assert is_doubtful(face)
 
@@ -118,7 +132,7 @@ def test_faces_of_other_schemas_are_covered_with_their_box() -> None:
 
 
 def textured() -> Image:
-    """A picture full of detail at every scale."""
+    """An image full of detail at every scale."""
     rng = np.random.default_rng(5)
     return rng.integers(0, 256, (*SIZE, 3)).astype(np.uint8)
 
@@ -128,58 +142,59 @@ def test_detail_is_gone_and_the_rest_stays(how: How) -> None:
     image = textured()
     before = image.copy()
     face = face_at(POINTS, 1.0)
-    result = Anonymiser(how)(image, [face])
-    mask = Anonymiser(how).mask(face, SIZE)
+    result = Anonymizer(how)(image, [face])
+    mask = Anonymizer(how).mask(face, SIZE)
     assert (result[~mask] == image[~mask]).all()
     assert (image == before).all()
-    # What the eyes looked like cannot be told: another pattern of the same mean gives about the same picture.
+    # What the eyes looked like cannot be told: another pattern of the same mean gives about the
+    # same image.
     inverse = image.copy()
     inner = fill_polygons([convex_hull(POINTS)], SIZE)
     inverse[inner] = 255 - image[inner]
-    other = Anonymiser(how)(inverse, [face])
+    other = Anonymizer(how)(inverse, [face])
     assert np.abs(result[mask].astype(int) - other[mask]).mean() < 12
     assert np.abs(image[inner].astype(int) - inverse[inner]).mean() > 100
 
 
-def test_solid_is_one_colour() -> None:
+def test_solid_is_one_color() -> None:
     face = face_at(POINTS)
-    result = Anonymiser("solid", colour=(1, 2, 3))(textured(), [face])
-    assert (result[Anonymiser().mask(face, SIZE)] == (1, 2, 3)).all()
+    result = Anonymizer("solid", color=(1, 2, 3))(textured(), [face])
+    assert (result[Anonymizer().mask(face, SIZE)] == (1, 2, 3)).all()
 
 
 @pytest.mark.parametrize("how", ["blur", "pixelate"])
 def test_a_face_that_is_cut_is_as_coarse_as_a_whole_one(how: How) -> None:
     image = textured()[:, :100]
     face = face_at(POINTS)
-    result = Anonymiser(how)(image, [face])
-    mask = Anonymiser().mask(face, (SIZE[0], 100))
+    result = Anonymizer(how)(image, [face])
+    mask = Anonymizer().mask(face, (SIZE[0], 100))
     assert 0.05 < mask.mean() < 0.5
     assert np.abs(np.diff(result.astype(int), axis=0))[mask[1:] & mask[:-1]].mean() < 3
 
 
 def test_without_faces_nothing_happens_and_cover_all_hides_everything() -> None:
     image = textured()
-    result = Anonymiser()(image, [])
+    result = Anonymizer()(image, [])
     assert (result == image).all()
     assert result is not image
-    covered = Anonymiser("pixelate").cover_all(image)
+    covered = Anonymizer("pixelate").cover_all(image)
     assert len(np.unique(covered.reshape(-1, 3), axis=0)) <= 30
-    assert (Anonymiser("solid").cover_all(image) == 0).all()
+    assert (Anonymizer("solid").cover_all(image) == 0).all()
 
 
-def test_faces_outside_the_picture_do_no_harm() -> None:
+def test_faces_outside_the_image_do_no_harm() -> None:
     image = textured()
-    assert (Anonymiser()(image, [face_at(POINTS + 1000)]) == image).all()
+    assert (Anonymizer()(image, [face_at(POINTS + 1000)]) == image).all()
 
 
 def test_other_ways_are_refused() -> None:
     with pytest.raises(FacedotsError, match="blur, pixelate, solid, not by 'swirl'"):
-        Anonymiser("swirl")  # type: ignore[arg-type]
+        Anonymizer("swirl")  # type: ignore[arg-type]
 
 
-def test_anonymised_faces_look_as_before(
+def test_anonymized_faces_look_as_before(
     two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
 ) -> None:
     image, faces = two_faces
-    blurred = Anonymiser("blur")(image, faces[:1])
-    assert_as_before(Anonymiser("pixelate")(blurred, faces[1:]), "anonymous_blur_pixelate")
+    blurred = Anonymizer("blur")(image, faces[:1])
+    assert_as_before(Anonymizer("pixelate")(blurred, faces[1:]), "anonymous_blur_pixelate")

@@ -12,7 +12,9 @@ from facedots.types import Face
 
 
 @pytest.mark.parametrize("name", effect_names())
-def test_every_effect_changes_faces_and_leaves_the_picture(name: str, two_faces: tuple[Image, list[Face]]) -> None:
+def test_every_effect_changes_faces_and_leaves_the_image(
+    name: str, two_faces: tuple[Image, list[Face]]
+) -> None:
     image, faces = two_faces
     before = image.copy()
     (effect,) = named_effects(name)
@@ -32,7 +34,8 @@ def test_names_keep_their_order_and_paths_are_own_stickers(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("names", "message"), [("lips,beard", "beard: no such effect; there are crown"), (" , ", "no effect is named")]
+    ("names", "message"),
+    [("lips,beard", "beard: no such effect; there are crown"), (" , ", "no effect is named")],
 )
 def test_unknown_names_get_the_list(names: str, message: str) -> None:
     with pytest.raises(StickerError, match=message):

@@ -15,7 +15,9 @@ SQUARE = np.array([(10, 10), (29, 10), (29, 29), (10, 29)])
 
 
 def grown(mask: Mask, pixels: int) -> Mask:
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1)))).astype(bool)
+    return np.asarray(
+        cv2.dilate(mask.astype(np.uint8), np.ones((2 * pixels + 1, 2 * pixels + 1)))
+    ).astype(bool)
 
 
 def test_soft_masks_by_hand() -> None:
@@ -72,7 +74,9 @@ def test_within_ends_the_paint() -> None:
 
 def test_a_profile_is_as_large_as_a_face_from_the_front() -> None:
     assert face_unit(MEAN_SHAPE * 80) == pytest.approx(80, rel=1e-4)
-    assert face_unit(apply_affine(similarity(35, 80, (5, 9), (0, 0)), MEAN_SHAPE * (0.3, 1))) == pytest.approx(80, rel=1e-3)
+    assert face_unit(
+        apply_affine(similarity(35, 80, (5, 9), (0, 0)), MEAN_SHAPE * (0.3, 1))
+    ) == pytest.approx(80, rel=1e-3)
 
 
 def test_make_up_stays_where_it_belongs(two_faces: tuple[Image, list[Face]]) -> None:
@@ -85,7 +89,9 @@ def test_make_up_stays_where_it_belongs(two_faces: tuple[Image, list[Face]]) -> 
     ]
     for effect, names in effects:
         changed = (effect(image, faces) != image).any(axis=2)
-        allowed = np.any([grown(face.mask(name, size), 5) for face in faces for name in names], axis=0)
+        allowed = np.any(
+            [grown(face.mask(name, size), 5) for face in faces for name in names], axis=0
+        )
         assert changed.any()
         assert not (changed & ~allowed).any(), names
 
@@ -102,7 +108,9 @@ def test_every_face_gets_it_and_nothing_else_changes(two_faces: tuple[Image, lis
     assert (Blush()(image, []) == image).all()
 
 
-def test_make_up_looks_as_before(two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]) -> None:
+def test_make_up_looks_as_before(
+    two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+) -> None:
     image, faces = two_faces
     for effect in (Blush(strength=0.8), Lips(), Brows()):
         image = effect(image, faces)

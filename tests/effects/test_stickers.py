@@ -14,7 +14,16 @@ from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import MEAN_SHAPE
 from facedots.analysis.pose import HEAD_MODEL, Camera, project
-from facedots.effects.stickers import FOLDER, Sticker, Stickers, find_sticker, load_sticker, multiplied, paste, sticker_names
+from facedots.effects.stickers import (
+    FOLDER,
+    Sticker,
+    Stickers,
+    find_sticker,
+    load_sticker,
+    multiplied,
+    paste,
+    sticker_names,
+)
 from facedots.errors import PointsError, StickerError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
 from facedots.schema import IBUG68
@@ -30,11 +39,13 @@ PLACES = {"right_eye_0": (10.0, 20.0), "left_eye_3": (60.0, 22.0), "nose_3": (33
 def face_at(points: ArrayLike) -> Face:
     given_points = np.asarray(points, np.float32)
     sure = np.ones(len(given_points), np.float32)
-    return Face(given_points, round_covariance(sure), sure, tight_boxes(given_points[None])[0], 1.0, IBUG68)
+    return Face(
+        given_points, round_covariance(sure), sure, tight_boxes(given_points[None])[0], 1.0, IBUG68
+    )
 
 
 def sticker(**changes: object) -> Sticker:
-    fields = {"name": "mine", "picture": RED, "anchors": PLACES, "fit": "affine", **changes}
+    fields = {"name": "mine", "image": RED, "anchors": PLACES, "fit": "affine", **changes}
     return Sticker(**fields)  # type: ignore[arg-type]
 
 
@@ -65,7 +76,9 @@ def test_stickers_lie_on_the_mean_face_as_they_were_drawn(matrix: Matrix, name: 
     ours = replace(find_sticker(name), fit="affine")
     zoom = float(np.sqrt(np.linalg.det(matrix[:, :2])))
     points = apply_affine(matrix, MEAN_SHAPE)
-    np.testing.assert_allclose(placed(ours, points), points[rows_of(ours)], atol=0.002 * zoom + 1e-3)
+    np.testing.assert_allclose(
+        placed(ours, points), points[rows_of(ours)], atol=0.002 * zoom + 1e-3
+    )
 
 
 @settings(max_examples=30)
@@ -73,7 +86,10 @@ def test_stickers_lie_on_the_mean_face_as_they_were_drawn(matrix: Matrix, name: 
 def test_stickers_tilt_grow_and_move_with_the_face(matrix: Matrix, fit: str) -> None:
     points = MEAN_SHAPE + np.random.default_rng(0).normal(0, 0.03, MEAN_SHAPE.shape)
     ours = sticker(fit=fit)
-    still, moved = ours.place(face_at(points), FRAME), ours.place(face_at(apply_affine(matrix, points)), FRAME)
+    still, moved = (
+        ours.place(face_at(points), FRAME),
+        ours.place(face_at(apply_affine(matrix, points)), FRAME),
+    )
     np.testing.assert_allclose(moved, np.vstack([matrix, [0, 0, 1]]) @ still, atol=0.02)
 
 
@@ -86,12 +102,17 @@ def test_affine_squeezes_a_sticker_on_a_turned_head_and_similarity_does_not() ->
 
 
 @given(st.floats(-35, 35), st.floats(-20, 20), st.floats(-40, 40), st.floats(-1, 1))
-def test_perspective_is_what_a_camera_sees_of_a_plane_in_the_head(yaw: float, pitch: float, roll: float, x: float) -> None:
+def test_perspective_is_what_a_camera_sees_of_a_plane_in_the_head(
+    yaw: float, pitch: float, roll: float, x: float
+) -> None:
     camera = Camera.guess(FRAME)
     pose = HeadPose(yaw, pitch, roll, np.array([x, 0.2, 7], np.float32), 0.0)
     points = project(HEAD_MODEL, pose, camera)
-    level = {"right_eye_0": (40.0, 60.0), "left_eye_3": (140.0, 60.0)}  # 100 px to an outer-eye distance; depth 0
-    ours = sticker(fit="perspective", anchors=level, picture=np.zeros((120, 180, 4), np.uint8))
+    level = {
+        "right_eye_0": (40.0, 60.0),
+        "left_eye_3": (140.0, 60.0),
+    }  # 100 px to an outer-eye distance; depth 0
+    ours = sticker(fit="perspective", anchors=level, image=np.zeros((120, 180, 4), np.uint8))
     corners = np.array([(0, 0), (179, 0), (179, 119), (0, 119)])
     solid = np.column_stack([(corners - (90, 60)) / 100, np.zeros(4)])
     seen = np.column_stack([corners, np.ones(4)]) @ ours.place(face_at(points), FRAME).T
@@ -99,9 +120,14 @@ def test_perspective_is_what_a_camera_sees_of_a_plane_in_the_head(yaw: float, pi
 
 
 def test_a_head_that_fills_the_frame_counts_as_far_away() -> None:
-    points = project(HEAD_MODEL, HeadPose(-35, 0, 0, np.array([0, 0, 2.2], np.float32), 0.0), Camera.guess(FRAME))
-    near = sticker(fit="perspective", picture=np.zeros((60, 900, 4), np.uint8))
-    np.testing.assert_allclose(near.place(face_at(points), FRAME), replace(near, fit="affine").place(face_at(points), FRAME))
+    points = project(
+        HEAD_MODEL, HeadPose(-35, 0, 0, np.array([0, 0, 2.2], np.float32), 0.0), Camera.guess(FRAME)
+    )
+    near = sticker(fit="perspective", image=np.zeros((60, 900, 4), np.uint8))
+    np.testing.assert_allclose(
+        near.place(face_at(points), FRAME),
+        replace(near, fit="affine").place(face_at(points), FRAME),
+    )
 
 
 @pytest.mark.parametrize("fit", ["affine", "perspective"])
@@ -109,7 +135,9 @@ def test_the_place_is_that_of_the_anchors(fit: str) -> None:
     ours = sticker(fit=fit)
     points = MEAN_SHAPE * 100 + (320, 200)
     points[rows_of(ours)] += (0, 6)
-    np.testing.assert_allclose(placed(ours, points).mean(axis=0), points[rows_of(ours)].mean(axis=0), atol=1e-3)
+    np.testing.assert_allclose(
+        placed(ours, points).mean(axis=0), points[rows_of(ours)].mean(axis=0), atol=1e-3
+    )
 
 
 def test_faces_with_missing_points_are_refused() -> None:
@@ -124,27 +152,34 @@ def test_pasting_by_hand() -> None:
     layer = RED.copy()
     layer[1, 2, 3] = 51
     paste(image, multiplied(layer), np.array([[1.0, 0, 3], [0, 1, 2], [0, 0, 1]]))
-    assert image[3, 5].tolist() == [120, 80, 80], "a fifth of red over grey"
+    assert image[3, 5].tolist() == [120, 80, 80], "a fifth of red over gray"
     expected = np.full((10, 12), 100)
     expected[2:6, 3:9] = 200
     expected[3, 5] = 120
     assert image[..., 0].tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize(("x", "y", "left"), [(-2, 0, 4 * 4), (0, 8, 2 * 6), (10, -3, 2), (12, 0, 0), (0, 10, 0), (-50, -50, 0)])
+@pytest.mark.parametrize(
+    ("x", "y", "left"),
+    [(-2, 0, 4 * 4), (0, 8, 2 * 6), (10, -3, 2), (12, 0, 0), (0, 10, 0), (-50, -50, 0)],
+)
 def test_what_lies_beyond_the_frame_is_cut(x: float, y: float, left: int) -> None:
     image = np.zeros((10, 12, 3), np.uint8)
     paste(image, multiplied(RED), np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]]))
     assert (image[..., 0] == 200).sum() == left
 
 
-def test_borders_are_smooth_and_clear_pixels_do_not_colour_them() -> None:
+def test_borders_are_smooth_and_clear_pixels_do_not_color_them() -> None:
     layer = np.full((40, 40, 4), 255, np.uint8)
     layer[..., 3] = 0
     layer[10:30, 10:30] = (200, 0, 0, 255)
     for zoom in (0.23, 0.9, 2.5):
         image = np.zeros((120, 120, 3), np.uint8)
-        paste(image, multiplied(layer), np.vstack([similarity(20, zoom, (40, 40), (20, 20)), [0, 0, 1]]))
+        paste(
+            image,
+            multiplied(layer),
+            np.vstack([similarity(20, zoom, (40, 40), (20, 20)), [0, 0, 1]]),
+        )
         assert image[..., 1:].max() == 0, "the white of clear pixels does not bleed"
         border = (image[..., 0] > 20) & (image[..., 0] < 180)
         assert border.sum() > 40 * zoom
@@ -152,7 +187,7 @@ def test_borders_are_smooth_and_clear_pixels_do_not_colour_them() -> None:
         assert area == pytest.approx(400 * zoom**2, rel=0.12)
 
 
-def test_pictures_stay_as_they_are(two_faces: tuple[Image, list[Face]]) -> None:
+def test_images_stay_as_they_are(two_faces: tuple[Image, list[Face]]) -> None:
     image, faces = two_faces
     before = image.copy()
     filtered = Stickers(["sunglasses", "hat"])(image, faces)
@@ -163,9 +198,13 @@ def test_pictures_stay_as_they_are(two_faces: tuple[Image, list[Face]]) -> None:
     assert untouched is not image
 
 
-@pytest.mark.parametrize("names", [("sunglasses", "moustache", "hat"), ("party-mask", "crown"), ("dog-ears", "dog-nose")])
+@pytest.mark.parametrize(
+    "names", [("sunglasses", "mustache", "hat"), ("party-mask", "crown"), ("dog-ears", "dog-nose")]
+)
 def test_stickers_look_as_before(
-    names: tuple[str, ...], two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+    names: tuple[str, ...],
+    two_faces: tuple[Image, list[Face]],
+    assert_as_before: Callable[[Image, str], None],
 ) -> None:
     image, faces = two_faces
     assert_as_before(Stickers(names)(image, faces), f"stickers_{'_'.join(names)}")
@@ -185,24 +224,24 @@ def drawing_tool() -> ModuleType:
 def test_the_files_are_what_the_tool_draws() -> None:
     tool = drawing_tool()
     assert sorted(tool.DESIGNS) == sticker_names()
-    for name in ("dog-nose", "moustache"):
-        picture, text = tool.draw(name)
+    for name in ("dog-nose", "mustache"):
+        image, text = tool.draw(name)
         assert (FOLDER / f"{name}.yaml").read_text() == text
-        assert np.abs(find_sticker(name).picture.astype(int) - picture).mean() < 0.5
+        assert np.abs(find_sticker(name).image.astype(int) - image).mean() < 0.5
 
 
 @pytest.mark.parametrize("name", sticker_names())
 def test_every_sticker_is_small_and_clear_at_its_border(name: str) -> None:
-    picture = find_sticker(name).picture
+    image = find_sticker(name).image
     assert (FOLDER / f"{name}.png").stat().st_size < 40_000
-    assert picture[..., 3].max() > 200
-    for line in (picture[0], picture[-1], picture[:, 0], picture[:, -1]):
+    assert image[..., 3].max() > 200
+    for line in (image[0], image[-1], image[:, 0], image[:, -1]):
         assert line[:, 3].max() == 0, "nothing is cut off"
 
 
-def write(folder: Path, text: str, picture: Image | None = RED) -> Path:
-    if picture is not None:
-        stored = picture[..., [2, 1, 0, 3]] if picture.ndim == 3 and picture.shape[2] == 4 else picture
+def write(folder: Path, text: str, image: Image | None = RED) -> Path:
+    if image is not None:
+        stored = image[..., [2, 1, 0, 3]] if image.ndim == 3 and image.shape[2] == 4 else image
         (folder / "mine.png").write_bytes(cv2.imencode(".png", stored)[1].tobytes())
     (folder / "mine.yaml").write_text(text)
     return folder / "mine.yaml"
@@ -213,8 +252,12 @@ GOOD = "image: mine.png\nfit: similarity\nanchors:\n  right_eye_0: [1, 2]\n  lef
 
 def test_five_lines_make_a_sticker(tmp_path: Path) -> None:
     ours = find_sticker(str(write(tmp_path, GOOD)))
-    assert (ours.name, ours.fit, dict(ours.anchors)) == ("mine", "similarity", {"right_eye_0": (1, 2), "left_eye_3": (4.5, 2)})
-    assert (ours.picture == RED).all()
+    assert (ours.name, ours.fit, dict(ours.anchors)) == (
+        "mine",
+        "similarity",
+        {"right_eye_0": (1, 2), "left_eye_3": (4.5, 2)},
+    )
+    assert (ours.image == RED).all()
     assert load_sticker(write(tmp_path, GOOD.replace("fit: similarity\n", ""))).fit == "affine"
 
 
@@ -222,7 +265,7 @@ def test_five_lines_make_a_sticker(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("image: mine.png", "the fields image, anchors"),
-        (GOOD + "colour: red", "the fields image, anchors"),
+        (GOOD + "color: red", "the fields image, anchors"),
         ("- 1", "the fields image, anchors"),
         ("image: [", "not YAML"),
         (GOOD.replace("mine.png", "gone.png"), "gone.png: the sticker's image cannot be read"),
@@ -230,9 +273,15 @@ def test_five_lines_make_a_sticker(tmp_path: Path) -> None:
         (GOOD.replace("[1, 2]", "[1]"), r"anchor right_eye_0: a place is \[x, y\]"),
         (GOOD.replace("[1, 2]", "[1, .nan]"), "anchor right_eye_0"),
         (GOOD.replace("[1, 2]", "[4.5, 2]"), "two different places"),
-        (GOOD.replace("left_eye_3", "left_eye_9"), "no point is called 'left_eye_9'; names are as 'right_eye_0'"),
+        (
+            GOOD.replace("left_eye_3", "left_eye_9"),
+            "no point is called 'left_eye_9'; names are as 'right_eye_0'",
+        ),
         ("image: mine.png\nanchors: 3", "two different places"),
-        (GOOD.replace("similarity", "homography"), "fit is affine or perspective or similarity, not 'homography'"),
+        (
+            GOOD.replace("similarity", "homography"),
+            "fit is affine or perspective or similarity, not 'homography'",
+        ),
     ],
 )
 def test_faults_in_a_description_are_named(tmp_path: Path, text: str, message: str) -> None:
@@ -240,10 +289,10 @@ def test_faults_in_a_description_are_named(tmp_path: Path, text: str, message: s
         load_sticker(write(tmp_path, text))
 
 
-@pytest.mark.parametrize("picture", [RED[..., :3], RED[..., 0], RED.astype(np.uint16)])
-def test_pictures_without_alpha_are_refused(tmp_path: Path, picture: Image) -> None:
+@pytest.mark.parametrize("image", [RED[..., :3], RED[..., 0], RED.astype(np.uint16)])
+def test_images_without_alpha_are_refused(tmp_path: Path, image: Image) -> None:
     with pytest.raises(StickerError, match="alpha channel"):
-        load_sticker(write(tmp_path, GOOD, picture))
+        load_sticker(write(tmp_path, GOOD, image))
 
 
 def test_unknown_stickers_get_the_list(tmp_path: Path) -> None:

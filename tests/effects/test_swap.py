@@ -37,7 +37,7 @@ def test_nothing_but_the_face_changes(two_faces: tuple[Image, list[Face]]) -> No
     assert (image == before).all()
 
 
-def test_colours_come_from_the_head(two_faces: tuple[Image, list[Face]]) -> None:
+def test_colors_come_from_the_head(two_faces: tuple[Image, list[Face]]) -> None:
     image, (face, head) = two_faces
     bluish = (image * np.array([0.5, 0.7, 1.0])).astype(np.uint8)
     hull = hull_of(head.points, (image.shape[0], image.shape[1]))
@@ -50,14 +50,18 @@ def test_a_face_that_looks_the_other_way_is_mirrored(two_faces: tuple[Image, lis
     image, (_, turned) = two_faces
     mirrored = np.ascontiguousarray(image[:, ::-1])
     flipped = turned.points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
-    result = put_face(mirrored, replace(turned, points=np.asarray(flipped, np.float32)), image, turned)
+    result = put_face(
+        mirrored, replace(turned, points=np.asarray(flipped, np.float32)), image, turned
+    )
     assert np.abs(result.astype(int) - image).mean() < 0.5, "mirrored twice, it is itself"
 
 
 @pytest.mark.parametrize(("x", "y"), [(-300, 0), (0, 400), (-260, -240)])
 def test_heads_beyond_the_frame(two_faces: tuple[Image, list[Face]], x: float, y: float) -> None:
     image, (face, head) = two_faces
-    result = put_face(image, face, image, replace(head, points=head.points + np.array([x, y], np.float32)))
+    result = put_face(
+        image, face, image, replace(head, points=head.points + np.array([x, y], np.float32))
+    )
     assert result.shape == image.shape
     assert (result == image).mean() > 0.9
 
@@ -95,7 +99,9 @@ def test_the_mean_of_one_face_is_that_face_upright(two_faces: tuple[Image, list[
     upright = average_face([image], [face], 128)
     again = average_face([moved], [replace(face, points=apply_affine(turned, face.points))], 128)
     middle = np.s_[30:110, 30:98]
-    assert np.abs(upright[middle].astype(int) - again[middle]).mean() < 4, "however it lay in its picture"
+    assert np.abs(upright[middle].astype(int) - again[middle]).mean() < 4, (
+        "however it lay in its image"
+    )
 
 
 def test_the_mean_of_two_faces_lies_between_them(two_faces: tuple[Image, list[Face]]) -> None:
@@ -105,7 +111,7 @@ def test_the_mean_of_two_faces_lies_between_them(two_faces: tuple[Image, list[Fa
     assert np.abs(mean[20:50, 20:44].astype(int) - 140).max() <= 1
 
 
-def test_as_many_pictures_as_faces(two_faces: tuple[Image, list[Face]]) -> None:
+def test_as_many_images_as_faces(two_faces: tuple[Image, list[Face]]) -> None:
     image, (face, _) = two_faces
     with pytest.raises(ValueError, match="longer"):
         average_face([image], [face, face])

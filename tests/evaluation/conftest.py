@@ -1,4 +1,4 @@
-"""Evaluations made up of three points on a grey picture."""
+"""Evaluations made up of three points on a gray image."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,22 +13,25 @@ from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import confidence, round_covariance
 
-TRIO = KeypointSchema("trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1))
+TRIO = KeypointSchema(
+    "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)
+)
 POINTS = np.array([[10, 10], [20, 10], [15, 25]], np.float32)
 
 
 @pytest.fixture(scope="session")
-def grey_picture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def gray_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("faces") / "face.png"
     write_image(path, np.full((40, 50, 3), 90, np.uint8))
     return path
 
 
 @pytest.fixture(scope="session")
-def make_evaluation(grey_picture: Path) -> Callable[..., Evaluation]:
+def make_evaluation(gray_image: Path) -> Callable[..., Evaluation]:
     """A function that makes N faces with an eye distance of 10 px.
 
-    All points of face i are ``shifts[i]`` px to the right of its labels (NaN: missed); ``sigma`` is in pixels, for all or each.
+    All points of face i are ``shifts[i]`` px to the right of its labels (NaN: missed); ``sigma`` is
+    in pixels, for all or each.
     """
 
     def make(shifts: ArrayLike, sigma: ArrayLike = np.nan) -> Evaluation:
@@ -36,12 +39,14 @@ def make_evaluation(grey_picture: Path) -> Callable[..., Evaluation]:
         count = len(moved)
         predicted = POINTS + moved[:, None, None] * np.array([1, 0], np.float32)
         predicted[np.isnan(moved)] = np.nan
-        spread = np.where(np.isnan(moved), np.nan, np.broadcast_to(np.asarray(sigma, np.float32), count))
+        spread = np.where(
+            np.isnan(moved), np.nan, np.broadcast_to(np.asarray(sigma, np.float32), count)
+        )
         covariance = round_covariance(np.repeat(spread[:, None], 3, axis=1))
         return Evaluation(
             names=tuple(f"test/face_{i}.png" for i in range(count)),
             groups=tuple(f"person_{i // 2}" for i in range(count)),
-            images=(grey_picture,) * count,
+            images=(gray_image,) * count,
             true=np.stack([POINTS] * count),
             predicted=np.asarray(predicted, np.float32),
             covariance=covariance,

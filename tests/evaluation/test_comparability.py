@@ -5,10 +5,19 @@ import numpy as np
 import pytest
 
 from facedots.evaluation.protocol import Evaluation
-from facedots.evaluation.result import Result, Setting, cautions, obstacles, same_faces, with_own_names
+from facedots.evaluation.result import (
+    EvalContext,
+    Result,
+    comparison_warnings,
+    incompatibilities,
+    same_faces,
+    with_own_names,
+)
 from facedots.schema import KeypointSchema
 
-SETTING = Setting("corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "truth")
+SETTING = EvalContext(
+    "corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "truth"
+)
 
 
 @pytest.fixture
@@ -17,9 +26,11 @@ def result(make_evaluation: Callable[..., Evaluation]) -> Result:
 
 
 def test_the_same_faces_may_stand_side_by_side(result: Result) -> None:
-    other = replace(result, name="two", setting=replace(SETTING, weights_sha256="cd" * 32, data="/elsewhere"))
-    assert obstacles([result, other]) == []
-    assert cautions([result, other]) == []
+    other = replace(
+        result, name="two", setting=replace(SETTING, weights_sha256="cd" * 32, data="/elsewhere")
+    )
+    assert incompatibilities([result, other]) == []
+    assert comparison_warnings([result, other]) == []
     assert same_faces(result, other)
 
 
@@ -31,32 +42,48 @@ def test_other_faces_may_not(result: Result) -> None:
         evaluation=replace(result.evaluation, names=names),
         setting=replace(SETTING, split="disjoint:0"),
     )
-    (sentence,) = obstacles([result, other])
+    (sentence,) = incompatibilities([result, other])
     assert "youtube-faces, split official with 3 faces" in sentence
     assert "split disjoint:0 with 3" in sentence
     assert "1 are in both" in sentence
 
 
 def test_other_labels_may_not(result: Result) -> None:
-    moved = replace(result, name="two", evaluation=replace(result.evaluation, true=result.evaluation.true + np.float32(0.5)))
-    assert obstacles([result, moved]) == ["one and two were measured on the same faces, but with different labels."]
+    moved = replace(
+        result,
+        name="two",
+        evaluation=replace(result.evaluation, true=result.evaluation.true + np.float32(0.5)),
+    )
+    assert incompatibilities([result, moved]) == [
+        "one and two were measured on the same faces, but with different labels."
+    ]
     gap = result.evaluation.true.copy()
     gap[0, 2] = np.nan
-    assert obstacles([result, replace(moved, evaluation=replace(result.evaluation, true=gap))]) != []
+    assert (
+        incompatibilities([result, replace(moved, evaluation=replace(result.evaluation, true=gap))])
+        != []
+    )
 
 
 def test_other_points_may_not(result: Result) -> None:
     pair = KeypointSchema("pair", ("a", "b"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
     other = replace(result, name="two", evaluation=replace(result.evaluation, schema=pair))
-    assert "different points (trio and pair)" in obstacles([result, other])[0]
+    assert "different points (trio and pair)" in incompatibilities([result, other])[0]
 
 
 def test_what_differs_otherwise_is_said(result: Result) -> None:
     boxes = replace(result, name="two", setting=replace(SETTING, boxes="haar"))
-    assert "one: the tight box of the true points; two: haar" in cautions([result, boxes])[0]
-    trained = replace(result, name="two", setting=replace(SETTING, trained_split="", weights_sha256=""))
-    assert "one: official; two: unknown" in cautions([result, trained])[0]
-    assert cautions([result, replace(result, name="two")]) == ["one and two are the same weights."]
+    assert (
+        "one: the tight box of the true points; two: haar"
+        in comparison_warnings([result, boxes])[0]
+    )
+    trained = replace(
+        result, name="two", setting=replace(SETTING, trained_split="", weights_sha256="")
+    )
+    assert "one: official; two: unknown" in comparison_warnings([result, trained])[0]
+    assert comparison_warnings([result, replace(result, name="two")]) == [
+        "one and two are the same weights."
+    ]
 
 
 def test_names_are_told_apart(result: Result) -> None:

@@ -11,7 +11,9 @@ Maker = Callable[..., Evaluation]
 def test_rows_of_faces_are_best_typical_worst(make_evaluation: Maker) -> None:
     shifts = np.random.default_rng(0).permutation(31) / 10
     rows = chosen_faces(make_evaluation(shifts))
-    errors = {name: [float(face.title.split()[-2]) for face in faces] for name, faces in rows.items()}
+    errors = {
+        name: [float(face.title.split()[-2]) for face in faces] for name, faces in rows.items()
+    }
     assert errors["best"] == [0, 1, 2, 3, 4, 5]
     assert errors["typical"] == [12, 13, 14, 15, 16, 17]
     assert errors["worst"] == [30, 29, 28, 27, 26, 25]
@@ -25,9 +27,9 @@ def test_missed_faces_are_not_among_those_found(make_evaluation: Maker) -> None:
 def test_tiles_tell_what_is_on_them(make_evaluation: Maker) -> None:
     evaluation, other = make_evaluation([1, np.nan, 2]), make_evaluation([0.5, 3, 0])
     evaluation.attributes["yaw"][:] = [-12, np.nan, 0]
-    pictures = tiles(evaluation, [0, 1], {"rival": other})
-    assert [caption.splitlines() for _, caption in pictures] == [
+    images = tiles(evaluation, [0, 1], {"rival": other})
+    assert [caption.splitlines() for _, caption in images] == [
         ["test/face_0.png", "NME 10.0 %", "rival: 5.0 %", "eyes 0 px apart, turned 12°"],
         ["test/face_1.png", "missed", "rival: 30.0 %", "eyes 50 px apart"],
     ]
-    assert {picture.shape for picture, _ in pictures} == {(220, 220, 3)}
+    assert {image.shape for image, _ in images} == {(220, 220, 3)}

@@ -48,7 +48,7 @@ def test_eye_distance_is_that_of_the_true_points() -> None:
     assert metrics.nme(wide, TRUE, CROSS) == pytest.approx([50])
 
 
-def test_unlabelled_points_count_nowhere() -> None:
+def test_unlabeled_points_count_nowhere() -> None:
     true = TRUE.copy()
     true[0, 3, 1] = np.nan
     predicted = moved((0, 0), (0, 0), (0, 3), (50, 50))
@@ -64,7 +64,7 @@ def test_face_without_its_scale_is_not_measured() -> None:
     assert np.isnan(metrics.nme(TRUE, no_width, CROSS)).all()
 
 
-def test_missing_prediction_of_a_labelled_point_is_infinitely_wrong() -> None:
+def test_missing_prediction_of_a_labeled_point_is_infinitely_wrong() -> None:
     predicted = TRUE.copy()
     predicted[0, 2, 0] = np.nan
     assert metrics.nme(predicted, TRUE, CROSS).tolist() == [np.inf]
@@ -114,8 +114,16 @@ def test_shapes_are_checked() -> None:
 
 def test_scores_over_found_and_missed_faces() -> None:
     true = np.concatenate([TRUE] * 4)
-    # Errors of 5 %, 2.5 %, 20 % and a face that was not found; half the points move, so the median shift stays 0.
-    predicted = np.concatenate([moved((1, 0), (-1, 0), (0, 0), (0, 0)), moved((0.5, 0), (-0.5, 0), (0, 0), (0, 0)), TRUE, MISSED])
+    # Errors of 5 %, 2.5 %, 20 % and a face that was not found; half the points move, so the median
+    # shift stays 0.
+    predicted = np.concatenate(
+        [
+            moved((1, 0), (-1, 0), (0, 0), (0, 0)),
+            moved((0.5, 0), (-0.5, 0), (0, 0), (0, 0)),
+            TRUE,
+            MISSED,
+        ]
+    )
     predicted[2, 2:] += [(0, 4), (0, -4)]
     scores = metrics.score(predicted, true, CROSS)
     assert (scores.n, scores.missed) == (4, 1)
@@ -123,7 +131,10 @@ def test_scores_over_found_and_missed_faces() -> None:
     assert scores.nme_median == pytest.approx((5 + 20) / 2)
     assert scores.fr10 == 50
     assert scores.auc10 == pytest.approx(100 * (0.5 + 0.75) / 4)
-    assert scores.nme_by_region == {"eyes": pytest.approx((10 + 5) / 3), "rest": pytest.approx(40 / 3)}
+    assert scores.nme_by_region == {
+        "eyes": pytest.approx((10 + 5) / 3),
+        "rest": pytest.approx(40 / 3),
+    }
     assert scores.shift == (0, 0)
     assert scores.nme_shift_free == pytest.approx(scores.nme)
 
@@ -144,7 +155,7 @@ def test_scores_are_valid_json_even_if_everything_was_missed() -> None:
 
 
 @given(faces, faces, st.floats(-180, 180), st.floats(0.2, 5), st.floats(-50, 50))
-def test_nme_does_not_change_when_the_picture_is_turned_or_scaled(
+def test_nme_does_not_change_when_the_image_is_turned_or_scaled(
     predicted: np.ndarray, true: np.ndarray, angle: float, zoom: float, shift: float
 ) -> None:
     true[:, 45] = true[:, 36] + (30, 10)
@@ -170,16 +181,22 @@ def test_regions_make_up_the_whole(predicted: np.ndarray, true: np.ndarray) -> N
 
 
 @given(faces, faces, st.floats(-5, 5), st.floats(-5, 5))
-def test_shift_free_nme_does_not_see_a_common_shift(predicted: np.ndarray, true: np.ndarray, dx: float, dy: float) -> None:
+def test_shift_free_nme_does_not_see_a_common_shift(
+    predicted: np.ndarray, true: np.ndarray, dx: float, dy: float
+) -> None:
     true[:, 45] = true[:, 36] + (30, 0)
     before = metrics.shift_free_nme(predicted, true, IBUG68)
-    assert metrics.shift_free_nme(predicted + np.array([dx, dy]), true, IBUG68) == pytest.approx(before, rel=1e-6, abs=1e-6)
+    assert metrics.shift_free_nme(predicted + np.array([dx, dy]), true, IBUG68) == pytest.approx(
+        before, rel=1e-6, abs=1e-6
+    )
 
 
 @given(percentages, st.floats(1, 20))
 def test_auc_is_the_area_under_the_ced_staircase(errors: list[float], limit: float) -> None:
     corners, share = metrics.ced_curve(errors, limit)
-    assert metrics.auc(errors, limit) == pytest.approx(np.sum(np.diff(corners) * share[:-1]) / limit)
+    assert metrics.auc(errors, limit) == pytest.approx(
+        np.sum(np.diff(corners) * share[:-1]) / limit
+    )
 
 
 @given(percentages, st.floats(1, 20))
@@ -187,5 +204,7 @@ def test_ced_curve_counts_faces(errors: list[float], limit: float) -> None:
     corners, share = metrics.ced_curve(errors, limit)
     assert corners[0] == 0
     assert corners[-1] == limit
-    assert share.tolist() == [pytest.approx(100 * sum(e <= corner for e in errors) / len(errors)) for corner in corners]
+    assert share.tolist() == [
+        pytest.approx(100 * sum(e <= corner for e in errors) / len(errors)) for corner in corners
+    ]
     assert share[-1] == pytest.approx(100 - metrics.failure_rate(errors, limit))

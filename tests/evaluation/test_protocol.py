@@ -3,45 +3,54 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.errors import DataError
 from facedots.evaluation.protocol import evaluate
-from facedots.geometry import Floats, Framing, Image
+from facedots.geometry import CropSpec, Floats, Image
 from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import round_covariance
 
-TRIO = KeypointSchema("trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1))
+TRIO = KeypointSchema(
+    "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)
+)
 POINTS = np.array([[10, 10], [20, 10], [15, 25]], np.float32)
 TIGHT = [10, 10, 20, 25]
 
 
 class CornerPredictor:
-    """Puts the eyes into the upper corners of a box and the chin into the middle of its lower side: right for POINTS."""
+    """Puts the eyes into the upper corners of a box and the chin into the middle of its lower side:
+    right for POINTS.
+    """
 
-    spec = ModelSpec("corner", TRIO, Framing("box", 2.0), 32, 3, (0.5,) * 3, (0.25,) * 3)
+    spec = ModelSpec("corner", TRIO, CropSpec("box", 2.0), 32, 3, (0.5,) * 3, (0.25,) * 3)
 
     def predict(self, image: Image, boxes: Floats) -> Keypoints:
         assert image.dtype == np.uint8
         x0, y0, x1, y1 = boxes.T
-        points = np.stack([np.stack([x0, y0], -1), np.stack([x1, y0], -1), np.stack([(x0 + x1) / 2, y1], -1)], axis=1)
+        points = np.stack(
+            [np.stack([x0, y0], -1), np.stack([x1, y0], -1), np.stack([(x0 + x1) / 2, y1], -1)],
+            axis=1,
+        )
         sure = np.ones((len(boxes), 3), np.float32)
         return Keypoints(points, round_covariance(sure), sure, sure[:, 0], TRIO)
 
 
-def face(folder: Path, name: str, points: Floats = POINTS) -> Annotation:
+def face(folder: Path, name: str, points: Floats = POINTS) -> FaceAnnotation:
     write_image(folder / name, np.zeros((40, 50, 3), np.uint8))
-    return Annotation(folder / name, points, name)
+    return FaceAnnotation(folder / name, points, name)
 
 
 def test_true_box_is_given_and_points_come_back(tmp_path: Path) -> None:
-    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png", POINTS + 3)])
+    result = evaluate(
+        CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png", POINTS + 3)]
+    )
     assert result.names == ("a.png", "b.png")
     assert result.predicted.tolist() == [POINTS.tolist(), (POINTS + 3).tolist()]
     assert result.nme.tolist() == [0, 0]
-    # The centre of the box, and twice its longer side.
+    # The center of the box, and twice its longer side.
     assert result.squares[0].tolist() == [15, 17.5, 30]
     assert (result.scores.n, result.scores.auc10, result.missed, result.skipped) == (2, 100, (), ())
     assert result.groups == ("", "")
@@ -68,7 +77,9 @@ def test_detector_box_decides_end_to_end(tmp_path: Path) -> None:
         ([[10, 10, 20, 15]], [0.9], False),
     ],
 )
-def test_best_scored_box_must_be_on_the_face(tmp_path: Path, boxes: list[list[int]], scores: list[float], missed: bool) -> None:
+def test_best_scored_box_must_be_on_the_face(
+    tmp_path: Path, boxes: list[list[int]], scores: list[float], missed: bool
+) -> None:
     found = Detections(np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32))
     result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], boxes=lambda image: found)
     assert result.missed == (("a.png",) if missed else ())
@@ -83,7 +94,9 @@ def test_missed_face_is_a_failure_and_not_absent(tmp_path: Path) -> None:
         boxes = next(answers)
         return Detections(boxes, np.ones(len(boxes), np.float32))
 
-    result = evaluate(CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png")], boxes=detector)
+    result = evaluate(
+        CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png")], boxes=detector
+    )
     scores = result.scores
     assert (scores.n, scores.missed, scores.nme, scores.fr10, scores.auc10) == (2, 1, 0, 50, 50)
     assert result.missed == ("b.png",)
@@ -94,8 +107,13 @@ def test_faces_that_cannot_be_measured_are_skipped_with_the_reason(tmp_path: Pat
     no_eye[0] = np.nan
     flat[2, 1] = 10
     damaged = face(tmp_path, "damaged.png")
-    damaged.image.write_bytes(b"no picture")
-    annotations = [face(tmp_path, "a.png"), face(tmp_path, "no_eye.png", no_eye), face(tmp_path, "flat.png", flat), damaged]
+    damaged.image.write_bytes(b"no image")
+    annotations = [
+        face(tmp_path, "a.png"),
+        face(tmp_path, "no_eye.png", no_eye),
+        face(tmp_path, "flat.png", flat),
+        damaged,
+    ]
     result = evaluate(CornerPredictor(), annotations)
     reasons = dict(result.skipped)
     assert result.names == ("a.png",)
@@ -103,14 +121,16 @@ def test_faces_that_cannot_be_measured_are_skipped_with_the_reason(tmp_path: Pat
     assert list(reasons) == ["no_eye.png", "flat.png", "damaged.png"]
     assert "scale the error" in reasons["no_eye.png"]
     assert "no box" in reasons["flat.png"]
-    assert "damaged.png: not a picture" in reasons["damaged.png"]
+    assert "damaged.png: not an image" in reasons["damaged.png"]
 
 
 def test_nothing_to_measure_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no annotations"):
         evaluate(CornerPredictor(), [])
-    gone = Annotation(tmp_path / "gone.png", POINTS, "gone.png")
-    with pytest.raises(DataError, match=r"none of 1 faces could be measured: gone\.png: .*cannot be read"):
+    gone = FaceAnnotation(tmp_path / "gone.png", POINTS, "gone.png")
+    with pytest.raises(
+        DataError, match=r"none of 1 faces could be measured: gone\.png: .*cannot be read"
+    ):
         evaluate(CornerPredictor(), [gone])
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from facedots.evaluation.protocol import Evaluation
 from facedots.evaluation.report import report_dict, report_markdown, write_report
-from facedots.evaluation.result import RESULT_FILE, Result, Setting, read_result
+from facedots.evaluation.result import RESULT_FILE, EvalContext, Result, read_result
 from facedots.io.images import read_image
 
-SETTING = Setting("corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar")
+SETTING = EvalContext(
+    "corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar"
+)
 Maker = Callable[..., Evaluation]
 
 
@@ -19,7 +21,9 @@ Maker = Callable[..., Evaluation]
 def measured(make_evaluation: Maker) -> Result:
     """Ten faces, the i-th one i/10 px to the right, the last one missed."""
     shifts = [i / 10 for i in range(9)]
-    return Result("corner", make_evaluation([*shifts, np.nan], sigma=1.0), SETTING, np.full(10, 20.0))
+    return Result(
+        "corner", make_evaluation([*shifts, np.nan], sigma=1.0), SETTING, np.full(10, 20.0)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,16 @@ def test_json_holds_the_scores_in_percent_and_the_setting(written: dict[str, Pat
     assert content["skipped"] == [{"name": "test/bad.png", "reason": "cannot be read"}]
     setting = {
         key: content[key]
-        for key in ("model", "weights_sha256", "data", "sources", "split", "trained_split", "boxes", "norm_pair")
+        for key in (
+            "model",
+            "weights_sha256",
+            "data",
+            "sources",
+            "split",
+            "trained_split",
+            "boxes",
+            "norm_pair",
+        )
     }
     assert setting == {
         "model": "corner",
@@ -61,17 +74,19 @@ def test_json_holds_the_scores_in_percent_and_the_setting(written: dict[str, Pat
     assert content["date"].endswith("+00:00")
 
 
-def test_pictures_are_written_and_linked(written: dict[str, Path]) -> None:
-    pictures = [name for name in written if name.endswith(".png")]
-    assert pictures == ["ced.png", "regions.png", "faces.png", "calibration.png"]
+def test_images_are_written_and_linked(written: dict[str, Path]) -> None:
+    images = [name for name in written if name.endswith(".png")]
+    assert images == ["ced.png", "regions.png", "faces.png", "calibration.png"]
     text = written["report.md"].read_text()
-    for name in pictures:
+    for name in images:
         assert read_image(written[name]).std() > 5
         assert f"({name})" in text
     assert sorted(path.name for path in written["ced.png"].parent.iterdir()) == sorted(written)
 
 
-def test_the_page_and_the_result_are_written_too(written: dict[str, Path], measured: Result) -> None:
+def test_the_page_and_the_result_are_written_too(
+    written: dict[str, Path], measured: Result
+) -> None:
     html = written["report.html"].read_text(encoding="utf-8")
     assert "Report on corner" in html
     assert "official split leaks" in html
@@ -91,8 +106,8 @@ def test_markdown_says_what_a_reader_must_know(measured: Result) -> None:
     assert "- test/bad.png: cannot be read" in text
 
 
-def test_drawn_faces_are_labelled_as_such(measured: Result) -> None:
-    setting = Setting("corner", "", "synthetic:20", (), "synthetic", "official", "truth")
+def test_drawn_faces_are_labeled_as_such(measured: Result) -> None:
+    setting = EvalContext("corner", "", "synthetic:20", (), "synthetic", "official", "truth")
     text = report_markdown(replace(measured, setting=setting), [])
     assert "drawn by facedots" in text
     assert "leaks" not in text

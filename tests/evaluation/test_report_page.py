@@ -8,9 +8,11 @@ import pytest
 
 from facedots.evaluation.protocol import Evaluation
 from facedots.evaluation.report_page import report_page
-from facedots.evaluation.result import Result, Setting
+from facedots.evaluation.result import EvalContext, Result
 
-SETTING = Setting("corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar")
+SETTING = EvalContext(
+    "corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar"
+)
 Maker = Callable[..., Evaluation]
 
 
@@ -28,7 +30,13 @@ def row(html: str, name: str) -> list[str]:
 @pytest.fixture(scope="module")
 def one(make_evaluation: Maker) -> Result:
     history = {"train_loss": {0.0: 3.0, 1.0: 2.0}, "val_nme": {0.0: 9.0, 1.0: 5.0}}
-    return Result("one", make_evaluation([0.1, 0.2, 0.9, np.nan], sigma=[0.1, 0.2, 0.3, 1]), SETTING, np.full(4, 20.0), history)
+    return Result(
+        "one",
+        make_evaluation([0.1, 0.2, 0.9, np.nan], sigma=[0.1, 0.2, 0.3, 1]),
+        SETTING,
+        np.full(4, 20.0),
+        history,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +50,7 @@ def test_a_report_has_all_sections_and_each_says_what_it_shows(page: str) -> Non
         "Scores",
         "How many faces are how good",
         "Error by part of the face",
-        "Error by kind of picture",
+        "Error by kind of image",
         "Does it know where it is wrong?",
         "The people it serves worst",
         "Faces to look at",
@@ -67,7 +75,7 @@ def test_numbers_of_a_report(page: str) -> None:
     assert row(page.split("The people it serves worst")[2], "one") == ["2", "5.25", "9.00"]
 
 
-def test_pictures_and_figures_of_a_report(page: str) -> None:
+def test_images_and_figures_of_a_report(page: str) -> None:
     # Worst and typical ones, three each, and the missed one.
     assert page.count("<img ") == 7
     assert "missed: no box was found" in page
@@ -76,7 +84,9 @@ def test_pictures_and_figures_of_a_report(page: str) -> None:
 
 
 def test_a_comparison_marks_the_best(one: Result, make_evaluation: Maker) -> None:
-    other = Result("two", make_evaluation([0.2, 0.1, 0.3, 0.4]), replace(SETTING, weights_sha256="cd" * 32))
+    other = Result(
+        "two", make_evaluation([0.2, 0.1, 0.3, 0.4]), replace(SETTING, weights_sha256="cd" * 32)
+    )
     html = report_page([one, other]).html()
     assert "Comparison of one and two" in html
     assert row(html, "NME: mean error") == ["4.00", "2.50"]
@@ -88,7 +98,9 @@ def test_a_comparison_marks_the_best(one: Result, make_evaluation: Maker) -> Non
 
 def test_regions_nearest_to_their_promise_are_best(make_evaluation: Maker) -> None:
     # All points inside the 50 % region, half of them, and none.
-    wide, right, narrow = (Result(str(sigma), make_evaluation([1, 1, 5, 5], sigma), SETTING) for sigma in (9, 2, 0.1))
+    wide, right, narrow = (
+        Result(str(sigma), make_evaluation([1, 1, 5, 5], sigma), SETTING) for sigma in (9, 2, 0.1)
+    )
     html = report_page([wide, right, narrow]).html()
     marked = '<td class="number">100.00</td><td class="number marked">50.00</td><td class="number">0.00</td>'
     # In the summary, and for the eyes and the chin.
@@ -106,13 +118,17 @@ def test_without_sigma_people_and_training_their_sections_are_short(make_evaluat
     evaluation = replace(make_evaluation([1, 2]), groups=("", ""), skipped=())
     html = report_page([Result("one", evaluation, SETTING)]).html()
     assert "without any uncertainty, so there is nothing to say" in html
-    assert not {"The people it serves worst", "How it was trained", "Faces that could not be measured"} & set(headings(html))
+    assert not {
+        "The people it serves worst",
+        "How it was trained",
+        "Faces that could not be measured",
+    } & set(headings(html))
 
 
-def test_pictures_that_are_gone_are_no_reason_to_fail(one: Result, tmp_path: Path) -> None:
+def test_images_that_are_gone_are_no_reason_to_fail(one: Result, tmp_path: Path) -> None:
     gone = replace(one, evaluation=replace(one.evaluation, images=(tmp_path / "gone.png",) * 4))
     html = report_page([gone]).html()
-    assert "The pictures of one cannot be shown" in html
+    assert "The images of one cannot be shown" in html
     assert "gone.png" in html
 
 

@@ -5,11 +5,20 @@ import numpy as np
 import pytest
 
 from facedots.analysis.pose import HEAD_MODEL, Camera, project
-from facedots.evaluation.slices import ATTRIBUTES, cut, face_attributes, group_means, slice_edges, worst_tenth
+from facedots.evaluation.slices import (
+    ATTRIBUTES,
+    cut,
+    face_attributes,
+    group_means,
+    slice_edges,
+    worst_tenth,
+)
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import HeadPose
 
-TRIO = KeypointSchema("trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1))
+TRIO = KeypointSchema(
+    "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)
+)
 POINTS = np.array([[20, 20], [50, 60], [20, 60]], np.float32)
 SIZE, YAW, BRIGHTNESS, SHARPNESS = ATTRIBUTES
 
@@ -38,7 +47,8 @@ def test_turn_of_a_head(yaw: float) -> None:
 def test_blur_lowers_sharpness_and_light_does_not_matter_for_a_flat_face() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (100, 100, 3)).astype(np.uint8)
     sharp, blurred = (
-        face_attributes(image, POINTS, TRIO)["sharpness"] for image in (noise, np.asarray(cv2.blur(noise, (9, 9)), np.uint8))
+        face_attributes(image, POINTS, TRIO)["sharpness"]
+        for image in (noise, np.asarray(cv2.blur(noise, (9, 9)), np.uint8))
     )
     assert sharp > 10 * blurred > 0
     assert face_attributes(np.full_like(noise, 77), POINTS, TRIO)["sharpness"] == 0
@@ -67,7 +77,9 @@ def test_unknown_attributes_have_no_slices() -> None:
 
 
 def test_people_largest_error_first() -> None:
-    means = group_means(np.array([1, 3, 8, np.inf, np.inf, 9]), ["ann", "ann", "bob", "bob", "cid", ""])
+    means = group_means(
+        np.array([1, 3, 8, np.inf, np.inf, 9]), ["ann", "ann", "bob", "bob", "cid", ""]
+    )
     assert list(means.items()) == [("bob", 8), ("ann", 2)]
 
 

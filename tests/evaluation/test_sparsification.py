@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.evaluation.uncertainty_metrics import bad_removed, sparsification
+from facedots.evaluation.uncertainty_metrics import failure_recall, sparsification
 
 ERRORS = st.lists(st.floats(0.5, 50), min_size=2, max_size=30)
 
@@ -31,7 +31,9 @@ def test_equal_errors_have_no_order() -> None:
 
 
 @given(ERRORS)
-def test_the_right_order_is_perfect_and_the_wrong_one_worse_than_random(errors: list[float]) -> None:
+def test_the_right_order_is_perfect_and_the_wrong_one_worse_than_random(
+    errors: list[float],
+) -> None:
     if np.ptp(errors) < 0.1:
         return
     assert sparsification(errors, errors).ause == pytest.approx(0, abs=1e-9)
@@ -48,12 +50,16 @@ def test_what_is_not_known_does_not_count() -> None:
 def test_bad_faces_that_go_with_the_least_sure() -> None:
     errors = [9, 12, 1, 20, 2, 3, 4, 5, 6, 8]
     # The two least sure of ten are the second and the third; bad are the first, second and fourth.
-    assert bad_removed(errors, [0, 9, 8, 1, 1, 1, 1, 1, 1, 1], drop=0.2) == pytest.approx(100 / 3)
-    assert bad_removed(errors, [8, 9, 0, 1, 1, 1, 1, 1, 1, 1], bad=10, drop=0.2) == 50
-    assert np.isnan(bad_removed([1, 2], [1, 2]))
+    assert failure_recall(errors, [0, 9, 8, 1, 1, 1, 1, 1, 1, 1], drop=0.2) == pytest.approx(
+        100 / 3
+    )
+    assert failure_recall(errors, [8, 9, 0, 1, 1, 1, 1, 1, 1, 1], bad=10, drop=0.2) == 50
+    assert np.isnan(failure_recall([1, 2], [1, 2]))
 
 
 def test_of_equally_sure_ones_each_is_as_likely() -> None:
-    assert bad_removed([9] + [1] * 9, [3] * 10) == pytest.approx(10)
+    assert failure_recall([9] + [1] * 9, [3] * 10) == pytest.approx(10)
     # One goes surely; the second place is one of three, one of them bad.
-    assert bad_removed([9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 4, 4, 4, 1, 1, 1, 1, 1, 1], drop=0.2) == pytest.approx(50 + 50 / 3)
+    assert failure_recall(
+        [9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 4, 4, 4, 1, 1, 1, 1, 1, 1], drop=0.2
+    ) == pytest.approx(50 + 50 / 3)

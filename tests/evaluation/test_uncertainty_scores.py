@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from facedots.evaluation.protocol import Evaluation
-from facedots.evaluation.uncertainty_scores import SigmaReport
+from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
 from facedots.uncertainty import confidence
 
 Maker = Callable[..., Evaluation]
 
 
 def test_numbers_by_hand(make_evaluation: Maker) -> None:
-    # Eye distance 10 px. Every point of face i is i px to the right; sigma 1 px, so i standard deviations.
-    report = SigmaReport(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0))
+    # Eye distance 10 px. Every point of face i is i px to the right; sigma 1 px, so i standard
+    # deviations.
+    report = UncertaintyMetrics(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0))
     scores = report.scores()
     # Regions of 50 % and 90 % reach 1.18 and 2.15 standard deviations.
     assert (scores.coverage_50, scores.coverage_90) == (50, 75)
@@ -22,42 +23,48 @@ def test_numbers_by_hand(make_evaluation: Maker) -> None:
     assert report.known
 
 
-def test_order_is_by_parts_of_the_face_and_missed_faces_do_not_count(make_evaluation: Maker) -> None:
-    report = SigmaReport(make_evaluation(shifts=[0.1, 0.9, 0.5, np.nan], sigma=[1, 9, 5, np.nan]))
+def test_order_is_by_parts_of_the_face_and_missed_faces_do_not_count(
+    make_evaluation: Maker,
+) -> None:
+    report = UncertaintyMetrics(
+        make_evaluation(shifts=[0.1, 0.9, 0.5, np.nan], sigma=[1, 9, 5, np.nan])
+    )
     assert report.of_faces()[:3] == pytest.approx([10, 90, 50])
     assert report.sparsification().ause == pytest.approx(0, abs=1e-4)
     assert report.sparsification().random == pytest.approx(5)
     assert report.scores().ause == pytest.approx(0, abs=1e-4)
-    assert np.isnan(report.bad_removed())
+    assert np.isnan(report.failure_recall())
 
 
 def test_regions_are_looked_at_on_their_own(make_evaluation: Maker) -> None:
     evaluation = make_evaluation(shifts=[1, 1], sigma=1.0)
     evaluation.covariance[:, 2] *= 100
-    found = SigmaReport(evaluation).by_region()
+    found = UncertaintyMetrics(evaluation).by_region()
     assert (found["eyes"].coverage_50, found["chin"].coverage_50) == (100, 100)
     evaluation.covariance[:, :2] /= 100
-    found = SigmaReport(evaluation).by_region()
+    found = UncertaintyMetrics(evaluation).by_region()
     assert (found["eyes"].coverage_50, found["chin"].coverage_50) == (0, 100)
 
 
 def test_confidence_is_held_against_five_percent(make_evaluation: Maker) -> None:
     evaluation = make_evaluation(shifts=[0.4, 0.6, np.nan], sigma=0.5)
-    bins = SigmaReport(evaluation).confidence()
-    expected = confidence(evaluation.predicted[0], evaluation.covariance[0], evaluation.schema, None)[0]
+    bins = UncertaintyMetrics(evaluation).confidence()
+    expected = confidence(
+        evaluation.predicted[0], evaluation.covariance[0], evaluation.schema, None
+    )[0]
     assert bins.said == pytest.approx([100 * expected])
     assert bins.came.tolist() == [50]
     assert bins.share.tolist() == [100]
 
 
 def test_without_sigma_there_is_nothing_to_say(make_evaluation: Maker) -> None:
-    report = SigmaReport(make_evaluation(shifts=[0, 1], sigma=np.nan))
+    report = UncertaintyMetrics(make_evaluation(shifts=[0, 1], sigma=np.nan))
     assert not report.known
     assert report.to_dict() is None
 
 
 def test_json_has_numbers_or_none(make_evaluation: Maker) -> None:
-    content = SigmaReport(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0)).to_dict()
+    content = UncertaintyMetrics(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0)).to_dict()
     assert content is not None
     assert content["coverage_90"] == 75
     assert content["bad_faces_removed"] is None

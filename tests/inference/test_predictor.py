@@ -1,4 +1,6 @@
-"""The network of these tests sees: its answer depends on the crop, so a wrong way to the crop and back shows."""
+"""The network of these tests sees: its answer depends on the crop, so a wrong way to the crop and
+back shows.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +14,8 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from facedots.errors import ShapeError, WeightsError
-from facedots.geometry import Framing, Image
-from facedots.inference.predictor import Keypointer
+from facedots.geometry import CropSpec, Image
+from facedots.inference.predictor import KeypointPredictor
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.uncertainty import confidence
@@ -22,35 +24,39 @@ DOTS = KeypointSchema("dots", ("dot", "again"), {"all": (0, 1)}, (0, 1), ((0, 1)
 COVARIANCE = np.array([[4.0, 1.5], [1.5, 1.0]], np.float32)
 SCORE = 0.625
 TAIL = 5.0
-BOX = Framing("box", 1.25)
+BOX = CropSpec("box", 1.25)
 
-DotModel = Callable[[Framing, int], Path]
+DotModel = Callable[[CropSpec, int], Path]
 
 
 @pytest.fixture(scope="session")
 def dot_model(tmp_path_factory: pytest.TempPathFactory) -> DotModel:
-    """Makes an ONNX file for a framing and 1 or 3 channels: both points are the centre of brightness of a 32-pixel crop."""
+    """Makes an ONNX file for a framing and 1 or 3 channels: both points are the center of
+    brightness of a 32-pixel crop.
+    """
     folder = tmp_path_factory.mktemp("dots")
 
-    def make(framing: Framing, channels: int) -> Path:
-        path = folder / f"{framing.kind}{framing.scale}{channels}.onnx"
-        path.write_bytes(network(framing, channels))
+    def make(crop_spec: CropSpec, channels: int) -> Path:
+        path = folder / f"{crop_spec.mode}{crop_spec.scale}{channels}.onnx"
+        path.write_bytes(network(crop_spec, channels))
         return path
 
     return make
 
 
-def network(framing: Framing, channels: int, size: int = 32) -> bytes:
-    """The network of :func:`dot_model`: sum(brightness * place) / sum(brightness) over the first channel."""
+def network(crop_spec: CropSpec, channels: int, size: int = 32) -> bytes:
+    """The network of :func:`dot_model`: sum(brightness * place) / sum(brightness) over the first
+    channel.
+    """
     nodes = [
         helper.make_node("Slice", ["crops", "first", "second", "last"], ["red"]),
         helper.make_node("Cast", ["red"], ["light"], to=onnx.TensorProto.FLOAT),
         helper.make_node("Mul", ["light", "places"], ["weighted"]),
         helper.make_node("ReduceSum", ["weighted", "plane"], ["moment"], keepdims=0),
         helper.make_node("ReduceSum", ["light", "plane"], ["mass"], keepdims=0),
-        helper.make_node("Div", ["moment", "mass"], ["centre"]),
-        helper.make_node("Unsqueeze", ["centre", "one"], ["centres"]),
-        helper.make_node("Concat", ["centres", "centres"], ["points"], axis=1),
+        helper.make_node("Div", ["moment", "mass"], ["center"]),
+        helper.make_node("Unsqueeze", ["center", "one"], ["centers"]),
+        helper.make_node("Concat", ["centers", "centers"], ["points"], axis=1),
         helper.make_node("Mul", ["mass", "nothing"], ["zeros"]),
         helper.make_node("Unsqueeze", ["zeros", "last_two"], ["zeros_22"]),
         helper.make_node("Add", ["zeros_22", "spread"], ["covariance"]),
@@ -73,7 +79,11 @@ def network(framing: Framing, channels: int, size: int = 32) -> bytes:
     graph = helper.make_graph(
         nodes,
         "dots",
-        [helper.make_tensor_value_info("crops", onnx.TensorProto.UINT8, ["N", size, size, channels])],
+        [
+            helper.make_tensor_value_info(
+                "crops", onnx.TensorProto.UINT8, ["N", size, size, channels]
+            )
+        ],
         [
             helper.make_tensor_value_info("points", onnx.TensorProto.FLOAT, ["N", 2, 2]),
             helper.make_tensor_value_info("covariance", onnx.TensorProto.FLOAT, ["N", 2, 2, 2]),
@@ -82,7 +92,9 @@ def network(framing: Framing, channels: int, size: int = 32) -> bytes:
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    spec = ModelSpec("dots", DOTS, framing, size, channels, (0.0,) * channels, (1.0,) * channels, TAIL)
+    spec = ModelSpec(
+        "dots", DOTS, crop_spec, size, channels, (0.0,) * channels, (1.0,) * channels, TAIL
+    )
     helper.set_model_props(model, {"facedots.spec": spec.to_json()})
     onnx.checker.check_model(model)
     data: bytes = model.SerializeToString()
@@ -90,7 +102,7 @@ def network(framing: Framing, channels: int, size: int = 32) -> bytes:
 
 
 def lamp(x: float, y: float, height: int = 90, width: int = 120, spread: float = 4.0) -> Image:
-    """A dark picture with one round red light around (x, y)."""
+    """A dark image with one round red light around (x, y)."""
     rows, columns = np.mgrid[:height, :width]
     light = 250 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * spread**2))
     image = np.zeros((height, width, 3), np.uint8)
@@ -99,101 +111,127 @@ def lamp(x: float, y: float, height: int = 90, width: int = 120, spread: float =
 
 
 @pytest.fixture(scope="module")
-def keypointer(dot_model: DotModel) -> Keypointer:
-    return Keypointer(dot_model(BOX, 3))
+def predictor(dot_model: DotModel) -> KeypointPredictor:
+    return KeypointPredictor(dot_model(BOX, 3))
 
 
-@given(st.tuples(st.floats(40, 80), st.floats(30, 60)), st.floats(40, 90), st.floats(0.6, 1.6), st.floats(-8, 8))
-def test_points_are_found_where_they_are_in_the_picture(
-    keypointer: Keypointer, place: tuple[float, float], width: float, aspect: float, shift: float
+@given(
+    st.tuples(st.floats(40, 80), st.floats(30, 60)),
+    st.floats(40, 90),
+    st.floats(0.6, 1.6),
+    st.floats(-8, 8),
+)
+def test_points_are_found_where_they_are_in_the_image(
+    predictor: KeypointPredictor,
+    place: tuple[float, float],
+    width: float,
+    aspect: float,
+    shift: float,
 ) -> None:
-    middle, half = np.array(place) + np.array([shift, shift / 2]), np.array([width, width * aspect]) / 2
-    found = keypointer.predict(lamp(*place), [[*(middle - half), *(middle + half)]])
+    middle, half = (
+        np.array(place) + np.array([shift, shift / 2]),
+        np.array([width, width * aspect]) / 2,
+    )
+    found = predictor.predict(lamp(*place), [[*(middle - half), *(middle + half)]])
     assert np.abs(found.points - place).max() < 0.25
     # Covariance is given in pixels of the crop, 32 of which cover 1.25 longer sides.
     zoom = 1.25 * 2 * half.max() / 32
-    assert found.covariance == pytest.approx(np.broadcast_to(COVARIANCE * zoom**2, (1, 2, 2, 2)), rel=1e-5)
+    assert found.covariance == pytest.approx(
+        np.broadcast_to(COVARIANCE * zoom**2, (1, 2, 2, 2)), rel=1e-5
+    )
     assert found.sigma == pytest.approx(np.full((1, 2), np.sqrt(2.5) * zoom), rel=1e-5)
     assert found.score.tolist() == [SCORE]
-    assert found.confidence == pytest.approx(confidence(found.points, found.covariance, DOTS, TAIL), abs=1e-6)
+    assert found.confidence == pytest.approx(
+        confidence(found.points, found.covariance, DOTS, TAIL), abs=1e-6
+    )
 
 
-def test_many_faces_go_in_batches_and_come_in_order(keypointer: Keypointer) -> None:
+def test_many_faces_go_in_batches_and_come_in_order(predictor: KeypointPredictor) -> None:
     image = lamp(60, 45)
     random = np.random.default_rng(0)
     corners = np.array([60, 45, 60, 45]) + random.uniform(20, 30, (150, 4)) * (-1, -1, 1, 1)
-    together = keypointer.predict(image, corners)
-    alone = [keypointer.predict(image, corner[None]) for corner in corners]
+    together = predictor.predict(image, corners)
+    alone = [predictor.predict(image, corner[None]) for corner in corners]
     assert len(together) == 150
     assert np.array_equal(together.points, np.concatenate([one.points for one in alone]))
     for name in ("covariance", "confidence", "score"):
-        assert np.array_equal(getattr(together, name), np.concatenate([getattr(one, name) for one in alone])), name
+        assert np.array_equal(
+            getattr(together, name), np.concatenate([getattr(one, name) for one in alone])
+        ), name
         assert getattr(together, name).dtype == np.float32
     assert together.points.dtype == together.sigma.dtype == np.float32
 
 
-def test_any_two_opposite_corners_make_a_box(keypointer: Keypointer) -> None:
+def test_any_two_opposite_corners_make_a_box(predictor: KeypointPredictor) -> None:
     image = lamp(60, 45)
     corners = [[30, 20, 90, 70], [90, 70, 30, 20], [90, 20, 30, 70]]
-    points = keypointer.predict(image, corners).points
+    points = predictor.predict(image, corners).points
     assert np.array_equal(points[0], points[1])
     assert np.array_equal(points[0], points[2])
 
 
-def test_no_boxes_give_no_keypoints(keypointer: Keypointer) -> None:
-    found = keypointer.predict(lamp(60, 45), [])
+def test_no_boxes_give_no_keypoints(predictor: KeypointPredictor) -> None:
+    found = predictor.predict(lamp(60, 45), [])
     assert found.points.shape == (0, 2, 2)
     assert (found.sigma.shape, found.covariance.shape) == ((0, 2), (0, 2, 2, 2))
     assert (found.confidence.shape, found.score.shape) == ((0, 2), (0,))
-    assert {value.dtype for value in (found.points, found.covariance, found.confidence, found.score)} == {np.dtype(np.float32)}
-    assert found.schema == keypointer.spec.schema
+    assert {
+        value.dtype for value in (found.points, found.covariance, found.confidence, found.score)
+    } == {np.dtype(np.float32)}
+    assert found.schema == predictor.spec.schema
 
 
-def test_a_grey_network_sees_grey(dot_model: DotModel) -> None:
-    grey = Keypointer(dot_model(BOX, 1))
+def test_a_gray_network_sees_gray(dot_model: DotModel) -> None:
+    gray = KeypointPredictor(dot_model(BOX, 1))
     blue = np.ascontiguousarray(lamp(60, 45)[:, :, ::-1])
-    assert np.abs(grey.predict(blue, [[30, 20, 90, 70]]).points - (60, 45)).max() < 0.5
+    assert np.abs(gray.predict(blue, [[30, 20, 90, 70]]).points - (60, 45)).max() < 0.5
 
 
-def test_a_frame_network_sees_the_whole_picture_for_every_box(dot_model: DotModel) -> None:
-    whole = Keypointer(dot_model(Framing("frame", 1.0), 3))
+def test_a_frame_network_sees_the_whole_image_for_every_box(dot_model: DotModel) -> None:
+    whole = KeypointPredictor(dot_model(CropSpec("frame", 1.0), 3))
     found = whole.predict(lamp(60, 45), [[0, 0, 5, 5], [80, 70, 90, 80]])
     assert np.abs(found.points - (60, 45)).max() < 0.25
     assert found.sigma == pytest.approx(np.full((2, 2), np.sqrt(2.5) * 90 / 32))
 
 
-def test_a_box_outside_the_picture_sees_black(keypointer: Keypointer) -> None:
-    found = keypointer.predict(lamp(60, 45), [[1000, 1000, 1050, 1060]])
-    assert len(found) == 1  # the test network divides by no light: what it says is NaN, and no error
+def test_a_box_outside_the_image_sees_black(predictor: KeypointPredictor) -> None:
+    found = predictor.predict(lamp(60, 45), [[1000, 1000, 1050, 1060]])
+    assert (
+        len(found) == 1
+    )  # the test network divides by no light: what it says is NaN, and no error
 
 
-def test_a_large_face_is_not_sampled_in_holes(keypointer: Keypointer) -> None:
-    picture = lamp(1200, 900, 1800, 2400, spread=60)
-    picture[::2] = 0  # every second row dark: one sample a crop pixel would see stripes, areas see half the light
-    found = keypointer.predict(picture, [[400, 200, 2000, 1600]])
+def test_a_large_face_is_not_sampled_in_holes(predictor: KeypointPredictor) -> None:
+    image = lamp(1200, 900, 1800, 2400, spread=60)
+    image[::2] = (
+        0  # every second row dark: one sample a crop pixel would see stripes, areas see half the light
+    )
+    found = predictor.predict(image, [[400, 200, 2000, 1600]])
     assert np.abs(found.points - (1200, 900)).max() < 2
 
 
-def test_the_picture_may_be_a_view_and_is_not_changed(keypointer: Keypointer) -> None:
+def test_the_image_may_be_a_view_and_is_not_changed(predictor: KeypointPredictor) -> None:
     image = lamp(60, 45)
     before = image.copy()
-    mirrored = keypointer.predict(image[:, ::-1], [[29, 20, 89, 70]])
+    mirrored = predictor.predict(image[:, ::-1], [[29, 20, 89, 70]])
     assert np.array_equal(image, before)
     assert np.abs(mirrored.points - (119 - 60, 45)).max() < 0.25
 
 
-def test_bad_pictures_and_boxes_are_refused(keypointer: Keypointer) -> None:
+def test_bad_images_and_boxes_are_refused(predictor: KeypointPredictor) -> None:
     image = lamp(60, 45)
-    with pytest.raises(ShapeError, match="grey"):
-        keypointer.predict(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), [[0, 0, 9, 9]])
+    with pytest.raises(ShapeError, match="gray"):
+        predictor.predict(
+            np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8), [[0, 0, 9, 9]]
+        )
     with pytest.raises(ShapeError, match="alpha"):
-        keypointer.predict(np.zeros((9, 9, 4), np.uint8), [[0, 0, 9, 9]])
+        predictor.predict(np.zeros((9, 9, 4), np.uint8), [[0, 0, 9, 9]])
     with pytest.raises(ShapeError, match="boxes"):
-        keypointer.predict(image, [0, 0, 9, 9])
+        predictor.predict(image, [0, 0, 9, 9])
     with pytest.raises(ValueError, match="box 0"):
-        keypointer.predict(image, [[0, 0, float("nan"), 9]])
+        predictor.predict(image, [[0, 0, float("nan"), 9]])
 
 
 def test_an_unknown_name_says_what_there_is() -> None:
     with pytest.raises(WeightsError, match="nobody: no such network"):
-        Keypointer("nobody")
+        KeypointPredictor("nobody")

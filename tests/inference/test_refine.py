@@ -1,4 +1,6 @@
-"""The second pass: its crop is upright and well placed whatever the first was, and it helps on a real face that is turned."""
+"""The second pass: its crop is upright and well placed whatever the first was, and it helps on a
+real face that is turned.
+"""
 
 from dataclasses import replace
 
@@ -9,8 +11,17 @@ from hypothesis import strategies as st
 
 from facedots.analysis.pose import HEAD_MODEL
 from facedots.errors import WeightsError
-from facedots.geometry import Floats, Image, Matrix, apply_affine, invert, similarity, tight_boxes, warp_image
-from facedots.inference.predictor import Keypointer
+from facedots.geometry import (
+    Floats,
+    Image,
+    Matrix,
+    apply_affine,
+    invert,
+    similarity,
+    tight_boxes,
+    warp_image,
+)
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import Answer
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -18,7 +29,7 @@ FRONTAL = HEAD_MODEL[:, :2].astype(np.float32)
 BLACK = np.zeros((200, 300, 3), np.uint8)
 
 
-class Oracle(Keypointer):
+class Oracle(KeypointPredictor):
     """Knows where the face is, and remembers which crops it was shown."""
 
     def __init__(self, truth: Floats, schema: KeypointSchema = IBUG68) -> None:
@@ -30,11 +41,19 @@ class Oracle(Keypointer):
         self.seen.append(maps)
         count = len(maps)
         covariance = np.tile(np.eye(2, dtype=np.float32), (count, len(self.truth), 1, 1))
-        return Answer(np.tile(self.truth, (count, 1, 1)), covariance, np.full(count, len(self.seen) / 2, np.float32))
+        return Answer(
+            np.tile(self.truth, (count, 1, 1)),
+            covariance,
+            np.full(count, len(self.seen) / 2, np.float32),
+        )
 
 
-@given(st.floats(-180, 180), st.floats(20, 200), st.tuples(st.floats(-100, 400), st.floats(-100, 300)))
-def test_the_second_crop_is_upright_and_as_in_training(angle: float, zoom: float, place: tuple[float, float]) -> None:
+@given(
+    st.floats(-180, 180), st.floats(20, 200), st.tuples(st.floats(-100, 400), st.floats(-100, 300))
+)
+def test_the_second_crop_is_upright_and_as_in_training(
+    angle: float, zoom: float, place: tuple[float, float]
+) -> None:
     face = apply_affine(similarity(angle, zoom, place, (0, 0)), FRONTAL).astype(np.float32)
     oracle = Oracle(face)
     found = oracle.predict(BLACK, [[10, 20, 60, 90]])
@@ -49,7 +68,7 @@ def test_the_second_crop_is_upright_and_as_in_training(angle: float, zoom: float
     x0, y0, x1, y1 = tight_boxes(seen[None])[0]
     size = oracle.spec.input_size
     assert ((x0 + x1) / 2, (y0 + y1) / 2) == pytest.approx([(size - 1) / 2] * 2, abs=0.01)
-    assert max(x1 - x0, y1 - y0) * oracle.spec.framing.scale == pytest.approx(size, rel=1e-4)
+    assert max(x1 - x0, y1 - y0) * oracle.spec.crop.scale == pytest.approx(size, rel=1e-4)
 
 
 def test_without_right_and_left_the_roll_stays() -> None:
@@ -67,22 +86,27 @@ def test_points_that_fell_together_do_not_stop_it() -> None:
 
 def test_two_passes_bear_a_head_on_its_side_and_a_bad_box(hopper: Image) -> None:
     box = np.array([[188, 150, 345, 345]], np.float32)
-    upright = Keypointer("tiny", passes=2).predict(hopper, box).points[0]
+    upright = KeypointPredictor("tiny", passes=2).predict(hopper, box).points[0]
     turn = similarity(80, 1, (0, 0), tuple(upright.mean(axis=0)))
     turned = warp_image(hopper, turn, hopper.shape[:2])
     loose = tight_boxes(apply_affine(turn, upright)[None]) + np.array([20, -15, 35, 10])
     errors = []
     for passes in (1, 2):
-        points = apply_affine(invert(turn), Keypointer("tiny", passes=passes).predict(turned, loose).points[0])
-        errors.append(np.linalg.norm(points - upright, axis=1).mean() / np.linalg.norm(upright[45] - upright[36]))
+        points = apply_affine(
+            invert(turn), KeypointPredictor("tiny", passes=passes).predict(turned, loose).points[0]
+        )
+        errors.append(
+            np.linalg.norm(points - upright, axis=1).mean()
+            / np.linalg.norm(upright[45] - upright[36])
+        )
     assert errors[1] < 0.02 < errors[0]
 
 
 def test_passes_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="at least once"):
-        Keypointer("tiny", passes=0)
-    with pytest.raises(WeightsError, match="whole picture"):
-        Keypointer("course", passes=2)
+        KeypointPredictor("tiny", passes=0)
+    with pytest.raises(WeightsError, match="whole image"):
+        KeypointPredictor("baseline", passes=2)
 
 
 def test_right_to_left_is_read_from_the_names() -> None:

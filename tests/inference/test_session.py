@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from facedots.errors import ShapeError, WeightsError
-from facedots.geometry import Framing
+from facedots.geometry import CropSpec
 from facedots.inference.session import CARD_KEY, SPEC_KEY, ModelCard, Session
 from facedots.schema import IBUG68
 
@@ -33,7 +33,7 @@ def test_reads_spec_and_card(tiny_model: Path) -> None:
     session = Session(tiny_model)
     assert session.spec.name == "tiny"
     assert session.spec.schema == IBUG68
-    assert session.spec.framing == Framing("box", 1.0)
+    assert session.spec.crop == CropSpec("box", 1.0)
     assert session.card == ModelCard("tiny", "Apache-2.0", "nothing", note="for tests")
 
 
@@ -44,7 +44,9 @@ def test_runs_on_crops_from_a_path_and_from_bytes(tiny_model: Path) -> None:
         assert said.points.shape == (3, 68, 2)
         assert said.points.dtype == said.covariance.dtype == said.score.dtype == np.float32
         assert said.points[2, 10].tolist() == [1, 6]
-        assert said.covariance == pytest.approx(np.broadcast_to(np.diag([0.36, 0.09]), (3, 68, 2, 2)))
+        assert said.covariance == pytest.approx(
+            np.broadcast_to(np.diag([0.36, 0.09]), (3, 68, 2, 2))
+        )
         assert said.score.tolist() == [0.75] * 3
 
 
@@ -63,7 +65,12 @@ def test_a_file_without_a_card_has_an_empty_one(tiny_model: Path, tmp_path: Path
 
 def test_a_card_of_a_later_version_is_still_read(tiny_model: Path, tmp_path: Path) -> None:
     card = json.dumps({"title": "later", "mood": "good"})
-    assert Session(edited(tiny_model, tmp_path / "later.onnx", with_metadata(CARD_KEY, card))).card.title == "later"
+    assert (
+        Session(
+            edited(tiny_model, tmp_path / "later.onnx", with_metadata(CARD_KEY, card))
+        ).card.title
+        == "later"
+    )
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

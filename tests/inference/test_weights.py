@@ -36,7 +36,9 @@ def test_a_line_that_is_not_understood_is_an_error(folder: Path) -> None:
 
 
 def test_a_changed_or_missing_file_is_refused(folder: Path) -> None:
-    with pytest.raises(WeightsError, match=r"lost\.onnx: cannot be read: No such file.*install facedots again"):
+    with pytest.raises(
+        WeightsError, match=r"lost\.onnx: cannot be read: No such file.*install facedots again"
+    ):
         pinned_weights(folder)["lost"].read()
     data = bytearray((folder / "tiny.onnx").read_bytes())
     data[100] ^= 1
@@ -45,7 +47,9 @@ def test_a_changed_or_missing_file_is_refused(folder: Path) -> None:
         pinned_weights(folder)["tiny"].read()
 
 
-def test_a_network_is_opened_by_name_or_by_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_is_opened_by_name_or_by_path(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
     for model in ("tiny", folder / "tiny.onnx", str(folder / "tiny.onnx")):
         assert open_weights(model).spec.name == "tiny"
@@ -57,7 +61,9 @@ def test_a_name_of_a_damaged_file_is_refused(folder: Path, monkeypatch: pytest.M
         open_weights("tiny")
 
 
-def test_an_unknown_name_lists_the_known_ones(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_name_lists_the_known_ones(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
     with pytest.raises(WeightsError, match=r"big: no such network; there are tiny, lost"):
         open_weights("big")
@@ -69,9 +75,11 @@ def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:
     assert sum(file.path.stat().st_size for file in WEIGHTS.values()) < 12.5e6
     for name in WEIGHTS:
         session = open_weights(name)
-        assert session.spec.name == name.split("-")[0], "small-int8 and small-ytf are networks `small`"
+        assert session.spec.name == name.split("-")[0], (
+            "small-int8 and small-ytf are networks `small`"
+        )
         card = session.card
         assert card.title
-        assert card.licence
+        assert card.license
         assert card.trained_on
         assert card.scores

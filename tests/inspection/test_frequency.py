@@ -7,13 +7,21 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facedots.geometry import Floats
-from facedots.inspection.frequency import GRID, describe_kernel, frequencies, frequency_response, split_colour
+from facedots.inspection.frequency import (
+    GRID,
+    describe_kernel,
+    frequencies,
+    frequency_response,
+    split_color,
+)
 from facedots.inspection.layers import filter_image
 
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 LAPLACIAN = np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]])
 IDENTITY = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]])
-DIAGONAL = np.array([[0, 1, 2], [-1, 0, 1], [-2, -1, 0]])  # dark below left, bright above right: the edge runs like a backslash
+DIAGONAL = np.array(
+    [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]]
+)  # dark below left, bright above right: the edge runs like a backslash
 LINE = np.array([[-1, 2, -1]] * 3)
 kernels = arrays(np.float32, (3, 3), elements=st.floats(-2, 2, width=16))
 
@@ -44,7 +52,8 @@ def test_measures_of_known_kernels() -> None:
     edge, line, spot = describe_kernel(SOBEL), describe_kernel(LINE), describe_kernel(LAPLACIAN)
     assert (edge.odd, line.odd, spot.odd) == pytest.approx((1, 0, 0))
     assert (edge.plain, describe_kernel(np.ones((3, 3))).plain) == pytest.approx((0, 1))
-    # |H| of Sobel is 2 sin(2 pi fx) (2 + 2 cos(2 pi fy)), at most 8: at a quarter of a cycle, along x alone.
+    # |H| of Sobel is 2 sin(2 pi fx) (2 + 2 cos(2 pi fy)), at most 8: at a quarter of a cycle, along
+    # x alone.
     assert edge.peak == 0.25
     assert frequency_response(SOBEL).max() == pytest.approx(8)
     assert spot.selectivity == pytest.approx(0, abs=1e-9)
@@ -65,19 +74,25 @@ def test_the_response_is_what_comes_out_of_a_grating(kernel: Floats, column: int
     fx, fy = frequencies()[[GRID // 2 + column, GRID // 2 + row]]
     y, x = np.mgrid[:GRID, :GRID]
     phase = 2 * np.pi * (fx * x + fy * y)
-    # A cosine and a sine come out as the two sides of a right-angled triangle, away from the mirrored border.
-    sides = [filter_image(wave(phase).astype(np.float32), kernel)[8:-8, 8:-8] for wave in (np.cos, np.sin)]
+    # A cosine and a sine come out as the two sides of a right-angled triangle, away from the
+    # mirrored border.
+    sides = [
+        filter_image(wave(phase).astype(np.float32), kernel)[8:-8, 8:-8]
+        for wave in (np.cos, np.sin)
+    ]
     expected = frequency_response(kernel)[GRID // 2 + row, GRID // 2 + column]
     assert np.hypot(*sides) == pytest.approx(np.full(sides[0].shape, expected), abs=2e-4)
 
 
-def test_colour_and_pattern_of_a_kernel() -> None:
-    colour, pattern, share = split_colour(np.array([0.6, 0, -0.8])[:, None, None] * SOBEL)
-    assert colour == pytest.approx([-0.6, 0, 0.8], abs=1e-6)
+def test_color_and_pattern_of_a_kernel() -> None:
+    color, pattern, share = split_color(np.array([0.6, 0, -0.8])[:, None, None] * SOBEL)
+    assert color == pytest.approx([-0.6, 0, 0.8], abs=1e-6)
     assert pattern == pytest.approx(-SOBEL, abs=1e-6)
     assert share == pytest.approx(1)
     # Two patterns in two channels, of energies 12 and 3: four fifths are in the stronger.
-    _, pattern, share = split_colour(np.stack([2 * np.array([[1, 1, 1]]), np.array([[1, -2, 1]]) / np.sqrt(2)]))
+    _, pattern, share = split_color(
+        np.stack([2 * np.array([[1, 1, 1]]), np.array([[1, -2, 1]]) / np.sqrt(2)])
+    )
     assert share == pytest.approx(0.8)
     assert pattern == pytest.approx(np.array([[2, 2, 2]]), abs=1e-6)
-    assert split_colour(np.zeros((3, 2, 2)))[2] == 0
+    assert split_color(np.zeros((3, 2, 2)))[2] == 0

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 
 from facedots.errors import ShapeError, WeightsError
 from facedots.geometry import Floats
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 from facedots.inspection.layers import (
     Layer,
     cut_crop,
@@ -49,43 +49,62 @@ def renamed(model: onnx.ModelProto, old: str, new: str) -> onnx.ModelProto:
     return model
 
 
-def test_layers_without_a_module_name_are_called_after_the_node_or_its_output(model: onnx.ModelProto) -> None:
+def test_layers_without_a_module_name_are_called_after_the_node_or_its_output(
+    model: onnx.ModelProto,
+) -> None:
     model = renamed(renamed(model, "net.head.weight", "val_7"), "net.stem.0.weight", "val_8")
     assert [layer.name for layer in list_layers(model)] == ["stem", "node_conv2d_1"]
 
 
 def test_weights_that_are_used_twice_make_two_layers(model: onnx.ModelProto) -> None:
     nodes = list(model.graph.node)
-    again = onnx.helper.make_node("Conv", ["pixels", "net.stem.0.weight"], ["again"], pads=[1, 1, 1, 1])
+    again = onnx.helper.make_node(
+        "Conv", ["pixels", "net.stem.0.weight"], ["again"], pads=[1, 1, 1, 1]
+    )
     del model.graph.node[:]
     model.graph.node.extend([*nodes[:4], again, *nodes[4:]])
     assert [layer.name for layer in list_layers(model)] == ["stem.0", "stem.0#2", "head"]
     assert list(feature_maps(model, CROP)) == ["stem.0", "stem.0#2", "head"]
 
 
-def test_quantised_weights_are_taken_back_to_floats(model: onnx.ModelProto) -> None:
+def test_quantized_weights_are_taken_back_to_floats(model: onnx.ModelProto) -> None:
     exact = list_layers(model)[0].kernels
     scale = np.abs(exact).max(axis=(1, 2, 3)) / 127
     zero = np.array([0, 1, 0, -1], np.int8)
-    stored = (np.round(exact / scale[:, None, None, None]) + zero[:, None, None, None]).clip(-128, 127).astype(np.int8)
-    renamed(model, "net.stem.0.weight", "dequantised")
-    kept = [constant for constant in model.graph.initializer if constant.name != "dequantised"]
+    stored = (
+        (np.round(exact / scale[:, None, None, None]) + zero[:, None, None, None])
+        .clip(-128, 127)
+        .astype(np.int8)
+    )
+    renamed(model, "net.stem.0.weight", "dequantized")
+    kept = [constant for constant in model.graph.initializer if constant.name != "dequantized"]
     del model.graph.initializer[:]
     model.graph.initializer.extend(kept)
-    for name, value in (("net.stem.0.weight_quantized", stored), ("scale", scale.astype(np.float32)), ("zero_point", zero)):
+    for name, value in (
+        ("net.stem.0.weight_quantized", stored),
+        ("scale", scale.astype(np.float32)),
+        ("zero_point", zero),
+    ):
         model.graph.initializer.append(numpy_helper.from_array(value, name))
     inputs = ["net.stem.0.weight_quantized", "scale", "zero_point"]
-    model.graph.node.insert(0, onnx.helper.make_node("DequantizeLinear", inputs, ["dequantised"], axis=0))
+    model.graph.node.insert(
+        0, onnx.helper.make_node("DequantizeLinear", inputs, ["dequantized"], axis=0)
+    )
     found = list_layers(model)[0]
     assert np.abs(found.kernels - exact).max() < scale.max()
     # ONNX Runtime, which does the same, must agree with these kernels.
     seen = sum(filter_image(CROP[..., c], found.kernels[1, c]) for c in range(3))
-    assert feature_maps(model, CROP)[found.name][1][1:-1, 1:-1] == pytest.approx(np.asarray(seen)[1:-1, 1:-1], abs=1e-4)
+    assert feature_maps(model, CROP)[found.name][1][1:-1, 1:-1] == pytest.approx(
+        np.asarray(seen)[1:-1, 1:-1], abs=1e-4
+    )
 
 
 def test_feature_maps_are_what_the_kernels_make_of_the_crop(model: onnx.ModelProto) -> None:
     maps = feature_maps(model, CROP)
-    assert {name: answer.shape for name, answer in maps.items()} == {"stem.0": (4, 8, 8), "head": (2, 8, 8)}
+    assert {name: answer.shape for name, answer in maps.items()} == {
+        "stem.0": (4, 8, 8),
+        "head": (2, 8, 8),
+    }
     layer = find_layer(list_layers(model), "stem.0")
     for kernel in range(4):
         answer = filter_image(CROP, select_kernel(layer, kernel))
@@ -123,7 +142,7 @@ def test_unknown_layer_kernel_or_channel_is_refused(model: onnx.ModelProto) -> N
         select_kernel(KERNELS, 0, -1)
 
 
-def test_kernel_is_colour_one_channel_or_the_mean() -> None:
+def test_kernel_is_color_one_channel_or_the_mean() -> None:
     deep = Layer("deep", np.arange(8, dtype=np.float32).reshape(1, 2, 2, 2), "out")
     assert select_kernel(KERNELS, 1).shape == (3, 3, 3)
     assert select_kernel(KERNELS, 1, 2).tolist() == [[45, 46, 47], [48, 49, 50], [51, 52, 53]]
@@ -133,26 +152,26 @@ def test_kernel_is_colour_one_channel_or_the_mean() -> None:
 def test_crop_is_the_one_that_the_network_gets(tiny_model: Path) -> None:
     image = np.zeros((40, 60, 3), np.uint8)
     image[10:18, 20:28] = (255, 0, 0)
-    keypointer = Keypointer(tiny_model)
-    crop, square = cut_crop(keypointer, image, (19.5, 9.5, 27.5, 17.5))
+    predictor = KeypointPredictor(tiny_model)
+    crop, square = cut_crop(predictor, image, (19.5, 9.5, 27.5, 17.5))
     assert square.tolist() == [23.5, 13.5, 8]
     assert crop.shape == (8, 8, 3)
     assert (crop == (255, 0, 0)).all()
     with pytest.raises(ValueError, match="give its box"):
-        cut_crop(keypointer, image)
+        cut_crop(predictor, image)
 
 
 def test_filter_by_hand() -> None:
     image = np.zeros((3, 5), np.uint8)
     image[:, 3:] = 255
-    # A correlation: right minus left neighbour; the border is mirrored.
+    # A correlation: right minus left neighbor; the border is mirrored.
     assert filter_image(image, np.array([[-1, 0, 1]])).tolist() == [[0, 0, 1, 1, 0]] * 3
-    colour = np.stack([image, image, 255 - image], axis=-1)
+    color = np.stack([image, image, 255 - image], axis=-1)
     # Red and green cancel blue: each plane has its own kernel.
     kernel = np.array([[[1]], [[0]], [[1]]], np.float32)
-    assert filter_image(colour, kernel).tolist() == [[1] * 5] * 3
+    assert filter_image(color, kernel).tolist() == [[1] * 5] * 3
     # One plane for all: the mean of the channels.
-    assert filter_image(colour, np.array([[3]])) == pytest.approx(np.array([[1, 1, 1, 2, 2]] * 3))
+    assert filter_image(color, np.array([[3]])) == pytest.approx(np.array([[1, 1, 1, 2, 2]] * 3))
 
 
 def test_filter_refuses_planes_that_do_not_fit() -> None:
@@ -165,5 +184,9 @@ def test_filter_refuses_planes_that_do_not_fit() -> None:
     arrays(np.float32, (3, 3), elements=st.floats(-2, 2, width=32)),
 )
 def test_filter_is_linear(image: Floats, kernel: Floats) -> None:
-    assert filter_image(image, 2 * kernel) == pytest.approx(2 * filter_image(image, kernel), abs=1e-4)
-    assert filter_image(np.ones_like(image), kernel) == pytest.approx(np.full(image.shape, kernel.sum()), abs=1e-4)
+    assert filter_image(image, 2 * kernel) == pytest.approx(
+        2 * filter_image(image, kernel), abs=1e-4
+    )
+    assert filter_image(np.ones_like(image), kernel) == pytest.approx(
+        np.full(image.shape, kernel.sum()), abs=1e-4
+    )

@@ -39,7 +39,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(server.statuses.pop(0))
             return
         same = self.headers.get("If-Range") in (None, server.etag)
-        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted and server.ranges and same else 0
+        start = (
+            int(wanted.removeprefix("bytes=").rstrip("-"))
+            if wanted and server.ranges and same
+            else 0
+        )
         if start >= len(server.content):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(server.content)}")
@@ -47,7 +51,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         self.send_response(206 if start else 200)
         if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}")
+            self.send_header(
+                "Content-Range", f"bytes {start}-{len(server.content) - 1}/{len(server.content)}"
+            )
         if server.etag:
             self.send_header("ETag", server.etag)
         body = server.content[start:]
@@ -77,7 +83,12 @@ def left_behind(folder: Path) -> set[str]:
 
 def test_brings_the_bytes_and_tells_how_far_it_is(server: Server, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
-    fetch(server.url, tmp_path / "new" / "data.zip", SHA256, lambda done, total: told.append((done, total)))
+    fetch(
+        server.url,
+        tmp_path / "new" / "data.zip",
+        SHA256,
+        lambda done, total: told.append((done, total)),
+    )
     assert (tmp_path / "new" / "data.zip").read_bytes() == CONTENT
     assert left_behind(tmp_path / "new") == {"data.zip"}
     assert told[-1] == (len(CONTENT), len(CONTENT))
@@ -147,7 +158,9 @@ def test_too_long_a_part_starts_anew(server: Server, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sha256", [None, SHA256])
-def test_a_file_that_changed_in_between_is_fetched_from_its_start(server: Server, tmp_path: Path, sha256: str | None) -> None:
+def test_a_file_that_changed_in_between_is_fetched_from_its_start(
+    server: Server, tmp_path: Path, sha256: str | None
+) -> None:
     server.content = b"x" * len(CONTENT)
     server.cuts = [1000]
     with pytest.raises(DownloadError):
@@ -164,7 +177,9 @@ def test_without_etag_and_hash_nothing_is_glued_together(server: Server, tmp_pat
     assert (tmp_path / "data.zip").read_bytes() == CONTENT
 
 
-def test_without_etag_the_hash_judges_what_was_glued_together(server: Server, tmp_path: Path) -> None:
+def test_without_etag_the_hash_judges_what_was_glued_together(
+    server: Server, tmp_path: Path
+) -> None:
     server.etag, server.cuts = None, [1000]
     fetch(server.url, tmp_path / "data.zip", SHA256, pause=0)
     assert server.asked == [None, "bytes=1000-"]
@@ -219,7 +234,9 @@ def test_only_web_addresses(url: str, tmp_path: Path) -> None:
         fetch(url, tmp_path / "x")
 
 
-def test_no_room_on_the_disk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_room_on_the_disk(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     usage = type("Usage", (), {"free": 1_000})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(DownloadError, match="0 MB free"):
@@ -242,4 +259,7 @@ def test_a_folder_that_cannot_be_made(server: Server, tmp_path: Path) -> None:
 
 def test_file_sha256(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"abc")
-    assert file_sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        file_sha256(tmp_path / "x")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )

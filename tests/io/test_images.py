@@ -1,4 +1,4 @@
-"""The traps of picture files: names that lie, alpha, grey, 16 bits, EXIF orientation, damage."""
+"""The traps of image files: names that lie, alpha, gray, 16 bits, EXIF orientation, damage."""
 
 import struct
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_rgba_png_under_a_jpg_name_is_read_by_its_bytes_and_loses_its_alpha(tmp_
     assert image[2, 3].tolist() == [30, 20, 10]
 
 
-def test_grey_becomes_three_equal_channels() -> None:
+def test_gray_becomes_three_equal_channels() -> None:
     image = decode_image(_encoded(".png", np.array([[0, 90, 255]], np.uint8)))
     assert image.tolist() == [[[0] * 3, [90] * 3, [255] * 3]]
 
@@ -48,7 +48,7 @@ def test_sixteen_bits_are_scaled_to_eight_not_cut_off() -> None:
     assert image[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_exif_orientation_turns_the_picture_only_where_asked() -> None:
+def test_exif_orientation_turns_the_image_only_where_asked() -> None:
     stored = np.zeros((16, 32, 3), np.uint8)
     stored[:, :16] = (0, 0, 255)  # The left half is red, in BGR.
     jpeg = _with_orientation(_encoded(".jpg", stored), orientation=6)
@@ -60,41 +60,43 @@ def test_exif_orientation_turns_the_picture_only_where_asked() -> None:
     assert np.round(as_seen[[4, 28], 8, 0] / 255).tolist() == [1, 0]
 
 
-@pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n"])
-def test_what_is_no_picture_is_named(tmp_path: Path, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"not an image", b"\x89PNG\r\n\x1a\n"])
+def test_what_is_no_image_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.jpg"
     path.write_bytes(data)
     with pytest.raises(ImageError, match=r"broken\.jpg"):
         read_image(path)
 
 
-def test_a_missing_picture_is_named(tmp_path: Path) -> None:
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"nowhere\.png: cannot be read"):
         read_image(tmp_path / "nowhere.png")
 
 
 @given(image=arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3))))
-def test_a_written_png_reads_back_the_same(tmp_path_factory: pytest.TempPathFactory, image: Image) -> None:
+def test_a_written_png_reads_back_the_same(
+    tmp_path_factory: pytest.TempPathFactory, image: Image
+) -> None:
     path = tmp_path_factory.getbasetemp() / "again.png"
     write_image(path, image)
     assert np.array_equal(read_image(path), image)
 
 
-def test_grey_pictures_are_written_and_folders_made(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "grey.PNG"
+def test_gray_images_are_written_and_folders_made(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "gray.PNG"
     write_image(path, np.array([[7, 8]], np.uint8))
     assert read_image(path).tolist() == [[[7] * 3, [8] * 3]]
-    assert [file.name for file in path.parent.iterdir()] == ["grey.PNG"]
+    assert [file.name for file in path.parent.iterdir()] == ["gray.PNG"]
 
 
-@pytest.mark.parametrize("name", ["picture", "picture.xyz"])
+@pytest.mark.parametrize("name", ["image", "image.xyz"])
 def test_an_unknown_ending_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ImageError, match="cannot be written as"):
         write_image(tmp_path / name, np.zeros((2, 2, 3), np.uint8))
 
 
 def test_a_target_that_cannot_be_written_is_named_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "picture.png").mkdir()
-    with pytest.raises(OutputError, match=r"picture\.png"):
-        write_image(tmp_path / "picture.png", np.zeros((2, 2, 3), np.uint8))
-    assert [path.name for path in tmp_path.iterdir()] == ["picture.png"]
+    (tmp_path / "image.png").mkdir()
+    with pytest.raises(OutputError, match=r"image\.png"):
+        write_image(tmp_path / "image.png", np.zeros((2, 2, 3), np.uint8))
+    assert [path.name for path in tmp_path.iterdir()] == ["image.png"]

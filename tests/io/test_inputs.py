@@ -9,45 +9,62 @@ import numpy as np
 import pytest
 
 from facedots.errors import DownloadError, ImageError
-from facedots.io.inputs import Picture, distinct, find_pictures, is_url, read_url
+from facedots.io.inputs import ImageSource, distinct, find_images, is_url, read_url
 
-PNG = cv2.imencode(".png", np.full((4, 6, 3), (0, 0, 255), np.uint8))[1].tobytes()  # red: OpenCV writes blue first
+PNG = cv2.imencode(".png", np.full((4, 6, 3), (0, 0, 255), np.uint8))[
+    1
+].tobytes()  # red: OpenCV writes blue first
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png", "data", "w[1].png", "inner/c.webp", "inner/deep/d.tif"):
+    for name in (
+        "b.JPG",
+        "a.png",
+        "notes.txt",
+        ".hidden.png",
+        "data",
+        "w[1].png",
+        "inner/c.webp",
+        "inner/deep/d.tif",
+    ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(PNG)
     (tmp_path / "folder.png").mkdir()
     return tmp_path
 
 
-def names(pictures: list[Picture], folder: Path) -> list[str]:
-    return [Path(picture.location).relative_to(folder).as_posix() for picture in pictures]
+def names(images: list[ImageSource], folder: Path) -> list[str]:
+    return [Path(image.location).relative_to(folder).as_posix() for image in images]
 
 
-def test_a_folder_gives_its_pictures_sorted(folder: Path) -> None:
-    found = find_pictures(str(folder))
+def test_a_folder_gives_its_images_sorted(folder: Path) -> None:
+    found = find_images(str(folder))
     assert names(found, folder) == ["a.png", "b.JPG", "w[1].png"]
     assert found[0].relative == Path("a.png")
 
 
 def test_a_folder_and_its_folders(folder: Path) -> None:
-    found = find_pictures(str(folder), recursive=True)
-    assert sorted(names(found, folder)) == ["a.png", "b.JPG", "inner/c.webp", "inner/deep/d.tif", "w[1].png"]
-    assert {picture.relative.as_posix() for picture in found} == set(names(found, folder))
+    found = find_images(str(folder), recursive=True)
+    assert sorted(names(found, folder)) == [
+        "a.png",
+        "b.JPG",
+        "inner/c.webp",
+        "inner/deep/d.tif",
+        "w[1].png",
+    ]
+    assert {image.relative.as_posix() for image in found} == set(names(found, folder))
 
 
-def test_a_folder_without_pictures_says_what_would_help(folder: Path) -> None:
+def test_a_folder_without_images_says_what_would_help(folder: Path) -> None:
     (folder / "empty" / "more").mkdir(parents=True)
-    with pytest.raises(ImageError, match=r"empty: no pictures \(\.bmp.*--recursive"):
-        find_pictures(str(folder / "empty"))
+    with pytest.raises(ImageError, match=r"empty: no images \(\.bmp.*--recursive"):
+        find_images(str(folder / "empty"))
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "data", "w[1].png", "missing.jpg"])
 def test_a_named_file_is_taken_whatever_its_name(folder: Path, name: str) -> None:
-    assert find_pictures(str(folder / name)) == [Picture(str(folder / name), Path(name))]
+    assert find_images(str(folder / name)) == [ImageSource(str(folder / name), Path(name))]
 
 
 @pytest.mark.parametrize(
@@ -62,35 +79,39 @@ def test_a_named_file_is_taken_whatever_its_name(folder: Path, name: str) -> Non
 )
 def test_a_pattern(folder: Path, pattern: str, expected: list[str]) -> None:
     expected = [name for name in expected if not name.startswith(".")]
-    assert names(find_pictures(str(folder / pattern)), folder) == expected
+    assert names(find_images(str(folder / pattern)), folder) == expected
 
 
 def test_a_pattern_that_fits_nothing(folder: Path) -> None:
-    with pytest.raises(ImageError, match=r"\*\.gif: no picture fits this pattern"):
-        find_pictures(str(folder / "*.gif"))
+    with pytest.raises(ImageError, match=r"\*\.gif: no image fits this pattern"):
+        find_images(str(folder / "*.gif"))
 
 
 @pytest.mark.parametrize(
     ("url", "name"),
     [
         ("https://example.org/a/photo%201.jpg?size=2#top", "photo 1.jpg"),
-        ("HTTP://example.org", "picture"),
-        ("http://example.org/", "picture"),
+        ("HTTP://example.org", "image"),
+        ("http://example.org/", "image"),
     ],
 )
 def test_an_address_is_named_after_its_last_part(url: str, name: str) -> None:
     assert is_url(url)
-    assert find_pictures(url) == [Picture(url, Path(name))]
+    assert find_images(url) == [ImageSource(url, Path(name))]
 
 
 def test_what_is_named_twice_is_taken_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    pictures = [*find_pictures("a.png"), *find_pictures("."), *find_pictures(str(folder / "inner" / ".." / "a.png"))]
-    assert [picture.location for picture in distinct(pictures)] == ["a.png", "b.JPG", "w[1].png"]
+    images = [
+        *find_images("a.png"),
+        *find_images("."),
+        *find_images(str(folder / "inner" / ".." / "a.png")),
+    ]
+    assert [image.location for image in distinct(images)] == ["a.png", "b.JPG", "w[1].png"]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with a picture, an error, too much, or too slowly."""
+    """Answers with an image, an error, too much, or too slowly."""
 
     def do_GET(self) -> None:
         if self.path == "/gone":
@@ -122,30 +143,35 @@ def server() -> Iterator[str]:
         httpd.shutdown()
 
 
-def test_a_picture_from_an_address_and_from_a_file_is_the_same(server: str, folder: Path) -> None:
+def test_a_image_from_an_address_and_from_a_file_is_the_same(server: str, folder: Path) -> None:
     for source in (f"{server}/photo", str(folder / "data")):
-        image = find_pictures(source)[0].read()
+        image = find_images(source)[0].read()
         assert image.shape == (4, 6, 3)
         assert image[0, 0].tolist() == [255, 0, 0]
 
 
 def test_a_refusal_a_flood_a_break_and_a_drip(server: str) -> None:
-    with pytest.raises(DownloadError, match=rf"/half: the connection broke after {len(PNG)} of {2 * len(PNG)} bytes"):
+    with pytest.raises(
+        DownloadError,
+        match=rf"/half: the connection broke after {len(PNG)} of {2 * len(PNG)} bytes",
+    ):
         read_url(f"{server}/half")
     with pytest.raises(DownloadError, match=r"/gone: the server answers 404 Gone fishing"):
         read_url(f"{server}/gone")
     with pytest.raises(DownloadError, match=r"/long: larger than 0 MB; download it yourself"):
         read_url(f"{server}/long", limit=100_000)
     with pytest.raises(DownloadError, match=r"/drip: too slow"):
-        read_url(f"{server}/drip", patience=0.1)
+        read_url(f"{server}/drip", max_lost_seconds=0.1)
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x.jpg", "http://", "http://[bad/x.jpg", "http://127.0.0.1:port/x"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/x.jpg", "http://", "http://[bad/x.jpg", "http://127.0.0.1:port/x"]
+)
 def test_an_address_that_leads_nowhere(url: str) -> None:
     with pytest.raises(DownloadError, match="cannot be fetched"):
         read_url(url)
 
 
-def test_a_page_that_is_no_picture(server: str) -> None:
-    with pytest.raises(ImageError, match=r"/long: not a picture"):
-        find_pictures(f"{server}/long")[0].read()
+def test_a_page_that_is_no_image(server: str) -> None:
+    with pytest.raises(ImageError, match=r"/long: not an image"):
+        find_images(f"{server}/long")[0].read()

@@ -15,9 +15,13 @@ PAIR = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (1, 0), ((0, 1),), (0
 
 def face(sigma: float = 0.5, score: float = 0.98765) -> Face:
     points = np.array([[1.004, 2], [30.126, -4.5]], np.float32)
-    covariance = np.full((2, 2, 2), sigma * np.array([[0.5, 0.123456], [0.123456, 0.5]]), np.float32)
+    covariance = np.full(
+        (2, 2, 2), sigma * np.array([[0.5, 0.123456], [0.123456, 0.5]]), np.float32
+    )
     confidence = np.full(2, 0.876543 + 0 * sigma, np.float32)
-    return Face(points, covariance, confidence, np.array([1, -4.5, 30.126, 2], np.float32), score, PAIR)
+    return Face(
+        points, covariance, confidence, np.array([1, -4.5, 30.126, 2], np.float32), score, PAIR
+    )
 
 
 RESULTS = [
@@ -32,7 +36,11 @@ def test_the_header_is_openfaces() -> None:
     assert header[:6] == ["frame", "face_id", "confidence", "success", "x_0", "x_1"]
     assert header[4:72] == [f"x_{i}" for i in range(68)]
     assert header[72:140] == [f"y_{i}" for i in range(68)]
-    assert header[140:] == [*(f"sigma_{i}" for i in range(68)), *(f"confidence_{i}" for i in range(68)), "source"]
+    assert header[140:] == [
+        *(f"sigma_{i}" for i in range(68)),
+        *(f"confidence_{i}" for i in range(68)),
+        "source",
+    ]
 
 
 def test_csv_to_the_letter() -> None:
@@ -51,11 +59,11 @@ def test_csv_is_read_back_by_name() -> None:
     assert [float(row["x_1"]) for row in rows if row["success"] == "1"] == [30.13] * 3
 
 
-def test_no_pictures_give_a_header_only() -> None:
+def test_no_images_give_a_header_only() -> None:
     assert to_csv([], PAIR) == ",".join(csv_header(PAIR)) + "\n"
 
 
-def test_json_is_one_document_with_every_picture() -> None:
+def test_json_is_one_document_with_every_image() -> None:
     document = json.loads(to_json(RESULTS, PAIR, "small"))
     assert document["schema"] == "pair"
     assert document["point_names"] == ["a", "b"]

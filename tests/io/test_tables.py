@@ -11,18 +11,31 @@ import pytest
 
 from facedots.errors import OutputError
 from facedots.io import results as tables
-from facedots.io.results import CsvTable, FaceTable, JsonLinesTable, ParquetTable, columns, csv_header
+from facedots.io.results import (
+    CsvTable,
+    FaceTable,
+    JsonLinesTable,
+    ParquetTable,
+    columns,
+    csv_header,
+)
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
 from facedots.uncertainty import round_covariance
 
-KINDS: list[tuple[type[FaceTable], str]] = [(CsvTable, "a.csv"), (JsonLinesTable, "a.jsonl"), (ParquetTable, "a.parquet")]
+KINDS: list[tuple[type[FaceTable], str]] = [
+    (CsvTable, "a.csv"),
+    (JsonLinesTable, "a.jsonl"),
+    (ParquetTable, "a.parquet"),
+]
 POINTS = np.stack([np.arange(68) / 3, 100 - np.arange(68)], axis=1).astype(np.float32)
 BOX = np.array([0, 33, 22.3333, 100], np.float32)
 UNKNOWN = np.full(68, np.nan, np.float32)
 POSE = HeadPose(10.5, -3.25, 0.0, np.array([0.1, 0.2, 9.0], np.float32), 0.02)
 SIGMA, SURE = round_covariance(np.full(68, 0.456)), np.full(68, 0.789, np.float32)
-KNOWN = Face(POINTS, SIGMA, SURE, BOX, 0.98765, IBUG68, track_id=3, pose=POSE, signals={"smile": 0.25})
+KNOWN = Face(
+    POINTS, SIGMA, SURE, BOX, 0.98765, IBUG68, track_id=3, pose=POSE, signals={"smile": 0.25}
+)
 BARE = Face(POINTS, round_covariance(UNKNOWN), UNKNOWN, BOX, 0.5, IBUG68, track_id=0)
 
 
@@ -52,22 +65,36 @@ def test_every_format_says_the_same(tmp_path: Path, kind: type[FaceTable], name:
     assert table["confidence"].tolist() == [0.9877, 0.5, 0.0]
     assert table["source"].tolist() == ["film.mp4"] * 3
     first, bare, missing = (table.iloc[i] for i in range(3))
-    assert (first["x_1"], first["y_67"], first["sigma_0"], first["box_x1"]) == (0.33, 33.0, 0.46, 22.33)
+    assert (first["x_1"], first["y_67"], first["sigma_0"], first["box_x1"]) == (
+        0.33,
+        33.0,
+        0.46,
+        22.33,
+    )
     assert first["confidence_67"] == 0.79
-    assert (first["yaw"], first["translation_z"], first["reprojection_error"], first["smile"]) == (10.5, 9.0, 0.02, 0.25)
+    assert (first["yaw"], first["translation_z"], first["reprojection_error"], first["smile"]) == (
+        10.5,
+        9.0,
+        0.02,
+        0.25,
+    )
     assert bare[["sigma_5", "confidence_5", "yaw", "smile"]].isna().all()
     assert bare["x_1"] == 0.33
-    assert missing[["x_0", "y_67", "sigma_0", "confidence_0", "box_x0", "roll", "smile"]].isna().all()
+    assert (
+        missing[["x_0", "y_67", "sigma_0", "confidence_0", "box_x0", "roll", "smile"]].isna().all()
+    )
 
 
-def test_the_columns_of_pictures_are_among_them_in_their_order() -> None:
+def test_the_columns_of_images_are_among_them_in_their_order() -> None:
     names = columns(IBUG68, ["smile"])
     assert [name for name in names if name in csv_header(IBUG68)] == csv_header(IBUG68)
     assert len(set(names)) == len(names)
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)
-def test_what_was_written_before_an_error_is_a_valid_file(tmp_path: Path, kind: type[FaceTable], name: str) -> None:
+def test_what_was_written_before_an_error_is_a_valid_file(
+    tmp_path: Path, kind: type[FaceTable], name: str
+) -> None:
     def fail() -> None:
         with kind(tmp_path / name, IBUG68, "camera 0") as table:
             table.write(1, 0.0, [BARE])
@@ -91,7 +118,9 @@ def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read(tmp_path / "a.parquet")["frame"].tolist() == list(range(1, 11))
 
 
-def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parquet_without_pyarrow_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OutputError, match=r"pip install 'facedots\[parquet\]'"):
         ParquetTable(tmp_path / "a.parquet", IBUG68, "film.mp4")
@@ -99,7 +128,9 @@ def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.parametrize(("kind", "name"), KINDS)
-def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, kind: type[FaceTable], name: str) -> None:
+def test_a_place_that_cannot_be_written_is_named(
+    tmp_path: Path, kind: type[FaceTable], name: str
+) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=name):
         kind(tmp_path / "file" / name, IBUG68, "film.mp4")

@@ -1,4 +1,6 @@
-"""Films in and out: exact times, colours, sound; and what happens when a source breaks off or a process is killed."""
+"""Films in and out: exact times, colors, sound; and what happens when a source breaks off or a
+process is killed.
+"""
 
 import http.server
 import shutil
@@ -16,7 +18,15 @@ from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io import video
 from facedots.io.images import write_image
-from facedots.io.video import FolderSource, Frame, VideoInfo, VideoSink, VideoSource, open_sink, open_source
+from facedots.io.video import (
+    FolderSource,
+    Frame,
+    VideoInfo,
+    VideoSink,
+    VideoSource,
+    open_sink,
+    open_source,
+)
 from facedots.io.video_opencv import CameraSource, OpenCVSink, OpenCVSource
 
 av = pytest.importorskip("av")
@@ -26,22 +36,22 @@ TICK = Fraction(1, 90_000)
 WIDTH, HEIGHT = 48, 32
 
 
-def plain(colour: tuple[int, int, int], width: int = WIDTH, height: int = HEIGHT) -> Image:
-    return np.full((height, width, 3), colour, np.uint8)
+def plain(color: tuple[int, int, int], width: int = WIDTH, height: int = HEIGHT) -> Image:
+    return np.full((height, width, 3), color, np.uint8)
 
 
-def colour_of(number: int) -> tuple[int, int, int]:
+def color_of(number: int) -> tuple[int, int, int]:
     return 40 + 5 * number % 180, 200 - 7 * number % 150, 60 + 11 * number % 160
 
 
 def irregular_frames(count: int, start: int = 5000) -> list[Frame]:
     steps = np.random.default_rng(0).integers(900, 9000, count)
     times = start + np.concatenate([[0], np.cumsum(steps)[:-1]])
-    return [Frame(plain(colour_of(i)), Fraction(int(time), 90_000)) for i, time in enumerate(times)]
+    return [Frame(plain(color_of(i)), Fraction(int(time), 90_000)) for i, time in enumerate(times)]
 
 
 def even_frames(count: int, rate: int = 25) -> list[Frame]:
-    return [Frame(plain(colour_of(i)), Fraction(i, rate)) for i in range(count)]
+    return [Frame(plain(color_of(i)), Fraction(i, rate)) for i in range(count)]
 
 
 def information(time_base: Fraction = TICK, width: int = WIDTH, height: int = HEIGHT) -> VideoInfo:
@@ -61,20 +71,32 @@ def copy(source: VideoSource, target: Path, *, sound: bool = True) -> None:
             sink.write(frame)
 
 
-def noisy_film(path: Path, count: int = 60, *, sound: str | None = None, options: dict[str, str] | None = None) -> Path:
-    """A film too busy to be small, so that a cut in its middle hits its middle; with sound where a codec is named."""
+def noisy_film(
+    path: Path, count: int = 60, *, sound: str | None = None, options: dict[str, str] | None = None
+) -> Path:
+    """A film too busy to be small, so that a cut in its middle hits its middle; with sound where a
+    codec is named.
+    """
     rng = np.random.default_rng(1)
     container = av.open(str(path), "w", options=options or {})
     stream = container.add_stream("libx264", rate=25)
     stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     tone = container.add_stream(sound, rate=48_000, layout="mono") if sound else None
     for i in range(count):
-        picture = av.VideoFrame.from_ndarray(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), "rgb24")
-        picture.pts, picture.time_base = i, Fraction(1, 25)
-        container.mux(stream.encode(picture))
+        encoded = av.VideoFrame.from_ndarray(
+            rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), "rgb24"
+        )
+        encoded.pts, encoded.time_base = i, Fraction(1, 25)
+        container.mux(stream.encode(encoded))
         if tone:
-            samples = av.AudioFrame.from_ndarray(rng.normal(0, 0.1, (1, 1920)).astype(np.float32), "fltp", "mono")
-            samples.sample_rate, samples.pts, samples.time_base = 48_000, 1920 * i, Fraction(1, 48_000)
+            samples = av.AudioFrame.from_ndarray(
+                rng.normal(0, 0.1, (1, 1920)).astype(np.float32), "fltp", "mono"
+            )
+            samples.sample_rate, samples.pts, samples.time_base = (
+                48_000,
+                1920 * i,
+                Fraction(1, 48_000),
+            )
             container.mux(tone.encode(samples))
     for each in filter(None, (stream, tone)):
         container.mux(each.encode(None))
@@ -103,7 +125,10 @@ def test_irregular_times_come_back_exactly(tmp_path: Path, suffix: str, start: i
         back = list(source)
         assert source.info.frames == 30
     assert [frame.time for frame in back] == [frame.time for frame in frames]
-    error = max(np.abs(one.image.mean((0, 1)) - other.image.mean((0, 1))).max() for one, other in zip(back, frames, strict=True))
+    error = max(
+        np.abs(one.image.mean((0, 1)) - other.image.mean((0, 1))).max()
+        for one, other in zip(back, frames, strict=True)
+    )
     assert error < 5
 
 
@@ -112,22 +137,28 @@ def test_matroska_keeps_milliseconds(tmp_path: Path, suffix: str) -> None:
     frames = irregular_frames(12)
     path = write_film(PyAVSink(tmp_path / f"a{suffix}", information()), frames)
     times = [frame.time for frame in open_source(path)]
-    assert max(abs(one - frame.time) for one, frame in zip(times, frames, strict=True)) <= Fraction(1, 2000)
+    assert max(abs(one - frame.time) for one, frame in zip(times, frames, strict=True)) <= Fraction(
+        1, 2000
+    )
 
 
 @pytest.mark.parametrize("height", [36, 720])
-def test_colours_are_those_that_readers_see_who_ignore_tags_and_who_do_not(tmp_path: Path, height: int) -> None:
+def test_colors_are_those_that_readers_see_who_ignore_tags_and_who_do_not(
+    tmp_path: Path, height: int
+) -> None:
     saturated = [(200, 40, 40), (40, 200, 40), (40, 40, 200)]
-    frames = [Frame(plain(colour, 32, height), Fraction(i, 25)) for i, colour in enumerate(saturated)]
+    frames = [Frame(plain(color, 32, height), Fraction(i, 25)) for i, color in enumerate(saturated)]
     path = write_film(PyAVSink(tmp_path / "a.mp4", information(width=32, height=height)), frames)
-    for colour, frame in zip(saturated, PyAVSource(str(path)), strict=True):
-        assert np.abs(frame.image.mean((0, 1)) - colour).max() < 5
+    for color, frame in zip(saturated, PyAVSource(str(path)), strict=True):
+        assert np.abs(frame.image.mean((0, 1)) - color).max() < 5
 
 
 def test_an_odd_size_grows_by_a_repeated_edge(tmp_path: Path) -> None:
     image = np.zeros((31, 47, 3), np.uint8)
     image[:, -1] = image[-1] = 255
-    path = write_film(PyAVSink(tmp_path / "a.mp4", information(width=47, height=31)), [Frame(image, Fraction(0))])
+    path = write_film(
+        PyAVSink(tmp_path / "a.mp4", information(width=47, height=31)), [Frame(image, Fraction(0))]
+    )
     (back,) = PyAVSource(str(path))
     assert back.image.shape == (32, 48, 3)
     assert back.image[-1].min() > 200
@@ -142,8 +173,8 @@ def test_a_turned_film_stands_upright(tmp_path: Path) -> None:
         stream.set_display_rotation(90)
         image = plain((0, 0, 0))
         image[: HEIGHT // 2, : WIDTH // 2] = 255
-        picture = av.VideoFrame.from_ndarray(image, "rgb24")
-        container.mux(stream.encode(picture))
+        encoded = av.VideoFrame.from_ndarray(image, "rgb24")
+        container.mux(stream.encode(encoded))
         container.mux(stream.encode(None))
     turned = [next(iter(kind(str(path)))).image for kind in (PyAVSource, OpenCVSource)]
     assert [image.shape for image in turned] == [(WIDTH, HEIGHT, 3)] * 2
@@ -156,22 +187,36 @@ def test_sound_is_copied_byte_for_byte(tmp_path: Path) -> None:
     path = noisy_film(tmp_path / "a.mp4", 30, sound="aac")
     for name in ("b.mp4", "b.mkv", "silent.mp4"):
         copy(open_source(path), tmp_path / name, sound=name != "silent.mp4")
-    assert sound_packets(tmp_path / "b.mp4") == sound_packets(path) == sound_packets(tmp_path / "b.mkv")
+    assert (
+        sound_packets(tmp_path / "b.mp4")
+        == sound_packets(path)
+        == sound_packets(tmp_path / "b.mkv")
+    )
     with av.open(str(tmp_path / "silent.mp4")) as container:
         assert not container.streams.audio
 
 
-def test_sound_that_a_format_cannot_hold_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_sound_that_a_format_cannot_hold_is_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
     path = noisy_film(tmp_path / "a.mp4", 5, sound="aac")
-    with open_source(path) as source, pytest.raises(OutputError, match=r"\.webm cannot hold .* \(aac\).*\.mkv"):
+    with (
+        open_source(path) as source,
+        pytest.raises(OutputError, match=r"\.webm cannot hold .* \(aac\).*\.mkv"),
+    ):
         open_sink(tmp_path / "b.webm", source)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
 @pytest.mark.parametrize("kind", [PyAVSource, OpenCVSource])
-def test_what_was_read_before_a_cut_is_kept(tmp_path: Path, name: str, kind: type[PyAVSource] | type[OpenCVSource]) -> None:
-    path = cut(noisy_film(tmp_path / name, options={"movflags": "faststart"} if name == "a.mp4" else {}), 0.5)
+def test_what_was_read_before_a_cut_is_kept(
+    tmp_path: Path, name: str, kind: type[PyAVSource] | type[OpenCVSource]
+) -> None:
+    path = cut(
+        noisy_film(tmp_path / name, options={"movflags": "faststart"} if name == "a.mp4" else {}),
+        0.5,
+    )
     with pytest.raises(VideoError, match=r"a_cut.*after frame \d+ of about 6[01]") as broken:
         copy(kind(str(path)), tmp_path / "b.mp4")
     count = int(str(broken.value).split("after frame ")[1].split()[0])
@@ -180,7 +225,9 @@ def test_what_was_read_before_a_cut_is_kept(tmp_path: Path, name: str, kind: typ
 
 
 @pytest.mark.parametrize("kind", [PyAVSource, OpenCVSource])
-def test_what_is_no_film_is_said(tmp_path: Path, kind: type[PyAVSource] | type[OpenCVSource]) -> None:
+def test_what_is_no_film_is_said(
+    tmp_path: Path, kind: type[PyAVSource] | type[OpenCVSource]
+) -> None:
     (tmp_path / "notes.mp4").write_text("not a film")
     without_index = cut(noisy_film(tmp_path / "a.mp4"), 0.5)
     for path in (tmp_path / "notes.mp4", without_index):
@@ -201,7 +248,9 @@ def test_a_killed_process_leaves_a_film(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [PyAVSink, OpenCVSink])
-def test_without_a_frame_there_is_no_file(tmp_path: Path, kind: type[PyAVSink] | type[OpenCVSink]) -> None:
+def test_without_a_frame_there_is_no_file(
+    tmp_path: Path, kind: type[PyAVSink] | type[OpenCVSink]
+) -> None:
     (tmp_path / "a.mp4").write_text("old")
     kind(tmp_path / "a.mp4", information()).close()
     assert (tmp_path / "a.mp4").read_text() == "old"
@@ -209,7 +258,9 @@ def test_without_a_frame_there_is_no_file(tmp_path: Path, kind: type[PyAVSink] |
 
 
 @pytest.mark.parametrize("kind", [PyAVSink, OpenCVSink])
-def test_a_frame_of_another_size_is_refused_and_the_rest_kept(tmp_path: Path, kind: type[PyAVSink] | type[OpenCVSink]) -> None:
+def test_a_frame_of_another_size_is_refused_and_the_rest_kept(
+    tmp_path: Path, kind: type[PyAVSink] | type[OpenCVSink]
+) -> None:
     frames = [Frame(plain((9, 9, 9)), Fraction(0)), Frame(plain((9, 9, 9), 10, 8), Fraction(1))]
     with pytest.raises(OutputError, match="frame 2 has 10 x 8"):
         write_film(kind(tmp_path / "a.mp4", information()), frames)
@@ -228,7 +279,9 @@ def test_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
             open_sink(tmp_path / "file" / "b.mp4", source)
 
 
-def test_without_pyav_opencv_keeps_time_by_repeating_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyav_opencv_keeps_time_by_repeating_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_film(PyAVSink(tmp_path / "a.mp4", information()), even_frames(6))
     monkeypatch.setattr(video, "has_pyav", lambda: False)
     with open_source(path) as source:
@@ -236,18 +289,31 @@ def test_without_pyav_opencv_keeps_time_by_repeating_frames(tmp_path: Path, monk
         assert [frame.time for frame in source] == [Fraction(i, 25) for i in range(6)]
         sink = open_sink(tmp_path / "b.mp4", source)
     assert isinstance(sink, OpenCVSink)
-    late = [Frame(plain(colour_of(i)), Fraction(time, 25)) for i, time in enumerate([10, 11, 14, 15])]
+    late = [
+        Frame(plain(color_of(i)), Fraction(time, 25)) for i, time in enumerate([10, 11, 14, 15])
+    ]
     back = list(open_source(write_film(sink, late)))
-    seen = [int(np.abs([np.array(colour_of(i)) - frame.image.mean((0, 1)) for i in range(4)]).sum(1).argmin()) for frame in back]
+    seen = [
+        int(
+            np.abs([np.array(color_of(i)) - frame.image.mean((0, 1)) for i in range(4)])
+            .sum(1)
+            .argmin()
+        )
+        for frame in back
+    ]
     assert seen == [0, 1, 2, 2, 2, 3]
 
 
 def test_a_folder_is_read_in_natural_order_at_its_rate(tmp_path: Path) -> None:
     for number in (10, 9, 1):
         write_image(tmp_path / f"frame_{number}.png", plain((number, 0, 0)))
-    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "notes.txt").write_text("not an image")
     source = open_source(tmp_path, 12.5)
-    assert [(int(frame.image[0, 0, 0]), frame.time) for frame in source] == [(1, 0), (9, Fraction(2, 25)), (10, Fraction(4, 25))]
+    assert [(int(frame.image[0, 0, 0]), frame.time) for frame in source] == [
+        (1, 0),
+        (9, Fraction(2, 25)),
+        (10, Fraction(4, 25)),
+    ]
     assert source.info == VideoInfo(WIDTH, HEIGHT, Fraction(25, 2), Fraction(2, 25), 3)
     (tmp_path / "frame_11.png").write_bytes(b"broken")
     with pytest.raises(VideoError, match=r"frame_11\.png"):
@@ -255,7 +321,7 @@ def test_a_folder_is_read_in_natural_order_at_its_rate(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_or_a_missing_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(VideoError, match="no pictures in it"):
+    with pytest.raises(VideoError, match="no images in it"):
         open_source(tmp_path)
     with pytest.raises(VideoError, match="no such file or folder"):
         open_source(tmp_path / "missing.mp4")
@@ -265,7 +331,7 @@ def test_an_empty_folder_or_a_missing_file_is_said(tmp_path: Path) -> None:
 
 
 class FakeCamera:
-    """A camera that gives three pictures and is then unplugged."""
+    """A camera that gives three images and is then unplugged."""
 
     def __init__(self, index: int) -> None:
         self.left = 3 if index == 0 else 0
@@ -284,11 +350,13 @@ class FakeCamera:
         self.left = 0
 
 
-def test_a_camera_that_disappears_leaves_what_it_gave(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_disappears_leaves_what_it_gave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", FakeCamera)
     now = iter([100.0, 100.04, 100.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    with pytest.raises(VideoError, match=r"camera 0: gives no more pictures after frame 3"):
+    with pytest.raises(VideoError, match=r"camera 0: gives no more images after frame 3"):
         copy(open_source("0"), tmp_path / "a.mp4")
     monkeypatch.undo()
     frames = list(open_source(tmp_path / "a.mp4"))
@@ -334,10 +402,14 @@ def test_an_address_is_read_like_a_file(tmp_path: Path, server: str) -> None:
         assert "secret" not in source.name
 
 
-def test_a_cut_connection_and_a_wrong_address_are_said_without_the_password(tmp_path: Path, server: str) -> None:
+def test_a_cut_connection_and_a_wrong_address_are_said_without_the_password(
+    tmp_path: Path, server: str
+) -> None:
     noisy_film(tmp_path / "cut.mkv", 60)
     source = open_source(f"{server}/cut.mkv")
-    with pytest.raises(VideoError, match=r"^http://127\.0\.0\.1:\d+/cut\.mkv: the connection is gone after frame") as gone:
+    with pytest.raises(
+        VideoError, match=r"^http://127\.0\.0\.1:\d+/cut\.mkv: the connection is gone after frame"
+    ) as gone:
         list(source)
     with pytest.raises(VideoError, match="cannot be opened") as missing:
         open_source(f"{server}/missing.mkv")

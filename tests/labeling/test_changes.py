@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.geometry import Floats
 from facedots.labeling.changes import changes_csv, find_changes, summary
 from facedots.schema import KeypointSchema
 
-THREE = KeypointSchema("three", ("right", "left", "nose"), {"all": (0, 1, 2)}, (1, 0, 2), (), (0, 1))
+THREE = KeypointSchema(
+    "three", ("right", "left", "nose"), {"all": (0, 1, 2)}, (1, 0, 2), (), (0, 1)
+)
 NAN = float("nan")
 
 
@@ -18,14 +20,20 @@ def at(x: float, y: float = 0) -> Floats:
     return np.array([(x, y), (x + 10, y), (x + 5, y + 6)], np.float32)
 
 
-def corrected(*faces: Floats, picture: str = "a.jpg") -> list[Annotation]:
+def corrected(*faces: Floats, image: str = "a.jpg") -> list[FaceAnnotation]:
     marks = [f"#{i + 1}" for i in range(len(faces))] if len(faces) > 1 else [""]
-    return [Annotation(Path(picture), face, picture + mark, picture) for face, mark in zip(faces, marks, strict=True)]
+    return [
+        FaceAnnotation(Path(image), face, image + mark, image)
+        for face, mark in zip(faces, marks, strict=True)
+    ]
 
 
 def test_faces_are_paired_by_where_they_are_and_not_by_their_order() -> None:
     changes = find_changes({"a.jpg": [at(0), at(100)]}, corrected(at(101), at(0.02)))
-    assert [(change.name, change.kind) for change in changes] == [("a.jpg#1", "corrected"), ("a.jpg#2", "kept")]
+    assert [(change.name, change.kind) for change in changes] == [
+        ("a.jpg#1", "corrected"),
+        ("a.jpg#2", "kept"),
+    ]
     assert changes[0].distances.tolist() == [1, 1, 1]
 
 
@@ -38,14 +46,16 @@ def test_faces_that_are_new_gone_or_elsewhere() -> None:
     ]
     (change,) = find_changes({"a.jpg": []}, corrected(at(0)))
     assert change.kind == "added"
-    (change,) = find_changes({}, corrected(at(0), picture="b.jpg"))
+    (change,) = find_changes({}, corrected(at(0), image="b.jpg"))
     assert change.kind == "added"
 
 
 def test_moved_added_and_removed_points_are_listed_and_summed_up() -> None:
     before, after = at(0), at(0)
     before[2], after[0], after[1] = NAN, NAN, (13, 4)
-    changes = find_changes({"a.jpg": [before], "b.jpg": [at(0)]}, [*corrected(after), *corrected(at(0), picture="b.jpg")])
+    changes = find_changes(
+        {"a.jpg": [before], "b.jpg": [at(0)]}, [*corrected(after), *corrected(at(0), image="b.jpg")]
+    )
     assert changes_csv(changes, THREE).splitlines() == [
         "name,change,point,distance,old_x,old_y,new_x,new_y",
         "a.jpg,removed,right,,0.00,0.00,,",
@@ -62,7 +72,10 @@ def test_moved_added_and_removed_points_are_listed_and_summed_up() -> None:
 
 def test_whole_faces_are_one_line_each() -> None:
     changes = find_changes({"a.jpg": [at(500)]}, corrected(at(0)))
-    assert changes_csv(changes, THREE).splitlines()[1:] == ["a.jpg,face added,,,,,,", "a.jpg,face removed,,,,,,"]
+    assert changes_csv(changes, THREE).splitlines()[1:] == [
+        "a.jpg,face added,,,,,,",
+        "a.jpg,face removed,,,,,,",
+    ]
     assert summary(changes) == ["faces: 1 added, 1 removed"]
     assert summary([]) == ["faces: none"]
 

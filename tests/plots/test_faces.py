@@ -1,6 +1,12 @@
 import numpy as np
 
-from facedots.plots.faces import PREDICTED_COLOUR, TRUE_COLOUR, Comparison, comparison_figure, comparison_tile
+from facedots.plots.faces import (
+    PREDICTED_COLOR,
+    TRUE_COLOR,
+    Comparison,
+    comparison_figure,
+    comparison_tile,
+)
 
 POINTS = np.array([[10, 10], [30, 10], [20, 40]], np.float32)
 
@@ -10,7 +16,9 @@ def comparison(title: str) -> Comparison:
 
 
 def test_each_face_shows_its_own_surroundings_and_both_kinds_of_points() -> None:
-    figure = comparison_figure({"best": [comparison("a"), comparison("b")], "worst": [comparison("c")]}, margin=0.5)
+    figure = comparison_figure(
+        {"best": [comparison("a"), comparison("b")], "worst": [comparison("c")]}, margin=0.5
+    )
     first = figure.axes[0]
     # The box is 20 x 30 around (20, 25); half the side is 30 * (0.5 + 0.5).
     assert first.get_xlim() == (-10, 50)
@@ -30,10 +38,14 @@ def test_long_titles_are_cut_in_the_middle_line_by_line() -> None:
 def test_tile_shows_the_face_with_rings_and_dots_where_they_belong() -> None:
     image = np.zeros((60, 50, 3), np.uint8)
     tile = comparison_tile(Comparison(image, POINTS, POINTS + 2, ""), side=101, margin=0.5)
-    # 60 px around (20, 25) on 101 px: a point 10 px beside it lies 10 * 101 / 60 px beside the middle, at 50.
+    # 60 px around (20, 25) on 101 px: a point 10 px beside it lies 10 * 101 / 60 px beside the
+    # middle, at 50.
     true = 50 + (POINTS - (20, 25)) * 101 / 60
     predicted = true + 2 * 101 / 60
-    ring, dot = (tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5)) for colour in (TRUE_COLOUR, PREDICTED_COLOUR))
+    ring, dot = (
+        tuple(int(color[i : i + 2], 16) for i in (1, 3, 5))
+        for color in (TRUE_COLOR, PREDICTED_COLOR)
+    )
     for x, y in predicted.round().astype(int):
         assert np.abs(tile[y, x].astype(int) - dot).max() < 40
     for x, y in true.round().astype(int):
@@ -43,7 +55,9 @@ def test_tile_shows_the_face_with_rings_and_dots_where_they_belong() -> None:
 
 
 def test_tile_of_a_missed_face_has_its_true_points_only() -> None:
-    missed = Comparison(np.zeros((60, 50, 3), np.uint8), POINTS, np.full((3, 2), np.nan, np.float32), "")
+    missed = Comparison(
+        np.zeros((60, 50, 3), np.uint8), POINTS, np.full((3, 2), np.nan, np.float32), ""
+    )
     tile = comparison_tile(missed, side=100)
     assert tile.shape == (100, 100, 3)
     # Rings are bluish; nothing is orange or white.

@@ -7,7 +7,14 @@ from matplotlib.figure import Figure
 
 from facedots.geometry import Floats
 from facedots.inspection.layers import Layer
-from facedots.plots.kernels import filter_figure, frequency_figure, kernel_grid, map_grid, signed, stretched
+from facedots.plots.kernels import (
+    filter_figure,
+    frequency_figure,
+    kernel_grid,
+    map_grid,
+    signed,
+    stretched,
+)
 
 values = arrays(np.float32, (3, 3), elements=st.floats(-1e6, 1e6, width=32, allow_subnormal=False))
 RNG = np.random.default_rng(0)
@@ -34,22 +41,24 @@ def test_any_kernel_can_be_shown(kernel: Floats) -> None:
     assert (np.sign(signed(kernel)) == np.sign(kernel)).all()
 
 
-@pytest.mark.parametrize("kernel", [np.zeros((1, 1, 3, 3)), np.full((1, 1, 3, 3), 5.0), np.full((1, 3, 3, 3), -2.0)])
+@pytest.mark.parametrize(
+    "kernel", [np.zeros((1, 1, 3, 3)), np.full((1, 1, 3, 3), 5.0), np.full((1, 3, 3, 3), -2.0)]
+)
 def test_constant_kernels_are_drawn(kernel: Floats) -> None:
     figure = kernel_grid(Layer("conv1", kernel.astype(np.float32), "out"))
     figure.canvas.draw()
     assert labels(figure) == ["0"]
 
 
-def test_kernels_are_numbered_and_over_rgb_in_colour() -> None:
+def test_kernels_are_numbered_and_over_rgb_in_color() -> None:
     figure = kernel_grid(layer(6, 3, 3, 3))
     assert labels(figure) == ["0", "1", "2", "3", "4", "5"]
-    assert title(figure) == "conv1: 6 kernels 3 x 3 over 3 channels, as colours"
+    assert title(figure) == "conv1: 6 kernels 3 x 3 over 3 channels, as colors"
     assert "channel 2" in title(kernel_grid(layer(6, 3, 3, 3), channel=2))
     assert "their mean" in title(kernel_grid(layer(6, 8, 3, 3)))
 
 
-def test_colour_kernel_keeps_its_colours() -> None:
+def test_color_kernel_keeps_its_colors() -> None:
     red = np.zeros((1, 3, 2, 2), np.float32)
     red[0, 0, 0, 0] = 4
     mosaic = np.asarray(kernel_grid(Layer("conv1", red, "out")).axes[0].images[0].get_array())
@@ -77,28 +86,28 @@ def test_filter_figure_stands_original_crop_kernel_and_answer_side_by_side() -> 
     assert titles == [
         "original, 40 x 30",
         "what the network sees, 8 px",
-        "kernel 1 as colours",
+        "kernel 1 as colors",
         "kernel 1, mean of its channels",
-        "the picture through it",
+        "the image through it",
     ]
-    grey = filter_figure(image, crop[..., :1], (20, 15, 16), layer(2, 1, 5, 5))
-    assert len([axes for axes in grey.axes if axes.get_title()]) == 4
-    assert len(grey.axes[2].texts) == 25
+    gray = filter_figure(image, crop[..., :1], (20, 15, 16), layer(2, 1, 5, 5))
+    assert len([axes for axes in gray.axes if axes.get_title()]) == 4
+    assert len(gray.axes[2].texts) == 25
 
 
 def test_kernels_are_described_beside_their_numbers() -> None:
     sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
     kernels = Layer("conv1", np.stack([sobel, np.ones((3, 3))])[:, None].astype(np.float32), "out")
     assert labels(kernel_grid(kernels, described=True)) == ["0 edge 90°", "1 blur"]
-    colour = Layer("conv1", np.stack([sobel.T, 0 * sobel, -sobel.T])[None], "out")
-    assert labels(kernel_grid(colour, described=True)) == ["0 edge 0°"]
+    color = Layer("conv1", np.stack([sobel.T, 0 * sobel, -sobel.T])[None], "out")
+    assert labels(kernel_grid(color, described=True)) == ["0 edge 0°"]
 
 
 def test_frequency_figure_says_what_each_kernel_detects() -> None:
     sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-    figure = frequency_figure({"sobel": sobel, "colour": np.stack([sobel.T, sobel.T, sobel.T])})
+    figure = frequency_figure({"sobel": sobel, "color": np.stack([sobel.T, sobel.T, sobel.T])})
     figure.canvas.draw()
-    assert [axes.get_title() for axes in figure.axes] == ["sobel", "colour", "edge 90°", "edge 0°"]
+    assert [axes.get_title() for axes in figure.axes] == ["sobel", "color", "edge 90°", "edge 0°"]
     response = np.asarray(figure.axes[2].images[0].get_array())
     assert response.shape == (64, 64)
     assert response.max() == pytest.approx(8)

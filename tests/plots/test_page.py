@@ -1,4 +1,6 @@
-"""A page is one well-formed file: nothing is fetched, every text is escaped, figures follow the page from light to dark."""
+"""A page is one well-formed file: nothing is fetched, every text is escaped, figures follow the
+page from light to dark.
+"""
 
 import base64
 import re
@@ -57,7 +59,12 @@ def drawn() -> Figure:
 def full_page() -> Page:
     page = Page("Report", "What it is.")
     page.heading("Scores")
-    page.table(["model", "NME, %", "faces"], [["small", 3.791, 770], ["none", None, 3]], "Scores of all", {(0, 1)})
+    page.table(
+        ["model", "NME, %", "faces"],
+        [["small", 3.791, 770], ["none", None, 3]],
+        "Scores of all",
+        {(0, 1)},
+    )
     page.heading("Scores")
     page.figure(drawn(), "A line.")
     page.figure(drawn(), "Another.")
@@ -70,7 +77,11 @@ def full_page() -> Page:
 def test_a_page_is_well_formed_and_its_ids_are_unique() -> None:
     reader = Reader(full_page().html())
     assert len(set(reader.ids)) == len(reader.ids)
-    targets = {value[1:] for name, value in reader.attributes if name in ("href", "xlink:href") and value and value[0] == "#"}
+    targets = {
+        value[1:]
+        for name, value in reader.attributes
+        if name in ("href", "xlink:href") and value and value[0] == "#"
+    }
     assert {"scores", "scores-2"} <= targets <= set(reader.ids)
 
 
@@ -106,7 +117,7 @@ def test_cells_are_numbers_to_two_decimals_and_dashes() -> None:
     assert re.findall(r'<td class="number">(.*?)</td>', page.html()) == ["–", "3", "0.50"]
 
 
-def test_black_and_white_follow_the_page_and_colours_stay() -> None:
+def test_black_and_white_follow_the_page_and_colors_stay() -> None:
     html = full_page().html()
     svg = html[html.index("<svg") : html.index("</svg>")]
     assert "currentColor" in svg
@@ -121,7 +132,7 @@ def test_the_same_page_twice_is_the_same_bytes() -> None:
     assert full_page().html() == full_page().html()
 
 
-def test_pictures_keep_their_colours() -> None:
+def test_images_keep_their_colors() -> None:
     match = re.search(r"data:image/jpeg;base64,([^\"]+)", full_page().html())
     assert match
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(match[1]), np.uint8), cv2.IMREAD_COLOR)

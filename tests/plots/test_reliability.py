@@ -11,7 +11,9 @@ def test_promises_and_what_came() -> None:
     regions, near = figure.axes
     share = dict(np.asarray(regions.lines[1].get_xydata()).round(6).tolist())
     # One of three known points is inside from 10 % on, all from 60 % on.
-    assert [share[promise] for promise in (0, 9, 11, 50, 61, 100)] == pytest.approx([0, 0, 100 / 3, 100 / 3, 100, 100])
+    assert [share[promise] for promise in (0, 9, 11, 50, 61, 100)] == pytest.approx(
+        [0, 0, 100 / 3, 100 / 3, 100, 100]
+    )
     assert np.asarray(near.lines[1].get_xydata()).tolist() == [[20, 50], [90, 100]]
 
 

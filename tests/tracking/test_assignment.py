@@ -12,15 +12,22 @@ from facedots.errors import ShapeError
 from facedots.tracking.assignment import assign
 
 TABLES = st.tuples(st.integers(0, 4), st.integers(0, 4)).flatmap(
-    lambda shape: arrays(np.float64, shape, elements=st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf]))
+    lambda shape: arrays(
+        np.float64, shape, elements=st.sampled_from([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, np.inf])
+    )
 )
 
 
-def best_by_trial(costs: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", limit: float) -> tuple[int, float]:
+def best_by_trial(
+    costs: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", limit: float
+) -> tuple[int, float]:
     """The most pairs within the limit, and the least they cost."""
     rows, columns = costs.shape
     for count in range(min(rows, columns), 0, -1):
-        choices = itertools.product(itertools.combinations(range(rows), count), itertools.permutations(range(columns), count))
+        choices = itertools.product(
+            itertools.combinations(range(rows), count),
+            itertools.permutations(range(columns), count),
+        )
         prices = [[costs[pair] for pair in zip(*choice, strict=True)] for choice in choices]
         allowed = [sum(price) for price in prices if max(price) <= limit]
         if allowed:
@@ -30,7 +37,9 @@ def best_by_trial(costs: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", li
 
 @settings(max_examples=200, deadline=None)
 @given(TABLES, st.sampled_from([0.0, 1.0, 2.5]))
-def test_no_other_choice_is_better(costs: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", limit: float) -> None:
+def test_no_other_choice_is_better(
+    costs: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]", limit: float
+) -> None:
     pairs = assign(costs, limit)
     assert (len(pairs), sum(costs[pair] for pair in pairs)) == best_by_trial(costs, limit)
     assert len({row for row, _ in pairs}) == len({column for _, column in pairs}) == len(pairs)

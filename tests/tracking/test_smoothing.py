@@ -17,13 +17,17 @@ EYES = float(np.linalg.norm(FACE[36] - FACE[45]))
 UNKNOWN = np.full(len(FACE), np.nan, np.float32)
 
 
-def smoothed(frames: Floats, sigma: Floats = UNKNOWN, smoother: FaceSmoother | None = None) -> Floats:
+def smoothed(
+    frames: Floats, sigma: Floats = UNKNOWN, smoother: FaceSmoother | None = None
+) -> Floats:
     smoother = smoother or FaceSmoother()
     return np.stack([smoother(points, sigma, i / RATE) for i, points in enumerate(frames)])
 
 
 def noise(count: int, seed: int = 0) -> Floats:
-    return np.random.default_rng(seed).normal(0, 0.01 * EYES, (count, *FACE.shape)).astype(np.float32)
+    return (
+        np.random.default_rng(seed).normal(0, 0.01 * EYES, (count, *FACE.shape)).astype(np.float32)
+    )
 
 
 def flicker(frames: Floats) -> float:
@@ -52,7 +56,10 @@ def test_noise_at_rest_goes() -> None:
     frames = FACE + noise(300)
     quiet = smoothed(frames)
     assert flicker(quiet) < 0.2 * flicker(frames)
-    assert np.linalg.norm(quiet[60:] - FACE, axis=2).mean() < 0.5 * np.linalg.norm(frames[60:] - FACE, axis=2).mean()
+    assert (
+        np.linalg.norm(quiet[60:] - FACE, axis=2).mean()
+        < 0.5 * np.linalg.norm(frames[60:] - FACE, axis=2).mean()
+    )
 
 
 def test_noise_in_motion_goes_too() -> None:
@@ -63,7 +70,9 @@ def test_noise_in_motion_goes_too() -> None:
 
 def test_a_blink_keeps_its_depth_and_comes_within_a_frame() -> None:
     lids = [37, 38, 43, 44]
-    blink = 0.12 * EYES * np.interp(np.arange(60), [20, 23, 25, 30], [0, 1, 1, 0]).astype(np.float32)
+    blink = (
+        0.12 * EYES * np.interp(np.arange(60), [20, 23, 25, 30], [0, 1, 1, 0]).astype(np.float32)
+    )
     frames = np.repeat(FACE[None], 60, axis=0)
     frames[:, lids, 1] += blink[:, None]
     seen = (smoothed(frames) - FACE)[:, lids, 1].mean(axis=1)
@@ -83,13 +92,17 @@ def test_a_head_that_stops_at_once_swings_by_less_than_a_frame() -> None:
 
 def test_points_of_which_the_network_is_less_sure_are_quieter() -> None:
     frames = FACE + noise(200)
-    sure, unsure = (flicker(smoothed(frames, np.full(68, share * EYES, np.float32))) for share in (0.02, 0.1))
+    sure, unsure = (
+        flicker(smoothed(frames, np.full(68, share * EYES, np.float32))) for share in (0.02, 0.1)
+    )
     assert unsure < 0.8 * sure
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.floats(-180, 180), st.floats(0.3, 3), st.floats(-200, 200), st.floats(-200, 200))
-def test_where_and_how_large_the_face_is_makes_no_difference(angle: float, zoom: float, x: float, y: float) -> None:
+def test_where_and_how_large_the_face_is_makes_no_difference(
+    angle: float, zoom: float, x: float, y: float
+) -> None:
     matrix = similarity(angle, zoom, (x, y), (0, 0))
     way = np.stack([apply_affine(MOTIONS["turning"](i), FACE) for i in range(12)]) + noise(12)
     sigma = np.full(68, 0.04 * EYES, np.float32)
@@ -118,12 +131,16 @@ def test_a_pause_starts_anew() -> None:
     smoother, shifted = FaceSmoother(), FACE + 40
     smoother(FACE, UNKNOWN, 0.0)
     assert np.abs(smoother(shifted, UNKNOWN, 0.6) - shifted).max() < 1e-3
-    assert np.abs(smoother(FACE, UNKNOWN, 0.1) - FACE).max() < 1e-3  # The clock went back: another film.
+    assert (
+        np.abs(smoother(FACE, UNKNOWN, 0.1) - FACE).max() < 1e-3
+    )  # The clock went back: another film.
     assert np.abs(smoother(shifted, UNKNOWN, 0.15) - shifted).max() > 1
 
 
 def test_the_low_pass_is_the_textbooks() -> None:
-    """One step of 1 from rest at 10 Hz: gain = a / (a + 1) with a = 2 pi cutoff / rate; the speed's cut-off works alike."""
+    """One step of 1 from rest at 10 Hz: gain = a / (a + 1) with a = 2 pi cutoff / rate; the speed's
+    cut-off works alike.
+    """
     low_pass = Filter(OneEuro(min_cutoff=1.0, beta=0.5, speed_cutoff=1.0))
     low_pass(np.zeros(1, np.complex128), 0.1)
     speed_gain = 0.2 * np.pi / (0.2 * np.pi + 1)

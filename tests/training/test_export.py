@@ -1,4 +1,6 @@
-"""The ONNX file says the same as torch, carries its metadata, and is not written where it would not."""
+"""The ONNX file says the same as torch, carries its metadata, and is not written where it would
+not.
+"""
 
 import json
 from pathlib import Path
@@ -20,8 +22,8 @@ from facedots.training.export import card_of, export_onnx
 
 RECIPE = {
     "title": "",
-    "model": "course",
-    "licence": "research",
+    "model": "baseline",
+    "license": "research",
     "trained_on": "frames",
     "split": "official",
     "sources": ["youtube-faces"],
@@ -31,12 +33,14 @@ RECIPE = {
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeypointNet, Path, float]:
     torch.manual_seed(0)
-    net = build_model("course")
-    path = tmp_path_factory.mktemp("export") / "course.onnx"
+    net = build_model("baseline")
+    path = tmp_path_factory.mktemp("export") / "baseline.onnx"
     return net, path, export_onnx(net, path, card_of(RECIPE, "data"))
 
 
-def test_any_number_of_crops_gives_what_torch_gives(exported: tuple[KeypointNet, Path, float]) -> None:
+def test_any_number_of_crops_gives_what_torch_gives(
+    exported: tuple[KeypointNet, Path, float],
+) -> None:
     net, path, difference = exported
     assert 0 <= difference < 0.01
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -44,7 +48,7 @@ def test_any_number_of_crops_gives_what_torch_gives(exported: tuple[KeypointNet,
         crops = np.random.default_rng(count).integers(0, 256, (count, 224, 224, 1), np.uint8)
         points, covariance, score = session.run(["points", "covariance", "score"], {"crops": crops})
         with torch.inference_mode():
-            answer = net(net.normalise(torch.from_numpy(crops).permute(0, 3, 1, 2)))
+            answer = net(net.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)))
             expected, _ = net.decode(answer.raw[:, 0])
         np.testing.assert_allclose(points, expected.numpy(), atol=0.01)
         assert (covariance.shape, score.shape) == ((count, 68, 2, 2), (count,))
@@ -57,27 +61,40 @@ def test_spec_and_card_travel_in_the_file(exported: tuple[KeypointNet, Path, flo
     metadata = session.get_modelmeta().custom_metadata_map
     assert ModelSpec.from_json(metadata["facedots.spec"]) == net.spec
     card = json.loads(metadata["facedots.card"])
-    assert (card["title"], card["licence"], card["split"]) == ("course", "research", "official")
+    assert (card["title"], card["license"], card["split"]) == ("baseline", "research", "official")
 
 
-def test_nothing_is_written_where_the_file_differs_from_torch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_where_the_file_differs_from_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     with pytest.raises(WeightsError, match="differ by"):
-        export_onnx(build_model("course"), tmp_path / "x.onnx", card_of(RECIPE, "data"))
+        export_onnx(build_model("baseline"), tmp_path / "x.onnx", card_of(RECIPE, "data"))
     assert not list(tmp_path.iterdir())
 
 
 def test_large_constants_are_stored_as_float16_under_the_names_they_had() -> None:
     values = np.linspace(-3, 3, 2048, dtype=np.float32).reshape(1, 2048)
-    constants = [numpy_helper.from_array(values, "big"), numpy_helper.from_array(values[:, :4], "small")]
+    constants = [
+        numpy_helper.from_array(values, "big"),
+        numpy_helper.from_array(values[:, :4], "small"),
+    ]
     graph = onnx.helper.make_graph(
-        [onnx.helper.make_node("Identity", ["big"], ["a"]), onnx.helper.make_node("Identity", ["small"], ["b"])],
+        [
+            onnx.helper.make_node("Identity", ["big"], ["a"]),
+            onnx.helper.make_node("Identity", ["small"], ["b"]),
+        ],
         "constants",
         [],
-        [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, n]) for name, n in (("a", 2048), ("b", 4))],
+        [
+            onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, n])
+            for name, n in (("a", 2048), ("b", 4))
+        ],
         constants,
     )
-    model = onnx.helper.make_model(graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", export.OPSET)])
+    model = onnx.helper.make_model(
+        graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", export.OPSET)]
+    )
     whole = model.ByteSize()
     stored = export.store_as_float16(model)
     onnx.checker.check_model(stored)
@@ -88,10 +105,19 @@ def test_large_constants_are_stored_as_float16_under_the_names_they_had() -> Non
     assert stored.ByteSize() > 0.4 * whole
 
 
-def test_a_file_stored_as_float16_still_shows_its_kernels(exported: tuple[KeypointNet, Path, float]) -> None:
+def test_a_file_stored_as_float16_still_shows_its_kernels(
+    exported: tuple[KeypointNet, Path, float],
+) -> None:
     net, path, _ = exported
     layers = list_layers(load_model(path))
-    assert [layer.name for layer in layers] == ["conv1", "conv2", "conv3", "conv4", "conv5", "conv6"]
+    assert [layer.name for layer in layers] == [
+        "conv1",
+        "conv2",
+        "conv3",
+        "conv4",
+        "conv5",
+        "conv6",
+    ]
     assert layers[0].kernels.shape == net.conv1.weight.shape  # type: ignore[union-attr]
 
 
@@ -101,7 +127,9 @@ def test_the_file_carries_no_notes_of_its_making(exported: tuple[KeypointNet, Pa
     assert str(Path(__file__).parents[1]).encode() not in exported[1].read_bytes()
 
 
-def test_int8_spends_its_levels_on_what_a_relu6_lets_through_and_leaves_the_read_out_alone() -> None:
+def test_int8_spends_its_levels_on_what_a_relu6_lets_through_and_leaves_the_read_out_alone() -> (
+    None
+):
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["": 18]>
         net (uint8[1, 8, 8, 3] crops) => (float[1, 2, 8, 8] maps, float[1, 2, 8, 8] read)
@@ -117,10 +145,12 @@ def test_int8_spends_its_levels_on_what_a_relu6_lets_through_and_leaves_the_read
     kernels = np.zeros((2, 3, 1, 1), np.float32)
     kernels[0, 0], kernels[1, 1] = 10, 0.02
     same = np.eye(2, dtype=np.float32)[..., None, None]
-    model.graph.initializer.extend([numpy_helper.from_array(kernels, "kernels"), numpy_helper.from_array(same, "same")])
+    model.graph.initializer.extend(
+        [numpy_helper.from_array(kernels, "kernels"), numpy_helper.from_array(same, "same")]
+    )
     crops = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
     crops[0, 0, 0] = 255
-    session = onnxruntime.InferenceSession(export.quantised(model, crops).SerializeToString())
+    session = onnxruntime.InferenceSession(export.quantized(model, crops).SerializeToString())
     maps, read = session.run(None, {"crops": crops[:1]})
     expected = np.clip(crops[:1, :, :, :2].transpose(0, 3, 1, 2) * [[[[10]], [[0.02]]]], 0, 6)
     np.testing.assert_allclose(maps, expected, atol=2 * 6 / 255)

@@ -13,20 +13,26 @@ POINTWISE = ["mse", "l1", "smooth_l1", "wing"]
 
 
 def raw_of(points: torch.Tensor) -> torch.Tensor:
-    """What the course network's head must give so that it decodes to these pixels."""
+    """What the baseline network's head must give so that it decodes to these pixels."""
     return ((2 * points + 1) / 224 - 1).flatten(1)
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    # One point of the face is 7 px off along x on a crop of 224, which is 8 px on one of 256; one coordinate in 136.
-    [("mse", 64 / 136), ("l1", 8 / 136), ("smooth_l1", 7.5 / 136), ("wing", 10 * math.log(5) / 136)],
+    # One point of the face is 7 px off along x on a crop of 224, which is 8 px on one of 256; one
+    # coordinate in 136.
+    [
+        ("mse", 64 / 136),
+        ("l1", 8 / 136),
+        ("smooth_l1", 7.5 / 136),
+        ("wing", 10 * math.log(5) / 136),
+    ],
 )
 def test_values_by_hand(name: str, expected: float) -> None:
     truth = torch.full((1, 68, 2), 100.0)
     predicted = truth.clone()
     predicted[0, 30, 0] += 7
-    loss = LOSSES[name](build_model("course"), raw_of(predicted), truth)
+    loss = LOSSES[name](build_model("baseline"), raw_of(predicted), truth)
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
@@ -34,9 +40,11 @@ def test_values_by_hand(name: str, expected: float) -> None:
 def test_missing_points_cost_nothing(name: str) -> None:
     truth = torch.full((1, 68, 2), 100.0)
     predicted = truth + 7
-    whole = LOSSES[name](build_model("course"), raw_of(predicted), truth)
+    whole = LOSSES[name](build_model("baseline"), raw_of(predicted), truth)
     truth[0, 10:] = torch.nan
-    assert float(LOSSES[name](build_model("course"), raw_of(predicted), truth)) == pytest.approx(float(whole), rel=1e-4)
+    assert float(LOSSES[name](build_model("baseline"), raw_of(predicted), truth)) == pytest.approx(
+        float(whole), rel=1e-4
+    )
 
 
 def test_wing_is_continuous_where_its_parts_meet() -> None:
@@ -69,4 +77,4 @@ def test_descending_a_heatmap_loss_finds_the_truth(name: str) -> None:
 
 def test_a_heatmap_loss_needs_heatmaps() -> None:
     with pytest.raises(RecipeError, match="no heatmaps"):
-        LOSSES["heatmap"](build_model("course"), torch.zeros(1, 136), torch.zeros(1, 68, 2))
+        LOSSES["heatmap"](build_model("baseline"), torch.zeros(1, 136), torch.zeros(1, 68, 2))

@@ -1,4 +1,6 @@
-"""Optimizers: which parameters they treat how, the size of a first step by hand, and weight decay on matrices alone."""
+"""Optimizers: which parameters they treat how, the size of a first step by hand, and weight decay
+on matrices alone.
+"""
 
 import pytest
 import torch
@@ -9,7 +11,9 @@ from facedots.training.optimizers import OPTIMIZERS
 LR = 0.01
 
 
-def first_step(optimizer: str, model: str = "tiny", weight_decay: float = 0.0) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+def first_step(
+    optimizer: str, model: str = "tiny", weight_decay: float = 0.0
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     """Each parameter's value before a first step with random gradients, and after."""
     torch.manual_seed(0)
     net = build_model(model)
@@ -27,7 +31,8 @@ def test_muon_turns_every_direction_of_a_bodys_kernel_alike(model: str) -> None:
         step = (after - before).flatten(1) if after.ndim > 1 else after - before
         if after.ndim == 4 and after.shape[2:] != (1, 1) and after.shape[1] > 3:
             bodies += 1
-            # Newton and Schulz bring singular values into 0.7 … 1.2, roughly; the step is scaled to rms 0.2 of Adam's.
+            # Newton and Schulz bring singular values into 0.7 … 1.2, roughly; the step is scaled to
+            # rms 0.2 of Adam's.
             strengths = torch.linalg.svdvals(step) / (LR * 0.2 * max(step.shape) ** 0.5)
             assert strengths.min() > 0.5, name
             assert strengths.max() < 1.35, name

@@ -16,8 +16,10 @@ def test_published_recipes_load_and_survive_a_round_trip(path: Path, tmp_path: P
     copy = tmp_path / "copy.yaml"
     copy.write_text(recipe.to_yaml())
     assert load_recipe(copy) == recipe
-    assert recipe.licence
-    assert recipe.trained_on or recipe.sources == ("own",)  # of own data, the card names the path
+    assert recipe.license
+    assert recipe.trained_on or recipe.sources == (
+        "custom",
+    )  # of own data, the card names the path
 
 
 def test_overrides_are_read_from_strings(tmp_path: Path) -> None:
@@ -29,10 +31,10 @@ def test_overrides_are_read_from_strings(tmp_path: Path) -> None:
 
 def test_every_fault_is_named(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text("model: huge\nepochs: many\ncolour: red\nsplit: disjoint:7\n")
+    path.write_text("model: huge\nepochs: many\ncolor: red\nsplit: disjoint:7\n")
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
-    for part in ("r.yaml", "'huge'", "epochs", "colour", "disjoint:7"):
+    for part in ("r.yaml", "'huge'", "epochs", "color", "disjoint:7"):
         assert part in str(caught.value)
 
 

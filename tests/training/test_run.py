@@ -1,4 +1,6 @@
-"""Runs: a killed and resumed one ends like an unbroken one, Ctrl-C leaves a usable one, and two epochs on real data learn."""
+"""Runs: a killed and resumed one ends like an unbroken one, Ctrl-C leaves a usable one, and two
+epochs on real data learn.
+"""
 
 import csv
 import json
@@ -17,7 +19,15 @@ from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run import METRICS_FILE, ONNX_FILE, WEIGHTS_FILE, load_run, train
 
 DATA = "synthetic:60"
-RECIPE = Recipe(model="tiny", loss="heatmap_wing", optimizer="muon", epochs=3, batch_size=4, seed=3, precision="float32")
+RECIPE = Recipe(
+    model="tiny",
+    loss="heatmap_wing",
+    optimizer="muon",
+    epochs=3,
+    batch_size=4,
+    seed=3,
+    precision="float32",
+)
 
 STOPPED_RUN = """
 import os, signal, sys
@@ -70,7 +80,14 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_leaves_everything_behind(unbroken: Path) -> None:
-    for name in ("recipe.yaml", "curves.png", ONNX_FILE, WEIGHTS_FILE, "checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+    for name in (
+        "recipe.yaml",
+        "curves.png",
+        ONNX_FILE,
+        WEIGHTS_FILE,
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    ):
         assert (unbroken / name).stat().st_size > 0, name
     assert load_recipe(unbroken / "recipe.yaml") == RECIPE
     provenance = json.loads((unbroken / "provenance.json").read_text())
@@ -83,7 +100,9 @@ def test_a_run_leaves_everything_behind(unbroken: Path) -> None:
 
 
 def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:
-    session = onnxruntime.InferenceSession(str(unbroken / ONNX_FILE), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        str(unbroken / ONNX_FILE), providers=["CPUExecutionProvider"]
+    )
     card = json.loads(session.get_modelmeta().custom_metadata_map["facedots.card"])
     assert "drawn" in card["trained_on"]
     points, covariance, _ = session.run(None, {"crops": np.zeros((3, 112, 112, 3), np.uint8)})
@@ -91,16 +110,22 @@ def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:
     assert (np.linalg.eigvalsh(covariance) > 0).all()
 
 
-def test_killed_and_resumed_a_run_ends_with_the_same_weights(unbroken: Path, tmp_path: Path) -> None:
+def test_killed_and_resumed_a_run_ends_with_the_same_weights(
+    unbroken: Path, tmp_path: Path
+) -> None:
     out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=2)
     assert process.returncode == -signal.SIGKILL, process.stderr
     assert not (out / ONNX_FILE).exists()
     train(*load_run(out), out, resume=True)
     assert (out / WEIGHTS_FILE).read_bytes() == (unbroken / WEIGHTS_FILE).read_bytes()
-    assert [row["val_nme"] for row in epochs_of(out)] == [row["val_nme"] for row in epochs_of(unbroken)]
+    assert [row["val_nme"] for row in epochs_of(out)] == [
+        row["val_nme"] for row in epochs_of(unbroken)
+    ]
 
 
-def test_killed_before_the_first_checkpoint_a_run_starts_again(unbroken: Path, tmp_path: Path) -> None:
+def test_killed_before_the_first_checkpoint_a_run_starts_again(
+    unbroken: Path, tmp_path: Path
+) -> None:
     out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=0)
     assert process.returncode == -signal.SIGKILL, process.stderr
     train(*load_run(out), out, resume=True)
@@ -108,7 +133,7 @@ def test_killed_before_the_first_checkpoint_a_run_starts_again(unbroken: Path, t
 
 
 def test_dropout_draws_the_same_after_a_resume(tmp_path: Path) -> None:
-    recipe = RECIPE.model_copy(update={"model": "course", "loss": "smooth_l1", "epochs": 2})
+    recipe = RECIPE.model_copy(update={"model": "baseline", "loss": "smooth_l1", "epochs": 2})
     out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)
     assert process.returncode == -signal.SIGKILL, process.stderr
     train(*load_run(out), out, resume=True)
@@ -135,7 +160,8 @@ def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:
 
 def test_two_epochs_on_real_frames_learn(data_dir: Path, tmp_path: Path) -> None:
     recipe = load_recipe(
-        Path(__file__).parents[2] / "recipes" / "small.yaml", {"epochs": 2, "sources": "youtube-faces", "augmentation": 0.5}
+        Path(__file__).parents[2] / "recipes" / "small.yaml",
+        {"epochs": 2, "sources": "youtube-faces", "augmentation": 0.5},
     )
     train(recipe, str(data_dir), tmp_path / "run")
     errors = [float(row["val_nme"]) for row in epochs_of(tmp_path / "run")]

@@ -1,4 +1,6 @@
-"""Expression signals: how open eyes and mouth are, smile, brows; measured on the face as it would look from the front."""
+"""Expression signals: how open eyes and mouth are, smile, brows; measured on the face as it would
+look from the front.
+"""
 
 import math
 from collections import deque
@@ -26,36 +28,44 @@ SIGNALS = (
 )
 """What :func:`expression` measures. Left and right are the subject's own.
 
-========================  =========================================================================================
-``…_eye_open``            Height of the gap between the lids, mean of two places. Half of all people: 0.06 to 0.10.
-``…_eye_closed``          The same as a share: 0 from :data:`OPEN_EYE` up, 1 from :data:`CLOSED_EYE` down.
-``mouth_open``            Height of the gap between the lips, mean of three places; 0 where they touch.
-``smile``                 Half of the mouth's width minus how far its corners lie below the base of the nose, minus
-                          that of a face at rest: smiling pulls the corners apart and up. A broad smile has 0.2.
-``brow_raise``            How far the brows lie above the eyes' corners, minus that of a face at rest.
-``frown``                 How much nearer than at rest the inner halves of the brows are to the inner corners of the eyes.
-========================  =========================================================================================
+========================
+=========================================================================================
+``…_eye_open``            Height of the gap between the lids, mean of two places. Half of all
+people: 0.06 to 0.10. ``…_eye_closed``          The same as a share: 0 from :data:`OPEN_EYE` up, 1
+from :data:`CLOSED_EYE` down. ``mouth_open``            Height of the gap between the lips, mean of
+three places; 0 where they touch. ``smile``                 Half of the mouth's width minus how far
+its corners lie below the base of the nose, minus
+                          that of a face at rest: smiling pulls the corners apart and up. A broad
+                          smile has 0.2.
+``brow_raise``            How far the brows lie above the eyes' corners, minus that of a face at
+rest. ``frown``                 How much nearer than at rest the inner halves of the brows are to
+the inner corners of the eyes. ========================
+=========================================================================================
 
-All but the shares are in outer-eye distances of the person. People differ at rest, by about 0.05: the change of a signal over
-time says more than its value.
+All but the shares are in outer-eye distances of the person. People differ at rest, by about 0.05:
+the change of a signal over time says more than its value.
 """
 
 OPEN_EYE, CLOSED_EYE = 0.07, 0.03
-"""Gaps between the lids, in outer-eye distances: a quarter of labelled eyes has less than 0.06, one in fifty less than 0.024."""
+"""Gaps between the lids, in outer-eye distances: a quarter of labeled eyes has less than 0.06, one
+in fifty less than 0.024.
+"""
 
 SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.03, 0.21, 0.22
-"""Medians over 97 labelled faces that do not smile, and, for the brows, over 1,700 labelled faces."""
+"""Medians over 97 labeled faces that do not smile, and, for the brows, over 1,700 labeled faces."""
 
 
 def expression(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
-    """The expression signals :data:`SIGNALS` of one face; NaN where points that a signal needs are missing.
+    """The expression signals :data:`SIGNALS` of one face; NaN where points that a signal needs are
+    missing.
 
-    Of a head turned by more than about 45 degrees the far eye is hidden, and its signals are guesses.
+    Of a head turned by more than about 45 degrees the far eye is hidden, and its signals are
+    guesses.
 
     Args:
         points: ``(68, 2)``, pixels, in the order of IBUG68.
         pose: Found in the same points with the same camera.
-        camera: What took the picture.
+        camera: What took the image.
 
     Raises:
         ShapeError: Not (68, 2).
@@ -80,46 +90,53 @@ def expression(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, f
 
 
 def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
-    """The points as they lie on the face itself, its turn, nod, tilt and distance undone: ``float64 (68, 2)``.
+    """The points as they lie on the face itself, its turn, nod, tilt and distance undone: ``float64
+    (68, 2)``.
 
-    Each point is carried along its line of sight to the depth at which the head model has it. Units are the person's own
-    outer-eye distance, the origin lies between the outer eye corners, x points to the subject's left, y down. Where a head is
-    turned so far that a point's depth hides its place (beyond 60 degrees), the result means little.
+    Each point is carried along its line of sight to the depth at which the head model has it. Units
+    are the person's own outer-eye distance, the origin lies between the outer eye corners, x points
+    to the subject's left, y down. Where a head is turned so far that a point's depth hides its
+    place (beyond 60 degrees), the result means little.
 
     Args:
         points: ``(68, 2)``, pixels; missing ones (NaN) stay missing.
         pose: Found with the same camera.
-        camera: What took the picture.
+        camera: What took the image.
 
     Raises:
         ShapeError: Not (68, 2).
         PointsError: An outer eye corner is missing.
     """
     given = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
-    sight = (given - camera.centre) / camera.focal
+    sight = (given - camera.center) / camera.focal
     turn = rotation(pose.yaw, pose.pitch, pose.roll)
-    # A place is seen at u where (turn @ place + t)[:2] = u * (turn @ place + t)[2]; its z is known, so this is linear in x and y.
+    # A place is seen at u where (turn @ place + t)[:2] = u * (turn @ place + t)[2]; its z is known,
+    # so this is linear in x and y.
     rows = turn[:2] - sight[..., None] * turn[2]
     known = rows[..., 2] * HEAD_MODEL[:, 2:] + pose.translation[:2] - sight * pose.translation[2]
     places = np.linalg.solve(rows[..., :2], -known[..., None])[..., 0]
     right, left = places[list(IBUG68.norm_pair)]
     distance = np.linalg.norm(left - right)
     if not distance > 0:
-        raise PointsError("the outer eye corners (points 36 and 45) are missing, whose distance scales all signals")
+        raise PointsError(
+            "the outer eye corners (points 36 and 45) are missing, whose distance scales all signals"
+        )
     return np.asarray((places - (right + left) / 2) / distance)
 
 
 class BlinkCounter:
     """Counts the blinks of one person: both eyes close and open again within half a second.
 
-    Eyes differ, so "closed" is relative to how open this person's eyes usually are: the 75th percentile of the last seconds. A
-    blink begins where they fall below ``closed`` of that and ends where they rise above ``opened``; the distance between the two
-    keeps noise from counting. Eyes that stay shut longer are shut, not blinking. At fewer than 10 frames a second blinks get lost
+    Eyes differ, so "closed" is relative to how open this person's eyes usually are: the 75th
+    percentile of the last seconds. A blink begins where they fall below ``closed`` of that and ends
+    where they rise above ``opened``; the distance between the two keeps noise from counting. Eyes
+    that stay shut longer are shut, not blinking. At fewer than 10 frames a second blinks get lost
     between the frames.
 
-    Networks do not close eyes as far as people do. Where a warp drew the lids of 132 faces shut, the network ``small`` still saw
-    73 % of the opening before (half of the faces: 68 to 80 %; ``benchmarks/reading.py``), while noise and motion move it by 2.5 %
-    and never took it below 86 %. So the limits lie higher than the shape of an eye asks for: a short look down may count.
+    Networks do not close eyes as far as people do. Where a warp drew the lids of 132 faces shut,
+    the network ``small`` still saw 73 % of the opening before (half of the faces: 68 to 80 %;
+    ``benchmarks/reading.py``), while noise and motion move it by 2.5 % and never took it below 86
+    %. So the limits lie higher than the shape of an eye asks for: a short look down may count.
 
     Args:
         closed: Share of the usual opening below which eyes are closed.
@@ -131,9 +148,13 @@ class BlinkCounter:
         ValueError: The shares are not 0 < closed < opened < 1.
     """
 
-    def __init__(self, closed: float = 0.85, opened: float = 0.92, longest: float = 0.5, window: float = 10.0) -> None:
+    def __init__(
+        self, closed: float = 0.85, opened: float = 0.92, longest: float = 0.5, window: float = 10.0
+    ) -> None:
         if not 0 < closed < opened < 1:
-            raise ValueError(f"closed {closed} and opened {opened}: 0 < closed < opened < 1 is expected")
+            raise ValueError(
+                f"closed {closed} and opened {opened}: 0 < closed < opened < 1 is expected"
+            )
         self.count = 0
         self._closed, self._opened, self._longest, self._window = closed, opened, longest, window
         self._seen: deque[tuple[float, float]] = deque()
@@ -143,8 +164,9 @@ class BlinkCounter:
         """Take in the next frame.
 
         Args:
-            signals: Of the person in this frame, from :func:`~facedots.analysis.expression.expression`; a frame without the eyes
-                (NaN) is passed over.
+            signals: Of the person in this frame, from
+                :func:`~facedots.analysis.expression.expression`; a frame without the eyes (NaN) is
+                passed over.
             time: Of the frame, in seconds; never less than before.
 
         Returns:
@@ -169,7 +191,9 @@ class BlinkCounter:
 
 
 EMOTIONS = ("neutral", "happy", "surprised", "frowning")
-"""What the rule can say. ``frowning`` is no more than low brows: anger, thought, sun in the eyes, or a low brow at rest."""
+"""What the rule can say. ``frowning`` is no more than low brows: anger, thought, sun in the eyes,
+or a low brow at rest.
+"""
 
 SMILE = (0.07, 0.13)
 GAPE = (0.08, 0.20)
@@ -184,7 +208,8 @@ class EmotionGuess:
 
     Attributes:
         name: The word with the highest score.
-        scores: Word -> score in [0, 1]; how far its signs show, not a probability, and the scores have no fixed sum.
+        scores: Word -> score in [0, 1]; how far its signs show, not a probability, and the scores
+            have no fixed sum.
     """
 
     name: str
@@ -192,19 +217,22 @@ class EmotionGuess:
 
 
 def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
-    """Neutral, happy, surprised or frowning, by fixed rules from the signals of :func:`~facedots.analysis.expression.expression`.
+    """Neutral, happy, surprised or frowning, by fixed rules from the signals of
+    :func:`~facedots.analysis.expression.expression`.
 
     happy
         as far as ``smile`` shows;
     surprised
         as far as ``mouth_open`` and ``brow_raise`` both show, and less the more the face smiles;
     frowning
-        as far as ``frown`` shows, and less the more the face smiles, since laughing eyes pull the brows down;
+        as far as ``frown`` shows, and less the more the face smiles, since laughing eyes pull the
+        brows down;
     neutral
         as far as none of them does.
 
-    This is a heuristic: rules and limits were set by hand while looking at faces, without a data set of labelled emotions, and a
-    face at rest may look like any of the words. Do not decide about people by it. A missing signal (NaN) does not show.
+    This is a heuristic: rules and limits were set by hand while looking at faces, without a data
+    set of labeled emotions, and a face at rest may look like any of the words. Do not decide about
+    people by it. A missing signal (NaN) does not show.
 
     >>> guess_emotion({"smile": 0.2, "mouth_open": 0.1, "brow_raise": 0.0, "frown": 0.0}).name
     'happy'
@@ -231,7 +259,7 @@ class FaceReader:
     """Reads head pose and expression signals off keypoints.
 
     Args:
-        camera: What takes the pictures; guessed from the size of each where it is not given.
+        camera: What takes the images; guessed from the size of each where it is not given.
     """
 
     signals = SIGNALS
@@ -240,14 +268,15 @@ class FaceReader:
         self._camera = camera
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """The same faces with ``pose`` and ``signals``; a face with too few points for them stays as it is.
+        """The same faces with ``pose`` and ``signals``; a face with too few points for them stays
+        as it is.
 
         Args:
             image: RGB, ``uint8 (H, W, 3)``; only its size matters.
             faces: Found in it; their keypoints are in the order of IBUG68.
 
         Raises:
-            ShapeError: The picture or the points have another shape.
+            ShapeError: The image or the points have another shape.
         """
         height, width = check_image(image).shape[:2]
         camera = self._camera or Camera.guess((height, width))

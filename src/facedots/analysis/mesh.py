@@ -1,4 +1,6 @@
-"""A mesh over the face: fixed triangles between its keypoints, a mean shape to lay textures out on, and the wireframe."""
+"""A mesh over the face: fixed triangles between its keypoints, a mean shape to lay textures out on,
+and the wireframe.
+"""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,17 +16,35 @@ from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
 Triangles = NDArray[np.int32]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 
 def _mean_shape() -> Floats:
     right_half = {
-        **dict(enumerate([(-85, 2), (-84, 24), (-81, 46), (-76, 67), (-69, 87), (-57, 105), (-42, 119), (-24, 130), (0, 135)])),
+        **dict(
+            enumerate(
+                [
+                    (-85, 2),
+                    (-84, 24),
+                    (-81, 46),
+                    (-76, 67),
+                    (-69, 87),
+                    (-57, 105),
+                    (-42, 119),
+                    (-24, 130),
+                    (0, 135),
+                ]
+            )
+        ),
         **dict(enumerate([(-66, -17), (-56, -25), (-43, -27), (-30, -25.5), (-18, -22)], 17)),
         **dict(enumerate([(0, 0), (0, 15), (0, 29), (0, 43), (-15, 52), (-8, 54), (0, 56)], 27)),
         **dict(enumerate([(-50, 0), (-42, -4), (-31, -4.5), (-22, 1.5), (-31, 4), (-42, 4)], 36)),
         **dict(enumerate([(-30, 80), (-20, 73.5), (-7, 70.5), (0, 72)], 48)),
-        **dict(enumerate([(0, 102), (-10, 101), (-20.5, 95), (-26.5, 80.5), (-11, 78.5), (0, 78.5)], 57)),
+        **dict(
+            enumerate(
+                [(0, 102), (-10, 101), (-20.5, 95), (-26.5, 80.5), (-11, 78.5), (0, 78.5)], 57
+            )
+        ),
         **dict(enumerate([(0, 91), (-10, 89.5)], 66)),
     }
     shape = np.zeros((IBUG68.count, 2), np.float32)
@@ -38,18 +58,75 @@ def _mean_shape() -> Floats:
 MEAN_SHAPE = _mean_shape()
 """A face seen from the front, its mouth a little open: ``float32 (K, 2)`` in the order of IBUG68.
 
-The outer eye corners lie at (-0.5, 0) and (0.5, 0), y points down. Laid out by hand, mirror symmetric.
+The outer eye corners lie at (-0.5, 0) and (0.5, 0), y points down. Laid out by hand, mirror
+symmetric.
 """
 
 
 def _triangles() -> Triangles:
     right = [
-        *[(0, 36, 1), (0, 17, 36), (1, 41, 2), (1, 36, 41), (2, 31, 3), (2, 41, 31), (3, 48, 4), (3, 31, 48), (4, 48, 5)],
-        *[(5, 59, 6), (5, 48, 59), (6, 59, 7), (7, 58, 8), (7, 59, 58), (8, 58, 57), (17, 18, 36), (18, 19, 37), (18, 37, 36)],
-        *[(19, 20, 37), (20, 21, 38), (20, 38, 37), (21, 27, 39), (21, 39, 38), (27, 28, 39), (28, 29, 39), (29, 30, 31)],
-        *[(29, 31, 40), (29, 40, 39), (30, 32, 31), (30, 33, 32), (31, 32, 50), (31, 41, 40), (31, 49, 48), (31, 50, 49)],
-        *[(32, 33, 50), (33, 51, 50), (36, 37, 41), (37, 38, 40), (37, 40, 41), (38, 39, 40), (48, 49, 60), (48, 60, 59)],
-        *[(49, 50, 61), (49, 61, 60), (50, 51, 62), (50, 62, 61), (57, 58, 66), (58, 59, 67), (58, 67, 66), (59, 60, 67)],
+        *[
+            (0, 36, 1),
+            (0, 17, 36),
+            (1, 41, 2),
+            (1, 36, 41),
+            (2, 31, 3),
+            (2, 41, 31),
+            (3, 48, 4),
+            (3, 31, 48),
+            (4, 48, 5),
+        ],
+        *[
+            (5, 59, 6),
+            (5, 48, 59),
+            (6, 59, 7),
+            (7, 58, 8),
+            (7, 59, 58),
+            (8, 58, 57),
+            (17, 18, 36),
+            (18, 19, 37),
+            (18, 37, 36),
+        ],
+        *[
+            (19, 20, 37),
+            (20, 21, 38),
+            (20, 38, 37),
+            (21, 27, 39),
+            (21, 39, 38),
+            (27, 28, 39),
+            (28, 29, 39),
+            (29, 30, 31),
+        ],
+        *[
+            (29, 31, 40),
+            (29, 40, 39),
+            (30, 32, 31),
+            (30, 33, 32),
+            (31, 32, 50),
+            (31, 41, 40),
+            (31, 49, 48),
+            (31, 50, 49),
+        ],
+        *[
+            (32, 33, 50),
+            (33, 51, 50),
+            (36, 37, 41),
+            (37, 38, 40),
+            (37, 40, 41),
+            (38, 39, 40),
+            (48, 49, 60),
+            (48, 60, 59),
+        ],
+        *[
+            (49, 50, 61),
+            (49, 61, 60),
+            (50, 51, 62),
+            (50, 62, 61),
+            (57, 58, 66),
+            (58, 59, 67),
+            (58, 67, 66),
+            (59, 60, 67),
+        ],
         *[(60, 61, 67), (61, 62, 67), (62, 66, 67)],
     ]
     middle = [(19, 23, 20), (19, 24, 23), (20, 22, 21), (20, 23, 22), (21, 22, 27)]
@@ -60,7 +137,8 @@ def _triangles() -> Triangles:
 
 
 TRIANGLES = _triangles()
-"""The mesh of IBUG68: ``int32 (111, 3)`` indices of points, clockwise as seen in a picture of a face turned to the viewer.
+"""The mesh of IBUG68: ``int32 (111, 3)`` indices of points, clockwise as seen in an image of a face
+turned to the viewer.
 
 The Delaunay triangulation of :data:`MEAN_SHAPE`; every line of the schema is an edge of it.
 """
@@ -78,8 +156,8 @@ def triangulate(points: ArrayLike) -> Triangles:
     given = np.asarray(check_shape(points, "N 2", "points"), np.float64)
     if len(given) < 3 or not np.isfinite(given).all():
         raise PointsError("a triangulation needs three points or more, none of them missing")
-    # OpenCV only takes a rectangle of whole numbers, so the points are brought to one scale; its own corners, which a near
-    # rectangle would let cut slivers off the hull, lie far away.
+    # OpenCV only takes a rectangle of whole numbers, so the points are brought to one scale; its
+    # own corners, which a near rectangle would let cut slivers off the hull, lie far away.
     scaled = (given - given.min(axis=0)) / max(float(np.ptp(given, axis=0).max()), 1e-9) * 1000
     plane = cv2.Subdiv2D((-10_000, -10_000, 21_000, 21_000))
     for x, y in scaled.tolist():
@@ -111,7 +189,9 @@ def mesh_points(face: Face) -> Floats:
         PointsError: The face follows another schema, or points are missing.
     """
     if face.schema != IBUG68:
-        raise PointsError(f"this needs the points of {IBUG68.name}, and the face has those of {face.schema.name}")
+        raise PointsError(
+            f"this needs the points of {IBUG68.name}, and the face has those of {face.schema.name}"
+        )
     missing = np.flatnonzero(~np.isfinite(face.points).all(axis=1)).tolist()
     if missing:
         raise PointsError(f"points {missing} of the face are missing, and this needs all of them")
@@ -119,9 +199,11 @@ def mesh_points(face: Face) -> Floats:
 
 
 def fit_shape(shape: ArrayLike, points: ArrayLike) -> Matrix:
-    """The affine map ``(2, 3)`` that takes ``shape`` (n, 2) closest to ``points`` (n, 2), pairs with a missing point left out.
+    """The affine map ``(2, 3)`` that takes ``shape`` (n, 2) closest to ``points`` (n, 2), pairs
+    with a missing point left out.
 
-    A face's own shape stays out of it, how the head is turned goes in: a plane that is turned away is squeezed.
+    A face's own shape stays out of it, how the head is turned goes in: a plane that is turned away
+    is squeezed.
 
     Raises:
         PointsError: Fewer than three pairs are left, or they lie on a line.
@@ -131,18 +213,23 @@ def fit_shape(shape: ArrayLike, points: ArrayLike) -> Matrix:
     design = np.column_stack([start[known], np.ones(known.sum())])
     solution, _, rank, _ = np.linalg.lstsq(design, end[known])
     if rank < 3:
-        raise PointsError(f"{known.sum()} known points, or points on a line, do not say how a face lies")
+        raise PointsError(
+            f"{known.sum()} known points, or points on a line, do not say how a face lies"
+        )
     return np.asarray(solution.T)
 
 
 def forehead(points: ArrayLike, top: float = 0.95) -> Floats:
-    """Where the forehead of a face is expected: ``float32 (9, 2)``, an arc from the subject's right temple to the left one.
+    """Where the forehead of a face is expected: ``float32 (9, 2)``, an arc from the subject's right
+    temple to the left one.
 
-    No keypoint lies there, so the arc is that of :data:`MEAN_SHAPE`, moved and squeezed as the face's points say.
+    No keypoint lies there, so the arc is that of :data:`MEAN_SHAPE`, moved and squeezed as the
+    face's points say.
 
     Args:
         points: The points of one face (K, 2), pixels.
-        top: How high above the eyes the arc reaches, in outer-eye distances; 0.95 is a hairline, 0.45 just above the brows.
+        top: How high above the eyes the arc reaches, in outer-eye distances; 0.95 is a hairline,
+            0.45 just above the brows.
 
     Raises:
         PointsError: Too few points are known.
@@ -163,31 +250,37 @@ class Mesh:
     """The wireframe over every face.
 
     Args:
-        colour: RGB.
+        color: RGB.
         opacity: In [0, 1].
     """
 
-    def __init__(self, colour: Colour = (120, 255, 220), opacity: float = 0.7) -> None:
-        self._colour = colour
+    def __init__(self, color: Color = (120, 255, 220), opacity: float = 0.7) -> None:
+        self._color = color
         self._opacity = opacity
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB picture with the meshes on it; edges that end in a missing point are left out."""
+        """A copy of the RGB image with the meshes on it; edges that end in a missing point are left
+        out.
+        """
         lines = np.array(check_image(image))
         for face in faces:
-            draw_mesh(lines, face.points, self._colour)
-        return np.asarray(cv2.addWeighted(lines, self._opacity, image, 1 - self._opacity, 0), np.uint8)
+            draw_mesh(lines, face.points, self._color)
+        return np.asarray(
+            cv2.addWeighted(lines, self._opacity, image, 1 - self._opacity, 0), np.uint8
+        )
 
 
-def draw_mesh(image: Image, points: ArrayLike, colour: Colour) -> None:
-    """Draw the wireframe of one face onto the picture itself; lines grow with the face."""
+def draw_mesh(image: Image, points: ArrayLike, color: Color) -> None:
+    """Draw the wireframe of one face onto the image itself; lines grow with the face."""
     given = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float32)
     known = given[np.isfinite(given).all(axis=1)]
     width = max(1, round(float(np.ptp(known, axis=0).max()) / 250)) if len(known) else 1
     for edge in mesh_edges():
         ends = given[edge]
         if np.isfinite(ends).all():
-            cv2.polylines(image, [fixed_point(ends)], False, colour, width, cv2.LINE_AA, FRACTION_BITS)
+            cv2.polylines(
+                image, [fixed_point(ends)], False, color, width, cv2.LINE_AA, FRACTION_BITS
+            )
 
 
 @lru_cache

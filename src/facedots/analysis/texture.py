@@ -1,4 +1,4 @@
-"""The skin of one face on the shape of another: a picture warped triangle by triangle."""
+"""The skin of one face on the shape of another: an image warped triangle by triangle."""
 
 from dataclasses import dataclass
 
@@ -18,12 +18,13 @@ _SMALLEST_AREA = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """A warped picture.
+    """A warped image.
 
     Attributes:
         image: ``uint8 (H, W, 3)`` RGB, black where the mesh does not reach.
         mask: ``bool (H, W)``, where the mesh reaches.
-        inside: ``bool (H, W)``, where it reaches and the source has pixels; elsewhere its border is drawn out.
+        inside: ``bool (H, W)``, where it reaches and the source has pixels; elsewhere its border is
+            drawn out.
     """
 
     image: Image
@@ -32,15 +33,21 @@ class Texture:
 
 
 def warp_texture(
-    image: Image, source: ArrayLike, target: ArrayLike, size: tuple[int, int], triangles: Triangles = TRIANGLES
+    image: Image,
+    source: ArrayLike,
+    target: ArrayLike,
+    size: tuple[int, int],
+    triangles: Triangles = TRIANGLES,
 ) -> Texture:
-    """The picture bent so that each point of ``source`` comes to lie on the same point of ``target``, straight in between.
+    """The image bent so that each point of ``source`` comes to lie on the same point of ``target``,
+    straight in between.
 
-    Triangles of the target that are seen from behind, as the far cheek of a turned head, are not painted.
+    Triangles of the target that are seen from behind, as the far cheek of a turned head, are not
+    painted.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
-        source: Points (n, 2) in the picture, pixels; they may lie outside it.
+        source: Points (n, 2) in the image, pixels; they may lie outside it.
         target: Points (n, 2) in the result, pixels; they may lie outside it.
         size: Height and width of the result.
         triangles: Indices (m, 3) of the points, clockwise as seen from the front.
@@ -60,7 +67,9 @@ def warp_texture(
     window = np.s_[top:bottom, left:right]
     piece, start = _at_scale_of(image, start, end, triangles)
     places, mask = _places(start, end - (left, top), (bottom - top, right - left), triangles)
-    warped = cv2.remap(piece, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(
+        piece, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
     limit = np.array([piece.shape[1], piece.shape[0]]) - 0.5
     result.mask[window] = mask
     result.inside[window] = mask & ((places >= -0.5) & (places <= limit)).all(axis=-1)
@@ -69,7 +78,8 @@ def warp_texture(
 
 
 def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06) -> Texture:
-    """The face's skin laid out on the mean shape, ``size`` x ``size`` pixels: pose and expression are gone, as far as seen.
+    """The face's skin laid out on the mean shape, ``size`` x ``size`` pixels: pose and expression
+    are gone, as far as seen.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
@@ -84,14 +94,18 @@ def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06
 
 
 def template_points(size: int, margin: float = 0.06) -> Floats:
-    """Where the points of :data:`~facedots.analysis.mesh.MEAN_SHAPE` lie in a square of ``size`` pixels: ``float32 (K, 2)``."""
+    """Where the points of :data:`~facedots.analysis.mesh.MEAN_SHAPE` lie in a square of ``size``
+    pixels: ``float32 (K, 2)``.
+    """
     x0, y0, x1, y1 = tight_boxes(MEAN_SHAPE[None])[0].tolist()
     zoom = size * (1 - 2 * margin) / max(x1 - x0, y1 - y0)
-    return np.asarray((MEAN_SHAPE - ((x0 + x1) / 2, (y0 + y1) / 2)) * zoom + (size - 1) / 2, np.float32)
+    return np.asarray(
+        (MEAN_SHAPE - ((x0 + x1) / 2, (y0 + y1) / 2)) * zoom + (size - 1) / 2, np.float32
+    )
 
 
 def _pixel_box(points: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The pixels around points, within a picture: left, top, and the first column and row beyond."""
+    """The pixels around points, within an image: left, top, and the first column and row beyond."""
     low = np.floor(points.min(axis=0)).clip(0, (size[1], size[0])).astype(int)
     high = (np.ceil(points.max(axis=0)) + 1).clip(0, (size[1], size[0])).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
@@ -100,12 +114,15 @@ def _pixel_box(points: NDArray[np.float64], size: tuple[int, int]) -> tuple[int,
 def _at_scale_of(
     image: Image, start: NDArray[np.float64], end: NDArray[np.float64], triangles: Triangles
 ) -> tuple[Image, NDArray[np.float64]]:
-    """The part of the picture around ``start``, reduced to about the scale of ``end``, and the points in it.
+    """The part of the image around ``start``, reduced to about the scale of ``end``, and the points
+    in it.
 
     A warp that shrinks by more than two would skip pixels.
     """
     left, top, right, bottom = _pixel_box(start, (image.shape[0], image.shape[1]))
-    if left >= right or top >= bottom:  # The face lies outside: the border's nearest pixels stand for it.
+    if (
+        left >= right or top >= bottom
+    ):  # The face lies outside: the border's nearest pixels stand for it.
         return image, start
     piece, moved = image[top:bottom, left:right], start - (left, top)
     areas = [np.abs(signed_areas(points, triangles)).sum() for points in (start, end)]
@@ -118,15 +135,23 @@ def _at_scale_of(
 
 
 def _places(
-    start: NDArray[np.float64], end: NDArray[np.float64], size: tuple[int, int], triangles: Triangles
+    start: NDArray[np.float64],
+    end: NDArray[np.float64],
+    size: tuple[int, int],
+    triangles: Triangles,
 ) -> tuple[Floats, Mask]:
-    """For each pixel of the target where in the source its colour lies, ``float32 (H, W, 2)``, and which pixels have one."""
+    """For each pixel of the target where in the source its color lies, ``float32 (H, W, 2)``, and
+    which pixels have one.
+    """
     owners = np.full(size, -1, np.int32)
     shown = np.flatnonzero(signed_areas(end, triangles) > _SMALLEST_AREA)
     for triangle in shown.tolist():
-        cv2.fillConvexPoly(owners, fixed_point(end[triangles[triangle]]), triangle, cv2.LINE_8, FRACTION_BITS)
+        cv2.fillConvexPoly(
+            owners, fixed_point(end[triangles[triangle]]), triangle, cv2.LINE_8, FRACTION_BITS
+        )
     mask = owners >= 0
-    # An affine map for every triangle: corners of the target, each with a 1, times the map are the corners of the source.
+    # An affine map for every triangle: corners of the target, each with a 1, times the map are the
+    # corners of the source.
     maps = np.zeros((len(triangles), 3, 2))
     corners = np.concatenate([end[triangles[shown]], np.ones((len(shown), 3, 1))], axis=2)
     maps[shown] = np.linalg.solve(corners, start[triangles[shown]])

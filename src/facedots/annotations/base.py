@@ -14,32 +14,34 @@ Origin = tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
-class Annotation:
-    """One annotated face; two are equal only if they are the same object, since arrays have no single answer to ``==``.
+class FaceAnnotation:
+    """One annotated face; two are equal only if they are the same object, since arrays have no
+    single answer to ``==``.
 
     Attributes:
-        image: The picture's file.
-        points: ``float32 (K, 2)``, (x, y) in pixels of the stored picture; (0, 0) is the centre of its top-left pixel. A missing
-            point is NaN.
+        image: The image's file.
+        points: ``float32 (K, 2)``, (x, y) in pixels of the stored image; (0, 0) is the center of
+            its top-left pixel. A missing point is NaN.
         name: Identifies the face within its data set, as in ``"training/Luis_Fonsi_21.jpg"``.
         group: What a split must keep on one side: the person or the photo; ``""`` where unknown.
-        mirror_shift: How far right of where mirroring would agree the labels sit, in pixels.
-        style: Which way of labelling the points follow: the name of their data set; `""` where there is but one.
+        label_bias_x: How far right of where mirroring would agree the labels sit, in pixels.
+        style: Which way of labeling the points follow: the name of their data set; `""` where there
+            is but one.
     """
 
     image: Path
     points: Floats
     name: str
     group: str = ""
-    mirror_shift: float = 0.0
+    label_bias_x: float = 0.0
     style: str = ""
 
 
-def check_images(annotations: Iterable[Annotation]) -> None:
-    """Open and decode every picture once.
+def check_images(annotations: Iterable[FaceAnnotation]) -> None:
+    """Open and decode every image once.
 
     Raises:
-        AnnotationError: With all pictures that are missing or cannot be decoded.
+        AnnotationError: With all images that are missing or cannot be decoded.
     """
     faults: list[str] = []
     for path in dict.fromkeys(annotation.image for annotation in annotations):
@@ -48,9 +50,9 @@ def check_images(annotations: Iterable[Annotation]) -> None:
         except ImageError as error:
             faults.append(str(error))
     if faults:
-        raise AnnotationError("pictures", faults)
+        raise AnnotationError("images", faults)
 
 
 def _pixels(points: Matrix, origin: Origin) -> Floats:
-    """The file's coordinates as pixels whose (0, 0) is the centre of the top-left pixel."""
+    """The file's coordinates as pixels whose (0, 0) is the center of the top-left pixel."""
     return np.asarray(points - np.asarray(origin), np.float32)

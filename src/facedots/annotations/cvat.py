@@ -1,7 +1,9 @@
-"""CVAT: the XML of "CVAT for images 1.1", and the labels of a project. https://docs.cvat.ai has the format.
+"""CVAT: the XML of "CVAT for images 1.1", and the labels of a project. https://docs.cvat.ai has the
+format.
 
-A face is a skeleton whose elements are called as the schema's points. CVAT takes files of this form as annotations of a task
-that has the pictures ("Upload annotations", "CVAT 1.1") and gives them back ("Export", "CVAT for images 1.1").
+A face is a skeleton whose elements are called as the schema's points. CVAT takes files of this form
+as annotations of a task that has the images ("Upload annotations", "CVAT 1.1") and gives them back
+("Export", "CVAT for images 1.1").
 """
 
 import json
@@ -12,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import Annotation, Origin
-from facedots.annotations.exports import TOOL_ORIGIN, ExportedPicture, annotations_of, point_index
+from facedots.annotations.base import FaceAnnotation, Origin
+from facedots.annotations.exports import TOOL_ORIGIN, ExportedImage, annotations_of, point_index
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
 from facedots.io.results import ImageResult
@@ -31,13 +33,14 @@ _SURFACE = 100.0
 
 
 def to_cvat(results: Iterable[ImageResult], schema: KeypointSchema) -> str:
-    """XML with the faces of pictures, for a task that holds these pictures.
+    """XML with the faces of images, for a task that holds these images.
 
-    A missing point is an element with ``outside="1"``, which CVAT hides, in the middle of the others. ``occluded`` is 0: whether
-    a point is seen is for people to say.
+    A missing point is an element with ``outside="1"``, which CVAT hides, in the middle of the
+    others. ``occluded`` is 0: whether a point is seen is for people to say.
 
     Args:
-        results: Their ``source`` is the picture's name in the task, and their order that of the frames.
+        results: Their ``source`` is the image's name in the task, and their order that of the
+            frames.
         schema: What the points mean.
     """
     root = ET.Element("annotations")
@@ -66,20 +69,36 @@ def _add_skeleton(image: ET.Element, face: Face, schema: KeypointSchema) -> None
 
 
 def cvat_labels(schema: KeypointSchema, shape: Floats) -> str:
-    """JSON for the "Raw" tab of a new project's or task's labels: one skeleton with the schema's points and edges.
+    """JSON for the "Raw" tab of a new project's or task's labels: one skeleton with the schema's
+    points and edges.
 
     Args:
         schema: Its points.
-        shape: ``(K, 2)``, a face of any size, to draw the skeleton that people see; missing points go to the middle.
+        shape: ``(K, 2)``, a face of any size, to draw the skeleton that people see; missing points
+            go to the middle.
     """
-    attribute = {"name": SIGMA, "mutable": False, "input_type": "text", "default_value": "", "values": [""]}
+    attribute = {
+        "name": SIGMA,
+        "mutable": False,
+        "input_type": "text",
+        "default_value": "",
+        "values": [""],
+    }
     sublabels = [{"name": name, "type": "points", "attributes": []} for name in schema.names]
-    label = {"name": LABEL, "type": "skeleton", "attributes": [attribute], "sublabels": sublabels, "svg": _drawing(schema, shape)}
+    label = {
+        "name": LABEL,
+        "type": "skeleton",
+        "attributes": [attribute],
+        "sublabels": sublabels,
+        "svg": _drawing(schema, shape),
+    }
     return json.dumps([label], indent=1) + "\n"
 
 
 def _drawing(schema: KeypointSchema, shape: Floats) -> str:
-    """The elements of an SVG without the element itself. CVAT puts its own ids in place of the names once it has them."""
+    """The elements of an SVG without the element itself. CVAT puts its own ids in place of the
+    names once it has them.
+    """
     given = np.asarray(shape, np.float64)
     low, high = np.nanmin(given, axis=0), np.nanmax(given, axis=0)
     filled = np.where(np.isnan(given), (low + high) / 2, given)
@@ -98,40 +117,52 @@ def _drawing(schema: KeypointSchema, shape: Floats) -> str:
 
 
 def read_cvat(
-    file: str | Path, root_dir: str | Path, schema: KeypointSchema = IBUG68, origin: Origin = TOOL_ORIGIN
-) -> list[Annotation]:
+    file: str | Path,
+    root_dir: str | Path,
+    schema: KeypointSchema = IBUG68,
+    origin: Origin = TOOL_ORIGIN,
+) -> list[FaceAnnotation]:
     """Faces from an export of CVAT, "CVAT for images 1.1".
 
-    A skeleton is a face; its elements are found by their names, or by their numbers from 1. An element that is ``outside`` or
-    not there is missing (NaN); one that is ``occluded`` is where somebody put it. A ``points`` shape with as many points as the
-    schema is a face, too, in the schema's order. Boxes, polygons, masks and tags are passed over.
+    A skeleton is a face; its elements are found by their names, or by their numbers from 1. An
+    element that is ``outside`` or not there is missing (NaN); one that is ``occluded`` is where
+    somebody put it. A ``points`` shape with as many points as the schema is a face, too, in the
+    schema's order. Boxes, polygons, masks and tags are passed over.
 
     Args:
         file: The XML, or the ZIP file that CVAT gives.
-        root_dir: Folder with the pictures, see :func:`~facedots.annotations.exports.annotations_of`.
+        root_dir: Folder with the images, see :func:`~facedots.annotations.exports.annotations_of`.
         schema: What the points mean.
-        origin: The coordinates that the file gives to the centre of the top-left pixel; they are subtracted.
+        origin: The coordinates that the file gives to the center of the top-left pixel; they are
+            subtracted.
 
     Returns:
-        One annotation a face, in the file's order, in pixels of the stored pictures.
+        One annotation a face, in the file's order, in pixels of the stored images.
 
     Raises:
         AnnotationError: With all faults, by image.
     """
     root = _parsed(Path(file))
     if root.tag != "annotations" or root.find("track") is not None:
-        raise AnnotationError(file, ['not what CVAT exports as "CVAT for images 1.1"; choose that format and export again'])
-    pictures, faults = [], list[str]()
+        raise AnnotationError(
+            file,
+            ['not what CVAT exports as "CVAT for images 1.1"; choose that format and export again'],
+        )
+    images, faults = [], list[str]()
     for image in root.iter("image"):
         where = f"image {image.get('name', image.get('id', ''))}"
         faces = []
         for shape in image:
             if shape.tag in ("skeleton", "points"):
-                face, wrong = _skeleton(shape, schema) if shape.tag == "skeleton" else _points(shape, schema)
+                face, wrong = (
+                    _skeleton(shape, schema) if shape.tag == "skeleton" else _points(shape, schema)
+                )
                 faces.append(face)
-                faults += [f"{where}, {shape.tag} {shape.get('label', '')}: {fault}" for fault in wrong]
-        pictures.append(ExportedPicture(where, image.get("name", ""), faces))
-    return annotations_of(file, pictures, faults, root_dir, origin)
+                faults += [
+                    f"{where}, {shape.tag} {shape.get('label', '')}: {fault}" for fault in wrong
+                ]
+        images.append(ExportedImage(where, image.get("name", ""), faces))
+    return annotations_of(file, images, faults, root_dir, origin)
 
 
 def _parsed(file: Path) -> ET.Element:
@@ -139,14 +170,20 @@ def _parsed(file: Path) -> ET.Element:
         if not zipfile.is_zipfile(file):
             return ET.fromstring(file.read_bytes())
         with zipfile.ZipFile(file) as archive:
-            names = [name for name in archive.namelist() if name.rpartition("/")[2] == "annotations.xml"]
+            names = [
+                name for name in archive.namelist() if name.rpartition("/")[2] == "annotations.xml"
+            ]
             if len(names) != 1:
-                raise AnnotationError(file, [f"{len(names)} files annotations.xml in it; an export of CVAT has one"])
+                raise AnnotationError(
+                    file, [f"{len(names)} files annotations.xml in it; an export of CVAT has one"]
+                )
             return ET.fromstring(archive.read(names[0]))
     except OSError as error:
         raise AnnotationError(file, [f"cannot be read: {error.strerror or error}"]) from error
     except (ET.ParseError, zipfile.BadZipFile) as error:
-        raise AnnotationError(file, [f"not an XML file, nor a ZIP file with one: {error}"]) from error
+        raise AnnotationError(
+            file, [f"not an XML file, nor a ZIP file with one: {error}"]
+        ) from error
 
 
 def _skeleton(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[str]]:
@@ -164,7 +201,9 @@ def _skeleton(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[s
         seen.add(index)
         pairs = _pairs(element.get("points", ""))
         if len(pairs) != 1:
-            faults.append(f"{label!r}: two finite numbers expected, not {element.get('points', '')!r}")
+            faults.append(
+                f"{label!r}: two finite numbers expected, not {element.get('points', '')!r}"
+            )
         elif element.get("outside") != "1":
             face[index] = pairs[0]
     return face, faults
@@ -175,7 +214,9 @@ def _points(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[str
     pairs = _pairs(shape.get("points", ""))
     if len(pairs) == schema.count:
         return pairs, []
-    return np.full((schema.count, 2), np.nan), [f"{schema.count} points expected (schema {schema.name}), found {len(pairs)}"]
+    return np.full((schema.count, 2), np.nan), [
+        f"{schema.count} points expected (schema {schema.name}), found {len(pairs)}"
+    ]
 
 
 def _pairs(text: str) -> Matrix:
@@ -184,4 +225,8 @@ def _pairs(text: str) -> Matrix:
         pairs = np.array([pair.split(",") for pair in text.split(";")], np.float64)
     except ValueError:
         return np.zeros((0, 2))
-    return pairs if pairs.ndim == 2 and pairs.shape[1] == 2 and np.isfinite(pairs).all() else np.zeros((0, 2))
+    return (
+        pairs
+        if pairs.ndim == 2 and pairs.shape[1] == 2 and np.isfinite(pairs).all()
+        else np.zeros((0, 2))
+    )

@@ -1,13 +1,17 @@
-"""What the points of somebody's own data mean: said by a ``schema.yaml`` beside them, or by names in the annotations themselves.
+"""What the points of somebody's own data mean: said by a ``schema.yaml`` beside them, or by names
+in the annotations themselves.
 
-A ``schema.yaml`` names the points in the order of the annotations, and the two whose distance scales errors::
+A ``schema.yaml`` names the points in the order of the annotations, and the two whose distance
+    scales errors::
 
     name: cat9
     points: [right_ear, left_ear, right_eye, left_eye, nose]
     norm_pair: [right_eye, left_eye]
-    flip: [[right_ear, left_ear], [right_eye, left_eye]]   # change places in a mirror image; else told from the names
+    flip: [[right_ear, left_ear], [right_eye, left_eye]]   # change places in a mirror image; else
+        told from the names
     edges: [[right_ear, left_ear]]                         # lines to draw; else none
-    regions: {ears: [right_ear, left_ear], face: [right_eye, left_eye, nose]}   # each point once; else one region
+    regions: {ears: [right_ear, left_ear], face: [right_eye, left_eye, nose]}   # each point once;
+        else one region
 """
 
 import json
@@ -51,7 +55,9 @@ def read_schema(file: str | Path) -> KeypointSchema:
     try:
         content = _SchemaFile.model_validate(yaml.safe_load(Path(file).read_text(encoding="utf-8")))
         place = {name: i for i, name in enumerate(content.points)}
-        flip = mirror_names(content.points) if content.flip is None else _swapped(content.flip, place)
+        flip = (
+            mirror_names(content.points) if content.flip is None else _swapped(content.flip, place)
+        )
         return KeypointSchema(
             name=content.name,
             names=content.points,
@@ -63,10 +69,17 @@ def read_schema(file: str | Path) -> KeypointSchema:
     except (OSError, yaml.YAMLError) as error:
         raise DataError(f"{file}: not a YAML file: {error}") from error
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}" for fault in error.errors()]
-        raise DataError("\n".join([f"{file}: not a schema", *faults, "docs/own-data.md shows one"])) from error
+        faults = [
+            f"  {'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
+            for fault in error.errors()
+        ]
+        raise DataError(
+            "\n".join([f"{file}: not a schema", *faults, "docs/custom-data.md shows one"])
+        ) from error
     except KeyError as error:
-        raise DataError(f"{file}: {error} is none of its points: {', '.join(content.points)}") from error
+        raise DataError(
+            f"{file}: {error} is none of its points: {', '.join(content.points)}"
+        ) from error
     except (ValueError, DataError) as error:
         raise DataError(f"{file}: {error}") from error
 
@@ -79,9 +92,11 @@ def schema_beside(source: str | Path) -> KeypointSchema | None:
 
 
 def coco_schema(json_file: str | Path) -> KeypointSchema:
-    """The schema that a COCO file tells itself: names and skeleton of its first category with keypoints.
+    """The schema that a COCO file tells itself: names and skeleton of its first category with
+    keypoints.
 
-    Left and right are told from the names (:func:`mirror_names`), and the ``norm_pair`` is :func:`furthest_pair`.
+    Left and right are told from the names (:func:`mirror_names`), and the ``norm_pair`` is
+    :func:`furthest_pair`.
 
     Raises:
         DataError: There is no such category, or its names do not tell which point mirrors which.
@@ -90,7 +105,11 @@ def coco_schema(json_file: str | Path) -> KeypointSchema:
         content = json.loads(Path(json_file).read_text(encoding="utf-8"))
         category = next(entry for entry in content["categories"] if entry.get("keypoints"))
         names = tuple(map(str, category["keypoints"]))
-        rows = [entry["keypoints"] for entry in content["annotations"] if entry["category_id"] == category["id"]]
+        rows = [
+            entry["keypoints"]
+            for entry in content["annotations"]
+            if entry["category_id"] == category["id"]
+        ]
         points = np.asarray(rows, np.float64).reshape(len(rows), len(names), 3)
     except StopIteration as error:
         raise DataError(f"{json_file}: no category has keypoints; {_WRITE_ONE}") from error
@@ -111,7 +130,10 @@ def csv_schema(csv_file: str | Path) -> KeypointSchema:
     cells = [cell.strip().strip('"') for cell in lines[0].split(",")[1:]] if lines else []
     pairs = list(zip(cells[::2], cells[1::2], strict=False))
     stems = [re.sub(r"[_. ]?[xX]$", "", x) for x, _ in pairs]
-    named = all(stem and re.sub(r"[_. ]?[yY]$", "", y) == stem for stem, (_, y) in zip(stems, pairs, strict=True))
+    named = all(
+        stem and re.sub(r"[_. ]?[yY]$", "", y) == stem
+        for stem, (_, y) in zip(stems, pairs, strict=True)
+    )
     if len(pairs) == IBUG68.count:
         return IBUG68
     if len(cells) % 2 or len(pairs) < 2 or not named:
@@ -135,7 +157,9 @@ def pts_schema(folder: str | Path) -> KeypointSchema:
     text = first.read_text(errors="replace") if first else ""
     points = len(re.findall(r"^\s*[-+.\d][^{}:\n]*$", text, flags=re.MULTILINE))
     if points != IBUG68.count:
-        raise DataError(f"{first or folder}: {points} points, and .pts files do not say what they are; {_WRITE_ONE}")
+        raise DataError(
+            f"{first or folder}: {points} points, and .pts files do not say what they are; {_WRITE_ONE}"
+        )
     return IBUG68
 
 
@@ -149,16 +173,24 @@ def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
     (2, 1, 0)
     """
     place = {name: i for i, name in enumerate(names)}
-    partners = [re.sub("left|right", lambda word: _OTHER[word[0].lower()], name, flags=re.IGNORECASE) for name in names]
+    partners = [
+        re.sub("left|right", lambda word: _OTHER[word[0].lower()], name, flags=re.IGNORECASE)
+        for name in names
+    ]
     lower = {name.lower(): i for name, i in place.items()}
-    alone = [name for name, partner in zip(names, partners, strict=True) if partner.lower() not in lower]
+    alone = [
+        name for name, partner in zip(names, partners, strict=True) if partner.lower() not in lower
+    ]
     if alone:
-        raise DataError(f"{', '.join(alone)}: no point with the other side's name; say under `flip` what a mirror swaps")
+        raise DataError(
+            f"{', '.join(alone)}: no point with the other side's name; say under `flip` what a mirror swaps"
+        )
     return tuple(lower[partner.lower()] for partner in partners)
 
 
 def furthest_pair(points: ArrayLike) -> tuple[int, int]:
-    """The two points that lie furthest apart: by the median of their distance over faces ``(N, K, 2)``, NaN left out.
+    """The two points that lie furthest apart: by the median of their distance over faces ``(N, K,
+    2)``, NaN left out.
 
     >>> furthest_pair([[[0, 0], [1, 0], [9, 0]]])
     (0, 2)
@@ -173,16 +205,24 @@ def furthest_pair(points: ArrayLike) -> tuple[int, int]:
 
 
 _OTHER = {"left": "right", "right": "left"}
-_WRITE_ONE = f"write a {SCHEMA_FILE} beside it, see docs/own-data.md"
+_WRITE_ONE = f"write a {SCHEMA_FILE} beside it, see docs/custom-data.md"
 
 
-def _told(name: str, names: tuple[str, ...], points: ArrayLike, edges: tuple[tuple[int, int], ...], file: Any) -> KeypointSchema:
+def _told(
+    name: str,
+    names: tuple[str, ...],
+    points: ArrayLike,
+    edges: tuple[tuple[int, int], ...],
+    file: Any,
+) -> KeypointSchema:
     """A schema from names alone; 68 points are iBUG's."""
     if len(names) == IBUG68.count:
         return IBUG68
     try:
         everything = {"points": tuple(range(len(names)))}
-        return KeypointSchema(name, names, everything, mirror_names(names), edges, furthest_pair(points))
+        return KeypointSchema(
+            name, names, everything, mirror_names(names), edges, furthest_pair(points)
+        )
     except (ValueError, DataError) as error:
         raise DataError(f"{file}: {error}; {_WRITE_ONE}") from error
 

@@ -1,1 +1,3 @@
-"""Can a keypoint data set be trusted? Duplicates, leaks, wrong, swapped and displaced labels, gaps in what is covered."""
+"""Can a keypoint data set be trusted? Duplicates, leaks, wrong, swapped and displaced labels, gaps
+in what is covered.
+"""

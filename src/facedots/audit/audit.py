@@ -1,4 +1,6 @@
-"""The whole audit of a data set: everything is measured here, in an order in which no fault can hide another."""
+"""The whole audit of a data set: everything is measured here, in an order in which no fault can
+hide another.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,27 +9,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.audit.coverage import Measure, coverage
-from facedots.audit.duplicates import Twin, find_twins
-from facedots.audit.label_offset import Displacement, displacement
-from facedots.audit.label_order import Mistake, find_mistakes
-from facedots.audit.outliers import Suspects, find_suspects
-from facedots.audit.scan import Sights, look
+from facedots.audit.duplicates import DuplicatePair, find_near_duplicates
+from facedots.audit.label_offset import LabelOffset, label_offset
+from facedots.audit.label_order import PointPermutation, find_permutations
+from facedots.audit.outliers import LabelOutliers, find_label_outliers
+from facedots.audit.scan import ImageScan, look
 from facedots.audit.stats import DataStats, data_stats
 from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 
-Parts = Mapping[str, Sequence[Annotation]]
+Parts = Mapping[str, Sequence[FaceAnnotation]]
 
 AGAINST = "against/"
 """Stands before the names of the parts that a data set is only compared with."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of the data set, or of what it is compared with.
+class AuditImage:
+    """An image of the data set, or of what it is compared with.
 
     Attributes:
         part: Of which part.
@@ -56,9 +58,10 @@ class Audit:
         ordered: The same with wrong orders undone.
         mistakes: For each face the wrong order that its label certainly has, or None.
         sights: What was seen of each.
-        stats: Counts of files and labels, part by part; parts that were only compared with begin with :data:`AGAINST`.
-        pictures: All pictures, each once.
-        twins: Pairs of pictures that look the same, by index.
+        stats: Counts of files and labels, part by part; parts that were only compared with begin
+            with :data:`AGAINST`.
+        images: All images, each once.
+        twins: Pairs of images that look the same, by index.
         displacements: Part -> the displacement of its labels, where a network was asked.
         suspects: The labels that are probably wrong.
         coverage: What sizes, poses and brightnesses there are.
@@ -67,17 +70,17 @@ class Audit:
     schema: KeypointSchema
     network: str
     not_asked: str
-    faces: tuple[Annotation, ...]
+    faces: tuple[FaceAnnotation, ...]
     part_of: tuple[str, ...]
     labels: Matrix
     ordered: Matrix
-    mistakes: tuple[Mistake | None, ...]
-    sights: Sights
+    permutations: tuple[PointPermutation | None, ...]
+    sights: ImageScan
     stats: DataStats
-    pictures: tuple[Picture, ...]
-    twins: tuple[Twin, ...]
-    displacements: Mapping[str, Displacement]
-    suspects: Suspects
+    images: tuple[AuditImage, ...]
+    duplicates: tuple[DuplicatePair, ...]
+    displacements: Mapping[str, LabelOffset]
+    label_outliers: LabelOutliers
     coverage: tuple[Measure, ...]
 
     @property
@@ -92,8 +95,8 @@ class Audit:
     @property
     def ranking(self) -> list[int]:
         """All faces, the most suspicious first: those in a wrong order, then by score."""
-        certain = np.array([mistake is not None for mistake in self.mistakes], bool)
-        return [int(i) for i in np.lexsort((-self.suspects.scores, ~certain))]
+        certain = np.array([mistake is not None for mistake in self.permutations], bool)
+        return [int(i) for i in np.lexsort((-self.label_outliers.scores, ~certain))]
 
 
 def audit(
@@ -105,42 +108,40 @@ def audit(
 ) -> Audit:
     """Measure everything.
 
-    Orders come first, because points in a wrong order would be displaced and strange; then the displacement, because it is part
-    of every disagreement; then the tests of single labels.
+    Orders come first, because points in a wrong order would be displaced and strange; then the
+    displacement, because it is part of every disagreement; then the tests of single labels.
 
     Args:
         parts: The faces of each part of the data set; there is at least one face.
         schema: What their points mean.
         network: Sees where the points should be; its schema must be the same, else it is not asked.
         network_name: How it is called in texts.
-        against: Faces of other data, with which pictures and people are only compared.
+        against: Faces of other data, with which images and people are only compared.
     """
     not_asked = "no network was given" if network is None else ""
     if network and network.spec.schema != schema:
-        not_asked = (
-            f"{network_name} finds {network.spec.schema.count} points of {network.spec.schema.name}, not those of {schema.name}"
-        )
+        not_asked = f"{network_name} finds {network.spec.schema.count} points of {network.spec.schema.name}, not those of {schema.name}"
     asked = None if not_asked else network
     faces = [face for annotations in parts.values() for face in annotations]
     part_of = [part for part, annotations in parts.items() for _ in annotations]
     compared = {AGAINST + name: annotations for name, annotations in (against or {}).items()}
     sights = look(faces, schema, asked)
     labels = np.stack([face.points for face in faces]).astype(np.float64)
-    found, sights = find_mistakes(faces, labels, sights, schema, asked)
+    found, sights = find_permutations(faces, labels, sights, schema, asked)
     ordered = np.stack(
         [
-            mistake.undone(face, size[0]) if mistake else face
+            mistake.corrected(face, size[0]) if mistake else face
             for mistake, face, size in zip(found, labels, sights.sizes, strict=True)
         ]
     )
-    displacements: dict[str, Displacement] = {}
+    displacements: dict[str, LabelOffset] = {}
     steady = ordered.copy()
     for part in parts:
         chosen = np.array([name == part for name in part_of], bool)
-        if result := displacement(ordered[chosen], sights.only(chosen), schema):
+        if result := label_offset(ordered[chosen], sights.only(chosen), schema):
             displacements[part] = result
             steady[chosen] -= result.pixels
-    pictures = _pictures(faces, part_of, sights, compared, schema)
+    images = _images(faces, part_of, sights, compared, schema)
     return Audit(
         schema=schema,
         network="" if not_asked else network_name,
@@ -149,26 +150,32 @@ def audit(
         part_of=tuple(part_of),
         labels=labels,
         ordered=ordered,
-        mistakes=tuple(found),
+        permutations=tuple(found),
         sights=sights,
         stats=data_stats({**parts, **compared}, schema),
-        pictures=pictures,
-        twins=tuple(find_twins([picture.look for picture in pictures])),
+        images=images,
+        duplicates=tuple(find_near_duplicates([entry.look for entry in images])),
         displacements=displacements,
-        suspects=find_suspects(steady, sights.predicted, found, schema),
+        label_outliers=find_label_outliers(steady, sights.predicted, found, schema),
         coverage=coverage(ordered, sights, schema),
     )
 
 
-def _pictures(
-    faces: Sequence[Annotation], part_of: Sequence[str], sights: Sights, compared: Parts, schema: KeypointSchema
-) -> tuple[Picture, ...]:
-    """All pictures, each once, in the order of the faces; those that are only compared with come last."""
-    found: dict[tuple[str, Path], Picture] = {}
+def _images(
+    faces: Sequence[FaceAnnotation],
+    part_of: Sequence[str],
+    sights: ImageScan,
+    compared: Parts,
+    schema: KeypointSchema,
+) -> tuple[AuditImage, ...]:
+    """All images, each once, in the order of the faces; those that are only compared with come
+    last.
+    """
+    found: dict[tuple[str, Path], AuditImage] = {}
     for part, face, digest, seen in zip(part_of, faces, sights.digests, sights.looks, strict=True):
-        found.setdefault((part, face.image), Picture(part, face.image, digest, seen))
+        found.setdefault((part, face.image), AuditImage(part, face.image, digest, seen))
     for part, others in compared.items():
         seen_there = look(others, schema)
         for face, digest, seen in zip(others, seen_there.digests, seen_there.looks, strict=True):
-            found.setdefault((part, face.image), Picture(part, face.image, digest, seen))
+            found.setdefault((part, face.image), AuditImage(part, face.image, digest, seen))
     return tuple(found.values())

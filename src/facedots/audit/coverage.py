@@ -8,14 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.analysis.pose import Camera, head_pose
-from facedots.audit.scan import Sights
+from facedots.audit.scan import ImageScan
 from facedots.errors import PointsError
 from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 
 RARE = 0.02
-"""A class with less than this share of the faces is called rare: a network learns little of it, and a test says little of it."""
+"""A class with less than this share of the faces is called rare: a network learns little of it, and
+a test says little of it.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,34 +37,53 @@ class Measure:
     @property
     def classes(self) -> tuple[str, ...]:
         """The names of the classes, in words."""
-        inner = [f"{low:g} to {high:g}" for low, high in zip(self.edges, self.edges[1:], strict=False)]
+        inner = [
+            f"{low:g} to {high:g}" for low, high in zip(self.edges, self.edges[1:], strict=False)
+        ]
         return (f"below {self.edges[0]:g}", *inner, f"{self.edges[-1]:g} and more")
 
     def shares(self, chosen: NDArray[np.bool_] | None = None) -> Matrix:
-        """The share of each class among the (chosen) faces whose number is known, ``(classes,)``; NaN without any."""
+        """The share of each class among the (chosen) faces whose number is known, ``(classes,)``;
+        NaN without any.
+        """
         known = self.values if chosen is None else self.values[chosen]
         known = known[np.isfinite(known)]
-        counts = np.bincount(np.searchsorted(self.edges, known, side="right"), minlength=len(self.edges) + 1)
+        counts = np.bincount(
+            np.searchsorted(self.edges, known, side="right"), minlength=len(self.edges) + 1
+        )
         return np.asarray(counts / len(known) if len(known) else np.full(len(counts), np.nan))
 
     @property
     def rare(self) -> tuple[str, ...]:
         """The classes that hold less than :data:`RARE` of the faces."""
-        return tuple(name for name, share in zip(self.classes, self.shares(), strict=True) if share < RARE)
+        return tuple(
+            name for name, share in zip(self.classes, self.shares(), strict=True) if share < RARE
+        )
 
 
-def coverage(labels: Matrix, sights: Sights, schema: KeypointSchema) -> tuple[Measure, ...]:
-    """Size, brightness and, for faces in the order of IBUG68, the angles of the head, of labels ``(N, K, 2)`` in pixels."""
+def coverage(labels: Matrix, sights: ImageScan, schema: KeypointSchema) -> tuple[Measure, ...]:
+    """Size, brightness and, for faces in the order of IBUG68, the angles of the head, of labels
+    ``(N, K, 2)`` in pixels.
+    """
     measures = [
         Measure("eye distance, px", norm_distances(labels, schema), (16, 32, 64, 128)),
-        Measure("brightness of the face, grey level", sights.brightness, (50, 100, 150, 200)),
+        Measure("brightness of the face, gray level", sights.brightness, (50, 100, 150, 200)),
     ]
     if schema != IBUG68:
         return tuple(measures)
-    angles = np.array([_angles(face, size) for face, size in zip(labels, sights.sizes, strict=True)]).reshape(-1, 3)
-    limits: Mapping[str, Sequence[float]] = {"yaw": (-45, -20, 20, 45), "pitch": (-30, -15, 15, 30), "roll": (-30, -15, 15, 30)}
+    angles = np.array(
+        [_angles(face, size) for face, size in zip(labels, sights.sizes, strict=True)]
+    ).reshape(-1, 3)
+    limits: Mapping[str, Sequence[float]] = {
+        "yaw": (-45, -20, 20, 45),
+        "pitch": (-30, -15, 15, 30),
+        "roll": (-30, -15, 15, 30),
+    }
     named = zip(limits.items(), angles.T, strict=True)
-    return (*measures, *(Measure(f"{name}, degrees", values, tuple(edges)) for (name, edges), values in named))
+    return (
+        *measures,
+        *(Measure(f"{name}, degrees", values, tuple(edges)) for (name, edges), values in named),
+    )
 
 
 def _angles(points: Matrix, size: Matrix) -> tuple[float, float, float]:

@@ -1,7 +1,9 @@
-"""``--fix``: what is certain is mended in a copy, and each change is listed. The data themselves are never written to.
+"""``--fix``: what is certain is mended in a copy, and each change is listed. The data themselves
+are never written to.
 
-Certain is: a wrong order of points, where undoing it brings the label to where the network or the other shapes put it; and a face
-that is labelled twice, in two files of the same bytes. A suspicious label may still be right, so those go only on request.
+Certain is: a wrong order of points, where undoing it brings the label to where the network or the
+other shapes put it; and a face that is labeled twice, in two files of the same bytes. A suspicious
+label may still be right, so those go only on request.
 """
 
 import json
@@ -18,10 +20,10 @@ from facedots.annotations.load import LABELS
 from facedots.audit.audit import AGAINST, Audit
 from facedots.audit.findings import same_bytes
 from facedots.geometry import Matrix, box_iou, tight_boxes
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
 SAME_FACE = 0.5
-"""Two labels of one picture mean the same face if their boxes overlap by more (IoU)."""
+"""Two labels of one image mean the same face if their boxes overlap by more (IoU)."""
 
 
 @dataclass(frozen=True)
@@ -31,16 +33,17 @@ class Change:
     Attributes:
         part: Of which part.
         name: The face, as the annotations have it.
-        picture: Its file.
+        image: Its file.
         action: ``"mended"`` or ``"dropped"``.
         reason: A few words.
-        order: Where it was mended: new point ``i`` is old point ``order[i]``, after mirroring the points if ``turned``.
-        turned: The points were mirrored: x became the picture's width - 1 - x.
+        order: Where it was mended: new point ``i`` is old point ``order[i]``, after mirroring the
+            points if ``turned``.
+        turned: The points were mirrored: x became the image's width - 1 - x.
     """
 
     part: str
     name: str
-    picture: str
+    image: str
     action: Literal["mended", "dropped"]
     reason: str
     order: tuple[int, ...] | None = None
@@ -56,8 +59,12 @@ def changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Change]:
     """
     result: dict[int, Change] = {}
     for i, reason in _repeated(audit).items():
-        result[i] = Change(audit.part_of[i], audit.faces[i].name, str(audit.faces[i].image), "dropped", reason)
-    for i, (mistake, kind) in enumerate(zip(audit.mistakes, audit.suspects.kinds, strict=True)):
+        result[i] = Change(
+            audit.part_of[i], audit.faces[i].name, str(audit.faces[i].image), "dropped", reason
+        )
+    for i, (mistake, kind) in enumerate(
+        zip(audit.permutations, audit.label_outliers.kinds, strict=True)
+    ):
         named = (audit.part_of[i], audit.faces[i].name, str(audit.faces[i].image))
         if i in result:
             continue
@@ -71,8 +78,9 @@ def changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Change]:
 def write_clean(audit: Audit, changed: Mapping[int, Change], folder: str | Path) -> list[Path]:
     """Write one cleaned CSV a part, and ``changes.json``, into a folder.
 
-    The CSVs have the names of the pictures as the annotations have them, relative to the folder that these were read from.
-    Coordinates are pixels to two decimals; (0, 0) is the centre of the top-left one, whatever the source counted from.
+    The CSVs have the names of the images as the annotations have them, relative to the folder that
+    these were read from. Coordinates are pixels to two decimals; (0, 0) is the center of the
+    top-left one, whatever the source counted from.
 
     Returns:
         The files.
@@ -84,9 +92,13 @@ def write_clean(audit: Audit, changed: Mapping[int, Change], folder: str | Path)
     left = [i for i in range(len(audit.faces)) if i not in changed or changed[i].action == "mended"]
     written = []
     for part in audit.parts:
-        kept = [replace(audit.faces[i], points=audit.ordered[i].astype(np.float32)) for i in left if audit.part_of[i] == part]
+        kept = [
+            replace(audit.faces[i], points=audit.ordered[i].astype(np.float32))
+            for i in left
+            if audit.part_of[i] == part
+        ]
         written.append(root / f"{part.replace('/', '-')}{LABELS}.csv")
-        write_whole(written[-1], annotations_csv(kept, audit.schema))
+        atomic_write(written[-1], annotations_csv(kept, audit.schema))
     counts = Counter(change.action for change in changed.values())
     listed = {
         "mended": counts["mended"],
@@ -94,15 +106,16 @@ def write_clean(audit: Audit, changed: Mapping[int, Change], folder: str | Path)
         "changes": [_plain(change) for change in changed.values()],
     }
     written.append(root / "changes.json")
-    write_whole(written[-1], json.dumps(listed, indent=1) + "\n")
+    atomic_write(written[-1], json.dumps(listed, indent=1) + "\n")
     return written
 
 
 def _repeated(audit: Audit) -> dict[int, str]:
-    """The faces that are labelled again in a file of the same bytes, and where the one that stays is.
+    """The faces that are labeled again in a file of the same bytes, and where the one that stays
+    is.
 
-    Within a part the first stays. Across parts that of the later part stays, which is the exam; what the data are compared with
-    always stays.
+    Within a part the first stays. Across parts that of the later part stays, which is the exam;
+    what the data are compared with always stays.
     """
     faces_of: defaultdict[tuple[str, Path], list[int]] = defaultdict(list)
     for i, face in enumerate(audit.faces):
@@ -110,12 +123,16 @@ def _repeated(audit: Audit) -> dict[int, str]:
     order = {part: rank for rank, part in enumerate(audit.parts)}
     found: dict[int, str] = {}
     for first, second in same_bytes(audit):
-        kept, lost = audit.pictures[first], audit.pictures[second]
-        if lost.part.startswith(AGAINST) or order.get(lost.part, -1) > order.get(kept.part, len(order)):
+        kept, lost = audit.images[first], audit.images[second]
+        if lost.part.startswith(AGAINST) or order.get(lost.part, -1) > order.get(
+            kept.part, len(order)
+        ):
             kept, lost = lost, kept
         stays = faces_of[kept.part, kept.path]
         for i in faces_of[lost.part, lost.path]:
-            if kept.part.startswith(AGAINST) or any(_same_face(audit.labels[i], audit.labels[j]) for j in stays):
+            if kept.part.startswith(AGAINST) or any(
+                _same_face(audit.labels[i], audit.labels[j]) for j in stays
+            ):
                 found[i] = f"the same file as {kept.part}/{kept.path.name}"
     return found
 
@@ -126,4 +143,8 @@ def _same_face(first: Matrix, second: Matrix) -> bool:
 
 def _plain(change: Change) -> dict[str, Any]:
     fields = asdict(change)
-    return fields if change.order else {name: value for name, value in fields.items() if name not in ("order", "turned")}
+    return (
+        fields
+        if change.order
+        else {name: value for name, value in fields.items() if name not in ("order", "turned")}
+    )

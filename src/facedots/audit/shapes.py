@@ -1,7 +1,9 @@
-"""What the points of a face are among the faces of a data set: a Gaussian in which faulty faces have no say.
+"""What the points of a face are among the faces of a data set: a Gaussian in which faulty faces
+have no say.
 
-The same model serves shapes (points of faces laid over each other) and residuals (points beside where a network sees them). A
-wrong point need not be far from its mean; it is far from where the *other* points of its face put it: :meth:`Gaussian.beside`.
+The same model serves shapes (points of faces laid over each other) and residuals (points beside
+where a network sees them). A wrong point need not be far from its mean; it is far from where the
+*other* points of its face put it: :meth:`Gaussian.beside`.
 """
 
 from dataclasses import dataclass
@@ -15,20 +17,26 @@ from facedots.geometry import Matrix, check_shape
 from facedots.schema import KeypointSchema
 
 FLOOR = 0.005
-"""Deviation along each axis that no model undercuts, in eye distances: labels are not more exact than that."""
+"""Deviation along each axis that no model undercuts, in eye distances: labels are not more exact
+than that.
+"""
 
 SAMPLES_PER_AXIS = 10
 """So many faces must speak for each principal axis; the others are taken for noise of one size."""
 
-STRANGE = 4.0
-"""Robust deviations above the median, of logarithms, from which a number is out of line: see :func:`limit`."""
+OUTLIER_MADS = 4.0
+"""Robust deviations above the median, of logarithms, from which a number is out of line: see
+:func:`limit`.
+"""
 
 
 def limit(values: ArrayLike) -> float:
-    """Where positive numbers begin to be out of line: four robust deviations above the median, on a logarithmic scale.
+    """Where positive numbers begin to be out of line: four robust deviations above the median, on a
+    logarithmic scale.
 
-    The deviation is 1.4826 times the median distance from the median, which for a Gaussian is its deviation; up to half of the
-    numbers can be wild without moving the limit much. NaN does not count; without any number the limit is infinite.
+    The deviation is 1.4826 times the median distance from the median, which for a Gaussian is its
+    deviation; up to half of the numbers can be wild without moving the limit much. NaN does not
+    count; without any number the limit is infinite.
 
     >>> round(limit([1, 1, 2, 2, 4, 4, 1000]), 1)
     122.0
@@ -38,7 +46,7 @@ def limit(values: ArrayLike) -> float:
     if not logs.size:
         return np.inf
     middle = np.median(logs)
-    return float(np.exp(middle + STRANGE * 1.4826 * np.median(np.abs(logs - middle))))
+    return float(np.exp(middle + OUTLIER_MADS * 1.4826 * np.median(np.abs(logs - middle))))
 
 
 def mean_of_known(values: ArrayLike) -> Matrix:
@@ -67,15 +75,17 @@ class Gaussian:
 
     @classmethod
     def fit(cls, faces: ArrayLike, rounds: int = 3) -> "Gaussian":
-        """The Gaussian of most of the faces ``(N, K, 2)``; missing points (NaN) are filled in by what is known of the others.
+        """The Gaussian of most of the faces ``(N, K, 2)``; missing points (NaN) are filled in by
+        what is known of the others.
 
-        Faces out of line (:func:`limit`) are left out in the next of a few rounds. Principal axes for which there are too few
-        faces are replaced by noise of one size, as in probabilistic principal component analysis (Tipping and Bishop, 1999).
+        Faces out of line (:func:`limit`) are left out in the next of a few rounds. Principal axes
+        for which there are too few faces are replaced by noise of one size, as in probabilistic
+        principal component analysis (Tipping and Bishop, 1999).
         """
         samples = _rows(faces)
         middle = np.zeros(samples.shape[1])
-        labelled = ~np.isnan(samples).all(axis=0)
-        middle[labelled] = np.nanmedian(samples[:, labelled], axis=0)
+        labeled = ~np.isnan(samples).all(axis=0)
+        middle[labeled] = np.nanmedian(samples[:, labeled], axis=0)
         spread = 1.4826 * np.nanmedian(np.abs(samples - middle)) + FLOOR
         model = cls(middle, np.eye(samples.shape[1]) * spread**2)
         for _ in range(rounds):
@@ -91,20 +101,25 @@ class Gaussian:
         return np.asarray(np.linalg.inv(self.covariance), np.float64)
 
     def distances(self, faces: ArrayLike) -> Matrix:
-        """How unlike the others each of the faces ``(N, K, 2)`` is: ``(N,)``; NaN for a face without a known point.
+        """How unlike the others each of the faces ``(N, K, 2)`` is: ``(N,)``; NaN for a face
+        without a known point.
 
         The Mahalanobis distance over the root of its degrees of freedom, so that 1 is usual.
         """
         return self._distances(_rows(faces))
 
     def beside(self, faces: ArrayLike) -> Matrix:
-        """How far each point ``(N, K)`` lies from where the other points of its face put it; NaN where it is missing.
+        """How far each point ``(N, K)`` lies from where the other points of its face put it; NaN
+        where it is missing.
 
-        With the precision matrix P, the point's offset from its conditional mean is ``inv(P_kk) (P (x - mean))_k``.
+        With the precision matrix P, the point's offset from its conditional mean is ``inv(P_kk) (P
+        (x - mean))_k``.
         """
         samples = _rows(faces)
         pulls = ((self._filled(samples) - self.mean) @ self.precision).reshape(len(samples), -1, 2)
-        blocks = np.stack([self.precision[i : i + 2, i : i + 2] for i in range(0, len(self.mean), 2)])
+        blocks = np.stack(
+            [self.precision[i : i + 2, i : i + 2] for i in range(0, len(self.mean), 2)]
+        )
         offsets = np.linalg.solve(blocks, pulls.transpose(1, 2, 0)).transpose(2, 0, 1)
         offsets[np.isnan(samples).reshape(offsets.shape).any(axis=2)] = np.nan
         return np.asarray(np.linalg.norm(offsets, axis=2))
@@ -116,7 +131,9 @@ class Gaussian:
         for i in np.flatnonzero(~whole):
             known = ~np.isnan(samples[i])
             if known.any():
-                result[i] = _mahalanobis((samples[i] - self.mean)[None, known], self.covariance[np.ix_(known, known)])[0]
+                result[i] = _mahalanobis(
+                    (samples[i] - self.mean)[None, known], self.covariance[np.ix_(known, known)]
+                )[0]
         return result
 
     def _filled(self, samples: Matrix) -> Matrix:
@@ -126,7 +143,9 @@ class Gaussian:
             known = ~np.isnan(samples[i])
             across = self.covariance[np.ix_(~known, known)]
             within = self.covariance[np.ix_(known, known)]
-            filled[i, ~known] = self.mean[~known] + across @ np.linalg.solve(within, samples[i, known] - self.mean[known])
+            filled[i, ~known] = self.mean[~known] + across @ np.linalg.solve(
+                within, samples[i, known] - self.mean[known]
+            )
         return filled
 
 
@@ -170,9 +189,11 @@ class Frame:
 
     @classmethod
     def of(cls, points: ArrayLike, schema: KeypointSchema, rounds: int = 5) -> "Frame":
-        """The median face of ``(N, K, 2)`` points: generalised Procrustes analysis with a median, so that faults do not count.
+        """The median face of ``(N, K, 2)`` points: generalized Procrustes analysis with a median,
+        so that faults do not count.
 
-        Its unit is the distance of the schema's ``norm_pair`` in the median face. A point that no face has is NaN.
+        Its unit is the distance of the schema's ``norm_pair`` in the median face. A point that no
+        face has is NaN.
 
         Raises:
             DataError: No face has the ``norm_pair``.
@@ -182,14 +203,18 @@ class Frame:
         chosen = usable[np.unique(np.linspace(0, len(usable) - 1, CANDIDATES).astype(int))]
         filled = np.where(np.isfinite(chosen), chosen, np.nanmean(chosen, axis=1, keepdims=True))
         costs = [
-            np.median(np.nanmean(np.abs(_lay(usable, one)[0] - one), axis=1)) / np.abs(one - one.mean()).mean() for one in filled
+            np.median(np.nanmean(np.abs(_lay(usable, one)[0] - one), axis=1))
+            / np.abs(one - one.mean()).mean()
+            for one in filled
         ]
         reference = filled[int(np.argmin(costs))]
         for _ in range(rounds):
             laid = _lay(faces, reference)[0]
-            labelled = np.isfinite(laid).any(axis=0)
+            labeled = np.isfinite(laid).any(axis=0)
             reference = np.full(faces.shape[1], np.nan + 0j)
-            reference[labelled] = np.nanmedian(laid.real[:, labelled], axis=0) + 1j * np.nanmedian(laid.imag[:, labelled], axis=0)
+            reference[labeled] = np.nanmedian(laid.real[:, labeled], axis=0) + 1j * np.nanmedian(
+                laid.imag[:, labeled], axis=0
+            )
         right, left = schema.norm_pair
         across = reference[left] - reference[right]
         if not abs(across) > 0:
@@ -199,25 +224,32 @@ class Frame:
         return cls((reference - np.nanmean(reference)) / across)
 
     def lay(self, points: ArrayLike) -> Matrix:
-        """The points ``(N, K, 2)`` of faces where they lie once each face is laid over the reference, in eye distances."""
+        """The points ``(N, K, 2)`` of faces where they lie once each face is laid over the
+        reference, in eye distances.
+        """
         return _real(_lay(_complex(points), self.reference)[0])
 
     def turn(self, offsets: ArrayLike, points: ArrayLike) -> Matrix:
-        """Offsets ``(N, K, 2)`` in pixels, turned and zoomed like the faces ``points`` that they belong to: in eye distances."""
+        """Offsets ``(N, K, 2)`` in pixels, turned and zoomed like the faces ``points`` that they
+        belong to: in eye distances.
+        """
         return _real(_complex(offsets) * _lay(_complex(points), self.reference)[1][:, None])
 
     def units(self, points: ArrayLike) -> Matrix:
-        """The eye distance ``(N,)`` in pixels that faces ``(N, K, 2)`` of these sizes have from the front.
+        """The eye distance ``(N,)`` in pixels that faces ``(N, K, 2)`` of these sizes have from the
+        front.
 
-        It is told by how far the points spread about their mean, whatever their order; a profile's own eye distance is short, and
-        would make each of its points look far from its place.
+        It is told by how far the points spread about their mean, whatever their order; a profile's
+        own eye distance is short, and would make each of its points look far from its place.
         """
         faces = _complex(points)
         return _spread(faces) / _spread(np.where(np.isfinite(faces), self.reference, np.nan))
 
 
 def mirror(laid: ArrayLike, schema: KeypointSchema) -> Matrix:
-    """The mirror images ``(N, K, 2)`` of faces about the vertical through 0, each point under its new name."""
+    """The mirror images ``(N, K, 2)`` of faces about the vertical through 0, each point under its
+    new name.
+    """
     return np.asarray(laid, np.float64)[:, list(schema.flip)] * (-1, 1)
 
 
@@ -237,9 +269,11 @@ def _spread(faces: Points) -> Matrix:
 
 
 def _lay(faces: Points, reference: Points) -> tuple[Points, Points]:
-    """Faces ``(N, K)`` laid over the reference in least squares, and the factor ``(N,)`` that turned and zoomed each.
+    """Faces ``(N, K)`` laid over the reference in least squares, and the factor ``(N,)`` that
+    turned and zoomed each.
 
-    With points as complex numbers about their means, the factor is ``sum(conj(z) r) / sum(conj(z) z)``, as in
+    With points as complex numbers about their means, the factor is ``sum(conj(z) r) / sum(conj(z)
+    z)``, as in
     :func:`facedots.geometry.fit_similarity`, here for all faces at once.
     """
     known = np.isfinite(faces) & np.isfinite(reference)
@@ -247,7 +281,9 @@ def _lay(faces: Points, reference: Points) -> tuple[Points, Points]:
     with np.errstate(invalid="ignore", divide="ignore"):
         middle = np.where(known, faces, 0).sum(axis=1, keepdims=True) / count
         goal = np.where(known, reference, 0).sum(axis=1, keepdims=True) / count
-        centred = np.where(known, faces - middle, 0)
-        factor = (centred.conj() * np.where(known, reference - goal, 0)).sum(axis=1) / (np.abs(centred) ** 2).sum(axis=1)
+        centerd = np.where(known, faces - middle, 0)
+        factor = (centerd.conj() * np.where(known, reference - goal, 0)).sum(axis=1) / (
+            np.abs(centerd) ** 2
+        ).sum(axis=1)
         laid = factor[:, None] * (faces - middle) + goal
     return laid, factor

@@ -1,4 +1,6 @@
-"""The table to make before training: what the files and labels of a data set are, part by part and across parts."""
+"""The table to make before training: what the files and labels of a data set are, part by part and
+across parts.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -9,14 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.annotations.base import Annotation
-from facedots.audit.duplicates import Picture, inspect_picture, look_alikes
-from facedots.data.sources import video_of
+from facedots.annotations.base import FaceAnnotation
+from facedots.audit.duplicates import ImageFile, inspect_image, look_alikes
+from facedots.data.sources import video_id
 from facedots.errors import ImageError
 from facedots.schema import IBUG68, KeypointSchema
 
 ROUNDING_ERROR = (np.sqrt(2) + np.arcsinh(1)) / 6
-"""Mean distance in pixels between a point and its rounded coordinates, 0.3826: that of a unit square's points to its centre."""
+"""Mean distance in pixels between a point and its rounded coordinates, 0.3826: that of a unit
+square's points to its center.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,11 @@ class LabelStats:
         eye_distance: Between the two points that scale errors, in pixels.
         coordinates: Of all points, in pixels.
         whole_numbers: All coordinates lie on one grid of whole pixels: they were rounded.
-        rounding_nme: What rounding to whole pixels alone costs, in percent of the eye distance, whether they were rounded or not.
-        points_outside: Points beyond their picture's edge.
+        rounding_nme: What rounding to whole pixels alone costs, in percent of the eye distance,
+            whether they were rounded or not.
+        points_outside: Points beyond their image's edge.
         faces_outside: Faces with such a point.
-        furthest_outside: The largest distance of such a point from its picture's edge, in pixels.
+        furthest_outside: The largest distance of such a point from its image's edge, in pixels.
     """
 
     faces: int
@@ -70,21 +75,21 @@ class LabelStats:
 
 @dataclass(frozen=True)
 class FileStats:
-    """What the picture files of a part are.
+    """What the image files of a part are.
 
     Attributes:
-        pictures: Files.
+        images: Files.
         unreadable: Those that cannot be decoded, and why; the rest of the numbers leaves them out.
         width: In pixels.
         height: In pixels.
         formats: What the bytes are -> files.
         misnamed: Files whose ending says another format.
-        modes: ``"grey"``, ``"RGB"``, ``"RGBA"`` -> files.
+        modes: ``"gray"``, ``"RGB"``, ``"RGBA"`` -> files.
         byte_duplicates: Files beyond the first with the same bytes.
         look_alikes: Pairs of files that look the same, byte duplicates among them.
     """
 
-    pictures: int
+    images: int
     unreadable: tuple[str, ...]
     width: Spread
     height: Spread
@@ -122,9 +127,10 @@ class Shared:
         groups: Persons or photos in both.
         videos: Videos in both.
         names: File names in both.
-        names_of_other_pictures: Those whose bytes differ: the name alone does not tell the picture.
+        names_of_other_images: Those whose bytes differ: the name alone does not tell the image.
         byte_duplicates: Files of the second part whose bytes are in the first.
-        look_alikes: Files of the second part that look like one of the first, byte duplicates among them.
+        look_alikes: Files of the second part that look like one of the first, byte duplicates among
+            them.
     """
 
     first: str
@@ -132,7 +138,7 @@ class Shared:
     groups: int
     videos: int
     names: int
-    names_of_other_pictures: int
+    names_of_other_images: int
     byte_duplicates: int
     look_alikes: int
 
@@ -150,8 +156,10 @@ class DataStats:
         return plain
 
 
-def data_stats(parts: Mapping[str, Sequence[Annotation]], schema: KeypointSchema = IBUG68) -> DataStats:
-    """Count and measure everything; opens each picture once, and look-alikes again."""
+def data_stats(
+    parts: Mapping[str, Sequence[FaceAnnotation]], schema: KeypointSchema = IBUG68
+) -> DataStats:
+    """Count and measure everything; opens each image once, and look-alikes again."""
     opened = [_Opened.of(name, faces) for name, faces in parts.items()]
     shared = [_shared(first, second) for first, second in combinations(opened, 2)]
     return DataStats(
@@ -165,7 +173,7 @@ def label_stats(points: ArrayLike, sizes: ArrayLike, schema: KeypointSchema = IB
 
     Args:
         points: (N, K, 2) in pixels; NaN missing.
-        sizes: (N, 2), width and height of each face's picture; NaN unknown.
+        sizes: (N, 2), width and height of each face's image; NaN unknown.
         schema: Names the pair of points that scales errors.
     """
     given = np.asarray(points, np.float64)
@@ -178,7 +186,9 @@ def label_stats(points: ArrayLike, sizes: ArrayLike, schema: KeypointSchema = IB
         eye_distance=Spread.of(eyes),
         coordinates=Spread.of(given),
         whole_numbers=_on_grid(given),
-        rounding_nme=float(100 * ROUNDING_ERROR * np.mean(1 / eyes[eyes > 0])) if (eyes > 0).any() else np.nan,
+        rounding_nme=float(100 * ROUNDING_ERROR * np.mean(1 / eyes[eyes > 0]))
+        if (eyes > 0).any()
+        else np.nan,
         points_outside=int((outside > 0).sum()),
         faces_outside=int((outside > 0).any(axis=1).sum()),
         furthest_outside=float(outside.max(initial=0)),
@@ -194,13 +204,15 @@ def _plain(value: Any) -> Any:
 
 
 def _outside(points: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far (N, K) each point lies beyond its picture's edge; 0 within it and where unknown."""
+    """How far (N, K) each point lies beyond its image's edge; 0 within it and where unknown."""
     beyond = np.maximum(-0.5 - points, points - (sizes[:, None] - 0.5))
     return np.asarray(np.linalg.norm(np.nan_to_num(beyond).clip(min=0), axis=2))
 
 
 def _on_grid(points: NDArray[np.float64]) -> bool:
-    """All x, and all y, are whole numbers apart from one common shift, whatever origin was subtracted."""
+    """All x, and all y, are whole numbers apart from one common shift, whatever origin was
+    subtracted.
+    """
     known = points[~np.isnan(points).any(axis=2)]
     steps = known - known[:1]
     return bool(len(known)) and bool((np.abs(steps - steps.round()) < 1e-3).all())
@@ -208,19 +220,19 @@ def _on_grid(points: NDArray[np.float64]) -> bool:
 
 @dataclass(frozen=True)
 class _Opened:
-    """A part's labels and what its picture files turned out to be."""
+    """A part's labels and what its image files turned out to be."""
 
     name: str
-    faces: Sequence[Annotation]
-    pictures: list[Picture]
+    faces: Sequence[FaceAnnotation]
+    images: list[ImageFile]
     unreadable: list[str]
 
     @classmethod
-    def of(cls, name: str, faces: Sequence[Annotation]) -> "_Opened":
+    def of(cls, name: str, faces: Sequence[FaceAnnotation]) -> "_Opened":
         part = cls(name, faces, [], [])
         for path in sorted({face.image for face in faces}):
             try:
-                part.pictures.append(inspect_picture(path))
+                part.images.append(inspect_image(path))
             except ImageError as error:
                 part.unreadable.append(str(error))
         return part
@@ -231,33 +243,35 @@ class _Opened:
 
     @property
     def videos(self) -> set[str]:
-        return {video_of(face.name) for face in self.faces if face.group.startswith("youtube-faces/")}
+        return {
+            video_id(face.name) for face in self.faces if face.group.startswith("youtube-faces/")
+        }
 
 
 def _part_stats(part: _Opened, schema: KeypointSchema) -> PartStats:
-    size_of = {picture.path: (picture.width, picture.height) for picture in part.pictures}
+    size_of = {file.path: (file.width, file.height) for file in part.images}
     sizes = [size_of.get(face.image, (np.nan, np.nan)) for face in part.faces]
     files = FileStats(
-        pictures=len(part.pictures) + len(part.unreadable),
+        images=len(part.images) + len(part.unreadable),
         unreadable=tuple(part.unreadable),
-        width=Spread.of([picture.width for picture in part.pictures]),
-        height=Spread.of([picture.height for picture in part.pictures]),
-        formats=dict(Counter(picture.format for picture in part.pictures)),
-        misnamed=sum(picture.misnamed for picture in part.pictures),
-        modes=dict(Counter(picture.mode for picture in part.pictures)),
-        byte_duplicates=len(part.pictures) - len({picture.sha256 for picture in part.pictures}),
-        look_alikes=len(look_alikes(part.pictures)),
+        width=Spread.of([file.width for file in part.images]),
+        height=Spread.of([file.height for file in part.images]),
+        formats=dict(Counter(file.format for file in part.images)),
+        misnamed=sum(file.misnamed for file in part.images),
+        modes=dict(Counter(file.mode for file in part.images)),
+        byte_duplicates=len(part.images) - len({file.sha256 for file in part.images}),
+        look_alikes=len(look_alikes(part.images)),
     )
     labels = label_stats([face.points for face in part.faces], sizes, schema)
     return PartStats(labels, files, groups=len(part.groups), videos=len(part.videos))
 
 
 def _shared(first: _Opened, second: _Opened) -> Shared:
-    bytes_of = {picture.path.name: picture.sha256 for picture in first.pictures}
-    seen = {picture.sha256 for picture in first.pictures}
-    named_alike = [picture for picture in second.pictures if picture.path.name in bytes_of]
-    known, new = {picture.path for picture in first.pictures}, {picture.path for picture in second.pictures}
-    pairs = [(a.path, b.path) for a, b in look_alikes([*first.pictures, *second.pictures])]
+    bytes_of = {file.path.name: file.sha256 for file in first.images}
+    seen = {file.sha256 for file in first.images}
+    named_alike = [file for file in second.images if file.path.name in bytes_of]
+    known, new = {file.path for file in first.images}, {file.path for file in second.images}
+    pairs = [(a.path, b.path) for a, b in look_alikes([*first.images, *second.images])]
     pairs += [(b, a) for a, b in pairs]
     return Shared(
         first=first.name,
@@ -265,7 +279,7 @@ def _shared(first: _Opened, second: _Opened) -> Shared:
         groups=len(first.groups & second.groups),
         videos=len(first.videos & second.videos),
         names=len(named_alike),
-        names_of_other_pictures=sum(picture.sha256 != bytes_of[picture.path.name] for picture in named_alike),
-        byte_duplicates=sum(picture.sha256 in seen for picture in second.pictures),
+        names_of_other_images=sum(file.sha256 != bytes_of[file.path.name] for file in named_alike),
+        byte_duplicates=sum(file.sha256 in seen for file in second.images),
         look_alikes=len({b for a, b in pairs if a in known and b in new}),
     )

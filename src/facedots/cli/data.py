@@ -1,4 +1,6 @@
-"""``facedots data``: look at annotated pictures, count what there is, fetch the public set. Needs ``facedots[train]``."""
+"""``facedots data``: look at annotated images, count what there is, fetch the public set. Needs
+``facedots[train]``.
+"""
 
 import json
 import math
@@ -7,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 
 from facedots.errors import DataError
@@ -15,41 +24,59 @@ from facedots.errors import DataError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from facedots.annotations.load import Reading
+    from facedots.annotations.load import ReadOptions
     from facedots.audit.stats import DataStats, PartStats, Spread
     from facedots.geometry import Floats, Image
 
-data_app = typer.Typer(no_args_is_help=True, help="Look at data sets, count what is in them, fetch the public one.")
+data_app = typer.Typer(
+    no_args_is_help=True, help="Look at data sets, count what is in them, fetch the public one."
+)
 
-Source = Annotated[Path, typer.Argument(help="A CSV, a COCO .json, or a folder with these or with .pts files.")]
-Format = Annotated[str | None, typer.Option(help="csv, coco or pts; found out by itself if left out.")]
-Pictures = Annotated[Path | None, typer.Option(help="Folder with the pictures of a CSV or COCO file, if not beside it.")]
-Origin = Annotated[str | None, typer.Option(metavar="X,Y", help="What the file calls the centre of the top-left pixel.")]
+Source = Annotated[
+    Path, typer.Argument(help="A CSV, a COCO .json, or a folder with these or with .pts files.")
+]
+Format = Annotated[
+    str | None, typer.Option(help="csv, coco or pts; found out by itself if left out.")
+]
+Images = Annotated[
+    Path | None,
+    typer.Option(help="Folder with the images of a CSV or COCO file, if not beside it."),
+]
+Origin = Annotated[
+    str | None,
+    typer.Option(metavar="X,Y", help="What the file calls the center of the top-left pixel."),
+]
 
 
 @data_app.command()
 def show(
     source: Source,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")] = Path("out/data"),
+    out: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("out/data"),
     count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 8,
     seed: Annotated[int, typer.Option(help="Another number picks other faces.")] = 0,
     format: Format = None,
-    pictures: Pictures = None,
+    images: Images = None,
     origin: Origin = None,
 ) -> None:
-    """Draw random faces with numbered keypoints coloured by region, one picture each and a contact sheet.
+    """Draw random faces with numbered keypoints colored by region, one image each and a contact
+    sheet.
 
-    Labels of YouTube faces are drawn where training puts them; --origin 0,0 draws them as they are written.
+    Labels of YouTube faces are drawn where training puts them; --origin 0,0 draws them as they are
+    written.
     """
     import numpy as np
 
-    from facedots.annotations.load import open_parts
+    from facedots.annotations.load import load_annotations
     from facedots.io.images import read_image, write_image
-    from facedots.plots.draw import TILE, contact_sheet, draw_keypoints, enlarge, region_colours
+    from facedots.plots.draw import TILE, contact_sheet, draw_keypoints, enlarge, region_colors
 
-    how = reading_of(source, format, pictures, origin, as_trained=True)
-    faces = [(f"{part}/{face.name}", face) for part, faces in open_parts(source, how).items() for face in faces]
+    how = reading_of(source, format, images, origin, as_trained=True)
+    faces = [
+        (f"{part}/{face.name}", face)
+        for part, faces in load_annotations(source, how).items()
+        for face in faces
+    ]
     chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
     tiles = []
     for name, face in (faces[i] for i in sorted(chosen)):
@@ -60,7 +87,7 @@ def show(
         typer.echo(path)
         small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
         tiles.append((draw_keypoints(small, points, how.schema), name))
-    write_image(out / "sheet.png", contact_sheet(tiles, region_colours(how.schema)))
+    write_image(out / "sheet.png", contact_sheet(tiles, region_colors(how.schema)))
     typer.echo(out / "sheet.png")
 
 
@@ -69,18 +96,18 @@ def stats(
     source: Source,
     *,
     format: Format = None,
-    pictures: Pictures = None,
+    images: Images = None,
     origin: Origin = None,
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
 ) -> None:
     """Print the table to read before training: sizes, labels, duplicates, what the parts share."""
-    from facedots.annotations.load import open_parts
+    from facedots.annotations.load import load_annotations
     from facedots.audit.stats import data_stats
 
     progress = Console(stderr=True)
-    with progress.status("reading pictures"):
-        how = reading_of(source, format, pictures, origin)
-        result = data_stats(open_parts(source, how), how.schema)
+    with progress.status("reading images"):
+        how = reading_of(source, format, images, origin)
+        result = data_stats(load_annotations(source, how), how.schema)
     if json_out:
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:
@@ -89,33 +116,45 @@ def stats(
 
 @data_app.command()
 def download(
-    folder: Annotated[Path, typer.Argument(help="Where the folder youtube-faces is made.")] = Path("data"),
-    archive: Annotated[str | None, typer.Option(help="Take the data from this zip file or address instead.")] = None,
+    folder: Annotated[Path, typer.Argument(help="Where the folder youtube-faces is made.")] = Path(
+        "data"
+    ),
+    archive: Annotated[
+        str | None, typer.Option(help="Take the data from this zip file or address instead.")
+    ] = None,
 ) -> None:
     """Fetch the public YouTube-faces frames (some 340 MB), and check that they are the right ones."""
     from facedots.data.download import ARCHIVE_URL, download_youtube_faces
 
     console = Console(stderr=True, highlight=False)
     console.print(f"YouTube-faces frames, for research: {archive or ARCHIVE_URL}", soft_wrap=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("checking", total=None)
 
         def show(done: int, total: int | None) -> None:
             whole = total is not None and done >= total
-            bar.update(task, completed=done, total=total, description="checking" if whole else "fetching")
+            bar.update(
+                task, completed=done, total=total, description="checking" if whole else "fetching"
+            )
 
         target = download_youtube_faces(folder, archive or ARCHIVE_URL, progress=show)
     console.print(
-        "checked against what is pinned: the numbers of all labels; the bytes of the labelled test pictures; "
-        "names and sizes of the training pictures (their pixels are not pinned)",
+        "checked against what is pinned: the numbers of all labels; the bytes of the labeled test images; "
+        "names and sizes of the training images (their pixels are not pinned)",
         soft_wrap=True,
     )
     typer.echo(target)
 
 
 def _room_for_numbers(image: "Image", points: "Floats") -> float:
-    """How much to enlarge a picture so that the numbers of its face can be read, within reason."""
+    """How much to enlarge an image so that the numbers of its face can be read, within reason."""
     from facedots.geometry import tight_boxes
 
     x0, y0, x1, y1 = tight_boxes(points[None])[0]
@@ -123,21 +162,28 @@ def _room_for_numbers(image: "Image", points: "Floats") -> float:
 
 
 def reading_of(
-    source: Path, format: str | None, pictures: Path | None, origin: str | None, *, as_trained: bool = False
-) -> "Reading":
+    source: Path,
+    format: str | None,
+    images: Path | None,
+    origin: str | None,
+    *,
+    as_trained: bool = False,
+) -> "ReadOptions":
     """How the options of a command say that a data set is to be read.
 
     Raises:
         DataError: ``--origin`` is not two numbers, or nothing says what the points are.
     """
-    from facedots.annotations.load import Reading, find_schema
+    from facedots.annotations.load import ReadOptions, find_schema
 
     try:
         x, y = map(float, origin.split(",")) if origin else (None, None)
     except ValueError:
-        raise DataError(f"--origin {origin}: two numbers with a comma between are expected, as in 1,1") from None
+        raise DataError(
+            f"--origin {origin}: two numbers with a comma between are expected, as in 1,1"
+        ) from None
     place = None if x is None or y is None else (x, y)
-    return Reading(format, pictures, place, as_trained, find_schema(source, format))
+    return ReadOptions(format, images, place, as_trained, find_schema(source, format))
 
 
 def _print_stats(stats: "DataStats") -> None:
@@ -151,12 +197,19 @@ def _print_stats(stats: "DataStats") -> None:
             console.print(f"{part}: {fault}", style="red", soft_wrap=True, markup=False)
     if not stats.shared:
         return
-    table = Table("", *(f"{pair.second}\nin {pair.first}" for pair in stats.shared), title="What the parts share")
+    table = Table(
+        "",
+        *(f"{pair.second}\nin {pair.first}" for pair in stats.shared),
+        title="What the parts share",
+    )
     table.add_row("people or photos", *(str(pair.groups) for pair in stats.shared))
     table.add_row("videos", *(str(pair.videos) for pair in stats.shared))
-    table.add_row("file names", *(f"{pair.names}, {pair.names_of_other_pictures} of other pictures" for pair in stats.shared))
-    table.add_row("pictures with equal bytes", *(str(pair.byte_duplicates) for pair in stats.shared))
-    table.add_row("pictures that look the same", *(str(pair.look_alikes) for pair in stats.shared))
+    table.add_row(
+        "file names",
+        *(f"{pair.names}, {pair.names_of_other_images} of other images" for pair in stats.shared),
+    )
+    table.add_row("images with equal bytes", *(str(pair.byte_duplicates) for pair in stats.shared))
+    table.add_row("images that look the same", *(str(pair.look_alikes) for pair in stats.shared))
     console.print(table)
 
 
@@ -166,7 +219,7 @@ def _rows(parts: "list[PartStats]") -> dict[str, list[str]]:
         "faces": [str(part.faces) for part in labels],
         "people or photos": [str(part.groups or "unknown") for part in parts],
         "videos": [str(part.videos or "unknown") for part in parts],
-        "pictures": [str(part.pictures) for part in files],
+        "images": [str(part.images) for part in files],
         "  that cannot be read": [str(len(part.unreadable)) for part in files],
         "  width, px": [_spread(part.width) for part in files],
         "  height, px": [_spread(part.height) for part in files],
@@ -182,7 +235,9 @@ def _rows(parts: "list[PartStats]") -> dict[str, list[str]]:
             f"{part.rounding_nme:.2f}{' (it did)' if part.whole_numbers else ''}" for part in labels
         ],
         "points missing": [str(part.missing_points) for part in labels],
-        "points outside the picture": [f"{part.points_outside} in {part.faces_outside} faces" for part in labels],
+        "points outside the image": [
+            f"{part.points_outside} in {part.faces_outside} faces" for part in labels
+        ],
         "  furthest, px": [f"{part.furthest_outside:.1f}" for part in labels],
     }
 
@@ -203,40 +258,60 @@ LEVELS = {"fault": "bold red", "care": "yellow", "fine": "green", "unknown": "di
 def audit(
     source: Source,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json, faces.csv.")] = Path("out/audit"),
-    against: Annotated[Path | None, typer.Option(help="Other data that must not share pictures or people with it.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json, faces.csv.")] = Path(
+        "out/audit"
+    ),
+    against: Annotated[
+        Path | None, typer.Option(help="Other data that must not share images or people with it.")
+    ] = None,
     model: Annotated[
-        str, typer.Option(help="Network to compare with: a name, an .onnx file, a run; none to go without.")
+        str,
+        typer.Option(
+            help="Network to compare with: a name, an .onnx file, a run; none to go without."
+        ),
     ] = "small",
-    fix: Annotated[bool, typer.Option("--fix", help="Write cleaned CSVs and changes.json to OUT/clean; the data stay.")] = False,
-    drop_suspicious: Annotated[bool, typer.Option("--drop-suspicious", help="With --fix: leave out suspicious faces.")] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix", help="Write cleaned CSVs and changes.json to OUT/clean; the data stay."
+        ),
+    ] = False,
+    drop_suspicious: Annotated[
+        bool, typer.Option("--drop-suspicious", help="With --fix: leave out suspicious faces.")
+    ] = False,
     format: Format = None,
-    pictures: Pictures = None,
+    images: Images = None,
     origin: Origin = None,
 ) -> None:
-    """Find duplicates, leaks between parts, displaced, swapped and wrong labels, and gaps in what is covered.
+    """Find duplicates, leaks between parts, displaced, swapped and wrong labels, and gaps in what
+    is covered.
 
-    The network is asked only where it finds the points that the data have; faces are compared with each other anyway.
+    The network is asked only where it finds the points that the data have; faces are compared with
+    each other anyway.
     """
-    from facedots.annotations.load import Reading, open_parts
+    from facedots.annotations.load import ReadOptions, load_annotations
     from facedots.audit.audit import audit as run
     from facedots.audit.findings import findings
     from facedots.audit.fix import changes, write_clean
     from facedots.audit.report import write_report
-    from facedots.inference.predictor import Keypointer
+    from facedots.inference.predictor import KeypointPredictor
     from facedots.inference.weights import weights_file
 
     if drop_suspicious and not fix:
-        raise typer.BadParameter("it says what --fix leaves out; give --fix, too", param_hint="--drop-suspicious")
-    how = reading_of(source, format, pictures, origin)
-    parts = open_parts(source, how)
-    others = open_parts(against, Reading(schema=how.schema)) if against else None
-    network = None if model == "none" else Keypointer(weights_file(model))
+        raise typer.BadParameter(
+            "it says what --fix leaves out; give --fix, too", param_hint="--drop-suspicious"
+        )
+    how = reading_of(source, format, images, origin)
+    parts = load_annotations(source, how)
+    others = load_annotations(against, ReadOptions(schema=how.schema)) if against else None
+    network = None if model == "none" else KeypointPredictor(weights_file(model))
     with Console(stderr=True).status("looking at all faces"):
         found = run(parts, how.schema, network, model, others)
         changed = changes(found, drop_suspicious) if fix else None
         trained = (
-            f"The network {model} was trained on: {network.card.trained_on or 'unknown'}." if network and found.network else ""
+            f"The network {model} was trained on: {network.card.trained_on or 'unknown'}."
+            if network and found.network
+            else ""
         )
         written = write_report(found, out, Path(source).resolve().name, trained, changed)
         written += write_clean(found, changed, out / "clean") if changed is not None else []

@@ -1,4 +1,6 @@
-"""``facedots label``: predictions for people to correct in CVAT or Label Studio, the least sure first, and the way back."""
+"""``facedots label``: predictions for people to correct in CVAT or Label Studio, the least sure
+first, and the way back.
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,23 +22,34 @@ from facedots.cli.options import (
     report_failures,
 )
 from facedots.errors import DataError
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
 if TYPE_CHECKING:
-    from facedots.annotations.base import Annotation
+    from facedots.annotations.base import FaceAnnotation
     from facedots.geometry import Image
-    from facedots.io.inputs import Picture
+    from facedots.io.inputs import ImageSource
     from facedots.schema import KeypointSchema
 
-label_app = typer.Typer(no_args_is_help=True, help="Predictions to correct in CVAT or Label Studio, and the corrections back.")
+label_app = typer.Typer(
+    no_args_is_help=True,
+    help="Predictions to correct in CVAT or Label Studio, and the corrections back.",
+)
 
 
 @label_app.command(name="export")
 def export_labels(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder with pictures.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(metavar="DIR", exists=True, file_okay=False, help="Folder with images."),
+    ],
     *,
-    out: Annotated[Path, typer.Option(file_okay=False, help="New folder for the pictures and what the tools import.")],
-    worst: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the N pictures that need it most.")] = None,
+    out: Annotated[
+        Path,
+        typer.Option(file_okay=False, help="New folder for the images and what the tools import."),
+    ],
+    worst: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the N images that need it most.")
+    ] = None,
     model: Model = "small",
     detector: DetectorChoice = DetectorName.RETINAFACE,
     detector_file: DetectorFile = None,
@@ -45,33 +58,57 @@ def export_labels(
     passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
-    """Write predictions as imports for CVAT and Label Studio, the pictures that need a person most first.
+    """Write predictions as imports for CVAT and Label Studio, the images that need a person most
+    first.
 
-    First come pictures in which no face was found, then those of whose points the network is least sure (queue.csv lists them).
-    docs/annotating.md goes through both tools step by step.
+    First come images in which no face was found, then those of whose points the network is least
+    sure (queue.csv lists them). docs/annotating.md goes through both tools step by step.
     """
     from facedots.io.results import ImageResult
-    from facedots.labeling.batch import CVAT, IMAGES, LABEL_STUDIO, QUEUE, worst_first, write_work
+    from facedots.labeling.batch import (
+        CVAT,
+        IMAGES,
+        LABEL_STUDIO,
+        QUEUE,
+        rank_by_uncertainty,
+        save_batch,
+    )
 
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
-    pictures, failures = find_all([str(folder)], recursive)
+    pipeline = make_pipeline(
+        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+    )
+    image_sources, failures = find_all([str(folder)], recursive)
     results: list[ImageResult] = []
 
-    def work(picture: "Picture", image: "Image") -> None:
-        results.append(ImageResult(picture.relative.as_posix(), image.shape[1], image.shape[0], pipeline(image)))
+    def work(image_source: "ImageSource", image: "Image") -> None:
+        results.append(
+            ImageResult(
+                image_source.relative.as_posix(), image.shape[1], image.shape[0], pipeline(image)
+            )
+        )
 
-    failures += for_each(pictures, work, "finding faces")
-    chosen = worst_first(results)[:worst]
+    failures += for_each(image_sources, work, "finding faces")
+    chosen = rank_by_uncertainty(results)[:worst]
     faces = sum(len(result.faces) for result in chosen)
     if not faces:
         report_failures(failures)
-        raise DataError(f"{folder}: no face found in {len(chosen)} pictures, so there is nothing to correct")
-    write_work(out, folder, chosen, pipeline.keypointer.spec.schema, model)
+        raise DataError(
+            f"{folder}: no face found in {len(chosen)} images, so there is nothing to correct"
+        )
+    save_batch(out, folder, chosen, pipeline.predictor.spec.schema, model)
     without = sum(not result.faces for result in chosen)
-    typer.echo(f"{out}: {len(chosen)} of {len(results)} pictures, {faces} faces, {without} pictures without a face")
-    typer.echo(f"CVAT: labels from {CVAT[1]}, pictures from {IMAGES}/, then upload {CVAT[0]} as CVAT 1.1")
-    typer.echo(f"Label Studio: interface from {LABEL_STUDIO[1]}, serve {IMAGES}/ as local files, import {LABEL_STUDIO[0]}")
-    typer.echo(f"the order: {QUEUE}; afterwards: facedots label import EXPORTED_FILE --exported {out} --out fixed.csv")
+    typer.echo(
+        f"{out}: {len(chosen)} of {len(results)} images, {faces} faces, {without} images without a face"
+    )
+    typer.echo(
+        f"CVAT: labels from {CVAT[1]}, images from {IMAGES}/, then upload {CVAT[0]} as CVAT 1.1"
+    )
+    typer.echo(
+        f"Label Studio: interface from {LABEL_STUDIO[1]}, serve {IMAGES}/ as local files, import {LABEL_STUDIO[0]}"
+    )
+    typer.echo(
+        f"the order: {QUEUE}; afterwards: facedots label import EXPORTED_FILE --exported {out} --out fixed.csv"
+    )
     report_failures(failures)
     if failures:
         raise typer.Exit(1)
@@ -79,57 +116,79 @@ def export_labels(
 
 @label_app.command(name="import")
 def import_labels(
-    file: Annotated[Path, typer.Argument(help="What CVAT (.zip or .xml) or Label Studio (.json) exported.")],
+    file: Annotated[
+        Path, typer.Argument(help="What CVAT (.zip or .xml) or Label Studio (.json) exported.")
+    ],
     *,
     out: Annotated[Path, typer.Option(dir_okay=False, help="The CSV file to write.")],
     exported: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="The folder that `facedots label export` wrote.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", file_okay=False, help="The folder that `facedots label export` wrote."
+        ),
     ] = None,
-    pictures: Annotated[
-        Path | None, typer.Option(metavar="DIR", file_okay=False, help="Or the pictures, where they were annotated from scratch.")
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            file_okay=False,
+            help="Or the images, where they were annotated from scratch.",
+        ),
     ] = None,
     changes: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write each point that was changed into this CSV file.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Write each point that was changed into this CSV file."),
     ] = None,
 ) -> None:
     """Read corrected faces back into a CSV file that can be trained on, and say what was changed.
 
-    Points that people hid ("outside" in CVAT, deleted in Label Studio) become empty cells. Pictures that nobody has annotated are
-    left out.
+    Points that people hid ("outside" in CVAT, deleted in Label Studio) become empty cells. Images
+    that nobody has annotated are left out.
     """
     from facedots.annotations.csv_points import annotations_csv
     from facedots.annotations.schemas import schema_beside
-    from facedots.labeling.batch import IMAGES, originals, read_work
+    from facedots.labeling.batch import IMAGES, load_batch, originals
     from facedots.labeling.changes import changes_csv, find_changes, summary
     from facedots.schema import IBUG68
 
-    if (exported is None) == (pictures is None):
-        raise DataError("give --exported, the folder that `facedots label export` wrote, or --pictures, a folder of pictures")
-    if pictures is not None:
+    if (exported is None) == (images is None):
+        raise DataError(
+            "give --exported, the folder that `facedots label export` wrote, or --images, a folder of images"
+        )
+    if images is not None:
         if changes is not None:
             raise DataError("--changes needs --exported: what was predicted is known only there")
-        root, schema = pictures, schema_beside(pictures) or IBUG68
+        root, schema = images, schema_beside(images) or IBUG68
         faces = _read(file, root, schema)
     else:
-        work = read_work(Path(exported or ""))
-        root, schema = work.pictures, work.schema
+        work = load_batch(Path(exported or ""))
+        root, schema = work.image_folder, work.schema
         faces = originals(work, _read(file, Path(exported or "") / IMAGES, schema), file)
         found = find_changes(work.predicted, faces)
         if changes is not None:
-            write_whole(changes, changes_csv(found, schema))
+            atomic_write(changes, changes_csv(found, schema))
         bare = len(set(work.sources.values()) - {face.group for face in faces})
-        typer.echo("\n".join([*summary(found), *([f"pictures without a face in this export: {bare}"] if bare else [])]))
-    write_whole(out, annotations_csv(faces, schema))
-    typer.echo(f"{out}: {len(faces)} faces of pictures in {root}")
-    typer.echo(f"look at it: facedots data show {out} --pictures {root}")
+        typer.echo(
+            "\n".join(
+                [
+                    *summary(found),
+                    *([f"images without a face in this export: {bare}"] if bare else []),
+                ]
+            )
+        )
+    atomic_write(out, annotations_csv(faces, schema))
+    typer.echo(f"{out}: {len(faces)} faces of images in {root}")
+    typer.echo(f"look at it: facedots data show {out} --images {root}")
 
 
-def _read(file: Path, root: Path, schema: "KeypointSchema") -> "list[Annotation]":
+def _read(file: Path, root: Path, schema: "KeypointSchema") -> "list[FaceAnnotation]":
     """The faces in an export, by the file's ending."""
     from facedots.annotations.cvat import read_cvat
     from facedots.annotations.label_studio import read_label_studio
 
     readers = {".json": read_label_studio, ".xml": read_cvat, ".zip": read_cvat}
     if file.suffix.lower() not in readers:
-        raise DataError(f"{file}: neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)")
+        raise DataError(
+            f"{file}: neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
+        )
     return readers[file.suffix.lower()](file, root, schema)

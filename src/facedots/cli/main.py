@@ -1,4 +1,6 @@
-"""The ``facedots`` command: collects the commands and turns errors into one line and an exit status."""
+"""The ``facedots`` command: collects the commands and turns errors into one line and an exit
+status.
+"""
 
 import sys
 
@@ -8,7 +10,7 @@ from rich.markup import escape
 
 from facedots.cli.analysis import align, read
 from facedots.cli.data import audit, data_app
-from facedots.cli.effects import anonymise, filter_pictures
+from facedots.cli.effects import anonymize, filter_images
 from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.label import label_app
 from facedots.cli.models import features, models
@@ -17,11 +19,13 @@ from facedots.cli.train import FREE_ARGUMENTS, export, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces."
+)
 app.command()(demo)
 app.command()(predict)
-app.command(name="filter")(filter_pictures)
-app.command()(anonymise)
+app.command(name="filter")(filter_images)
+app.command()(anonymize)
 app.command()(align)
 app.command()(read)
 app.command()(video)
@@ -36,14 +40,18 @@ app.command()(features)
 app.command()(export)
 
 EXTRA_OF = {
-    **dict.fromkeys(("onnx", "pandas", "pydantic", "pytorch_lightning", "safetensors", "torch"), "train"),
+    **dict.fromkeys(
+        ("onnx", "pandas", "pydantic", "pytorch_lightning", "safetensors", "torch"), "train"
+    ),
     "matplotlib": "plots",
 }
 """Packages that only some commands need, and the extra of facedots that installs them."""
 
 
 def main() -> None:
-    """Run the command line; an expected error is printed without a traceback and ends with status 1."""
+    """Run the command line; an expected error is printed without a traceback and ends with status
+    1.
+    """
     try:
         app()
     except FacedotsError as error:
@@ -51,9 +59,13 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in EXTRA_OF:
             raise
-        _fail(f"this command needs {error.name}, which is not installed: pip install 'facedots[{EXTRA_OF[error.name]}]'")
+        _fail(
+            f"this command needs {error.name}, which is not installed: pip install 'facedots[{EXTRA_OF[error.name]}]'"
+        )
 
 
 def _fail(message: str) -> None:
-    Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
+    Console(stderr=True, highlight=False).print(
+        f"[bold red]error:[/] {escape(message)}", soft_wrap=True
+    )
     sys.exit(1)

@@ -1,4 +1,6 @@
-"""What `facedots evaluate` and `facedots compare` share: measuring a network on the test faces of a split."""
+"""What `facedots evaluate` and `facedots compare` share: measuring a network on the test faces of a
+split.
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -23,10 +25,16 @@ class DetectorName(StrEnum):
     HAAR = "haar"
 
 
-SplitName = Annotated[str, typer.Option("--split", help="official, or disjoint:0 to disjoint:4 (by person).")]
-SourceNames = Annotated[list[str] | None, typer.Option("--source", help="youtube-faces, 300w or own; by default, what is there.")]
+SplitName = Annotated[
+    str, typer.Option("--split", help="official, or disjoint:0 to disjoint:4 (by person).")
+]
+SourceNames = Annotated[
+    list[str] | None,
+    typer.Option("--source", help="youtube-faces, 300w or own; by default, what is there."),
+]
 DetectorChoice = Annotated[
-    DetectorName, typer.Option("--detector", help="Find the box end to end instead of taking the true one.")
+    DetectorName,
+    typer.Option("--detector", help="Find the box end to end instead of taking the true one."),
 ]
 
 LOG_FILE = "logs/metrics.csv"
@@ -34,7 +42,7 @@ LOG_FILE = "logs/metrics.csv"
 
 
 @dataclass(frozen=True)
-class Exam:
+class EvalConfig:
     """The faces to measure on, and how.
 
     Attributes:
@@ -50,19 +58,22 @@ class Exam:
     detector: DetectorName
 
     @classmethod
-    def of(cls, data: str, split: str, source: list[str] | None, detector: DetectorName) -> "Exam":
+    def of(
+        cls, data: str, split: str, source: list[str] | None, detector: DetectorName
+    ) -> "EvalConfig":
         """The exam that the options of a command ask for."""
-        from facedots.data.sources import usual_sources
+        from facedots.data.sources import detect_sources
 
-        sources = () if data.startswith("synthetic:") else tuple(source or usual_sources(data))
+        sources = () if data.startswith("synthetic:") else tuple(source or detect_sources(data))
         return cls(data, split if sources else "synthetic", sources, detector)
 
 
-def measure(weights: str, exam: Exam) -> "Result":
+def measure(weights: str, exam: EvalConfig) -> "Result":
     """Measure a network; progress is shown on the error output.
 
     Args:
-        weights: A name from ``facedots models``, an ``.onnx`` file, or the folder of a run, whose log is read too.
+        weights: A name from ``facedots models``, an ``.onnx`` file, or the folder of a run, whose
+            log is read too.
         exam: On what.
 
     Raises:
@@ -75,30 +86,39 @@ def measure(weights: str, exam: Exam) -> "Result":
     from facedots.evaluation.mean_face import mean_shape, place_shape
     from facedots.evaluation.metrics import nme
     from facedots.evaluation.protocol import evaluate
-    from facedots.evaluation.result import Result, Setting
-    from facedots.inference.predictor import Keypointer
+    from facedots.evaluation.result import EvalContext, Result
+    from facedots.inference.predictor import KeypointPredictor
     from facedots.plots.curves import training_history
 
     file = weights_file(weights)
-    keypointer = Keypointer(file)
-    faces = load_split(exam.data, exam.sources, exam.split, schema=keypointer.spec.schema)
-    shown = track(faces.test, f"measuring {weights}", console=Console(stderr=True, highlight=False), transient=True)
+    predictor = KeypointPredictor(file)
+    faces = load_split(exam.data, exam.sources, exam.split, schema=predictor.spec.schema)
+    shown = track(
+        faces.test,
+        f"measuring {weights}",
+        console=Console(stderr=True, highlight=False),
+        transient=True,
+    )
     detector = _detector(exam.detector)
-    evaluation = evaluate(keypointer, shown, detector or "truth")
-    mean_face = place_shape(mean_shape(faces.train, keypointer.spec.framing), evaluation.squares)
-    setting = Setting(
-        model=keypointer.spec.name,
+    evaluation = evaluate(predictor, shown, detector or "truth")
+    mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
+    setting = EvalContext(
+        model=predictor.spec.name,
         weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         data=exam.data,
         sources=exam.sources,
         split=exam.split,
-        trained_split=keypointer.card.split,
-        boxes=str(exam.detector) if detector else "none" if keypointer.spec.framing.kind == "frame" else "truth",
-        style=keypointer.card.style,
+        trained_split=predictor.card.split,
+        boxes=str(exam.detector)
+        if detector
+        else "none"
+        if predictor.spec.crop.mode == "frame"
+        else "truth",
+        style=predictor.card.style,
     )
     log = Path(weights) / LOG_FILE
     return Result(
-        name=keypointer.spec.name,
+        name=predictor.spec.name,
         evaluation=evaluation,
         setting=setting,
         floor=nme(mean_face, evaluation.true, evaluation.schema),

@@ -11,28 +11,31 @@ from facedots.errors import ImageError, WeightsError
 
 if TYPE_CHECKING:
     from facedots.geometry import Floats, Image
-    from facedots.inference.predictor import Keypointer
+    from facedots.inference.predictor import KeypointPredictor
 
 
 def models() -> None:
-    """List the networks that come with facedots: size, input, licence, training data, scores."""
+    """List the networks that come with facedots: size, input, license, training data, scores."""
     from facedots.inference.weights import WEIGHTS, open_weights
 
     if not WEIGHTS:
-        typer.echo("no networks come with this copy; `facedots train` makes one, `facedots export` writes its file")
+        typer.echo(
+            "no networks come with this copy; `facedots train` makes one, `facedots export` writes its file"
+        )
     for name, file in WEIGHTS.items():
         session = open_weights(name)
         spec, card = session.spec, session.card
-        colour = "RGB" if spec.channels == 3 else "grey"
-        square = f"{spec.framing.scale:g} × the side of {'the face' if spec.framing.kind == 'box' else 'the frame'}"
+        color = "RGB" if spec.channels == 3 else "gray"
+        square = f"{spec.crop.scale:g} × the side of {'the face' if spec.crop.mode == 'box' else 'the frame'}"
         rows = {
             "file": f"{file.path.stat().st_size / 1e6:.2f} MB, {file.path}",
-            "input": f"{spec.input_size} × {spec.input_size} {colour}, {square}",
+            "input": f"{spec.input_size} × {spec.input_size} {color}, {square}",
             "points": f"{spec.schema.count} ({spec.schema.name})",
-            "licence": card.licence or "unknown",
+            "license": card.license or "unknown",
             "trained on": card.trained_on or "unknown",
             "note": card.note,
-            "scores": "; ".join(f"{what} {score}" for what, score in card.scores.items()) or "not measured",
+            "scores": "; ".join(f"{what} {score}" for what, score in card.scores.items())
+            or "not measured",
         }
         typer.echo(f"{name}: {card.title}" if card.title else name)
         for label, text in rows.items():
@@ -41,39 +44,58 @@ def models() -> None:
 
 
 def features(
-    weights: Annotated[str, typer.Argument(help="A name from `facedots models`, an .onnx file, or the folder of a run.")],
+    weights: Annotated[
+        str,
+        typer.Argument(
+            help="A name from `facedots models`, an .onnx file, or the folder of a run."
+        ),
+    ],
     *,
-    image: Annotated[Path, typer.Option(help="The picture to look at.")],
-    out: Annotated[Path, typer.Option(help="Folder for the pictures.")],
-    layer: Annotated[str | None, typer.Option(help="One layer instead of all; a wrong name lists them.")] = None,
-    kernel: Annotated[int, typer.Option(help="The kernel that filters the picture.")] = 0,
-    channel: Annotated[int | None, typer.Option(help="One input channel of the kernels instead of their mean.")] = None,
+    image: Annotated[Path, typer.Option(help="The image to look at.")],
+    out: Annotated[Path, typer.Option(help="Folder for the images.")],
+    layer: Annotated[
+        str | None, typer.Option(help="One layer instead of all; a wrong name lists them.")
+    ] = None,
+    kernel: Annotated[int, typer.Option(help="The kernel that filters the image.")] = 0,
+    channel: Annotated[
+        int | None, typer.Option(help="One input channel of the kernels instead of their mean.")
+    ] = None,
     box: Annotated[
-        str | None, typer.Option(metavar="X0,Y0,X1,Y1", help="The face's tight box; else a detector finds it.")
+        str | None,
+        typer.Option(metavar="X0,Y0,X1,Y1", help="The face's tight box; else a detector finds it."),
     ] = None,
 ) -> None:
-    """Draw the kernels of a layer, the feature maps that a picture produces, and what one kernel does to the picture.
+    """Draw the kernels of a layer, the feature maps that an image produces, and what one kernel
+    does to the image.
 
-    Without --layer: the feature maps of all layers, and the kernels of the first. Batch norm does not show: it is folded into the
-    convolutions.
+    Without --layer: the feature maps of all layers, and the kernels of the first. Batch norm does
+    not show: it is folded into the convolutions.
     """
-    from facedots.inference.predictor import Keypointer
+    from facedots.inference.predictor import KeypointPredictor
     from facedots.inference.weights import weights_file
-    from facedots.inspection.layers import cut_crop, feature_maps, find_layer, list_layers, load_model
+    from facedots.inspection.layers import (
+        cut_crop,
+        feature_maps,
+        find_layer,
+        list_layers,
+        load_model,
+    )
     from facedots.io.images import read_image
     from facedots.plots.curves import save_figure
     from facedots.plots.kernels import filter_figure, kernel_grid, map_grid
 
     file = weights_file(weights)
-    keypointer, model, picture = Keypointer(file), load_model(file), read_image(image)
+    predictor, model, pixels = KeypointPredictor(file), load_model(file), read_image(image)
     layers = list_layers(model)
     if not layers:
         raise WeightsError(f"{file}: the network has no convolution")
     chosen = layers[0] if layer is None else find_layer(layers, layer)
-    crop, square = cut_crop(keypointer, picture, _box(keypointer, picture, box, image))
+    crop, square = cut_crop(predictor, pixels, _box(predictor, pixels, box, image))
     figures = {
         f"kernels-{chosen.name}": kernel_grid(chosen, channel),
-        f"filter-{chosen.name}-{kernel}": filter_figure(picture, crop, square, chosen, kernel=kernel, channel=channel),
+        f"filter-{chosen.name}-{kernel}": filter_figure(
+            pixels, crop, square, chosen, kernel=kernel, channel=channel
+        ),
     }
     maps = feature_maps(model, crop)
     for number, name in enumerate(maps):
@@ -86,8 +108,12 @@ def features(
         console.print(str(path), soft_wrap=True)
 
 
-def _box(keypointer: "Keypointer", picture: "Image", given: str | None, source: Path) -> "Floats | None":
-    """The box on the command line, else the detector's best; none where the network sees the whole frame."""
+def _box(
+    predictor: "KeypointPredictor", pixels: "Image", given: str | None, source: Path
+) -> "Floats | None":
+    """The box on the command line, else the detector's best; none where the network sees the whole
+    frame.
+    """
     import numpy as np
 
     from facedots.detection.retinaface import RetinaFace
@@ -95,12 +121,16 @@ def _box(keypointer: "Keypointer", picture: "Image", given: str | None, source: 
 
     if given is not None:
         try:
-            return np.asarray(check_boxes([[float(number) for number in given.split(",")]])[0], np.float32)
+            return np.asarray(
+                check_boxes([[float(number) for number in given.split(",")]])[0], np.float32
+            )
         except ValueError as error:
-            raise typer.BadParameter("--box needs four numbers with an area, as in 10,20,110,140") from error
-    if keypointer.spec.framing.kind == "frame":
+            raise typer.BadParameter(
+                "--box needs four numbers with an area, as in 10,20,110,140"
+            ) from error
+    if predictor.spec.crop.mode == "frame":
         return None
-    found = RetinaFace()(picture)
+    found = RetinaFace()(pixels)
     if not len(found):
         raise ImageError(f"{source}: no face found; give its box as --box x0,y0,x1,y1")
     return np.asarray(found.boxes[0], np.float32)

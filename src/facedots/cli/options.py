@@ -1,4 +1,6 @@
-"""What the commands that work on pictures share: finding them, the networks for them, where results go, and what failed."""
+"""What the commands that work on images share: finding them, the networks for them, where results
+go, and what failed.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -11,11 +13,11 @@ from rich.progress import track
 
 from facedots.errors import FacedotsError, OutputError, WeightsError
 from facedots.inference.weights import weights_file
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
 if TYPE_CHECKING:
     from facedots.geometry import Image
-    from facedots.io.inputs import Picture
+    from facedots.io.inputs import ImageSource
     from facedots.pipeline import Pipeline
 
 
@@ -28,17 +30,36 @@ class DetectorName(StrEnum):
     NONE = "none"
 
 
-Sources = Annotated[list[str], typer.Argument(metavar="SOURCE", help="Files, folders, patterns in quotes, or URLs.")]
-Model = Annotated[str, typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run.")]
-DetectorChoice = Annotated[DetectorName, typer.Option(help="Who finds the faces; none: one object, by its points alone.")]
-DetectorFile = Annotated[Path | None, typer.Option(help="The weight file of the detector; yunet needs one.")]
-MaxSide = Annotated[int, typer.Option(min=32, help="Search larger pictures reduced to this side; not for haar.")]
-Recursive = Annotated[bool, typer.Option("--recursive", help="Look into the folders of folders too.")]
+Sources = Annotated[
+    list[str], typer.Argument(metavar="SOURCE", help="Files, folders, patterns in quotes, or URLs.")
+]
+Model = Annotated[
+    str, typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run.")
+]
+DetectorChoice = Annotated[
+    DetectorName, typer.Option(help="Who finds the faces; none: one object, by its points alone.")
+]
+DetectorFile = Annotated[
+    Path | None, typer.Option(help="The weight file of the detector; yunet needs one.")
+]
+MaxSide = Annotated[
+    int, typer.Option(min=32, help="Search larger images reduced to this side; not for haar.")
+]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", help="Look into the folders of folders too.")
+]
 Passes = Annotated[
-    int, typer.Option(min=1, max=3, help="Looks at each face: 2 straightens tilted heads and loose boxes, in twice the time.")
+    int,
+    typer.Option(
+        min=1,
+        max=3,
+        help="Looks at each face: 2 straightens tilted heads and loose boxes, in twice the time.",
+    ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the networks.")]
-JsonFile = Annotated[str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")]
+JsonFile = Annotated[
+    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")
+]
 
 STDOUT = "-"
 
@@ -58,50 +79,58 @@ def make_pipeline(
     Raises:
         WeightsError: There are none such, or a weight file is missing.
     """
-    from facedots.inference.predictor import Keypointer
+    from facedots.inference.predictor import KeypointPredictor
     from facedots.inference.weights import WEIGHTS
     from facedots.pipeline import Pipeline
 
-    keypointer = Keypointer(model if model in WEIGHTS else weights_file(model), threads, passes)
+    predictor = KeypointPredictor(
+        model if model in WEIGHTS else weights_file(model), threads, passes
+    )
     if detector == DetectorName.HAAR:
         from facedots.detection.haar import Haar
 
-        return Pipeline(Haar(), keypointer)
+        return Pipeline(Haar(), predictor)
     if detector == DetectorName.NONE:
-        from facedots.detection.base import OneObject
+        from facedots.detection.base import SingleObjectDetector
 
-        return Pipeline(OneObject(keypointer), keypointer)
+        return Pipeline(SingleObjectDetector(predictor), predictor)
     if detector == DetectorName.YUNET:
         from facedots.detection.yunet import YuNet
 
         if detector_file is None:
             raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
-        return Pipeline(YuNet(detector_file, min_score=min_score, max_side=max_side), keypointer)
+        return Pipeline(YuNet(detector_file, min_score=min_score, max_side=max_side), predictor)
     from facedots.detection.retinaface import RetinaFace
 
-    return Pipeline(RetinaFace(min_score=min_score, max_side=max_side, threads=threads), keypointer)
+    return Pipeline(RetinaFace(min_score=min_score, max_side=max_side, threads=threads), predictor)
 
 
-def find_all(sources: list[str], recursive: bool) -> "tuple[list[Picture], list[str]]":
-    """The pictures that the sources name, each once, and what is wrong with sources that name none."""
-    from facedots.io.inputs import distinct, find_pictures
+def find_all(sources: list[str], recursive: bool) -> "tuple[list[ImageSource], list[str]]":
+    """The images that the sources name, each once, and what is wrong with sources that name none."""
+    from facedots.io.inputs import distinct, find_images
 
-    pictures, failures = [], []
+    image_sources, failures = [], []
     for source in sources:
         try:
-            pictures += find_pictures(source, recursive)
+            image_sources += find_images(source, recursive)
         except FacedotsError as error:
             failures.append(str(error))
-    return list(distinct(pictures)), failures
+    return list(distinct(image_sources)), failures
 
 
-def result_paths(pictures: "list[Picture]", out: Path, ending: str) -> "dict[Picture, Path]":
-    """Where the result of each picture goes below ``out``: ``<name>_<ending>.<suffix>``, no file twice and never a source."""
-    taken = {str(Path(picture.location).resolve()).casefold() for picture in pictures}
+def result_paths(
+    image_sources: "list[ImageSource]", out: Path, ending: str
+) -> "dict[ImageSource, Path]":
+    """Where the result of each image goes below ``out``: ``<name>_<ending>.<suffix>``, no file
+    twice and never a source.
+    """
+    taken = {
+        str(Path(image_source.location).resolve()).casefold() for image_source in image_sources
+    }
     paths = {}
-    for picture in pictures:
-        paths[picture] = _free_path(out / picture.relative, ending, taken)
-        taken.add(str(paths[picture].resolve()).casefold())
+    for image_source in image_sources:
+        paths[image_source] = _free_path(out / image_source.relative, ending, taken)
+        taken.add(str(paths[image_source].resolve()).casefold())
     return paths
 
 
@@ -111,29 +140,38 @@ def _free_path(wanted: Path, ending: str, taken: set[str]) -> Path:
     suffix = wanted.suffix.lower() if wanted.suffix.lower() in SUFFIXES else ".png"
     number = 1
     while True:
-        path = wanted.with_name(f"{wanted.stem}_{ending}{'' if number == 1 else f'_{number}'}{suffix}")
+        path = wanted.with_name(
+            f"{wanted.stem}_{ending}{'' if number == 1 else f'_{number}'}{suffix}"
+        )
         if str(path.resolve()).casefold() not in taken:
             return path
         number += 1
 
 
-def for_each(pictures: "list[Picture]", work: "Callable[[Picture, Image], None]", doing: str) -> list[str]:
-    """Read every picture and work on it; what is wrong with those where that fails. A progress bar where somebody watches.
+def for_each(
+    image_sources: "list[ImageSource]", work: "Callable[[ImageSource, Image], None]", doing: str
+) -> list[str]:
+    """Read every image and work on it; what is wrong with those where that fails. A progress bar
+    where somebody watches.
 
     Raises:
         OutputError: A result cannot be written, so the others could not either.
     """
     failures = []
     console = Console(stderr=True)
-    quiet = len(pictures) < 2 or not console.is_terminal
-    for picture in track(pictures, doing, console=console, transient=True, disable=quiet):
+    quiet = len(image_sources) < 2 or not console.is_terminal
+    for image_source in track(image_sources, doing, console=console, transient=True, disable=quiet):
         try:
-            work(picture, picture.read())
+            work(image_source, image_source.read())
         except OutputError:
             raise
         except FacedotsError as error:
             message = str(error)
-            failures.append(message if picture.location in message else f"{picture.location}: {message}")
+            failures.append(
+                message
+                if image_source.location in message
+                else f"{image_source.location}: {message}"
+            )
     return failures
 
 
@@ -153,7 +191,7 @@ def write_or_print(file: str, text: str) -> None:
     if file == STDOUT:
         typer.echo(text, nl=False)
     else:
-        write_whole(file, text)
+        atomic_write(file, text)
 
 
 def report_failures(failures: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""``facedots predict``: dots on the faces of pictures, as pictures, JSON and CSV."""
+"""``facedots predict``: dots on the faces of images, as images, JSON and CSV."""
 
 import importlib.util
 from pathlib import Path
@@ -29,7 +29,7 @@ from facedots.errors import ImageError
 
 if TYPE_CHECKING:
     from facedots.geometry import Image
-    from facedots.io.inputs import Picture
+    from facedots.io.inputs import ImageSource
     from facedots.io.results import ImageResult
     from facedots.pipeline import Pipeline
 
@@ -37,31 +37,42 @@ if TYPE_CHECKING:
 def predict(
     sources: Sources,
     *,
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="Write the pictures with dots into this folder.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Write the images with dots into this folder."),
+    ] = None,
     json_file: JsonFile = None,
     csv_file: Annotated[
-        str | None, typer.Option("--csv", metavar="FILE", help="Write CSV as OpenFace does; - prints it.")
+        str | None,
+        typer.Option("--csv", metavar="FILE", help="Write CSV as OpenFace does; - prints it."),
     ] = None,
     model: Model = "small",
     detector: DetectorChoice = DetectorName.RETINAFACE,
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
-    numbers: Annotated[bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")
+    ] = False,
     recursive: Recursive = False,
     passes: Passes = 1,
     threads: Threads = 1,
 ) -> None:
-    """Find the faces in pictures and the keypoints of each; write what was asked for.
+    """Find the faces in images and the keypoints of each; write what was asked for.
 
-    A picture that cannot be read does not stop the others: at the end those are listed, and the exit status is 1.
+    An image that cannot be read does not stop the others: at the end those are listed, and the exit
+    status is 1.
     """
     from facedots.io.results import to_csv, to_json
 
     printed = is_one_printed(json_file, csv_file)
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
-    schema = pipeline.keypointer.spec.schema
-    pictures, failures = find_all(sources, recursive)
-    results, unread = _predict_all(pipeline, pictures, result_paths(pictures, out, "dots") if out else {}, numbers)
+    pipeline = make_pipeline(
+        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+    )
+    schema = pipeline.predictor.spec.schema
+    image_sources, failures = find_all(sources, recursive)
+    results, unread = _predict_all(
+        pipeline, image_sources, result_paths(image_sources, out, "dots") if out else {}, numbers
+    )
     failures += unread
     _report(results, to_stderr=printed)
     report_failures(failures)
@@ -74,45 +85,61 @@ def predict(
 
 
 def _predict_all(
-    pipeline: "Pipeline", pictures: "list[Picture]", targets: "dict[Picture, Path]", numbers: bool
+    pipeline: "Pipeline",
+    image_sources: "list[ImageSource]",
+    targets: "dict[ImageSource, Path]",
+    numbers: bool,
 ) -> "tuple[list[ImageResult], list[str]]":
-    """The faces of every picture that can be read, drawn where there is a target, and what is wrong with the others."""
+    """The faces of every image that can be read, drawn where there is a target, and what is wrong
+    with the others.
+    """
     from facedots.io.images import write_image
     from facedots.io.results import ImageResult
     from facedots.plots.draw import draw_faces
 
     results = []
 
-    def work(picture: "Picture", image: "Image") -> None:
+    def work(image_source: "ImageSource", image: "Image") -> None:
         faces = pipeline(image)
-        if picture in targets:
-            write_image(targets[picture], draw_faces(image, faces, numbers=numbers))
-        results.append(ImageResult(picture.location, image.shape[1], image.shape[0], faces))
+        if image_source in targets:
+            write_image(targets[image_source], draw_faces(image, faces, numbers=numbers))
+        results.append(ImageResult(image_source.location, image.shape[1], image.shape[0], faces))
 
-    failures = for_each(pictures, work, "finding faces")
+    failures = for_each(image_sources, work, "finding faces")
     return results, failures
 
 
 def _report(results: "list[ImageResult]", to_stderr: bool) -> None:
-    """A line a picture, and a line in all."""
+    """A line an image, and a line in all."""
     for result in results:
         count = len(result.faces)
         found = f"{count} face{'s' * (count != 1)}" if count else "no face found"
         typer.echo(f"{result.source}: {found}", err=to_stderr)
-    faces, without = sum(len(result.faces) for result in results), sum(not result.faces for result in results)
+    faces, without = (
+        sum(len(result.faces) for result in results),
+        sum(not result.faces for result in results),
+    )
     if len(results) > 1:
-        typer.echo(f"{faces} faces in {len(results)} pictures, {without} of them without a face", err=to_stderr)
+        typer.echo(
+            f"{faces} faces in {len(results)} images, {without} of them without a face",
+            err=to_stderr,
+        )
 
 
 PORTRAIT = Path("mpl-data") / "sample_data" / "grace_hopper.jpg"
 
 
-def demo(out: Annotated[Path, typer.Option(file_okay=False, help="Where demo.png and demo.json go.")] = Path("out")) -> None:
+def demo(
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Where demo.png and demo.json go.")
+    ] = Path("out"),
+) -> None:
     """Find the face in matplotlib's sample portrait and write demo.png and demo.json.
 
-    The picture shows Rear Admiral Grace Hopper; it is a work of the United States Navy and in the public domain.
+    The image shows Rear Admiral Grace Hopper; it is a work of the United States Navy and in the
+    public domain.
     """
-    from facedots.io.files import write_whole
+    from facedots.io.files import atomic_write
     from facedots.io.images import read_image, write_image
     from facedots.io.results import ImageResult, to_json
     from facedots.pipeline import Pipeline
@@ -123,9 +150,11 @@ def demo(out: Annotated[Path, typer.Option(file_okay=False, help="Where demo.png
     faces = pipeline(image)
     write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
     result = ImageResult(PORTRAIT.name, image.shape[1], image.shape[0], faces)
-    spec = pipeline.keypointer.spec
-    write_whole(out / "demo.json", to_json([result], spec.schema, spec.name))
-    typer.echo(f"{len(faces)} face, {len(faces) * spec.schema.count} dots: {out / 'demo.png'}, {out / 'demo.json'}")
+    spec = pipeline.predictor.spec
+    atomic_write(out / "demo.json", to_json([result], spec.schema, spec.name))
+    typer.echo(
+        f"{len(faces)} face, {len(faces) * spec.schema.count} dots: {out / 'demo.png'}, {out / 'demo.json'}"
+    )
 
 
 def portrait() -> Path:
@@ -139,6 +168,6 @@ def portrait() -> Path:
     if path is None or not path.is_file():
         raise ImageError(
             "the sample portrait lies in matplotlib, which is not installed: pip install 'facedots[plots]', "
-            "or take a picture of your own: facedots predict FILE --out out"
+            "or take an image of your own: facedots predict FILE --out out"
         )
     return path

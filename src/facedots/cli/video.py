@@ -1,4 +1,6 @@
-"""``facedots video``: follow the faces of a film, a camera or a stream; draw on them, put effects on them, list them."""
+"""``facedots video``: follow the faces of a film, a camera or a stream; draw on them, put effects
+on them, list them.
+"""
 
 import time
 from collections import defaultdict
@@ -12,7 +14,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from facedots.cli.options import DetectorChoice, DetectorFile, DetectorName, MaxSide, Model, Passes, Threads, make_pipeline
+from facedots.cli.options import (
+    DetectorChoice,
+    DetectorFile,
+    DetectorName,
+    MaxSide,
+    Model,
+    Passes,
+    Threads,
+    make_pipeline,
+)
 from facedots.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
@@ -29,24 +40,52 @@ _INTERRUPTED = 130
 
 def video(
     source: Annotated[
-        str, typer.Argument(help="A file, a folder of frames, the number of a camera, or an rtsp:// or http:// address.")
+        str,
+        typer.Argument(
+            help="A file, a folder of frames, the number of a camera, or an rtsp:// or http:// address."
+        ),
     ],
     *,
-    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a film: .mp4, .mov, .mkv or .webm.")] = None,
-    effects: Annotated[
-        str | None, typer.Option("--filter", metavar="NAME,…", help="Effects of `facedots filter` instead of dots.")
+    out: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a film: .mp4, .mov, .mkv or .webm.")
     ] = None,
-    csv: Annotated[Path | None, typer.Option(dir_okay=False, help="Write a CSV file with a row for each face.")] = None,
-    jsonl: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the same as a JSON object a line.")] = None,
-    parquet: Annotated[Path | None, typer.Option(dir_okay=False, help="Write the same as Parquet; needs pyarrow.")] = None,
+    effects: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", metavar="NAME,…", help="Effects of `facedots filter` instead of dots."
+        ),
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write a CSV file with a row for each face.")
+    ] = None,
+    jsonl: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the same as a JSON object a line.")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Write the same as Parquet; needs pyarrow.")
+    ] = None,
     read: Annotated[
-        bool, typer.Option("--read", help="Read head pose and expression too, into the tables; count blinks.")
+        bool,
+        typer.Option(
+            "--read", help="Read head pose and expression too, into the tables; count blinks."
+        ),
     ] = False,
-    smooth: Annotated[bool, typer.Option("--smooth/--no-smooth", help="Quiet the points from frame to frame.")] = True,
-    sound: Annotated[bool, typer.Option("--sound/--no-sound", help="Copy the sound; needs PyAV.")] = True,
-    every: Annotated[int, typer.Option(min=1, help="Search for new faces every so many frames.")] = 30,
-    fps: Annotated[float | None, typer.Option(min=0.01, help="Frames a second of a folder of frames; 25 if not given.")] = None,
-    seconds: Annotated[float | None, typer.Option(min=0, help="Stop after so much of the source.")] = None,
+    smooth: Annotated[
+        bool, typer.Option("--smooth/--no-smooth", help="Quiet the points from frame to frame.")
+    ] = True,
+    sound: Annotated[
+        bool, typer.Option("--sound/--no-sound", help="Copy the sound; needs PyAV.")
+    ] = True,
+    every: Annotated[
+        int, typer.Option(min=1, help="Search for new faces every so many frames.")
+    ] = 30,
+    fps: Annotated[
+        float | None,
+        typer.Option(min=0.01, help="Frames a second of a folder of frames; 25 if not given."),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="Stop after so much of the source.")
+    ] = None,
     model: Model = "small",
     detector: DetectorChoice = DetectorName.RETINAFACE,
     detector_file: DetectorFile = None,
@@ -56,8 +95,9 @@ def video(
 ) -> None:
     """Follow faces through a video; each has a number of its own, and points that do not flicker.
 
-    Frames keep their times and films their sound where PyAV is installed (pip install 'facedots[video]'). Memory does not grow
-    with the length. Where the source breaks off, or with Ctrl-C, what was written so far is kept as a valid file.
+    Frames keep their times and films their sound where PyAV is installed (pip install
+    'facedots[video]'). Memory does not grow with the length. Where the source breaks off, or with
+    Ctrl-C, what was written so far is kept as a valid file.
     """
     from facedots.io.results import CsvTable, JsonLinesTable, ParquetTable
     from facedots.io.video import open_sink, open_source
@@ -70,18 +110,26 @@ def video(
     if len({path.resolve() for path in paths}) < len(paths):
         raise OutputError("two of the files to write are the same")
     paint = _paint(effects)
-    pipeline = make_pipeline(model, detector, detector_file, max_side=max_side, passes=passes, threads=threads)
-    schema = pipeline.keypointer.spec.schema
+    pipeline = make_pipeline(
+        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+    )
+    schema = pipeline.predictor.spec.schema
     with ExitStack() as stack:
         film = stack.enter_context(open_source(source, fps))
         sink = stack.enter_context(open_sink(out, film, sound=sound)) if out else None
         reader = _Reader() if read else None
         signals = reader.signals if reader else ()
-        lists = [stack.enter_context(kind(path, schema, film.name, signals)) for kind, path in tables if path]
-        tracker = Tracker(pipeline.detector, pipeline.keypointer, every=every, smooth=smooth)
+        lists = [
+            stack.enter_context(kind(path, schema, film.name, signals))
+            for kind, path in tables
+            if path
+        ]
+        tracker = Tracker(pipeline.detector, pipeline.predictor, every=every, smooth=smooth)
         run = _Run(film, tracker, reader, paint, _Outputs(sink, lists))
         ending = run.through(seconds)
-    written = f"{', '.join(map(str, paths))}: {run.summary()}" if run.count else "nothing was written"
+    written = (
+        f"{', '.join(map(str, paths))}: {run.summary()}" if run.count else "nothing was written"
+    )
     if isinstance(ending, VideoError):
         raise VideoError(f"{ending}; {written}") from ending
     typer.echo(written)
@@ -118,16 +166,29 @@ class _Reader:
 
     def blinks(self) -> str:
         """How often each person has blinked."""
-        return ", ".join(f"face {number}: {counter.count}" for number, counter in sorted(self._counters.items()))
+        return ", ".join(
+            f"face {number}: {counter.count}" for number, counter in sorted(self._counters.items())
+        )
 
 
 class _Run:
     """One pass through a video."""
 
     def __init__(
-        self, film: "VideoSource", tracker: "Tracker", reader: _Reader | None, paint: "Paint", outputs: _Outputs
+        self,
+        film: "VideoSource",
+        tracker: "Tracker",
+        reader: _Reader | None,
+        paint: "Paint",
+        outputs: _Outputs,
     ) -> None:
-        self._film, self._tracker, self._reader, self._paint, self._outputs = film, tracker, reader, paint, outputs
+        self._film, self._tracker, self._reader, self._paint, self._outputs = (
+            film,
+            tracker,
+            reader,
+            paint,
+            outputs,
+        )
         self._started = time.monotonic()
         self._numbers: set[int | None] = set()
         self._without = 0
@@ -155,7 +216,11 @@ class _Run:
 
     def summary(self) -> str:
         """What was done."""
-        faces = f"{len(self._numbers)} face{'s' * (len(self._numbers) != 1)}" if self._numbers else "no face found"
+        faces = (
+            f"{len(self._numbers)} face{'s' * (len(self._numbers) != 1)}"
+            if self._numbers
+            else "no face found"
+        )
         frames = f"{self.count} frames, {self._without} of them without a face, {faces}"
         blinks = f"; blinks of {self._reader.blinks()}" if self._reader and self._numbers else ""
         return f"{frames}{blinks}; {self._speed():.1f} frames a second, detector in {self._tracker.detections}"

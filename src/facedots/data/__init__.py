@@ -1,1 +1,1 @@
-"""Annotated pictures for training and testing. Needs the extra ``facedots[train]``."""
+"""Annotated images for training and testing. Needs the extra ``facedots[train]``."""

@@ -1,7 +1,8 @@
-"""What a network is fed in training: crops in a random order, each a function of (seed, epoch, index) alone.
+"""What a network is fed in training: crops in a random order, each a function of (seed, epoch,
+index) alone.
 
-Because nothing else decides a sample, a run that was killed and resumed sees exactly what an unbroken one sees, with any
-number of workers.
+Because nothing else decides a sample, a run that was killed and resumed sees exactly what an
+unbroken one sees, with any number of workers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,18 +13,20 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset, DistributedSampler
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import KeypointsDataset, Sample, reseed
 from facedots.geometry import Image
 from facedots.spec import ModelSpec
 
-CALM = (0.25, 0.5)
+COOLDOWN_FACTORS = (0.25, 0.5)
 """Shares of augmentation and of jitter that are left in the calm epochs at the end of a training."""
 
 Item = dict[str, torch.Tensor]
-"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32, 1 where the crop shows a face that
-is placed as a detector would, else 0 and without points; ``style`` int64, which way of labelling the points follow."""
+"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32, 1
+where the crop shows a face that is placed as a detector would, else 0 and without points; ``style``
+int64, which way of labeling the points follow.
+"""
 
 
 class FrameCache:
@@ -58,14 +61,17 @@ class CropDataset(Dataset[Item]):
         seed: Decides all randomness, together with epoch and index.
         cache_bytes: Decoded frames to keep in memory.
         jitter: Strength of zoom and shift, where it is another one.
-        styles: Names of the label styles; a face's number is looked up here, and one that is not in it counts as the first.
-        non_faces: Share of crops that show no face, or a badly placed one; where ``strength`` is above 0.
-        calm_from: The epoch from which on ``strength`` and ``jitter`` are :data:`CALM` of what they were.
+        styles: Names of the label styles; a face's number is looked up here, and one that is not in
+            it counts as the first.
+        negative_fraction: Share of crops that show no face, or a badly placed one; where
+            ``strength`` is above 0.
+        calm_from: The epoch from which on ``strength`` and ``jitter`` are :data:`COOLDOWN_FACTORS`
+            of what they were.
     """
 
     def __init__(
         self,
-        annotations: list[Annotation],
+        annotations: list[FaceAnnotation],
         spec: ModelSpec,
         *,
         strength: float = 0.0,
@@ -73,28 +79,30 @@ class CropDataset(Dataset[Item]):
         cache_bytes: float = 0,
         jitter: float | None = None,
         styles: Sequence[str] = (),
-        non_faces: float = 0.0,
+        negative_fraction: float = 0.0,
         calm_from: float = float("inf"),
     ) -> None:
         known = list(styles)
-        self.styles = [known.index(face.style) if face.style in known else 0 for face in annotations]
+        self.styles = [
+            known.index(face.style) if face.style in known else 0 for face in annotations
+        ]
         self.frames = FrameCache(KeypointsDataset(annotations), cache_bytes)
         self.count = len(annotations)
-        self.grey = spec.channels == 1
+        self.gray = spec.channels == 1
         self.seed = seed
         self.generator = np.random.default_rng(seed)
         self.calm_from = calm_from
-        self.wild, self.calm = (
+        self.wild, self.cooldown_fraction = (
             training_augmentation(
-                spec.framing,
+                spec.crop,
                 spec.input_size,
                 spec.schema,
                 self.generator,
                 strength=part * strength,
                 jitter=moved * (strength if jitter is None else jitter),
-                non_faces=non_faces,
+                negative_fraction=negative_fraction,
             )
-            for part, moved in ((1.0, 1.0), CALM)
+            for part, moved in ((1.0, 1.0), COOLDOWN_FACTORS)
         )
 
     def __len__(self) -> int:
@@ -103,9 +111,13 @@ class CropDataset(Dataset[Item]):
     def __getitem__(self, index: tuple[int, int]) -> Item:
         epoch, position = index
         reseed(self.generator, self.seed, epoch, position)
-        sample = (self.wild if epoch < self.calm_from else self.calm)(self.frames[position])
+        sample = (self.wild if epoch < self.calm_from else self.cooldown_fraction)(
+            self.frames[position]
+        )
         image = sample["image"]
-        planes = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[None] if self.grey else image.transpose(2, 0, 1)
+        planes = (
+            cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[None] if self.gray else image.transpose(2, 0, 1)
+        )
         return {
             "crop": torch.from_numpy(np.ascontiguousarray(planes)),
             "points": torch.from_numpy(sample["keypoints"]),
@@ -115,7 +127,9 @@ class CropDataset(Dataset[Item]):
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """Indices ``(epoch, index)``, shuffled anew every epoch from the seed, shared out among the processes of a training."""
+    """Indices ``(epoch, index)``, shuffled anew every epoch from the seed, shared out among the
+    processes of a training.
+    """
 
     def __iter__(self) -> Iterator[Any]:
         for index in super().__iter__():

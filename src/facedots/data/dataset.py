@@ -1,4 +1,6 @@
-"""Annotated pictures as PyTorch data sets: annotations are read at once, pictures when a sample is asked for."""
+"""Annotated images as PyTorch data sets: annotations are read at once, images when a sample is
+asked for.
+"""
 
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
-from facedots.annotations.base import Annotation, Origin
+from facedots.annotations.base import FaceAnnotation, Origin
 from facedots.annotations.coco import read_coco
 from facedots.annotations.csv_points import read_csv
 from facedots.annotations.pts import read_pts
@@ -19,7 +21,9 @@ from facedots.io.images import read_image
 from facedots.schema import IBUG68, KeypointSchema
 
 Sample = dict[str, Any]
-"""One face: ``image`` uint8 (H, W, 3) RGB, ``keypoints`` float32 (K, 2) px, ``name`` str, ``mirror_shift`` float px."""
+"""One face: ``image`` uint8 (H, W, 3) RGB, ``keypoints`` float32 (K, 2) px, ``name`` str,
+``label_bias_x`` float px.
+"""
 
 Transform = Callable[[Sample], Sample]
 """From a sample to a sample; what training and display put between a data set and a network."""
@@ -28,15 +32,18 @@ Transform = Callable[[Sample], Sample]
 class KeypointsDataset(Dataset[Sample]):
     """Faces with keypoints, from whatever file the annotations came.
 
-    The picture is taken as stored, whatever EXIF says of its orientation: the points refer to the stored pixels. Each access
-    reads the file anew and returns arrays of its own, so a caller may change them.
+    The image is taken as stored, whatever EXIF says of its orientation: the points refer to the
+    stored pixels. Each access reads the file anew and returns arrays of its own, so a caller may
+    change them.
 
     Args:
         annotations: One a sample.
         transform: Applied to each sample.
     """
 
-    def __init__(self, annotations: Sequence[Annotation], transform: Transform | None = None) -> None:
+    def __init__(
+        self, annotations: Sequence[FaceAnnotation], transform: Transform | None = None
+    ) -> None:
         self.annotations = list(annotations)
         self.transform = transform
 
@@ -48,7 +55,8 @@ class KeypointsDataset(Dataset[Sample]):
 
         Raises:
             IndexError: There is no such sample.
-            ImageError: Its picture is missing or cannot be decoded; the message names sample and file.
+            ImageError: Its image is missing or cannot be decoded; the message names sample and
+                file.
         """
         annotation = self.annotations[operator.index(index)]
         try:
@@ -59,13 +67,13 @@ class KeypointsDataset(Dataset[Sample]):
         return self.transform(sample) if self.transform else sample
 
     def sample(self, index: int, image: Image) -> Sample:
-        """The sample at ``index`` before the transform, around its picture that is in memory already."""
+        """The sample at ``index`` before the transform, around its image that is in memory already."""
         annotation = self.annotations[index]
         return {
             "image": image,
             "keypoints": annotation.points.copy(),
             "name": annotation.name,
-            "mirror_shift": annotation.mirror_shift,
+            "label_bias_x": annotation.label_bias_x,
         }
 
     @staticmethod
@@ -93,14 +101,14 @@ class KeypointsDataset(Dataset[Sample]):
 
 
 class FacialKeypointsDataset(KeypointsDataset):
-    """The faces of a CSV file with a picture's name and ``x0, y0, x1, y1, …`` a row.
+    """The faces of a CSV file with an image's name and ``x0, y0, x1, y1, …`` a row.
 
     Args:
         csv_file: The annotations.
-        root_dir: Folder with the pictures.
+        root_dir: Folder with the images.
         transform: Applied to each sample.
         schema: What the points mean and how many they are.
-        origin: The coordinates that the file gives to the centre of the top-left pixel.
+        origin: The coordinates that the file gives to the center of the top-left pixel.
 
     Raises:
         AnnotationError: The file has faults; all of them are listed.
@@ -122,9 +130,11 @@ _PARTS = ("transform", "transforms", "dataset", "datasets")
 
 
 def reseed(generator: np.random.Generator, *entropy: int) -> None:
-    """Set a generator to the state that the given whole numbers stand for, as ``(seed, epoch, index)``.
+    """Set a generator to the state that the given whole numbers stand for, as ``(seed, epoch,
+    index)``.
 
-    Transforms that share the generator are then functions of those numbers, in whatever order and process samples are made.
+    Transforms that share the generator are then functions of those numbers, in whatever order and
+    process samples are made.
 
     >>> generator = np.random.default_rng()
     >>> reseed(generator, 7, 0, 12); first = generator.random()
@@ -136,9 +146,11 @@ def reseed(generator: np.random.Generator, *entropy: int) -> None:
 
 
 def generators(part: object) -> list[np.random.Generator]:
-    """The distinct generators of a dataset, a transform or a chain of them, in the order of the chain.
+    """The distinct generators of a dataset, a transform or a chain of them, in the order of the
+    chain.
 
-    Found as ``.generator``, and wherever ``.transform``, ``.transforms``, ``.dataset`` or ``.datasets`` lead.
+    Found as ``.generator``, and wherever ``.transform``, ``.transforms``, ``.dataset`` or
+    ``.datasets`` lead.
     """
     return list({id(generator): generator for generator in _walk(part)}.values())
 
@@ -157,10 +169,12 @@ def _walk(part: object) -> Iterator[np.random.Generator]:
 
 
 def seed_worker(worker_id: int) -> None:
-    """A ``worker_init_fn``: gives this worker's copy of the transforms' generators states of their own.
+    """A ``worker_init_fn``: gives this worker's copy of the transforms' generators states of their
+    own.
 
-    Without it, every worker holds the same copy and draws the same numbers. The states follow from ``torch.initial_seed()``,
-    which a ``DataLoader`` sets from its own generator and the worker's number.
+    Without it, every worker holds the same copy and draws the same numbers. The states follow from
+    ``torch.initial_seed()``, which a ``DataLoader`` sets from its own generator and the worker's
+    number.
     """
     info = get_worker_info()
     if info is not None:
@@ -173,12 +187,19 @@ def _seed_all(dataset: object, seed: int) -> None:
 
 
 def make_loader(
-    dataset: Dataset[Any], batch_size: int, *, shuffle: bool = False, workers: int = 0, seed: int = 0, drop_last: bool = False
+    dataset: Dataset[Any],
+    batch_size: int,
+    *,
+    shuffle: bool = False,
+    workers: int = 0,
+    seed: int = 0,
+    drop_last: bool = False,
 ) -> DataLoader[Any]:
-    """A ``DataLoader`` whose batches, epoch by epoch, follow from the seed and the number of workers.
+    """A ``DataLoader`` whose batches, epoch by epoch, follow from the seed and the number of
+    workers.
 
-    Workers stay alive between epochs; their generators run on, so that epochs differ. With ``workers=0`` the dataset's own
-    generators are seeded here, once.
+    Workers stay alive between epochs; their generators run on, so that epochs differ. With
+    ``workers=0`` the dataset's own generators are seeded here, once.
 
     Args:
         dataset: Its transforms' generators are found by :func:`generators`.

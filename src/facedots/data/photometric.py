@@ -1,6 +1,8 @@
-"""What light, lens, sensor and file do to a crop ``uint8 (H, W, 3)``. The points stay where they are.
+"""What light, lens, sensor and file do to a crop ``uint8 (H, W, 3)``. The points stay where they
+are.
 
-Every class has the probability ``p`` with which it does anything, and draws all its randomness from ``generator``.
+Every class has the probability ``p`` with which it does anything, and draws all its randomness from
+``generator``.
 """
 
 from abc import ABC, abstractmethod
@@ -22,36 +24,36 @@ NOISE_SIGMA = 32.0
 
 @dataclass(kw_only=True)
 class Photometric(ABC):
-    """Changes the picture with probability ``p`` and passes on everything else."""
+    """Changes the image with probability ``p`` and passes on everything else."""
 
     p: float = 1.0
     generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False)
 
     def __call__(self, sample: Sample) -> Sample:
-        """Sample -> the sample, its picture changed or not."""
+        """Sample -> the sample, its image changed or not."""
         if self.generator.random() >= self.p:
             return dict(sample)
         return {**sample, "image": self.apply(sample["image"])}
 
     @abstractmethod
     def apply(self, image: Image) -> Image:
-        """A changed copy of the picture ``uint8 (H, W, 3)``."""
+        """A changed copy of the image ``uint8 (H, W, 3)``."""
 
     def _log_uniform(self, bounds: Range) -> float:
         return float(np.exp(self.generator.uniform(np.log(bounds[0]), np.log(bounds[1]))))
 
 
 @dataclass(kw_only=True)
-class Tone(Photometric):
-    """Brightness, contrast, gamma and a colour cast as one look-up table, then saturation.
+class ColorJitter(Photometric):
+    """Brightness, contrast, gamma and a color cast as one look-up table, then saturation.
 
     Attributes:
-        brightness: Added to the picture in [0, 1], uniform to either side.
-        contrast: Range of the factor about mid-grey.
+        brightness: Added to the image in [0, 1], uniform to either side.
+        contrast: Range of the factor about mid-gray.
         gamma: Range of the exponent.
         cast: Each channel's factor is within 1 +- this.
-        saturation: Range of the distance from grey; 1 keeps the colours.
-        p_grey: Probability of a grey picture.
+        saturation: Range of the distance from gray; 1 keeps the colors.
+        p_gray: Probability of a gray image.
     """
 
     brightness: float = 0.12
@@ -59,23 +61,34 @@ class Tone(Photometric):
     gamma: Range = (0.65, 1.5)
     cast: float = 0.1
     saturation: Range = (0.4, 1.3)
-    p_grey: float = 0.1
+    p_gray: float = 0.1
 
     def apply(self, image: Image) -> Image:
         """A copy in another tone."""
         draws = self.generator.uniform(-1, 1, 4)
         levels = np.linspace(0, 1, 256, dtype=np.float32) ** self._log_uniform(self.gamma)
-        levels = (levels - 0.5) * self._log_uniform(self.contrast) + 0.5 + draws[3] * self.brightness
-        table = (levels[:, None] * (255 * (1 + self.cast * draws[:3]))).clip(0, 255).round().astype(np.uint8)
+        levels = (
+            (levels - 0.5) * self._log_uniform(self.contrast) + 0.5 + draws[3] * self.brightness
+        )
+        table = (
+            (levels[:, None] * (255 * (1 + self.cast * draws[:3])))
+            .clip(0, 255)
+            .round()
+            .astype(np.uint8)
+        )
         toned = cv2.LUT(image, table.reshape(256, 1, 3))
-        colour = 0.0 if self.generator.random() < self.p_grey else self.generator.uniform(*self.saturation)
+        color = (
+            0.0
+            if self.generator.random() < self.p_gray
+            else self.generator.uniform(*self.saturation)
+        )
         luma = np.array([0.299, 0.587, 0.114])
-        return np.asarray(cv2.transform(toned, colour * np.eye(3) + (1 - colour) * luma), np.uint8)
+        return np.asarray(cv2.transform(toned, color * np.eye(3) + (1 - color) * luma), np.uint8)
 
 
 @dataclass(kw_only=True)
-class Shade(Photometric):
-    """Uneven light: a smooth field of gains over the picture.
+class UnevenLighting(Photometric):
+    """Uneven light: a smooth field of gains over the image.
 
     Attributes:
         gain: Darkest and brightest factor.
@@ -112,7 +125,9 @@ class Blur(Photometric):
     def apply(self, image: Image) -> Image:
         """A blurred copy."""
         if self.generator.random() >= self.p_motion:
-            return np.asarray(cv2.GaussianBlur(image, (0, 0), self._log_uniform(self.sigma)), np.uint8)
+            return np.asarray(
+                cv2.GaussianBlur(image, (0, 0), self._log_uniform(self.sigma)), np.uint8
+            )
         kernel = line_kernel(self.generator.uniform(*self.length), self.generator.uniform(0, np.pi))
         return np.asarray(cv2.filter2D(image, -1, kernel), np.uint8)
 
@@ -127,7 +142,9 @@ def line_kernel(length: float, angle: float) -> NDArray[np.float32]:
     side = 2 * int(np.ceil(length / 2)) + 1
     middle, fraction = side // 2, 16
     reach = np.array([np.cos(angle), np.sin(angle)]) * max(length - 1, 0) / 2
-    start, end = (np.rint((middle + sign * reach) * fraction).astype(int).tolist() for sign in (-1, 1))
+    start, end = (
+        np.rint((middle + sign * reach) * fraction).astype(int).tolist() for sign in (-1, 1)
+    )
     kernel = np.zeros((side, side), np.uint8)
     cv2.line(kernel, start, end, 255, 1, cv2.LINE_AA, shift=4)
     symmetric = kernel.astype(np.float32) + kernel[::-1, ::-1]
@@ -139,7 +156,7 @@ class LowResolution(Photometric):
     """Shrink by area and enlarge again.
 
     Attributes:
-        fraction: Range of the side in between, over the side of the picture.
+        fraction: Range of the side in between, over the side of the image.
     """
 
     fraction: Range = (0.2, 0.8)
@@ -150,11 +167,13 @@ class LowResolution(Photometric):
         fraction = self._log_uniform(self.fraction)
         small_size = (max(1, round(width * fraction)), max(1, round(height * fraction)))
         small = cv2.resize(image, small_size, interpolation=cv2.INTER_AREA)
-        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        return np.asarray(
+            cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8
+        )
 
 
 @dataclass(kw_only=True)
-class Jpeg(Photometric):
+class JpegCompression(Photometric):
     """Compress as JPEG and decode again.
 
     Attributes:
@@ -173,13 +192,17 @@ class Jpeg(Photometric):
 
 @lru_cache(maxsize=8)
 def _noise_table(height: int, width: int) -> NDArray[np.int8]:
-    """Gaussian noise ``int8 (2 height, 2 width, 3)``, made once: cutting a window out of it costs next to nothing."""
+    """Gaussian noise ``int8 (2 height, 2 width, 3)``, made once: cutting a window out of it costs
+    next to nothing.
+    """
     normal = np.random.default_rng(0).normal(0, NOISE_SIGMA, (2 * height, 2 * width, 3))
     return np.asarray(normal.round().clip(-127, 127), np.int8)
 
 
 def noise_window(height: int, width: int, generator: np.random.Generator) -> NDArray[np.int8]:
-    """Noise ``int8 (height, width, 3)`` of deviation ``NOISE_SIGMA``, a random window of a fixed table."""
+    """Noise ``int8 (height, width, 3)`` of deviation ``NOISE_SIGMA``, a random window of a fixed
+    table.
+    """
     top, left = int(generator.integers(height + 1)), int(generator.integers(width + 1))
     return _noise_table(height, width)[top : top + height, left : left + width]
 
@@ -189,7 +212,7 @@ class Noise(Photometric):
     """Gaussian noise, its own for each channel.
 
     Attributes:
-        sigma: Range of the deviation, in grey levels of 255.
+        sigma: Range of the deviation, in gray levels of 255.
     """
 
     sigma: Range = (3.0, 20.0)
@@ -203,12 +226,13 @@ class Noise(Photometric):
 
 
 @dataclass(kw_only=True)
-class Occlusion(Photometric):
-    """Cover parts of the picture with rectangles and ellipses of one colour, of noise, or of another part of the picture.
+class RandomErasing(Photometric):
+    """Cover parts of the image with rectangles and ellipses of one color, of noise, or of another
+    part of the image.
 
     Attributes:
         count: Most covers at once; one to so many, equally likely.
-        side: Range of a cover's height and width, over the side of the picture.
+        side: Range of a cover's height and width, over the side of the image.
     """
 
     count: int = 3
@@ -225,8 +249,12 @@ class Occlusion(Photometric):
         """Cover one place of ``target``; a patch comes from ``source``."""
         random = self.generator
         size = np.array(target.shape[:2])
-        height, width = (size * random.uniform(*self.side, 2)).round().astype(int).clip(1, size).tolist()
-        top, left, from_top, from_left = random.integers(0, np.tile(size - (height, width) + 1, 2)).tolist()
+        height, width = (
+            (size * random.uniform(*self.side, 2)).round().astype(int).clip(1, size).tolist()
+        )
+        top, left, from_top, from_left = random.integers(
+            0, np.tile(size - (height, width) + 1, 2)
+        ).tolist()
         place = target[top : top + height, left : left + width]
         filling = random.integers(3)
         if filling == 0:

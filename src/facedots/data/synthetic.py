@@ -1,4 +1,5 @@
-"""Faces that the project draws itself: to see the whole loop without any data, and to test against exact keypoints.
+"""Faces that the project draws itself: to see the whole loop without any data, and to test against
+exact keypoints.
 
 They teach nothing about real faces; whatever was trained on them says so.
 """
@@ -12,12 +13,12 @@ from pathlib import Path
 import numpy as np
 from torch.utils.data import Dataset
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_points import read_csv
 from facedots.data.dataset import Sample, Transform
 from facedots.data.synthetic_face import draw_face
 from facedots.geometry import Floats, Image
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 
@@ -25,7 +26,8 @@ __all__ = ["SyntheticDataset", "cached_synthetic", "draw_face", "write_synthetic
 
 
 class SyntheticDataset(Dataset[Sample]):
-    """Drawn faces as samples, made when asked for; sample ``i`` depends on ``seed`` and ``i`` alone.
+    """Drawn faces as samples, made when asked for; sample ``i`` depends on ``seed`` and ``i``
+    alone.
 
     Args:
         count: How many.
@@ -42,15 +44,23 @@ class SyntheticDataset(Dataset[Sample]):
         return self.count
 
     def __getitem__(self, index: int) -> Sample:
-        """The sample at ``index``, with the keys of :data:`facedots.data.dataset.Sample`; negative ones count from the end."""
+        """The sample at ``index``, with the keys of :data:`facedots.data.dataset.Sample`; negative
+        ones count from the end.
+        """
         number = range(self.count)[operator.index(index)]
         image, points = _drawn(self.seed, number)
-        sample: Sample = {"image": image, "keypoints": points, "name": _name(number), "mirror_shift": 0.0}
+        sample: Sample = {
+            "image": image,
+            "keypoints": points,
+            "name": _name(number),
+            "label_bias_x": 0.0,
+        }
         return self.transform(sample) if self.transform else sample
 
 
-def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[Annotation]:
-    """Drawn faces as files: JPEGs of quality 95 and ``faces-<count>.csv``, written last; what is there already is kept.
+def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[FaceAnnotation]:
+    """Drawn faces as files: JPEGs of quality 95 and ``faces-<count>.csv``, written last; what is
+    there already is kept.
 
     Returns:
         One annotation a face, read back from the CSV; each face is a group of its own.
@@ -68,13 +78,16 @@ def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[Annot
             if not file.is_file():
                 write_image(file, image)
             rows.append(f"{file.name}," + ",".join(str(value) for value in points.ravel()))
-        write_whole(table, "\n".join(rows) + "\n")
+        atomic_write(table, "\n".join(rows) + "\n")
     faces = read_csv(table, root)
-    return [replace(face, name=_name(number), group=_name(number)) for number, face in enumerate(faces)]
+    return [
+        replace(face, name=_name(number), group=_name(number)) for number, face in enumerate(faces)
+    ]
 
 
-def cached_synthetic(count: int, seed: int = 0) -> list[Annotation]:
-    """The same in ``$XDG_CACHE_HOME/facedots`` (``~/.cache/facedots``), in a folder named after what the painter draws.
+def cached_synthetic(count: int, seed: int = 0) -> list[FaceAnnotation]:
+    """The same in ``$XDG_CACHE_HOME/facedots`` (``~/.cache/facedots``), in a folder named after
+    what the painter draws.
 
     Raises:
         OutputError: The cache cannot be written.

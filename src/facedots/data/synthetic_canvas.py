@@ -8,36 +8,49 @@ from numpy.typing import NDArray
 
 from facedots.geometry import Image, Matrix
 
-Colour = tuple[float, ...]
+Color = tuple[float, ...]
 
 SHIFT = 4  # OpenCV takes coordinates as whole numbers of 1/16 px.
 
 
 class Canvas:
-    """A picture to paint on, in place.
+    """An image to paint on, in place.
 
     Args:
         image: ``uint8 (H, W, 3)``.
-        unit: Pixels to a unit of length, in which radii and thicknesses are given; points are in pixels.
+        unit: Pixels to a unit of length, in which radii and thicknesses are given; points are in
+            pixels.
     """
 
     def __init__(self, image: Image, unit: float) -> None:
         self.image = image
         self.unit = unit
 
-    def area(self, points: Matrix, colour: Colour, *, smooth: bool = True) -> None:
+    def area(self, points: Matrix, color: Color, *, smooth: bool = True) -> None:
         """Fill a closed line, curved through its points or straight between them."""
-        cv2.fillPoly(self.image, [fixed(points, closed=True, smooth=smooth)], colour, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(
+            self.image, [fixed(points, closed=True, smooth=smooth)], color, cv2.LINE_AA, SHIFT
+        )
 
-    def line(self, points: Matrix, colour: Colour, thickness: float, *, closed: bool = False) -> None:
+    def line(self, points: Matrix, color: Color, thickness: float, *, closed: bool = False) -> None:
         """Draw a curve through the points."""
         pixels = max(1, round(thickness * self.unit))
-        cv2.polylines(self.image, [fixed(points, closed=closed)], closed, colour, pixels, cv2.LINE_AA, SHIFT)
+        cv2.polylines(
+            self.image, [fixed(points, closed=closed)], closed, color, pixels, cv2.LINE_AA, SHIFT
+        )
 
-    def disc(self, centre: Matrix, radius: float, colour: Colour) -> None:
+    def disc(self, center: Matrix, radius: float, color: Color) -> None:
         """Fill a circle."""
-        x, y = np.round(centre * 2**SHIFT).astype(int).tolist()
-        cv2.circle(self.image, (x, y), max(1, round(radius * self.unit * 2**SHIFT)), colour, -1, cv2.LINE_AA, SHIFT)
+        x, y = np.round(center * 2**SHIFT).astype(int).tolist()
+        cv2.circle(
+            self.image,
+            (x, y),
+            max(1, round(radius * self.unit * 2**SHIFT)),
+            color,
+            -1,
+            cv2.LINE_AA,
+            SHIFT,
+        )
 
     def take(self, other: "Canvas", within: Matrix) -> None:
         """Take over what another canvas shows inside a closed curve."""
@@ -65,7 +78,9 @@ def fixed(points: Matrix, *, closed: bool, smooth: bool = True) -> NDArray[np.in
 
 
 def curve(points: Matrix, *, closed: bool) -> Matrix:
-    """A Catmull-Rom curve, six steps a span: it goes through every point (n, 2), which stand at every sixth place."""
+    """A Catmull-Rom curve, six steps a span: it goes through every point (n, 2), which stand at
+    every sixth place.
+    """
     return np.asarray(_weights(len(points), closed) @ points)
 
 
@@ -74,7 +89,13 @@ def _weights(count: int, closed: bool, steps: int = 6) -> Matrix:
     """Share (steps * spans, count) of each point in each step of the curve."""
     spans = count if closed else count - 1
     t = np.arange(steps) / steps
-    basis = np.stack([-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2], axis=1) / 2
+    basis = (
+        np.stack(
+            [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2],
+            axis=1,
+        )
+        / 2
+    )
     weights = np.zeros((spans * steps + (not closed), count))
     for span in range(spans):
         for offset in range(4):

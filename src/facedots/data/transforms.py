@@ -1,11 +1,13 @@
-"""The textbook transforms: small callables from a sample to a new sample, which move picture and points together.
+"""The textbook transforms: small callables from a sample to a new sample, which move image and
+points together.
 
-A sample is a dict with ``'image'`` and ``'keypoints'``; a transform never changes the one it is given and passes on every
-other key. Two of those matter here and in :mod:`facedots.data.augment`:
+A sample is a dict with ``'image'`` and ``'keypoints'``; a transform never changes the one it is
+given and passes on every other key. Two of those matter here and in :mod:`facedots.data.augment`:
 
-* ``'matrix'``, ``float64 (2, 3)``: the affine map from the frame, as the dataset read it, to the sample's picture. Every
-  transform that moves pixels sets it, so that whatever a network finds can be taken back to the frame.
-* ``'mirror_shift'`` and ``'box'``: pixels of the frame, whatever happened to the picture since.
+* ``'matrix'``, ``float64 (2, 3)``: the affine map from the frame, as the dataset read it, to the
+  sample's image. Every transform that moves pixels sets it, so that whatever a network finds can be
+  taken back to the frame.
+* ``'label_bias_x'`` and ``'box'``: pixels of the frame, whatever happened to the image since.
 """
 
 from collections.abc import Sequence
@@ -27,14 +29,21 @@ IDENTITY: Matrix = np.array([[1.0, 0, 0], [0, 1, 0]])
 
 
 def prior_matrix(sample: Sample) -> Matrix:
-    """The affine map ``(2, 3)`` from the frame to the sample's picture as it is now."""
+    """The affine map ``(2, 3)`` from the frame to the sample's image as it is now."""
     return np.asarray(sample.get("matrix", IDENTITY), np.float64)
 
 
 def moved(sample: Sample, image: NDArray[Any], matrix: Matrix) -> Sample:
-    """A new sample: the given picture, the points and ``'matrix'`` under the affine map that led to it."""
+    """A new sample: the given image, the points and ``'matrix'`` under the affine map that led to
+    it.
+    """
     points = apply_affine(matrix, sample["keypoints"])
-    return {**sample, "image": image, "keypoints": points, "matrix": compose(matrix, prior_matrix(sample))}
+    return {
+        **sample,
+        "image": image,
+        "keypoints": points,
+        "matrix": compose(matrix, prior_matrix(sample)),
+    }
 
 
 @dataclass
@@ -59,7 +68,7 @@ class Compose:
 
 @dataclass
 class Rescale:
-    """Resize the picture; by area where it shrinks, bilinearly where it grows.
+    """Resize the image; by area where it shrinks, bilinearly where it grows.
 
     Attributes:
         size: An int becomes the shorter side and the aspect is kept; a pair is height and width.
@@ -72,10 +81,12 @@ class Rescale:
         image = sample["image"]
         height, width = image.shape[:2]
         new_height, new_width = self._target(height, width)
-        shrunk = cv2.resize(image, (min(width, new_width), min(height, new_height)), interpolation=cv2.INTER_AREA)
+        shrunk = cv2.resize(
+            image, (min(width, new_width), min(height, new_height)), interpolation=cv2.INTER_AREA
+        )
         result = cv2.resize(shrunk, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         sx, sy = new_width / width, new_height / height
-        # Pixel centres: the left edge of a picture is at -0.5, before and after.
+        # Pixel centers: the left edge of an image is at -0.5, before and after.
         matrix = np.array([[sx, 0, sx / 2 - 0.5], [0, sy, sy / 2 - 0.5]])
         return moved(sample, result.reshape(new_height, new_width, *image.shape[2:]), matrix)
 
@@ -88,35 +99,41 @@ class Rescale:
 
 @dataclass
 class RandomCrop:
-    """Cut a window out of the picture, every place equally likely.
+    """Cut a window out of the image, every place equally likely.
 
     Attributes:
         size: Side of the window in pixels, or its height and width.
         generator: Source of the randomness.
 
     Raises:
-        ShapeError: On a picture that is smaller than the window.
+        ShapeError: On an image that is smaller than the window.
     """
 
     size: Size
-    generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False, kw_only=True)
+    generator: np.random.Generator = field(
+        default_factory=np.random.default_rng, repr=False, kw_only=True
+    )
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> a window of it."""
         height, width, free_y, free_x = _window(sample["image"], self.size, self)
-        top, left = int(self.generator.integers(free_y + 1)), int(self.generator.integers(free_x + 1))
+        top, left = (
+            int(self.generator.integers(free_y + 1)),
+            int(self.generator.integers(free_x + 1)),
+        )
         return _cut(sample, top, left, height, width)
 
 
 @dataclass
 class CenterCrop:
-    """Cut the middle out of the picture; where it cannot be halved, the window lies half a pixel up and left.
+    """Cut the middle out of the image; where it cannot be halved, the window lies half a pixel up
+    and left.
 
     Attributes:
         size: Side of the window in pixels, or its height and width.
 
     Raises:
-        ShapeError: On a picture that is smaller than the window.
+        ShapeError: On an image that is smaller than the window.
     """
 
     size: Size
@@ -128,7 +145,7 @@ class CenterCrop:
 
 
 def _window(image: NDArray[Any], size: Size, what: object) -> tuple[int, int, int, int]:
-    """Height and width of the window, and how many rows and columns of the picture it leaves over."""
+    """Height and width of the window, and how many rows and columns of the image it leaves over."""
     height, width = (size, size) if isinstance(size, int) else size
     free_y, free_x = image.shape[0] - height, image.shape[1] - width
     if min(free_y, free_x) < 0:
@@ -145,32 +162,38 @@ def _cut(sample: Sample, top: int, left: int, height: int, width: int) -> Sample
 
 @dataclass
 class Normalize:
-    """The picture to grey ``float32 (H, W)`` in [0, 1], the points to about [-1, 1].
+    """The image to gray ``float32 (H, W)`` in [0, 1], the points to about [-1, 1].
 
-    The edges of the picture, half a pixel outside the outermost pixel centres, are -1 and 1. ``uint8`` is divided by 255;
-    floats are taken to be in [0, 1] already and are not divided again. Alpha is dropped. Grey is Rec. 601 luma.
+    The edges of the image, half a pixel outside the outermost pixel centers, are -1 and 1.
+    ``uint8`` is divided by 255; floats are taken to be in [0, 1] already and are not divided again.
+    Alpha is dropped. Gray is Rec. 601 luma.
 
     Raises:
-        ImageError: On a float picture outside [0, 1], or on another type or shape.
+        ImageError: On a float image outside [0, 1], or on another type or shape.
     """
 
     def __call__(self, sample: Sample) -> Sample:
-        """Sample -> the sample in grey, with points in about [-1, 1]."""
+        """Sample -> the sample in gray, with points in about [-1, 1]."""
         image = sample["image"]
-        return {**sample, "image": _grey(image), "keypoints": normalize_keypoints(sample["keypoints"], image.shape[:2])}
+        return {
+            **sample,
+            "image": _gray(image),
+            "keypoints": normalize_keypoints(sample["keypoints"], image.shape[:2]),
+        }
 
     def inverse(self, sample: Sample) -> Sample:
-        """The sample with its points in pixels again; the picture stays grey."""
+        """The sample with its points in pixels again; the image stays gray."""
         points = denormalize_keypoints(sample["keypoints"], sample["image"].shape[:2])
         return {**sample, "keypoints": points}
 
 
 def normalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Floats:
-    """Points ``(..., 2)`` in pixels to coordinates in which the picture reaches from -1 to 1 on both axes.
+    """Points ``(..., 2)`` in pixels to coordinates in which the image reaches from -1 to 1 on both
+    axes.
 
     Args:
         points: (x, y) in pixels.
-        image_size: Height and width of the picture.
+        image_size: Height and width of the image.
 
     >>> normalize_keypoints([[-0.5, 49.5], [99.5, 24.5]], (50, 100)).tolist()
     [[-1.0, 1.0], [1.0, 0.0]]
@@ -189,8 +212,8 @@ def denormalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Flo
     return np.asarray(((np.asarray(points, np.float64) + 1) * width_height - 1) / 2, np.float32)
 
 
-def _grey(image: NDArray[Any]) -> Floats:
-    """``float32 (H, W)`` in [0, 1] from a picture of 1, 3 or 4 channels."""
+def _gray(image: NDArray[Any]) -> Floats:
+    """``float32 (H, W)`` in [0, 1] from an image of 1, 3 or 4 channels."""
     if image.dtype == np.uint8:
         scaled = np.asarray(image, np.float32) / 255
     elif np.issubdtype(image.dtype, np.floating):
@@ -204,7 +227,9 @@ def _grey(image: NDArray[Any]) -> Floats:
         raise ImageError(f"an image must be uint8 or float, not {image.dtype}")
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if image.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise ImageError(f"an image must have the shape (H, W) or (H, W, 1, 3 or 4), not {image.shape}")
+        raise ImageError(
+            f"an image must have the shape (H, W) or (H, W, 1, 3 or 4), not {image.shape}"
+        )
     if channels == 1:
         return np.asarray(scaled.reshape(image.shape[:2]), np.float32)
     return np.asarray(cv2.cvtColor(scaled[..., :3], cv2.COLOR_RGB2GRAY), np.float32)
@@ -212,9 +237,10 @@ def _grey(image: NDArray[Any]) -> Floats:
 
 @dataclass
 class ToTensor:
-    """Picture and points to ``float32`` tensors that share no memory with the sample.
+    """Image and points to ``float32`` tensors that share no memory with the sample.
 
-    The picture ``(H, W)`` or ``(H, W, C)`` becomes ``(C, H, W)``; ``uint8`` is divided by 255, floats keep their values.
+    The image ``(H, W)`` or ``(H, W, C)`` becomes ``(C, H, W)``; ``uint8`` is divided by 255, floats
+    keep their values.
     """
 
     def __call__(self, sample: Sample) -> Sample:
@@ -224,4 +250,8 @@ class ToTensor:
         tensor = torch.tensor(np.ascontiguousarray(channels_first), dtype=torch.float32)
         if image.dtype == np.uint8:
             tensor /= 255
-        return {**sample, "image": tensor, "keypoints": torch.tensor(sample["keypoints"], dtype=torch.float32)}
+        return {
+            **sample,
+            "image": tensor,
+            "keypoints": torch.tensor(sample["keypoints"], dtype=torch.float32),
+        }

@@ -1,4 +1,6 @@
-"""What all face detectors share: the protocol, and the step from a detector's own box to the tight box around the keypoints."""
+"""What all face detectors share: the protocol, and the step from a detector's own box to the tight
+box around the keypoints.
+"""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,10 +13,12 @@ from facedots.types import Detections, Keypoints, check_image
 
 
 class Detector(Protocol):
-    """Finds the faces in a picture: ``detector(image) -> Detections``, boxes tight around the keypoints, best first."""
+    """Finds the faces in an image: ``detector(image) -> Detections``, boxes tight around the
+    keypoints, best first.
+    """
 
     def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB picture ``uint8 (H, W, 3)``; none found is an empty result."""
+        """The faces in an RGB image ``uint8 (H, W, 3)``; none found is an empty result."""
         ...
 
 
@@ -22,8 +26,9 @@ class Detector(Protocol):
 class Adjustment:
     """How the tight box around the keypoints lies relative to the box that a detector draws.
 
-    Each edge moves by a fraction of the side of the detector's box (left, right: of its width; top, bottom: of its height);
-    positive is to the right and down. ``benchmarks/detectors.py`` measures the fractions as medians over labelled frames.
+    Each edge moves by a fraction of the side of the detector's box (left, right: of its width; top,
+    bottom: of its height); positive is to the right and down. ``benchmarks/detectors.py`` measures
+    the fractions as medians over labeled frames.
     """
 
     left: float
@@ -39,33 +44,40 @@ class Adjustment:
         """
         given = np.asarray(check_shape(boxes, "N 4", "boxes"), np.float64)
         sides = np.tile(given[:, 2:] - given[:, :2], 2)
-        return np.asarray(given + sides * (self.left, self.top, self.right, self.bottom), np.float32)
+        return np.asarray(
+            given + sides * (self.left, self.top, self.right, self.bottom), np.float32
+        )
 
     @classmethod
     def between(cls, detected: ArrayLike, tight: ArrayLike) -> "Adjustment":
-        """The adjustment that takes detected boxes (N, 4) to tight boxes (N, 4): the median over the pairs.
+        """The adjustment that takes detected boxes (N, 4) to tight boxes (N, 4): the median over
+        the pairs.
 
         >>> Adjustment.between([[0, 0, 10, 20]], [[-1, 5, 11, 20]])
         Adjustment(left=-0.1, top=0.25, right=0.1, bottom=0.0)
         """
         given = np.asarray(check_shape(detected, "N 4", "detected"), np.float64)
         sides = np.tile(given[:, 2:] - given[:, :2], 2)
-        left, top, right, bottom = np.median((np.asarray(tight, np.float64) - given) / sides, axis=0).tolist()
+        left, top, right, bottom = np.median(
+            (np.asarray(tight, np.float64) - given) / sides, axis=0
+        ).tolist()
         return cls(left, top, right, bottom)
 
 
-class GivenBoxes:
-    """A detector that answers with the boxes it was made with: from labels, another program, or a person.
+class PrecomputedBoxes:
+    """A detector that answers with the boxes it was made with: from labels, another program, or a
+    person.
 
     Args:
-        boxes: Tight boxes around the keypoints (N, 4), ``x0 y0 x1 y1`` in pixels, any two opposite corners.
+        boxes: Tight boxes around the keypoints (N, 4), ``x0 y0 x1 y1`` in pixels, any two opposite
+            corners.
 
     Raises:
         ShapeError: Not (N, 4).
         ValueError: A box is not finite or has no area.
 
     >>> import numpy as np
-    >>> GivenBoxes([[30, 40, 10, 20]])(np.zeros((50, 50, 3), np.uint8)).boxes.tolist()
+    >>> PrecomputedBoxes([[30, 40, 10, 20]])(np.zeros((50, 50, 3), np.uint8)).boxes.tolist()
     [[10.0, 20.0, 30.0, 40.0]]
     """
 
@@ -79,28 +91,29 @@ class GivenBoxes:
 
 
 class Looker(Protocol):
-    """What finds keypoints in a box; :class:`facedots.inference.predictor.Keypointer` does."""
+    """What finds keypoints in a box; :class:`facedots.inference.predictor.KeypointPredictor` does."""
 
     def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
-        """The keypoints in boxes ``(N, 4)`` of a picture."""
+        """The keypoints in boxes ``(N, 4)`` of an image."""
         ...
 
 
-class OneObject:
-    """Finds the one object of a picture by means of its keypoints.
+class SingleObjectDetector:
+    """Finds the one object of an image by means of its keypoints.
 
-    The first box is the middle of the picture, each next one the tight box around the points that were found in the box before.
-    It always answers, also where there is nothing: the network's own score and sigma tell. The network must have been trained on
-    boxes that are far off (``jitter`` of ``recipes/own.yaml``), and the object must fill a good part of the picture.
+    The first box is the middle of the image, each next one the tight box around the points that
+    were found in the box before. It always answers, also where there is nothing: the network's own
+    score and sigma tell. The network must have been trained on boxes that are far off (``jitter``
+    of ``recipes/custom.yaml``), and the object must fill a good part of the image.
 
     Args:
-        keypointer: The network that will also find the points.
-        share: Side of the first box over the shorter side of the picture.
+        predictor: The network that will also find the points.
+        share: Side of the first box over the shorter side of the image.
         looks: How often to look before the box is taken as found.
     """
 
-    def __init__(self, keypointer: Looker, share: float = 0.8, looks: int = 3) -> None:
-        self.keypointer, self.share, self.looks = keypointer, share, looks
+    def __init__(self, predictor: Looker, share: float = 0.8, looks: int = 3) -> None:
+        self.predictor, self.share, self.looks = predictor, share, looks
 
     def __call__(self, image: Image) -> Detections:
         """One box, with the score 1."""
@@ -108,5 +121,5 @@ class OneObject:
         middle, half = np.array([width - 1, height - 1]) / 2, self.share * min(height, width) / 2
         box = np.concatenate([middle - half, middle + half])[None].astype(np.float32)
         for _ in range(self.looks):
-            box = tight_boxes(self.keypointer.predict(image, box).points)
+            box = tight_boxes(self.predictor.predict(image, box).points)
         return Detections(box, np.ones(1, np.float32))

@@ -11,34 +11,40 @@ from facedots.geometry import Floats, Image
 from facedots.types import Detections, check_image
 
 ADJUSTMENT = Adjustment(left=0.054, top=0.237, right=-0.075, bottom=0.09)
-"""Median over the 3,462 training frames of YouTube Faces, measured by ``benchmarks/detectors.py`` on 2026-11-22.
+"""Median over the 3,462 training frames of YouTube Faces, measured by ``benchmarks/detectors.py``
+on 2026-11-22.
 
-With it 97.7 % of the faces are found, and 0.033 boxes a frame are not the labelled face."""
+With it 97.7 % of the faces are found, and 0.033 boxes a frame are not the labeled face.
+"""
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 
 
 class Haar:
-    """Viola and Jones' cascade (2001, doi:10.1109/CVPR.2001.990517) for frontal faces, over a grey pyramid.
+    """Viola and Jones' cascade (2001, doi:10.1109/CVPR.2001.990517) for frontal faces, over a gray
+    pyramid.
 
-    Of OpenCV's frontal cascades, ``alt2`` with 3 neighbours and no equalised histogram was the best on 500 training frames:
-    98.2 % found in 17 ms, against 97.6 % (``default``) and 96.4 % (``alt``) in about 40 ms and no fewer false faces.
+    Of OpenCV's frontal cascades, ``alt2`` with 3 neighbors and no equalized histogram was the best
+    on 500 training frames: 98.2 % found in 17 ms, against 97.6 % (``default``) and 96.4 % (``alt``)
+    in about 40 ms and no fewer false faces.
 
     Args:
         step: Factor between two sizes of the pyramid, above 1; smaller is slower and finds more.
-        neighbours: A face needs at least this many overlapping hits; more hits mean fewer false faces.
+        neighbors: A face needs at least this many overlapping hits; more hits mean fewer false
+            faces.
     """
 
-    def __init__(self, step: float = 1.1, neighbours: int = 3) -> None:
+    def __init__(self, step: float = 1.1, neighbors: int = 3) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
         self._step = step
-        self._neighbours = neighbours
+        self._neighbors = neighbors
 
     def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB picture ``uint8 (H, W, 3)``, best first. The score of a face with n hits is n / (n + neighbours).
+        """The faces in an RGB image ``uint8 (H, W, 3)``, best first. The score of a face with n
+        hits is n / (n + neighbors).
 
         Raises:
-            ShapeError: Not such a picture.
+            ShapeError: Not such an image.
         """
         check_image(image)
         boxes, scores = self.framed(image)
@@ -46,10 +52,12 @@ class Haar:
 
     def framed(self, image: Image) -> tuple[Floats, Floats]:
         """Boxes (N, 4) in the cascade's own framing and their scores (N,), best first."""
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        found, hits = self._cascade.detectMultiScale2(grey, scaleFactor=self._step, minNeighbors=self._neighbours)
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        found, hits = self._cascade.detectMultiScale2(
+            gray, scaleFactor=self._step, minNeighbors=self._neighbors
+        )
         corners = np.asarray(found, np.float32).reshape(-1, 4)
         counts = np.asarray(hits, np.float32).ravel()
         order = np.argsort(-counts, kind="stable")
         boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1) - 0.5
-        return np.asarray(boxes[order], np.float32), (counts / (counts + self._neighbours))[order]
+        return np.asarray(boxes[order], np.float32), (counts / (counts + self._neighbors))[order]

@@ -11,9 +11,11 @@ from facedots.geometry import Floats, Image
 from facedots.types import Detections, check_image
 
 ADJUSTMENT = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
-"""Median over 770 frames of YouTube Faces, worked out from the side-by-side measurement of 2026 that this project started from.
+"""Median over 770 frames of YouTube Faces, worked out from the side-by-side measurement of 2026
+that this project started from.
 
-``benchmarks/detectors.py --yunet FILE`` measures it on the training frames."""
+``benchmarks/detectors.py --yunet FILE`` measures it on the training frames.
+"""
 
 _NMS_IOU, _MOST_BOXES = 0.3, 5000
 
@@ -24,7 +26,7 @@ class YuNet:
     Args:
         model_file: The file ``face_detection_yunet_2023mar.onnx`` of the OpenCV Zoo.
         min_score: Faces that the network believes in less, in [0, 1], are dropped.
-        max_side: The long side, in pixels, to which larger pictures are reduced.
+        max_side: The long side, in pixels, to which larger images are reduced.
 
     Raises:
         WeightsError: The file is missing or is not YuNet's.
@@ -35,22 +37,26 @@ class YuNet:
         "(github.com/opencv/opencv_zoo, folder models/face_detection_yunet, MIT) and give its path"
     )
 
-    def __init__(self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024) -> None:
+    def __init__(
+        self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024
+    ) -> None:
         path = Path(model_file)
         if not path.is_file():
             raise WeightsError(f"{path}: no such file; {self.ORIGIN}")
         try:
-            self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), min_score, _NMS_IOU, _MOST_BOXES)
+            self._network = cv2.FaceDetectorYN.create(
+                str(path), "", (320, 320), min_score, _NMS_IOU, _MOST_BOXES
+            )
             self._network.detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise WeightsError(f"{path}: OpenCV cannot open it as YuNet: {error.err}") from error
         self._max_side = max_side
 
     def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB picture ``uint8 (H, W, 3)``, best first.
+        """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
 
         Raises:
-            ShapeError: Not such a picture.
+            ShapeError: Not such an image.
         """
         check_image(image)
         boxes, scores = self.framed(image)

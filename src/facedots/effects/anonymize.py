@@ -1,8 +1,8 @@
-"""Faces made unrecognisable: blurred, pixelated or painted over, forehead and chin included.
+"""Faces made unrecognizable: blurred, pixelated or painted over, forehead and chin included.
 
-What is covered is never less than the hull of the keypoints and the forehead above them, grown by what the points may be off.
-Where a face is in doubt, more is covered. A blurred or pixelated face can still be recognised by a machine that was trained for
-it; only ``solid`` takes everything away.
+What is covered is never less than the hull of the keypoints and the forehead above them, grown by
+what the points may be off. Where a face is in doubt, more is covered. A blurred or pixelated face
+can still be recognized by a machine that was trained for it; only ``solid`` takes everything away.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import MEAN_SHAPE, Colour, fit_shape, forehead
+from facedots.analysis.mesh import MEAN_SHAPE, Color, fit_shape, forehead
 from facedots.errors import FacedotsError, PointsError
 from facedots.geometry import Floats, Image, apply_affine, box_iou, tight_boxes
 from facedots.regions import Mask, convex_hull, fill_polygons
@@ -22,13 +22,15 @@ from facedots.uncertainty import axes
 How = Literal["blur", "pixelate", "solid"]
 
 SURE_DETECTION, SURE_SCORE, SURE_SIGMA, SURE_OVERLAP = 0.9, 0.5, 0.06, 0.5
-"""A face is in doubt below these scores of the detector and of the network, above this mean sigma (in sides of its box), or where
-box and points overlap less."""
+"""A face is in doubt below these scores of the detector and of the network, above this mean sigma
+(in sides of its box), or where box and points overlap less.
+"""
 
 SURE_SQUEEZE, SURE_MISFIT = 0.5, 0.3
-"""It is in doubt, too, where its points do not lie as a face's do: squeezed to less than this share by how the head is turned, or
-further than this from the mean shape so turned (root mean square, outer-eye distances). Of the 6,246 labelled faces of YouTube
-Faces and 300-W none is squeezed below 0.63, and 99.9 % lie within 0.25.
+"""It is in doubt, too, where its points do not lie as a face's do: squeezed to less than this share
+by how the head is turned, or further than this from the mean shape so turned (root mean square,
+outer-eye distances). Of the 6,246 labeled faces of YouTube Faces and 300-W none is squeezed below
+0.63, and 99.9 % lie within 0.25.
 """
 
 CELLS = 5
@@ -40,29 +42,33 @@ With 6, RetinaFace still sees a face in 30 % of blurred test frames; with 5, in 
 _CIRCLE = np.stack([np.cos(np.arange(16) * np.pi / 8), np.sin(np.arange(16) * np.pi / 8)], axis=1)
 
 
-class Anonymiser:
+class Anonymizer:
     """Covers every face.
 
     Args:
         how: ``"blur"``, ``"pixelate"`` or ``"solid"``.
         sigmas: By how many standard deviations of each point the hull grows.
         margin: By how much it grows at least, in sides of the face's box.
-        colour: RGB, for ``"solid"``.
+        color: RGB, for ``"solid"``.
 
     Raises:
         FacedotsError: There is no such ``how``.
     """
 
-    def __init__(self, how: How = "blur", sigmas: float = 3.0, margin: float = 0.08, colour: Colour = (0, 0, 0)) -> None:
+    def __init__(
+        self, how: How = "blur", sigmas: float = 3.0, margin: float = 0.08, color: Color = (0, 0, 0)
+    ) -> None:
         if how not in get_args(How):
             raise FacedotsError(f"faces are covered by {', '.join(get_args(How))}, not by {how!r}")
         self._how = how
         self._sigmas = sigmas
         self._margin = margin
-        self._colour = colour
+        self._color = color
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB picture with all the faces covered. What no detector found stays as it is: check ``faces``."""
+        """A copy of the RGB image with all the faces covered. What no detector found stays as it
+        is: check ``faces``.
+        """
         result = np.array(check_image(image))
         for face in faces:
             self._cover(result, cover_polygons(face, self._sigmas, self._margin))
@@ -73,10 +79,12 @@ class Anonymiser:
         return _filled(cover_polygons(face, self._sigmas, self._margin), size)
 
     def cover_all(self, image: Image) -> Image:
-        """A copy of the picture with everything covered, for where a face must be but was not found."""
+        """A copy of the image with everything covered, for where a face must be but was not found."""
         result = np.array(check_image(image))
         height, width = image.shape[:2]
-        self._cover(result, [np.array([(-1, -1), (width, -1), (width, height), (-1, height)], np.float32)])
+        self._cover(
+            result, [np.array([(-1, -1), (width, -1), (width, height), (-1, height)], np.float32)]
+        )
         return result
 
     def _cover(self, image: Image, polygons: Sequence[Floats]) -> None:
@@ -88,14 +96,21 @@ class Anonymiser:
         part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         window, mask = image[part], mask[part]
         if self._how == "solid":
-            window[mask] = self._colour
+            window[mask] = self._color
             return
-        # Detail is thrown away first, in a few cells over the face, whether or not all of it is in the frame.
+        # Detail is thrown away first, in a few cells over the face, whether or not all of it is in
+        # the frame.
         cell = max(float(np.ptp(polygon, axis=0).max()) for polygon in polygons) / CELLS
         height, width = mask.shape
-        coarse = cv2.resize(window, (max(1, round(width / cell)), max(1, round(height / cell))), interpolation=cv2.INTER_AREA)
+        coarse = cv2.resize(
+            window,
+            (max(1, round(width / cell)), max(1, round(height / cell))),
+            interpolation=cv2.INTER_AREA,
+        )
         finish = cv2.INTER_NEAREST if self._how == "pixelate" else cv2.INTER_CUBIC
-        window[mask] = np.asarray(cv2.resize(coarse, (width, height), interpolation=finish), np.uint8)[mask]
+        window[mask] = np.asarray(
+            cv2.resize(coarse, (width, height), interpolation=finish), np.uint8
+        )[mask]
 
 
 def _filled(polygons: Sequence[Floats], size: tuple[int, int]) -> Mask:
@@ -109,13 +124,16 @@ def _filled(polygons: Sequence[Floats], size: tuple[int, int]) -> Mask:
 def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> list[Floats]:
     """Convex polygons ``float32 (n, 2)`` that together hide a face, in pixels.
 
-    The first is the hull of the points, each a disc whose radius is ``margin`` of the face's size or ``sigmas`` of its standard
-    deviations where it is most unsure, whichever is more, and of the forehead. A face in doubt (:func:`is_doubtful`), or one
-    whose forehead cannot be told, gets a second: the box that the detector gave, a third larger on each side and two thirds
-    upwards.
+    The first is the hull of the points, each a disc whose radius is ``margin`` of the face's size
+    or ``sigmas`` of its standard deviations where it is most unsure, whichever is more, and of the
+    forehead. A face in doubt (:func:`is_doubtful`), or one whose forehead cannot be told, gets a
+    second: the box that the detector gave, a third larger on each side and two thirds upwards.
     """
     known = np.isfinite(face.points).all(axis=1)
-    points, sigma = face.points[known], np.nan_to_num(axes(face.covariance[known])[0][:, 0], nan=0.0)
+    points, sigma = (
+        face.points[known],
+        np.nan_to_num(axes(face.covariance[known])[0][:, 0], nan=0.0),
+    )
     polygons, doubtful = [], is_doubtful(face)
     if known.any():
         size = float(np.ptp(points, axis=0).max())
@@ -124,20 +142,27 @@ def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> lis
             above = forehead(face.points) if face.schema == IBUG68 else points[:0]
         except PointsError:
             above, doubtful = points[:0], True
-        centres = np.concatenate([points, above])
+        centers = np.concatenate([points, above])
         radii = np.concatenate([radii, np.full(len(above), radii.max() / 2)])
-        discs = centres[:, None] + radii[:, None, None] * _CIRCLE / np.cos(np.pi / 16)
+        discs = centers[:, None] + radii[:, None, None] * _CIRCLE / np.cos(np.pi / 16)
         polygons.append(convex_hull(discs.reshape(-1, 2)))
     if doubtful or face.schema != IBUG68 or not polygons:
         x0, y0, x1, y1 = face.box.tolist()
         more = max(x1 - x0, y1 - y0) / 3
-        corners = [(x0 - more, y0 - 2 * more), (x1 + more, y0 - 2 * more), (x1 + more, y1 + more), (x0 - more, y1 + more)]
+        corners = [
+            (x0 - more, y0 - 2 * more),
+            (x1 + more, y0 - 2 * more),
+            (x1 + more, y1 + more),
+            (x0 - more, y1 + more),
+        ]
         polygons.append(np.array(corners, np.float32))
     return polygons
 
 
 def is_doubtful(face: Face) -> bool:
-    """Whether it is unsure where a face lies: a low score, missing points, large sigma, or points unlike the box or any face."""
+    """Whether it is unsure where a face lies: a low score, missing points, large sigma, or points
+    unlike the box or any face.
+    """
     detected = face.score if face.detection_score is None else face.detection_score
     if detected < SURE_DETECTION or face.score < SURE_SCORE or not np.isfinite(face.points).all():
         return True

@@ -15,10 +15,12 @@ from facedots.types import Face
 
 
 class Effect(Protocol):
-    """Something done to the faces of a picture: ``effect(image, faces) -> image``."""
+    """Something done to the faces of an image: ``effect(image, faces) -> image``."""
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A new RGB picture of the same size; the given one stays as it is. Without faces it is a copy."""
+        """A new RGB image of the same size; the given one stays as it is. Without faces it is a
+        copy.
+        """
         ...
 
 
@@ -30,8 +32,8 @@ _MAKERS: Mapping[str, Callable[[], Effect]] = MappingProxyType(
 def effect_names() -> list[str]:
     """What :func:`named_effects` knows besides a user's own stickers.
 
-    >>> ", ".join(effect_names())
-    'crown, dog-ears, dog-nose, hat, moustache, party-mask, sunglasses, lips, brows, blush, mesh, swap'
+    >>> " ".join(effect_names())
+    'crown dog-ears dog-nose hat mustache party-mask sunglasses lips brows blush mesh swap'
     """
     return [*sticker_names(), *_MAKERS]
 
@@ -40,14 +42,17 @@ def named_effects(names: str) -> list[Effect]:
     """The effects that a comma-separated list names, to be applied in that order.
 
     Args:
-        names: As in ``"lips,sunglasses,my/hat.yaml"``: names from :func:`effect_names`, and paths of stickers' YAML files.
+        names: As in ``"lips,sunglasses,my/hat.yaml"``: names from :func:`effect_names`, and paths
+            of stickers' YAML files.
 
     Raises:
         StickerError: A name is unknown, or a sticker's file has faults.
     """
     wanted = [name.strip() for name in names.split(",") if name.strip()]
     if not wanted:
-        raise StickerError(f"no effect is named; there are {', '.join(effect_names())}, and a sticker's .yaml file")
+        raise StickerError(
+            f"no effect is named; there are {', '.join(effect_names())}, and a sticker's .yaml file"
+        )
     return [_named(name) for name in wanted]
 
 
@@ -56,4 +61,6 @@ def _named(name: str) -> Effect:
         return _MAKERS[name]()
     if name in sticker_names() or Path(name).suffix in (".yaml", ".yml"):
         return Stickers([name])
-    raise StickerError(f"{name}: no such effect; there are {', '.join(effect_names())}, and a sticker's .yaml file")
+    raise StickerError(
+        f"{name}: no such effect; there are {', '.join(effect_names())}, and a sticker's .yaml file"
+    )

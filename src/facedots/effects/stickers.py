@@ -1,4 +1,4 @@
-"""Stickers: pictures with transparency that sit on faces and move, tilt, grow and turn with them.
+"""Stickers: images with transparency that sit on faces and move, tilt, grow and turn with them.
 
 A sticker is a PNG with an alpha channel and a YAML file beside it::
 
@@ -8,13 +8,16 @@ A sticker is a PNG with an alpha channel and a YAML file beside it::
       right_eye_0: [83.5, 60]
       left_eye_3: [283.5, 60]
 
-``anchors`` says where points of the face, by their names in the schema, lie in the picture: x and y in pixels, (0, 0) is the
-centre of the top-left pixel. They alone say where the sticker lies. ``fit`` says what else moves it:
+``anchors`` says where points of the face, by their names in the schema, lie in the image: x and y
+in pixels, (0, 0) is the center of the top-left pixel. They alone say where the sticker lies.
+``fit`` says what else moves it:
 
 - ``similarity``: nothing; the anchors turn and size it too, and it is never squeezed.
-- ``affine``: size, tilt and squeeze come from all points of the face, as if it were flat and far away. The steadiest.
-- ``perspective``: it is a plane fixed to the head in space, as deep as its anchors are in the head model, and is seen under the
-  pose of the head (:mod:`facedots.analysis.pose`), so its near side is larger.
+- ``affine``: size, tilt and squeeze come from all points of the face, as if it were flat and far
+  away. The steadiest.
+- ``perspective``: it is a plane fixed to the head in space, as deep as its anchors are in the head
+  model, and is seen under the pose of the head (:mod:`facedots.analysis.pose`), so its near side is
+  larger.
 """
 
 import contextlib
@@ -43,17 +46,18 @@ FOLDER = Path(__file__).parent / "sticker_art"
 
 @dataclass(frozen=True, eq=False)
 class Sticker:
-    """A picture and where points of the face lie in it.
+    """An image and where points of the face lie in it.
 
     Attributes:
         name: What users call it.
-        picture: ``uint8 (H, W, 4)``, RGB and alpha, the colours not multiplied by it.
-        anchors: Name of a point in IBUG68 -> (x, y) in pixels of the picture; at least two different places.
+        image: ``uint8 (H, W, 4)``, RGB and alpha, the colors not multiplied by it.
+        anchors: Name of a point in IBUG68 -> (x, y) in pixels of the image; at least two different
+            places.
         fit: ``"affine"``, ``"perspective"`` or ``"similarity"``, see the module.
     """
 
     name: str
-    picture: Image
+    image: Image
     anchors: Mapping[str, tuple[float, float]]
     fit: Fit = "affine"
 
@@ -61,16 +65,25 @@ class Sticker:
         object.__setattr__(self, "anchors", MappingProxyType(dict(self.anchors)))
         unknown = [name for name in self.anchors if name not in IBUG68.names]
         if unknown:
-            raise StickerError(f"sticker {self.name}: no point is called {unknown[0]!r}; names are as {IBUG68.names[36]!r}")
+            raise StickerError(
+                f"sticker {self.name}: no point is called {unknown[0]!r}; names are as {IBUG68.names[36]!r}"
+            )
         if len(set(self.anchors.values())) < 2:
-            raise StickerError(f"sticker {self.name}: it needs anchors at two different places or more")
+            raise StickerError(
+                f"sticker {self.name}: it needs anchors at two different places or more"
+            )
         if self.fit not in get_args(Fit):
-            raise StickerError(f"sticker {self.name}: fit is {' or '.join(get_args(Fit))}, not {self.fit!r}")
-        if self.picture.ndim != 3 or self.picture.shape[2] != 4 or self.picture.dtype != np.uint8:
-            raise StickerError(f"sticker {self.name}: its picture needs an alpha channel, 8 bits each: uint8 (H, W, 4)")
+            raise StickerError(
+                f"sticker {self.name}: fit is {' or '.join(get_args(Fit))}, not {self.fit!r}"
+            )
+        if self.image.ndim != 3 or self.image.shape[2] != 4 or self.image.dtype != np.uint8:
+            raise StickerError(
+                f"sticker {self.name}: its image needs an alpha channel, 8 bits each: uint8 (H, W, 4)"
+            )
 
     def place(self, face: Face, image_size: tuple[int, int]) -> Matrix:
-        """The homography ``(3, 3)`` from the sticker's pixels to those of the picture, of this height and width, with the face.
+        """The homography ``(3, 3)`` from the sticker's pixels to those of the image, of this height
+        and width, with the face.
 
         Raises:
             PointsError: Points of the face are missing, or of another schema than IBUG68.
@@ -80,22 +93,29 @@ class Sticker:
         rows = [IBUG68.index(name) for name in self.anchors]
         if self.fit == "similarity":
             return _homogeneous(fit_similarity(ours, points[rows]))
-        turned = _homogeneous(compose(fit_shape(MEAN_SHAPE, points), fit_similarity(ours, MEAN_SHAPE[rows])))
+        turned = _homogeneous(
+            compose(fit_shape(MEAN_SHAPE, points), fit_similarity(ours, MEAN_SHAPE[rows]))
+        )
         if self.fit == "perspective":
             flat = fit_similarity(ours, HEAD_MODEL[rows, :2])
-            # Where no head can have these points, or it would touch the lens, the face counts as flat and far away.
+            # Where no head can have these points, or it would touch the lens, the face counts as
+            # flat and far away.
             with contextlib.suppress(PointsError):
-                turned = self._as_seen(np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]]), points, image_size)
+                turned = self._as_seen(
+                    np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]]), points, image_size
+                )
         gap = (points[rows] - _apply(turned, ours)).mean(axis=0)
         return np.array([[1, 0, gap[0]], [0, 1, gap[1]], [0, 0, 1]]) @ turned
 
     def _as_seen(self, place: Matrix, points: Floats, image_size: tuple[int, int]) -> Matrix:
-        """The homography to the picture of a plane in the head; ``place`` (3, 3) takes pixels (u, v, 1) to (x, y, z) there."""
+        """The homography to the image of a plane in the head; ``place`` (3, 3) takes pixels (u, v,
+        1) to (x, y, z) there.
+        """
         camera = Camera.guess(image_size)
         pose = head_pose(points, camera)
         seen = rotation(pose.yaw, pose.pitch, pose.roll) @ place
         seen[:, 2] += pose.translation
-        height, width = self.picture.shape[:2]
+        height, width = self.image.shape[:2]
         depths = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ seen[2]
         if depths.min() < _NEAREST * pose.translation[2]:
             raise PointsError(f"sticker {self.name}: a part of it would be too near to the lens")
@@ -128,11 +148,14 @@ class Stickers:
     """
 
     def __init__(self, stickers: Iterable[Sticker | str | Path]) -> None:
-        chosen = [sticker if isinstance(sticker, Sticker) else find_sticker(sticker) for sticker in stickers]
-        self._layers = [(sticker, multiplied(sticker.picture)) for sticker in chosen]
+        chosen = [
+            sticker if isinstance(sticker, Sticker) else find_sticker(sticker)
+            for sticker in stickers
+        ]
+        self._layers = [(sticker, multiplied(sticker.image)) for sticker in chosen]
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB picture with the stickers on it."""
+        """A copy of the RGB image with the stickers on it."""
         result = np.array(check_image(image))
         for face in faces:
             for sticker, layer in self._layers:
@@ -140,22 +163,27 @@ class Stickers:
         return result
 
 
-def multiplied(picture: Image) -> Image:
-    """A picture with alpha (h, w, 4), its colours multiplied by the alpha: mixing pixels then weighs them as they cover.
+def multiplied(image: Image) -> Image:
+    """An image with alpha (h, w, 4), its colors multiplied by the alpha: mixing pixels then weighs
+    them as they cover.
 
     >>> multiplied(np.array([[[200, 100, 0, 51]]], np.uint8)).tolist()
     [[[40, 20, 0, 51]]]
     """
-    share = picture[..., 3:] / np.float32(255)
-    return np.concatenate([(picture[..., :3] * share).round().astype(np.uint8), picture[..., 3:]], axis=2)
+    share = image[..., 3:] / np.float32(255)
+    return np.concatenate(
+        [(image[..., :3] * share).round().astype(np.uint8), image[..., 3:]], axis=2
+    )
 
 
 def paste(image: Image, layer: Image, homography: Matrix) -> None:
-    """Lay a picture with alpha under a homography onto an RGB picture, in place. What lies beyond its frame is cut.
+    """Lay an image with alpha under a homography onto an RGB image, in place. What lies beyond its
+    frame is cut.
 
     Args:
         image: ``uint8 (H, W, 3)``, changed.
-        layer: ``uint8 (h, w, 4)``, colours multiplied by alpha as :func:`multiplied` does, so that borders are smooth.
+        layer: ``uint8 (h, w, 4)``, colors multiplied by alpha as :func:`multiplied` does, so that
+            borders are smooth.
         homography: From pixels of ``layer`` to pixels of ``image`` (3, 3).
     """
     height, width = layer.shape[:2]
@@ -165,20 +193,25 @@ def paste(image: Image, layer: Image, homography: Matrix) -> None:
     right, bottom = (np.ceil(corners.max(axis=0)) + 1).clip(0, limit).astype(int).tolist()
     if left >= right or top >= bottom:
         return
-    zoom = float(np.sqrt(cv2.contourArea(corners.astype(np.float32)) / ((width + 1) * (height + 1))))
+    zoom = float(
+        np.sqrt(cv2.contourArea(corners.astype(np.float32)) / ((width + 1) * (height + 1)))
+    )
     if zoom < 0.5:  # A warp that shrinks by more than two would skip pixels.
         small = (max(1, round(width * zoom)), max(1, round(height * zoom)))
         layer = np.asarray(cv2.resize(layer, small, interpolation=cv2.INTER_AREA), np.uint8)
         steps = np.array([width / small[0], height / small[1], 1])
         homography = homography @ np.linalg.inv(_HALF_PIXEL) @ np.diag(steps) @ _HALF_PIXEL
     shifted = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]]) @ homography
-    cover = np.asarray(cv2.warpPerspective(layer, shifted, (right - left, bottom - top), flags=cv2.INTER_LINEAR), np.float32)
+    cover = np.asarray(
+        cv2.warpPerspective(layer, shifted, (right - left, bottom - top), flags=cv2.INTER_LINEAR),
+        np.float32,
+    )
     window = image[top:bottom, left:right]
     window[:] = (window * (1 - cover[..., 3:] / 255) + cover[..., :3]).round().clip(0, 255)
 
 
 _HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-"""From pixel centres to the top-left corner of the picture, where scaling starts."""
+"""From pixel centers to the top-left corner of the image, where scaling starts."""
 
 
 def sticker_names() -> list[str]:
@@ -187,7 +220,8 @@ def sticker_names() -> list[str]:
 
 
 def find_sticker(name: str | Path) -> Sticker:
-    """A sticker that comes with facedots, by its name, or a user's own, by the path of its YAML file.
+    """A sticker that comes with facedots, by its name, or a user's own, by the path of its YAML
+    file.
 
     Raises:
         StickerError: There is no such sticker, or its files have faults.
@@ -196,7 +230,9 @@ def find_sticker(name: str | Path) -> Sticker:
         return load_sticker(FOLDER / f"{name}.yaml")
     if Path(name).suffix in (".yaml", ".yml"):
         return load_sticker(name)
-    raise StickerError(f"{name}: no such sticker; there are {', '.join(sticker_names())}, or give a sticker's .yaml file")
+    raise StickerError(
+        f"{name}: no such sticker; there are {', '.join(sticker_names())}, or give a sticker's .yaml file"
+    )
 
 
 def load_sticker(path: str | Path) -> Sticker:
@@ -214,10 +250,16 @@ def load_sticker(path: str | Path) -> Sticker:
         raise StickerError(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StickerError(f"{file}: not YAML: {error}") from error
-    if not isinstance(fields, dict) or not {"image", "anchors"} <= set(fields) <= {"image", "anchors", "fit"}:
-        raise StickerError(f"{file}: a sticker has the fields image, anchors and, if it likes, fit, and no others")
-    picture = _read_with_alpha(file.parent / str(fields["image"]))
-    return Sticker(file.stem, picture, _anchors(file, fields["anchors"]), fields.get("fit", "affine"))
+    if not isinstance(fields, dict) or not {"image", "anchors"} <= set(fields) <= {
+        "image",
+        "anchors",
+        "fit",
+    }:
+        raise StickerError(
+            f"{file}: a sticker has the fields image, anchors and, if it likes, fit, and no others"
+        )
+    image = _read_with_alpha(file.parent / str(fields["image"]))
+    return Sticker(file.stem, image, _anchors(file, fields["anchors"]), fields.get("fit", "affine"))
 
 
 def _anchors(file: Path, given: Any) -> dict[str, tuple[float, float]]:
@@ -225,8 +267,12 @@ def _anchors(file: Path, given: Any) -> dict[str, tuple[float, float]]:
     anchors = {}
     for name, place in given.items() if isinstance(given, dict) else ():
         numbers = place if isinstance(place, list) else []
-        if len(numbers) != 2 or not all(isinstance(value, int | float) and np.isfinite(value) for value in numbers):
-            raise StickerError(f"{file}: anchor {name}: a place is [x, y] in pixels of the image, not {place!r}")
+        if len(numbers) != 2 or not all(
+            isinstance(value, int | float) and np.isfinite(value) for value in numbers
+        ):
+            raise StickerError(
+                f"{file}: anchor {name}: a place is [x, y] in pixels of the image, not {place!r}"
+            )
         anchors[str(name)] = (float(numbers[0]), float(numbers[1]))
     return anchors
 
@@ -236,10 +282,14 @@ def _read_with_alpha(path: Path) -> Image:
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
-        raise StickerError(f"{path}: the sticker's image cannot be read: {error.strerror}") from error
+        raise StickerError(
+            f"{path}: the sticker's image cannot be read: {error.strerror}"
+        ) from error
     decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
     if decoded is None:
-        raise StickerError(f"{path}: the sticker's image cannot be decoded; a PNG with transparency is wanted")
+        raise StickerError(
+            f"{path}: the sticker's image cannot be decoded; a PNG with transparency is wanted"
+        )
     if decoded.ndim == 3 and decoded.shape[2] == 4:
         decoded = cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA)
     return np.asarray(decoded)

@@ -1,4 +1,6 @@
-"""The sections of a report about where predicted points lie. Each says in words what it shows and how to read it."""
+"""The sections of a report about where predicted points lie. Each says in words what it shows and
+how to read it.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -26,14 +28,22 @@ def scores_section(page: Page, results: Sequence[Result]) -> None:
     )
     rows: list[list[Cell]] = [
         ["faces measured", *(result.evaluation.scores.n for result in results)],
-        ["of these missed (no box found)", *(result.evaluation.scores.missed for result in results)],
+        [
+            "of these missed (no box found)",
+            *(result.evaluation.scores.missed for result in results),
+        ],
     ]
     marked: set[tuple[int, int]] = set()
     for title, sign, value in _MEASURES:
         values = [value(result) for result in results]
         marked |= {(len(rows), 1 + i) for i in best_of(values, sign)}
         rows.append([title, *values])
-    page.table(["measure", *(result.name for result in results)], rows, "In percent" + _BEST * (len(results) > 1), marked)
+    page.table(
+        ["measure", *(result.name for result in results)],
+        rows,
+        "In percent" + _BEST * (len(results) > 1),
+        marked,
+    )
 
 
 def curves_section(page: Page, results: Sequence[Result]) -> None:
@@ -59,51 +69,74 @@ def regions_section(page: Page, results: Sequence[Result]) -> None:
         "people do not agree either where along it a point belongs; eyes are usually best. Left and right are the subject's "
         "own."
     )
-    found = [result for result in results if result.evaluation.scores.missed < result.evaluation.scores.n]
+    found = [
+        result for result in results if result.evaluation.scores.missed < result.evaluation.scores.n
+    ]
     if found:
         values = {result.name: result.evaluation.scores.nme_by_region for result in found}
         overall = found[0].evaluation.scores.nme
         several, everyone = len(results) > 1, [result.name for result in results]
-        figure = regions_comparison_figure(values, everyone) if several else regions_figure(values[found[0].name], overall)
+        figure = (
+            regions_comparison_figure(values, everyone)
+            if several
+            else regions_figure(values[found[0].name], overall)
+        )
         page.figure(figure, "Mean error (NME) of the points of each part of the face.")
     names = results[0].evaluation.schema.regions
     rows: list[list[Cell]] = [
-        [region.replace("_", " "), *(r.evaluation.scores.nme_by_region[region] for r in results)] for region in names
+        [region.replace("_", " "), *(r.evaluation.scores.nme_by_region[region] for r in results)]
+        for region in names
     ]
-    table_with_best(page, ["part of the face", *(result.name for result in results)], rows, "Mean NME in percent")
+    table_with_best(
+        page,
+        ["part of the face", *(result.name for result in results)],
+        rows,
+        "Mean NME in percent",
+    )
 
 
 def slices_section(page: Page, results: Sequence[Result]) -> None:
     """Error by size, turn, light, sharpness."""
-    page.heading("Error by kind of picture")
+    page.heading("Error by kind of image")
     page.paragraph(
         "The test faces are sorted into slices by something that may make a face hard. A line that rises to one side says "
         "what a network cannot cope with; a slice with few faces says little. The slices come from the labels and the "
-        "pictures, not from what the network found."
+        "images, not from what the network found."
     )
     sliced = {attribute: _slices(attribute, results) for attribute in slices.ATTRIBUTES}
     sliced = {attribute: parts for attribute, parts in sliced.items() if parts[0]}
     if not sliced:
         return
     means = {
-        attribute: {result.name: [_mean_nme(result, part) for part in of] for result, of in zip(results, parts, strict=True)}
+        attribute: {
+            result.name: [_mean_nme(result, part) for part in of]
+            for result, of in zip(results, parts, strict=True)
+        }
         for attribute, parts in sliced.items()
     }
-    panels = {of.title: ([part.label for part in parts[0]], means[of]) for of, parts in sliced.items()}
+    panels = {
+        of.title: ([part.label for part in parts[0]], means[of]) for of, parts in sliced.items()
+    }
     page.figure(slices_figure(panels), "Mean error (NME) of the faces of each slice.")
     for attribute, parts in sliced.items():
         page.heading(attribute.title, level=3)
         page.paragraph(attribute.meaning)
         rows: list[list[Cell]] = [
-            [part.label, int(part.members.sum()), *(means[attribute][result.name][i] for result in results)]
+            [
+                part.label,
+                int(part.members.sum()),
+                *(means[attribute][result.name][i] for result in results),
+            ]
             for i, part in enumerate(parts[0])
         ]
         page.table(["slice", "faces", *(result.name for result in results)], rows, "NME in percent")
 
 
 def people_section(page: Page, results: Sequence[Result]) -> None:
-    """The people that are served worst; nothing if it is not known who is on the pictures."""
-    means = [slices.group_means(result.evaluation.nme, result.evaluation.groups) for result in results]
+    """The people that are served worst; nothing if it is not known who is on the images."""
+    means = [
+        slices.group_means(result.evaluation.nme, result.evaluation.groups) for result in results
+    ]
     if not any(means):
         return
     page.heading("The people it serves worst")
@@ -112,20 +145,28 @@ def people_section(page: Page, results: Sequence[Result]) -> None:
         "of each photo, where the data do not say who is on it), and the worst tenth of these averages is looked at."
     )
     rows: list[list[Cell]] = [
-        [result.name, len(of), float(np.mean(list(of.values()))) if of else None, slices.worst_tenth(of)]
+        [
+            result.name,
+            len(of),
+            float(np.mean(list(of.values()))) if of else None,
+            slices.worst_tenth(of),
+        ]
         for result, of in zip(results, means, strict=True)
     ]
-    page.table(["network", "people", "mean over people", "worst 10 % of people"], rows, "NME in percent")
+    page.table(
+        ["network", "people", "mean over people", "worst 10 % of people"], rows, "NME in percent"
+    )
     for result, of in zip(results, means, strict=True):
         worst: list[list[Cell]] = [
-            [person, result.evaluation.groups.count(person), value] for person, value in list(of.items())[:_PEOPLE_SHOWN]
+            [person, result.evaluation.groups.count(person), value]
+            for person, value in list(of.items())[:_PEOPLE_SHOWN]
         ]
         with page.details(f"{result.name}: the {len(worst)} with the largest error"):
             page.table(["person or photo", "faces", "mean NME, %"], worst)
 
 
 def faces_section(page: Page, results: Sequence[Result], *, same_faces: bool) -> None:
-    """Pictures of typical, worst and missed faces."""
+    """Images of typical, worst and missed faces."""
     page.heading("Faces to look at")
     page.paragraph(
         "Blue rings are where people put the points, orange dots where the network put them, white lines join the two. Long "
@@ -133,10 +174,16 @@ def faces_section(page: Page, results: Sequence[Result], *, same_faces: bool) ->
     )
     for result in results:
         evaluation = result.evaluation
-        others = {other.name: other.evaluation for other in results if other is not result} if same_faces else {}
+        others = (
+            {other.name: other.evaluation for other in results if other is not result}
+            if same_faces
+            else {}
+        )
         order = faces.found_by_nme(evaluation)
         middle = max(0, (len(order) - _TYPICAL_SHOWN) // 2)
-        missed = [face for face in range(len(evaluation.names)) if not np.isfinite(evaluation.nme[face])]
+        missed = [
+            face for face in range(len(evaluation.names)) if not np.isfinite(evaluation.nme[face])
+        ]
         rows = {
             "the largest errors": order[::-1][:_WORST_SHOWN],
             "typical ones": order[middle : middle + _TYPICAL_SHOWN],
@@ -148,7 +195,7 @@ def faces_section(page: Page, results: Sequence[Result], *, same_faces: bool) ->
                     page.heading(f"{result.name}: {title}", level=3)
                     page.images(faces.tiles(evaluation, chosen, others))
         except ImageError as error:
-            page.note(f"The pictures of {result.name} cannot be shown: {error}")
+            page.note(f"The images of {result.name} cannot be shown: {error}")
 
 
 def training_section(page: Page, results: Sequence[Result]) -> None:
@@ -163,17 +210,25 @@ def training_section(page: Page, results: Sequence[Result]) -> None:
         "by heart. Losses can be compared between runs only if they trained with the same loss and data."
     )
     single = next(iter(histories.values()))
-    figure = trainings_figure(histories, [result.name for result in results]) if len(results) > 1 else history_figure(single)
+    figure = (
+        trainings_figure(histories, [result.name for result in results])
+        if len(results) > 1
+        else history_figure(single)
+    )
     page.figure(figure, "Validation error and training loss over the epochs.")
 
 
 def best_of(values: Sequence[float], sign: int) -> list[int]:
-    """The places of the lowest values (``sign`` 1) or the highest (-1); none for one network, or ``sign`` 0."""
+    """The places of the lowest values (``sign`` 1) or the highest (-1); none for one network, or
+    ``sign`` 0.
+    """
     known = [sign * value for value in values if np.isfinite(value)]
     if sign == 0 or len(known) < 2:
         return []
     best = round(min(known), 2)
-    return [i for i, value in enumerate(values) if np.isfinite(value) and round(sign * value, 2) == best]
+    return [
+        i for i, value in enumerate(values) if np.isfinite(value) and round(sign * value, 2) == best
+    ]
 
 
 def table_with_best(
@@ -183,7 +238,8 @@ def table_with_best(
     caption: str,
     badness: Callable[[float], float] = float,
 ) -> None:
-    """A table with a column for each network; the best number of each row is marked, if there are several.
+    """A table with a column for each network; the best number of each row is marked, if there are
+    several.
 
     Args:
         page: Where it goes.
@@ -192,7 +248,11 @@ def table_with_best(
         caption: Says what the numbers are.
         badness: How bad a number is; the least bad is best.
     """
-    marked = {(r, 1 + i) for r, row in enumerate(rows) for i in best_of([badness(_number(cell)) for cell in row[1:]], 1)}
+    marked = {
+        (r, 1 + i)
+        for r, row in enumerate(rows)
+        for i in best_of([badness(_number(cell)) for cell in row[1:]], 1)
+    }
     page.table(header, rows, caption + _BEST * (len(header) > 2), marked)
 
 
@@ -207,7 +267,9 @@ def _mean_nme(result: Result, part: slices.Slice) -> float:
 
 
 def _slices(attribute: slices.Attribute, results: Sequence[Result]) -> list[list[slices.Slice]]:
-    """The slices of each network's faces, cut at the same places for all; empty lists where the attribute is not known."""
+    """The slices of each network's faces, cut at the same places for all; empty lists where the
+    attribute is not known.
+    """
     values = [result.evaluation.attributes[attribute.name] for result in results]
     edges = slices.slice_edges(attribute, np.concatenate(values))
     return [slices.cut(attribute, of, edges) for of in values]
@@ -225,8 +287,16 @@ def _floor(result: Result) -> float:
 
 _MEASURES: tuple[tuple[str, int, Callable[[Result], float]], ...] = (
     ("NME: mean error", 1, lambda result: result.evaluation.scores.nme),
-    ("median NME: the error of a typical face", 1, lambda result: result.evaluation.scores.nme_median),
-    ("NME* (one constant shift of all points taken off)", 1, lambda result: result.evaluation.scores.nme_shift_free),
+    (
+        "median NME: the error of a typical face",
+        1,
+        lambda result: result.evaluation.scores.nme_median,
+    ),
+    (
+        "NME* (one constant shift of all points taken off)",
+        1,
+        lambda result: result.evaluation.scores.nme_shift_free,
+    ),
     ("FR10: faces with an NME above 10 %", 1, lambda result: result.evaluation.scores.fr10),
     ("AUC10: area under the curve below", -1, lambda result: result.evaluation.scores.auc10),
     ("NME of the worst tenth of the faces", 1, _worst_tenth_of_faces),

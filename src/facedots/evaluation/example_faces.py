@@ -1,4 +1,4 @@
-"""Which faces of a test set to look at, as pictures."""
+"""Which faces of a test set to look at, as images."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,8 +18,14 @@ def chosen_faces(evaluation: Evaluation) -> dict[str, list[Comparison]]:
     order = found_by_nme(evaluation)
     count = min(FACES_PER_ROW, len(order))
     middle = (len(order) - count) // 2
-    rows = {"best": order[:count], "typical": order[middle : middle + count], "worst": order[::-1][:count]}
-    return {name: [comparison(evaluation, face) for face in chosen] for name, chosen in rows.items()}
+    rows = {
+        "best": order[:count],
+        "typical": order[middle : middle + count],
+        "worst": order[::-1][:count],
+    }
+    return {
+        name: [comparison(evaluation, face) for face in chosen] for name, chosen in rows.items()
+    }
 
 
 def found_by_nme(evaluation: Evaluation) -> list[int]:
@@ -32,7 +38,7 @@ def comparison(evaluation: Evaluation, face: int) -> Comparison:
     """One face with its true and its predicted points, named and with its NME.
 
     Raises:
-        ImageError: Its picture cannot be read any more.
+        ImageError: Its image cannot be read any more.
     """
     return Comparison(
         image=read_image(evaluation.images[face], orient=False),
@@ -42,18 +48,24 @@ def comparison(evaluation: Evaluation, face: int) -> Comparison:
     )
 
 
-def tiles(evaluation: Evaluation, faces: Iterable[int], others: Mapping[str, Evaluation]) -> list[tuple[Image, str]]:
-    """Small pictures of faces, each with a caption: name, NME, how large and how turned.
+def tiles(
+    evaluation: Evaluation, faces: Iterable[int], others: Mapping[str, Evaluation]
+) -> list[tuple[Image, str]]:
+    """Small images of faces, each with a caption: name, NME, how large and how turned.
 
     Args:
         evaluation: Whose predictions are drawn.
         faces: Their indices.
-        others: By name, the same faces measured with other networks; their NME stands in the caption.
+        others: By name, the same faces measured with other networks; their NME stands in the
+            caption.
 
     Raises:
-        ImageError: A picture cannot be read any more.
+        ImageError: An image cannot be read any more.
     """
-    return [(comparison_tile(comparison(evaluation, face)), _caption(evaluation, face, others)) for face in faces]
+    return [
+        (comparison_tile(comparison(evaluation, face)), _caption(evaluation, face, others))
+        for face in faces
+    ]
 
 
 def _caption(evaluation: Evaluation, face: int, others: Mapping[str, Evaluation]) -> str:
@@ -62,4 +74,6 @@ def _caption(evaluation: Evaluation, face: int, others: Mapping[str, Evaluation]
     lines += [f"{name}: {other.nme[face]:.1f} %" for name, other in others.items()]
     yaw = evaluation.attributes["yaw"][face]
     turned = f", turned {abs(yaw):.0f}°" if np.isfinite(yaw) else ""
-    return "\n".join([*lines, f"eyes {evaluation.attributes['eye_distance'][face]:.0f} px apart{turned}"])
+    return "\n".join(
+        [*lines, f"eyes {evaluation.attributes['eye_distance'][face]:.0f} px apart{turned}"]
+    )

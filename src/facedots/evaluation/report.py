@@ -1,4 +1,4 @@
-"""The report of an evaluation: numbers for machines, tables and pictures for people."""
+"""The report of an evaluation: numbers for machines, tables and images for people."""
 
 import json
 from datetime import UTC, datetime
@@ -14,8 +14,8 @@ from facedots.evaluation.protocol import Evaluation
 from facedots.evaluation.report_page import report_page
 from facedots.evaluation.result import BOXES, RESULT_FILE, Result, caveats, write_result
 from facedots.evaluation.uncertainty_metrics import reliability
-from facedots.evaluation.uncertainty_scores import SigmaReport
-from facedots.io.files import write_whole
+from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
+from facedots.io.files import atomic_write
 from facedots.plots.curves import calibration_figure, ced_figure, regions_figure, save_figure
 from facedots.plots.faces import comparison_figure
 
@@ -23,11 +23,12 @@ _LISTED = 50
 
 
 def write_report(result: Result, out: str | Path) -> dict[str, Path]:
-    """Write ``report.html``, ``report.json``, ``report.md``, the pictures and ``evaluation.npz`` into a folder.
+    """Write ``report.html``, ``report.json``, ``report.md``, the images and ``evaluation.npz`` into
+    a folder.
 
-    ``report.html`` holds everything and needs no other file; ``evaluation.npz`` is for ``facedots compare``. The pictures are
-    ``ced.png``, ``regions.png``, ``faces.png``, and ``calibration.png`` where the network gives a sigma. Where every face was
-    missed there is only the first.
+    ``report.html`` holds everything and needs no other file; ``evaluation.npz`` is for ``facedots
+    compare``. The images are ``ced.png``, ``regions.png``, ``faces.png``, and ``calibration.png``
+    where the network gives a sigma. Where every face was missed there is only the first.
 
     Args:
         result: The faces and their scores, and what was measured.
@@ -44,11 +45,14 @@ def write_report(result: Result, out: str | Path) -> dict[str, Path]:
     for name, figure in figures.items():
         save_figure(figure, folder / name)
     content = report_dict(result)
-    write_whole(folder / "report.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
-    write_whole(folder / "report.md", report_markdown(result, list(figures)))
+    atomic_write(folder / "report.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    atomic_write(folder / "report.md", report_markdown(result, list(figures)))
     report_page([result]).write(folder / "report.html")
     write_result(folder / RESULT_FILE, result)
-    return {name: folder / name for name in ("report.html", "report.json", "report.md", *figures, RESULT_FILE)}
+    return {
+        name: folder / name
+        for name in ("report.html", "report.json", "report.md", *figures, RESULT_FILE)
+    }
 
 
 def _figures(result: Result) -> dict[str, Figure]:
@@ -68,7 +72,9 @@ def _figures(result: Result) -> dict[str, Figure]:
 
 
 def report_dict(result: Result) -> dict[str, Any]:
-    """The content of ``report.json``: the setting, the scores (percent), and which faces were missed or skipped and why."""
+    """The content of ``report.json``: the setting, the scores (percent), and which faces were
+    missed or skipped and why.
+    """
     setting, evaluation = result.setting, result.evaluation
     return {
         "model": setting.model,
@@ -82,14 +88,16 @@ def report_dict(result: Result) -> dict[str, Any]:
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **evaluation.scores.to_dict(),
         "nme_mean_shape": None if result.floor is None else _known_mean(result.floor),
-        "uncertainty": SigmaReport(evaluation).to_dict(),
+        "uncertainty": UncertaintyMetrics(evaluation).to_dict(),
         "missed_names": list(evaluation.missed),
         "skipped": [{"name": name, "reason": reason} for name, reason in evaluation.skipped],
     }
 
 
-def report_markdown(result: Result, pictures: list[str]) -> str:
-    """The content of ``report.md``: what :func:`report_dict` holds, readable, and the pictures by name."""
+def report_markdown(result: Result, images: list[str]) -> str:
+    """The content of ``report.md``: what :func:`report_dict` holds, readable, and the images by
+    name.
+    """
     content = report_dict(result)
     measures = [
         ("NME, mean", content["nme"]),
@@ -104,11 +112,19 @@ def report_markdown(result: Result, pictures: list[str]) -> str:
         _facts(content, caveats(result.setting)),
         _table(("measure", "%"), [(name, _percent(value)) for name, value in measures]),
         "## By region",
-        _table(("region", "NME, %"), [(name.replace("_", " "), _percent(nme)) for name, nme in content["nme_by_region"].items()]),
+        _table(
+            ("region", "NME, %"),
+            [
+                (name.replace("_", " "), _percent(nme))
+                for name, nme in content["nme_by_region"].items()
+            ],
+        ),
         *_uncertainty(content["uncertainty"]),
-        *(f"![{Path(name).stem}]({name})" for name in pictures),
+        *(f"![{Path(name).stem}]({name})" for name in images),
         _listing("Missed faces", content["missed_names"]),
-        _listing("Skipped faces", [f"{face['name']}: {face['reason']}" for face in content["skipped"]]),
+        _listing(
+            "Skipped faces", [f"{face['name']}: {face['reason']}" for face in content["skipped"]]
+        ),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -125,7 +141,10 @@ def _uncertainty(scores: dict[str, Any] | None) -> list[str]:
         ("faces with NME > 8 % among the 10 % of largest sigma, %", scores["bad_faces_removed"]),
         ("confidence off by, percentage points", scores["confidence_gap"]),
     ]
-    return ["## Uncertainty", _table(("measure", "value"), [(name, _percent(value)) for name, value in rows])]
+    return [
+        "## Uncertainty",
+        _table(("measure", "value"), [(name, _percent(value)) for name, value in rows]),
+    ]
 
 
 def _known_mean(errors: Doubles) -> float | None:
@@ -150,7 +169,9 @@ def _table(header: tuple[str, str], rows: list[tuple[str, str]]) -> str:
 
 
 def _listing(title: str, lines: list[str]) -> str:
-    """A section with at most :data:`_LISTED` lines; nothing where there is nothing to list. The JSON has all."""
+    """A section with at most :data:`_LISTED` lines; nothing where there is nothing to list. The
+    JSON has all.
+    """
     if not lines:
         return ""
     more = [f"- … and {len(lines) - _LISTED} more in report.json"] if len(lines) > _LISTED else []

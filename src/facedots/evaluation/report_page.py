@@ -12,7 +12,13 @@ from facedots.evaluation.accuracy_sections import (
     slices_section,
     training_section,
 )
-from facedots.evaluation.result import BOXES, Result, cautions, caveats, obstacles
+from facedots.evaluation.result import (
+    BOXES,
+    Result,
+    caveats,
+    comparison_warnings,
+    incompatibilities,
+)
 from facedots.evaluation.uncertainty_sections import sigma_section
 from facedots.plots.page import Cell, Page
 
@@ -25,14 +31,18 @@ def report_page(results: Sequence[Result]) -> Page:
     What stands in the way of comparing them is said in a box at the top.
     """
     names = [result.name for result in results]
-    title = f"Report on {names[0]}" if len(results) == 1 else f"Comparison of {', '.join(names[:-1])} and {names[-1]}"
+    title = (
+        f"Report on {names[0]}"
+        if len(results) == 1
+        else f"Comparison of {', '.join(names[:-1])} and {names[-1]}"
+    )
     page = Page(
         title,
         "A keypoint network marks fixed points of a human face (corners of the eyes, outline of the lips and so on) in a "
-        f"picture. This page says how well {'it does' if len(results) == 1 else 'these networks do'} on faces whose points "
+        f"image. This page says how well {'it does' if len(results) == 1 else 'these networks do'} on faces whose points "
         "people have marked, where it goes wrong, and whether it knows. Words in abbreviations are explained at the end.",
     )
-    comparable = not obstacles(results)
+    comparable = not incompatibilities(results)
     _setting(page, results)
     scores_section(page, results)
     curves_section(page, results)
@@ -49,9 +59,9 @@ def report_page(results: Sequence[Result]) -> Page:
 
 def _setting(page: Page, results: Sequence[Result]) -> None:
     page.heading("What was measured")
-    for sentence in obstacles(results):
+    for sentence in incompatibilities(results):
         page.note(f"Not comparable: {sentence}")
-    for sentence in cautions(results):
+    for sentence in comparison_warnings(results):
         page.note(sentence)
     for sentence in dict.fromkeys(told for result in results for told in caveats(result.setting)):
         page.note(sentence)
@@ -66,7 +76,17 @@ def _setting(page: Page, results: Sequence[Result]) -> None:
         ]
         for result in results
     ]
-    page.table(["network", "test faces from", "split", "trained on split", "boxes from", "weights, sha256"], rows)
+    page.table(
+        [
+            "network",
+            "test faces from",
+            "split",
+            "trained on split",
+            "boxes from",
+            "weights, sha256",
+        ],
+        rows,
+    )
     page.paragraph(
         f"Data: {', '.join(dict.fromkeys(result.setting.data for result in results))}. Written "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC."
@@ -74,7 +94,11 @@ def _setting(page: Page, results: Sequence[Result]) -> None:
 
 
 def _skipped(page: Page, results: Sequence[Result]) -> None:
-    lines = [f"{result.name}: {name}: {reason}" for result in results for name, reason in result.evaluation.skipped]
+    lines = [
+        f"{result.name}: {name}: {reason}"
+        for result in results
+        for name, reason in result.evaluation.skipped
+    ]
     if lines:
         page.heading("Faces that could not be measured")
         page.paragraph("They count nowhere, neither as found nor as missed.")
@@ -86,7 +110,7 @@ def _words(page: Page, result: Result) -> None:
     page.heading("Words")
     page.bullets(
         [
-            "NME, normalised mean error: the mean distance between predicted and true points of a face, divided by the "
+            "NME, normalized mean error: the mean distance between predicted and true points of a face, divided by the "
             f"distance of its true points {' and '.join(names)}, in percent.",
             "NME*: the same after one shift that all faces have in common was taken off. Labels of one collection often sit a "
             "pixel beside those of another for no better reason than how pixels are counted.",

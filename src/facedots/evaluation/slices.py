@@ -1,4 +1,6 @@
-"""Test faces cut into slices that are easier or harder: by size, turn of the head, light and sharpness. Labels alone decide."""
+"""Test faces cut into slices that are easier or harder: by size, turn of the head, light and
+sharpness. Labels alone decide.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from facedots.analysis.pose import Camera, head_pose
 from facedots.errors import PointsError
 from facedots.evaluation.metrics import Doubles, norm_distances
-from facedots.geometry import Floats, Framing, Image, check_shape, crop_matrix, tight_boxes, warp_image
+from facedots.geometry import (
+    CropSpec,
+    Floats,
+    Image,
+    check_shape,
+    crop_matrix,
+    tight_boxes,
+    warp_image,
+)
 from facedots.schema import IBUG68, KeypointSchema
 
 _CROP = 128
@@ -19,7 +29,7 @@ _CROP = 128
 
 @dataclass(frozen=True)
 class Attribute:
-    """Something about a labelled face that may make it easier or harder.
+    """Something about a labeled face that may make it easier or harder.
 
     Attributes:
         name: As in ``Evaluation.attributes``.
@@ -27,7 +37,8 @@ class Attribute:
         unit: Of the numbers, with a leading space, as in ``" px"``.
         meaning: How it is measured, in a sentence.
         edges: Where its slices begin and end; empty for four slices of equally many faces.
-        signed: Whether the slices are of the numbers themselves, not of their size without the sign.
+        signed: Whether the slices are of the numbers themselves, not of their size without the
+            sign.
     """
 
     name: str
@@ -50,7 +61,7 @@ ATTRIBUTES = (
         "yaw",
         "Turn of the head (yaw)",
         "°",
-        "How far the head is turned to either side, from the labelled points and a rigid model of a head; 0 looks at the camera.",
+        "How far the head is turned to either side, from the labeled points and a rigid model of a head; 0 looks at the camera.",
         (10, 20, 30),
         signed=False,
     ),
@@ -58,7 +69,7 @@ ATTRIBUTES = (
         "brightness",
         "Brightness",
         "",
-        "Mean grey level of the face's square, from 0 (black) to 255 (white), in four slices of equally many faces.",
+        "Mean gray level of the face's square, from 0 (black) to 255 (white), in four slices of equally many faces.",
     ),
     Attribute(
         "sharpness",
@@ -72,7 +83,7 @@ ATTRIBUTES = (
 
 
 def face_attributes(image: Image, points: Floats, schema: KeypointSchema) -> dict[str, float]:
-    """The number of each of :data:`ATTRIBUTES` for one labelled face; NaN where it cannot be told.
+    """The number of each of :data:`ATTRIBUTES` for one labeled face; NaN where it cannot be told.
 
     Args:
         image: RGB ``uint8 (H, W, 3)``.
@@ -80,13 +91,18 @@ def face_attributes(image: Image, points: Floats, schema: KeypointSchema) -> dic
         schema: What they mean; yaw is known for :data:`~facedots.schema.IBUG68` only.
     """
     size = (image.shape[0], image.shape[1])
-    square = Framing("box", 1.0).squares(tight_boxes(points[None]), size)[0]
-    grey = np.asarray(cv2.cvtColor(warp_image(image, crop_matrix(square, _CROP), (_CROP, _CROP)), cv2.COLOR_RGB2GRAY), np.float64)
+    square = CropSpec("box", 1.0).crop_squares(tight_boxes(points[None]), size)[0]
+    gray = np.asarray(
+        cv2.cvtColor(
+            warp_image(image, crop_matrix(square, _CROP), (_CROP, _CROP)), cv2.COLOR_RGB2GRAY
+        ),
+        np.float64,
+    )
     return {
         "eye_distance": float(norm_distances(points[None], schema)[0]),
         "yaw": _yaw(points, size) if schema == IBUG68 else np.nan,
-        "brightness": float(grey.mean()),
-        "sharpness": float(cv2.Laplacian(grey, cv2.CV_64F).var()),
+        "brightness": float(gray.mean()),
+        "sharpness": float(cv2.Laplacian(gray, cv2.CV_64F).var()),
     }
 
 
@@ -104,7 +120,9 @@ class Slice:
 
 
 def slice_edges(attribute: Attribute, values: ArrayLike) -> tuple[float, ...]:
-    """Where the slices of an attribute lie: its own edges, or the quartiles of the values ``(N,)``; empty if none is known."""
+    """Where the slices of an attribute lie: its own edges, or the quartiles of the values ``(N,)``;
+    empty if none is known.
+    """
     known = np.asarray(check_shape(values, "N", "values"), np.float64)
     known = known[np.isfinite(known)]
     if not len(known) or attribute.edges:
@@ -113,19 +131,29 @@ def slice_edges(attribute: Attribute, values: ArrayLike) -> tuple[float, ...]:
 
 
 def cut(attribute: Attribute, values: ArrayLike, edges: Sequence[float]) -> list[Slice]:
-    """Faces with ``values (N,)`` in slices between edges, lowest first; a face with an unknown value (NaN) is in none.
+    """Faces with ``values (N,)`` in slices between edges, lowest first; a face with an unknown
+    value (NaN) is in none.
 
-    >>> [(part.label, part.members.tolist()) for part in cut(ATTRIBUTES[0], [20, 32, 70], (32, 64))]
-    [('under 32 px', [True, False, False]), ('32 to 64 px', [False, True, False]), ('64 px and more', [False, False, True])]
+    >>> for part in cut(ATTRIBUTES[0], [20, 32, 70], (32, 64)):
+    ...     print(part.label, part.members.tolist())
+    under 32 px [True, False, False]
+    32 to 64 px [False, True, False]
+    64 px and more [False, False, True]
     """
     given = np.asarray(check_shape(values, "N", "values"), np.float64)
     given = given if attribute.signed else np.abs(given)
     borders = (-np.inf, *edges, np.inf)
-    return [Slice(_label(low, high, attribute.unit), (given >= low) & (given < high)) for low, high in pairwise(borders) if edges]
+    return [
+        Slice(_label(low, high, attribute.unit), (given >= low) & (given < high))
+        for low, high in pairwise(borders)
+        if edges
+    ]
 
 
 def group_means(values: Doubles, groups: Sequence[str]) -> Mapping[str, float]:
-    """The mean of the finite values ``(N,)`` of each group, largest first, without groups called ``""`` or without a value."""
+    """The mean of the finite values ``(N,)`` of each group, largest first, without groups called
+    ``""`` or without a value.
+    """
     means: dict[str, float] = {}
     of = np.array(groups, object)
     for group in sorted(set(groups) - {""}):
@@ -155,4 +183,6 @@ def _yaw(points: Floats, size: tuple[int, int]) -> float:
 def _label(low: float, high: float, unit: str) -> str:
     if not np.isfinite(low):
         return f"under {high:.0f}{unit}"
-    return f"{low:.0f}{unit} and more" if not np.isfinite(high) else f"{low:.0f} to {high:.0f}{unit}"
+    return (
+        f"{low:.0f}{unit} and more" if not np.isfinite(high) else f"{low:.0f} to {high:.0f}{unit}"
+    )

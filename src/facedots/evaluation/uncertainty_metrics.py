@@ -1,7 +1,9 @@
-"""Whether a predicted covariance means what it says: regions that hold as many points as they promise, likelihood, bins.
+"""Whether a predicted covariance means what it says: regions that hold as many points as they
+promise, likelihood, bins.
 
-A network says how its errors are spread: with a covariance in the plane and a tail (see :mod:`facedots.uncertainty`). Here that
-is held against the errors that came. Arrays may have any leading shape ``(...)``; what is NaN was not predicted or has no label.
+A network says how its errors are spread: with a covariance in the plane and a tail (see
+:mod:`facedots.uncertainty`). Here that is held against the errors that came. Arrays may have any
+leading shape ``(...)``; what is NaN was not predicted or has no label.
 """
 
 from dataclasses import dataclass
@@ -14,11 +16,14 @@ from facedots.geometry import check_shape
 from facedots.uncertainty import radius_cdf
 
 _MEDIAN_RADIUS = float(np.sqrt(2 * np.log(2)))
-"""Half the points of a round two-dimensional Gaussian lie within so many standard deviations (median of Rayleigh's law)."""
+"""Half the points of a round two-dimensional Gaussian lie within so many standard deviations
+(median of Rayleigh's law).
+"""
 
 
 def mahalanobis(residuals: ArrayLike, covariance: ArrayLike) -> Doubles:
-    """The length ``(...)`` of residuals ``(..., 2)`` in standard deviations along their own direction: ``sqrt(dᵀ C⁻¹ d)``.
+    """The length ``(...)`` of residuals ``(..., 2)`` in standard deviations along their own
+    direction: ``sqrt(dᵀ C⁻¹ d)``.
 
     Args:
         residuals: Predicted minus true points, in any unit.
@@ -34,23 +39,25 @@ def mahalanobis(residuals: ArrayLike, covariance: ArrayLike) -> Doubles:
         return np.asarray(np.sqrt((yy * x**2 - 2 * xy * x * y + xx * y**2) / (xx * yy - xy**2)))
 
 
-def covering_probability(residuals: ArrayLike, covariance: ArrayLike, tail: float | None) -> Doubles:
-    """The probability ``(...)`` of the smallest elliptical region around the prediction that holds the truth.
+def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float | None) -> Doubles:
+    """The probability ``(...)`` of the smallest elliptical region around the prediction that holds
+    the truth.
 
-    Where covariances are right, these numbers are spread evenly over [0, 1]: the 90 % region holds the truth if its number is at
-    most 0.9 (the probability integral transform).
+    Where covariances are right, these numbers are spread evenly over [0, 1]: the 90 % region holds
+    the truth if its number is at most 0.9 (the probability integral transform).
 
-    >>> covering_probability([[1.1774, 0.0]], [np.eye(2)], None).round(3).tolist()
+    >>> coverage_probability([[1.1774, 0.0]], [np.eye(2)], None).round(3).tolist()
     [0.5]
     """
-    return radius_cdf(mahalanobis(residuals, covariance), tail)
+    return radius_cdf(mahalanobis(residuals, covariance), dof)
 
 
 def coverage(probabilities: ArrayLike, promised: float) -> float:
-    """The share of points, in percent, that lie in their region of a probability; NaN without any known point.
+    """The share of points, in percent, that lie in their region of a probability; NaN without any
+    known point.
 
     Args:
-        probabilities: Of :func:`covering_probability`.
+        probabilities: Of :func:`coverage_probability`.
         promised: In [0, 1]; the result should be 100 times that.
 
     >>> coverage([0.2, 0.5, 0.95, np.nan], 0.9).__round__(1)
@@ -60,24 +67,32 @@ def coverage(probabilities: ArrayLike, promised: float) -> float:
     return float(100 * np.mean(known <= promised)) if len(known) else np.nan
 
 
-def negative_log_likelihood(residuals: ArrayLike, covariance: ArrayLike, tail: float | None) -> Doubles:
-    """How surprised the prediction is by each residual ``(...)``: minus the log of its density, in nats.
+def negative_log_likelihood(
+    residuals: ArrayLike, covariance: ArrayLike, dof: float | None
+) -> Doubles:
+    """How surprised the prediction is by each residual ``(...)``: minus the log of its density, in
+    nats.
 
-    It is lowest, on average, for the covariance and tail that are true: a small covariance pays off only where errors are small.
-    It depends on the unit of the residuals.
+    It is lowest, on average, for the covariance and tail that are true: a small covariance pays off
+    only where errors are small. It depends on the unit of the residuals.
 
     Args:
         residuals: ``(..., 2)``, predicted minus true.
         covariance: ``(..., 2, 2)``.
-        tail: Degrees of freedom of the law of the errors; ``None`` for a Gaussian.
+        dof: Degrees of freedom of the law of the errors; ``None`` for a Gaussian.
     """
     spread = np.asarray(covariance, np.float64)
     squares = mahalanobis(residuals, covariance) ** 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_area = np.log(2 * np.pi) + np.log(spread[..., 0, 0] * spread[..., 1, 1] - spread[..., 0, 1] ** 2) / 2
-    if tail is None:
+        log_area = (
+            np.log(2 * np.pi)
+            + np.log(spread[..., 0, 0] * spread[..., 1, 1] - spread[..., 0, 1] ** 2) / 2
+        )
+    if dof is None:
         return np.asarray(log_area + squares / 2)
-    return np.asarray(log_area - np.log(tail / (tail - 2)) + (tail / 2 + 1) * np.log1p(squares / (tail - 2)))
+    return np.asarray(
+        log_area - np.log(dof / (dof - 2)) + (dof / 2 + 1) * np.log1p(squares / (dof - 2))
+    )
 
 
 @dataclass(frozen=True)
@@ -96,8 +111,14 @@ class ConfidenceBins:
 
     @property
     def gap(self) -> float:
-        """By how much confidence is wrong, on average over the points (expected calibration error); NaN without points."""
-        return float(np.sum(self.share * np.abs(self.said - self.came)) / 100) if len(self.share) else np.nan
+        """By how much confidence is wrong, on average over the points (expected calibration error);
+        NaN without points.
+        """
+        return (
+            float(np.sum(self.share * np.abs(self.said - self.came)) / 100)
+            if len(self.share)
+            else np.nan
+        )
 
 
 def confidence_bins(confidence: ArrayLike, near: ArrayLike) -> ConfidenceBins:
@@ -125,11 +146,13 @@ def confidence_bins(confidence: ArrayLike, near: ArrayLike) -> ConfidenceBins:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Points sorted by their predicted sigma and cut into bins of equal number. All in the unit of the sigma that was given.
+    """Points sorted by their predicted sigma and cut into bins of equal number. All in the unit of
+    the sigma that was given.
 
     Attributes:
         sigma: ``(B,)``, root mean square of the predicted sigma in each bin.
-        rms: ``(B,)``, what sigma should have been: the standard deviation along each axis of the errors in the bin.
+        rms: ``(B,)``, what sigma should have been: the standard deviation along each axis of the
+            errors in the bin.
         typical: ``(B,)``, the same estimated from the median error, which outliers do not move.
     """
 
@@ -142,7 +165,8 @@ def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Reliabil
     """Predicted sigma against the errors that came, in bins of equal number.
 
     Args:
-        sigma: ``(N,)``, predicted standard deviation of a point along each axis; pairs with NaN or infinity in them are left out.
+        sigma: ``(N,)``, predicted standard deviation of a point along each axis; pairs with NaN or
+            infinity in them are left out.
         errors: ``(N,)``, the distance of the predicted from the true point, in the same unit.
         bins: B, fewer if there are fewer points.
 
@@ -175,11 +199,13 @@ BAD_NME = 8.0
 
 @dataclass(frozen=True)
 class Sparsification:
-    """The mean error of what remains when the least sure of N cases are left out one after the other.
+    """The mean error of what remains when the least sure of N cases are left out one after the
+    other.
 
     Attributes:
         removed: ``(N,)``, share of the cases left out, in percent, from 0 to just below 100.
-        remaining: ``(N,)``, mean error of the others; where several are equally sure, on average over their orders.
+        remaining: ``(N,)``, mean error of the others; where several are equally sure, on average
+            over their orders.
         best: ``(N,)``, the same if the largest errors went first: no uncertainty can do better.
         random: Mean error of all: what remains, on average, if cases are left out at random.
     """
@@ -191,16 +217,23 @@ class Sparsification:
 
     @property
     def ause(self) -> float:
-        """Area under the sparsification error, in percent of that of leaving out at random: 0 is perfect, 100 is worth nothing.
+        """Area under the sparsification error, in percent of that of leaving out at random: 0 is
+        perfect, 100 is worth nothing.
 
-        The sparsification error is ``remaining - best``. NaN if all errors are the same, since then no order is better.
+        The sparsification error is ``remaining - best``. NaN if all errors are the same, since then
+        no order is better.
         """
         worst = float(np.sum(self.random - self.best))
-        return 100 * float(np.sum(self.remaining - self.best)) / worst if worst > 1e-9 * len(self.best) * self.random else np.nan
+        return (
+            100 * float(np.sum(self.remaining - self.best)) / worst
+            if worst > 1e-9 * len(self.best) * self.random
+            else np.nan
+        )
 
 
 def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Sparsification:
-    """What remains of errors ``(N,)`` when the cases with the largest uncertainty ``(N,)`` are left out.
+    """What remains of errors ``(N,)`` when the cases with the largest uncertainty ``(N,)`` are left
+    out.
 
     Cases where either is not finite are left out from the start.
 
@@ -224,16 +257,20 @@ def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Sparsification:
     )
 
 
-def bad_removed(errors: ArrayLike, uncertainty: ArrayLike, bad: float = BAD_NME, drop: float = 0.1) -> float:
-    """The share of bad cases, in percent, that go when the least sure ones are dropped; NaN if none is bad.
+def failure_recall(
+    errors: ArrayLike, uncertainty: ArrayLike, bad: float = BAD_NME, drop: float = 0.1
+) -> float:
+    """The share of bad cases, in percent, that go when the least sure ones are dropped; NaN if none
+    is bad.
 
     Args:
         errors: ``(N,)``; cases where it or the uncertainty is not finite do not count.
         uncertainty: ``(N,)``.
         bad: Cases with a larger error are bad.
-        drop: The share of all cases to drop, rounded to whole cases; of equally sure ones, each as likely as another.
+        drop: The share of all cases to drop, rounded to whole cases; of equally sure ones, each as
+            likely as another.
 
-    >>> bad_removed([9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+    >>> failure_recall([9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 1, 1, 1, 1, 1, 1, 1, 1, 1])
     50.0
     """
     came, said = _pairs(errors, uncertainty)

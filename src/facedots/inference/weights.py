@@ -1,7 +1,8 @@
-"""The weight files that come with facedots. Their licence, training data and scores stand in the files themselves.
+"""The weight files that come with facedots. Their license, training data and scores stand in the
+files themselves.
 
-The folder ``assets/weights`` holds ``<name>.onnx`` and ``SHA256SUMS``, which pins their bytes. To add or replace a file:
-``cd src/facedots/assets/weights && sha256sum *.onnx > SHA256SUMS``.
+The folder ``assets/weights`` holds ``<name>.onnx`` and ``SHA256SUMS``, which pins their bytes. To
+add or replace a file: ``cd src/facedots/assets/weights && sha256sum *.onnx > SHA256SUMS``.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ class WeightFile:
 
     @property
     def name(self) -> str:
-        """What users call it, as in ``Keypointer("small")``."""
+        """What users call it, as in ``KeypointPredictor("small")``."""
         return self.path.stem
 
     def read(self) -> bytes:
@@ -43,9 +44,13 @@ class WeightFile:
         try:
             data = self.path.read_bytes()
         except OSError as error:
-            raise WeightsError(f"{self.path}: cannot be read: {error.strerror}; install facedots again") from error
+            raise WeightsError(
+                f"{self.path}: cannot be read: {error.strerror}; install facedots again"
+            ) from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
-            raise WeightsError(f"{self.path}: damaged: its bytes are not the ones that SHA256SUMS pins; install facedots again")
+            raise WeightsError(
+                f"{self.path}: damaged: its bytes are not the ones that SHA256SUMS pins; install facedots again"
+            )
         return data
 
 
@@ -60,7 +65,9 @@ def pinned_weights(folder: Path = FOLDER) -> Mapping[str, WeightFile]:
     for number, line in enumerate(sums.read_text().splitlines() if sums.is_file() else [], start=1):
         match = re.fullmatch(r"([0-9a-f]{64}) [ *](.+)\.onnx", line)
         if match is None:
-            raise WeightsError(f"{sums}: line {number}: not a line as `sha256sum *.onnx` writes them")
+            raise WeightsError(
+                f"{sums}: line {number}: not a line as `sha256sum *.onnx` writes them"
+            )
         pinned[match[2]] = WeightFile(folder / f"{match[2]}.onnx", match[1])
     return MappingProxyType(pinned)
 
@@ -80,7 +87,9 @@ def open_weights(model: str | Path, threads: int = 1) -> Session:
     if Path(model).suffix == ".onnx" or Path(model).is_file():
         return Session(model, threads)
     names = ", ".join(WEIGHTS) or "none"
-    raise WeightsError(f"{model}: no such network; there are {names}, or give the path of an .onnx file")
+    raise WeightsError(
+        f"{model}: no such network; there are {names}, or give the path of an .onnx file"
+    )
 
 
 RUN_FILE = "model.onnx"
@@ -88,12 +97,12 @@ RUN_FILE = "model.onnx"
 
 
 def weights_file(weights: str) -> Path:
-    """The ONNX file that a user means by a name that ``facedots models`` lists, by a path, or by the folder of a run.
+    """The ONNX file that a user means by a name that ``facedots models`` lists, by a path, or by
+    the folder of a run.
 
     Raises:
         WeightsError: There is no such file.
     """
-
     if weights in WEIGHTS:
         return WEIGHTS[weights].path
     path = Path(weights)

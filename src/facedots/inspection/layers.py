@@ -1,7 +1,9 @@
-"""What a convolutional network has learned, read from its ONNX file: the kernels of its layers and what they make of a picture.
+"""What a convolutional network has learned, read from its ONNX file: the kernels of its layers and
+what they make of an image.
 
-No torch is needed. Batch norm is not to be seen: the export folds it into the convolution before it, so a kernel here is the
-trained one times its norm's factor. Pictures of all this are in :mod:`facedots.plots.kernels`.
+No torch is needed. Batch norm is not to be seen: the export folds it into the convolution before
+it, so a kernel here is the trained one times its norm's factor. Images of all this are in
+:mod:`facedots.plots.kernels`.
 """
 
 import re
@@ -22,10 +24,10 @@ from onnx import numpy_helper
 
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, Matrix, check_boxes, check_shape, crop_matrix
-from facedots.inference.predictor import Keypointer
+from facedots.inference.predictor import KeypointPredictor
 
 RGB = 3
-"""A layer with that many input channels looks at a colour picture."""
+"""A layer with that many input channels looks at a color image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +35,10 @@ class Layer:
     """One convolution of a network.
 
     Attributes:
-        name: The module's name in the network, as in ``"stem.0.0"``, where the file still knows it; else the ONNX node's name.
-        kernels: ``float32 (O, I, h, w)``: O kernels over I input channels, normalised pixels for the first layer.
+        name: The module's name in the network, as in ``"stem.0.0"``, where the file still knows it;
+            else the ONNX node's name.
+        kernels: ``float32 (O, I, h, w)``: O kernels over I input channels, normalized pixels for
+            the first layer.
         output: The ONNX tensor that holds its feature maps.
     """
 
@@ -61,8 +65,12 @@ def load_model(path: str | Path) -> onnx.ModelProto:
 
 
 def list_layers(model: onnx.ModelProto) -> list[Layer]:
-    """The two-dimensional convolutions of a network, first to last; also of one stored as float16 or quantised (QDQ)."""
-    arrays = {constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer}
+    """The two-dimensional convolutions of a network, first to last; also of one stored as float16
+    or quantized (QDQ).
+    """
+    arrays = {
+        constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer
+    }
     producers = {output: node for node in model.graph.node for output in node.output}
     found = []
     for node in model.graph.node:
@@ -70,7 +78,10 @@ def list_layers(model: onnx.ModelProto) -> list[Layer]:
         if kernels is not None and kernels.ndim == 4:
             found.append((_module_name(node), kernels, node.output[0]))
     names = _distinct(_without_wrapper([name for name, _, _ in found]))
-    return [Layer(name, kernels, output) for name, (_, kernels, output) in zip(names, found, strict=True)]
+    return [
+        Layer(name, kernels, output)
+        for name, (_, kernels, output) in zip(names, found, strict=True)
+    ]
 
 
 def find_layer(layers: Iterable[Layer], name: str) -> Layer:
@@ -91,7 +102,8 @@ def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> 
     Args:
         layer: The layer.
         kernel: Which of its O kernels.
-        channel: Which input channel; by default all three planes where there are three (RGB), else the mean over the channels.
+        channel: Which input channel; by default all three planes where there are three (RGB), else
+            the mean over the channels.
 
     Returns:
         ``float32 (h, w)``, or ``(3, h, w)``.
@@ -103,37 +115,43 @@ def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> 
     if not 0 <= kernel < count:
         raise WeightsError(f"layer {layer.name} has the kernels 0 to {count - 1}, no {kernel}")
     if channel is not None and not 0 <= channel < inputs:
-        raise WeightsError(f"layer {layer.name} has the input channels 0 to {inputs - 1}, no {channel}")
+        raise WeightsError(
+            f"layer {layer.name} has the input channels 0 to {inputs - 1}, no {channel}"
+        )
     weights = layer.kernels[kernel]
     if channel is not None:
         return np.asarray(weights[channel], np.float32)
     return weights if inputs == RGB else np.asarray(weights.mean(axis=0), np.float32)
 
 
-def cut_crop(keypointer: Keypointer, image: Image, box: ArrayLike | None = None) -> tuple[Image, Matrix]:
-    """What a network sees of a picture: exactly the crop that it gets in use.
+def cut_crop(
+    predictor: KeypointPredictor, image: Image, box: ArrayLike | None = None
+) -> tuple[Image, Matrix]:
+    """What a network sees of an image: exactly the crop that it gets in use.
 
     Args:
-        keypointer: The network in use.
+        predictor: The network in use.
         image: RGB, ``uint8 (H, W, 3)``.
         box: Tight box of the face, ``x0 y0 x1 y1``; a network that sees the whole frame needs none.
 
     Returns:
-        The crop ``uint8 (S, S, C)``, and its square ``float64 (3,)``: centre x, centre y, side in pixels of the picture.
+        The crop ``uint8 (S, S, C)``, and its square ``float64 (3,)``: center x, center y, side in
+        pixels of the image.
 
     Raises:
         ValueError: The network needs a box and there is none, or the box has no area.
     """
-    spec = keypointer.spec
-    if box is None and spec.framing.kind == "box":
+    spec = predictor.spec
+    if box is None and spec.crop.mode == "box":
         raise ValueError(f"the network {spec.name} sees a crop around a face: give its box")
     boxes = check_boxes(np.asarray((0, 0, 1, 1) if box is None else box)[None])
-    square = spec.framing.squares(boxes, (image.shape[0], image.shape[1]))[0]
-    return keypointer.crops(image, [crop_matrix(square, spec.input_size)])[0], square
+    square = spec.crop.crop_squares(boxes, (image.shape[0], image.shape[1]))[0]
+    return predictor.crops(image, [crop_matrix(square, spec.input_size)])[0], square
 
 
 def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
-    """What each layer answers to a crop: name -> ``float32 (C, H, W)``, before the ReLU that follows it.
+    """What each layer answers to a crop: name -> ``float32 (C, H, W)``, before the ReLU that
+    follows it.
 
     Args:
         model: The network.
@@ -150,44 +168,63 @@ def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
     known = {output.name for output in model.graph.output}
-    opened.graph.output.extend(onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in known)
+    opened.graph.output.extend(
+        onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in known
+    )
     try:
-        session = onnxruntime.InferenceSession(opened.SerializeToString(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            opened.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
         maps = session.run([layer.output for layer in layers], {crops.name: crop[None]})
     except Exception as error:  # ONNX Runtime's errors have no common class of their own.
         raise WeightsError(f"ONNX Runtime cannot run the network: {error}") from error
-    return {layer.name: np.asarray(answer[0], np.float32) for layer, answer in zip(layers, maps, strict=True)}
+    return {
+        layer.name: np.asarray(answer[0], np.float32)
+        for layer, answer in zip(layers, maps, strict=True)
+    }
 
 
 def filter_image(image: ArrayLike, kernel: ArrayLike) -> Floats:
-    """What one kernel makes of a picture, by ``cv2.filter2D``: like a layer of the network, a correlation, at full size.
+    """What one kernel makes of an image, by ``cv2.filter2D``: like a layer of the network, a
+    correlation, at full size.
 
     Args:
-        image: ``(H, W)`` grey or ``(H, W, C)``, uint8 or values in [0, 1].
-        kernel: ``(h, w)``, used on the mean of the channels; or ``(C, h, w)``, one plane a channel, whose answers are added.
+        image: ``(H, W)`` gray or ``(H, W, C)``, uint8 or values in [0, 1].
+        kernel: ``(h, w)``, used on the mean of the channels; or ``(C, h, w)``, one plane a channel,
+            whose answers are added.
 
     Returns:
         ``float32 (H, W)``, not clipped, around 0 where the kernel finds nothing.
 
     Raises:
-        ShapeError: Picture and kernel do not have the same number of channels.
+        ShapeError: Image and kernel do not have the same number of channels.
 
     >>> filter_image([[0, 0, 255]], np.array([[-1, 0, 1]])).tolist()
     [[0.0, 255.0, 0.0]]
     """
     given = np.asarray(image)
-    picture = np.asarray(given, np.float32) / (255 if given.dtype == np.uint8 else 1)
+    pixels = np.asarray(given, np.float32) / (255 if given.dtype == np.uint8 else 1)
     weights = np.asarray(kernel, np.float32)
     if weights.ndim == 2:
-        picture, weights = (picture.mean(axis=2) if picture.ndim == 3 else picture)[..., None], weights[None]
-    planes = picture if picture.ndim == 3 else picture[..., None]
+        pixels, weights = (
+            (pixels.mean(axis=2) if pixels.ndim == 3 else pixels)[..., None],
+            weights[None],
+        )
+    planes = pixels if pixels.ndim == 3 else pixels[..., None]
     check_shape(weights, f"{planes.shape[2]} h w", "kernel")
-    answers = [cv2.filter2D(np.ascontiguousarray(planes[..., c]), cv2.CV_32F, weights[c]) for c in range(len(weights))]
+    answers = [
+        cv2.filter2D(np.ascontiguousarray(planes[..., c]), cv2.CV_32F, weights[c])
+        for c in range(len(weights))
+    ]
     return np.asarray(np.sum(answers, axis=0), np.float32)
 
 
-def _weights(name: str, arrays: Mapping[str, NDArray[Any]], producers: Mapping[str, onnx.NodeProto]) -> Floats | None:
-    """The constant tensor called ``name``, taken back to floats where it is stored smaller; None if it is not constant."""
+def _weights(
+    name: str, arrays: Mapping[str, NDArray[Any]], producers: Mapping[str, onnx.NodeProto]
+) -> Floats | None:
+    """The constant tensor called ``name``, taken back to floats where it is stored smaller; None if
+    it is not constant.
+    """
     if name in arrays:
         return np.asarray(arrays[name], np.float32)
     node = producers.get(name)
@@ -198,7 +235,9 @@ def _weights(name: str, arrays: Mapping[str, NDArray[Any]], producers: Mapping[s
     stored, scale, *zero = (np.asarray(arrays[part], np.float32) for part in node.input)
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
     along = [-1 if scale.ndim and d == axis % stored.ndim else 1 for d in range(stored.ndim)]
-    return np.asarray((stored - (zero[0].reshape(along) if zero else 0)) * scale.reshape(along), np.float32)
+    return np.asarray(
+        (stored - (zero[0].reshape(along) if zero else 0)) * scale.reshape(along), np.float32
+    )
 
 
 def _module_name(node: onnx.NodeProto) -> str:
@@ -207,9 +246,13 @@ def _module_name(node: onnx.NodeProto) -> str:
 
 
 def _without_wrapper(names: list[str]) -> list[str]:
-    """The names without the modules that all of them share, as the one that an export wraps around the network."""
+    """The names without the modules that all of them share, as the one that an export wraps around
+    the network.
+    """
     parts = [name.split(".") for name in names]
-    wrappers = takewhile(lambda level: len(set(level)) == 1, zip(*(modules[:-1] for modules in parts), strict=False))
+    wrappers = takewhile(
+        lambda level: len(set(level)) == 1, zip(*(modules[:-1] for modules in parts), strict=False)
+    )
     depth = len(list(wrappers))
     return [".".join(modules[depth:]) for modules in parts]
 

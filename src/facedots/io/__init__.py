@@ -1,1 +1,1 @@
-"""The outside world: pictures, annotations, results."""
+"""The outside world: images, annotations, results."""

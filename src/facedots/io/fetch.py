@@ -1,4 +1,6 @@
-"""Downloads that resume, and end under their final name only whole and with the pinned bytes. Standard library only."""
+"""Downloads that resume, and end under their final name only whole and with the pinned bytes.
+Standard library only.
+"""
 
 import hashlib
 import http.client
@@ -14,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facedots.errors import DownloadError, OutputError
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that have come so far and, where known, the bytes that will come in all."""
@@ -38,10 +40,12 @@ def fetch(
     pause: float = 1.0,
     timeout: float = 30.0,
 ) -> None:
-    """Download ``url`` to ``target``; what has come so far waits in ``<target>.part`` and a cut download goes on from there.
+    """Download ``url`` to ``target``; what has come so far waits in ``<target>.part`` and a cut
+    download goes on from there.
 
-    It goes on only where the bytes can still be right: the server must confirm that its file is the same (ETag or date), or
-    ``sha256`` must be there to judge the whole. A ``target`` that exists already is left alone, and nothing is downloaded.
+    It goes on only where the bytes can still be right: the server must confirm that its file is the
+    same (ETag or date), or ``sha256`` must be there to judge the whole. A ``target`` that exists
+    already is left alone, and nothing is downloaded.
 
     Args:
         url: http or https.
@@ -53,15 +57,19 @@ def fetch(
         timeout: Seconds without a byte after which a connection counts as cut.
 
     Raises:
-        DownloadError: The server refuses, the connection stays cut, the disk has no room, or the bytes are not the pinned ones
-            (they are then deleted).
+        DownloadError: The server refuses, the connection stays cut, the disk has no room, or the
+            bytes are not the pinned ones (they are then deleted).
         OutputError: The folder cannot be written.
     """
     target = Path(target)
     if not url.startswith(("http://", "https://")):
         raise DownloadError(f"{url}: neither a file nor an http or https address")
     if target.exists():
-        _check(target, sha256, f"{target} is there, but is not the file that is wanted: delete it to download anew")
+        _check(
+            target,
+            sha256,
+            f"{target} is there, but is not the file that is wanted: delete it to download anew",
+        )
         return
     partial = _Partial(url, target, sha256)
     for attempt in range(attempts):
@@ -116,22 +124,34 @@ class _Partial:
         headers = {"User-Agent": "facedots"} | ({"Range": f"bytes={start}-"} if start else {})
         headers |= {"If-Range": same} if start and same else {}
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url, headers=headers), timeout=timeout) as response:
+            with urllib.request.urlopen(
+                urllib.request.Request(self.url, headers=headers), timeout=timeout
+            ) as response:
                 self._receive(response, start, progress)
         except urllib.error.HTTPError as error:
-            if error.code == 416:  # Nothing lies behind what we have, so it is whole or, where it is too long, not a part at all.
+            if (
+                error.code == 416
+            ):  # Nothing lies behind what we have, so it is whole or, where it is too long, not a part at all.
                 if error.headers.get("Content-Range") == f"bytes */{start}":
                     return
                 self.discard()
-                raise ConnectionError("the server holds less than what came before; starting anew") from error
+                raise ConnectionError(
+                    "the server holds less than what came before; starting anew"
+                ) from error
             if error.code in _PASSING:
                 raise
-            raise DownloadError(f"{self.url}: the server answers {error.code} {error.reason}") from error
+            raise DownloadError(
+                f"{self.url}: the server answers {error.code} {error.reason}"
+            ) from error
 
     def finish(self) -> None:
         """Give the file its final name, once its bytes are the pinned ones."""
         try:
-            _check(self.path, self.sha256, f"{self.url} brought other bytes than the pinned ones; they were deleted")
+            _check(
+                self.path,
+                self.sha256,
+                f"{self.url} brought other bytes than the pinned ones; they were deleted",
+            )
         except DownloadError:
             self.discard()
             raise
@@ -143,7 +163,7 @@ class _Partial:
         self.note.unlink(missing_ok=True)
 
     def _resumable(self) -> tuple[int, str | None]:
-        """How many bytes can be kept, and the mark by which the server recognises its file."""
+        """How many bytes can be kept, and the mark by which the server recognizes its file."""
         try:
             note = json.loads(self.note.read_text())
             start = self.path.stat().st_size
@@ -153,14 +173,16 @@ class _Partial:
         return (start, note.get("same")) if usable else (0, None)
 
     def _receive(self, response: http.client.HTTPResponse, start: int, progress: Progress) -> None:
-        if response.status == 206 and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
+        if response.status == 206 and not response.headers.get("Content-Range", "").startswith(
+            f"bytes {start}-"
+        ):
             self.discard()
             raise ConnectionError("the server sent another part than the one asked for")
         done = start if response.status == 206 else 0
         length = response.headers.get("Content-Length")
         total = done + int(length) if length else None
         if not done:
-            write_whole(self.note, json.dumps({"url": self.url, "same": _same(response.headers)}))
+            atomic_write(self.note, json.dumps({"url": self.url, "same": _same(response.headers)}))
         self._make_room(total, done)
         with _open(self.path, append=done > 0) as file:
             while chunk := response.read(_CHUNK):
@@ -174,7 +196,9 @@ class _Partial:
     def _make_room(self, total: int | None, done: int) -> None:
         free = shutil.disk_usage(self.target.parent).free
         if total is not None and total - done > free:
-            raise DownloadError(f"{self.target.parent}: {(total - done) / 1e6:.0f} MB to come, but {free / 1e6:.0f} MB free")
+            raise DownloadError(
+                f"{self.target.parent}: {(total - done) / 1e6:.0f} MB to come, but {free / 1e6:.0f} MB free"
+            )
 
 
 def _same(headers: Message) -> str | None:

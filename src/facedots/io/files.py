@@ -7,8 +7,9 @@ from pathlib import Path
 from facedots.errors import OutputError
 
 
-class PartialFile:
-    """A file that grows under a temporary name beside its place, until :meth:`keep` renames it or :meth:`drop` deletes it.
+class AtomicFile:
+    """A file that grows under a temporary name beside its place, until :meth:`keep` renames it or
+    :meth:`drop` deletes it.
 
     Args:
         target: The file to make; its folder is made too.
@@ -23,7 +24,9 @@ class PartialFile:
 
     def __init__(self, target: str | Path) -> None:
         self.target = Path(target)
-        self.path = self.target.with_name(f".{self.target.stem}.{os.getpid()}.part{self.target.suffix}")
+        self.path = self.target.with_name(
+            f".{self.target.stem}.{os.getpid()}.part{self.target.suffix}"
+        )
         if self.target.is_dir():
             raise OutputError(f"{self.target}: cannot be written: it is a folder")
         try:
@@ -56,13 +59,14 @@ class PartialFile:
             self.path.unlink()
 
 
-def write_whole(path: str | Path, data: bytes | str) -> None:
-    """Write a file under a temporary name, then rename it: readers see the old file or the new one, never a part.
+def atomic_write(path: str | Path, data: bytes | str) -> None:
+    """Write a file under a temporary name, then rename it: readers see the old file or the new one,
+    never a part.
 
     Raises:
         OutputError: The folder cannot be made or written.
     """
-    partial = PartialFile(path)
+    partial = AtomicFile(path)
     try:
         partial.path.write_bytes(data.encode() if isinstance(data, str) else data)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Pictures from and to files. The bytes decide the format, never the file's name."""
+"""Images from and to files. The bytes decide the format, never the file's name."""
 
 from pathlib import Path
 
@@ -8,22 +8,24 @@ from numpy.typing import NDArray
 
 from facedots.errors import ImageError
 from facedots.geometry import Image
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """File endings that a folder is searched for; an explicitly named file may have any ending."""
 
 
 def decode_image(data: bytes, *, orient: bool = True, source: object = "image") -> Image:
-    """The picture in ``data`` as ``uint8 (H, W, 3)`` RGB; alpha is dropped, grey and 16-bit are converted.
+    """The image in ``data`` as ``uint8 (H, W, 3)`` RGB; alpha is dropped, gray and 16-bit are
+    converted.
 
     Args:
         data: The bytes of a JPEG, PNG, WebP, BMP or TIFF file.
-        orient: Turn the picture as its EXIF orientation says. Off for annotated data, whose points refer to stored pixels.
-        source: How an error message calls the picture.
+        orient: Turn the image as its EXIF orientation says. Off for annotated data, whose points
+            refer to stored pixels.
+        source: How an error message calls the image.
 
     Raises:
-        ImageError: The bytes are no picture that OpenCV can decode.
+        ImageError: The bytes are no image that OpenCV can decode.
     """
     buffer: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
     flags = cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -32,12 +34,14 @@ def decode_image(data: bytes, *, orient: bool = True, source: object = "image") 
     except cv2.error as error:
         raise ImageError(f"{source}: cannot be decoded: {error.err}") from error
     if decoded is None:
-        raise ImageError(f"{source}: not a picture that can be decoded (JPEG, PNG, WebP, BMP, TIFF); is the file complete?")
+        raise ImageError(
+            f"{source}: not an image that can be decoded (JPEG, PNG, WebP, BMP, TIFF); is the file complete?"
+        )
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_image(path: str | Path, *, orient: bool = True) -> Image:
-    """The picture in a file, as :func:`decode_image` gives it.
+    """The image in a file, as :func:`decode_image` gives it.
 
     Raises:
         ImageError: The file is missing or cannot be decoded.
@@ -50,7 +54,7 @@ def read_image(path: str | Path, *, orient: bool = True) -> Image:
 
 
 def write_image(path: str | Path, image: Image) -> None:
-    """Write an RGB or grey picture in the format of the path's ending, whole or not at all.
+    """Write an RGB or gray image in the format of the path's ending, whole or not at all.
 
     Raises:
         ImageError: The ending is unknown.
@@ -61,7 +65,9 @@ def write_image(path: str | Path, image: Image) -> None:
     try:
         done, encoded = cv2.imencode(target.suffix.lower(), stored)
     except cv2.error as error:
-        raise ImageError(f"{target}: cannot be written as {target.suffix or 'a file without ending'}") from error
+        raise ImageError(
+            f"{target}: cannot be written as {target.suffix or 'a file without ending'}"
+        ) from error
     if not done:
         raise ImageError(f"{target}: cannot be encoded")
-    write_whole(target, encoded.tobytes())
+    atomic_write(target, encoded.tobytes())

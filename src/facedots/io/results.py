@@ -1,4 +1,6 @@
-"""Results as JSON and CSV. Both are text made in one go, for :func:`facedots.io.files.write_whole` to put into a file."""
+"""Results as JSON and CSV. Both are text made in one go, for :func:`facedots.io.files.atomic_write`
+to put into a file.
+"""
 
 import csv
 import io
@@ -16,17 +18,17 @@ import numpy as np
 
 from facedots.errors import OutputError
 from facedots.geometry import Floats
-from facedots.io.files import PartialFile
+from facedots.io.files import AtomicFile
 from facedots.schema import KeypointSchema
 from facedots.types import Face
 
 
 @dataclass(frozen=True)
 class ImageResult:
-    """The faces of one picture.
+    """The faces of one image.
 
     Attributes:
-        source: The path or URL of the picture.
+        source: The path or URL of the image.
         width: In pixels.
         height: In pixels.
         faces: Best first; empty where none was found.
@@ -39,10 +41,11 @@ class ImageResult:
 
 
 def to_json(results: Iterable[ImageResult], schema: KeypointSchema, model: str) -> str:
-    """One JSON document: ``{"schema", "point_names", "model", "images": [{"source", "width", "height", "faces"}]}``.
+    """One JSON document: ``{"schema", "point_names", "model", "images": [{"source", "width",
+    "height", "faces"}]}``.
 
-    A face is what :meth:`Face.to_dict <facedots.types.Face.to_dict>` gives, covariances included; numbers are in pixels of the
-    picture.
+    A face is what :meth:`Face.to_dict <facedots.types.Face.to_dict>` gives, covariances included;
+    numbers are in pixels of the image.
     """
     images = [
         {
@@ -53,30 +56,42 @@ def to_json(results: Iterable[ImageResult], schema: KeypointSchema, model: str) 
         }
         for result in results
     ]
-    document = {"schema": schema.name, "point_names": schema.names, "model": model, "images": images}
+    document = {
+        "schema": schema.name,
+        "point_names": schema.names,
+        "model": model,
+        "images": images,
+    }
     return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def csv_header(schema: KeypointSchema) -> list[str]:
-    """The columns of :func:`to_csv`: OpenFace's ``frame, face_id, confidence, success, x_0 … y_0 …``, then ours.
+    """The columns of :func:`to_csv`: OpenFace's ``frame, face_id, confidence, success, x_0 … y_0
+    …``, then ours.
 
     Those are sigma and confidence of each point, and the source.
 
     >>> from facedots.schema import IBUG68
     >>> header = csv_header(IBUG68)
-    >>> header[:5], header[72], header[140], header[208], header[-1]
-    (['frame', 'face_id', 'confidence', 'success', 'x_0'], 'y_0', 'sigma_0', 'confidence_0', 'source')
+    >>> header[:4], header[-1]
+    (['frame', 'face_id', 'confidence', 'success'], 'source')
+    >>> header[4], header[72], header[140], header[208]
+    ('x_0', 'y_0', 'sigma_0', 'confidence_0')
     """
-    points = [f"{axis}_{i}" for axis in ("x", "y", "sigma", "confidence") for i in range(schema.count)]
+    points = [
+        f"{axis}_{i}" for axis in ("x", "y", "sigma", "confidence") for i in range(schema.count)
+    ]
     return ["frame", "face_id", "confidence", "success", *points, "source"]
 
 
 def to_csv(results: Iterable[ImageResult], schema: KeypointSchema) -> str:
-    """One CSV table with a row a face, read by whatever reads OpenFace's: columns by name, no spaces after the commas.
+    """One CSV table with a row a face, read by whatever reads OpenFace's: columns by name, no
+    spaces after the commas.
 
-    ``frame`` counts the pictures from 1, ``face_id`` the faces of a picture from 0, ``confidence`` is the face's score;
-    ``confidence_0`` and on are those of its points. Whole covariances are in the JSON only. A picture without a face has one row
-    with ``success`` 0 and empty coordinates. What the network does not know is empty.
+    ``frame`` counts the images from 1, ``face_id`` the faces of an image from 0, ``confidence`` is
+    the face's score; ``confidence_0`` and on are those of its points. Whole covariances are in the
+    JSON only. An image without a face has one row with ``success`` 0 and empty coordinates. What
+    the network does not know is empty.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -99,7 +114,15 @@ def _cells(values: Floats) -> list[str]:
 Row = list[int | float | str | None]
 
 BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
-POSE = ("yaw", "pitch", "roll", "translation_x", "translation_y", "translation_z", "reprojection_error")
+POSE = (
+    "yaw",
+    "pitch",
+    "roll",
+    "translation_x",
+    "translation_y",
+    "translation_z",
+    "reprojection_error",
+)
 
 _ROWS_A_GROUP = 1000
 
@@ -107,8 +130,9 @@ _ROWS_A_GROUP = 1000
 def columns(schema: KeypointSchema, signals: Iterable[str] = ()) -> list[str]:
     """The columns of a video's table.
 
-    Those of pictures (:func:`~facedots.io.results.csv_header`) come in the same order; ``timestamp``, in seconds, follows
-    ``face_id`` as in OpenFace; the box, the pose and the signals stand before ``source``.
+    Those of images (:func:`~facedots.io.results.csv_header`) come in the same order; ``timestamp``,
+    in seconds, follows ``face_id`` as in OpenFace; the box, the pose and the signals stand before
+    ``source``.
 
     >>> from facedots.schema import IBUG68
     >>> header = columns(IBUG68, ["smile"])
@@ -121,11 +145,12 @@ def columns(schema: KeypointSchema, signals: Iterable[str] = ()) -> list[str]:
 
 
 class FaceTable(ABC):
-    """A table being written; whatever ends the writing, what was written so far becomes a valid file of that name.
+    """A table being written; whatever ends the writing, what was written so far becomes a valid
+    file of that name.
 
-    A face is a row: ``frame`` counts from 1, ``face_id`` is the number of its track, ``confidence`` the face's score. A frame
-    without a face has a row with ``success`` 0 and no ``face_id``. Pixels and the confidence of points are rounded to hundredths,
-    seconds to millionths.
+    A face is a row: ``frame`` counts from 1, ``face_id`` is the number of its track, ``confidence``
+    the face's score. A frame without a face has a row with ``success`` 0 and no ``face_id``. Pixels
+    and the confidence of points are rounded to hundredths, seconds to millionths.
 
     Args:
         path: The file.
@@ -137,10 +162,12 @@ class FaceTable(ABC):
         OutputError: The file cannot be written.
     """
 
-    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()
+    ) -> None:
         self.names = columns(schema, signals)
         self._source, self._signals = source, signals
-        self._partial = PartialFile(path)
+        self._partial = AtomicFile(path)
         self._open = True
 
     def write(self, frame: int, time: Fraction | float, faces: Sequence[Face]) -> None:
@@ -154,7 +181,9 @@ class FaceTable(ABC):
             for face in rows:
                 self._append(self._row(frame, round(float(time), 6), face))
         except OSError as error:
-            raise OutputError(f"{self._partial.target}: cannot be written: {error.strerror}") from error
+            raise OutputError(
+                f"{self._partial.target}: cannot be written: {error.strerror}"
+            ) from error
 
     def close(self) -> None:
         """Finish the file and give it its name; may be called twice.
@@ -168,14 +197,21 @@ class FaceTable(ABC):
         try:
             self._finish()
         except OSError as error:
-            raise OutputError(f"{self._partial.target}: cannot be written: {error.strerror}") from error
+            raise OutputError(
+                f"{self._partial.target}: cannot be written: {error.strerror}"
+            ) from error
         finally:
             self._partial.keep()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     @abstractmethod
@@ -191,14 +227,27 @@ class FaceTable(ABC):
         if face is None:
             head: Row = [frame, None, seconds, 0.0, 0]
             return [*head, *[None] * (len(self.names) - len(head) - 1), self._source]
-        found = np.concatenate([face.points[:, 0], face.points[:, 1], face.sigma, face.confidence, face.box])
+        found = np.concatenate(
+            [face.points[:, 0], face.points[:, 1], face.sigma, face.confidence, face.box]
+        )
         pose = [math.nan] * len(POSE)
         if face.pose:
             angles = (face.pose.yaw, face.pose.pitch, face.pose.roll)
             pose = [*angles, *face.pose.translation.tolist(), face.pose.reprojection_error]
         felt = [(face.signals or {}).get(name, math.nan) for name in self._signals]
-        values = [*(_known(value, 2) for value in found.tolist()), *(_known(value, 4) for value in [*pose, *felt])]
-        return [frame, face.track_id, seconds, round(float(face.score), 4), 1, *values, self._source]
+        values = [
+            *(_known(value, 2) for value in found.tolist()),
+            *(_known(value, 4) for value in [*pose, *felt]),
+        ]
+        return [
+            frame,
+            face.track_id,
+            seconds,
+            round(float(face.score), 4),
+            1,
+            *values,
+            self._source,
+        ]
 
 
 def _known(value: float, digits: int) -> float | None:
@@ -209,7 +258,9 @@ def _known(value: float, digits: int) -> float | None:
 class _TextTable(FaceTable):
     """A table of lines."""
 
-    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()
+    ) -> None:
         super().__init__(path, schema, source, signals)
         try:
             self._file = self._partial.path.open("w", encoding="utf-8", newline="")
@@ -223,7 +274,9 @@ class _TextTable(FaceTable):
 class CsvTable(_TextTable):
     """Comma-separated values under a line of names; what is unknown is empty."""
 
-    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()
+    ) -> None:
         super().__init__(path, schema, source, signals)
         self._writer = csv.writer(self._file, lineterminator="\n")
         self._writer.writerow(self.names)
@@ -236,21 +289,37 @@ class JsonLinesTable(_TextTable):
     """A JSON object a line; what is unknown is null."""
 
     def _append(self, row: Row) -> None:
-        self._file.write(json.dumps(dict(zip(self.names, row, strict=True)), ensure_ascii=False, allow_nan=False) + "\n")
+        self._file.write(
+            json.dumps(dict(zip(self.names, row, strict=True)), ensure_ascii=False, allow_nan=False)
+            + "\n"
+        )
 
 
 class ParquetTable(FaceTable):
-    """Apache Parquet through pyarrow, which the extra ``parquet`` installs; written in groups of rows, so memory stays small."""
+    """Apache Parquet through pyarrow, which the extra ``parquet`` installs; written in groups of
+    rows, so memory stays small.
+    """
 
-    def __init__(self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()
+    ) -> None:
         try:
             import pyarrow
             import pyarrow.parquet
         except ModuleNotFoundError as error:
-            raise OutputError(f"{path}: Parquet needs pyarrow: pip install 'facedots[parquet]'") from error
+            raise OutputError(
+                f"{path}: Parquet needs pyarrow: pip install 'facedots[parquet]'"
+            ) from error
         super().__init__(path, schema, source, signals)
-        kinds = {"frame": pyarrow.int64(), "face_id": pyarrow.int64(), "success": pyarrow.int64(), "source": pyarrow.string()}
-        self._kinds = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in self.names])
+        kinds = {
+            "frame": pyarrow.int64(),
+            "face_id": pyarrow.int64(),
+            "success": pyarrow.int64(),
+            "source": pyarrow.string(),
+        }
+        self._kinds = pyarrow.schema(
+            [(name, kinds.get(name, pyarrow.float64())) for name in self.names]
+        )
         self._table = pyarrow.table
         try:
             self._writer = pyarrow.parquet.ParquetWriter(self._partial.path, self._kinds)
@@ -266,7 +335,9 @@ class ParquetTable(FaceTable):
     def _flush(self) -> None:
         values = [list(column) for column in zip(*self._waiting, strict=True)]
         if values:
-            self._writer.write_table(self._table(dict(zip(self.names, values, strict=True)), schema=self._kinds))
+            self._writer.write_table(
+                self._table(dict(zip(self.names, values, strict=True)), schema=self._kinds)
+            )
         self._waiting = []
 
     def _finish(self) -> None:

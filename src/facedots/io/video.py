@@ -1,7 +1,9 @@
-"""Moving pictures in and out, one frame at a time: an hour of video takes no more memory than a minute.
+"""Moving images in and out, one frame at a time: an hour of video takes no more memory than a
+minute.
 
-PyAV reads and writes them where it is installed (the extra ``video``); then every frame keeps its exact time and sound is
-copied. OpenCV does it otherwise, without sound and at a constant rate, and always for cameras.
+PyAV reads and writes them where it is installed (the extra ``video``); then every frame keeps its
+exact time and sound is copied. OpenCV does it otherwise, without sound and at a constant rate, and
+always for cameras.
 """
 
 import importlib.util
@@ -24,12 +26,14 @@ ADDRESSES = ("rtsp://", "rtsps://", "http://", "https://")
 """How the network addresses begin that can be read."""
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""File endings that can be written. MP4 and MOV keep any time exactly, MKV and WebM to the millisecond."""
+"""File endings that can be written. MP4 and MOV keep any time exactly, MKV and WebM to the
+millisecond.
+"""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a video.
+    """One image of a video.
 
     Attributes:
         image: RGB, ``uint8 (H, W, 3)``, turned upright where the file says how.
@@ -77,7 +81,8 @@ class VideoSource(ABC):
         """The frames.
 
         Raises:
-            VideoError: The file is cut off or damaged, the camera or the connection is gone. All frames before it were given.
+            VideoError: The file is cut off or damaged, the camera or the connection is gone. All
+                frames before it were given.
         """
 
     @abstractmethod
@@ -87,14 +92,21 @@ class VideoSource(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
 class VideoSink(ABC):
-    """A video file being written; whatever ends the writing, what was written so far becomes a valid file of that name.
+    """A video file being written; whatever ends the writing, what was written so far becomes a
+    valid file of that name.
 
-    The file is written beside its place under a temporary name and renamed by :meth:`close`. No frame, no file.
+    The file is written beside its place under a temporary name and renamed by :meth:`close`. No
+    frame, no file.
 
     Args:
         path: The file; its ending decides the format.
@@ -125,11 +137,16 @@ class VideoSink(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def check(self, image: Image, width: int, height: int) -> None:
-        """Refuse a picture that does not fit the video."""
+        """Refuse an image that does not fit the video."""
         given = check_image(image).shape
         if given[:2] != (height, width):
             raise OutputError(
@@ -138,31 +155,36 @@ class VideoSink(ABC):
 
 
 class FolderSource(VideoSource):
-    """The pictures of a folder as a video, in the order of their names, where ``frame_2`` comes before ``frame_10``.
+    """The images of a folder as a video, in the order of their names, where ``frame_2`` comes
+    before ``frame_10``.
 
     Args:
-        folder: Holds the pictures; other files and folders in it are passed over.
+        folder: Holds the images; other files and folders in it are passed over.
         rate: Frames a second.
 
     Raises:
-        VideoError: There is no picture, or the rate is not positive.
-        ImageError: The first picture cannot be read.
+        VideoError: There is no image, or the rate is not positive.
+        ImageError: The first image cannot be read.
     """
 
     def __init__(self, folder: str | Path, rate: float | Fraction = 25) -> None:
         self.name = str(folder)
         if rate <= 0:
             raise VideoError(f"{folder}: {rate} frames a second; the rate must be positive")
-        named = (file for file in Path(folder).iterdir() if file.suffix.lower() in SUFFIXES and not file.name.startswith("."))
+        named = (
+            file
+            for file in Path(folder).iterdir()
+            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
+        )
         self._files = sorted(named, key=_natural)
         if not self._files:
-            raise VideoError(f"{folder}: no pictures in it; looked for {', '.join(sorted(SUFFIXES))}")
+            raise VideoError(f"{folder}: no images in it; looked for {', '.join(sorted(SUFFIXES))}")
         height, width = read_image(self._files[0]).shape[:2]
         exact = Fraction(rate).limit_denominator(1001)
         self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))
 
     def __iter__(self) -> Iterator[Frame]:
-        """The pictures.
+        """The images.
 
         Raises:
             VideoError: One cannot be read.
@@ -179,11 +201,12 @@ class FolderSource(VideoSource):
 
 
 def open_source(source: str | Path | int, rate: float | None = None) -> VideoSource:
-    """The frames of a file, a folder of pictures, a camera (its index) or a network address (``rtsp://``, ``http://`` …).
+    """The frames of a file, a folder of images, a camera (its index) or a network address
+    (``rtsp://``, ``http://`` …).
 
     Args:
         source: Path, address or index; a string of digits is an index unless a file has that name.
-        rate: Frames a second of a folder of pictures, where it is not 25.
+        rate: Frames a second of a folder of images, where it is not 25.
 
     Raises:
         VideoError: It cannot be opened; the message says why.
@@ -205,7 +228,8 @@ def open_source(source: str | Path | int, rate: float | None = None) -> VideoSou
 
 
 def open_sink(path: str | Path, source: VideoSource, *, sound: bool = True) -> VideoSink:
-    """A video file for the frames of a source, with its size, its clock and, where PyAV has opened it, its sound.
+    """A video file for the frames of a source, with its size, its clock and, where PyAV has opened
+    it, its sound.
 
     Args:
         path: The file to write.
@@ -213,7 +237,8 @@ def open_sink(path: str | Path, source: VideoSource, *, sound: bool = True) -> V
         sound: False leaves the sound out.
 
     Raises:
-        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot be written.
+        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
+            be written.
     """
     if Path(path).exists() and Path(source.name).exists() and Path(path).samefile(source.name):
         raise OutputError(f"{path}: is the source itself; choose another name")

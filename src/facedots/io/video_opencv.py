@@ -1,4 +1,6 @@
-"""Cameras, and video files where PyAV is not installed, through OpenCV: no sound, and files at a constant rate."""
+"""Cameras, and video files where PyAV is not installed, through OpenCV: no sound, and files at a
+constant rate.
+"""
 
 import time
 from collections.abc import Iterator
@@ -10,7 +12,7 @@ import numpy as np
 
 from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
-from facedots.io.files import PartialFile
+from facedots.io.files import AtomicFile
 from facedots.io.video import Frame, VideoInfo, VideoSink, VideoSource
 
 _TICK = Fraction(1, 90_000)
@@ -54,7 +56,9 @@ class OpenCVSource(VideoSource):
         length = self.info.frames / self.info.rate if self.info.frames else 0
         if self._live or not count or reached + float(1 / self.info.rate) < length - _TOLERANCE:
             total = f" of about {self.info.frames}" if self.info.frames else ""
-            raise VideoError(f"{self.name}: damaged, cut off or disconnected after frame {count}{total}")
+            raise VideoError(
+                f"{self.name}: damaged, cut off or disconnected after frame {count}{total}"
+            )
 
     def close(self) -> None:
         """Give the file or the connection back."""
@@ -75,7 +79,9 @@ class CameraSource(VideoSource):
         self.name = f"camera {index}"
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
-            raise VideoError(f"{self.name}: cannot be opened; is it plugged in, and free of other programs?")
+            raise VideoError(
+                f"{self.name}: cannot be opened; is it plugged in, and free of other programs?"
+            )
         self.info = _information(self._capture, Fraction(30))
 
     def __iter__(self) -> Iterator[Frame]:
@@ -90,7 +96,9 @@ class CameraSource(VideoSource):
             start = start if count else now
             count += 1
             yield Frame(image, round((now - start) / _TICK) * _TICK)
-        raise VideoError(f"{self.name}: gives no more pictures after frame {count}; was it unplugged?")
+        raise VideoError(
+            f"{self.name}: gives no more images after frame {count}; was it unplugged?"
+        )
 
     def close(self) -> None:
         """Give the camera back."""
@@ -100,7 +108,8 @@ class CameraSource(VideoSource):
 class OpenCVSink(VideoSink):
     """A video file at a constant rate: MPEG-4, or VP9 in WebM.
 
-    A frame is repeated or left out where the times of the source ask for it, so that the film keeps time within half a frame.
+    A frame is repeated or left out where the times of the source ask for it, so that the film keeps
+    time within half a frame.
 
     Args:
         path: The file; its ending decides the format.
@@ -113,10 +122,14 @@ class OpenCVSink(VideoSink):
     def __init__(self, path: str | Path, info: VideoInfo) -> None:
         super().__init__(path)
         self._info = info
-        self._partial = PartialFile(self.path)
+        self._partial = AtomicFile(self.path)
         codec = cv2.VideoWriter.fourcc(*_CODECS.get(self.path.suffix.lower(), "mp4v"))
         self._writer = cv2.VideoWriter(
-            str(self._partial.path), cv2.CAP_FFMPEG, codec, float(info.rate), (info.width, info.height)
+            str(self._partial.path),
+            cv2.CAP_FFMPEG,
+            codec,
+            float(info.rate),
+            (info.width, info.height),
         )
         self._open = self._writer.isOpened()
         if not self._open:
@@ -148,12 +161,14 @@ class OpenCVSink(VideoSink):
 def _information(capture: cv2.VideoCapture, usual_rate: Fraction) -> VideoInfo:
     rate = capture.get(cv2.CAP_PROP_FPS)
     frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    width, height = (
+        int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+    )
     exact = Fraction(rate).limit_denominator(1001) if 0 < rate < 1000 else usual_rate
     return VideoInfo(width, height, exact, _TICK, round(frames) if frames > 0 else None)
 
 
 def _read(capture: cv2.VideoCapture) -> Image | None:
-    """The next picture as RGB."""
+    """The next image as RGB."""
     there, image = capture.read()
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8) if there else None

@@ -1,4 +1,6 @@
-"""Video files and network streams through PyAV (FFmpeg): exact times, sound copied. Needs the extra ``video``."""
+"""Video files and network streams through PyAV (FFmpeg): exact times, sound copied. Needs the extra
+``video``.
+"""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ from av.video.stream import VideoStream
 
 from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
-from facedots.io.files import PartialFile
+from facedots.io.files import AtomicFile
 from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoSink, VideoSource
 
 av.logging.set_level(None)  # FFmpeg's own messages; what matters of them comes as an error.
@@ -27,19 +29,30 @@ _TIMEOUT = 10.0
 """Seconds that a network stream may be silent."""
 
 _TOLERANCE = Fraction(1, 2)
-"""Seconds that a file may end before it says; containers round, and a sound may be longer than the pictures."""
+"""Seconds that a file may end before it says; containers round, and a sound may be longer than the
+images.
+"""
 
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, -90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, -180: cv2.ROTATE_180}
+_TURNS = {
+    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
+    -90: cv2.ROTATE_90_CLOCKWISE,
+    180: cv2.ROTATE_180,
+    -180: cv2.ROTATE_180,
+}
 
 _Encoders = tuple[tuple[str, dict[str, str]], ...]
 _H264: _Encoders = (("libx264", {"crf": "18", "preset": "veryfast"}), ("libopenh264", {}))
-_VP9: _Encoders = (("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),)
+_VP9: _Encoders = (
+    ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
+)
 
-# A fragment a second, complete in the file as soon as it is written, so that even a killed process leaves a film; closing makes
-# it an ordinary MP4. Without delay_moov there would be no edit list: the first time would become 0, and sound would slip.
+# A fragment a second, complete in the file as soon as it is written, so that even a killed process
+# leaves a film; closing makes it an ordinary MP4. Without delay_moov there would be no edit list:
+# the first time would become 0, and sound would slip.
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
 
-# The matrix between RGB and YCbCr that players assume where a file does not say: BT.709 for high definition, else BT.601.
+# The matrix between RGB and YCbCr that players assume where a file does not say: BT.709 for high
+# definition, else BT.601.
 _BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
 
 
@@ -55,7 +68,8 @@ class PyAVSource(VideoSource):
         take_sound: Called with each packet of it while the frames are read.
 
     Raises:
-        VideoError: It is no video, is cut off before its index, its codec is unknown, or the address does not answer.
+        VideoError: It is no video, is cut off before its index, its codec is unknown, or the
+            address does not answer.
     """
 
     def __init__(self, path: str, name: str | None = None) -> None:
@@ -73,7 +87,9 @@ class PyAVSource(VideoSource):
         self.info = self._information(turn)
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, upright; packets of a live stream that got damaged on their way are passed over."""
+        """The frames, upright; packets of a live stream that got damaged on their way are passed
+        over.
+        """
         reached, count = Fraction(0), 0
         try:
             for packet in itertools.chain(self._container.demux(), [None]):
@@ -81,7 +97,12 @@ class PyAVSource(VideoSource):
                     for frame in self._decode(packet):
                         count += 1
                         yield self._frame(frame, count)
-                elif packet.size and self.take_sound and self.sound and packet.stream_index == self.sound.index:
+                elif (
+                    packet.size
+                    and self.take_sound
+                    and self.sound
+                    and packet.stream_index == self.sound.index
+                ):
                     self.take_sound(packet)
                 if packet and packet.pts is not None and packet.time_base is not None:
                     reached = max(reached, (packet.pts + (packet.duration or 0)) * packet.time_base)
@@ -98,20 +119,30 @@ class PyAVSource(VideoSource):
     def _open(self, address: str) -> av.container.InputContainer:
         options = {"rtsp_transport": "tcp"} if self._live else {}
         try:
-            container = av.open(address, "r", options=options, timeout=_TIMEOUT if self._remote else None)
+            container = av.open(
+                address, "r", options=options, timeout=_TIMEOUT if self._remote else None
+            )
         except (av.error.FFmpegError, OSError) as error:
-            hint = "is the address right?" if self._remote else "it is no video that FFmpeg knows, or it is cut off"
+            hint = (
+                "is the address right?"
+                if self._remote
+                else "it is no video that FFmpeg knows, or it is cut off"
+            )
             raise VideoError(f"{self.name}: cannot be opened ({error.strerror}); {hint}") from error
         if container.streams.video:
             return container
         container.close()
-        raise VideoError(f"{self.name}: holds no moving pictures")
+        raise VideoError(f"{self.name}: holds no moving images")
 
     def _rotation(self, address: str) -> int:
-        """By how many degrees, counter-clockwise, the pictures are to be turned; only a decoded frame says so."""
+        """By how many degrees, counter-clockwise, the images are to be turned; only a decoded frame
+        says so.
+        """
         with self._open(address) as container:
             try:
-                return next(frame.rotation for frame in container.decode(container.streams.video[0]))
+                return next(
+                    frame.rotation for frame in container.decode(container.streams.video[0])
+                )
             except (av.error.FFmpegError, StopIteration) as error:
                 codec = container.streams.video[0].codec_context.name
                 raise VideoError(
@@ -122,17 +153,27 @@ class PyAVSource(VideoSource):
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         start, end = self._container.start_time or 0, self._end()
-        estimate = None if end is None else max(1, round((end - Fraction(start, av.time_base)) * rate))
-        width, height, aspect = stream.width, stream.height, stream.sample_aspect_ratio or Fraction(1)
+        estimate = (
+            None if end is None else max(1, round((end - Fraction(start, av.time_base)) * rate))
+        )
+        width, height, aspect = (
+            stream.width,
+            stream.height,
+            stream.sample_aspect_ratio or Fraction(1),
+        )
         if abs(turn) == 90:
             width, height, aspect = height, width, 1 / aspect
-        return VideoInfo(width, height, rate, stream.time_base or 1 / rate, stream.frames or estimate, aspect)
+        return VideoInfo(
+            width, height, rate, stream.time_base or 1 / rate, stream.frames or estimate, aspect
+        )
 
     def _end(self) -> Fraction | None:
         """When the last stream ends, by what the container says of itself."""
         if self._container.duration is None:
             return None
-        if self._container.format.name == "avi" and self._stream.average_rate:  # FFmpeg shortens its duration to what is there.
+        if (
+            self._container.format.name == "avi" and self._stream.average_rate
+        ):  # FFmpeg shortens its duration to what is there.
             return self._stream.frames / self._stream.average_rate
         return Fraction((self._container.start_time or 0) + self._container.duration, av.time_base)
 
@@ -150,7 +191,12 @@ class PyAVSource(VideoSource):
         if self._turn is not None:
             image = np.asarray(cv2.rotate(image, self._turn), np.uint8)
         clock = self._stream.time_base
-        return Frame(image, (count - 1) / self.info.rate if frame.pts is None or clock is None else frame.pts * clock)
+        return Frame(
+            image,
+            (count - 1) / self.info.rate
+            if frame.pts is None or clock is None
+            else frame.pts * clock,
+        )
 
     def _ends_early(self, count: int) -> str:
         """What went wrong, and where."""
@@ -160,7 +206,8 @@ class PyAVSource(VideoSource):
 
 
 class PyAVSink(VideoSink):
-    """A video file: H.264, or VP9 in WebM; odd sizes grow by a repeated row or column, which these codecs ask for.
+    """A video file: H.264, or VP9 in WebM; odd sizes grow by a repeated row or column, which these
+    codecs ask for.
 
     Args:
         path: The file; its ending decides the format.
@@ -168,13 +215,14 @@ class PyAVSink(VideoSink):
         sound: To be copied; :meth:`write_sound` takes its packets.
 
     Raises:
-        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot be written.
+        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
+            be written.
     """
 
     def __init__(self, path: str | Path, info: VideoInfo, sound: AudioStream | None = None) -> None:
         super().__init__(path)
         self._info = info
-        self._partial = PartialFile(self.path)
+        self._partial = AtomicFile(self.path)
         suffix = self.path.suffix.lower()
         options = {"flush_packets": "1"}
         if suffix in (".mp4", ".m4v", ".mov"):
@@ -196,12 +244,16 @@ class PyAVSink(VideoSink):
     def write(self, frame: Frame) -> None:
         """Append a frame at its time; where that is not after the last one's, one tick after it."""
         self.check(frame.image, self._info.width, self._info.height)
-        image = cv2.copyMakeBorder(frame.image, 0, self._info.height % 2, 0, self._info.width % 2, cv2.BORDER_REPLICATE)
-        picture = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24")
-        picture = picture.reformat(format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE)
+        image = cv2.copyMakeBorder(
+            frame.image, 0, self._info.height % 2, 0, self._info.width % 2, cv2.BORDER_REPLICATE
+        )
+        encoded = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24")
+        encoded = encoded.reformat(
+            format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE
+        )
         self._last = max(round(frame.time / self._info.time_base), self._last + 1)
-        picture.pts, picture.time_base = self._last, self._info.time_base
-        self._mux(lambda: self._video.encode(picture))
+        encoded.pts, encoded.time_base = self._last, self._info.time_base
+        self._mux(lambda: self._video.encode(encoded))
         self.count += 1
 
     def write_sound(self, packet: "Packet[Any]") -> None:
@@ -240,13 +292,18 @@ class PyAVSink(VideoSink):
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._info.time_base
         stream.codec_context.sample_aspect_ratio = self._info.pixel_aspect
-        stream.codec_context.colorspace, stream.codec_context.color_range = self._matrix, _LIMITED_RANGE
+        stream.codec_context.colorspace, stream.codec_context.color_range = (
+            self._matrix,
+            _LIMITED_RANGE,
+        )
         return stream
 
     def _add_sound(self, sound: AudioStream) -> AudioStream:
         if sound.codec_context.name not in self._container.supported_codecs:
             name = f"{self.path.suffix} cannot hold the source's sound ({sound.codec_context.name})"
-            raise OutputError(f"{self.path}: {name}; choose .mkv, which holds any, or leave the sound out")
+            raise OutputError(
+                f"{self.path}: {name}; choose .mkv, which holds any, or leave the sound out"
+            )
         return self._container.add_stream_from_template(sound)
 
 
@@ -255,4 +312,6 @@ def _encoder(candidates: _Encoders) -> tuple[str, dict[str, str]]:
     for name, options in candidates:
         if name in av.codecs_available:
             return name, options
-    raise OutputError(f"this build of PyAV has no encoder {' or '.join(name for name, _ in candidates)}; install PyAV from PyPI")
+    raise OutputError(
+        f"this build of PyAV has no encoder {' or '.join(name for name, _ in candidates)}; install PyAV from PyPI"
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.geometry import Floats, Matrix, tight_boxes
 from facedots.schema import KeypointSchema
 from facedots.tracking.assignment import assign
@@ -26,7 +26,7 @@ class FaceChange:
     """A face before and after.
 
     Attributes:
-        name: The corrected face's; the picture's, where the face was taken out.
+        name: The corrected face's; the image's, where the face was taken out.
         before: ``float32 (K, 2)``, pixels; all NaN where the face was added.
         after: The same; all NaN where the face was taken out.
     """
@@ -42,7 +42,9 @@ class FaceChange:
 
     @property
     def moved(self) -> Matrix:
-        """The distances of the points that moved by more than :data:`MOVED`, in no matter what order."""
+        """The distances of the points that moved by more than :data:`MOVED`, in no matter what
+        order.
+        """
         return self.distances[self.distances > MOVED]
 
     @property
@@ -56,46 +58,71 @@ class FaceChange:
         return "kept" if same else "corrected"
 
 
-def find_changes(predicted: Mapping[str, Sequence[Floats]], corrected: Iterable[Annotation]) -> list[FaceChange]:
-    """What became of the faces of the pictures that were corrected, picture by picture.
+def find_changes(
+    predicted: Mapping[str, Sequence[Floats]], corrected: Iterable[FaceAnnotation]
+) -> list[FaceChange]:
+    """What became of the faces of the images that were corrected, image by image.
 
-    Faces before and after are paired so that their points move least in all; a face that would move further than its own size
-    counts as taken out, and another as added.
+    Faces before and after are paired so that their points move least in all; a face that would move
+    further than its own size counts as taken out, and another as added.
 
     Args:
-        predicted: Picture -> the points ``(K, 2)`` of its faces.
-        corrected: Faces by people; ``group`` is the picture.
+        predicted: Image -> the points ``(K, 2)`` of its faces.
+        corrected: Faces by people; ``group`` is the image.
     """
-    groups: dict[str, list[Annotation]] = {}
+    groups: dict[str, list[FaceAnnotation]] = {}
     for face in corrected:
         groups.setdefault(face.group, []).append(face)
-    return [change for group, faces in groups.items() for change in _of_picture(group, predicted.get(group, ()), faces)]
+    return [
+        change
+        for group, faces in groups.items()
+        for change in _of_image(group, predicted.get(group, ()), faces)
+    ]
 
 
-def _of_picture(picture: str, before: Sequence[Floats], after: Sequence[Annotation]) -> list[FaceChange]:
-    pairs = assign([[_distance(old, new.points) for new in after] for old in before], SAME) if before else []
+def _of_image(
+    image: str, before: Sequence[Floats], after: Sequence[FaceAnnotation]
+) -> list[FaceChange]:
+    pairs = (
+        assign([[_distance(old, new.points) for new in after] for old in before], SAME)
+        if before
+        else []
+    )
     old_of = {new: old for old, new in pairs}
     kept = [
-        FaceChange(face.name, before[old_of[i]] if i in old_of else np.full_like(face.points, np.nan), face.points)
+        FaceChange(
+            face.name,
+            before[old_of[i]] if i in old_of else np.full_like(face.points, np.nan),
+            face.points,
+        )
         for i, face in enumerate(after)
     ]
     gone = set(range(len(before))) - set(old_of.values())
-    return kept + [FaceChange(picture, before[i], np.full_like(before[i], np.nan)) for i in sorted(gone)]
+    return kept + [
+        FaceChange(image, before[i], np.full_like(before[i], np.nan)) for i in sorted(gone)
+    ]
 
 
 def _distance(old: Floats, new: Floats) -> float:
-    """How far the points moved on average, in sides of the old face's box; infinite where no point is in both."""
+    """How far the points moved on average, in sides of the old face's box; infinite where no point
+    is in both.
+    """
     there = np.isfinite(old).all(axis=1) & np.isfinite(new).all(axis=1)
     if not there.any():
         return float("inf")
     box = tight_boxes(old[None])[0]
-    return float(np.linalg.norm(old[there] - new[there], axis=1).mean() / max(box[2] - box[0], box[3] - box[1], 1e-6))
+    return float(
+        np.linalg.norm(old[there] - new[there], axis=1).mean()
+        / max(box[2] - box[0], box[3] - box[1], 1e-6)
+    )
 
 
 def changes_csv(changes: Iterable[FaceChange], schema: KeypointSchema) -> str:
-    """A CSV table with a row for each point that moved, was put or was taken away, and for each face added or removed.
+    """A CSV table with a row for each point that moved, was put or was taken away, and for each
+    face added or removed.
 
-    Columns are :data:`COLUMNS`; distances and places are in pixels of the stored picture, and empty where there is none.
+    Columns are :data:`COLUMNS`; distances and places are in pixels of the stored image, and empty
+    where there is none.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -104,10 +131,15 @@ def changes_csv(changes: Iterable[FaceChange], schema: KeypointSchema) -> str:
         if change.kind in ("added", "removed"):
             table.writerow([change.name, f"face {change.kind}", *[""] * 6])
             continue
-        for name, old, new, distance in zip(schema.names, change.before, change.after, change.distances, strict=True):
+        for name, old, new, distance in zip(
+            schema.names, change.before, change.after, change.distances, strict=True
+        ):
             what = _what(old, new, float(distance))
             if what:
-                cells = ["" if np.isnan(value) else f"{value:.2f}" for value in (float(distance), *old.tolist(), *new.tolist())]
+                cells = [
+                    "" if np.isnan(value) else f"{value:.2f}"
+                    for value in (float(distance), *old.tolist(), *new.tolist())
+                ]
                 table.writerow([change.name, what, name, *cells])
     return text.getvalue()
 
@@ -123,19 +155,39 @@ def _what(old: Floats, new: Floats, distance: float) -> str:
 def summary(changes: Sequence[FaceChange]) -> list[str]:
     """Lines that say how many faces and points were changed, and by how much."""
     kinds = [change.kind for change in changes]
-    counted = [f"{kinds.count(kind)} {kind}" for kind in ("kept", "corrected", "added", "removed") if kind in kinds]
+    counted = [
+        f"{kinds.count(kind)} {kind}"
+        for kind in ("kept", "corrected", "added", "removed")
+        if kind in kinds
+    ]
     compared = [change for change in changes if change.kind in ("kept", "corrected")]
     lines = [f"faces: {', '.join(counted) or 'none'}"]
     if not compared:
         return lines
     moved = np.concatenate([change.moved for change in compared])
     points = sum(int(np.isfinite(change.distances).sum()) for change in compared)
-    far = f", by {np.median(moved):.2f} px in the median and {moved.max():.2f} px at most" if len(moved) else ""
+    far = (
+        f", by {np.median(moved):.2f} px in the median and {moved.max():.2f} px at most"
+        if len(moved)
+        else ""
+    )
     lines.append(f"points: {len(moved)} of {points} moved{far}")
-    put = sum(int((np.isnan(change.before[:, 0]) & ~np.isnan(change.after[:, 0])).sum()) for change in compared)
-    taken = sum(int((~np.isnan(change.before[:, 0]) & np.isnan(change.after[:, 0])).sum()) for change in compared)
+    put = sum(
+        int((np.isnan(change.before[:, 0]) & ~np.isnan(change.after[:, 0])).sum())
+        for change in compared
+    )
+    taken = sum(
+        int((~np.isnan(change.before[:, 0]) & np.isnan(change.after[:, 0])).sum())
+        for change in compared
+    )
     if put or taken:
         lines.append(f"points: {put} added, {taken} taken away")
-    worst = sorted((change for change in compared if len(change.moved)), key=lambda change: -float(change.moved.max()))[:5]
-    lines += [f"  {change.name}: {len(change.moved)} moved, by {change.moved.max():.2f} px at most" for change in worst]
+    worst = sorted(
+        (change for change in compared if len(change.moved)),
+        key=lambda change: -float(change.moved.max()),
+    )[:5]
+    lines += [
+        f"  {change.name}: {len(change.moved)} moved, by {change.moved.max():.2f} px at most"
+        for change in worst
+    ]
     return lines

@@ -9,10 +9,14 @@ from facedots.spec import ModelSpec
 
 
 class Head(nn.Module):
-    """The last layers of a network, and how to read them. A style is a way of labelling: a data set's own."""
+    """The last layers of a network, and how to read them. A style is a way of labeling: a data
+    set's own.
+    """
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from the raw answer in one style."""
+        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from the raw
+        answer in one style.
+        """
         raise NotImplementedError
 
     def keep_style(self, style: int) -> None:
@@ -23,11 +27,13 @@ class Head(nn.Module):
 class HeatmapHead(Head):
     """One probability map a point and label style, read out by soft-argmax.
 
-    The maps are a softmax over the cells of a ``grid`` x ``grid`` raster that covers the crop. Their mean is the point
-    (integral regression, Sun et al., ECCV 2018), their spread is what the network itself says of its doubt: trained by the
-    cross-entropy to a narrow Gaussian around the truth, the map approaches the distribution of the point widened by that
-    Gaussian, so the Gaussian's variance is taken off again. After training, a gain and a floor for each point make a
-    covariance of it that holds on people who were not trained on (:mod:`facedots.training.calibrate`).
+    The maps are a softmax over the cells of a ``grid`` x ``grid`` raster that covers the crop.
+    Their mean is the point (integral regression, Sun et al., ECCV 2018), their spread is what the
+    network itself says of its doubt: trained by the cross-entropy to a narrow Gaussian around the
+    truth, the map approaches the distribution of the point widened by that Gaussian, so the
+    Gaussian's variance is taken off again. After training, a gain and a floor for each point make a
+    covariance of it that holds on people who were not trained on
+    (:mod:`facedots.training.calibrate`).
     """
 
     cells: Tensor
@@ -35,7 +41,15 @@ class HeatmapHead(Head):
     floor: Tensor
 
     def __init__(
-        self, channels: int, count: int, grid: int, input_size: int, *, styles: int = 1, finer: int = 1, spread: float = 6.0
+        self,
+        channels: int,
+        count: int,
+        grid: int,
+        input_size: int,
+        *,
+        styles: int = 1,
+        finer: int = 1,
+        spread: float = 6.0,
     ) -> None:
         """
         Args:
@@ -53,7 +67,9 @@ class HeatmapHead(Head):
         self.stride = input_size / self.grid
         self.maps = nn.Conv2d(channels, styles * count * finer**2, 1)
         self.shuffle = nn.PixelShuffle(finer)
-        self.register_buffer("cells", (torch.arange(self.grid) + 0.5) * self.stride - 0.5, persistent=False)
+        self.register_buffer(
+            "cells", (torch.arange(self.grid) + 0.5) * self.stride - 0.5, persistent=False
+        )
         self.register_buffer("gain", torch.ones(count))
         self.register_buffer("floor", torch.full((count,), 0.1))
 
@@ -63,7 +79,9 @@ class HeatmapHead(Head):
         return logits.view(-1, self.styles, self.count, self.grid, self.grid)
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from log-odds ``(N, K, grid, grid)``."""
+        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from
+        log-odds ``(N, K, grid, grid)``.
+        """
         points, doubt = self.doubt(raw)
         return points, calibrated(doubt, self.gain, self.floor)
 
@@ -73,7 +91,9 @@ class HeatmapHead(Head):
         return points, positive_part(moments - self.spread**2 * torch.eye(2, device=raw.device))
 
     def moments(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels of the crop."""
+        """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels of
+        the crop.
+        """
         maps = raw.float().flatten(2).softmax(-1).view(raw.shape)
         columns, rows = maps.sum(2), maps.sum(3)
         x, y = columns @ self.cells, rows @ self.cells
@@ -87,12 +107,16 @@ class HeatmapHead(Head):
         size = self.count * self.finer**2
         chosen = slice(style * size, (style + 1) * size)
         maps = nn.Conv2d(self.maps.in_channels, size, 1)
-        maps.load_state_dict({name: value[chosen] for name, value in self.maps.state_dict().items()})
+        maps.load_state_dict(
+            {name: value[chosen] for name, value in self.maps.state_dict().items()}
+        )
         self.maps, self.styles = maps, 1
 
 
 def calibrated(doubt: Tensor, gain: Tensor, floor: Tensor) -> Tensor:
-    """The covariance ``(…, K, 2, 2)`` of doubts ``(…, K, 2, 2)`` under a gain ``(K,)`` and a floor ``(K,)`` of deviations."""
+    """The covariance ``(…, K, 2, 2)`` of doubts ``(…, K, 2, 2)`` under a gain ``(K,)`` and a floor
+    ``(K,)`` of deviations.
+    """
     round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=doubt.device)
     return gain.square().view(-1, 1, 1) * doubt + round_floor
 
@@ -114,9 +138,20 @@ def positive_part(matrices: Tensor) -> Tensor:
 
 
 class RegressionHead(Head):
-    """Fully connected layers to 2K numbers: the points normalised to about [-1, 1] of the crop, x and y in turn."""
+    """Fully connected layers to 2K numbers: the points normalized to about [-1, 1] of the crop, x
+    and y in turn.
+    """
 
-    def __init__(self, features: int, hidden: int, count: int, input_size: int, *, dropout: float, styles: int = 1) -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        count: int,
+        input_size: int,
+        *,
+        dropout: float,
+        styles: int = 1,
+    ) -> None:
         super().__init__()
         self.count, self.input_size, self.styles = count, input_size, styles
         self.fc1 = nn.Linear(features, hidden)
@@ -124,12 +159,14 @@ class RegressionHead(Head):
         self.fc2 = nn.Linear(hidden, styles * 2 * count)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalised coordinates ``(N, styles, 2K)`` from flat features ``(N, features)``."""
+        """Normalized coordinates ``(N, styles, 2K)`` from flat features ``(N, features)``."""
         coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
         return coordinates.view(-1, self.styles, coordinates.shape[1] // self.styles)
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` in pixels of the crop and covariance ``(N, K, 2, 2)``: NaN, plain regression knows no doubt."""
+        """Points ``(N, K, 2)`` in pixels of the crop and covariance ``(N, K, 2, 2)``: NaN, plain
+        regression knows no doubt.
+        """
         points = ((raw.float() + 1) * self.input_size - 1).div(2).view(-1, self.count, 2)
         return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
 
@@ -137,7 +174,9 @@ class RegressionHead(Head):
         """Answer in one style only from now on."""
         chosen = slice(style * 2 * self.count, (style + 1) * 2 * self.count)
         layer = nn.Linear(self.fc2.in_features, 2 * self.count)
-        layer.load_state_dict({name: value[chosen] for name, value in self.fc2.state_dict().items()})
+        layer.load_state_dict(
+            {name: value[chosen] for name, value in self.fc2.state_dict().items()}
+        )
         self.fc2, self.styles = layer, 1
 
 
@@ -145,8 +184,10 @@ class Answer(NamedTuple):
     """What ``forward`` returns.
 
     Attributes:
-        raw: What the network's head reads, ``(N, styles, …)``: every label style is answered at once.
-        score: Log-odds ``(N,)`` that the crop shows a face, well placed; NaN where the network does not judge.
+        raw: What the network's head reads, ``(N, styles, …)``: every label style is answered at
+            once.
+        score: Log-odds ``(N,)`` that the crop shows a face, well placed; NaN where the network does
+            not judge.
     """
 
     raw: Tensor
@@ -154,7 +195,7 @@ class Answer(NamedTuple):
 
 
 class KeypointNet(nn.Module):
-    """A network from normalised crops to an answer, and from an answer to points.
+    """A network from normalized crops to an answer, and from an answer to points.
 
     Args:
         spec: How to feed it.
@@ -163,7 +204,7 @@ class KeypointNet(nn.Module):
         judges: Whether the answer's score means anything.
     """
 
-    judges = False
+    predicts_score = False
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
@@ -171,10 +212,14 @@ class KeypointNet(nn.Module):
         self.head: Head
 
     def load_pretrained(self) -> None:
-        """Start from weights that others have learned, where there are some for this network; a training calls it first."""
+        """Start from weights that others have learned, where there are some for this network; a
+        training calls it first.
+        """
 
-    def normalise(self, crops: Tensor) -> Tensor:
-        """Crops ``(N, C, S, S)`` on the scale 0-255 as float32 with the mean and deviation of the spec, which are for [0, 1]."""
+    def normalize(self, crops: Tensor) -> Tensor:
+        """Crops ``(N, C, S, S)`` on the scale 0-255 as float32 with the mean and deviation of the
+        spec, which are for [0, 1].
+        """
         mean = torch.tensor(self.spec.mean, device=crops.device).view(1, -1, 1, 1)
         std = torch.tensor(self.spec.std, device=crops.device).view(1, -1, 1, 1)
         return (crops.float() / 255 - mean) / std
@@ -186,6 +231,7 @@ class KeypointNet(nn.Module):
             raw: ``(N, …)``, as in ``answer.raw[:, style]``.
 
         Returns:
-            Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, NaN where the network knows no doubt.
+            Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, NaN where the network knows no
+            doubt.
         """
         return self.head.decode(raw)

@@ -1,6 +1,8 @@
-"""Keypoints drawn on pictures, with OpenCV alone: dots coloured by region, thin lines, numbers on request.
+"""Keypoints drawn on images, with OpenCV alone: dots colored by region, thin lines, numbers on
+request.
 
-Sizes follow the face. Dots have a dark rim, so that they can be seen on light and on dark, and are placed to 1/16 pixel.
+Sizes follow the face. Dots have a dark rim, so that they can be seen on light and on dark, and are
+placed to 1/16 pixel.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,9 +16,9 @@ from facedots.schema import KeypointSchema
 from facedots.types import Face, check_image
 from facedots.uncertainty import axes
 
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
-PALETTE: tuple[Colour, ...] = (
+PALETTE: tuple[Color, ...] = (
     (86, 180, 233),
     (240, 228, 66),
     (255, 159, 28),
@@ -25,24 +27,31 @@ PALETTE: tuple[Colour, ...] = (
     (190, 150, 255),
     (255, 90, 80),
 )
-"""RGB colours of the regions, in the order of the schema; they repeat where a schema has more regions."""
+"""RGB colors of the regions, in the order of the schema; they repeat where a schema has more
+regions.
+"""
 
-RIM: Colour = (20, 20, 20)
-BOX_COLOUR: Colour = (255, 255, 255)
+RIM: Color = (20, 20, 20)
+BOX_COLOR: Color = (255, 255, 255)
 
-_SHIFT = 4  # OpenCV's drawing takes fixed-point numbers with this many binary digits after the point
+_SHIFT = (
+    4  # OpenCV's drawing takes fixed-point numbers with this many binary digits after the point
+)
 _NUMBERED_FACE = 640.0  # pixels that a face needs for 68 legible numbers
-_LINED_FACE, _RIMMED_FACE = 120.0, 60.0  # on smaller faces lines, or rims and scores, would hide the face
+_LINED_FACE, _RIMMED_FACE = (
+    120.0,
+    60.0,
+)  # on smaller faces lines, or rims and scores, would hide the face
 _LARGEST_SIDE = 4096
 
 
-def region_colours(schema: KeypointSchema) -> dict[str, Colour]:
-    """The colour of each region of a schema, RGB."""
+def region_colors(schema: KeypointSchema) -> dict[str, Color]:
+    """The color of each region of a schema, RGB."""
     return {region: PALETTE[i % len(PALETTE)] for i, region in enumerate(schema.regions)}
 
 
 def enlarge(image: Image, points: ArrayLike, factor: float) -> tuple[Image, Floats]:
-    """A picture ``factor`` times as large, and points ``(..., 2)`` where they then lie.
+    """An image ``factor`` times as large, and points ``(..., 2)`` where they then lie.
 
     >>> large, moved = enlarge(np.zeros((2, 3, 3), np.uint8), [[-0.5, -0.5], [2.5, 1.5]], 2)
     >>> large.shape, moved.tolist()
@@ -52,8 +61,11 @@ def enlarge(image: Image, points: ArrayLike, factor: float) -> tuple[Image, Floa
     if factor == 1:
         return image.copy(), np.asarray(points, np.float32)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA)
-    # A point on a pixel's centre stays there: pixel edges scale, and they lie half a pixel off the centres.
+    resized = cv2.resize(
+        image, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
+    )
+    # A point on a pixel's center stays there: pixel edges scale, and they lie half a pixel off the
+    # centers.
     moved = (np.asarray(points, np.float64) + 0.5) * (size[0] / width, size[1] / height) - 0.5
     return np.asarray(resized, np.uint8), np.asarray(moved, np.float32)
 
@@ -65,46 +77,72 @@ def draw_keypoints(
     covariance: ArrayLike | None = None,
     numbered: bool = False,
 ) -> Image:
-    """A copy of the picture with the keypoints of one face; points that are missing (NaN) are left out.
+    """A copy of the image with the keypoints of one face; points that are missing (NaN) are left
+    out.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
         points: ``(K, 2)``, pixels.
         schema: What the points mean.
-        covariance: ``(K, 2, 2)``, square pixels; an ellipse around each point shows one standard deviation in every direction.
-        numbered: Write each point's index beside it. Legible where the face is a few hundred pixels large: see :func:`enlarge`.
+        covariance: ``(K, 2, 2)``, square pixels; an ellipse around each point shows one standard
+            deviation in every direction.
+        numbered: Write each point's index beside it. Legible where the face is a few hundred pixels
+            large: see :func:`enlarge`.
 
     Raises:
-        ShapeError: The picture or the points have another shape.
+        ShapeError: The image or the points have another shape.
     """
     drawn = np.array(check_image(image))
     given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
     present = _present(given)
     size = _face_size(given)
-    colours = region_colours(schema)
-    colour_of = [colours[region] for region in schema.region_of]
+    colors = region_colors(schema)
+    color_of = [colors[region] for region in schema.region_of]
     if size >= _LINED_FACE:
         for first, second in schema.edges:
             if present[first] and present[second]:
                 ends = _fixed(given[first]), _fixed(given[second])
-                cv2.line(drawn, *ends, colour_of[first], max(1, round(size / 300)), cv2.LINE_AA, _SHIFT)
+                cv2.line(
+                    drawn, *ends, color_of[first], max(1, round(size / 300)), cv2.LINE_AA, _SHIFT
+                )
     if covariance is not None:
         lengths, angles = axes(check_shape(covariance, f"{schema.count} 2 2", "covariance"))
         for i in np.flatnonzero(present & np.isfinite(lengths).all(axis=1)):
             sides = (_length(lengths[i, 0]), _length(lengths[i, 1]))
-            cv2.ellipse(drawn, _fixed(given[i]), sides, float(angles[i]), 0, 360, colour_of[i], 1, cv2.LINE_AA, _SHIFT)
+            cv2.ellipse(
+                drawn,
+                _fixed(given[i]),
+                sides,
+                float(angles[i]),
+                0,
+                360,
+                color_of[i],
+                1,
+                cv2.LINE_AA,
+                _SHIFT,
+            )
     radius = float(np.clip(size / 110, 0.6, 12))
     for i in np.flatnonzero(present):
         if size >= _RIMMED_FACE:
-            cv2.circle(drawn, _fixed(given[i]), _length(radius + max(0.6, radius / 4)), RIM, -1, cv2.LINE_AA, _SHIFT)
-        cv2.circle(drawn, _fixed(given[i]), _length(radius), colour_of[i], -1, cv2.LINE_AA, _SHIFT)
+            cv2.circle(
+                drawn,
+                _fixed(given[i]),
+                _length(radius + max(0.6, radius / 4)),
+                RIM,
+                -1,
+                cv2.LINE_AA,
+                _SHIFT,
+            )
+        cv2.circle(drawn, _fixed(given[i]), _length(radius), color_of[i], -1, cv2.LINE_AA, _SHIFT)
     if numbered:
-        _draw_numbers(drawn, given, present, colour_of, size)
+        _draw_numbers(drawn, given, present, color_of, size)
     return drawn
 
 
 def draw_numbered(image: Image, points: ArrayLike, schema: KeypointSchema) -> Image:
-    """A copy of the picture with the numbered keypoints of one face, enlarged where the face has no room for numbers."""
+    """A copy of the image with the numbered keypoints of one face, enlarged where the face has no
+    room for numbers.
+    """
     given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
     large, moved = enlarge(check_image(image), given, _factor(image, [given], _NUMBERED_FACE))
     return draw_keypoints(large, moved, schema, numbered=True)
@@ -119,7 +157,7 @@ def draw_faces(
     sigma: bool = False,
     face_size: float = 0.0,
 ) -> Image:
-    """A copy of the picture with every face's keypoints and box.
+    """A copy of the image with every face's keypoints and box.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
@@ -127,7 +165,8 @@ def draw_faces(
         numbers: Write each point's index beside it; a face needs 640 pixels for that.
         box: Draw the box that the network was given, with the face's score.
         sigma: Draw an ellipse of one standard deviation around each point.
-        face_size: Enlarge the picture until its smallest face has this many pixels, or the picture 4096.
+        face_size: Enlarge the image until its smallest face has this many pixels, or the image
+            4096.
 
     Returns:
         ``uint8 (H', W', 3)``; larger than ``image`` only with ``numbers`` or ``face_size``.
@@ -153,7 +192,9 @@ def _present(points: Floats) -> NDArray[np.bool_]:
 
 
 def _face_size(points: Floats) -> float:
-    """The longer side of the tight box around the present points of a face, in pixels; 0 without any."""
+    """The longer side of the tight box around the present points of a face, in pixels; 0 without
+    any.
+    """
     if not _present(points).any():
         return 0.0
     left, top, right, bottom = tight_boxes(points[None])[0].tolist()
@@ -161,25 +202,33 @@ def _face_size(points: Floats) -> float:
 
 
 def _factor(image: Image, faces: Sequence[Floats], wanted: float) -> float:
-    """How much to enlarge a picture so that its smallest face has the wanted size; 1 where it has."""
+    """How much to enlarge an image so that its smallest face has the wanted size; 1 where it has."""
     smallest = min((size for size in map(_face_size, faces) if size > 0), default=wanted or 1.0)
     return float(max(1.0, min(wanted / smallest, _LARGEST_SIDE / max(image.shape[:2]))))
 
 
 def _draw_box(image: Image, corners: ArrayLike, score: float) -> None:
-    """A box with the face's score above it, onto the picture itself."""
-    (left, top), (right, bottom) = np.round(np.asarray(corners)).clip(-(2**15), 2**15).astype(int).tolist()
+    """A box with the face's score above it, onto the image itself."""
+    (left, top), (right, bottom) = (
+        np.round(np.asarray(corners)).clip(-(2**15), 2**15).astype(int).tolist()
+    )
     size = max(right - left, bottom - top)
     line = max(1, round(size / 200))
     if size >= _RIMMED_FACE:
         cv2.rectangle(image, (left, top), (right, bottom), RIM, line + 2)
         height = float(np.clip(size / 20, 8, 40))
-        _write(image, f"{score:.2f}", (left, max(top - height / 2, height * 1.2)), height, BOX_COLOUR)
-    cv2.rectangle(image, (left, top), (right, bottom), BOX_COLOUR, line)
+        _write(
+            image, f"{score:.2f}", (left, max(top - height / 2, height * 1.2)), height, BOX_COLOR
+        )
+    cv2.rectangle(image, (left, top), (right, bottom), BOX_COLOR, line)
 
 
-def _draw_numbers(image: Image, points: Floats, present: NDArray[np.bool_], colours: Sequence[Colour], size: float) -> None:
-    """The index of each present point, moved away from where the other points crowd, onto the picture itself."""
+def _draw_numbers(
+    image: Image, points: Floats, present: NDArray[np.bool_], colors: Sequence[Color], size: float
+) -> None:
+    """The index of each present point, moved away from where the other points crowd, onto the image
+    itself.
+    """
     shown: list[int] = np.flatnonzero(present).tolist()
     height = float(np.clip(size / 50, 7, 28))
     for i in shown:
@@ -187,16 +236,18 @@ def _draw_numbers(image: Image, points: Floats, present: NDArray[np.bool_], colo
         push = (gaps / (np.linalg.norm(gaps, axis=1, keepdims=True) + height / 4) ** 3).sum(axis=0)
         x, y = points[i] + push / max(1e-12, float(np.hypot(*push))) * height * 1.4
         text = str(i)
-        _write(image, text, (x - 0.4 * height * len(text), y + height / 2), height, colours[i])
+        _write(image, text, (x - 0.4 * height * len(text), y + height / 2), height, colors[i])
 
 
-def _write(image: Image, text: str, left_bottom: tuple[float, float], height: float, colour: Colour) -> None:
-    """Text ``height`` pixels high with a dark rim, onto the picture itself."""
+def _write(
+    image: Image, text: str, left_bottom: tuple[float, float], height: float, color: Color
+) -> None:
+    """Text ``height`` pixels high with a dark rim, onto the image itself."""
     scale = height / 21  # the capitals of Hershey's font are 21 units high
     place = (round(left_bottom[0]), round(left_bottom[1]))
     line = max(1, round(height / 12))
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, RIM, line + 2, cv2.LINE_AA)
-    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, colour, line, cv2.LINE_AA)
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, line, cv2.LINE_AA)
 
 
 def _fixed(point: ArrayLike) -> tuple[int, int]:
@@ -210,30 +261,34 @@ def _length(pixels: float) -> int:
     return max(1, round(float(pixels) * (1 << _SHIFT)))
 
 
-PAPER: Colour = (250, 250, 250)
-INK: Colour = (30, 30, 30)
+PAPER: Color = (250, 250, 250)
+INK: Color = (30, 30, 30)
 TILE = 360
-"""Pixels of the longer side of a picture on the sheet."""
+"""Pixels of the longer side of an image on the sheet."""
 
 _GAP = 8
 _LINE = 26
 _LETTER = 9.5  # width of a letter of the captions, in pixels
 
 
-def contact_sheet(tiles: Sequence[tuple[Image, str]], legend: Mapping[str, Colour], columns: int = 4) -> Image:
-    """One picture of many.
+def contact_sheet(
+    tiles: Sequence[tuple[Image, str]], legend: Mapping[str, Color], columns: int = 4
+) -> Image:
+    """One image of many.
 
     Args:
-        tiles: RGB pictures and their captions, row by row; a caption too long is cut on its left.
-        legend: Words and their colours, written below.
-        columns: Pictures in a row.
+        tiles: RGB images and their captions, row by row; a caption too long is cut on its left.
+        legend: Words and their colors, written below.
+        columns: Images in a row.
 
     Returns:
         ``uint8 (H, W, 3)``.
     """
     columns = min(columns, len(tiles))
     cell = TILE + _GAP
-    sheet = np.full((-(-len(tiles) // columns) * (cell + _LINE) + _LINE, columns * cell, 3), PAPER, np.uint8)
+    sheet = np.full(
+        (-(-len(tiles) // columns) * (cell + _LINE) + _LINE, columns * cell, 3), PAPER, np.uint8
+    )
     for i, (image, caption) in enumerate(tiles):
         top, left = i // columns * (cell + _LINE), i % columns * cell
         fitted = enlarge(image, np.zeros((0, 2)), TILE / max(image.shape[:2]))[0]
@@ -241,8 +296,10 @@ def contact_sheet(tiles: Sequence[tuple[Image, str]], legend: Mapping[str, Colou
         sheet[y : y + fitted.shape[0], x : x + fitted.shape[1]] = fitted
         _caption(sheet, caption, (left + _GAP, top + cell), int(TILE / _LETTER))
     place = 6
-    for word, colour in legend.items():
-        cv2.rectangle(sheet, (place, sheet.shape[0] - 19), (place + 12, sheet.shape[0] - 7), colour, -1)
+    for word, color in legend.items():
+        cv2.rectangle(
+            sheet, (place, sheet.shape[0] - 19), (place + 12, sheet.shape[0] - 7), color, -1
+        )
         _caption(sheet, word, (place + 18, sheet.shape[0] - _LINE), len(word))
         place += round(18 + _LETTER * len(word) + 18)
     return sheet

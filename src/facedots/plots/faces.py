@@ -10,10 +10,18 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from facedots.geometry import Floats, Framing, Image, apply_affine, crop_matrix, tight_boxes, warp_image
+from facedots.geometry import (
+    CropSpec,
+    Floats,
+    Image,
+    apply_affine,
+    crop_matrix,
+    tight_boxes,
+    warp_image,
+)
 from facedots.regions import FRACTION_BITS, fixed_point
 
-TRUE_COLOUR, PREDICTED_COLOUR = "#56B4E9", "#E69F00"
+TRUE_COLOR, PREDICTED_COLOR = "#56B4E9", "#E69F00"
 _TRUE_RGB, _PREDICTED_RGB = (86, 180, 233), (230, 159, 0)
 _LONGEST_TITLE = 24
 
@@ -24,9 +32,9 @@ class Comparison:
 
     Attributes:
         image: ``uint8 (H, W, 3)`` RGB.
-        true: ``float32 (K, 2)`` in pixels of the image; NaN where a point is not labelled.
+        true: ``float32 (K, 2)`` in pixels of the image; NaN where a point is not labeled.
         predicted: ``float32 (K, 2)`` in pixels of the image.
-        title: Stands above the picture; a long line is cut in the middle.
+        title: Stands above the image; a long line is cut in the middle.
     """
 
     image: Image
@@ -35,13 +43,16 @@ class Comparison:
     title: str
 
 
-def comparison_figure(rows: Mapping[str, Sequence[Comparison]], title: str = "", margin: float = 0.2) -> Figure:
-    """A grid of faces with true points as rings, predicted ones as dots, and a line between the two of each pair.
+def comparison_figure(
+    rows: Mapping[str, Sequence[Comparison]], title: str = "", margin: float = 0.2
+) -> Figure:
+    """A grid of faces with true points as rings, predicted ones as dots, and a line between the two
+    of each pair.
 
     Args:
         rows: Name of a row -> its faces.
         title: Of the whole figure.
-        margin: How much of the picture to show around the true points, in sides of their box.
+        margin: How much of the image to show around the true points, in sides of their box.
     """
     columns = max(len(faces) for faces in rows.values())
     figure = Figure(figsize=(1.9 * columns + 0.4, 2.3 * len(rows) + 0.8), layout="constrained")
@@ -49,7 +60,16 @@ def comparison_figure(rows: Mapping[str, Sequence[Comparison]], title: str = "",
     for axes in grid.flat:
         axes.set_axis_off()
     for axes_row, (name, faces) in zip(grid, rows.items(), strict=True):
-        axes_row[0].text(-0.06, 0.5, name, transform=axes_row[0].transAxes, rotation=90, ha="right", va="center", weight="bold")
+        axes_row[0].text(
+            -0.06,
+            0.5,
+            name,
+            transform=axes_row[0].transAxes,
+            rotation=90,
+            ha="right",
+            va="center",
+            weight="bold",
+        )
         for axes, face in zip(axes_row, faces, strict=False):
             _draw(axes, face, margin)
     figure.suptitle(title)
@@ -64,15 +84,21 @@ def _draw(axes: Axes, face: Comparison, margin: float) -> None:
     axes.imshow(face.image, interpolation="bicubic")
     pairs = np.stack([face.true, face.predicted], axis=1)
     axes.add_collection(LineCollection(list(pairs), colors="white", linewidths=0.8))
-    axes.plot(*face.true.T, "o", color=TRUE_COLOUR, markersize=3.2, fillstyle="none", markeredgewidth=0.8)
-    axes.plot(*face.predicted.T, "o", color=PREDICTED_COLOUR, markersize=2.2, markeredgewidth=0)
+    axes.plot(
+        *face.true.T, "o", color=TRUE_COLOR, markersize=3.2, fillstyle="none", markeredgewidth=0.8
+    )
+    axes.plot(*face.predicted.T, "o", color=PREDICTED_COLOR, markersize=2.2, markeredgewidth=0)
     axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     axes.set_title("\n".join(_shortened(line) for line in face.title.splitlines()), fontsize=7.5)
 
 
 def _legend() -> list[Line2D]:
-    true = Line2D([], [], marker="o", linestyle="", color=TRUE_COLOUR, fillstyle="none", label="true")
-    predicted = Line2D([], [], marker="o", linestyle="", color=PREDICTED_COLOUR, markersize=4, label="predicted")
+    true = Line2D(
+        [], [], marker="o", linestyle="", color=TRUE_COLOR, fillstyle="none", label="true"
+    )
+    predicted = Line2D(
+        [], [], marker="o", linestyle="", color=PREDICTED_COLOR, markersize=4, label="predicted"
+    )
     return [true, predicted]
 
 
@@ -83,17 +109,20 @@ def _shortened(line: str) -> str:
 
 
 def comparison_tile(face: Comparison, side: int = 220, margin: float = 0.2) -> Image:
-    """One face as a small picture by OpenCV, for a page: rings are true points, dots predicted ones, lines join the two.
+    """One face as a small image by OpenCV, for a page: rings are true points, dots predicted ones,
+    lines join the two.
 
     Args:
         face: Its predicted points may all be NaN: then only the true ones are drawn.
-        side: Of the picture, in pixels.
-        margin: How much of the picture to show around the true points, in sides of their box.
+        side: Of the image, in pixels.
+        margin: How much of the image to show around the true points, in sides of their box.
 
     Returns:
         ``uint8 (side, side, 3)``.
     """
-    square = Framing("box", 1 + 2 * margin).squares(tight_boxes(face.true[None]), (side, side))[0]
+    square = CropSpec("box", 1 + 2 * margin).crop_squares(
+        tight_boxes(face.true[None]), (side, side)
+    )[0]
     matrix = crop_matrix(square, side)
     tile = warp_image(face.image, matrix, (side, side))
     true, predicted = apply_affine(matrix, face.true), apply_affine(matrix, face.predicted)
@@ -101,7 +130,18 @@ def comparison_tile(face: Comparison, side: int = 220, margin: float = 0.2) -> I
         if np.isfinite([start, end]).all():
             ends = fixed_point(np.stack([start, end])).tolist()
             cv2.line(tile, ends[0], ends[1], (255, 255, 255), 1, cv2.LINE_AA, FRACTION_BITS)
-    for points, colour, radius, thickness in ((true, _TRUE_RGB, 2.4, 1), (predicted, _PREDICTED_RGB, 1.6, -1)):
+    for points, color, radius, thickness in (
+        (true, _TRUE_RGB, 2.4, 1),
+        (predicted, _PREDICTED_RGB, 1.6, -1),
+    ):
         for point in fixed_point(points[np.isfinite(points).all(axis=1)]).tolist():
-            cv2.circle(tile, point, int(radius * 2**FRACTION_BITS), colour, thickness, cv2.LINE_AA, FRACTION_BITS)
+            cv2.circle(
+                tile,
+                point,
+                int(radius * 2**FRACTION_BITS),
+                color,
+                thickness,
+                cv2.LINE_AA,
+                FRACTION_BITS,
+            )
     return tile

@@ -1,4 +1,6 @@
-"""One HTML file that holds a whole report: style, figures and pictures are inside, so it opens anywhere, also offline."""
+"""One HTML file that holds a whole report: style, figures and images are inside, so it opens
+anywhere, also offline.
+"""
 
 import base64
 import io
@@ -13,20 +15,25 @@ from typing import TYPE_CHECKING
 import cv2
 
 from facedots.geometry import Image
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Cell = str | float | None
-"""What a table shows: text; a whole number; a number, to two decimals; None and what is not finite, as a dash."""
+"""What a table shows: text; a whole number; a number, to two decimals; None and what is not finite,
+as a dash.
+"""
 
 _THEME = {"#000000": "currentColor", "#ffffff": "var(--page)", "#dddddd": "var(--line)"}
-"""Colours of matplotlib that follow the page from light to dark: what is written, what lies behind it, grid lines."""
+"""Colors of matplotlib that follow the page from light to dark: what is written, what lies behind
+it, grid lines.
+"""
 
 
 class Page:
-    """A page that is built from top to bottom. Every text is escaped, so file names and labels may hold anything.
+    """A page that is built from top to bottom. Every text is escaped, so file names and labels may
+    hold anything.
 
     Args:
         title: What the page is about; also the title of the window.
@@ -65,7 +72,11 @@ class Page:
     def bullets(self, lines: Sequence[str]) -> None:
         """A list; nothing if it is empty."""
         if lines:
-            self._body.append('<ul class="text">' + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
+            self._body.append(
+                '<ul class="text">'
+                + "".join(f"<li>{escape(line)}</li>" for line in lines)
+                + "</ul>"
+            )
 
     def table(
         self,
@@ -74,48 +85,65 @@ class Page:
         caption: str = "",
         marked: Collection[tuple[int, int]] = (),
     ) -> None:
-        """A table; the first cell of each row names the row. Columns of numbers are aligned on the right.
+        """A table; the first cell of each row names the row. Columns of numbers are aligned on the
+        right.
 
         Args:
             header: Names of the C columns.
             rows: R rows of C cells.
             caption: One line that says what is in it.
-            marked: Cells to stand out, as (row, column), both from 0; column 0 names the row and cannot.
+            marked: Cells to stand out, as (row, column), both from 0; column 0 names the row and
+                cannot.
         """
-        numeric = {i for i in range(1, len(header)) if any(not isinstance(row[i], str) for row in rows)}
+        numeric = {
+            i for i in range(1, len(header)) if any(not isinstance(row[i], str) for row in rows)
+        }
         styles = ['class="number" ' if i in numeric else "" for i in range(len(header))]
-        head = "".join(f'<th {style}scope="col">{escape(name)}</th>' for name, style in zip(header, styles, strict=True))
-        body = "".join(f"<tr>{_row(row, numeric, {c for r, c in marked if r == i})}</tr>" for i, row in enumerate(rows))
+        head = "".join(
+            f'<th {style}scope="col">{escape(name)}</th>'
+            for name, style in zip(header, styles, strict=True)
+        )
+        body = "".join(
+            f"<tr>{_row(row, numeric, {c for r, c in marked if r == i})}</tr>"
+            for i, row in enumerate(rows)
+        )
         above = f"<caption>{escape(caption)}</caption>" if caption else ""
         label = escape(caption or f"table of {header[0]}")
         table = f"<table>{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        self._body.append(f'<div class="wide" role="region" tabindex="0" aria-label="{label}">{table}</div>')
+        self._body.append(
+            f'<div class="wide" role="region" tabindex="0" aria-label="{label}">{table}</div>'
+        )
 
     def figure(self, figure: "Figure", caption: str) -> None:
-        """A matplotlib figure as inline SVG without background. Black, white and ``#dddddd`` in it follow the page's colours.
+        """A matplotlib figure as inline SVG without background. Black, white and ``#dddddd`` in it
+        follow the page's colors.
 
         Args:
-            figure: Any figure; other colours should be readable on white and on black.
+            figure: Any figure; other colors should be readable on white and on black.
             caption: What it shows and how to read it; screen readers read it too.
         """
         self._figures += 1
-        drawn = _svg(figure, f"figure{self._figures}").replace("<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1)
-        self._body.append(f'<figure class="drawn">{drawn}<figcaption>{escape(caption)}</figcaption></figure>')
+        drawn = _svg(figure, f"figure{self._figures}").replace(
+            "<svg ", f'<svg role="img" aria-label="{escape(caption)}" ', 1
+        )
+        self._body.append(
+            f'<figure class="drawn">{drawn}<figcaption>{escape(caption)}</figcaption></figure>'
+        )
 
-    def images(self, pictures: Sequence[tuple[Image, str]], width: int = 150) -> None:
-        """Pictures side by side, as JPEGs, each with a caption; nothing if there are none.
+    def images(self, tiles: Sequence[tuple[Image, str]], width: int = 150) -> None:
+        """Images side by side, as JPEGs, each with a caption; nothing if there are none.
 
         Args:
-            pictures: RGB ``uint8 (H, W, 3)`` and its caption, which may have several lines.
+            tiles: RGB ``uint8 (H, W, 3)`` and its caption, which may have several lines.
             width: The least width of a column, in CSS pixels.
         """
         shown = "".join(
             f'<figure><img src="{_jpeg(image)}" width="{image.shape[1]}" height="{image.shape[0]}" alt="{escape(caption)}">'
             f"<figcaption>{escape(caption)}</figcaption></figure>"
-            for image, caption in pictures
+            for image, caption in tiles
         )
         if shown:
-            self._body.append(f'<div class="pictures" style="--width:{width}px">{shown}</div>')
+            self._body.append(f'<div class="images" style="--width:{width}px">{shown}</div>')
 
     @contextmanager
     def details(self, summary: str) -> Iterator[None]:
@@ -126,8 +154,14 @@ class Page:
 
     def html(self) -> str:
         """The whole file."""
-        entries = "".join(f'<li><a href="#{anchor}">{escape(text)}</a></li>' for anchor, text in self._contents)
-        contents = f'<nav aria-label="Contents"><ul>{entries}</ul></nav>' if len(self._contents) > 1 else ""
+        entries = "".join(
+            f'<li><a href="#{anchor}">{escape(text)}</a></li>' for anchor, text in self._contents
+        )
+        contents = (
+            f'<nav aria-label="Contents"><ul>{entries}</ul></nav>'
+            if len(self._contents) > 1
+            else ""
+        )
         body = "\n".join(part for part in (self._intro, contents, *self._body) if part)
         style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
         return (
@@ -143,7 +177,7 @@ class Page:
         Raises:
             OutputError: The folder cannot be written.
         """
-        write_whole(path, self.html())
+        atomic_write(path, self.html())
 
     def _unique(self, wanted: str) -> str:
         name, number = wanted, 1
@@ -161,8 +195,12 @@ def _paragraph(text: str) -> str:
 def _row(cells: Sequence[Cell], numeric: Collection[int], marked: Collection[int]) -> str:
     shown = [f'<th scope="row">{_text(cells[0])}</th>']
     for i, cell in enumerate(cells[1:], 1):
-        style = " ".join([*(["number"] if i in numeric else []), *(["marked"] if i in marked else [])])
-        shown.append(f'<td class="{style}">{_text(cell)}</td>' if style else f"<td>{_text(cell)}</td>")
+        style = " ".join(
+            [*(["number"] if i in numeric else []), *(["marked"] if i in marked else [])]
+        )
+        shown.append(
+            f'<td class="{style}">{_text(cell)}</td>' if style else f"<td>{_text(cell)}</td>"
+        )
     return "".join(shown)
 
 
@@ -175,22 +213,33 @@ def _text(cell: Cell) -> str:
 
 
 def _svg(figure: "Figure", prefix: str) -> str:
-    """The figure as one ``<svg>`` element whose ids begin with the prefix, since all figures share one page."""
+    """The figure as one ``<svg>`` element whose ids begin with the prefix, since all figures share
+    one page.
+    """
     from matplotlib import rc_context
 
     data = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "facedots"}):
-        figure.savefig(data, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        figure.savefig(
+            data, format="svg", transparent=True, metadata={"Date": None, "Creator": None}
+        )
     svg = data.getvalue()
     svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|font-family: [^;\"]*;?", "", svg, flags=re.DOTALL)
+    svg = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>|font-family: [^;\"]*;?",
+        "",
+        svg,
+        flags=re.DOTALL,
+    )
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", svg)
-    for colour, variable in _THEME.items():
-        svg = re.sub(rf"\b(fill|stroke): {colour}\b", rf"\1: {variable}", svg)
+    for color, variable in _THEME.items():
+        svg = re.sub(rf"\b(fill|stroke): {color}\b", rf"\1: {variable}", svg)
     return svg
 
 
 def _jpeg(image: Image) -> str:
-    done, encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
-    assert done, "OpenCV encodes any uint8 picture as JPEG"
+    done, encoded = cv2.imencode(
+        ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85]
+    )
+    assert done, "OpenCV encodes any uint8 image as JPEG"
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()

@@ -7,7 +7,8 @@ from facedots.geometry import check_shape
 
 
 def assign(costs: ArrayLike, limit: float) -> list[tuple[int, int]]:
-    """As many pairs as the limit allows, no row and no column twice; of those choices, one with the least total cost.
+    """As many pairs as the limit allows, no row and no column twice; of those choices, one with the
+    least total cost.
 
     The Hungarian method with potentials (Kuhn 1955, Munkres 1957), O(n³).
 
@@ -26,12 +27,17 @@ def assign(costs: ArrayLike, limit: float) -> list[tuple[int, int]]:
     table = np.asarray(check_shape(costs, "R C", "costs"), np.float64)
     rows, columns = table.shape
     size = max(rows, columns)
-    # A pair that is not allowed costs more than all that are, so that one is made only where nothing else is left.
+    # A pair that is not allowed costs more than all that are, so that one is made only where
+    # nothing else is left.
     padded = np.full((size, size), (size + 1) * (limit + 1))
     allowed = table <= limit
     padded[:rows, :columns][allowed] = table[allowed]
     row_of = _solve(padded)
-    pairs = ((row, column) for column, row in enumerate(row_of) if row < rows and column < columns and allowed[row, column])
+    pairs = (
+        (row, column)
+        for column, row in enumerate(row_of)
+        if row < rows and column < columns and allowed[row, column]
+    )
     return sorted(pairs)
 
 
@@ -41,7 +47,8 @@ def _solve(costs: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> list[int
     row_price, column_price = np.zeros(size), np.zeros(size)
     row_of = [-1] * size
     for new_row in range(size):
-        # Dijkstra from the new row to the nearest free column, over costs that the prices make non-negative.
+        # Dijkstra from the new row to the nearest free column, over costs that the prices make
+        # non-negative.
         distance, before = np.full(size, np.inf), [-1] * size
         visited = np.zeros(size, bool)
         row, column = new_row, -1

@@ -1,1 +1,3 @@
-"""Training: a recipe decides everything, Lightning does the work. Needs the extra ``facedots[train]``."""
+"""Training: a recipe decides everything, Lightning does the work. Needs the extra
+``facedots[train]``.
+"""

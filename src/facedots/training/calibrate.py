@@ -10,10 +10,11 @@ SMALLEST_TAIL, LARGEST_TAIL = 2.5, 60.0
 
 
 def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> float | None:
-    """Fit gain and floor of the covariance for each region, and the tail of the errors' law; the first two stay in the network.
+    """Fit gain and floor of the covariance for each region, and the tail of the errors' law; the
+    first two stay in the network.
 
-    The errors are taken for a bivariate Student-t with the network's covariance (see :mod:`facedots.uncertainty`), whose
-    likelihood on these faces is maximised.
+    The errors are taken for a bivariate Student-t with the network's covariance (see
+    :mod:`facedots.uncertainty`), whose likelihood on these faces is maximized.
 
     Args:
         net: Answers in one style.
@@ -21,13 +22,16 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
         batch_size: Crops at once.
 
     Returns:
-        The degrees of freedom, or ``None`` where the network gives no covariance or there are no faces: nothing changes then.
+        The degrees of freedom, or ``None`` where the network gives no covariance or there are no
+        faces: nothing changes then.
     """
     head = net.head
     if not isinstance(head, HeatmapHead) or not len(faces):
         return None
     errors, doubts = _errors(net, head, faces, batch_size)
-    known = errors.isfinite().all(-1)  # A missing point's NaN would survive in the gradient, whatever its loss counts.
+    known = errors.isfinite().all(
+        -1
+    )  # A missing point's NaN would survive in the gradient, whatever its loss counts.
     region = _region_numbers(net)
     count = int(region.max()) + 1
     start = torch.tensor([0.0] * count + [0.0] * count + [1.5])
@@ -35,50 +39,59 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
     optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
 
     def parts() -> tuple[Tensor, Tensor, Tensor]:
-        gain, floor, tail = parameters[:count], parameters[count:-1], parameters[-1]
-        return gain.exp()[region], floor.exp()[region], SMALLEST_TAIL + tail.exp().clamp(max=LARGEST_TAIL)
+        gain, floor, dof = parameters[:count], parameters[count:-1], parameters[-1]
+        return (
+            gain.exp()[region],
+            floor.exp()[region],
+            SMALLEST_TAIL + dof.exp().clamp(max=LARGEST_TAIL),
+        )
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        gain, floor, tail = parts()
+        gain, floor, dof = parts()
         covariance = calibrated(doubts, gain, floor)
-        value = student_nll(errors[known], covariance[known], tail).mean() + 1e-4 * (parameters - start).square().sum()
+        value = (
+            student_nll(errors[known], covariance[known], dof).mean()
+            + 1e-4 * (parameters - start).square().sum()
+        )
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    gain, floor, tail = (part.detach() for part in parts())
+    gain, floor, dof = (part.detach() for part in parts())
     head.gain.copy_(gain)
     head.floor.copy_(floor)
-    return float(tail)
+    return float(dof)
 
 
-def student_nll(errors: Tensor, covariance: Tensor, tail: Tensor) -> Tensor:
+def student_nll(errors: Tensor, covariance: Tensor, dof: Tensor) -> Tensor:
     """Negative log-likelihood ``(…)`` of errors ``(…, 2)`` under bivariate Student-t laws.
 
     Args:
         errors: In pixels.
         covariance: ``(…, 2, 2)``, of the law itself, in square pixels.
-        tail: Degrees of freedom, above 2.
+        dof: Degrees of freedom, above 2.
 
     >>> round(float(student_nll(torch.zeros(2), torch.eye(2), torch.tensor(1e6))), 3)  # log(2 pi), as a Gaussian's
     1.838
     """
-    xx, xy, yy = (covariance[..., i, j] * ((tail - 2) / tail) for i, j in ((0, 0), (0, 1), (1, 1)))
+    xx, xy, yy = (covariance[..., i, j] * ((dof - 2) / dof) for i, j in ((0, 0), (0, 1), (1, 1)))
     determinant = xx * yy - xy.square()
     x, y = errors.unbind(-1)
     square = (yy * x.square() - 2 * xy * x * y + xx * y.square()) / determinant
     constant = torch.log(torch.tensor(2 * torch.pi))
-    return constant + determinant.log() / 2 + (tail + 2) / 2 * torch.log1p(square / tail)
+    return constant + determinant.log() / 2 + (dof + 2) / 2 * torch.log1p(square / dof)
 
 
-def _errors(net: KeypointNet, head: HeatmapHead, faces: CropDataset, batch_size: int) -> tuple[Tensor, Tensor]:
+def _errors(
+    net: KeypointNet, head: HeatmapHead, faces: CropDataset, batch_size: int
+) -> tuple[Tensor, Tensor]:
     """Errors ``(N, K, 2)`` and uncalibrated covariance ``(N, K, 2, 2)`` in pixels of the crop."""
     errors, doubts = [], []
     for start in range(0, len(faces), batch_size):
         items = [faces[0, row] for row in range(start, min(start + batch_size, len(faces)))]
         with torch.inference_mode():
-            raw = net(net.normalise(torch.stack([item["crop"] for item in items]))).raw[:, 0]
+            raw = net(net.normalize(torch.stack([item["crop"] for item in items]))).raw[:, 0]
             points, doubt = head.doubt(raw)
         errors.append(points - torch.stack([item["points"] for item in items]))
         doubts.append(doubt)

@@ -1,4 +1,6 @@
-"""What a person sees while a network trains: one line an epoch, and nothing that only Lightning's authors care about."""
+"""What a person sees while a network trains: one line an epoch, and nothing that only Lightning's
+authors care about.
+"""
 
 import csv
 import logging
@@ -11,9 +13,15 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import RichProgressBar
 
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 
-_CHATTY = ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning.fabric", "torch.onnx")
+_CHATTY = (
+    "pytorch_lightning",
+    "lightning_fabric",
+    "lightning.pytorch",
+    "lightning.fabric",
+    "torch.onnx",
+)
 _EXPECTED = (
     ".*LeafSpec.*",  # Lightning's own use of an old name of torch's
     ".*smaller than the logging interval.*",
@@ -24,7 +32,9 @@ _EXPECTED = (
 
 
 class EpochBar(RichProgressBar):
-    """A progress bar with the loss of the last step and the validation NME of the last epoch; every epoch's bar stays."""
+    """A progress bar with the loss of the last step and the validation NME of the last epoch; every
+    epoch's bar stays.
+    """
 
     def __init__(self) -> None:
         super().__init__(leave=True)
@@ -33,7 +43,11 @@ class EpochBar(RichProgressBar):
         """The two numbers, as text."""
         shown = {"loss": ("train_loss_step", "{:.3f}"), "val NME": ("val_nme", "{:.2f} %")}
         known = trainer.callback_metrics
-        return {label: text.format(float(known[key])) for label, (key, text) in shown.items() if key in known}
+        return {
+            label: text.format(float(known[key]))
+            for label, (key, text) in shown.items()
+            if key in known
+        }
 
 
 def keep_quiet() -> None:
@@ -48,7 +62,8 @@ def set_aside(metrics: Path) -> list[Path]:
     """Move the metrics of a run's earlier part out of the logger's way.
 
     Returns:
-        All parts that were moved so far, oldest first; more than one where a resumed run was killed too.
+        All parts that were moved so far, oldest first; more than one where a resumed run was killed
+        too.
     """
     parts = sorted(metrics.parent.glob("metrics.*.part.csv"))
     if metrics.exists():
@@ -57,7 +72,8 @@ def set_aside(metrics: Path) -> list[Path]:
 
 
 def join_logs(parts: Sequence[Path], metrics: Path) -> None:
-    """Put the earlier parts before the last one: of each, the rows of steps before the next part's first.
+    """Put the earlier parts before the last one: of each, the rows of steps before the next part's
+    first.
 
     Args:
         parts: Files of :func:`set_aside`, oldest first; they are removed.
@@ -76,7 +92,7 @@ def join_logs(parts: Sequence[Path], metrics: Path) -> None:
     writer = csv.DictWriter(text, columns, restval="")
     writer.writeheader()
     writer.writerows(kept)
-    write_whole(metrics, text.getvalue())
+    atomic_write(metrics, text.getvalue())
     for part in parts:
         part.unlink()
 

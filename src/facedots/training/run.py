@@ -1,4 +1,6 @@
-"""One training run in one folder: recipe, provenance, logs, checkpoints, and at the end weights and an ONNX file."""
+"""One training run in one folder: recipe, provenance, logs, checkpoints, and at the end weights and
+an ONNX file.
+"""
 
 import json
 import sys
@@ -15,11 +17,11 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch.utils.data import DataLoader
 
-from facedots.annotations.base import Annotation
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset, EpochSampler, Item
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
-from facedots.io.files import write_whole
+from facedots.io.files import atomic_write
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
@@ -39,7 +41,9 @@ CHECKPOINTS, METRICS_FILE = "checkpoints", "logs/metrics.csv"
 class WholeCheckpointIO(TorchCheckpointIO):
     """Checkpoints that appear whole or not at all, whenever the process is killed."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
         """Write under another name, then rename."""
         partial = f"{path}.part"
         super().save_checkpoint(checkpoint, partial, storage_options)
@@ -52,7 +56,7 @@ class FaceModule(pl.LightningDataModule):
     def __init__(self, split: Split, net: KeypointNet, recipe: Recipe) -> None:
         super().__init__()
         self.split, self.recipe, self.spec = split, recipe, net.spec
-        self.non_faces = recipe.non_faces if net.judges else 0.0
+        self.negative_fraction = recipe.negative_fraction if net.predicts_score else 0.0
 
     def train_dataloader(self) -> DataLoader[Item]:
         """Augmented crops in a new order every epoch."""
@@ -64,7 +68,7 @@ class FaceModule(pl.LightningDataModule):
         """The crops of the held-out faces as they are at test time."""
         return self._loader(self._crops(self.split.validation, 0.0), shuffle=False, drop_last=False)
 
-    def _crops(self, faces: list[Annotation], strength: float) -> CropDataset:
+    def _crops(self, faces: list[FaceAnnotation], strength: float) -> CropDataset:
         recipe = self.recipe
         return CropDataset(
             faces,
@@ -74,13 +78,17 @@ class FaceModule(pl.LightningDataModule):
             cache_bytes=recipe.cache_gb * 1e9,
             jitter=recipe.jitter,
             styles=recipe.sources,
-            non_faces=self.non_faces,
-            calm_from=recipe.epochs * (1 - recipe.calm),
+            negative_fraction=self.negative_fraction,
+            calm_from=recipe.epochs * (1 - recipe.cooldown_fraction),
         )
 
     def _loader(self, dataset: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
-        replicas, rank = (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
-        sampler = EpochSampler(dataset, replicas, rank, shuffle=shuffle, seed=self.recipe.seed, drop_last=drop_last)
+        replicas, rank = (
+            (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        )
+        sampler = EpochSampler(
+            dataset, replicas, rank, shuffle=shuffle, seed=self.recipe.seed, drop_last=drop_last
+        )
         return DataLoader(
             dataset,
             batch_size=self.recipe.batch_size,
@@ -106,19 +114,22 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
         The ONNX file.
 
     Raises:
-        RecipeError: The folder holds a run already, or none to resume; or the run was stopped before its first epoch ended.
+        RecipeError: The folder holds a run already, or none to resume; or the run was stopped
+            before its first epoch ended.
         DataError: The data are not there.
     """
     last = out / CHECKPOINTS / "last.ckpt"
     if not resume and (out / RECIPE_FILE).exists():
-        raise RecipeError(f"{out} holds a run already; give another --out, or go on with --resume {out}")
+        raise RecipeError(
+            f"{out} holds a run already; give another --out, or go on with --resume {out}"
+        )
     keep_quiet()
     torch.set_num_threads(recipe.threads)
     split = load_split(data, recipe.sources, recipe.split, recipe.validation)
     if not resume:
-        write_whole(out / RECIPE_FILE, recipe.to_yaml())
-        write_whole(out / SCHEMA_FILE, split.schema.to_json() + "\n")
-        write_whole(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
+        atomic_write(out / RECIPE_FILE, recipe.to_yaml())
+        atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
+        atomic_write(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, styles=len(recipe.sources))
     net.load_pretrained()
@@ -127,7 +138,12 @@ def train(recipe: Recipe, data: str, out: Path, *, resume: bool = False) -> Path
     # Lightning leaves the process after Ctrl-C; the run is finished first.
     logs = set_aside(out / METRICS_FILE)
     try:
-        trainer.fit(KeypointTask(net, recipe), module, ckpt_path=last if resume and last.exists() else None, weights_only=True)
+        trainer.fit(
+            KeypointTask(net, recipe),
+            module,
+            ckpt_path=last if resume and last.exists() else None,
+            weights_only=True,
+        )
     except SystemExit:
         if not trainer.interrupted:
             raise
@@ -165,47 +181,64 @@ def load_net(run: Path, checkpoint: str = "best") -> KeypointNet:
     recipe, _ = load_run(run)
     path = run / CHECKPOINTS / f"{checkpoint}.ckpt"
     if not path.exists():
-        raise RecipeError(f"{path} is not there: the run was stopped before its first epoch ended; train again")
+        raise RecipeError(
+            f"{path} is not there: the run was stopped before its first epoch ended; train again"
+        )
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
-    schema = KeypointSchema.from_json((run / SCHEMA_FILE).read_text()) if (run / SCHEMA_FILE).exists() else IBUG68
+    schema = (
+        KeypointSchema.from_json((run / SCHEMA_FILE).read_text())
+        if (run / SCHEMA_FILE).exists()
+        else IBUG68
+    )
     net = build_model(recipe.model, schema, styles=len(recipe.sources))
     net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
     return net.eval()
 
 
-def export_run(run: Path, onnx_file: Path, checkpoint: str = "best", style: str = "", *, int8: bool = False) -> float:
-    """Write a run's network as ONNX, covariance calibrated on the validation faces, and its weights as safetensors into the run.
+def export_run(
+    run: Path, onnx_file: Path, checkpoint: str = "best", style: str = "", *, int8: bool = False
+) -> float:
+    """Write a run's network as ONNX, covariance calibrated on the validation faces, and its weights
+    as safetensors into the run.
 
     Args:
         run: Folder of the run.
         onnx_file: What to write.
         checkpoint: ``"best"`` by validation NME, or ``"last"``.
-        style: Whose way of labelling the file follows: one of the recipe's sources; by default the recipe's ``style``.
+        style: Whose way of labeling the file follows: one of the recipe's sources; by default the
+            recipe's ``style``.
         int8: Whether convolutions compute in int8, calibrated on training faces.
 
     Returns:
-        The difference between torch and ONNX Runtime, see :func:`facedots.training.export.export_onnx`.
+        The difference between torch and ONNX Runtime, see
+        :func:`facedots.training.export.export_onnx`.
     """
     keep_quiet()
     recipe, data = load_run(run)
     net = load_net(run, checkpoint)
     style = style or recipe.exported_style
     if style not in recipe.sources:
-        raise RecipeError(f"{run}: no style {style!r}; it was trained on {', '.join(recipe.sources)}")
+        raise RecipeError(
+            f"{run}: no style {style!r}; it was trained on {', '.join(recipe.sources)}"
+        )
     net.head.keep_style(recipe.sources.index(style))
     faces = load_split(data, recipe.sources, recipe.split, recipe.validation)
     own = [face for face in faces.validation if face.style in ("", style)]
-    net.spec = replace(net.spec, tail=calibrate(net, CropDataset(own, net.spec)))
+    net.spec = replace(net.spec, dof=calibrate(net, CropDataset(own, net.spec)))
     save_weights(net, run / WEIGHTS_FILE)
     crops = _plain_crops(faces.train, net.spec) if int8 else None
     return export_onnx(net, onnx_file, card_of(recipe.model_dump(mode="json"), data, style), crops)
 
 
-def _plain_crops(faces: list[Annotation], spec: ModelSpec, count: int = 200) -> NDArray[np.uint8]:
+def _plain_crops(
+    faces: list[FaceAnnotation], spec: ModelSpec, count: int = 200
+) -> NDArray[np.uint8]:
     """Crops ``uint8 (N, S, S, C)`` of faces spread evenly over the list."""
     chosen = faces[:: max(1, len(faces) // count)][:count]
     dataset = CropDataset(chosen, spec)
-    return np.stack([dataset[0, row]["crop"].permute(1, 2, 0).numpy() for row in range(len(dataset))])
+    return np.stack(
+        [dataset[0, row]["crop"].permute(1, 2, 0).numpy() for row in range(len(dataset))]
+    )
 
 
 def _draw_curves(run: Path) -> None:
@@ -216,7 +249,12 @@ def _draw_curves(run: Path) -> None:
 
 def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
     keep = ModelCheckpoint(
-        out / CHECKPOINTS, "best", monitor="val_nme", save_last=True, save_top_k=1, enable_version_counter=False
+        out / CHECKPOINTS,
+        "best",
+        monitor="val_nme",
+        save_last=True,
+        save_top_k=1,
+        enable_version_counter=False,
     )
     return pl.Trainer(
         max_epochs=recipe.epochs,
@@ -234,7 +272,9 @@ def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
 
 
 def _use_bf16(recipe: Recipe) -> bool:
-    """Whether to compute in bf16: on a GPU that has it, and on a CPU with AVX-512 BF16 or AMX, where it is not emulated."""
+    """Whether to compute in bf16: on a GPU that has it, and on a CPU with AVX-512 BF16 or AMX,
+    where it is not emulated.
+    """
     if recipe.precision != "auto":
         return recipe.precision == "bf16"
     if torch.cuda.is_available():

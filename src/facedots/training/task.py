@@ -15,14 +15,17 @@ from facedots.training.losses import LOSSES
 from facedots.training.optimizers import OPTIMIZERS
 from facedots.training.recipe import Recipe
 
-JUDGE_WEIGHT = 0.1
-"""Weight of the cross-entropy of "is this a face, placed as it should be" beside the loss of the points."""
+SCORE_LOSS_WEIGHT = 0.1
+"""Weight of the cross-entropy of "is this a face, placed as it should be" beside the loss of the
+points.
+"""
 
 
 class KeypointTask(pl.LightningModule):
     """Fits one network as its recipe says.
 
-    Logs ``train_loss`` a step and an epoch, ``lr`` a step, ``val_loss`` and ``val_nme`` (percent) an epoch.
+    Logs ``train_loss`` a step and an epoch, ``lr`` a step, ``val_loss`` and ``val_nme`` (percent)
+    an epoch.
 
     Args:
         net: To be trained.
@@ -37,13 +40,17 @@ class KeypointTask(pl.LightningModule):
 
     def forward(self, crops: Tensor) -> Answer:
         """The network's answer for crops ``uint8 (N, C, S, S)``."""
-        answer: Answer = self.net(self.net.normalise(crops).contiguous(memory_format=torch.channels_last))
+        answer: Answer = self.net(
+            self.net.normalize(crops).contiguous(memory_format=torch.channels_last)
+        )
         return answer
 
     def on_train_batch_start(self, _batch: Item, _: int) -> None:
-        """Dropout draws from the process's generator; seeding it at every step makes a resumed run draw the same.
+        """Dropout draws from the process's generator; seeding it at every step makes a resumed run
+        draw the same.
 
-        Once an epoch would not do: a loader's start draws too, before or after an epoch's start as a run is resumed or not.
+        Once an epoch would not do: a loader's start draws too, before or after an epoch's start as
+        a run is resumed or not.
         """
         torch.manual_seed(self.recipe.seed + self.global_step)
 
@@ -51,8 +58,10 @@ class KeypointTask(pl.LightningModule):
         """The loss of one batch."""
         answer = self(batch["crop"])
         loss = self.loss(self.net, in_style(answer.raw, batch["style"]), batch["points"])
-        if self.net.judges:
-            loss = loss + JUDGE_WEIGHT * F.binary_cross_entropy_with_logits(answer.score.float(), batch["face"])
+        if self.net.predicts_score:
+            loss = loss + SCORE_LOSS_WEIGHT * F.binary_cross_entropy_with_logits(
+                answer.score.float(), batch["face"]
+            )
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["points"]))
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
@@ -76,7 +85,9 @@ class KeypointTask(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimizer; linear warm-up, then a cosine to 0."""
-        optimizer = OPTIMIZERS[self.recipe.optimizer](self.net, self.recipe.lr, self.recipe.weight_decay)
+        optimizer = OPTIMIZERS[self.recipe.optimizer](
+            self.net, self.recipe.lr, self.recipe.weight_decay
+        )
         steps = int(self.trainer.estimated_stepping_batches)
         warmup = max(1, round(self.recipe.warmup * steps))
 
@@ -95,7 +106,9 @@ def in_style(raw: Tensor, style: Tensor) -> Tensor:
 
 
 class WarmAveraging(WeightAveraging):
-    """Exponential moving average of the weights whose memory grows with the run, so that short runs are averaged too."""
+    """Exponential moving average of the weights whose memory grows with the run, so that short runs
+    are averaged too.
+    """
 
     def __init__(self, decay: float) -> None:
         super().__init__(multi_avg_fn=self._average)

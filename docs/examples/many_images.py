@@ -1,7 +1,7 @@
-"""The faces of a large collection of pictures, by Ray Data: as many processes as asked for, results as Parquet files.
+"""The faces of a large collection of images, by Ray Data: as many processes as asked for, results as Parquet files.
 
 pip install 'ray[data]'
-python docs/examples/many_pictures.py photos --out faces --processes 2
+python docs/examples/many_images.py photos --out faces --processes 2
 """
 
 import argparse
@@ -15,13 +15,13 @@ Row = dict[str, Any]
 
 
 class FindFaces:
-    """Pictures to rows; Ray makes one of these in each process, so that the networks are loaded once."""
+    """Images to rows; Ray makes one of these in each process, so that the networks are loaded once."""
 
     def __init__(self) -> None:
         self.pipeline = facedots.Pipeline()
 
     def __call__(self, row: Row) -> list[Row]:
-        """A row for each face of the picture ``row["path"]``, or one that says what is wrong with it or that nobody is there."""
+        """A row for each face of the image ``row["path"]``, or one that says what is wrong with it or that nobody is there."""
         path = row["path"]
         try:
             faces = self.pipeline(facedots.read_image(path))
@@ -47,14 +47,20 @@ def main() -> None:
     """Read a folder, write Parquet."""
     import ray
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--processes", type=int, default=2)
     given = parser.parse_args()
-    files = sorted(str(file.resolve()) for file in given.folder.rglob("*") if file.suffix.lower() in SUFFIXES)
-    pictures = ray.data.from_items([{"path": file} for file in files], override_num_blocks=4 * given.processes)
-    pictures.flat_map(FindFaces, concurrency=given.processes).write_parquet(str(given.out.resolve()))
+    files = sorted(
+        str(file.resolve()) for file in given.folder.rglob("*") if file.suffix.lower() in SUFFIXES
+    )
+    images = ray.data.from_items(
+        [{"path": file} for file in files], override_num_blocks=4 * given.processes
+    )
+    images.flat_map(FindFaces, concurrency=given.processes).write_parquet(str(given.out.resolve()))
 
 
 if __name__ == "__main__":
