@@ -72,10 +72,7 @@ def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Pat
     )
     assert [
         face.points.ravel().tolist() for face in read_csv(folder / "points.csv", folder, PAIR)
-    ] == [
-        [1, 2, 3, 4],
-        [5, 6, 7, 8],
-    ]
+    ] == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
 def test_csv_with_missing_points_and_several_faces_in_a_image(folder: Path) -> None:
@@ -321,8 +318,5 @@ def test_check_images_names_all_that_cannot_be_decoded(folder: Path) -> None:
     assert [
         str(folder / name) in fault
         for name, fault in zip(("a.jpg", "c.jpg"), caught.value.faults, strict=True)
-    ] == [
-        True,
-        True,
-    ]
+    ] == [True, True]
     check_images(faces[1:2])
