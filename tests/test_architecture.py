@@ -213,10 +213,3 @@ def test_the_number_of_points_comes_from_the_schema(module: str) -> None:
     constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in ends]
     literals = [node.lineno for node in constants if node.value == 68]
     assert not literals, f"a literal 68 in lines {literals}"
-
-
-def test_the_public_names_are_few_and_there() -> None:
-    names = getattr(facedots, "__all__", [])
-    assert len(names) <= 25
-    assert len(set(names)) == len(names)
-    assert all(hasattr(facedots, name) for name in names)

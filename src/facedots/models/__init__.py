@@ -1,1 +1,5 @@
 """Networks to train. Each carries its :class:`~facedots.spec.ModelSpec`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

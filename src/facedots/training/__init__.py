@@ -1,3 +1,7 @@
 """Training: a recipe decides everything, Lightning does the work. Needs the extra
 ``facedots[train]``.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

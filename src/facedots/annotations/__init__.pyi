@@ -1,0 +1,14 @@
+from .base import FaceAnnotation as FaceAnnotation
+from .base import check_images as check_images
+from .coco import read_coco as read_coco
+from .csv_points import annotations_csv as annotations_csv
+from .csv_points import read_csv as read_csv
+from .cvat import read_cvat as read_cvat
+from .cvat import to_cvat as to_cvat
+from .label_studio import read_label_studio as read_label_studio
+from .label_studio import to_label_studio as to_label_studio
+from .load import ReadOptions as ReadOptions
+from .load import find_schema as find_schema
+from .load import load_annotations as load_annotations
+from .pts import read_pts as read_pts
+from .schemas import read_schema as read_schema

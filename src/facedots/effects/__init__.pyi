@@ -1,0 +1,12 @@
+from .anonymize import Anonymizer as Anonymizer
+from .base import Effect as Effect
+from .base import effect_names as effect_names
+from .base import named_effects as named_effects
+from .makeup import Blush as Blush
+from .makeup import Brows as Brows
+from .makeup import Lips as Lips
+from .stickers import Sticker as Sticker
+from .stickers import Stickers as Stickers
+from .swap import FaceSwap as FaceSwap
+from .swap import average_face as average_face
+from .swap import swap_faces as swap_faces

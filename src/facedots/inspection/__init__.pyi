@@ -1,0 +1,11 @@
+from .frequency import describe_kernel as describe_kernel
+from .frequency import frequencies as frequencies
+from .frequency import frequency_response as frequency_response
+from .frequency import split_color as split_color
+from .layers import Layer as Layer
+from .layers import cut_crop as cut_crop
+from .layers import feature_maps as feature_maps
+from .layers import filter_image as filter_image
+from .layers import list_layers as list_layers
+from .layers import load_model as load_model
+from .layers import select_kernel as select_kernel
