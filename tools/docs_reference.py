@@ -117,10 +117,14 @@ def api_pages(package: Path) -> dict[str, str]:
     return pages
 
 
+def _homes(stub: Path) -> dict[str, str]:
+    """The module of each public name of a package, from its stub."""
+    imports = [n for n in ast.parse(stub.read_text()).body if isinstance(n, ast.ImportFrom)]
+    return {alias.name: node.module or "" for node in imports for alias in node.names}
+
+
 def _index(package: Path) -> str:
     """The names that ``import facedots`` gives, each with its first line."""
-    import facedots
-
     lines = [
         "# Python",
         "",
@@ -129,8 +133,7 @@ def _index(package: Path) -> str:
         "| name | |",
         "|---|---|",
     ]
-    for name in facedots.__all__:
-        home = facedots._HOMES[name]
+    for name, home in sorted(_homes(package / "__init__.pyi").items()):
         file = package / f"{home.replace('.', '/')}.py"
         role = "data" if name.isupper() else "class" if name[0].isupper() else "func"
         lines.append(
