@@ -37,7 +37,7 @@ def prepare(model: str) -> tuple[Predict, str, list[str]]:
     cv2.setNumThreads(1)
     twice = model.endswith(" x2")
     model = model.removesuffix(" x2")
-    stopwatch, predictor = Stopwatch(), KeypointPredictor(model, passes=2 if twice else 1)
+    stopwatch, predictor = Stopwatch(), KeypointPredictor(model, refine=2 if twice else 1)
 
     def predict(image: Any, box: Box, _framing: CropSpec) -> tuple[Any, float]:
         stopwatch.milliseconds = 0.0

@@ -228,5 +228,5 @@ assert not covered[2][inside].any()
 # %% [markdown]
 # Only `solid` leaves nothing to recognize: blur and pixels can be matched by networks that were trained to. From the shell:
 #
-# `facedots filter group.jpg --with lips,hat --out out` · `facedots read group.jpg --json faces.json` · `facedots align photos
-# --out faces` · `facedots anonymize photos --how solid --out out` · `facedots video film.mp4 --out dots.mp4`
+# `facedots filter group.jpg --with lips,hat --out out` · `facedots pose group.jpg --json faces.json` · `facedots align photos
+# --out faces` · `facedots anonymize photos --method solid --out out` · `facedots video film.mp4 --out dots.mp4`

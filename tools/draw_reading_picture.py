@@ -1,4 +1,4 @@
-"""Draw ``docs/images/reading.jpg``: what ``facedots read`` and ``facedots align`` make of one
+"""Draw ``docs/images/reading.jpg``: what ``facedots pose`` and ``facedots align`` make of one
 portrait.
 
     python tools/draw_reading_image.py [--out docs/images/reading.jpg]

@@ -55,7 +55,7 @@ def test_a_image_without_a_face_is_an_error_and_the_others_are_done(
 
 
 def test_a_network_that_errs_does_not_uncover_the_face(folder: Path, tiny_model: Path) -> None:
-    run(folder, tiny_model, "--how", "solid")
+    run(folder, tiny_model, "--method", "solid")
     before, after = (
         read_image(folder / "in" / "face.png"),
         read_image(folder / "out" / "face_anonymous.png"),
@@ -72,7 +72,7 @@ def test_a_network_that_errs_does_not_uncover_the_face(folder: Path, tiny_model:
 def test_missing_faces_are_always_reported(
     folder: Path, tiny_model: Path, choice: str, said: str
 ) -> None:
-    result = run(folder, tiny_model, "--if-missing", choice, "--how", "pixelate")
+    result = run(folder, tiny_model, "--on-no-face", choice, "--method", "pixelate")
     assert result.exit_code == 0
     assert result.stdout.splitlines()[1] == f"{folder}/out/none_anonymous.png: {said}"
     assert result.stderr.splitlines() == [
@@ -102,6 +102,6 @@ def test_metadata_and_the_thumbnail_in_it_are_left_behind(folder: Path, tiny_mod
 
 
 def test_without_a_detector_nothing_is_anonymized(folder: Path, tiny_model: Path) -> None:
-    result = run(folder, tiny_model, "--detector", "none")
+    result = run(folder, tiny_model, "--detector", "single-object")
     assert isinstance(result.exception, FacedotsError)
     assert not (folder / "out").exists()

@@ -149,7 +149,7 @@ def test_only_the_worst_can_be_taken_and_a_folder_is_filled_once(
     source: Path, work: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     options = ("--recursive", "--model", tiny_model)
-    result = run("export", source, *options, "--out", tmp_path / "few", "--worst", 2)
+    result = run("export", source, *options, "--out", tmp_path / "few", "--top", 2)
     assert "2 of 3 images" in result.stdout
     assert len(list((tmp_path / "few" / "images").iterdir())) == 2
     assert "holds images already" in fails("export", source, *options, "--out", work)

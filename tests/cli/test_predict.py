@@ -185,7 +185,12 @@ def test_without_a_detector_the_points_themselves_find_the_object(
     folder: Path, tiny_model: Path
 ) -> None:
     result = predict(
-        tiny_model, folder / "b" / "gray.png", "--detector", "none", "--json", folder / "one.json"
+        tiny_model,
+        folder / "b" / "gray.png",
+        "--detector",
+        "single-object",
+        "--json",
+        folder / "one.json",
     )
     assert result.stdout.splitlines() == [f"{folder}/b/gray.png: 1 face"]
     (face,) = json.loads((folder / "one.json").read_text())["images"][0]["faces"]

@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["read", *map(str, arguments)])
+    return CliRunner().invoke(app, ["pose", *map(str, arguments)])
 
 
 def test_what_a_person_reads(folder: Path) -> None:
@@ -88,9 +88,9 @@ def test_json_and_images(folder: Path, tmp_path: Path) -> None:
     pose = FaceReader()(IMAGE, [FACE])[0].pose
     assert pose is not None
     assert (
-        read_image(tmp_path / "out" / "face_read.png") == draw_axes(IMAGE, [pose], CAMERA)
+        read_image(tmp_path / "out" / "face_pose.png") == draw_axes(IMAGE, [pose], CAMERA)
     ).all()
-    assert (read_image(tmp_path / "out" / "gray_read.png") == 128).all()
+    assert (read_image(tmp_path / "out" / "gray_pose.png") == 128).all()
 
 
 def test_the_focal_length_can_be_given(folder: Path) -> None:

@@ -122,7 +122,7 @@ def test_effects_take_the_place_of_dots(folder: Path) -> None:
 
 
 def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:
-    result = run(folder, "--csv", str(folder / "a.csv"), "--read")
+    result = run(folder, "--csv", str(folder / "a.csv"), "--pose")
     assert result.exit_code == 0, result.output
     assert "blinks of face 0: 0;" in result.stdout
     table = pd.read_csv(folder / "a.csv")

@@ -19,8 +19,8 @@ from facedots.cli.options import (
     JsonFile,
     MaxSide,
     Model,
-    Passes,
     Recursive,
+    Refine,
     Sources,
     Threads,
     find_all,
@@ -75,7 +75,7 @@ def align(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Cut every face out, upright and in one place, for recognition networks and collections of
@@ -89,7 +89,7 @@ def align(
     from facedots.io.images import write_image
 
     pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
     )
     image_sources, failures = find_all(sources, recursive)
     targets = result_paths(image_sources, out, "aligned")
@@ -132,7 +132,7 @@ def align(
         raise typer.Exit(1)
 
 
-def read(
+def pose(
     sources: Sources,
     *,
     json_file: JsonFile = None,
@@ -152,7 +152,7 @@ def read(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Read off faces how the head is turned, how open eyes and mouth are, smile and brows.
@@ -168,10 +168,10 @@ def read(
 
     printed = is_one_printed(json_file, csv_file)
     pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
     )
     image_sources, failures = find_all(sources, recursive)
-    targets = result_paths(image_sources, out, "read") if out else {}
+    targets = result_paths(image_sources, out, "pose") if out else {}
     results: list[ImageResult] = []
 
     def work(image_source: "ImageSource", image: "Image") -> None:

@@ -12,8 +12,8 @@ from facedots.cli.options import (
     DetectorName,
     MaxSide,
     Model,
-    Passes,
     Recursive,
+    Refine,
     Sources,
     Threads,
     find_all,
@@ -46,7 +46,7 @@ def filter_images(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Put stickers and make-up on every face: sunglasses, mustache, hat, crown, dog-ears, dog-nose,
@@ -60,7 +60,7 @@ def filter_images(
 
     chosen = named_effects(effects)
     pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
     )
     image_sources, failures = find_all(sources, recursive)
     targets = result_paths(image_sources, out, "filtered")
@@ -80,7 +80,7 @@ def filter_images(
         raise typer.Exit(1)
 
 
-class How(StrEnum):
+class Method(StrEnum):
     """How faces are covered."""
 
     BLUR = "blur"
@@ -88,7 +88,7 @@ class How(StrEnum):
     SOLID = "solid"
 
 
-class IfMissing(StrEnum):
+class OnNoFace(StrEnum):
     """What becomes of an image in which no face is found."""
 
     ERROR = "error"
@@ -100,16 +100,16 @@ def anonymize(
     sources: Sources,
     *,
     out: Annotated[Path, typer.Option(file_okay=False, help="Folder for the new images.")],
-    how: Annotated[
-        How,
+    method: Annotated[
+        Method,
         typer.Option(help="blur and pixelate look better; only solid leaves nothing to recognize."),
-    ] = How.BLUR,
-    if_missing: Annotated[
-        IfMissing,
+    ] = Method.BLUR,
+    on_no_face: Annotated[
+        OnNoFace,
         typer.Option(
             help="No face found: do not write the image and fail, copy it, or cover all of it."
         ),
-    ] = IfMissing.ERROR,
+    ] = OnNoFace.ERROR,
     min_score: Annotated[
         float,
         typer.Option(
@@ -121,32 +121,32 @@ def anonymize(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Cover every face, forehead and chin included; where a face is in doubt, cover more.
 
-    An image without a face is an error unless --if-missing says otherwise: it is not written, and
+    An image without a face is an error unless --on-no-face says otherwise: it is not written, and
     the exit status is 1. The new images carry no metadata, so no thumbnail either. Look at them
     before you publish them: no detector is perfect.
     """
     from facedots.effects.anonymize import Anonymizer
     from facedots.io.images import write_image
 
-    if detector == DetectorName.NONE:
+    if detector == DetectorName.SINGLE_OBJECT:
         raise FacedotsError(
-            "--detector none sees one object and always answers: the other faces would stay as they are"
+            "--detector single-object finds one object in every image: other faces would stay uncovered"
         )
     pipeline = make_pipeline(
         model,
         detector,
         detector_file,
         max_side=max_side,
-        passes=passes,
+        refine=refine,
         threads=threads,
         min_score=min_score,
     )
-    anonymizer = Anonymizer(how.value)
+    anonymizer = Anonymizer(method.value)
     image_sources, failures = find_all(sources, recursive)
     targets = result_paths(image_sources, out, "anonymous")
     without: list[str] = []
@@ -156,11 +156,11 @@ def anonymize(
         done = f"{len(faces)} face{'s' * (len(faces) != 1)} covered"
         if faces:
             result = anonymizer(image, faces)
-        elif if_missing == IfMissing.ERROR:
+        elif on_no_face == OnNoFace.ERROR:
             raise FacedotsError(
-                f"{image_source.location}: no face found, so nothing was written; --if-missing copy or cover goes on"
+                f"{image_source.location}: no face found, so nothing was written; --on-no-face copy or cover goes on"
             )
-        elif if_missing == IfMissing.COVER:
+        elif on_no_face == OnNoFace.COVER:
             result, done = anonymizer.cover_all(image), "no face found, all of it covered"
         else:
             result, done = image, "no face found, COPIED AS IT IS"

@@ -13,8 +13,8 @@ from facedots.cli.options import (
     DetectorName,
     MaxSide,
     Model,
-    Passes,
     Recursive,
+    Refine,
     Threads,
     find_all,
     for_each,
@@ -47,7 +47,7 @@ def export_labels(
         Path,
         typer.Option(file_okay=False, help="New folder for the images and what the tools import."),
     ],
-    worst: Annotated[
+    top: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N images that need it most.")
     ] = None,
     model: Model = "small",
@@ -55,7 +55,7 @@ def export_labels(
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
     recursive: Recursive = False,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Write predictions as imports for CVAT and Label Studio, the images that need a person most
@@ -75,7 +75,7 @@ def export_labels(
     )
 
     pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
     )
     image_sources, failures = find_all([str(folder)], recursive)
     results: list[ImageResult] = []
@@ -88,7 +88,7 @@ def export_labels(
         )
 
     failures += for_each(image_sources, work, "finding faces")
-    chosen = rank_by_uncertainty(results)[:worst]
+    chosen = rank_by_uncertainty(results)[:top]
     faces = sum(len(result.faces) for result in chosen)
     if not faces:
         report_failures(failures)

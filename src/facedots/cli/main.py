@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from facedots.cli.analysis import align, read
+from facedots.cli.analysis import align, pose
 from facedots.cli.data import audit, data_app
 from facedots.cli.effects import anonymize, filter_images
 from facedots.cli.evaluate import compare, evaluate
@@ -27,7 +27,7 @@ app.command()(predict)
 app.command(name="filter")(filter_images)
 app.command()(anonymize)
 app.command()(align)
-app.command()(read)
+app.command()(pose)
 app.command()(video)
 app.command()(models)
 data_app.command()(audit)

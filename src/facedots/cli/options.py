@@ -27,7 +27,7 @@ class DetectorName(StrEnum):
     RETINAFACE = "retinaface"
     HAAR = "haar"
     YUNET = "yunet"
-    NONE = "none"
+    SINGLE_OBJECT = "single-object"
 
 
 Sources = Annotated[
@@ -37,7 +37,8 @@ Model = Annotated[
     str, typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run.")
 ]
 DetectorChoice = Annotated[
-    DetectorName, typer.Option(help="Who finds the faces; none: one object, by its points alone.")
+    DetectorName,
+    typer.Option(help="Face detector; single-object: one object, by its keypoints alone."),
 ]
 DetectorFile = Annotated[
     Path | None, typer.Option(help="The weight file of the detector; yunet needs one.")
@@ -48,12 +49,12 @@ MaxSide = Annotated[
 Recursive = Annotated[
     bool, typer.Option("--recursive", help="Look into the folders of folders too.")
 ]
-Passes = Annotated[
+Refine = Annotated[
     int,
     typer.Option(
         min=1,
         max=3,
-        help="Looks at each face: 2 straightens tilted heads and loose boxes, in twice the time.",
+        help="Refinement passes; 2 re-crops upright around the first prediction (2x slower).",
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads of the networks.")]
@@ -70,7 +71,7 @@ def make_pipeline(
     detector_file: Path | None,
     *,
     max_side: int,
-    passes: int,
+    refine: int,
     threads: int,
     min_score: float = 0.8,
 ) -> "Pipeline":
@@ -84,13 +85,13 @@ def make_pipeline(
     from facedots.pipeline import Pipeline
 
     predictor = KeypointPredictor(
-        model if model in WEIGHTS else weights_file(model), threads, passes
+        model if model in WEIGHTS else weights_file(model), threads, refine
     )
     if detector == DetectorName.HAAR:
         from facedots.detection.haar import Haar
 
         return Pipeline(Haar(), predictor)
-    if detector == DetectorName.NONE:
+    if detector == DetectorName.SINGLE_OBJECT:
         from facedots.detection.base import SingleObjectDetector
 
         return Pipeline(SingleObjectDetector(predictor), predictor)

@@ -13,8 +13,8 @@ from facedots.cli.options import (
     JsonFile,
     MaxSide,
     Model,
-    Passes,
     Recursive,
+    Refine,
     Sources,
     Threads,
     find_all,
@@ -54,7 +54,7 @@ def predict(
         bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")
     ] = False,
     recursive: Recursive = False,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Find the faces in images and the keypoints of each; write what was asked for.
@@ -66,7 +66,7 @@ def predict(
 
     printed = is_one_printed(json_file, csv_file)
     pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
     )
     schema = pipeline.predictor.spec.schema
     image_sources, failures = find_all(sources, recursive)

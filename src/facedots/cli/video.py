@@ -20,7 +20,7 @@ from facedots.cli.options import (
     DetectorName,
     MaxSide,
     Model,
-    Passes,
+    Refine,
     Threads,
     make_pipeline,
 )
@@ -64,11 +64,9 @@ def video(
     parquet: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write the same as Parquet; needs pyarrow.")
     ] = None,
-    read: Annotated[
+    pose: Annotated[
         bool,
-        typer.Option(
-            "--read", help="Read head pose and expression too, into the tables; count blinks."
-        ),
+        typer.Option("--pose", help="Add head pose and expression to the tables; count blinks."),
     ] = False,
     smooth: Annotated[
         bool, typer.Option("--smooth/--no-smooth", help="Quiet the points from frame to frame.")
@@ -76,8 +74,8 @@ def video(
     sound: Annotated[
         bool, typer.Option("--sound/--no-sound", help="Copy the sound; needs PyAV.")
     ] = True,
-    every: Annotated[
-        int, typer.Option(min=1, help="Search for new faces every so many frames.")
+    detect_every: Annotated[
+        int, typer.Option(min=1, help="Frames between two searches for new faces.")
     ] = 30,
     fps: Annotated[
         float | None,
@@ -90,7 +88,7 @@ def video(
     detector: DetectorChoice = DetectorName.RETINAFACE,
     detector_file: DetectorFile = None,
     max_side: MaxSide = 1024,
-    passes: Passes = 1,
+    refine: Refine = 1,
     threads: Threads = 1,
 ) -> None:
     """Follow faces through a video; each has a number of its own, and points that do not flicker.
@@ -111,20 +109,20 @@ def video(
         raise OutputError("two of the files to write are the same")
     paint = _paint(effects)
     pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, passes=passes, threads=threads
+        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
     )
     schema = pipeline.predictor.spec.schema
     with ExitStack() as stack:
         film = stack.enter_context(open_source(source, fps))
         sink = stack.enter_context(open_sink(out, film, sound=sound)) if out else None
-        reader = _Reader() if read else None
+        reader = _Reader() if pose else None
         signals = reader.signals if reader else ()
         lists = [
             stack.enter_context(kind(path, schema, film.name, signals))
             for kind, path in tables
             if path
         ]
-        tracker = Tracker(pipeline.detector, pipeline.predictor, every=every, smooth=smooth)
+        tracker = Tracker(pipeline.detector, pipeline.predictor, every=detect_every, smooth=smooth)
         run = _Run(film, tracker, reader, paint, _Outputs(sink, lists))
         ending = run.through(seconds)
     written = (

@@ -36,25 +36,24 @@ class KeypointPredictor:
         model: A name that ``facedots models`` lists, or the path of an ONNX file that ``facedots
             export`` wrote.
         threads: Threads of the network; with one, results repeat to the last bit.
-        passes: Looks at each face. The second one sees a crop turned upright and centerd by the
-            points of the first: turned heads and bad boxes then cost next to nothing, at twice the
-            time.
+        refine: Refinement passes; 2 re-crops upright around the first prediction (2x slower),
+            which makes up for tilted heads and loose boxes.
 
     Raises:
         WeightsError: The name is unknown, or the file is missing, damaged, or not one of facedots',
-            or more passes are asked of a network that sees the whole image anyway.
-        ValueError: Fewer than one pass.
+            or ``refine`` is above 1 for a network that sees the whole image anyway.
+        ValueError: ``refine`` is below 1.
     """
 
-    def __init__(self, model: str | Path = "small", threads: int = 1, passes: int = 1) -> None:
+    def __init__(self, model: str | Path = "small", threads: int = 1, refine: int = 1) -> None:
         self._session = open_weights(model, threads)
-        if passes < 1:
-            raise ValueError(f"passes: {passes}; a network looks at least once")
-        if passes > 1 and self.spec.crop.mode == "frame":
+        if refine < 1:
+            raise ValueError(f"refine={refine}: at least 1 pass is needed")
+        if refine > 1 and self.spec.crop.mode == "frame":
             raise WeightsError(
-                f"{model}: this network looks at the whole image, which a second pass cannot cut better; use 1"
+                f"{model}: this network sees the whole image, which cannot be re-cropped; use refine=1"
             )
-        self._passes = passes
+        self._refine = refine
 
     @property
     def spec(self) -> ModelSpec:
@@ -83,7 +82,7 @@ class KeypointPredictor:
         squares = self.spec.crop.crop_squares(check_boxes(boxes), (image.shape[0], image.shape[1]))
         maps = [crop_matrix(square, self.spec.input_size) for square in squares]
         said = self._read(image, maps)
-        for _ in range(self._passes - 1):
+        for _ in range(self._refine - 1):
             said = self._read(image, [self._upright(face, image) for face in said.points])
         sure = confidence(said.points, said.covariance, self.spec.schema, self.spec.dof)
         return Keypoints(said.points, said.covariance, sure, said.score, self.spec.schema)
