@@ -6,16 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facedots.drawing import fixed_point
 from facedots.errors import PointsError
 from facedots.geometry import Floats, apply_affine, similarity, tight_boxes
-from facedots.regions import (
-    convex_hull,
-    fill_polygons,
-    fixed_point,
-    region_mask,
-    region_names,
-    region_polygons,
-)
+from facedots.regions import convex_hull, fill_polygons, region_mask, region_names, region_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face
 from facedots.uncertainty import round_covariance

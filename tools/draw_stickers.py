@@ -19,10 +19,10 @@ from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import MEAN_SHAPE
 from facedots.data.synthetic_canvas import curve
+from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.effects.stickers import FOLDER, Fit
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io.files import atomic_write
-from facedots.regions import FRACTION_BITS, fixed_point
 from facedots.schema import IBUG68
 
 UNIT = 200

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix, check_shape
 from facedots.schema import IBUG68, KeypointSchema
@@ -104,18 +105,6 @@ def fill_polygons(polygons: Sequence[ArrayLike], size: tuple[int, int]) -> Mask:
     mask = np.zeros(size, np.uint8)
     cv2.fillPoly(mask, [fixed_point(polygon) for polygon in polygons], 1, cv2.LINE_8, FRACTION_BITS)
     return mask.astype(bool)
-
-
-FRACTION_BITS = 4
-"""OpenCV's drawing takes whole numbers of 1/16 px; this is its argument ``shift``."""
-
-
-def fixed_point(points: ArrayLike) -> NDArray[np.int32]:
-    """Points (n, 2) in pixels as OpenCV's drawing wants them: whole numbers of 1/16 px, kept where
-    OpenCV can count.
-    """
-    scaled = np.asarray(points, np.float64) * (1 << FRACTION_BITS)
-    return np.asarray(np.round(scaled).clip(-(2**19), 2**19 - 1), np.int32)
 
 
 def convex_hull(points: ArrayLike) -> Floats:

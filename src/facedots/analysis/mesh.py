@@ -9,14 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facedots.drawing import Color, draw_line
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, Matrix, check_shape
-from facedots.regions import FRACTION_BITS, fixed_point
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
 Triangles = NDArray[np.int32]
-Color = tuple[int, int, int]
 
 
 def _mean_shape() -> Floats:
@@ -278,9 +277,7 @@ def draw_mesh(image: Image, points: ArrayLike, color: Color) -> None:
     for edge in mesh_edges():
         ends = given[edge]
         if np.isfinite(ends).all():
-            cv2.polylines(
-                image, [fixed_point(ends)], False, color, width, cv2.LINE_AA, FRACTION_BITS
-            )
+            draw_line(image, ends, color, width)
 
 
 @lru_cache

@@ -24,9 +24,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
 from facedots.geometry import Image, Matrix, check_shape
-from facedots.regions import FRACTION_BITS, fixed_point
 from facedots.schema import IBUG68
 from facedots.types import HeadPose, check_image
 

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.analysis.mesh import MEAN_SHAPE, TRIANGLES, Triangles, mesh_points, signed_areas
+from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, check_shape, tight_boxes
-from facedots.regions import FRACTION_BITS, Mask, fixed_point
+from facedots.regions import Mask
 from facedots.types import Face, check_image
 
 _SMALLEST_AREA = 1e-3

@@ -11,6 +11,7 @@ from facedots.audit.audit import Audit
 from facedots.audit.duplicates import MAX_HAMMING, nearest
 from facedots.audit.findings import part_pairs, same_bytes, twins_between
 from facedots.audit.scan import look_of
+from facedots.drawing import draw_disc, draw_line
 from facedots.errors import ImageError
 from facedots.geometry import (
     Floats,
@@ -24,7 +25,6 @@ from facedots.geometry import (
 from facedots.io.images import read_image
 from facedots.plots.curves import BLUE, GRAY, GREEN, ORANGE, PINK, new_figure, style_axes
 from facedots.plots.draw import enlarge
-from facedots.regions import FRACTION_BITS, fixed_point
 from facedots.schema import KeypointSchema
 
 SAMPLE = 60
@@ -203,20 +203,11 @@ def drawn(
     labels, seen = apply_affine(matrix, label), apply_affine(matrix, predicted)
     for first, second in schema.edges:
         if np.isfinite(labels[[first, second]]).all():
-            ends = fixed_point(labels[[first, second]])
-            cv2.line(tile, ends[0].tolist(), ends[1].tolist(), LABEL, 1, cv2.LINE_AA, FRACTION_BITS)
+            draw_line(tile, labels[[first, second]], LABEL)
     _dots(tile, seen, NETWORK, 1.8)
     _dots(tile, labels, LABEL, 2.0)
     for point in labels[[k for k in moved if np.isfinite(labels[k]).all()]]:
-        cv2.circle(
-            tile,
-            fixed_point(point).tolist(),
-            7 << FRACTION_BITS,
-            MOVED,
-            2,
-            cv2.LINE_AA,
-            FRACTION_BITS,
-        )
+        draw_disc(tile, point, 7, MOVED, width=2)
     return tile
 
 
@@ -251,15 +242,7 @@ def twin_images(audit: Audit, count: int = 12) -> Captioned:
 
 def _dots(tile: Image, points: Floats, color: tuple[int, int, int], radius: float) -> None:
     for point in points[np.isfinite(points).all(axis=1)]:
-        cv2.circle(
-            tile,
-            fixed_point(point).tolist(),
-            round(radius * (1 << FRACTION_BITS)),
-            color,
-            -1,
-            cv2.LINE_AA,
-            FRACTION_BITS,
-        )
+        draw_disc(tile, point, radius, color)
 
 
 def _fitted(image: Image) -> Image:

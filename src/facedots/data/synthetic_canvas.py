@@ -6,11 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facedots.drawing import FRACTION_BITS, draw_disc, fixed_point
 from facedots.geometry import Image, Matrix
 
 Color = tuple[float, ...]
-
-SHIFT = 4  # OpenCV takes coordinates as whole numbers of 1/16 px.
 
 
 class Canvas:
@@ -29,33 +28,34 @@ class Canvas:
     def area(self, points: Matrix, color: Color, *, smooth: bool = True) -> None:
         """Fill a closed line, curved through its points or straight between them."""
         cv2.fillPoly(
-            self.image, [fixed(points, closed=True, smooth=smooth)], color, cv2.LINE_AA, SHIFT
+            self.image,
+            [fixed_curve(points, closed=True, smooth=smooth)],
+            color,
+            cv2.LINE_AA,
+            FRACTION_BITS,
         )
 
     def line(self, points: Matrix, color: Color, thickness: float, *, closed: bool = False) -> None:
         """Draw a curve through the points."""
         pixels = max(1, round(thickness * self.unit))
         cv2.polylines(
-            self.image, [fixed(points, closed=closed)], closed, color, pixels, cv2.LINE_AA, SHIFT
+            self.image,
+            [fixed_curve(points, closed=closed)],
+            closed,
+            color,
+            pixels,
+            cv2.LINE_AA,
+            FRACTION_BITS,
         )
 
     def disc(self, center: Matrix, radius: float, color: Color) -> None:
         """Fill a circle."""
-        x, y = np.round(center * 2**SHIFT).astype(int).tolist()
-        cv2.circle(
-            self.image,
-            (x, y),
-            max(1, round(radius * self.unit * 2**SHIFT)),
-            color,
-            -1,
-            cv2.LINE_AA,
-            SHIFT,
-        )
+        draw_disc(self.image, center, radius * self.unit, color)
 
     def take(self, other: "Canvas", within: Matrix) -> None:
         """Take over what another canvas shows inside a closed curve."""
         mask: Image = np.zeros(self.image.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [fixed(within, closed=True)], 255, cv2.LINE_AA, SHIFT)
+        cv2.fillPoly(mask, [fixed_curve(within, closed=True)], 255, cv2.LINE_AA, FRACTION_BITS)
         x, y, width, height = cv2.boundingRect(mask)
         part = np.s_[y : y + height, x : x + width]
         share = mask[part][..., None] / np.float32(255)
@@ -65,16 +65,18 @@ class Canvas:
         """Lighten or darken inside closed curves by a factor, with soft borders."""
         light = np.ones(self.image.shape[:2], np.float32)
         for points, factor in areas:
-            cv2.fillPoly(light, [fixed(points, closed=True)], factor, cv2.LINE_8, SHIFT)
+            cv2.fillPoly(
+                light, [fixed_curve(points, closed=True)], factor, cv2.LINE_8, FRACTION_BITS
+            )
         soft = np.asarray(cv2.GaussianBlur(light, (0, 0), 0.07 * self.unit), np.float32)
         shaded = self.image * soft[..., None]
         self.image[:] = np.clip(shaded, 0, 255, out=shaded)
 
 
-def fixed(points: Matrix, *, closed: bool, smooth: bool = True) -> NDArray[np.int32]:
+def fixed_curve(points: Matrix, *, closed: bool, smooth: bool = True) -> NDArray[np.int32]:
     """The line through the points (n, 2) as OpenCV wants it: whole numbers of 1/16 px."""
     line = curve(points, closed=closed) if smooth else points
-    return np.asarray(np.round(line * 2**SHIFT), np.int32)
+    return fixed_point(line)
 
 
 def curve(points: Matrix, *, closed: bool) -> Matrix:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from facedots.data.synthetic_canvas import SHIFT, Canvas, Color, curve, fixed
+from facedots.data.synthetic_canvas import Canvas, Color, curve, fixed_curve
+from facedots.drawing import FRACTION_BITS
 from facedots.geometry import Floats, Image, Matrix
 from facedots.schema import IBUG68
 
@@ -288,10 +289,10 @@ def _background(generator: np.random.Generator, height: int, width: int) -> Imag
         )
         cv2.fillPoly(
             image,
-            [fixed(shape, closed=True, smooth=generator.random() < 0.5)],
+            [fixed_curve(shape, closed=True, smooth=generator.random() < 0.5)],
             color,
             cv2.LINE_AA,
-            SHIFT,
+            FRACTION_BITS,
         )
     return np.asarray(cv2.GaussianBlur(image, (0, 0), generator.uniform(0.5, 4)), np.uint8)
 

@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import MEAN_SHAPE, Color, fit_shape, forehead
+from facedots.analysis.mesh import MEAN_SHAPE, fit_shape, forehead
+from facedots.drawing import Color
 from facedots.errors import FacedotsError, PointsError
 from facedots.geometry import Floats, Image, apply_affine, box_iou, tight_boxes
 from facedots.regions import Mask, convex_hull, fill_polygons

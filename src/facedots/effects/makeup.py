@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import MEAN_SHAPE, Color, fit_shape, mesh_points
+from facedots.analysis.mesh import MEAN_SHAPE, fit_shape, mesh_points
+from facedots.drawing import FRACTION_BITS, Color, fixed_point
 from facedots.geometry import Floats, Image, apply_affine
-from facedots.regions import FRACTION_BITS, fixed_point, region_polygons
+from facedots.regions import region_polygons
 from facedots.types import Face, check_image
 
 _LIGHTNESS_SHARE = 0.5

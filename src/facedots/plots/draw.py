@@ -11,12 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facedots.drawing import FRACTION_BITS, Color, draw_disc, draw_line, fixed_length, fixed_point
 from facedots.geometry import Floats, Image, check_shape, tight_boxes
 from facedots.schema import KeypointSchema
 from facedots.types import Face, check_image
 from facedots.uncertainty import axes
-
-Color = tuple[int, int, int]
 
 PALETTE: tuple[Color, ...] = (
     (86, 180, 233),
@@ -34,9 +33,6 @@ regions.
 RIM: Color = (20, 20, 20)
 BOX_COLOR: Color = (255, 255, 255)
 
-_SHIFT = (
-    4  # OpenCV's drawing takes fixed-point numbers with this many binary digits after the point
-)
 _NUMBERED_FACE = 640.0  # pixels that a face needs for 68 legible numbers
 _LINED_FACE, _RIMMED_FACE = (
     120.0,
@@ -101,39 +97,19 @@ def draw_keypoints(
     if size >= _LINED_FACE:
         for first, second in schema.edges:
             if present[first] and present[second]:
-                ends = _fixed(given[first]), _fixed(given[second])
-                cv2.line(
-                    drawn, *ends, color_of[first], max(1, round(size / 300)), cv2.LINE_AA, _SHIFT
-                )
+                draw_line(drawn, given[[first, second]], color_of[first], max(1, round(size / 300)))
     if covariance is not None:
         lengths, angles = axes(check_shape(covariance, f"{schema.count} 2 2", "covariance"))
         for i in np.flatnonzero(present & np.isfinite(lengths).all(axis=1)):
-            sides = (_length(lengths[i, 0]), _length(lengths[i, 1]))
-            cv2.ellipse(
-                drawn,
-                _fixed(given[i]),
-                sides,
-                float(angles[i]),
-                0,
-                360,
-                color_of[i],
-                1,
-                cv2.LINE_AA,
-                _SHIFT,
-            )
+            center, angle = fixed_point(given[i]).tolist(), float(angles[i])
+            half_axes = (fixed_length(lengths[i, 0]), fixed_length(lengths[i, 1]))
+            style = (color_of[i], 1, cv2.LINE_AA, FRACTION_BITS)
+            cv2.ellipse(drawn, center, half_axes, angle, 0, 360, *style)
     radius = float(np.clip(size / 110, 0.6, 12))
     for i in np.flatnonzero(present):
         if size >= _RIMMED_FACE:
-            cv2.circle(
-                drawn,
-                _fixed(given[i]),
-                _length(radius + max(0.6, radius / 4)),
-                RIM,
-                -1,
-                cv2.LINE_AA,
-                _SHIFT,
-            )
-        cv2.circle(drawn, _fixed(given[i]), _length(radius), color_of[i], -1, cv2.LINE_AA, _SHIFT)
+            draw_disc(drawn, given[i], radius + max(0.6, radius / 4), RIM)
+        draw_disc(drawn, given[i], radius, color_of[i])
     if numbered:
         _draw_numbers(drawn, given, present, color_of, size)
     return drawn
@@ -248,17 +224,6 @@ def _write(
     line = max(1, round(height / 12))
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, RIM, line + 2, cv2.LINE_AA)
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, line, cv2.LINE_AA)
-
-
-def _fixed(point: ArrayLike) -> tuple[int, int]:
-    """A point as OpenCV's fixed-point numbers, kept where they fit into 32 bits."""
-    x, y = np.clip(np.round(np.asarray(point, np.float64) * (1 << _SHIFT)), -(2**28), 2**28)
-    return int(x), int(y)
-
-
-def _length(pixels: float) -> int:
-    """A length as OpenCV's fixed-point number."""
-    return max(1, round(float(pixels) * (1 << _SHIFT)))
 
 
 PAPER: Color = (250, 250, 250)

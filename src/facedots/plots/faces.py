@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from facedots.drawing import draw_disc, draw_line
 from facedots.geometry import (
     CropSpec,
     Floats,
@@ -19,7 +19,6 @@ from facedots.geometry import (
     tight_boxes,
     warp_image,
 )
-from facedots.regions import FRACTION_BITS, fixed_point
 
 TRUE_COLOR, PREDICTED_COLOR = "#56B4E9", "#E69F00"
 _TRUE_RGB, _PREDICTED_RGB = (86, 180, 233), (230, 159, 0)
@@ -128,20 +127,11 @@ def comparison_tile(face: Comparison, side: int = 220, margin: float = 0.2) -> I
     true, predicted = apply_affine(matrix, face.true), apply_affine(matrix, face.predicted)
     for start, end in zip(true, predicted, strict=True):
         if np.isfinite([start, end]).all():
-            ends = fixed_point(np.stack([start, end])).tolist()
-            cv2.line(tile, ends[0], ends[1], (255, 255, 255), 1, cv2.LINE_AA, FRACTION_BITS)
+            draw_line(tile, [start, end], (255, 255, 255))
     for points, color, radius, thickness in (
         (true, _TRUE_RGB, 2.4, 1),
-        (predicted, _PREDICTED_RGB, 1.6, -1),
+        (predicted, _PREDICTED_RGB, 1.55, -1),
     ):
-        for point in fixed_point(points[np.isfinite(points).all(axis=1)]).tolist():
-            cv2.circle(
-                tile,
-                point,
-                int(radius * 2**FRACTION_BITS),
-                color,
-                thickness,
-                cv2.LINE_AA,
-                FRACTION_BITS,
-            )
+        for point in points[np.isfinite(points).all(axis=1)]:
+            draw_disc(tile, point, radius, color, thickness)
     return tile
