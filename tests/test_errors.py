@@ -1,9 +1,14 @@
+import importlib
 import inspect
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from facedots import errors
-from facedots.errors import AnnotationError, FacedotsError
+from facedots.errors import AnnotationError, FacedotsError, MissingExtra, explain_missing_extra
 
 
 def test_every_error_is_a_facedots_error_and_says_what_for() -> None:
@@ -26,3 +31,41 @@ def test_a_flood_of_faults_is_cut_in_the_text_but_kept() -> None:
     error = AnnotationError("x.csv", [f"row {i}" for i in range(50)])
     assert len(error.faults) == 50
     assert str(error).splitlines()[-2:] == ["  row 19", "  … and 30 more"]
+
+
+@pytest.mark.parametrize(
+    ("blocked", "statement", "extra"),
+    [
+        ("torch", "from facedots.data import Rescale", "train"),
+        ("torch", "from facedots import train", "train"),
+        ("matplotlib", "from facedots.plots import ced_figure", "plots"),
+        ("onnx", "from facedots.inspection import list_layers", "train"),
+    ],
+)
+def test_a_missing_extra_is_named_from_python(blocked: str, statement: str, extra: str) -> None:
+    code = f"""
+import sys
+sys.modules[{blocked!r}] = None
+try:
+    {statement}
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    message = f"MissingExtra {blocked} is not installed: pip install 'facedots[{extra}]'"
+    assert done.stdout.strip() == message, done.stderr
+
+
+def test_a_missing_package_that_no_extra_installs_stays_as_it_is() -> None:
+    with pytest.raises(ModuleNotFoundError, match="nowhere"), explain_missing_extra():
+        importlib.import_module("nowhere")
+
+
+def test_every_package_of_an_extra_has_its_install_line() -> None:
+    text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    extras = tomllib.loads(text)["project"]["optional-dependencies"]
+    for extra in ("parquet", "plots", "train", "video"):
+        for requirement in extras[extra]:
+            package = requirement.split(">")[0].split("=")[0].replace("-", "_")
+            if not package.startswith("facedots["):
+                assert f"facedots[{extra}]" in str(MissingExtra(package))

@@ -9,7 +9,7 @@ The public names stand in ``__init__.pyi`` and are loaded when they are first us
 ``import facedots`` is quick. Each package has a surface of its own, as in :mod:`facedots.data`.
 """
 
-import lazy_loader
+from facedots.errors import lazy_surface
 
 __version__ = "0.1.0"
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_surface(__name__, __file__)

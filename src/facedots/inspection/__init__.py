@@ -1,5 +1,5 @@
 """The inside of a network: kernels, feature maps, frequency responses."""
 
-import lazy_loader
+from facedots.errors import lazy_surface
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_surface(__name__, __file__)

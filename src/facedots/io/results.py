@@ -16,7 +16,7 @@ from typing import Self
 
 import numpy as np
 
-from facedots.errors import OutputError
+from facedots.errors import OutputError, explain_missing_extra
 from facedots.geometry import Floats
 from facedots.io.files import AtomicFile
 from facedots.schema import KeypointSchema
@@ -303,13 +303,9 @@ class ParquetTable(FaceTable):
     def __init__(
         self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()
     ) -> None:
-        try:
+        with explain_missing_extra():
             import pyarrow
             import pyarrow.parquet
-        except ModuleNotFoundError as error:
-            raise OutputError(
-                f"{path}: Parquet needs pyarrow: pip install 'facedots[parquet]'"
-            ) from error
         super().__init__(path, schema, source, signals)
         kinds = {
             "frame": pyarrow.int64(),

@@ -1,5 +1,5 @@
 """Images and figures for people."""
 
-import lazy_loader
+from facedots.errors import lazy_surface
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_surface(__name__, __file__)
