@@ -90,7 +90,7 @@ _EXTRAS = {
 """Optional package -> the extra of facedots that installs it."""
 
 
-class MissingExtra(FacedotsError, ImportError):
+class MissingExtra(FacedotsError, ImportError):  # noqa: N818
     """A package of an extra is not installed.
 
     >>> print(MissingExtra("torch"))
