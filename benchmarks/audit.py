@@ -16,24 +16,19 @@ of the faces with that name that were planted so.
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.csv_points import annotations_csv
-from facedots.annotations.load import LABELS, Parts, ReadOptions, load_annotations
-from facedots.audit.audit import Audit, audit
-from facedots.audit.label_order import MIRRORED
-from facedots.audit.outliers import MOVED_POINTS, OTHER_FACE, SCATTERED
+from facedots import IBUG68, KeypointPredictor, load_annotations, read_image
+from facedots.annotations import FaceAnnotation, ReadOptions, annotations_csv
+from facedots.audit import MIRRORED, MOVED_POINTS, OTHER_FACE, SCATTERED, Audit
+from facedots.audit.audit import audit
 from facedots.geometry import Floats
-from facedots.inference.predictor import KeypointPredictor
-from facedots.io.files import atomic_write
-from facedots.io.images import read_image
-from facedots.schema import IBUG68
+from facedots.io import atomic_write
 
 EYES = (*IBUG68.regions["right_eye"], *IBUG68.regions["left_eye"])
 SWAPPED = "right eye and left eye swapped"
@@ -76,7 +71,9 @@ def with_noise(points: Floats, rng: np.random.Generator) -> Floats:
     return np.asarray(points + rng.normal(0, 0.05 * eye_distance(points), points.shape), np.float32)
 
 
-def plant(parts: Parts, folder: Path, count: int, rng: np.random.Generator) -> dict[Key, str]:
+def plant(
+    parts: Mapping[str, list[FaceAnnotation]], folder: Path, count: int, rng: np.random.Generator
+) -> dict[Key, str]:
     """Write the copy with its faults into a folder; returns the kind of fault of each faulty face."""
     everyone = [(part, i) for part, faces in parts.items() for i in range(len(faces))]
     chosen = [
@@ -110,7 +107,7 @@ def plant(parts: Parts, folder: Path, count: int, rng: np.random.Generator) -> d
     for part, faces in copy.items():
         for face in faces:
             put_image(face, folder / part / face.name, (part, face.name) in mirrored)
-        atomic_write(folder / f"{part}{LABELS}.csv", annotations_csv(faces, IBUG68))
+        atomic_write(folder / f"{part}_frames_keypoints.csv", annotations_csv(faces, IBUG68))
     return planted
 
 
@@ -159,7 +156,9 @@ def print_table(found: Audit, planted: dict[Key, str]) -> None:
     )
 
 
-def print_repairs(found: Audit, planted: dict[Key, str], parts: Parts) -> None:
+def print_repairs(
+    found: Audit, planted: dict[Key, str], parts: Mapping[str, list[FaceAnnotation]]
+) -> None:
     """How many wrong orders were undone to the very label that was there before."""
     before = {(part, face.name): face.points for part, faces in parts.items() for face in faces}
     exact = wrong = 0

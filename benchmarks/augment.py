@@ -13,11 +13,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.data.augment import training_augmentation
-from facedots.data.dataset import FacialKeypointsDataset, Sample, Transform, reseed
-from facedots.data.photometric import Photometric
-from facedots.geometry import CropSpec
-from facedots.schema import IBUG68
+from facedots import IBUG68, CropSpec, FacialKeypointsDataset
+from facedots.data import Photometric, Sample, Transform, reseed, training_augmentation
 
 FRAMING = CropSpec("box", 1.3)
 DATA = Path(os.environ.get("FACEDOTS_DATA") or Path(__file__).parents[2] / "shared" / "data")

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from facedots.data.photometric import line_kernel
-from facedots.geometry import CropSpec, Floats, Image, apply_affine, similarity, tight_boxes
-from facedots.schema import IBUG68
+from facedots import IBUG68, CropSpec, apply_affine, similarity, tight_boxes
+from facedots.data import line_kernel
+from facedots.geometry import Floats, Image
 
 REFERENCE, SIDE = CropSpec("box", 1.3), 128
 GRAY_LEVEL = 127

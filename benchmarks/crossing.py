@@ -21,14 +21,11 @@ import cv2
 import numpy as np
 from setting import DATA, machine, options_with_data
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.data.sources import youtube_faces
-from facedots.detection.retinaface import RetinaFace
-from facedots.geometry import Floats, Image, Matrix, apply_affine, tight_boxes
-from facedots.inference.predictor import KeypointPredictor
-from facedots.io.files import atomic_write
-from facedots.io.images import read_image
-from facedots.tracking.tracker import Tracker
+from facedots import KeypointPredictor, RetinaFace, Tracker, apply_affine, read_image, tight_boxes
+from facedots.annotations import FaceAnnotation
+from facedots.data import youtube_faces
+from facedots.geometry import Floats, Image, Matrix
+from facedots.io import atomic_write
 
 RATE = 30
 SIZE = (640, 480)

@@ -4,8 +4,8 @@ and how their boxes lie.
     python benchmarks/detectors.py [--data ../shared/data] [--part training] [--yunet
     face_detection_yunet_2023mar.onnx]
 
-The last table is where the constants ``ADJUSTMENT`` of ``facedots.detect`` come from: the medians
-over the training frames.
+The last columns are where the detectors' ``adjustment`` comes from: medians over the training
+frames.
 """
 
 import argparse
@@ -19,12 +19,11 @@ import cv2
 import numpy as np
 from setting import DATA, options_with_data
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.data.sources import youtube_faces
-from facedots.detection import haar, retinaface, yunet
-from facedots.detection.base import Adjustment
-from facedots.geometry import Floats, Image, box_iou, tight_boxes
-from facedots.io.images import read_image
+from facedots import Haar, RetinaFace, YuNet, box_iou, read_image, tight_boxes
+from facedots.annotations import FaceAnnotation
+from facedots.data import youtube_faces
+from facedots.detection import Adjustment
+from facedots.geometry import Floats, Image
 
 MATCH_IOU = 0.5
 """A face counts as found when the adjusted box overlaps the labels' tight box by this much."""
@@ -92,21 +91,18 @@ def main() -> None:
     cv2.setNumThreads(1)
     training, test = youtube_faces(options.data)
     faces = training if options.part == "training" else test
-    detectors = [
-        ("RetinaFace", retinaface.RetinaFace().framed, retinaface.ADJUSTMENT),
-        ("Haar", haar.Haar().framed, haar.ADJUSTMENT),
-    ]
+    detectors: list[RetinaFace | Haar | YuNet] = [RetinaFace(), Haar()]
     if options.yunet:
-        detectors.append(("YuNet", yunet.YuNet(options.yunet).framed, yunet.ADJUSTMENT))
+        detectors.append(YuNet(options.yunet))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
     print(
         "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | faces |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for name, framed, shipped in detectors:
-        seen = looks(framed, faces)
+    for detector in detectors:
+        seen = looks(detector.framed, faces)
         adjustment, pairs = measured_adjustment(seen)
-        recall, false = found_and_false(seen, shipped)
+        recall, false = found_and_false(seen, detector.adjustment)
         edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)
         columns = [
             f"{recall:.2f}",
@@ -114,7 +110,7 @@ def main() -> None:
             f"{np.median([look.milliseconds for look in seen]):.1f}",
         ]
         columns += [f"{edge:+.3f}" for edge in edges] + [str(pairs)]
-        print(f"| {name} | {' | '.join(columns)} |", flush=True)
+        print(f"| {type(detector).__name__} | {' | '.join(columns)} |", flush=True)
 
 
 if __name__ == "__main__":

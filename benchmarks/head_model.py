@@ -23,9 +23,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.data.sources import w300, youtube_faces
+from facedots import IBUG68
+from facedots.data import w300, youtube_faces
 from facedots.geometry import Matrix
-from facedots.schema import IBUG68
 
 FLIP = list(IBUG68.flip)
 JAW = list(IBUG68.regions["jaw"])

@@ -31,15 +31,20 @@ import numpy as np
 from peer_runs import PEERS, points_of
 from setting import DATA, Faces, machine, options_with_data
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.data.sources import youtube_faces
-from facedots.detection.retinaface import RetinaFace
-from facedots.geometry import Floats, Image, Matrix, apply_affine, similarity, tight_boxes
-from facedots.inference.predictor import KeypointPredictor
-from facedots.io.files import atomic_write
-from facedots.io.images import read_image
-from facedots.tracking.smoothing import FaceSmoother
-from facedots.tracking.tracker import Tracker
+from facedots import (
+    KeypointPredictor,
+    RetinaFace,
+    Tracker,
+    apply_affine,
+    read_image,
+    similarity,
+    tight_boxes,
+)
+from facedots.annotations import FaceAnnotation
+from facedots.data import youtube_faces
+from facedots.geometry import Floats, Image, Matrix
+from facedots.io import atomic_write
+from facedots.tracking import FaceSmoother
 
 RATE = 30
 SPEED = 0.01

@@ -19,13 +19,11 @@ import cv2
 import numpy as np
 from setting import DATA, Faces, machine, options_with_data
 
-from facedots.data.sources import youtube_faces
-from facedots.evaluation.metrics import score
-from facedots.geometry import crop_matrix
-from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import WEIGHTS, open_weights
-from facedots.io.files import atomic_write
-from facedots.schema import IBUG68
+from facedots import IBUG68, WEIGHTS, KeypointPredictor, crop_matrix
+from facedots.data import youtube_faces
+from facedots.evaluation import score
+from facedots.inference import open_weights
+from facedots.io import atomic_write
 
 BATCH = 16
 

@@ -10,9 +10,8 @@ import numpy as np
 from peer_worker import Box, CropSpec, Predict, serve
 
 import facedots
-from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.session import Session
-from facedots.inference.weights import WEIGHTS
+from facedots import WEIGHTS, KeypointPredictor
+from facedots.inference import Session
 
 
 class Stopwatch:

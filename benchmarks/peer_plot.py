@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from matplotlib.transforms import Bbox
 
-from facedots.plots.curves import BLUE, GRAY, ORANGE
+from facedots.plots import BLUE, GRAY, ORANGE
 
 
 @dataclass(frozen=True)

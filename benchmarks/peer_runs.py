@@ -20,11 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from setting import ROOT, Faces
 
-from facedots.errors import FacedotsError
-from facedots.evaluation.metrics import shift_free_nme
+from facedots import IBUG68, WEIGHTS, FacedotsError
+from facedots.evaluation import shift_free_nme
 from facedots.geometry import Floats
-from facedots.inference.weights import WEIGHTS
-from facedots.schema import IBUG68
 
 HERE, CACHE = Path(__file__).parent, ROOT / ".cache" / "peers"
 TIME_LIMIT = 1800

@@ -36,12 +36,11 @@ from peer_runs import (
 )
 from setting import DATA, ROOT, Faces, machine, options_with_data
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.data.splits import load_split
-from facedots.evaluation.metrics import Scores, score
-from facedots.io.files import atomic_write
-from facedots.plots.curves import save_figure
-from facedots.schema import IBUG68
+from facedots import IBUG68, load_split
+from facedots.annotations import FaceAnnotation
+from facedots.evaluation import Scores, score
+from facedots.io import atomic_write
+from facedots.plots import save_figure
 
 SETS = {"youtube-faces": "YouTube Faces test frames", "300w": "300-W validation photos"}
 KNOWN = {("dlib 68", "300w")}

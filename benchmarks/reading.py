@@ -15,15 +15,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facedots import (
+    Camera,
+    HeadPose,
+    KeypointPredictor,
+    head_pose,
+    load_split,
+    read_image,
+    tight_boxes,
+)
+from facedots.analysis import HEAD_MODEL, project, warp_texture
 from facedots.analysis.expression import expression
-from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, project
-from facedots.analysis.texture import warp_texture
-from facedots.data.splits import load_split
-from facedots.data.synthetic_face import person, rotation
-from facedots.geometry import Floats, Image, Matrix, tight_boxes
-from facedots.inference.predictor import KeypointPredictor
-from facedots.io.images import read_image
-from facedots.types import HeadPose
+from facedots.data import random_head, random_rotation
+from facedots.geometry import Floats, Image, Matrix
 
 CAMERA = Camera.guess((480, 640))
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))
@@ -55,7 +59,7 @@ def drawn(count: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
     """True and read gaps ``(count, 2)`` of the right eye and of the mouth, in outer-eye distances."""
     truth, read = [], []
     for _ in range(count):
-        turn, solid = rotation(rng), person(rng)
+        turn, solid = random_rotation(rng), random_head(rng)
         points = solid @ turn[:2].T * 90 + CAMERA.center
         values = expression(points, head_pose(points, CAMERA), CAMERA)
         down = solid[:, 1]

@@ -29,11 +29,11 @@ from reading import lids_drawn_shut
 from setting import DATA, ROOT, Faces, machine, options_with_data
 from slices import Slice, slices_of, worst_people
 
-from facedots.data.sources import person_id, youtube_faces
-from facedots.evaluation.metrics import nme, nme_by_region
+from facedots import IBUG68, nme
+from facedots.data import person_id, youtube_faces
+from facedots.evaluation import nme_by_region
 from facedots.geometry import Floats
-from facedots.io.files import atomic_write
-from facedots.schema import IBUG68
+from facedots.io import atomic_write
 
 CLEAN = "clean"
 NOTHING = Corruption(CLEAN, 0, lambda case, _level, _random: case)

@@ -27,17 +27,20 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from setting import DATA, machine, options_with_data
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.data.splits import load_split
-from facedots.detection.retinaface import RetinaFace
-from facedots.geometry import Floats, tight_boxes
-from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import WEIGHTS
-from facedots.io.files import atomic_write
-from facedots.io.images import read_image
-from facedots.plots.curves import save_figure
-from facedots.tracking.track import LOST_SCORE, UNSURE_SCORE
-from facedots.types import Keypoints
+from facedots import (
+    WEIGHTS,
+    KeypointPredictor,
+    Keypoints,
+    RetinaFace,
+    load_split,
+    read_image,
+    tight_boxes,
+)
+from facedots.annotations import FaceAnnotation
+from facedots.geometry import Floats
+from facedots.io import atomic_write
+from facedots.plots import save_figure
+from facedots.tracking import LOST_SCORE, UNSURE_SCORE
 
 Doubles = NDArray[np.float64]
 

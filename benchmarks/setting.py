@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.geometry import Floats, Image, tight_boxes
-from facedots.io.images import read_image
+from facedots import read_image, tight_boxes
+from facedots.annotations import FaceAnnotation
+from facedots.geometry import Floats, Image
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("FACEDOTS_DATA") or ROOT.parent / "shared" / "data")

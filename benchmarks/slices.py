@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from setting import Faces
 
+from facedots import IBUG68, Camera, head_pose
 from facedots.analysis.expression import expression
-from facedots.analysis.pose import Camera, head_pose
-from facedots.evaluation.metrics import norm_distances
+from facedots.evaluation import norm_distances
 from facedots.geometry import Floats, Image
-from facedots.schema import IBUG68
 
 YAWS = (10.0, 20.0, 30.0)
 """Where slices by yaw begin, in degrees to either side."""

@@ -28,17 +28,19 @@ import cv2
 import numpy as np
 from setting import DATA, machine
 
-from facedots.data.sources import youtube_faces
-from facedots.data.synthetic_face import draw_face
-from facedots.detection.retinaface import RetinaFace
-from facedots.geometry import Floats, Image, similarity, tight_boxes
-from facedots.inference.predictor import KeypointPredictor
-from facedots.io.files import atomic_write
-from facedots.io.images import read_image
-from facedots.io.video import Frame, VideoInfo, open_source
-from facedots.io.video_pyav import PyAVSink
-from facedots.tracking.tracker import Tracker
-from facedots.types import Detections
+from facedots import (
+    Detections,
+    KeypointPredictor,
+    RetinaFace,
+    Tracker,
+    open_source,
+    read_image,
+    similarity,
+    tight_boxes,
+)
+from facedots.data import draw_face, youtube_faces
+from facedots.geometry import Floats, Image
+from facedots.io import Frame, PyAVSink, VideoInfo, atomic_write
 
 RATE = 30
 SIZE = (640, 480)
@@ -178,13 +180,7 @@ def measure_memory(second: list[Image], minutes: float, model: str) -> Memory:
         frames = make_film(film, second, minutes)
         with open_source(film) as source:
             assert source.info.frames == frames
-        command = [
-            sys.executable,
-            "-c",
-            "from facedots.cli.main import main; main()",
-            "video",
-            str(film),
-        ]
+        command = [sys.executable, "-m", "facedots", "video", str(film)]
         child = subprocess.Popen(
             [*command, "--out", str(out), "--csv", str(table), "--model", model], stdout=sys.stderr
         )

@@ -22,16 +22,20 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from facedots import IBUG68, CropSpec, read_image, write_image
-from facedots.audit.duplicates import inspect_image, look_alikes
-from facedots.audit.stats import ROUNDING_ERROR, data_stats
-from facedots.data.augment import Crop, mirror_points
-from facedots.data.sources import YTF_ORIGIN, video_id
-from facedots.data.splits import load_split
-from facedots.data.transforms import CenterCrop, Normalize
-from facedots.evaluation.metrics import nme, norm_distances
-from facedots.geometry import tight_boxes
-from facedots.plots.draw import contact_sheet, draw_keypoints, draw_numbered, enlarge, region_colors
+from facedots import (
+    IBUG68,
+    CropSpec,
+    draw_keypoints,
+    load_split,
+    nme,
+    read_image,
+    tight_boxes,
+    write_image,
+)
+from facedots.audit import ROUNDING_ERROR, data_stats, inspect_image, look_alikes
+from facedots.data import YTF_ORIGIN, CenterCrop, Crop, Normalize, mirror_points, video_id
+from facedots.evaluation import norm_distances
+from facedots.plots import contact_sheet, draw_numbered, enlarge, region_colors
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:240")
 REAL = not DATA.startswith("synthetic:")

@@ -19,22 +19,29 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader, Subset
 
-from facedots import IBUG68, CropSpec, FacedotsError
-from facedots.data.augment import training_augmentation
-from facedots.data.dataset import FacialKeypointsDataset, make_loader
-from facedots.data.sources import YTF_ORIGIN
-from facedots.data.synthetic import write_synthetic
-from facedots.data.transforms import (
+from facedots import (
+    IBUG68,
+    CropSpec,
+    FacedotsError,
+    FacialKeypointsDataset,
+    apply_affine,
+    draw_keypoints,
+    invert,
+    nme,
+)
+from facedots.data import (
+    YTF_ORIGIN,
     Compose,
     Normalize,
     RandomCrop,
     Rescale,
     ToTensor,
     denormalize_keypoints,
+    make_loader,
+    training_augmentation,
+    write_synthetic,
 )
-from facedots.evaluation.metrics import nme
-from facedots.geometry import apply_affine, invert
-from facedots.plots.draw import contact_sheet, draw_keypoints, enlarge, region_colors
+from facedots.plots import contact_sheet, enlarge, region_colors
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:240")
 REAL = not DATA.startswith("synthetic:")

@@ -20,17 +20,22 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from facedots import IBUG68, CropSpec, KeypointPredictor, read_image
-from facedots.data.augment import Crop
-from facedots.data.dataset import KeypointsDataset
-from facedots.data.splits import load_split
-from facedots.data.transforms import Compose, Normalize, ToTensor, denormalize_keypoints
-from facedots.evaluation.metrics import nme
-from facedots.evaluation.protocol import evaluate
-from facedots.geometry import apply_affine, invert
-from facedots.plots.faces import Comparison, comparison_figure
-from facedots.training.recipe import load_recipe
-from facedots.training.run import train
+from facedots import (
+    IBUG68,
+    CropSpec,
+    KeypointPredictor,
+    KeypointsDataset,
+    apply_affine,
+    evaluate,
+    invert,
+    load_recipe,
+    load_split,
+    nme,
+    read_image,
+    train,
+)
+from facedots.data import Compose, Crop, Normalize, ToTensor, denormalize_keypoints
+from facedots.plots import Comparison, comparison_figure
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:600")
 REAL = not DATA.startswith("synthetic:")

@@ -16,16 +16,27 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from facedots import IBUG68, CropSpec, KeypointPredictor, RetinaFace, read_image
-from facedots.data.augment import Crop, training_augmentation
-from facedots.data.dataset import KeypointsDataset
-from facedots.data.splits import load_split
-from facedots.data.transforms import Compose, Normalize, ToTensor, denormalize_keypoints
-from facedots.evaluation.mean_face import mean_shape, place_shape
-from facedots.evaluation.metrics import nme
-from facedots.evaluation.protocol import evaluate
-from facedots.plots.curves import ced_figure, regions_figure
-from facedots.plots.faces import Comparison, comparison_figure
+from facedots import (
+    IBUG68,
+    CropSpec,
+    KeypointPredictor,
+    KeypointsDataset,
+    RetinaFace,
+    evaluate,
+    load_split,
+    nme,
+    read_image,
+)
+from facedots.data import (
+    Compose,
+    Crop,
+    Normalize,
+    ToTensor,
+    denormalize_keypoints,
+    training_augmentation,
+)
+from facedots.evaluation import mean_shape, place_shape
+from facedots.plots import Comparison, ced_figure, comparison_figure, regions_figure
 
 DATA = os.environ.get("FACEDOTS_DATA", "synthetic:600")
 REAL = not DATA.startswith("synthetic:")

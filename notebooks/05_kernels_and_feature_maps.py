@@ -15,20 +15,22 @@ import pandas as pd
 from PIL import Image
 
 import facedots
-from facedots.cli.predict import portrait
-from facedots.inspection.frequency import describe_kernel, frequency_response, split_color
-from facedots.inspection.layers import (
+from facedots import sample_portrait
+from facedots.inspection import (
     cut_crop,
+    describe_kernel,
     feature_maps,
     filter_image,
+    frequency_response,
     list_layers,
     load_model,
     select_kernel,
+    split_color,
 )
-from facedots.plots.kernels import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
+from facedots.plots import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
 
 image = facedots.read_image(
-    portrait()
+    sample_portrait()
 )  # Grace Hopper, U.S. Navy, public domain; matplotlib brings it along
 baseline = load_model(facedots.WEIGHTS["baseline"].path)
 layers = list_layers(baseline)

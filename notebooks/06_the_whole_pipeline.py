@@ -20,17 +20,23 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 
 import facedots
-from facedots.cli.predict import portrait
-from facedots.data.synthetic import draw_face
-from facedots.detection.base import PrecomputedBoxes
-from facedots.evaluation.metrics import nme
-from facedots.geometry import apply_affine, crop_matrix, invert
-from facedots.inspection.layers import cut_crop
-from facedots.io.results import ImageResult, to_csv, to_json
-from facedots.plots.draw import draw_numbered
+from facedots import (
+    ImageResult,
+    PrecomputedBoxes,
+    apply_affine,
+    crop_matrix,
+    invert,
+    nme,
+    sample_portrait,
+    to_csv,
+    to_json,
+)
+from facedots.data import draw_face
+from facedots.inspection import cut_crop
+from facedots.plots import draw_numbered
 
 work = Path(tempfile.mkdtemp())
-image = facedots.read_image(portrait())  # put the path of your own image here
+image = facedots.read_image(sample_portrait())  # put the path of your own image here
 pipeline = facedots.Pipeline()
 faces = pipeline(image)
 Image.fromarray(facedots.draw_faces(image, faces, sigma=True))

@@ -13,20 +13,27 @@ import numpy as np
 from PIL import Image
 
 import facedots
+from facedots import (
+    Anonymizer,
+    BlinkCounter,
+    Camera,
+    FaceReader,
+    Lips,
+    Stickers,
+    draw_axes,
+    guess_emotion,
+    head_pose,
+    named_effects,
+    sample_portrait,
+    similarity,
+    warp_image,
+)
+from facedots.analysis import MEAN_SHAPE, TRIANGLES, Mesh, face_texture
 from facedots.analysis.align import align
-from facedots.analysis.expression import BlinkCounter, FaceReader, guess_emotion
-from facedots.analysis.mesh import MEAN_SHAPE, TRIANGLES, Mesh
-from facedots.analysis.pose import Camera, draw_axes, head_pose
-from facedots.analysis.texture import face_texture
-from facedots.cli.predict import portrait
-from facedots.data.closed_eyes import close_eye
-from facedots.effects.anonymize import Anonymizer
-from facedots.effects.base import effect_names, named_effects
-from facedots.effects.makeup import Lips
-from facedots.effects.stickers import Stickers
-from facedots.geometry import similarity, warp_image
+from facedots.data import close_eye
+from facedots.effects import effect_names
 
-image = facedots.read_image(portrait())[
+image = facedots.read_image(sample_portrait())[
     :420
 ]  # Grace Hopper, rear admiral and inventor of the compiler; public domain
 pipeline = facedots.Pipeline()

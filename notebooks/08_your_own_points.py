@@ -23,14 +23,9 @@ from drawing.cats import POINTS, draw_cat
 from PIL import Image
 
 import facedots
-from facedots.annotations.load import find_schema
-from facedots.data.splits import load_split
-from facedots.detection.base import SingleObjectDetector
-from facedots.evaluation.metrics import nme
-from facedots.evaluation.protocol import evaluate
-from facedots.plots.curves import ced_figure
-from facedots.plots.draw import contact_sheet, draw_keypoints, region_colors
-from facedots.plots.faces import Comparison, comparison_figure
+from facedots import SingleObjectDetector, draw_keypoints, evaluate, load_split, nme
+from facedots.annotations import find_schema
+from facedots.plots import Comparison, ced_figure, comparison_figure, contact_sheet, region_colors
 
 work = Path(tempfile.mkdtemp())
 RECIPE = Path("../recipes/custom.yaml")
@@ -118,12 +113,7 @@ Image.fromarray(contact_sheet(tiles, region_colors(schema)))
 # %%
 def shell(*arguments: object) -> str:
     """What `facedots …` prints; an error stops the notebook."""
-    command = [
-        sys.executable,
-        "-c",
-        "from facedots.cli.main import main; main()",
-        *map(str, arguments),
-    ]
+    command = [sys.executable, "-m", "facedots", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.replace(str(work), "work").strip()

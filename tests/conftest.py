@@ -18,9 +18,8 @@ from onnx.helper import (
     set_model_props,
 )
 
-from facedots.cli.predict import portrait
 from facedots.geometry import CropSpec, Image
-from facedots.io.images import read_image
+from facedots.io.images import read_image, sample_portrait
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
 
@@ -46,7 +45,7 @@ def hopper() -> Image:
     """matplotlib's portrait of Grace Hopper, 512 x 600: one face, whose eyes lie near (227, 190)
     and (304, 187).
     """
-    return read_image(portrait())
+    return read_image(sample_portrait())
 
 
 @pytest.fixture(scope="session")

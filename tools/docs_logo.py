@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.analysis.mesh import MEAN_SHAPE
-from facedots.io.files import atomic_write
-from facedots.plots.draw import region_colors
-from facedots.schema import IBUG68
+from facedots import IBUG68
+from facedots.analysis import MEAN_SHAPE
+from facedots.io import atomic_write
+from facedots.plots import region_colors
 
 SIDE, MARGIN, RADIUS = 256, 14, 7.5
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from facedots.training.recipe import Recipe
+from facedots import Recipe
 
 MEASURED = ("Models", "Accuracy", "Speed")
 """Sections of ``README.md`` that hold what was measured."""

@@ -15,21 +15,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Ellipse, Rectangle
 
-from facedots.data.augment import mirror_points
-from facedots.data.synthetic_face import draw_face
-from facedots.geometry import (
+from facedots import (
+    IBUG68,
     CropSpec,
-    Floats,
-    Image,
-    Matrix,
     apply_affine,
     crop_matrix,
+    draw_keypoints,
     tight_boxes,
     warp_image,
 )
-from facedots.plots.curves import BLUE, GREEN, ORANGE, PINK, save_figure
-from facedots.plots.draw import draw_keypoints
-from facedots.schema import IBUG68
+from facedots.data import draw_face, mirror_points
+from facedots.geometry import Floats, Image, Matrix
+from facedots.plots import BLUE, GREEN, ORANGE, PINK, save_figure
 from facedots.uncertainty import CONFIDENT_WITHIN, axes, confidence, ellipse
 
 INK = "#222222"

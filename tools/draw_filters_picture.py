@@ -13,13 +13,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.analysis.texture import face_texture
-from facedots.cli.predict import portrait
-from facedots.effects.anonymize import Anonymizer
-from facedots.effects.base import Effect, named_effects
+from facedots import Anonymizer, Pipeline, named_effects, read_image, sample_portrait, write_image
+from facedots.analysis import face_texture
+from facedots.effects import Effect
 from facedots.geometry import Image
-from facedots.io.images import read_image, write_image
-from facedots.pipeline import Pipeline
 
 CELL = (200, 200)
 """Width and height of each image."""
@@ -52,7 +49,7 @@ def main() -> None:
         "--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "filters.jpg"
     )
     out = parser.parse_args().out
-    image = np.ascontiguousarray(read_image(portrait())[:400, 56:456])
+    image = np.ascontiguousarray(read_image(sample_portrait())[:400, 56:456])
     faces = Pipeline()(image)
     cells = []
     for names in EFFECTS:

@@ -13,13 +13,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from facedots import (
+    Camera,
+    FaceReader,
+    Pipeline,
+    draw_axes,
+    read_image,
+    sample_portrait,
+    write_image,
+)
 from facedots.analysis.align import TEMPLATES, align
-from facedots.analysis.expression import FaceReader
-from facedots.analysis.pose import Camera, draw_axes
-from facedots.cli.predict import portrait
 from facedots.geometry import Image
-from facedots.io.images import read_image, write_image
-from facedots.pipeline import Pipeline
 
 SIDE = 240
 
@@ -41,7 +45,7 @@ def main() -> None:
         "--out", type=Path, default=Path(__file__).parents[1] / "docs" / "images" / "reading.jpg"
     )
     out = parser.parse_args().out
-    image = read_image(portrait())
+    image = read_image(sample_portrait())
     camera = Camera.guess((image.shape[0], image.shape[1]))
     (face,) = FaceReader(camera)(image, Pipeline()(image))
     if face.pose is None:

@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import MEAN_SHAPE
+from facedots import IBUG68
+from facedots.analysis import MEAN_SHAPE
 from facedots.data.synthetic_canvas import curve
 from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.effects.stickers import FOLDER, Fit
 from facedots.geometry import Floats, Image, Matrix
-from facedots.io.files import atomic_write
-from facedots.schema import IBUG68
+from facedots.io import atomic_write
 
 UNIT = 200
 """Pixels to an outer-eye distance in the finished image."""

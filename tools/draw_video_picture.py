@@ -12,12 +12,10 @@ import cv2
 import numpy as np
 from typer.testing import CliRunner
 
+from facedots import open_source, read_image, sample_portrait, similarity, write_image
 from facedots.cli.main import app
-from facedots.cli.predict import portrait
-from facedots.geometry import Image, similarity
-from facedots.io.images import read_image, write_image
-from facedots.io.video import Frame, VideoInfo, VideoSink, open_source
-from facedots.io.video_pyav import PyAVSink
+from facedots.geometry import Image
+from facedots.io import Frame, PyAVSink, VideoInfo, VideoSink
 
 TARGET = Path(__file__).parents[1] / "docs" / "images" / "video.jpg"
 WIDTH, HEIGHT, COUNT = 240, 240, 60
@@ -26,7 +24,7 @@ SHOWN = (5, 20, 35, 50)
 
 def write_film(sink: VideoSink) -> None:
     """The portrait swings, nods and grows."""
-    image = read_image(portrait())
+    image = read_image(sample_portrait())
     middle = (image.shape[1] / 2, image.shape[0] * 0.37)
     for number in range(COUNT):
         swing = 2 * np.pi * number / COUNT

@@ -28,7 +28,7 @@ from nbformat import NotebookNode
 from PIL import Image
 from traitlets.config import Config
 
-from facedots.io.files import atomic_write
+from facedots.io import atomic_write
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "notebooks"

@@ -19,16 +19,13 @@ from tempfile import TemporaryDirectory
 
 import onnx
 
-from facedots.data.splits import load_split
-from facedots.detection.retinaface import RetinaFace
-from facedots.evaluation.metrics import Scores
-from facedots.evaluation.protocol import evaluate
-from facedots.inference.predictor import KeypointPredictor
+from facedots import KeypointPredictor, Recipe, RetinaFace, evaluate, load_split
+from facedots.evaluation import Scores
 from facedots.inference.session import CARD_KEY
 from facedots.inference.weights import FOLDER
-from facedots.io.files import atomic_write
-from facedots.training.recipe import Recipe
-from facedots.training.run import ONNX_FILE, PROVENANCE_FILE, export_run, load_run
+from facedots.io import atomic_write
+from facedots.training import export_run, load_run
+from facedots.training.run import ONNX_FILE, PROVENANCE_FILE
 
 ROOT = Path(__file__).parents[1]
 TABLE_HEAD = "| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |\n|---|---|---|---|---|---|---|"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import facedots
-from facedots.io.images import SUFFIXES
+from facedots.io import SUFFIXES
 
 Row = dict[str, Any]
 

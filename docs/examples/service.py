@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Any
 
 import facedots
-from facedots.io.images import decode_image
+from facedots.io import decode_image
 
 LARGEST = 16 << 20
 """Bytes of an image that are accepted."""

@@ -36,6 +36,7 @@ from .errors import ShapeError as ShapeError
 from .errors import StickerError as StickerError
 from .errors import VideoError as VideoError
 from .errors import WeightsError as WeightsError
+from .evaluation.metrics import nme as nme
 from .evaluation.protocol import evaluate as evaluate
 from .geometry import CropSpec as CropSpec
 from .geometry import apply_affine as apply_affine
@@ -48,6 +49,7 @@ from .geometry import warp_image as warp_image
 from .inference.predictor import KeypointPredictor as KeypointPredictor
 from .inference.weights import WEIGHTS as WEIGHTS
 from .io.images import read_image as read_image
+from .io.images import sample_portrait as sample_portrait
 from .io.images import write_image as write_image
 from .io.results import ImageResult as ImageResult
 from .io.results import to_csv as to_csv

@@ -12,7 +12,7 @@ from facedots.analysis.expression import (
     frontal,
 )
 from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, project
-from facedots.data.synthetic_face import person, rotation
+from facedots.data.synthetic_face import random_head, random_rotation
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix
 from facedots.schema import IBUG68
@@ -142,7 +142,7 @@ def drawn_heads(count: int) -> list[tuple[Matrix, Floats]]:
     heads = []
     for number in range(count):
         rng = np.random.default_rng((7, number))
-        turn, solid = rotation(rng), person(rng)
+        turn, solid = random_rotation(rng), random_head(rng)
         heads.append((solid, np.asarray(solid @ turn[:2].T * 90 + (320, 240), np.float32)))
     return heads
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.data.synthetic_face import person, rotation
+from facedots.data.synthetic_face import random_head, random_rotation
 from facedots.geometry import CropSpec, Floats, Image, Matrix
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
@@ -49,7 +49,9 @@ def truth() -> Matrix:
     """The points ``(60, 68, 2)`` of drawn people, in images of 100 x 90 px; eyes some 30 px apart."""
     rng = np.random.default_rng(5)
     heads = [
-        person(rng) @ rotation(rng)[:2].T * rng.uniform(24, 32) + rng.uniform(-6, 6, 2) + (50, 35)
+        random_head(rng) @ random_rotation(rng)[:2].T * rng.uniform(24, 32)
+        + rng.uniform(-6, 6, 2)
+        + (50, 35)
         for _ in range(COUNT)
     ]
     return np.stack(heads)

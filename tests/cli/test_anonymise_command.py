@@ -6,10 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
-from facedots.cli.predict import portrait
 from facedots.detection.retinaface import RetinaFace
 from facedots.errors import FacedotsError
-from facedots.io.images import read_image, write_image
+from facedots.io.images import read_image, sample_portrait, write_image
 
 GRAY = np.full((50, 60, 3), 128, np.uint8)
 GRAY[:10] = 60
@@ -18,7 +17,7 @@ GRAY[:10] = 60
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An image with a face and one without."""
-    hopper = read_image(portrait())
+    hopper = read_image(sample_portrait())
     write_image(
         tmp_path / "in" / "face.png",
         np.asarray(cv2.resize(hopper, None, fx=0.25, fy=0.25), np.uint8),

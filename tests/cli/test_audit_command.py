@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from facedots.annotations.csv_points import read_csv
 from facedots.cli.main import app
-from facedots.data.synthetic_face import person, rotation
+from facedots.data.synthetic_face import random_head, random_rotation
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 
@@ -20,7 +20,9 @@ def folder(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     root = tmp_path / "youtube-faces"
     rows = ["name," + ",".join(f"{name}_{axis}" for name in IBUG68.names for axis in "xy")]
-    labels = [(person(rng) @ rotation(rng)[:2].T * 28 + (50, 35)).round() for _ in range(40)]
+    labels = [
+        (random_head(rng) @ random_rotation(rng)[:2].T * 28 + (50, 35)).round() for _ in range(40)
+    ]
     labels[3] = labels[3][list(IBUG68.flip)]
     for i, points in enumerate(labels):
         coarse = rng.integers(30, 220, (9, 10, 3), dtype=np.uint8)

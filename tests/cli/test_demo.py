@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from facedots.cli import predict as demo
 from facedots.cli.main import app
 from facedots.errors import ImageError
 from facedots.inference import weights
 from facedots.inference.weights import WeightFile
-from facedots.io.images import read_image
+from facedots.io.images import read_image, sample_portrait
 
 
 @pytest.fixture(autouse=True)
@@ -39,4 +38,4 @@ def test_without_matplotlib_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) 
         "importlib.util.find_spec", lambda name: None if name == "matplotlib" else find_spec(name)
     )
     with pytest.raises(ImageError, match=r"pip install 'facedots\[plots\]'"):
-        demo.portrait()
+        sample_portrait()

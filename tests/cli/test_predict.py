@@ -9,16 +9,15 @@ from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
 from facedots.cli.options import result_paths
-from facedots.cli.predict import portrait
 from facedots.errors import FacedotsError, OutputError
 from facedots.geometry import Image
-from facedots.io.images import read_image, write_image
+from facedots.io.images import read_image, sample_portrait, write_image
 from facedots.io.inputs import ImageSource
 
 
 @pytest.fixture(scope="module")
 def small_hopper() -> Image:
-    image = read_image(portrait())
+    image = read_image(sample_portrait())
     return np.asarray(
         cv2.resize(image, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA), np.uint8
     )
@@ -142,7 +141,10 @@ def test_yunet_asks_for_its_file(
 
 
 def test_haar_is_a_choice(tiny_model: Path) -> None:
-    assert predict(tiny_model, portrait(), "--detector", "haar").stdout == f"{portrait()}: 1 face\n"
+    assert (
+        predict(tiny_model, sample_portrait(), "--detector", "haar").stdout
+        == f"{sample_portrait()}: 1 face\n"
+    )
 
 
 def test_an_unknown_model_is_an_error(folder: Path) -> None:

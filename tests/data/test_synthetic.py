@@ -9,7 +9,7 @@ import pytest
 from facedots.data import synthetic
 from facedots.data.synthetic import SyntheticDataset, cached_synthetic, draw_face, write_synthetic
 from facedots.data.synthetic_canvas import Canvas, curve
-from facedots.data.synthetic_face import person, rotation
+from facedots.data.synthetic_face import random_head, random_rotation
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 
@@ -54,7 +54,7 @@ def test_frames_are_of_the_promised_sizes_and_show_most_of_the_face() -> None:
 def test_points_follow_the_order_of_the_schema_with_the_subjects_right_on_the_left() -> None:
     generator = np.random.default_rng(0)
     for _ in range(20):
-        points = person(generator)
+        points = random_head(generator)
         mirrored = points[list(IBUG68.flip)] * (-1, 1, 1)
         assert (
             np.abs(mirrored - points).max() < 0.06
@@ -83,7 +83,7 @@ def test_points_follow_the_order_of_the_schema_with_the_subjects_right_on_the_le
 
 def test_eyes_and_mouths_are_found_open_and_closed() -> None:
     generator = np.random.default_rng(0)
-    people = np.stack([person(generator) for _ in range(100)])
+    people = np.stack([random_head(generator) for _ in range(100)])
     eyes = people[:, 41, 1] - people[:, 37, 1]
     mouths = people[:, 66, 1] - people[:, 62, 1]
     for opening in (eyes, mouths):
@@ -93,7 +93,7 @@ def test_eyes_and_mouths_are_found_open_and_closed() -> None:
 
 def test_a_pose_is_a_rotation() -> None:
     for seed in range(10):
-        pose = rotation(np.random.default_rng(seed))
+        pose = random_rotation(np.random.default_rng(seed))
         np.testing.assert_allclose(pose @ pose.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(pose) == pytest.approx(1)
 

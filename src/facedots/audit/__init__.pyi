@@ -2,6 +2,10 @@ from .audit import Audit as Audit
 from .duplicates import inspect_image as inspect_image
 from .duplicates import look_alikes as look_alikes
 from .findings import Finding as Finding
+from .label_order import MIRRORED as MIRRORED
+from .outliers import MOVED_POINTS as MOVED_POINTS
+from .outliers import OTHER_FACE as OTHER_FACE
+from .outliers import SCATTERED as SCATTERED
 from .report import write_report as write_report
 from .stats import ROUNDING_ERROR as ROUNDING_ERROR
 from .stats import DataStats as DataStats

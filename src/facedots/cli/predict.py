@@ -1,6 +1,5 @@
 """``facedots predict``: dots on the faces of images, as images, JSON and CSV."""
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,7 +24,6 @@ from facedots.cli.options import (
     result_paths,
     write_or_print,
 )
-from facedots.errors import ImageError
 
 if TYPE_CHECKING:
     from facedots.geometry import Image
@@ -126,9 +124,6 @@ def _report(results: "list[ImageResult]", to_stderr: bool) -> None:
         )
 
 
-PORTRAIT = Path("mpl-data") / "sample_data" / "grace_hopper.jpg"
-
-
 def demo(
     out: Annotated[
         Path, typer.Option(file_okay=False, help="Where demo.png and demo.json go.")
@@ -140,34 +135,19 @@ def demo(
     public domain.
     """
     from facedots.io.files import atomic_write
-    from facedots.io.images import read_image, write_image
+    from facedots.io.images import read_image, sample_portrait, write_image
     from facedots.io.results import ImageResult, to_json
     from facedots.pipeline import Pipeline
     from facedots.plots.draw import draw_faces
 
-    image = read_image(portrait())
+    portrait = sample_portrait()
+    image = read_image(portrait)
     pipeline = Pipeline()
     faces = pipeline(image)
     write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
-    result = ImageResult(PORTRAIT.name, image.shape[1], image.shape[0], faces)
+    result = ImageResult(portrait.name, image.shape[1], image.shape[0], faces)
     spec = pipeline.predictor.spec
     atomic_write(out / "demo.json", to_json([result], spec.schema, spec.name))
     typer.echo(
         f"{len(faces)} face, {len(faces) * spec.schema.count} dots: {out / 'demo.png'}, {out / 'demo.json'}"
     )
-
-
-def portrait() -> Path:
-    """The path of the sample portrait inside matplotlib, which is found but not imported.
-
-    Raises:
-        ImageError: matplotlib, or the sample in it, is not installed.
-    """
-    found = importlib.util.find_spec("matplotlib")
-    path = Path(found.origin).parent / PORTRAIT if found and found.origin else None
-    if path is None or not path.is_file():
-        raise ImageError(
-            "the sample portrait lies in matplotlib, which is not installed: pip install 'facedots[plots]', "
-            "or take an image of your own: facedots predict FILE --out out"
-        )
-    return path

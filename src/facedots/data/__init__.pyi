@@ -17,8 +17,10 @@ from .photometric import ColorJitter as ColorJitter
 from .photometric import JpegCompression as JpegCompression
 from .photometric import LowResolution as LowResolution
 from .photometric import Noise as Noise
+from .photometric import Photometric as Photometric
 from .photometric import RandomErasing as RandomErasing
 from .photometric import UnevenLighting as UnevenLighting
+from .photometric import line_kernel as line_kernel
 from .sources import SOURCES as SOURCES
 from .sources import YTF_ORIGIN as YTF_ORIGIN
 from .sources import person_id as person_id
@@ -30,6 +32,8 @@ from .splits import load_split as load_split
 from .synthetic import SyntheticDataset as SyntheticDataset
 from .synthetic import write_synthetic as write_synthetic
 from .synthetic_face import draw_face as draw_face
+from .synthetic_face import random_head as random_head
+from .synthetic_face import random_rotation as random_rotation
 from .transforms import CenterCrop as CenterCrop
 from .transforms import Compose as Compose
 from .transforms import Normalize as Normalize

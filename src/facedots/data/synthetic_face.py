@@ -16,7 +16,7 @@ from facedots.geometry import Floats, Image, Matrix
 from facedots.schema import IBUG68
 
 
-def rotation(generator: np.random.Generator) -> Matrix:
+def random_rotation(generator: np.random.Generator) -> Matrix:
     """Rotation matrix (3, 3); x points right, y down, z at the viewer."""
     yaw, pitch, roll = np.deg2rad(generator.uniform((-32, -18, -30), (32, 18, 30)))
     turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
@@ -27,7 +27,7 @@ def rotation(generator: np.random.Generator) -> Matrix:
     return np.asarray(tilt @ nod @ turn)
 
 
-def person(generator: np.random.Generator) -> Matrix:
+def random_head(generator: np.random.Generator) -> Matrix:
     """The 68 points (68, 3) of a person with an expression, in outer-eye distances; the eyes' line
     is y = 0.
 
@@ -147,8 +147,8 @@ def draw_face(generator: np.random.Generator) -> tuple[Image, Floats]:
     height = int(np.clip(width * generator.uniform(0.9, 1.2), 90, 300))
     unit = min(width, height) * generator.uniform(0.2, 0.32)
     middle = np.array([width, height]) * generator.uniform(0.42, 0.58, 2)
-    pose = rotation(generator)
-    solid = person(generator)
+    pose = random_rotation(generator)
+    solid = random_head(generator)
     center = solid.mean(axis=0)
     points, skull = (
         (part - center) @ pose[:2].T * unit + middle for part in (solid, cranium(solid))

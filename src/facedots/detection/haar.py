@@ -34,6 +34,8 @@ class Haar:
             faces.
     """
 
+    adjustment = ADJUSTMENT
+
     def __init__(self, step: float = 1.1, neighbors: int = 3) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
         self._step = step

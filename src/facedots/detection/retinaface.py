@@ -51,6 +51,8 @@ class RetinaFace:
         threads: Threads of the network; with one, results repeat to the last bit.
     """
 
+    adjustment = ADJUSTMENT
+
     def __init__(self, min_score: float = 0.8, max_side: int = 1024, threads: int = 1) -> None:
         from retinaface.weights import WEIGHTS  # type: ignore[import-untyped]
 

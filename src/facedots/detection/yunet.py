@@ -37,6 +37,8 @@ class YuNet:
         "(github.com/opencv/opencv_zoo, folder models/face_detection_yunet, MIT) and give its path"
     )
 
+    adjustment = ADJUSTMENT
+
     def __init__(
         self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024
     ) -> None:

@@ -1,4 +1,5 @@
 from .anonymize import Anonymizer as Anonymizer
+from .anonymize import is_doubtful as is_doubtful
 from .base import Effect as Effect
 from .base import effect_names as effect_names
 from .base import named_effects as named_effects

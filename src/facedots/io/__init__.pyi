@@ -3,6 +3,7 @@ from .files import atomic_write as atomic_write
 from .images import SUFFIXES as SUFFIXES
 from .images import decode_image as decode_image
 from .images import read_image as read_image
+from .images import sample_portrait as sample_portrait
 from .images import write_image as write_image
 from .inputs import ImageSource as ImageSource
 from .inputs import find_images as find_images
@@ -19,3 +20,4 @@ from .video import VideoSink as VideoSink
 from .video import VideoSource as VideoSource
 from .video import open_sink as open_sink
 from .video import open_source as open_source
+from .video_pyav import PyAVSink as PyAVSink

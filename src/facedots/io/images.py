@@ -1,5 +1,6 @@
 """Images from and to files. The bytes decide the format, never the file's name."""
 
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -71,3 +72,23 @@ def write_image(path: str | Path, image: Image) -> None:
     if not done:
         raise ImageError(f"{target}: cannot be encoded")
     atomic_write(target, encoded.tobytes())
+
+
+def sample_portrait() -> Path:
+    """The path of matplotlib's sample portrait of Grace Hopper (U.S. Navy, public domain).
+
+    matplotlib is located, not imported.
+
+    Raises:
+        ImageError: matplotlib, or the sample in it, is not installed.
+    """
+    spec = importlib.util.find_spec("matplotlib")
+    folder = Path(spec.origin).parent if spec and spec.origin else Path()
+    path = folder / "mpl-data" / "sample_data" / "grace_hopper.jpg"
+    if not path.is_file():
+        raise ImageError(
+            "the sample portrait comes with matplotlib, which is not installed: "
+            "pip install 'facedots[plots]', "
+            "or take an image of your own: facedots predict FILE --out out"
+        )
+    return path

@@ -19,19 +19,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation
-from facedots.data.sources import youtube_faces
-from facedots.detection.retinaface import RetinaFace
-from facedots.effects.anonymize import Anonymizer, How, is_doubtful
-from facedots.geometry import Floats, Image, box_iou, tight_boxes
-from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import weights_file
-from facedots.io.images import read_image, write_image
-from facedots.pipeline import Pipeline
+from facedots import (
+    IBUG68,
+    Anonymizer,
+    KeypointPredictor,
+    Pipeline,
+    RetinaFace,
+    box_iou,
+    read_image,
+    tight_boxes,
+    write_image,
+)
+from facedots.annotations import FaceAnnotation
+from facedots.data import youtube_faces
+from facedots.effects import is_doubtful
+from facedots.geometry import Floats, Image
+from facedots.inference import weights_file
 from facedots.regions import Mask
-from facedots.schema import IBUG68
 
-HOWS: tuple[How, ...] = ("blur", "pixelate", "solid")
+ANONYMIZERS = {
+    "blur": Anonymizer("blur"),
+    "pixelate": Anonymizer("pixelate"),
+    "solid": Anonymizer("solid"),
+}
 INNER = ("right_eye", "left_eye", "nose", "mouth")
 
 
@@ -68,7 +78,7 @@ def look(pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation) -> tuple[
     image = read_image(truth.image, orient=False)
     faces = pipeline(image)
     start = time.perf_counter()
-    blurred = Anonymizer("blur")(image, faces)
+    blurred = ANONYMIZERS["blur"](image, faces)
     milliseconds = (time.perf_counter() - start) * 1000
     size = (image.shape[0], image.shape[1])
     mask = np.zeros(size, bool)
@@ -77,8 +87,8 @@ def look(pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation) -> tuple[
     tight = tight_boxes(truth.points[None])
     found = {
         how
-        for how in HOWS
-        if (box_iou(tight, again(Anonymizer(how)(image, faces)).boxes) > 0.4).any()
+        for how, anonymizer in ANONYMIZERS.items()
+        if (box_iou(tight, again(anonymizer(image, faces)).boxes) > 0.4).any()
     }
     left, labels = uncovered_labels(mask, truth.points)
     doubtful = sum(map(is_doubtful, faces))
@@ -137,7 +147,7 @@ def main() -> None:
         f"- share of the image covered, median: {100 * np.median([frame.share for frame in frames]):.1f} %"
     )
     print(f"- time to blur, median: {np.median([frame.milliseconds for frame in frames]):.1f} ms")
-    for how in HOWS:
+    for how in ANONYMIZERS:
         print(
             f"- face found again after {how}: {100 * np.mean([how in frame.found_again for frame in frames]):.1f} %"
         )
