@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from facedots.data.synthetic_face import draw_face
 from facedots.geometry import Floats, apply_affine, similarity
-from facedots.tracking.smoothing import FaceSmoother, Filter, OneEuro
+from facedots.tracking.smoothing import FaceSmoother, OneEuroFilter, OneEuroParams
 
 RATE = 30
 FACE = draw_face(np.random.default_rng(3))[1]
@@ -141,7 +141,7 @@ def test_the_low_pass_is_the_textbooks() -> None:
     """One step of 1 from rest at 10 Hz: gain = a / (a + 1) with a = 2 pi cutoff / rate; the speed's
     cut-off works alike.
     """
-    low_pass = Filter(OneEuro(min_cutoff=1.0, beta=0.5, speed_cutoff=1.0))
+    low_pass = OneEuroFilter(OneEuroParams(min_cutoff=1.0, beta=0.5, speed_cutoff=1.0))
     low_pass(np.zeros(1, np.complex128), 0.1)
     speed_gain = 0.2 * np.pi / (0.2 * np.pi + 1)
     turn = 2 * np.pi * (1.0 + 0.5 * speed_gain * 10) * 0.1
