@@ -1,4 +1,4 @@
-"""Boxes, points and the way from an image to a crop and back. NumPy only.
+"""Boxes, points, affine maps, and the crop of an image that a network sees.
 
 Points are ``(x, y)`` in pixels; (0, 0) is the center of the top-left pixel, so an image of width W
 reaches from -0.5 to W - 0.5. Boxes are ``x0 y0 x1 y1`` in the same coordinates. Affine maps are
@@ -6,7 +6,7 @@ reaches from -0.5 to W - 0.5. Boxes are ``x0 y0 x1 y1`` in the same coordinates.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -14,37 +14,37 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.errors import PointsError, ShapeError
 
+Image = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float64]
 
 
-def check_shape(array: ArrayLike, shape: str, what: str = "array") -> NDArray[np.generic]:
-    """The array itself, once its shape is what ``shape`` says.
+def check_shape(array: ArrayLike, shape: str, what: str = "array") -> NDArray[Any]:
+    """The array, after its shape has been checked.
 
     Args:
         array: Any array.
-        shape: One word an axis: a number must match, a letter matches anything, as in ``"N 68 2"``.
-        what: How an error message calls the array.
+        shape: One word per axis; numbers must match, letters match any size, as in ``"N 68 2"``.
+        what: The array's name in an error message.
 
     Raises:
-        ShapeError: The shape is another one.
+        ShapeError: The shape does not match.
 
     >>> check_shape(np.zeros((3, 68, 2)), "N 68 2").shape
     (3, 68, 2)
     """
-    result: NDArray[np.generic] = np.asarray(array)
-    wanted = shape.split()
-    fits = result.ndim == len(wanted) and all(
-        not axis.isdigit() or int(axis) == n for axis, n in zip(wanted, result.shape, strict=True)
+    result: NDArray[Any] = np.asarray(array)
+    expected = shape.split()
+    matches = result.ndim == len(expected) and all(
+        not axis.isdigit() or int(axis) == n for axis, n in zip(expected, result.shape, strict=True)
     )
-    if not fits:
-        raise ShapeError(f"{what} must have the shape ({', '.join(wanted)}), not {result.shape}")
+    if not matches:
+        raise ShapeError(f"{what} must have the shape ({', '.join(expected)}), not {result.shape}")
     return result
 
 
 def check_boxes(boxes: ArrayLike) -> Floats:
-    """Boxes ``float32 (N, 4)`` with their corners in order, whichever two opposite corners were
-    given.
+    """Boxes ``float32 (N, 4)`` as ``x0 y0 x1 y1``, from any two opposite corners.
 
     Raises:
         ShapeError: Not (N, 4).
@@ -53,30 +53,28 @@ def check_boxes(boxes: ArrayLike) -> Floats:
     >>> check_boxes([[30, 40, 10, 20]]).tolist()
     [[10.0, 20.0, 30.0, 40.0]]
     """
-    given = np.asarray(boxes, np.float32)
-    given = np.asarray(
-        check_shape(given if given.size else given.reshape(0, 4), "N 4", "boxes"), np.float32
-    )
-    corners = given.reshape(-1, 2, 2)
+    array = np.asarray(boxes, np.float32)
+    array = check_shape(array if array.size else array.reshape(0, 4), "N 4", "boxes")
+    corners = array.reshape(-1, 2, 2)
     ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
     bad = ~np.isfinite(ordered).all(axis=1) | (ordered[:, 2:] <= ordered[:, :2]).any(axis=1)
     if bad.any():
-        first = int(np.flatnonzero(bad)[0])
+        first = int(bad.argmax())
         raise ValueError(
-            f"box {first} is {given[first].tolist()}: a box needs four finite numbers and an area"
+            f"box {first} is {array[first].tolist()}: a box needs four finite numbers and an area"
         )
     return ordered
 
 
 def tight_boxes(points: ArrayLike) -> Floats:
-    """The tight boxes ``float32 (N, 4)`` around points ``(N, K, 2)``; missing points (NaN) do not
-    count.
+    """The tight boxes ``float32 (N, 4)`` around points ``(N, K, 2)``; missing points (NaN) are
+    ignored.
 
     >>> tight_boxes([[[1, 5], [3, 2]]]).tolist()
     [[1.0, 2.0, 3.0, 5.0]]
     """
-    given = np.asarray(check_shape(points, "N K 2", "points"), np.float32)
-    return np.concatenate([np.nanmin(given, axis=1), np.nanmax(given, axis=1)], axis=1)
+    array = check_shape(points, "N K 2", "points").astype(np.float32)
+    return np.concatenate([np.nanmin(array, axis=1), np.nanmax(array, axis=1)], axis=1)
 
 
 def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
@@ -89,15 +87,17 @@ def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
     a, b = np.asarray(first, np.float32)[:, None], np.asarray(second, np.float32)[None]
     sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
     overlap = sides.clip(min=0).prod(axis=-1)
-    union = (
-        (a[..., 2:] - a[..., :2]).prod(axis=-1) + (b[..., 2:] - b[..., :2]).prod(axis=-1) - overlap
-    )
-    return np.asarray(overlap / union, np.float32)
+    areas = [(boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (a, b)]
+    return np.asarray(overlap / (areas[0] + areas[1] - overlap), np.float32)
 
 
 @dataclass(frozen=True)
 class CropSpec:
-    """Which square of an image a network sees.
+    """The square of an image that a network sees.
+
+    Example:
+        >>> CropSpec("box", 1.5).crop_squares([[10, 20, 30, 60]], (100, 100)).tolist()
+        [[20.0, 40.0, 60.0]]
 
     Attributes:
         mode: ``"box"``: a square around the center of the face's tight box; ``"frame"``: the middle
@@ -116,17 +116,17 @@ class CropSpec:
             )
 
     def crop_squares(self, boxes: ArrayLike, image_size: tuple[int, int]) -> Matrix:
-        """The squares ``float64 (N, 3)``, each center x, center y, side in pixels.
+        """Squares ``float64 (N, 3)``: center x, center y and side, in pixels.
 
         Args:
-            boxes: Tight boxes (N, 4); with the mode ``"frame"`` only their number matters.
+            boxes: Tight boxes (N, 4); in mode ``"frame"`` only their number matters.
             image_size: Height and width of the image.
         """
-        tight = np.asarray(check_shape(boxes, "N 4", "boxes"), np.float64)
+        tight = check_shape(boxes, "N 4", "boxes").astype(np.float64)
         if self.mode == "frame":
             height, width = image_size
             square = [(width - 1) / 2, (height - 1) / 2, min(height, width) * self.scale]
-            return np.tile(np.asarray(square), (len(tight), 1))
+            return np.tile(np.array(square), (len(tight), 1))
         centers = (tight[:, :2] + tight[:, 2:]) / 2
         sides = (tight[:, 2:] - tight[:, :2]).max(axis=1, keepdims=True) * self.scale
         return np.concatenate([centers, sides], axis=1)
@@ -139,7 +139,7 @@ def crop_matrix(square: ArrayLike, size: int) -> Matrix:
     >>> apply_affine(crop_matrix((9.5, 9.5, 20), 10), [[-0.5, -0.5], [9.5, 19.5]]).tolist()
     [[-0.5, -0.5], [4.5, 9.5]]
     """
-    x, y, side = np.asarray(check_shape(square, "3", "square"), np.float64)
+    x, y, side = check_shape(square, "3", "square").astype(np.float64)
     zoom, middle = size / side, (size - 1) / 2
     return np.array([[zoom, 0, middle - zoom * x], [0, zoom, middle - zoom * y]])
 
@@ -147,7 +147,7 @@ def crop_matrix(square: ArrayLike, size: int) -> Matrix:
 def similarity(
     angle: float, zoom: float, shift: tuple[float, float], center: tuple[float, float]
 ) -> Matrix:
-    """The affine map that turns about ``center`` by ``angle`` degrees (positive: clockwise as
+    """The affine map that rotates about ``center`` by ``angle`` degrees (positive: clockwise as
     seen), zooms, then shifts.
 
     >>> apply_affine(similarity(90, 2, (0, 0), (0, 0)), [[1, 0]]).round(6).tolist()
@@ -161,44 +161,66 @@ def similarity(
 
 
 def fit_similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
-    """The similarity (turn, zoom and shift, never a mirror) that takes ``source`` (n, 2) closest to
-    ``target`` (n, 2).
+    """The least-squares similarity (rotation, zoom and shift, never a mirror) from ``source`` to
+    ``target``.
 
-    Least squares over the pairs of which neither point is missing (NaN). Umeyama's fit (IEEE PAMI
-    13(4), 1991) in the plane: with points as complex numbers about their means, turn and zoom are
-    the factor ``sum(conj(s) t) / sum(conj(s) s)``.
+    Pairs of points of which either is missing (NaN) are ignored. Umeyama's fit (IEEE PAMI 13(4),
+    1991) in the plane.
+
+    Args:
+        source: The points of one face ``(K, 2)`` or of many ``(N, K, 2)``.
+        target: Points of the same shape, or ``(K, 2)`` for all faces.
+
+    Returns:
+        ``float64 (2, 3)`` or ``(N, 2, 3)``; of many, NaN where fewer than two different points of
+        a face are known.
 
     Raises:
-        ShapeError: Not (n, 2), or not equally many.
-        PointsError: Fewer than two different points are left.
+        ShapeError: The shapes do not match.
+        PointsError: Fewer than two different points of the one face are known.
 
     >>> fit_similarity([[0, 0], [2, 0]], [[5, 5], [5, 9]]).round(6).tolist()
     [[0.0, -2.0, 5.0], [2.0, 0.0, 5.0]]
     """
-    start = np.asarray(check_shape(source, "N 2", "source points"), np.float64)
-    end = np.asarray(check_shape(target, f"{len(start)} 2", "target points"), np.float64)
-    known = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
-    start, end = start[known], end[known]
-    if len(start) < 2 or np.ptp(start, axis=0).max() == 0:
+    many = np.ndim(source) == 3
+    start = check_shape(source, "N K 2" if many else "N 2", "source points").astype(np.float64)
+    shape = start.shape if np.ndim(target) == 3 else start.shape[-2:]
+    end = check_shape(target, " ".join(map(str, shape)), "target points").astype(np.float64)
+    known = (np.isfinite(start) & np.isfinite(end)).all(axis=-1, keepdims=True)
+    lowest = np.where(known, start, np.inf).min(axis=-2)
+    decided = (np.where(known, start, -np.inf).max(axis=-2) > lowest).any(axis=-1)
+    if not many and not decided:
         raise PointsError(
-            f"a similarity needs two different points, and only {len(start)} of {known.size} pairs are known"
+            "a similarity needs two different points, "
+            f"and only {known.sum()} of {known.size} pairs are known"
         )
-    middle, goal = start.mean(axis=0), end.mean(axis=0)
-    (s_x, s_y), (t_x, t_y) = (start - middle).T, (end - goal).T
-    power = s_x @ s_x + s_y @ s_y
-    cos, sin = (s_x @ t_x + s_y @ t_y) / power, (s_x @ t_y - s_y @ t_x) / power
-    linear = np.array([[cos, -sin], [sin, cos]])
-    return np.concatenate([linear, (goal - linear @ middle)[:, None]], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        count = known.sum(axis=-2, keepdims=True)
+        middle = np.where(known, start, 0).sum(axis=-2, keepdims=True) / count
+        goal = np.where(known, end, 0).sum(axis=-2, keepdims=True) / count
+        s_x, s_y = np.moveaxis(np.where(known, start - middle, 0), -1, 0)
+        t_x, t_y = np.moveaxis(np.where(known, end - goal, 0), -1, 0)
+        power = np.where(decided, _dot(s_x, s_x) + _dot(s_y, s_y), np.nan)
+        cos = (_dot(s_x, t_x) + _dot(s_y, t_y)) / power
+        sin = (_dot(s_x, t_y) - _dot(s_y, t_x)) / power
+    linear = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
+    shift = goal.swapaxes(-1, -2) - linear @ middle.swapaxes(-1, -2)
+    return np.concatenate([linear, shift], axis=-1)
+
+
+def _dot(first: Matrix, second: Matrix) -> Matrix:
+    """The scalar products ``(...)`` of vectors ``(..., K)``."""
+    return (first[..., None, :] @ second[..., None])[..., 0, 0]
 
 
 def compose(outer: Matrix, inner: Matrix) -> Matrix:
-    """The affine map that applies ``inner`` first and ``outer`` then."""
+    """The affine map that applies ``inner``, then ``outer``."""
     linear = outer[:, :2] @ inner[:, :2]
     return np.concatenate([linear, (outer[:, :2] @ inner[:, 2] + outer[:, 2])[:, None]], axis=1)
 
 
 def invert(matrix: Matrix) -> Matrix:
-    """The affine map that undoes ``matrix``.
+    """The inverse of an affine map.
 
     >>> invert(crop_matrix((50, 40, 20), 128)) @ [63.5, 63.5, 1]
     array([50., 40.])
@@ -213,18 +235,15 @@ def apply_affine(matrix: Matrix, points: ArrayLike) -> Floats:
     >>> apply_affine(similarity(0, 1, (2, 3), (0, 0)), [[1, 1]]).tolist()
     [[3.0, 4.0]]
     """
-    given = np.asarray(points, np.float64)
-    return np.asarray(given @ matrix[:, :2].T + matrix[:, 2], np.float32)
-
-
-Image = NDArray[np.uint8]
+    mapped = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return np.asarray(mapped, np.float32)
 
 
 def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     """The image under an affine map, sampled bilinearly; what lies outside the image is black.
 
-    A map that shrinks by more than two would skip pixels, so the image is first halved, by area, as
-    often as needed.
+    The image is first halved, by area, until the map shrinks it by less than two, so that no pixels
+    are skipped.
 
     Args:
         image: ``uint8 (H, W, C)`` or ``(H, W)``.
@@ -238,23 +257,21 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     halvings = int(np.floor(np.log2(1 / zoom))) if zoom < 0.5 else 0
     for _ in range(halvings):
         image = _halve(image)
-    # Pixel centers: a point x of the halved image lies at step * (x + 0.5) - 0.5 of the whole one.
+    # Pixel centers: a point x of the halved image lies at step * (x + 0.5) - 0.5 of the original.
     step = 2.0**halvings
     matrix = compose(matrix, np.array([[step, 0, step / 2 - 0.5], [0, step, step / 2 - 0.5]]))
     warped = cv2.warpAffine(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR)
-    return np.asarray(warped, np.uint8).reshape(
-        *size, *image.shape[2:]
-    )  # OpenCV drops a single channel's axis.
+    # OpenCV drops the axis of a single channel.
+    return np.asarray(warped, np.uint8).reshape(*size, *image.shape[2:])
 
 
 def _halve(image: Image) -> Image:
-    """Each 2x2 block's mean; a black row or column makes odd sides even, which OpenCV averages ten
-    times as fast.
+    """The mean of each 2x2 block; odd sides get a black row or column, since OpenCV averages even
+    sides ten times faster.
     """
-    height, width = image.shape[:2]
-    if height % 2 or width % 2:
-        image = np.asarray(
-            cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_CONSTANT), np.uint8
-        )
+    bottom, right = image.shape[0] % 2, image.shape[1] % 2
+    if bottom or right:
+        padded = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)
+        image = np.asarray(padded, np.uint8)
     half = (image.shape[1] // 2, image.shape[0] // 2)
     return np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.errors import DataError
-from facedots.geometry import Matrix, check_shape
+from facedots.geometry import Matrix, check_shape, fit_similarity
 from facedots.schema import KeypointSchema
 
 FLOOR = 0.005
@@ -272,18 +272,8 @@ def _lay(faces: Points, reference: Points) -> tuple[Points, Points]:
     """Faces ``(N, K)`` laid over the reference in least squares, and the factor ``(N,)`` that
     turned and zoomed each.
 
-    With points as complex numbers about their means, the factor is ``sum(conj(z) r) / sum(conj(z)
-    z)``, as in
-    :func:`facedots.geometry.fit_similarity`, here for all faces at once.
+    A face without two different points of the reference is NaN.
     """
-    known = np.isfinite(faces) & np.isfinite(reference)
-    count = known.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        middle = np.where(known, faces, 0).sum(axis=1, keepdims=True) / count
-        goal = np.where(known, reference, 0).sum(axis=1, keepdims=True) / count
-        centerd = np.where(known, faces - middle, 0)
-        factor = (centerd.conj() * np.where(known, reference - goal, 0)).sum(axis=1) / (
-            np.abs(centerd) ** 2
-        ).sum(axis=1)
-        laid = factor[:, None] * (faces - middle) + goal
-    return laid, factor
+    fits = fit_similarity(_real(faces), _real(reference))
+    factor, shift = (fits[:, 0, i] + 1j * fits[:, 1, i] for i in (0, 2))
+    return factor[:, None] * faces + shift[:, None], factor
