@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 2. From faces to batches
 #
-# A network eats tensors of one size. Between it and the files stand a data set, a chain of transforms and a loader. Afterwards
-# you can read your own CSV, write your own transform, *prove* that image and points move together, and you know the bug that
-# makes parallel workers draw the same random numbers. Runs in half a minute.
+# A network takes tensors of one size. Between it and the files stand a data set, a chain of
+# transforms and a loader. Afterwards you can read your own CSV, write your own transform, *prove*
+# that image and points move together, and you know the bug that makes parallel workers draw the
+# same random numbers. Runs in half a minute.
 
 # %%
 # %matplotlib inline
@@ -50,8 +51,8 @@ work = tempfile.TemporaryDirectory()
 # %% [markdown]
 # ## A CSV and a folder of images
 #
-# The simplest way to keep labels: a header, then one row a face with the image's name and x0, y0, x1, y1 and so on. For drawn
-# faces we write such a folder first.
+# The simplest way to keep labels: a header, then one row a face with the image's name and x0, y0,
+# x1, y1 and so on. For drawn faces we write such a folder first.
 
 # %%
 if REAL:
@@ -67,8 +68,9 @@ else:
 pd.read_csv(table).iloc[:4, :7]
 
 # %% [markdown]
-# `FacialKeypointsDataset` reads the labels at once and an image when its sample is asked for. `origin` says which coordinates
-# the file gives to the center of the top-left pixel (notebook 1, trap 3). A sample is a dict.
+# `FacialKeypointsDataset` reads the labels at once and an image when its sample is asked for.
+# `origin` says which coordinates the file gives to the center of the top-left pixel (notebook 1,
+# trap 3). A sample is a dict.
 
 # %%
 dataset = FacialKeypointsDataset(table, images, origin=origin)
@@ -78,7 +80,8 @@ for key, value in sample.items():
     print(f"{key:14}", f"{value.dtype} {value.shape}" if isinstance(value, np.ndarray) else value)
 
 # %% [markdown]
-# A file with faults is refused before training starts, with all of them in one message, not with the first one after an hour:
+# A file with errors is rejected before training starts, with all of them in one message, not with
+# the first one after an hour:
 
 # %%
 rows = table.read_text().splitlines()[:5]
@@ -95,9 +98,9 @@ except FacedotsError as error:
 # %% [markdown]
 # ## Four transforms
 #
-# A transform is anything that takes a sample and returns a new one. The textbook's four: `Rescale` to a common size,
-# `RandomCrop` so that the face is not always in the same place, `Normalize` to gray in [0, 1] and points in about [-1, 1],
-# `ToTensor`. Each moves the **points with the image**.
+# A transform is anything that takes a sample and returns a new one. The textbook's four: `Rescale`
+# to a common size, `RandomCrop` so that the face is not always in the same place, `Normalize` to
+# gray in [0, 1] and points in about [-1, 1], `ToTensor`. Each moves the **points with the image**.
 
 # %%
 rng = np.random.default_rng(3)
@@ -119,24 +122,25 @@ for panel, (title, step) in zip(panels, steps.items(), strict=True):
     panel.tick_params(labelsize=7)
 
 # %% [markdown]
-# Mind the half pixel in `Rescale`: (0, 0) is a pixel's center, so an enlargement by f maps x to f · (x + ½) − ½ and not to f ·
-# x. The difference looks like pedantry. Here is what it costs, in the unit in which networks are compared; good ones are 0.1 %
-# apart.
+# Mind the half pixel in `Rescale`: (0, 0) is a pixel's center, so an enlargement by f maps x to f ·
+# (x + ½) − ½ and not to f · x. Here is what ignoring it costs, in the unit in which networks are
+# compared; good ones are 0.1 % apart.
 
 # %%
 for size in (250, 128, 64):
     proper = Rescale(size)(sample)["keypoints"]
     naive = sample["keypoints"] * size / min(sample["image"].shape[:2])
     print(
-        f"at {size:3} px, f · x costs {nme(naive[None], proper[None], IBUG68)[0]:.2f} % NME on this face"
+        f"at {size:3} px, f · x costs {nme(naive[None], proper[None], IBUG68)[0]:.2f} % NME on "
+        "this face"
     )
 
 # %% [markdown]
 # ## Do they really move together? Measure it
 #
-# Looking is good, measuring is better. Paint a soft white spot on a black image at each of a few points, send both through
-# the chain, and compare each transformed point with the center of gravity of its transformed spot. This test finds swapped
-# axes, forgotten offsets and half pixels in any transform of yours.
+# Paint a soft white spot on a black image at each of a few points, send both through the chain, and
+# compare each transformed point with the center of gravity of its transformed spot. This test finds
+# swapped axes, forgotten offsets and half pixels in any transform of yours.
 
 
 # %%
@@ -178,8 +182,9 @@ assert gap(chain, points) < 0.05 < gap(careless, points)
 # %% [markdown]
 # ## The chain, and the way back
 #
-# `Compose` puts transforms in a row. Every one that moves pixels also updates `matrix`, the affine map from the frame to the
-# image as it is now, so that what a network finds in the crop can be carried back to the frame.
+# `Compose` puts transforms in a row. Every one that moves pixels also updates `matrix`, the affine
+# map from the frame to the image as it is now, so that what a network finds in the crop can be
+# carried back to the frame.
 
 # %%
 chain = Compose(
@@ -196,14 +201,16 @@ for key in ("image", "keypoints"):
 in_crop = denormalize_keypoints(ready["keypoints"], (224, 224))
 back = apply_affine(invert(ready["matrix"]), in_crop)
 print(
-    f"back in the frame, points are {np.abs(back - sample['keypoints']).max():.5f} px from where they started"
+    f"back in the frame, points are {np.abs(back - sample['keypoints']).max():.5f} px from where "
+    "they started"
 )
 assert np.allclose(back, sample["keypoints"], atol=1e-3)
 
 # %% [markdown]
 # ## Batches
 #
-# A `DataLoader` stacks samples. `make_loader` is torch's with one thing added, which the next section is about.
+# A `DataLoader` stacks samples. `make_loader` is torch's with one thing added, which the next
+# section is about.
 
 # %%
 loader = make_loader(
@@ -236,23 +243,24 @@ for image, keypoints in zip(batch["image"], batch["keypoints"], strict=True):
 Image.fromarray(contact_sheet(tiles, {}, columns=8)).reduce(3)
 
 # %% [markdown]
-# ## The bug that everybody has had
+# ## Duplicated random numbers in workers
 #
-# Each worker process gets a *copy* of the data set, and with it a copy of the random generator, in the same state. So worker 2
-# repeats worker 1's "random" crops. The loss falls all the same and nobody notices; there is only less variety than you think.
-# Print where the crop of each sample begins, with torch's plain loader and with `make_loader`, which gives every worker a state
+# Each worker process gets a *copy* of the data set, and with it a copy of the random generator, in
+# the same state. So worker 2 repeats worker 1's "random" crops. The loss falls all the same, so the
+# bug is easy to miss; there is only less variety than you think. Print where the crop of each
+# sample begins, with torch's plain loader and with `make_loader`, which gives every worker a state
 # of its own:
 
 
 # %%
 def corners(loader):
     """Where the crops of the first two batches begin; each batch was made by another worker."""
-    found = []
+    starts = []
     for batch in loader:
         matrix = batch["matrix"]
         start = torch.stack([matrix[:, i, i] / 2 - 0.5 - matrix[:, i, 2] for i in (0, 1)], dim=1)
-        found.append([tuple(corner) for corner in start.round().int().tolist()])
-    return found[:2]
+        starts.append([tuple(corner) for corner in start.round().int().tolist()])
+    return starts[:2]
 
 
 same_size = Compose(
@@ -261,20 +269,20 @@ same_size = Compose(
 few = FacialKeypointsDataset(table, images, same_size, origin=origin)
 few.annotations = few.annotations[:8]
 plain = corners(DataLoader(few, batch_size=4, num_workers=2))
-ours = corners(make_loader(few, batch_size=4, workers=2, seed=0))
-for name, (first, second) in {"plain DataLoader": plain, "make_loader": ours}.items():
+reseeded = corners(make_loader(few, batch_size=4, workers=2, seed=0))
+for name, (first, second) in {"plain DataLoader": plain, "make_loader": reseeded}.items():
     print(f"{name:17} worker 1: {first}   worker 2: {second}")
 
 assert plain[0] == plain[1]
-assert ours[0] != ours[1]
+assert reseeded[0] != reseeded[1]
 
 # %% [markdown]
 # ## More than the textbook: augmentation
 #
-# A random crop is the mildest of lies. Real images are rolled, dark, blurred, noisy, compressed, and half hidden by a hand.
-# `training_augmentation` plays all of that to the image and moves the points along, the mirror image with its names exchanged
-# (notebook 1, trap 4). One face, eight times, at full strength; the dots must stay on the features whatever happens to the
-# pixels.
+# Real images are rolled, dark, blurred, noisy, compressed, and half hidden by a hand.
+# `training_augmentation` applies all of that to the image and moves the points along; a mirror
+# image swaps the names of left and right (notebook 1, trap 4). One face, eight times, at full
+# strength; the dots must stay on the features.
 
 # %%
 variants = []
@@ -289,9 +297,9 @@ Image.fromarray(contact_sheet(variants, {}, columns=4)).reduce(2)
 # %% [markdown]
 # ## Is it fast enough?
 #
-# A network that waits for its data learns nothing. Count samples a second, for the plain chain and for full augmentation, made
-# in this process and by two workers. Workers cost a start and the way of every sample between processes, so with small images
-# and few cores they may well be slower: measure before adding them.
+# Count samples per second, for the plain chain and for full augmentation, made in this process and
+# by two workers. Workers cost a start and the way of every sample between processes, so with small
+# images and few cores they may well be slower: measure before adding them.
 
 
 # %%
@@ -322,4 +330,4 @@ speed = {
 pd.DataFrame(speed, index=["samples/s, no worker", "samples/s, two workers"]).T
 
 # %% [markdown]
-# Next: a network that eats these batches.
+# Next: a network that learns from these batches.

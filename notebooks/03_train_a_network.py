@@ -1,9 +1,10 @@
 # %% [markdown]
-# # 3. Train a network, and turn its knobs
+# 3. Train a network and vary its hyperparameters
 #
-# A convolutional network in twenty lines, a training loop in ten, and then the questions that matter: does it learn at all,
-# when does it stop learning and begin to memorise, what do batch size, loss and architecture do? Every training here takes
-# seconds, so change the numbers and run again. At the end the same goes through a recipe of the project. Runs in two minutes.
+# A convolutional network in twenty lines, a training loop in ten, and then the questions that
+# matter: does it learn at all, when does it begin to overfit, what do batch size, loss and
+# architecture do? Every training here takes seconds, so change the numbers and run again. At the
+# end the same goes through a recipe of the project. Runs in two minutes.
 
 # %%
 # %matplotlib inline
@@ -44,8 +45,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## The faces as two tensors
 #
-# To try many things quickly, make the samples once and keep them: a gray crop of 48 px around each face's box, points in about
-# [-1, 1] (notebook 2). Validation faces are other people than the training faces; no weight is ever fitted to them.
+# To try many things quickly, make the samples once and keep them: a gray crop of 48 px around each
+# face's box, points in about [-1, 1] (notebook 2). Validation faces are other people than the
+# training faces; no weight is ever fitted to them.
 
 # %%
 SIZE = 48
@@ -63,12 +65,13 @@ training_faces = split.train[:: 7 if REAL else 1]
 images, points = tensors(training_faces)
 unseen_images, unseen_points = tensors(split.validation)
 print(
-    f"{len(images)} faces to learn from, {len(unseen_images)} of other people to check on; images {tuple(images.shape[1:])}"
+    f"{len(images)} faces for training, {len(unseen_images)} of other people for validation; "
+    f"images {tuple(images.shape[1:])}"
 )
 
 
 def error(predicted, true):
-    """NME of each face in percent: mean point distance over the distance of the outer eye corners."""
+    """NME of each face in percent: mean point error over the distance of the outer eye corners."""
     pixels = [
         denormalize_keypoints(part.detach().numpy(), (SIZE, SIZE)) for part in (predicted, true)
     ]
@@ -76,8 +79,8 @@ def error(predicted, true):
 
 
 # %% [markdown]
-# **First the floor.** Whatever a network does, it must beat somebody who never looks at the image and always says the mean
-# face:
+# **First the floor.** Any network must beat a baseline that ignores the image and always predicts
+# the mean face:
 
 # %%
 mean_face = points.mean(dim=0)
@@ -87,9 +90,10 @@ print(f"always the mean face: {floor:.1f} % NME")
 # %% [markdown]
 # ## A network
 #
-# Convolutions find things wherever they are, pooling halves the image and so doubles what the next convolution sees, batch
-# norm keeps the numbers between the layers of one size, and two fully connected layers turn what was found into 136 numbers.
-# The last layer starts as the mean face: why let it learn that first?
+# Convolutions find things wherever they are, pooling halves the image and so doubles what the next
+# convolution sees, batch norm keeps the numbers between the layers of one size, and two fully
+# connected layers turn the features into 136 numbers. The last layer's bias starts as the mean
+# face, so that training need not learn it first.
 
 
 # %%
@@ -127,13 +131,13 @@ pd.Series(
 ).to_frame().T
 
 # %% [markdown]
-# Half of the parameters stand in one fully connected layer: a fact about every such network, and the first thing that modern
-# ones got rid of (see *architecture* below).
+# Half of the parameters are in one fully connected layer, as in every such network; modern ones
+# avoid it (see *architecture* below).
 #
 # ## The loop
 #
-# Forward, loss, backward, step. `history` keeps the NME on the training faces as they were met and on the unseen ones after
-# each epoch.
+# Forward, loss, backward, step. `history` keeps the NME on the training faces during the epoch and
+# on the unseen ones after it.
 
 
 # %%
@@ -155,7 +159,7 @@ def fit(
     start, history = time.perf_counter(), []
     for _ in range(epochs):
         net.train()
-        met = []
+        batch_errors = []
         for chosen in torch.randperm(len(faces[0])).split(batch_size):
             if len(chosen) < batch_size:
                 continue  # the last, smaller batch
@@ -168,29 +172,34 @@ def fit(
             cost.backward()
             optimizer.step()
             schedule.step()
-            met.append(error(predicted, y).mean())
+            batch_errors.append(error(predicted, y).mean())
         net.eval()
         with torch.no_grad():
             unseen = error(net(unseen_images), unseen_points).mean()
         history.append(
-            {"training": np.mean(met), "unseen": unseen, "seconds": time.perf_counter() - start}
+            {
+                "training": np.mean(batch_errors),
+                "unseen": unseen,
+                "seconds": time.perf_counter() - start,
+            }
         )
     return pd.DataFrame(history, index=pd.RangeIndex(1, epochs + 1, name="epoch"))
 
 
 # %% [markdown]
-# **Can it learn at all?** Before a long training, let it memorise eight faces. If it cannot, something is broken (labels, a
-# forgotten `zero_grad`, a learning rate), and no amount of data will tell you so politely.
+# **Can it learn at all?** Before a long training, let it memorize eight faces. If it cannot,
+# something is broken (labels, a forgotten `zero_grad`, a learning rate), and no amount of data will
+# help.
 
 # %%
 few = (images[:8], points[:8])
-memorised = fit(Net(), epochs=100, batch_size=8, faces=few)["training"]
-print(f"eight faces: from {memorised.iloc[0]:.1f} to {memorised.iloc[-1]:.2f} % NME")
-assert memorised.iloc[-1] < memorised.iloc[0] / 4
+memorized = fit(Net(), epochs=100, batch_size=8, faces=few)["training"]
+print(f"eight faces: from {memorized.iloc[0]:.1f} to {memorized.iloc[-1]:.2f} % NME")
+assert memorized.iloc[-1] < memorized.iloc[0] / 4
 
 # %% [markdown]
-# **Now all of them.** Watch both lines. As long as they fall together, the network learns faces; where only the lower one
-# falls, it learns *these* faces.
+# **Now all of them.** Watch both lines. As long as both fall, the network generalizes; where only
+# the lower one falls, it overfits.
 
 # %%
 net = Net()
@@ -218,7 +227,8 @@ curves(
 )
 
 # %% [markdown]
-# What does such a number look like? Rings are the truth, dots the network's, for four unseen faces from its best to its worst.
+# What does such a number look like? Rings are the ground truth, dots the prediction, for four
+# unseen faces from best to worst.
 
 # %%
 with torch.no_grad():
@@ -229,19 +239,24 @@ for i in ranks[np.linspace(0, len(ranks) - 1, 4).astype(int)]:
     face = split.validation[i]
     image = read_image(face.image, orient=False)
     matrix = Crop(CropSpec("box", 1.3), SIZE)({"image": image, "keypoints": face.points})["matrix"]
-    found = apply_affine(invert(matrix), denormalize_keypoints(predicted[i].numpy(), (SIZE, SIZE)))
+    located = apply_affine(
+        invert(matrix), denormalize_keypoints(predicted[i].numpy(), (SIZE, SIZE))
+    )
     rows.append(
         Comparison(
-            image, face.points, found, f"{nme(found[None], face.points[None], IBUG68)[0]:.1f} % NME"
+            image,
+            face.points,
+            located,
+            f"{nme(located[None], face.points[None], IBUG68)[0]:.1f} % NME",
         )
     )
 comparison_figure({"": rows})
 
 # %% [markdown]
-# ## Knob 1: more faces out of the same faces
+# ## 1. Augmentation
 #
-# The gap between the two lines is memory. The cheapest cure is a mirror image with its names exchanged (notebook 1, trap 4) and
-# a small shift: the network never meets the same numbers twice.
+# The gap between the two lines is overfitting. The cheapest cure is a mirror image with left and
+# right names swapped (notebook 1, trap 4) and a small shift: no input repeats exactly.
 
 
 # %%
@@ -254,17 +269,19 @@ def mirror_and_shift(x, y):
     return torch.roll(x, (dy, dx), (-2, -1)), y + torch.tensor([dx, dy]) * 2 / SIZE
 
 
-lively = fit(Net(), epochs=12, augment=mirror_and_shift)
+augmented = fit(Net(), epochs=12, augment=mirror_and_shift)
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained", sharey=True)
 curves(left, plain, "the faces as they are")
-curves(right, lively, "mirrored and shifted at random")
+curves(right, augmented, "mirrored and shifted at random")
 
 # %% [markdown]
-# The training line ends higher, since its task is harder, and the gap is smaller. From here on every training has it.
+# The training line ends higher, since its task is harder, and the gap is smaller. From here on
+# every training has it.
 #
-# ## Knob 2: batch size
+# ## 2. Batch size
 #
-# The same epochs with larger batches are fewer steps. So compare twice: at the same number of epochs, and by the clock.
+# The same epochs with larger batches are fewer steps. So compare twice: at the same number of
+# epochs, and by the clock.
 
 # %%
 batches = {size: fit(Net(), batch_size=size, augment=mirror_and_shift) for size in (8, 32, 128)}
@@ -282,15 +299,15 @@ pd.DataFrame({size: history.iloc[-1].round(2) for size, history in batches.items
 )
 
 # %% [markdown]
-# With few faces, steps are what is scarce: large batches average away a noise that does not hurt, and pay for it with steps.
-# They begin to win where a machine works on a whole batch in the time of one face (a GPU), and then the learning rate must grow
-# with them.
+# With few faces, steps are scarce: large batches average away a noise that does not hurt, at the
+# cost of steps. They win where a whole batch takes the time of one face (a GPU), and then the
+# learning rate must grow with them.
 #
-# ## Knob 3: the loss
+# ## 3. The loss
 #
-# What a loss does is its slope: how hard does it pull a point that is 10 px off, and one that is half a pixel off? The squared
-# error forgets small errors and obeys outliers; L1 pulls all alike; Wing (Feng et al., 2018) pulls hardest where it is almost
-# right.
+# The gradient of a loss decides: how large is it for a point that is 10 px off, and for one that is
+# half a pixel off? The squared error ignores small errors and follows outliers; L1 has the same
+# gradient everywhere; Wing (Feng et al., 2018) has its largest gradient near zero.
 
 
 # %%
@@ -325,25 +342,26 @@ for (name, loss), color in zip(
         label=f"{name}: {results[name]['unseen'].iloc[-1]:.2f} %",
     )
 left.set(
-    title="how hard it pulls", xlabel="error of a point, px of 48", ylabel="slope", ylim=(0, 2.5)
+    title="gradient of the loss", xlabel="error of a point, px of 48", ylabel="slope", ylim=(0, 2.5)
 )
-right.set(title="what comes of it", xlabel="epoch", ylabel="NME of unseen people, %")
+right.set(title="result", xlabel="epoch", ylabel="NME of unseen people, %")
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 _ = right.legend(frameon=False)
 
 # %% [markdown]
-# ## Knob 4: the architecture
+# ## 4. The architecture
 #
-# Five networks, one budget of epochs. One has no batch norm: such a network tends to sit at the mean face for a long while
-# before it finds the way down, and good networks have been given up there. The last one has no fully connected layer: it draws
-# a *map* for each point and takes the map's center of gravity (soft-argmax), so a point is found by what it looks like,
-# wherever it is. Its maps are coarse, 12 cells a side, yet the center of gravity falls between cells.
+# Five networks, one budget of epochs. One has no batch norm: such a network tends to stay at the
+# mean face for a long while before the loss falls. The last one has no fully connected layer: it
+# draws a *map* for each point and takes the map's center of gravity (soft-argmax), so a point is
+# found by its appearance, wherever it is. Its maps are coarse, 12 cells a side, but the center of
+# gravity is not bound to cells.
 
 
 # %%
 class OneLayer(nn.Module):
-    """No convolution: every pixel votes on every coordinate."""
+    """No convolution: every coordinate is a weighted sum of all pixels."""
 
     def __init__(self):
         super().__init__()
@@ -406,10 +424,10 @@ pd.DataFrame(tried).T.rename(columns={"training": "NME training", "unseen": "NME
 # %% [markdown]
 # ## The same with a recipe
 #
-# What the project ships is trained in the same way, with everything that is too long for a notebook: augmentation of many
-# kinds, averaged weights, a sigma for each point, checkpoints that survive a crash. All of it is decided by one YAML file, so
-# the file is the record of the training. Here is its network `small` for a few epochs; the shipped one got many more. `facedots
-# train` does the same.
+# The shipped networks are trained in the same way, with everything that is too long for a notebook:
+# augmentation of many kinds, averaged weights, a sigma for each point, checkpoints that survive a
+# crash. One YAML file decides all of it and so is the record of the training. Here is `small` for a
+# few epochs; the shipped one got many more. `facedots train` does the same.
 
 # %%
 # %%capture
@@ -424,14 +442,16 @@ seconds = time.perf_counter() - start
 # %%
 by_recipe = evaluate(KeypointPredictor(weights), split.validation).scores.nme
 print(
-    f"small, {recipe.epochs} epochs, {seconds:.0f} s: {by_recipe:.2f} % NME on the same unseen people"
+    f"small, {recipe.epochs} epochs, {seconds:.0f} s: {by_recipe:.2f} % NME on the same unseen "
+    "people"
 )
-print(f"ours above: {tried['maps']['unseen']:.2f} %; the mean face: {floor:.1f} %")
+print(f"the maps above: {tried['maps']['unseen']:.2f} %; the mean face: {floor:.1f} %")
 assert by_recipe < floor
 Image.open(Path(run.name) / "small" / "curves.png").reduce(2)
 
 # %% [markdown]
-# One warning. The network *as above* with the L1 loss was trained twice for eight epochs, once under knob 3 and once under knob
-# 4, with other first weights. Compare the two numbers: short trainings scatter, and a knob that moves an NME by less than that
-# has shown nothing yet. Train longer, and repeat with other seeds, before you believe a difference. Next: how to test what came
-# out, without fooling yourself.
+# One warning. The network *as above* with the L1 loss was trained twice for eight epochs, once in
+# section 3 and once in section 4, from different initial weights. Compare the two numbers: short
+# trainings scatter, and a change that moves the NME by less than that has shown nothing yet. Train
+# longer and repeat with other seeds before trusting a difference. Next: how to test the result
+# without fooling yourself.

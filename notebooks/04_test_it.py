@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 4. Test it without fooling yourself
 #
-# One number says little, and a flattering number says less. Afterwards you can read a test report: the mean and what hides
-# behind it, best, typical and worst faces, how sure the number is, what a detector adds, whether the network knows when it is
-# wrong. And you will have measured why a test on people whom the network has met is no test. Runs in about a minute.
+# Afterwards you can read a test report: the mean and the distribution behind it, best, typical and
+# worst faces, the confidence interval, what a detector adds, and whether the predicted uncertainty
+# is right. And you will have measured why a test on people from the training set is no test. Runs
+# in about a minute.
 
 # %%
 # %matplotlib inline
@@ -45,9 +46,9 @@ torch.set_num_threads(1)
 # %% [markdown]
 # ## The protocol
 #
-# Each labeled face once, in the image as it is stored; the network is told the true box, so that nothing but its points is
-# measured. Here the shipped network `small` sits the exam. Drawn faces are an exam in a subject it never had: it learned from
-# photographs.
+# Each labeled face once, in the image as it is stored; the network gets the true box, so that only
+# its points are measured. Here we test the shipped network `small`. Drawn faces are out of its
+# domain: it was trained on photographs.
 
 # %%
 split = load_split(DATA, ["youtube-faces"], "official")
@@ -71,9 +72,9 @@ rows = {
 pd.DataFrame(rows, index=["small", "always the mean face"]).T.round(2)
 
 # %% [markdown]
-# NME is the mean error of a face's 68 points over the distance of its outer eye corners, in percent. A mean of such numbers
-# hides whether all faces are a little wrong or a few are lost, so draw them all: which share of the faces has at most which
-# error?
+# NME is the mean error of a face's 68 points over the distance of its outer eye corners, in
+# percent. A mean of such numbers hides whether all faces are a little wrong or a few are lost, so
+# draw them all: which share of the faces has at most which error?
 
 # %%
 ced_figure({"small": result.nme, "mean face": floor_nme})
@@ -81,8 +82,9 @@ ced_figure({"small": result.nme, "mean face": floor_nme})
 # %% [markdown]
 # ## Best, typical, worst
 #
-# Never publish a number without having looked at the worst faces. Sometimes the network is wrong, sometimes the label is, and
-# sometimes two people would not agree. Rings are labels, dots are the network's.
+# Never publish a number without having looked at the worst faces. Sometimes the network is wrong,
+# sometimes the label is, and sometimes two annotators would not agree. Rings are labels, dots are
+# predictions.
 
 # %%
 order = np.argsort(result.nme)
@@ -100,19 +102,21 @@ chosen = {"best": order[:5], "typical": order[middle - 2 : middle + 3], "worst":
 comparison_figure({name: [compared(i) for i in faces] for name, faces in chosen.items()})
 
 # %% [markdown]
-# **Where on the face?** The jaw has no corners to hold on to, so two people label it differently *along* the line. Most of its
-# error is that, and no network can remove it.
+# **Where on the face?** The jaw has no corners to hold on to, so two people label it differently
+# *along* the line. Most of its error is that, and no network can remove it.
 
 # %%
 regions_figure(scores.nme_by_region, scores.nme)
 
 # %% [markdown]
-# ## How sure is the number?
+# ## Confidence intervals
 #
-# Draw the test faces again, with replacement, two thousand times, and look how the mean scatters. But frames of one person are
-# not independent: somebody with a beard that confuses the network brings all their frames along. So draw *people*, not frames.
-# The more alike one person's frames are to the network, the wider that interval gets, and it is the honest one. A second
-# network whose score lies within it is not better. (Every drawn face is a person of its own; then both are the same.)
+# Draw the test faces again, with replacement, two thousand times, and see how the mean scatters (a
+# bootstrap). But frames of one person are not independent: somebody with a beard that confuses the
+# network brings all their frames along. So draw *people*, not frames. The more alike one person's
+# frames are to the network, the wider that interval gets, and it is the honest one. A second
+# network whose score lies within it is not better. (Every drawn face is a person of its own; then
+# both are the same.)
 
 
 # %%
@@ -129,7 +133,8 @@ whole = evaluate(network, everyone) if REAL else result
 by_frame = interval(whole.nme, np.arange(len(everyone)))
 by_person = interval(whole.nme, [face.group for face in everyone])
 print(
-    f"NME {whole.nme.mean():.2f} % on {len(everyone)} frames of {len({face.group for face in everyone})} people"
+    f"NME {whole.nme.mean():.2f} % on {len(everyone)} frames of "
+    f"{len({face.group for face in everyone})} people"
 )
 for drawn, (low, high) in {"frames": by_frame, "people": by_person}.items():
     print(f"95 % interval, drawing {drawn}: {low:.2f} to {high:.2f} %")
@@ -137,9 +142,9 @@ for drawn, (low, high) in {"frames": by_frame, "people": by_person}.items():
 # %% [markdown]
 # ## With a detector
 #
-# In life nobody tells the network where the face is. End to end, a detector's box goes in; a face that it misses has *no*
-# error, and leaving it out of the mean would reward a detector for missing the hard ones. So a missed face counts as failed
-# (FR10, AUC10, median), and stands beside the mean as a number of its own.
+# In use there is no true box. End to end, a detector's box goes in; a face that it misses has *no*
+# error, and leaving it out of the mean would reward a detector for missing the hard ones. So a
+# missed face counts as failed (FR10, AUC10, median), and is reported next to the mean.
 
 # %%
 end_to_end = evaluate(network, test, RetinaFace())
@@ -148,7 +153,7 @@ pd.DataFrame(
         name: {
             "faces": s.n,
             "missed": s.missed,
-            "NME of the found": s.nme,
+            "NME of the detected": s.nme,
             "NME median": s.nme_median,
             "FR10": s.fr10,
         }
@@ -157,28 +162,33 @@ pd.DataFrame(
 ).T.round(2)
 
 # %% [markdown]
-# ## Does it know when it is wrong?
+# ## Is the uncertainty informative?
 #
-# With each point the network gives a sigma, its own doubt in pixels. If it is worth anything, faces with a large sigma are the
-# faces with a large error, and handing the most doubtful to a person pays. The dashed line is an oracle that knows the error.
+# With each point the network predicts a sigma in pixels. If sigma is informative, faces with a
+# large sigma are the faces with a large error, and having a person correct the most uncertain ones
+# pays. The dashed line is an oracle that sorts by the true error.
 
 # %%
 eye = np.linalg.norm(result.true[:, 36] - result.true[:, 45], axis=1)
-doubt = 100 * result.sigma.mean(axis=1) / eye
+uncertainty = 100 * result.sigma.mean(axis=1) / eye
 
 
 def kept(order):
-    """The mean NME of what is left when the faces at the end of the order are dropped one by one."""
+    """Mean NME of the first 1, 2, ... N faces of the order."""
     return np.cumsum(result.nme[order]) / np.arange(1, len(order) + 1)
 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-left.scatter(doubt, result.nme, s=10, color="#0072B2", alpha=0.6, linewidths=0)
+left.scatter(uncertainty, result.nme, s=10, color="#0072B2", alpha=0.6, linewidths=0)
 left.set(title="one dot a face", xlabel="mean sigma, % of the eye distance", ylabel="NME, %")
-share = 100 * np.arange(1, len(doubt) + 1) / len(doubt)
-right.plot(share, kept(np.argsort(doubt)), color="#0072B2", label="most doubtful first")
+share = 100 * np.arange(1, len(uncertainty) + 1) / len(uncertainty)
+right.plot(share, kept(np.argsort(uncertainty)), color="#0072B2", label="most uncertain first")
 right.plot(
-    share, kept(np.argsort(result.nme)), "--", color="#777777", label="worst first (an oracle)"
+    share,
+    kept(np.argsort(result.nme)),
+    "--",
+    color="#777777",
+    label="largest error first (an oracle)",
 )
 right.axhline(result.nme.mean(), color="#D55E00", linestyle=":", label="at random")
 right.set(
@@ -192,17 +202,17 @@ right.legend(frameon=False)
 for axes in (left, right):
     axes.spines[["top", "right"]].set_visible(False)
 
-ranks = np.argsort(np.argsort([doubt, result.nme], axis=1), axis=1)
-print(f"rank correlation of doubt and error: {np.corrcoef(ranks)[0, 1]:.2f}")
+ranks = np.argsort(np.argsort([uncertainty, result.nme], axis=1), axis=1)
+print(f"rank correlation of uncertainty and error: {np.corrcoef(ranks)[0, 1]:.2f}")
 
 # %% [markdown]
-# ## Why the official split flatters
+# ## Why scores on the official split are too good
 #
-# On the official split of the real frames, *every* person and every video of the test part is in the training part too
-# (notebook 1, trap 6). What does that do to a score? A clean experiment needs two groups of people, A and B, with as many
-# training frames each, and test frames of both. One network learns from A, another from B, everything else alike. Then each
-# test frame is once a frame of somebody whom the network has met and once of a stranger, and a group that happens to be easier
-# cancels out.
+# On the official split of the real frames, *every* person and every video of the test part is in
+# the training part too (notebook 1, trap 6). What does that do to a score? A clean experiment needs
+# two groups of people, A and B, with as many training frames each, and test frames of both. One
+# network is trained on A, another on B, everything else alike. Then each test frame is once of a
+# training person and once of an unseen person, and a group that happens to be easier cancels out.
 #
 # For drawn faces, a "video" is one drawing with other light, angle and sharpness in each frame.
 
@@ -212,7 +222,7 @@ see = Compose([Normalize(), ToTensor()])
 
 
 def frames_of(face, count, rng):
-    """One drawn face as it looks in so many frames of a video."""
+    """One drawn face as it looks in ``count`` frames of a video."""
     sample = KeypointsDataset([face])[0]
     film = training_augmentation(CropSpec("box", 1.3), SIZE, IBUG68, rng, strength=0.25)
     return [see(film(sample)) for _ in range(count)]
@@ -249,19 +259,15 @@ def stack(samples):
     return [torch.stack([sample[key] for sample in samples]) for key in ("image", "keypoints")]
 
 
-learn = {
+training = {
     name: stack([sample for train, _ in group for sample in train])
     for name, group in groups.items()
 }
-exam = {
+testing = {
     name: stack([sample for _, test in group for sample in test]) for name, group in groups.items()
 }
-print(
-    {
-        f"group {name}": f"{len(learn[name][0])} frames to learn from, {len(exam[name][0])} for the exam"
-        for name in groups
-    }
-)
+for name in groups:
+    print(f"group {name}: {len(training[name][0])} training, {len(testing[name][0])} test frames")
 
 
 # %%
@@ -317,52 +323,59 @@ def fit(images, points, epochs=30, batch_size=16):
 
 def errors(net, images, points):
     with torch.no_grad():
-        found = net(images)
+        predicted = net(images)
     return nme(
-        *(denormalize_keypoints(part.numpy(), (SIZE, SIZE)) for part in (found, points)), IBUG68
+        *(denormalize_keypoints(part.numpy(), (SIZE, SIZE)) for part in (predicted, points)), IBUG68
     )
 
 
-nets = {name: fit(*data) for name, data in learn.items()}
-table = {(learned, sat): errors(nets[learned], *exam[sat]) for learned in nets for sat in exam}
+nets = {name: fit(*data) for name, data in training.items()}
+table = {
+    (group, tested): errors(nets[group], *testing[tested]) for group in nets for tested in testing
+}
 pd.DataFrame(
     {
-        f"exam of {sat}": {
-            f"learned from {learned}": table[learned, sat].mean() for learned in nets
+        f"tested on {tested}": {
+            f"trained on {group}": table[group, tested].mean() for group in nets
         }
-        for sat in exam
+        for tested in testing
     }
 ).round(2)
 
 # %%
-met = np.concatenate([table["A", "A"], table["B", "B"]])
-strangers = np.concatenate([table["A", "B"], table["B", "A"]])
-worth = 100 * (1 - met.mean() / strangers.mean())
+familiar = np.concatenate([table["A", "A"], table["B", "B"]])
+unseen = np.concatenate([table["A", "B"], table["B", "A"]])
+gain = 100 * (1 - familiar.mean() / unseen.mean())
 print(
-    f"people it has met {met.mean():.2f} %, strangers {strangers.mean():.2f} %: knowing them is worth {worth:.0f} % of the error"
+    f"people of the training set {familiar.mean():.2f} %, unseen people {unseen.mean():.2f} %: "
+    f"{gain:.0f} % lower"
 )
-assert met.mean() < strangers.mean()
-ced_figure({"people it has met": met, "strangers": strangers}, threshold=20)
+assert familiar.mean() < unseen.mean()
+ced_figure({"people of the training set": familiar, "unseen people": unseen}, threshold=20)
 
 # %% [markdown]
-# The same test frames, the same number of training frames, the same network; the only difference is whether it has met the
-# people. Here is the reason, to look at: test frames, and below each the training frame of its own group that is most like it.
+# The same test frames, the same number of training frames, the same network; the only difference is
+# whether the people are in the training set. The reason can be seen: test frames, and below each
+# the most similar training frame of the same group.
 
 # %%
-(seen, _), (asked, _) = learn["A"], exam["A"]
-nearest = torch.cdist(asked[:6].flatten(1), seen.flatten(1)).argmin(dim=1)
+(train_images, _), (test_images, _) = training["A"], testing["A"]
+nearest = torch.cdist(test_images[:6].flatten(1), train_images.flatten(1)).argmin(dim=1)
 figure, panels = plt.subplots(2, 6, figsize=(9, 3.3), layout="constrained")
 for column, match in enumerate(nearest):
-    for panel, image in zip(panels[:, column], (asked[column], seen[match]), strict=True):
+    for panel, image in zip(
+        panels[:, column], (test_images[column], train_images[match]), strict=True
+    ):
         panel.imshow(image[0], cmap="gray", vmin=0, vmax=1)
         panel.set(xticks=[], yticks=[])
-panels[0, 0].set_ylabel("exam")
-_ = panels[1, 0].set_ylabel("learned from")
+panels[0, 0].set_ylabel("test")
+_ = panels[1, 0].set_ylabel("training")
 
 # %% [markdown]
-# A large network on thousands of people leans less on having met them, but never on nothing. So facedots reports two numbers:
-# **official**, to compare with what others published, and **disjoint**, five folds without a person on both sides, to believe:
-# `facedots evaluate small --split official` and `--split disjoint:0`. What the shipped networks scored stands in their cards:
+# With thousands of people the effect is smaller, but never zero. So facedots reports two numbers:
+# **official**, to compare with published ones, and **disjoint**, five folds without a person on
+# both sides, the honest one: `facedots evaluate small --split official` and `--split disjoint:0`.
+# The scores of the shipped networks are in their model cards:
 
 # %%
 for name in ("small", "baseline"):
@@ -372,4 +385,4 @@ for name in ("small", "baseline"):
         print(f"    {what}: {score:.2f} %" if isinstance(score, float) else f"    {what}: {score}")
 
 # %% [markdown]
-# Next: what does such a network look at? Its kernels and feature maps.
+# Next: what does such a network detect? Its kernels and feature maps.

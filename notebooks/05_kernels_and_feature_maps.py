@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 5. Kernels and feature maps
 #
-# A convolution slides a small square of weights, a kernel, over an image and writes down how well each place fits it. Training
-# found the weights; nobody drew them. Here you open a trained network, lay its kernels on a portrait, and find out what each of
-# them detects: not by looking, but by measuring which patterns it answers. Runs in under a minute and needs no data.
+# A convolution slides a small square of weights, a kernel, over an image and measures how well each
+# place fits it. Here you open a trained network, apply its kernels to a portrait, and find out what
+# each of them detects: not by eye, but by measuring which patterns it responds to. Runs in under a
+# minute and needs no data.
 
 # %%
 # %matplotlib inline
@@ -29,9 +30,7 @@ from facedots.inspection import (
 )
 from facedots.plots import SIGNED, filter_figure, frequency_figure, kernel_grid, map_grid
 
-image = facedots.read_image(
-    sample_portrait()
-)  # Grace Hopper, U.S. Navy, public domain; matplotlib brings it along
+image = facedots.read_image(sample_portrait())  # Grace Hopper; U.S. Navy, public domain
 baseline = load_model(facedots.WEIGHTS["baseline"].path)
 layers = list_layers(baseline)
 pd.DataFrame(
@@ -48,9 +47,9 @@ pd.DataFrame(
 )
 
 # %% [markdown]
-# `baseline` is the textbook network of notebook 3: gray images of 224 px in, six convolutions. Its first layer is the one that
-# can be understood by eye, because it looks at the image itself: each kernel is nine weights. Purple is positive, orange
-# negative, white zero.
+# `baseline` is the textbook network of notebook 3: gray images of 224 px in, six convolutions. Its
+# first layer can be understood by eye, because its input is the image itself: each kernel is nine
+# weights. Purple is positive, orange negative, white zero.
 
 # %%
 first = layers[0]
@@ -59,8 +58,9 @@ kernel_grid(first)
 # %% [markdown]
 # ## One kernel as a filter
 #
-# Lay one on the portrait. We take the kernel with the largest response to a vertical step. `cut_crop` gives exactly what the
-# network sees; `filter_image` slides the kernel over it (`cv2.filter2D`, the same operation as the layer's).
+# Apply one to the portrait. We take the kernel with the largest response to a vertical step.
+# `cut_crop` gives exactly the network's input; `filter_image` slides the kernel over it
+# (`cv2.filter2D`, the same operation as the layer's).
 
 # %%
 predictor = facedots.KeypointPredictor("baseline")
@@ -71,50 +71,57 @@ chosen = int(np.argmax([abs((plane * step).sum()) / np.linalg.norm(plane) for pl
 filter_figure(image, crop, square, first, kernel=chosen)
 
 # %% [markdown]
-# It looks like a relief lit from the side: bright where the image gets brighter in one direction, dark where it gets darker,
-# gray where nothing changes. So it finds edges, and we can say of which direction. But "looks like" is not a measurement.
+# It looks like a relief lit from the side: bright where the image gets brighter in one direction,
+# dark where it gets darker, gray where nothing changes. So it finds edges, and we can say of which
+# direction. But "looks like" is not a measurement.
 #
 # ## What a kernel detects, measured
 #
-# A grating is a sine wave laid over the plane: it has a fineness (cycles a pixel) and a direction. A convolution turns a
-# grating into the same grating, only stronger or weaker; so one number a grating says *everything* about a kernel. Those
-# numbers are its **frequency response**, the size of its Fourier transform. First on kernels whose meaning is known:
+# A grating is a sine wave over the plane: it has a frequency (cycles per pixel) and a direction. A
+# convolution turns a grating into the same grating, only stronger or weaker; so one number per
+# grating describes a kernel completely. Those numbers are its **frequency response**, the size of
+# its Fourier transform. First on kernels whose meaning is known:
 
 # %%
-known = {
+references = {
     "Sobel, across": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
     "Sobel, down": np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]]),
     "line": np.array([[-1, 2, -1]] * 3),
     "Laplacian": np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]]),
     "mean": np.ones((3, 3)) / 9,
-    "nothing done": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
+    "identity": np.array([[0, 0, 0], [0, 1, 0], [0, 0, 0]]),
 }
-frequency_figure(known)
+frequency_figure(references)
 
 # %% [markdown]
-# How to read the lower row: the middle is a plain area, the rim the finest pattern; the direction from the middle is the one in
-# which the pattern varies. `describe_kernel` turns that into a word by fixed rules:
+# How to read the lower row: the middle is a plain area, the rim the finest pattern; the direction
+# from the middle is the one in which the pattern varies. `describe_kernel` turns that into a label
+# by fixed rules:
 #
-# - bright in the middle: it answers plain areas. Dark at the rim as well: a **blur**; otherwise it passes **brightness** on.
-# - dark in the middle: it answers change. Two opposite blobs: change in one direction. If half a turn of the kernel changes its
-#   sign it is an **edge** detector, if not a **line** detector; the angle is that of the edges it likes, 90° being vertical.
-# - dark in the middle and a ring around it: change in any direction, center against surround, a **spot**.
+# - bright in the middle: it responds to plain areas. Dark at the rim as well: a **blur**; otherwise
+#   it passes **brightness** on.
+# - dark in the middle: it responds to change. Two opposite blobs: change in one direction. If half
+#   a turn of the kernel changes its sign it is an **edge** detector, if not a **line** detector;
+#   the angle is that of the edges it likes, 90° being vertical.
+# - dark in the middle and a ring around it: change in any direction, center against surround, a
+#   **spot**.
 #
-# Do not take the Fourier transform's word for it. Make real gratings, send them through the chosen kernel, and compare:
+# To check the Fourier transform, make real gratings, send them through the chosen kernel, and
+# compare:
 
 # %%
 y, x = np.mgrid[:64, :64]
-fineness, angles = 8 / 64, np.deg2rad(np.arange(0, 180, 15))
+frequency, angles = 8 / 64, np.deg2rad(np.arange(0, 180, 15))
 measured = []
 for angle in angles:
-    phase = 2 * np.pi * fineness * (np.cos(angle) * x + np.sin(angle) * y)
+    phase = 2 * np.pi * frequency * (np.cos(angle) * x + np.sin(angle) * y)
     waves = [
         filter_image(wave(phase).astype(np.float32), planes[chosen])[8:-8, 8:-8]
         for wave in (np.cos, np.sin)
     ]
     measured.append(float(np.hypot(*waves).mean()))  # cosine and sine together give the amplitude
 rows, columns = (
-    np.rint(32 + 64 * fineness * part(angles)).astype(int) for part in (np.sin, np.cos)
+    np.rint(32 + 64 * frequency * part(angles)).astype(int) for part in (np.sin, np.cos)
 )
 computed = frequency_response(planes[chosen])[rows, columns]
 
@@ -132,63 +139,69 @@ assert np.corrcoef(measured, computed)[0, 1] > 0.98
 plt.show()
 
 # %% [markdown]
-# The two agree (the small gaps are rounding to the nearest of 64 frequencies), and the curve is a tuning curve of the kind that
-# neurons of the visual cortex have: one direction preferred, the one at right angles ignored.
+# The two agree (the small gaps are rounding to the nearest of 64 frequencies), and the curve is a
+# tuning curve like those of neurons in the visual cortex: one direction preferred, the one at right
+# angles ignored.
 #
-# Now all kernels of the layer, each with its verdict:
+# Now all kernels of the layer, each with its label:
 
 # %%
 kernel_grid(first, described=True)
 
 # %%
-natures = [describe_kernel(plane) for plane in planes]
+descriptions = [describe_kernel(plane) for plane in planes]
 print(
-    "what the first layer consists of:",
-    dict(Counter(nature.kind for nature in natures).most_common()),
+    "kernels of the first layer:",
+    dict(Counter(description.kind for description in descriptions).most_common()),
 )
 figure, axes = plt.subplots(figsize=(7, 3))
-oriented = [nature for nature in natures if nature.kind in ("edge", "line")]
+oriented = [description for description in descriptions if description.kind in ("edge", "line")]
 axes.hist(
-    [nature.orientation for nature in oriented],
+    [description.orientation for description in oriented],
     bins=np.arange(0, 181, 22.5),
     color="#56B4E9",
     edgecolor="white",
 )
 axes.set(
-    xlabel="orientation of the edges and lines that a kernel answers, degrees",
+    xlabel="preferred orientation of edge and line kernels, degrees",
     ylabel="kernels",
     xticks=range(0, 181, 45),
 )
 plt.show()
 
 # %% [markdown]
-# Nobody told the network to look for edges of many directions, some lines, some spots and a few blurs. That mixture is what any
-# network trained on photographs ends up with in its first layer, and what a programmer of the 1990s would have written by hand.
+# Edges of many directions, some lines, some spots and a few blurs: any network trained on
+# photographs learns that mixture in its first layer, and it is what used to be designed by hand.
 #
-# The proof of the pudding: the most selective kernel of each kind, on the portrait.
+# The most selective kernel of each kind, on the portrait:
 
 # %%
 best = {}
-for i, nature in enumerate(natures):
-    merit = nature.selectivity if nature.kind in ("edge", "line") else 1 - nature.selectivity
-    if nature.kind not in best or merit > best[nature.kind][0]:
-        best[nature.kind] = (merit, i)
+for i, description in enumerate(descriptions):
+    merit = (
+        description.selectivity
+        if description.kind in ("edge", "line")
+        else 1 - description.selectivity
+    )
+    if description.kind not in best or merit > best[description.kind][0]:
+        best[description.kind] = (merit, i)
 shown = [i for _, i in best.values()]
 figure, grid = plt.subplots(1, len(shown), figsize=(9, 9 / len(shown) + 0.5), layout="constrained")
 for axes, i in zip(grid, shown, strict=True):
-    answer = filter_image(crop, planes[i])
-    reach = np.abs(answer).max()
-    axes.imshow(answer, cmap=SIGNED, vmin=-reach, vmax=reach)
-    axes.set_title(f"{i}: {natures[i]}", fontsize=9)
+    response = filter_image(crop, planes[i])
+    reach = np.abs(response).max()
+    axes.imshow(response, cmap=SIGNED, vmin=-reach, vmax=reach)
+    axes.set_title(f"{i}: {descriptions[i]}", fontsize=9)
     axes.set_axis_off()
 plt.show()
 
 # %% [markdown]
 # ## Color
 #
-# `small`, the default network, sees color: each of its first kernels has three planes. A singular value decomposition splits
-# such a kernel into the color it looks at times the pattern it looks for, and says how much of it that explains. Equal signs
-# of red, green and blue mean brightness; opposite signs mean one color against another, such as lips against skin.
+# `small`, the default network, takes color: each of its first kernels has three planes. A singular
+# value decomposition splits such a kernel into a color times a pattern, with the share of the
+# kernel that this product explains. Equal signs of red, green and blue mean brightness; opposite
+# signs mean one color against another, such as lips against skin.
 
 # %%
 small = load_model(facedots.WEIGHTS["small"].path)
@@ -219,8 +232,8 @@ table.sort_values("largest weight", ascending=False).head(10).round(2)
 # %% [markdown]
 # ## Feature maps
 #
-# A layer's answers to an image are its feature maps, and they are the next layer's image. Here is what `small` makes of the
-# face: an early layer, one in the middle and the last.
+# A layer's responses to an image are its feature maps, and they are the next layer's input. Here
+# are maps of `small` for the face: an early layer, one in the middle and the last.
 
 # %%
 face = facedots.Pipeline()(image)[0]
@@ -239,8 +252,9 @@ middle = sharp[len(sharp) * 2 // 3]
 map_grid(maps[middle], middle, most=25)
 
 # %% [markdown]
-# Early maps are images of edges; in the middle a map is bright on a *part*: an eye, the mouth's corners, the outline of the
-# face. The last layer has one map a point, and there the answer can be read off: each map is bright where its point is.
+# Early maps are images of edges; in the middle a map is bright on a *part*: an eye, the mouth's
+# corners, the outline of the face. The last layer has one map per point: each is bright where its
+# point is.
 
 # %%
 count = face.schema.count
@@ -259,20 +273,21 @@ plt.show()
 # %% [markdown]
 # ## Deeper: from edges to parts
 #
-# Kernels of deeper layers look at other maps, so their weights say little. But the gratings still work: show the *network*
-# gratings of all directions, and ask how much each map's answer depends on the direction.
+# Kernels of deeper layers take other maps as input, so their weights are hard to read. But the
+# gratings still work: give the *network* gratings of all directions, and measure how much each
+# map's response depends on the direction.
 
 # %%
 y, x = np.mgrid[: len(crop), : len(crop)]
 directions = np.deg2rad(np.arange(0, 180, 22.5))
-answers = {name: [] for name in names}
+responses = {name: [] for name in names}
 for angle in directions:
     wave = np.sin(2 * np.pi / 8 * (np.cos(angle) * x + np.sin(angle) * y))
     grating = np.repeat((127.5 + 100 * wave)[..., None], 3, axis=2).astype(np.uint8)
-    for name, answer in feature_maps(small, grating).items():
-        answers[name].append(answer.std(axis=(1, 2)))
+    for name, response in feature_maps(small, grating).items():
+        responses[name].append(response.std(axis=(1, 2)))
 selectivity = {}
-for name, rows in answers.items():
+for name, rows in responses.items():
     power = np.square(rows)  # directions x maps
     moment = (power * np.exp(2j * directions)[:, None]).sum(axis=0)
     selectivity[name] = np.abs(moment) / np.maximum(power.sum(axis=0), 1e-12)
@@ -295,14 +310,15 @@ early, late = (
     for part in (names[:third], names[-third:])
 )
 print(
-    f"median selectivity: {early:.2f} in the first third of the layers, {late:.2f} in the last third"
+    f"median selectivity: {early:.2f} in the first third of the layers, {late:.2f} in the last "
+    "third"
 )
 assert early > late
 plt.show()
 
 # %% [markdown]
-# The deeper, the less a map cares about the direction of stripes as such, for it has learned to care about arrangements:
-# corners, curves, parts of a face. What such a map wants can no longer be named in a word, but it can still be measured, by
-# showing it images.
+# The deeper the layer, the less a map depends on the direction of stripes: it responds to
+# arrangements, such as corners, curves and parts of a face. Such a map has no simple label, but its
+# responses to images can still be measured.
 #
 # The same from the command line: `facedots features small --image photo.jpg --out features`.

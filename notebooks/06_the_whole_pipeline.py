@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 6. The whole pipeline on any image
 #
-# From a file to dots: a detector finds boxes, a crop is cut around each, a network finds the points and says how sure it is of
-# every one. Afterwards you can run it on your own image, look at each step, trust the numbers where they can be trusted, and
-# save them as JSON or CSV. Runs in ten seconds and needs no data.
+# From a file to dots: a detector finds boxes, a crop is cut around each, a network predicts the
+# points and the uncertainty of each. Afterwards you can run it on your own image, inspect each
+# step, judge when to trust the numbers, and save them as JSON or CSV. Runs in ten seconds and needs
+# no data.
 
 # %%
 # %matplotlib inline
@@ -42,8 +43,9 @@ faces = pipeline(image)
 Image.fromarray(facedots.draw_faces(image, faces, sigma=True))
 
 # %% [markdown]
-# That is all of it: two lines. `pipeline(image)` gives a list with a `Face` for each face, the surest first, and an empty list
-# where there is none. A face has points, a covariance of each, and what follows from it:
+# That is all of it: two lines. `pipeline(image)` returns a list with a `Face` for each face, the
+# most confident first; an image without a face gives an empty list. A face has points, a covariance
+# for each, and what follows from it:
 
 # %%
 face = faces[0]
@@ -61,11 +63,13 @@ print(
 )
 print(
     "confidence ",
-    f"probability that a point is within 5 % of the eye distance; mean {face.confidence.mean():.3f}",
+    "probability that a point is within 5 % of the eye distance; mean "
+    f"{face.confidence.mean():.3f}",
 )
 print(
     "score      ",
-    f"{face.score:.3f} that this is a face, and well framed; the detector's own: {face.detection_score:.3f}",
+    f"{face.score:.3f} that this is a well framed face; the detector's score: "
+    f"{face.detection_score:.3f}",
 )
 print("left eye   ", face.region("left_eye").astype(float).round(1).tolist())
 numbered = draw_numbered(image, face.points, face.schema)
@@ -77,38 +81,39 @@ Image.fromarray(numbered).crop(tuple(grown * numbered.shape[1] / image.shape[1])
 #
 # ## Step by step
 #
-# **1. A detector finds boxes.** RetinaFace is the default; OpenCV's old Haar cascade and YuNet are there too, and `PrecomputedBoxes`
-# takes boxes that you have. Whoever finds the face, its adapter turns its own idea of a box into *ours*, the tight box around
-# the 68 points, because a network must see faces framed as in training.
+# **1. A detector finds boxes.** RetinaFace is the default; OpenCV's Haar cascade and YuNet are
+# available too, and `PrecomputedBoxes` takes boxes that you have. Each detector's adapter converts
+# its box to the convention of facedots, the tight box around the 68 points, because a network needs
+# crops as in training.
 
 # %%
 figure, grid = plt.subplots(1, 2, figsize=(8, 4.8), layout="constrained")
 for axes, detector in zip(grid, (facedots.RetinaFace(), facedots.Haar()), strict=True):
     start = time.process_time()
-    found = detector(image)
+    detections = detector(image)
     took = 1000 * (time.process_time() - start)
     axes.imshow(image)
-    for (x0, y0, x1, y1), score in zip(found.boxes, found.scores, strict=True):
+    for (x0, y0, x1, y1), score in zip(detections.boxes, detections.scores, strict=True):
         axes.add_patch(
             Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, color="#E69F00", linewidth=2)
         )
         axes.text(x0, y0 - 8, f"{score:.2f}", color="#E69F00")
-    axes.set_title(f"{type(detector).__name__}: {len(found)} found, {took:.0f} ms")
+    axes.set_title(f"{type(detector).__name__}: {len(detections)} found, {took:.0f} ms")
     axes.set_axis_off()
 plt.show()
 
 # %% [markdown]
-# **2. A crop around the box.** The network wants a square of fixed size. Its `spec` travels inside the weight file and says
-# which square: how much wider than the box, how many pixels, gray or color. The map between image and crop is one 2x3
-# matrix, and its inverse brings the points back.
+# **2. A crop around the box.** The network needs a square of fixed size. Its `spec` is stored in
+# the weight file: how much wider than the box the square is, how many pixels, gray or color. The
+# map between image and crop is one 2x3 matrix, and its inverse brings the points back.
 
 # %%
 predictor = pipeline.predictor
 box = facedots.RetinaFace()(image).boxes[0]
 crop, square = cut_crop(predictor, image, box)
 matrix = crop_matrix(square, predictor.spec.input_size)
-there = apply_affine(matrix, face.points)
-back = apply_affine(invert(matrix), there)
+in_crop = apply_affine(matrix, face.points)
+back = apply_affine(invert(matrix), in_crop)
 print(
     predictor.spec.crop,
     f"-> {crop.shape}; there and back: {np.abs(back - face.points).max():.1e} px off",
@@ -116,10 +121,10 @@ print(
 assert np.abs(back - face.points).max() < 1e-3
 size = predictor.spec.input_size
 large = cv2.resize(crop, (512, 512), interpolation=cv2.INTER_CUBIC)
-Image.fromarray(facedots.draw_keypoints(large, (there + 0.5) * 512 / size - 0.5, face.schema))
+Image.fromarray(facedots.draw_keypoints(large, (in_crop + 0.5) * 512 / size - 0.5, face.schema))
 
 # %% [markdown]
-# **3. The network finds the points**: all faces of an image in one batch, in so much processor time:
+# **3. The network finds the points**: all faces of an image in one batch. Processor time:
 
 # %%
 for count in (1, 4, 16, 64):
@@ -135,28 +140,28 @@ for count in (1, 4, 16, 64):
 # %% [markdown]
 # ## Is sigma right?
 #
-# A number with no error bar is half a number. We draw faces whose points are known exactly, and look whether the errors are as
-# large as sigma says. (These are cartoons and the network was trained on photographs; what counts is that where it errs more it
-# says so.)
+# We draw faces whose points are known exactly, and compare the errors with sigma. (These are
+# cartoons and the network was trained on photographs; what counts is that sigma is larger where the
+# error is.)
 
 # %%
 drawn = [draw_face(np.random.default_rng((7, i))) for i in range(60)]
 errors, sigmas = [], []
 for photo, truth in drawn:
     tight = np.concatenate([truth.min(axis=0), truth.max(axis=0)])
-    (found,) = facedots.Pipeline(PrecomputedBoxes([tight]), predictor)(photo)
+    (prediction,) = facedots.Pipeline(PrecomputedBoxes([tight]), predictor)(photo)
     eyes = np.linalg.norm(truth[45] - truth[36])
-    errors.append(np.linalg.norm(found.points - truth, axis=1) / eyes)
-    sigmas.append(found.sigma / eyes)
+    errors.append(np.linalg.norm(prediction.points - truth, axis=1) / eyes)
+    sigmas.append(prediction.sigma / eyes)
 errors, sigmas = np.concatenate(errors), np.concatenate(sigmas)
 edges = np.quantile(sigmas, np.linspace(0, 1, 9))
 group = np.digitize(sigmas, edges[1:-1])
 figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-measured = np.array([100 * np.sqrt((errors[group == i] ** 2).mean() / 2) for i in range(8)])
-claimed = np.array([100 * np.sqrt((sigmas[group == i] ** 2).mean()) for i in range(8)])
-axes.plot(claimed, measured, "o-", label="an eighth of all points each")
-axes.plot(claimed, claimed, "--", color="gray", label="as claimed")
-axes.set(xlabel="sigma claimed, % of the eye distance", ylabel="error found along an axis, %")
+observed = np.array([100 * np.sqrt((errors[group == i] ** 2).mean() / 2) for i in range(8)])
+predicted = np.array([100 * np.sqrt((sigmas[group == i] ** 2).mean()) for i in range(8)])
+axes.plot(predicted, observed, "o-", label="an eighth of all points each")
+axes.plot(predicted, predicted, "--", color="gray", label="ideal")
+axes.set(xlabel="predicted sigma, % of the eye distance", ylabel="observed error per axis, %")
 axes.legend()
 rank = pd.Series(sigmas).rank().corr(pd.Series(errors).rank())
 print(f"rank correlation of sigma and error: {rank:.2f}")
@@ -166,8 +171,9 @@ plt.show()
 # %% [markdown]
 # ## Many images, saved
 #
-# A folder of images becomes one JSON document (everything), and one CSV table with the columns of OpenFace, which other tools
-# read. The shell does the same in one line: `facedots predict folder/ --out drawn --json faces.json --csv faces.csv`.
+# A folder of images becomes one JSON document (everything), and one CSV table with the columns of
+# OpenFace, which other tools read. The shell does the same in one line: `facedots predict folder/
+# --out drawn --json faces.json --csv faces.csv`.
 
 # %%
 results = []
@@ -190,8 +196,8 @@ pd.read_csv(work / "faces.csv")[
 ].round(2)
 
 # %% [markdown]
-# An image without a face that the detector believes in has a row with `success` 0; nothing is left out silently. How good the
-# dots are, where the truth is known:
+# An image in which no face was detected has a row with `success` 0; nothing is left out silently.
+# The error, where the ground truth is known:
 
 # %%
 truths = {f"{i}.png": truth for i, (_, truth) in enumerate(drawn)}

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 7. Fun with faces
 #
-# What 68 dots are good for: hats and lipstick that follow the head, where it is turned, when it blinks, faces brought into
-# line, and faces made unrecognizable. Each is two lines with the package; here we also look at how it works. Runs in under a
-# minute and needs no data.
+# What 68 keypoints are good for: stickers and make-up that follow the head, head pose, blinks,
+# aligned faces and anonymized faces. Each is two lines with the package; here we also look at how
+# it works. Runs in under a minute and needs no data.
 
 # %%
 # %matplotlib inline
@@ -33,9 +33,7 @@ from facedots.analysis.align import align
 from facedots.data import close_eye
 from facedots.effects import effect_names
 
-image = facedots.read_image(sample_portrait())[
-    :420
-]  # Grace Hopper, rear admiral and inventor of the compiler; public domain
+image = facedots.read_image(sample_portrait())[:420]  # Rear Admiral Grace Hopper; public domain
 pipeline = facedots.Pipeline()
 faces = pipeline(image)
 
@@ -54,13 +52,14 @@ def side_by_side(*photos, height=330):
 # %% [markdown]
 # ## Filters
 #
-# An effect takes an image and its faces and gives a new image. Make-up tints regions of the face, softly, and keeps their
-# shading; stickers lie on a plane that is fixed to the head and is seen under its pose.
+# An effect takes an image and its faces and gives a new image. Make-up tints regions of the face,
+# softly, and keeps their shading; stickers lie on a plane that is fixed to the head and projected
+# with its pose.
 
 # %%
 made_up = Lips(color=(170, 20, 60))(image, faces)
 dressed = Stickers(["hat", "sunglasses", "mustache"])(image, faces)
-print("there are:", ", ".join(effect_names()))
+print("effects:", ", ".join(effect_names()))
 side_by_side(made_up, dressed)
 
 # %%
@@ -70,7 +69,7 @@ for effect in named_effects("dog-ears,dog-nose,blush"):
 side_by_side(dog, Mesh()(image, faces))
 
 # %% [markdown]
-# The head may be tilted; so is the hat. Here the *image* is turned, and everything is found anew:
+# Stickers follow a tilted head. Here the *image* is rotated, and everything is detected again:
 
 # %%
 height, width = image.shape[:2]
@@ -84,18 +83,19 @@ side_by_side(*turned, height=250)
 # %% [markdown]
 # ## Pose
 #
-# Sixty-eight points in the plane, and a solid model of a head: where must the head be, and how turned, so that the model's
-# points fall on the dots? That is `head_pose`. The axes show the answer: x to the subject's left, y down, z out of the face.
+# `head_pose` finds the rotation and position of a 3D head model so that its projected points fall
+# on the 68 dots. The axes show the result: x to the subject's left, y down, z out of the face.
 
 # %%
 reader = FaceReader()
 poses = []
 for photo in (image, np.ascontiguousarray(image[:, ::-1])):
     camera = Camera.guess(photo.shape[:2])
-    (read,) = reader(photo, pipeline(photo))
-    pose = read.pose
+    (reading,) = reader(photo, pipeline(photo))
+    pose = reading.pose
     print(
-        f"yaw {pose.yaw:+.1f}°, pitch {pose.pitch:+.1f}°, roll {pose.roll:+.1f}°; misfit {pose.reprojection_error:.3f}"
+        f"yaw {pose.yaw:+.1f}°, pitch {pose.pitch:+.1f}°, roll {pose.roll:+.1f}°; misfit "
+        f"{pose.reprojection_error:.3f}"
     )
     poses.append((pose, draw_axes(photo, [pose], camera)))
 (first, _), (second, _) = poses
@@ -104,9 +104,9 @@ assert abs(first.roll + second.roll) < 4
 side_by_side(*(photo for _, photo in poses))
 
 # %% [markdown]
-# The second image is the mirror image, and a check that costs nothing: yaw and roll must change their sign, pitch must not.
-# They do, to a few degrees; that much is the error of one image. Turning the image must turn the roll by as much and leave
-# the rest:
+# The second image is the mirror image, a check that costs nothing: yaw and roll must change their
+# sign, pitch must not. They do, to a few degrees, which is the error of one image. Rotating the
+# image must change the roll by as much:
 
 # %%
 angles = np.arange(-30, 31, 10)
@@ -118,18 +118,19 @@ for angle in angles:
     (face,) = pipeline(photo)
     rolls.append(head_pose(face.points, Camera.guess((height, width))).roll)
 figure, axes = plt.subplots(figsize=(6, 3), layout="constrained")
-axes.plot(angles, rolls, "o-", label="roll that is read")
-axes.plot(angles, angles + rolls[3], "--", color="gray", label="as it was turned")
-axes.set(xlabel="image turned by, degrees", ylabel="degrees")
+axes.plot(angles, rolls, "o-", label="measured roll")
+axes.plot(angles, angles + rolls[3], "--", color="gray", label="expected")
+axes.set(xlabel="image rotated by, degrees", ylabel="degrees")
 axes.legend()
 plt.show()
 
 # %% [markdown]
 # ## Blink
 #
-# There is no film of the admiral at hand, so we make one: `close_eye` draws the lids down, as the training does to teach closed
-# eyes. The reader measures how open the eyes are, in eye distances, and `BlinkCounter` counts: an opening that falls well below
-# what is usual for this person and comes back within half a second.
+# There is no video of the admiral, so we make one: `close_eye` draws the lids down, as the
+# augmentation for closed eyes does. The reader measures how open the eyes are, in eye distances,
+# and `BlinkCounter` counts: an opening that falls well below what is usual for this person and
+# comes back within half a second.
 
 # %%
 face = faces[0]
@@ -140,19 +141,14 @@ counter, openings, frames = BlinkCounter(), [], {}
 for moment, closing in zip(times, shut, strict=True):
     frame, points = close_eye(image, face.points, right, float(closing))
     frame, points = close_eye(frame, points, left, float(closing))
-    (seen,) = reader(frame, pipeline(frame))
-    openings.append((seen.signals["right_eye_open"] + seen.signals["left_eye_open"]) / 2)
-    counter.update(seen.signals, float(moment))
+    (reading,) = reader(frame, pipeline(frame))
+    openings.append((reading.signals["right_eye_open"] + reading.signals["left_eye_open"]) / 2)
+    counter.update(reading.signals, float(moment))
     frames[round(float(closing), 2)] = frame
 figure, axes = plt.subplots(figsize=(7, 2.8), layout="constrained")
-axes.plot(times, openings, ".-", label="as read")
+axes.plot(times, openings, ".-", label="measured")
 axes.fill_between(
-    times,
-    0,
-    max(openings) * shut,
-    color="#E69F00",
-    alpha=0.3,
-    label="how far the lids were drawn down",
+    times, 0, max(openings) * shut, color="#E69F00", alpha=0.3, label="lids drawn down"
 )
 axes.set(
     xlabel="seconds",
@@ -174,21 +170,21 @@ side_by_side(
 # %% [markdown]
 # ## Expression
 #
-# Signals are lengths on the face as it would look from the front. The emotion is a rule of thumb over them and is called so; a
-# face at rest that looks stern to you may look stern to it.
+# Signals are lengths on the face as it would look from the front. `guess_emotion` is a rule of
+# thumb over them, not a trained classifier; a stern face at rest may be taken for an emotion.
 
 # %%
-(read,) = reader(image, faces)
-for name, value in read.signals.items():
+(reading,) = reader(image, faces)
+for name, value in reading.signals.items():
     print(f"{name:16} {value:+.3f}")
-guess = guess_emotion(read.signals)
+guess = guess_emotion(reading.signals)
 print(f"\nguess: {guess.name}", {name: round(score, 2) for name, score in guess.scores.items()})
 
 # %% [markdown]
 # ## Align
 #
-# Networks that compare faces want them upright, centerd and equally large. Three templates: `eyes` is ours, `arcface112` and
-# `ffhq` are those of well-known networks and collections.
+# Networks that compare faces need them upright, centered and equally large. Three templates: `eyes`
+# is facedots', `arcface112` is that of ArcFace, `ffhq` that of the FFHQ data set.
 
 # %%
 tilted = warp_image(image, similarity(25, 0.8, (20, 10), (width / 2, height / 2)), (width, height))
@@ -197,8 +193,9 @@ aligned = [align(tilted, face, 300, template).image for template in ("eyes", "ar
 side_by_side(cv2.resize(tilted, (366, 300)), *aligned, height=215)
 
 # %% [markdown]
-# Further than a turn and a zoom: the skin laid out on one fixed shape, triangle by triangle (whose lips stand apart; hers were
-# closed). From there it can be put on any other face (`facedots.effects.swap`), or averaged over many.
+# Beyond a similarity: the texture warped to one fixed shape, triangle by triangle (the shape's lips
+# are open; hers were closed). From there it can be put on any other face (`facedots.swap_faces`),
+# or averaged over many.
 
 # %%
 texture = face_texture(image, faces[0])
@@ -207,7 +204,7 @@ shape.triplot(MEAN_SHAPE[:, 0], MEAN_SHAPE[:, 1], TRIANGLES, linewidth=0.6, colo
 shape.set(title="the mean shape and its triangles", aspect="equal")
 shape.invert_yaxis()
 skin.imshow(texture.image)
-skin.set_title("her skin on it")
+skin.set_title("her texture on it")
 for axes in (shape, skin):
     axes.set_axis_off()
 plt.show()
@@ -215,9 +212,9 @@ plt.show()
 # %% [markdown]
 # ## Anonymize
 #
-# The opposite of a filter: what must not be seen. The hull of the points and of the forehead, grown by three sigma of each
-# point, so that doubt covers more. And since a missed face is worse than an ugly image, the command line refuses to write a
-# image in which no face was found.
+# `Anonymizer` covers the hull of the points and of the forehead, grown by three sigma of each
+# point, so that uncertain points cover more. Since a missed face is worse than an ugly image, the
+# command line does not write an image in which no face was found.
 
 # %%
 covered = [Anonymizer(how)(image, faces) for how in ("blur", "pixelate", "solid")]
@@ -226,14 +223,16 @@ side_by_side(*covered, height=250)
 # %%
 for how, photo in zip(("blur", "pixelate", "solid"), covered, strict=True):
     again = facedots.RetinaFace()(photo)
-    print(f"{how:9} a detector still sees {len(again)} face{'s' * (len(again) != 1)}")
-inside = Anonymizer("solid").mask(faces[0], image.shape[:2])
+    print(f"{how:9} a detector still finds {len(again)} face{'s' * (len(again) != 1)}")
+mask = Anonymizer("solid").mask(faces[0], image.shape[:2])
 columns, rows = faces[0].points.round().astype(int).T
-assert inside[rows, columns].all(), "every dot lies under the cover"
-assert not covered[2][inside].any()
+assert mask[rows, columns].all(), "every dot lies under the cover"
+assert not covered[2][mask].any()
 
 # %% [markdown]
-# Only `solid` leaves nothing to recognize: blur and pixels can be matched by networks that were trained to. From the shell:
+# Only `solid` leaves nothing to recognize: networks can be trained to match blurred or pixelated
+# faces. From the shell:
 #
-# `facedots filter group.jpg --with lips,hat --out out` · `facedots pose group.jpg --json faces.json` · `facedots align photos
-# --out faces` · `facedots anonymize photos --method solid --out out` · `facedots video film.mp4 --out dots.mp4`
+# `facedots filter group.jpg --with lips,hat --out out` · `facedots pose group.jpg --json
+# faces.json` · `facedots align photos --out faces` · `facedots anonymize photos --method solid
+# --out out` · `facedots video film.mp4 --out dots.mp4`

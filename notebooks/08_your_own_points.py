@@ -1,10 +1,11 @@
 # %% [markdown]
-# # 8. Your own points
+# 8. Custom keypoints
 #
-# Nothing in `facedots` but one file knows that a face has 68 points. Here you train a detector for something else, a cat's head
-# with nine points, from an ordinary COCO keypoints file; you measure it, export it, and use it on images in which nobody
-# tells it where the cat is. All of it with the commands that you would use for your own data. Runs in about two minutes on two
-# cores and needs no data: we draw the cats ourselves (`drawing/cats.py`, 130 lines), so the truth is exact.
+# `facedots` is not tied to 68 points. Here you train a detector for something else, a cat's head
+# with nine points, from an ordinary COCO keypoints file; you evaluate it, export it, and use it on
+# images without a box around the cat. All of it with the commands that you would use for your own
+# data. Runs in about two minutes on two cores and needs no data: we draw the cats ourselves
+# (`drawing/cats.py`, 130 lines), so the ground truth is exact.
 
 # %%
 # %matplotlib inline
@@ -34,9 +35,10 @@ POINTS
 # %% [markdown]
 # ## The data: images and one COCO file
 #
-# Annotation tools (CVAT, Label Studio, COCO Annotator) write this format. It has three lists: images, categories, and
-# annotations, each of which holds x, y and visibility of every point in turn (0: not labeled, 1: hidden, 2: seen). We write
-# one with 360 cats to learn from and one with 100 for the exam; a file called *test* is taken as the exam.
+# Annotation tools (CVAT, Label Studio, COCO Annotator) write this format. It has three lists:
+# images, categories, and annotations, each of which holds x, y and visibility of every point in
+# turn (0: not labeled, 1: hidden, 2: seen). We write one with 360 cats for training and one with
+# 100 for testing; a file called *test* is the test set.
 
 
 # %%
@@ -54,9 +56,14 @@ def write_coco(part: str, count: int, seed: int) -> None:
                 "height": photo.shape[0],
             }
         )
-        seen = np.concatenate([points, np.full((len(points), 1), 2)], axis=1)
+        keypoints = np.concatenate([points, np.full((len(points), 1), 2)], axis=1)
         annotations.append(
-            {"id": i, "image_id": i, "category_id": 1, "keypoints": seen.round(2).ravel().tolist()}
+            {
+                "id": i,
+                "image_id": i,
+                "category_id": 1,
+                "keypoints": keypoints.round(2).ravel().tolist(),
+            }
         )
     category = {"id": 1, "name": "cat", "keypoints": list(POINTS)}
     content = {"images": images, "categories": [category], "annotations": annotations}
@@ -70,32 +77,35 @@ print(json.dumps(json.loads((work / "cats" / "test.json").read_text())["annotati
 # %% [markdown]
 # ## What the points mean
 #
-# Numbers are not enough: a mirror image swaps left and right, an error needs a length to be measured by. The COCO file says the
-# names; from *left* and *right* in them follows what a mirror swaps, and where nothing else is said, errors are measured by the
-# two points that lie furthest apart. To say more, put a `schema.yaml` beside the data:
+# A mirror image swaps left and right, and errors are normalized by a length. The COCO file has the
+# names; *left* and *right* in them define what a mirror image swaps, and by default errors are
+# normalized by the distance of the two points that lie furthest apart. To define more, put a
+# `schema.yaml` next to the data:
 
 # %%
 (work / "cats" / "schema.yaml").write_text("""\
 name: cat9
 points: [right_ear, left_ear, right_eye, left_eye, nose, right_mouth, left_mouth, chin, crown]
-norm_pair: [right_eye, left_eye]      # errors are told in eye distances, as for faces
+norm_pair: [right_eye, left_eye]      # errors in eye distances, as for faces
 edges: [[right_ear, crown], [crown, left_ear], [right_eye, nose], [nose, left_eye],
         [nose, right_mouth], [nose, left_mouth], [right_mouth, chin], [chin, left_mouth]]
-regions: {ears: [right_ear, left_ear, crown], eyes: [right_eye, left_eye], muzzle: [nose, right_mouth, left_mouth, chin]}
+regions: {ears: [right_ear, left_ear, crown], eyes: [right_eye, left_eye],
+          muzzle: [nose, right_mouth, left_mouth, chin]}
 """)
 schema = find_schema(work / "cats")
 print(
-    "a mirror makes of",
+    "a mirror image swaps",
     {schema.names[i]: schema.names[k] for i, k in enumerate(schema.flip) if i < k},
 )
 split = load_split(work / "cats", ["custom"], "official", validation=0.1)
 print(
-    f"{len(split.train)} to learn from, {len(split.validation)} to choose the checkpoint, {len(split.test)} for the exam"
+    f"{len(split.train)} for training, {len(split.validation)} for validation, {len(split.test)} "
+    "for testing"
 )
 
 # %% [markdown]
-# Look before you train. Half of all trouble with one's own data is seen here: points off by a constant, left and right mixed
-# up.
+# Look before you train. Many problems of custom data are visible here: points off by a constant,
+# left and right mixed up.
 
 # %%
 tiles = []
@@ -120,18 +130,8 @@ def shell(*arguments: object) -> str:
 
 
 start = time.perf_counter()
-shell(
-    "train",
-    RECIPE,
-    "--model",
-    "tiny",
-    "--epochs",
-    18,
-    "--data",
-    work / "cats",
-    "--out",
-    work / "run",
-)
+changes = ("--model", "tiny", "--epochs", 18)
+shell("train", RECIPE, *changes, "--data", work / "cats", "--out", work / "run")
 print(*sorted(file.name for file in (work / "run").iterdir()), sep=" · ")
 print(f"took {time.perf_counter() - start:.0f} s")
 
@@ -139,20 +139,22 @@ print(f"took {time.perf_counter() - start:.0f} s")
 Image.open(work / "run" / "curves.png")
 
 # %% [markdown]
-# `recipes/custom.yaml` holds what else decides the training. Its own network `small` and its 60 epochs are better and take some
-# minutes; `tiny` is the quickest. The recipe asks for boxes that are far off (`jitter: 3`), for a reason that comes below. A
-# run that breaks off goes on with `facedots train --resume`.
+# `recipes/custom.yaml` holds the other hyperparameters. Its network `small` and its 60 epochs are
+# better and take some minutes; `tiny` is the quickest. The recipe trains with boxes that are far
+# off (`jitter: 3`), for a reason that comes below. `facedots train --resume` continues an
+# interrupted run.
 #
 # ## Measure
 #
-# On cats that it has never seen, with the true box:
+# On unseen cats, with the true box:
 
 # %%
 predictor = facedots.KeypointPredictor(work / "run" / "model.onnx")
 with_box = evaluate(predictor, split.test)
 scores = with_box.scores
 print(
-    f"{scores.n} cats: NME {scores.nme:.2f} % of the eye distance, median {scores.nme_median:.2f}, failures {scores.fr10:.0f} %"
+    f"{scores.n} cats: NME {scores.nme:.2f} % of the eye distance, median "
+    f"{scores.nme_median:.2f}, failures {scores.fr10:.0f} %"
 )
 assert scores.nme_median < 10
 pd.Series(scores.nme_by_region, name="NME %").round(2).to_frame()
@@ -170,16 +172,17 @@ for name, chosen in (("best", order[:5]), ("middle", order[48:53]), ("worst", or
         )
         for i in chosen
     ]
-comparison_figure(rows, "cats of the exam")
+comparison_figure(rows, "cats of the test set")
 
 # %% [markdown]
-# `facedots evaluate` writes the same and more as a report: tables, curves, the worst faces, whether sigma is right.
+# `facedots evaluate` writes the same and more as a report: tables, curves, the worst faces, the
+# calibration of sigma.
 #
 # ## Export
 #
-# Training has already left `model.onnx` in the run. `facedots export` writes it anew, checks it against torch and says how far
-# they are apart. The one file carries all that its use needs: schema, framing, normalization, and a card that says what it was
-# trained on.
+# Training has already written `model.onnx` to the run. `facedots export` writes it again and
+# reports its largest difference from torch. The one file holds everything that inference needs:
+# schema, crop, normalization, and a model card with the training data.
 
 # %%
 print(shell("export", work / "run", "--out", work / "cat9.onnx"))
@@ -191,33 +194,35 @@ print("trained on:", Path(predictor.card.trained_on).name)
 # %% [markdown]
 # ## Use, without a detector
 #
-# For faces there are detectors; for cats drawn by us there is none. But the network can find its own box: it looks at the
-# middle of the image, which is badly framed; its points are rough, but the tight box around them is a better frame; look
-# again, and again. That works because training showed it boxes that were far off. `SingleObjectDetector` is a detector like any other:
+# For faces there are detectors; for drawn cats there is none. But the network can find the box
+# itself: it starts with the middle of the image, a bad crop; the predicted points are rough, but
+# the tight box around them is a better one; repeat. That works because training used boxes that
+# were far off. `SingleObjectDetector` is a detector like any other:
 
 # %%
 photo = facedots.read_image(split.test[3].image)
 figure, grid = plt.subplots(1, 4, figsize=(9, 3.2), layout="constrained")
-for looks, axes in enumerate(grid):
-    box = SingleObjectDetector(predictor, looks=looks)(photo).boxes
-    seen = predictor.predict(photo, box)
+for iteration, axes in enumerate(grid):
+    box = SingleObjectDetector(predictor, looks=iteration)(photo).boxes
+    prediction = predictor.predict(photo, box)
     x0, y0, x1, y1 = box[0]
-    axes.imshow(draw_keypoints(photo, seen.points[0], schema))
+    axes.imshow(draw_keypoints(photo, prediction.points[0], schema))
     axes.plot([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], color="white", linewidth=1.5)
-    axes.set_title(f"look {looks + 1}: sigma {seen.sigma.mean():.1f} px", fontsize=9)
+    axes.set_title(f"crop {iteration + 1}: sigma {prediction.sigma.mean():.1f} px", fontsize=9)
     axes.set_axis_off()
 plt.show()
 
 # %%
 pipeline = facedots.Pipeline(SingleObjectDetector(predictor), predictor)
-found = np.stack([pipeline(facedots.read_image(face.image))[0].points for face in split.test])
-alone = nme(found, np.stack([face.points for face in split.test]), schema)
+points = np.stack([pipeline(facedots.read_image(face.image))[0].points for face in split.test])
+alone = nme(points, np.stack([face.points for face in split.test]), schema)
 print(
-    f"median NME with the true box {np.median(with_box.nme):.2f} %, by itself {np.median(alone):.2f} %"
+    f"median NME with the true box {np.median(with_box.nme):.2f} %, without a box "
+    f"{np.median(alone):.2f} %"
 )
 print(f"lost {np.mean(alone > 50):.0%} of the cats")  # points half an eye distance off, on average
 assert np.mean(alone > 50) <= 0.1
-ced_figure({"true box": with_box.nme, "finds the box itself": alone})
+ced_figure({"true box": with_box.nme, "without a box": alone})
 
 # %% [markdown]
 # From the shell, on any folder of images:
@@ -240,10 +245,11 @@ Image.fromarray(
 # %% [markdown]
 # ## Your turn
 #
-# - A CSV will do as well: a header `name, right_ear_x, right_ear_y, …` and a row an image. Or 300-W's `.pts` files.
-# - A few hundred labeled images are a start. `facedots label` draws the network's guesses into CVAT or Label Studio, the
-#   least sure first, so that the next hundred are corrected rather than clicked.
-# - Keep images of one animal, one film, one day on one side: in files called *train* and *test*. Notebook 4 shows what
-#   happens else.
+# - A CSV will do as well: a header `name, right_ear_x, right_ear_y, …` and a row an image. Or
+#   300-W's `.pts` files.
+# - A few hundred labeled images are a start. `facedots label` exports predictions to CVAT or Label
+#   Studio, the most uncertain first, so that the next hundred are corrected rather than clicked.
+# - Keep images of one animal, one video, one day in the same set, in files called *train* and
+#   *test*. Notebook 4 shows why.
 #
 # All of it is in `docs/custom-data.md`.

@@ -1,4 +1,4 @@
-"""Draws cats: every image one head, with nine keypoints that are exactly known. OpenCV and NumPy only."""
+"""Draw cats: one head per image, with nine exact keypoints. OpenCV and NumPy only."""
 
 import cv2
 import numpy as np
@@ -30,10 +30,11 @@ SHIFT = 4  # OpenCV's drawing takes fixed-point numbers: 1/16 px
 
 
 def draw_cat(generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """A cat's head somewhere in an image, rolled by up to 35 degrees, turned by up to 30 and nodded by up to 15.
+    """A cat's head somewhere in an image; roll up to 35 degrees, yaw up to 30, pitch up to 15.
 
     Returns:
-        The image ``uint8 (H, W, 3)`` RGB, 160-320 px a side, and ``float32 (9, 2)``, the points in the order of :data:`POINTS`.
+        The image ``uint8 (H, W, 3)`` RGB, 160-320 px a side, and the points ``float32 (9, 2)`` in
+        the order of :data:`POINTS`.
     """
     vary = generator.uniform
     width, height = (int(side) for side in generator.integers(160, 321, 2))
@@ -43,7 +44,7 @@ def draw_cat(generator: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray
     image = background(generator, height, width)
 
     def project(points: object) -> Array:
-        """Points (n, 3) of the solid head, whose half width is 1, as pixels (n, 2); x to the right, y down, z at the viewer."""
+        """Pixels (n, 2) of points (n, 3) of the 3D head of half width 1; z points at the viewer."""
         return np.asarray(
             np.atleast_2d(np.asarray(points, np.float64)) @ pose[:2].T * radius + middle
         )
