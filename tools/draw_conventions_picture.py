@@ -27,7 +27,7 @@ from facedots import (
 from facedots.data import draw_face, mirror_points
 from facedots.geometry import Floats, Image, Matrix
 from facedots.plots import BLUE, GREEN, ORANGE, PINK, save_figure
-from facedots.uncertainty import CONFIDENT_WITHIN, axes, confidence, ellipse
+from facedots.uncertainty import CONFIDENT_WITHIN, confidence, ellipse, principal_axes
 
 INK = "#222222"
 FACE = 22
@@ -168,7 +168,7 @@ def uncertainty(image: Image, points: Floats) -> Figure:
             va="top",
             fontsize=10,
         )
-    long, short = axes(one)[0]
+    long, short = principal_axes(one)[0]
     near.set_title(
         f"point {index}: axes {long:.1f} and {short:.1f} px, sigma {np.sqrt(np.trace(one) / 2):.1f} px",
         color=INK,

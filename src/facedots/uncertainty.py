@@ -1,12 +1,18 @@
-"""What a point's covariance says: how far off the point may be, and how likely so. NumPy only.
+"""The mathematics of a point's 2x2 covariance: probability, likelihood, ellipse.
 
-A network gives each point a covariance C, and with :attr:`ModelSpec.tail
-<facedots.spec.ModelSpec.tail>` the law of its errors: a two-dimensional Student law with that many
-degrees of freedom, or a Gaussian where it is ``None``. Both are elliptical: an error is ``r C^(1/2)
-u`` with a direction ``u`` that is uniform on the circle and a Mahalanobis radius ``r`` that does
-not depend on it. The Student law is written so that C is the covariance itself, which needs more
-than two degrees of freedom.
+An error follows a two-dimensional Student-t law with ``dof`` > 2 degrees of freedom
+(:attr:`ModelSpec.dof <facedots.spec.ModelSpec.dof>`), or a Gaussian where that is ``None``. Both
+are elliptical: the error is ``r C^(1/2) u`` with a direction ``u`` that is uniform on the circle
+and an independent Mahalanobis radius ``r``. The Student law is parametrized by the covariance C
+itself, not by its scale matrix.
+
+:func:`mahalanobis`, :func:`negative_log_likelihood` and :func:`positive_part` take NumPy arrays and
+torch tensors alike; torch is not imported here.
 """
+
+import math
+import sys
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,21 +20,21 @@ from numpy.typing import ArrayLike, NDArray
 from facedots.geometry import Floats, Matrix
 from facedots.schema import KeypointSchema
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Doubles = NDArray[np.float64]
+_Array = TypeVar("_Array")
 
 CONFIDENT_WITHIN = 0.05
-"""Eye distances by which a point may be off and still be where people put it: what ``confidence``
-is the probability of.
-"""
+"""Distance from the label, in eye distances, that ``confidence`` is the probability of."""
 
-_TURNS = np.cos((np.arange(16) + 0.5) * np.pi / 16)
-"""Cosines of twice the angles at which an ellipse is looked at: 16 in a quarter of it stand for 64
-all around.
-"""
+_DIRECTIONS = np.cos((np.arange(16) + 0.5) * np.pi / 16)
+"""Cosines of the doubled angles of 16 directions in a quarter of an ellipse."""
 
 
 def radius_cdf(radius: ArrayLike, dof: float | None) -> Doubles:
-    """The probability that the Mahalanobis radius of an error is at most ``radius``, of any shape.
+    """The probability ``(...)`` that the Mahalanobis radius of an error is at most ``radius``.
 
     >>> radius_cdf([0, 1, 2], None).round(3).tolist()
     [0.0, 0.393, 0.865]
@@ -40,8 +46,8 @@ def radius_cdf(radius: ArrayLike, dof: float | None) -> Doubles:
 
 
 def radius_quantile(probability: ArrayLike, dof: float | None) -> Doubles:
-    """The Mahalanobis radius within which an error lies with this probability, in [0, 1); the
-    inverse of :func:`radius_cdf`.
+    """The Mahalanobis radius that holds an error with a probability in [0, 1): the inverse of
+    :func:`radius_cdf`.
 
     >>> radius_quantile(0.5, None).round(4).item(), radius_quantile(0.5, 4).round(4).item()
     (1.1774, 0.9102)
@@ -50,64 +56,120 @@ def radius_quantile(probability: ArrayLike, dof: float | None) -> Doubles:
     return np.sqrt(-2 * beyond if dof is None else (dof - 2) * np.expm1(-2 / dof * beyond))
 
 
-def within(covariance: ArrayLike, distance: ArrayLike, dof: float | None) -> Doubles:
-    """The probability ``(...)`` that an error is shorter than a distance.
+@overload
+def mahalanobis(errors: "Tensor", covariance: "Tensor") -> "Tensor": ...
+@overload
+def mahalanobis(errors: ArrayLike, covariance: ArrayLike) -> Doubles: ...
+def mahalanobis(errors: Any, covariance: Any) -> Any:
+    """The length ``(...)`` of errors ``(..., 2)`` in standard deviations along their direction:
+    ``sqrt(dᵀ C⁻¹ d)``.
 
-    Given a direction it is a matter of the radius alone, so this is a mean over directions. It
-    depends on the variances along the axes of the ellipse only; taken there, a few directions are
-    enough.
+    >>> mahalanobis([[3, 0], [0, 3]], [[[9, 0], [0, 1]], [[9, 0], [0, 1]]]).tolist()
+    [1.0, 3.0]
+    """
+    errors, covariance = _arrays(errors, covariance)
+    square, _ = _square_and_determinant(errors, covariance, None)
+    return _library(errors).sqrt(square)
+
+
+@overload
+def negative_log_likelihood(
+    errors: "Tensor", covariance: "Tensor", dof: "Tensor | float | None"
+) -> "Tensor": ...
+@overload
+def negative_log_likelihood(
+    errors: ArrayLike, covariance: ArrayLike, dof: float | None
+) -> Doubles: ...
+def negative_log_likelihood(errors: Any, covariance: Any, dof: Any) -> Any:
+    """Minus the log density ``(...)`` of errors under their predicted laws, in nats.
+
+    On average it is lowest for the true covariance and degrees of freedom. It depends on the unit
+    of the errors.
+
+    Args:
+        errors: ``(..., 2)``, predicted minus true points.
+        covariance: ``(..., 2, 2)``, in the square of the errors' unit.
+        dof: Degrees of freedom, above 2; ``None`` for a Gaussian.
+
+    >>> float(negative_log_likelihood([0, 0], np.eye(2), None).round(3))  # log(2 pi)
+    1.838
+    """
+    errors, covariance = _arrays(errors, covariance)
+    square, determinant = _square_and_determinant(errors, covariance, dof)
+    library = _library(errors)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_area = math.log(2 * math.pi) + library.log(determinant) / 2
+    tail = square / 2 if dof is None else (dof + 2) / 2 * library.log1p(square / dof)
+    return log_area + tail
+
+
+def positive_part(matrices: _Array) -> _Array:
+    """Symmetric matrices ``(..., 2, 2)`` with negative eigenvalues raised to 0.
+
+    >>> positive_part(np.array([[2.0, 0.0], [0.0, -1.0]])).tolist()
+    [[2.0, 0.0], [0.0, 0.0]]
+    """
+    given: Any = matrices
+    library = _library(given)
+    xx, xy, yy = given[..., 0, 0], given[..., 0, 1], given[..., 1, 1]
+    middle, tilt = (xx + yy) / 2, (xx - yy) / 2
+    radius = library.sqrt((tilt**2 + xy**2).clip(min=1e-12))
+    large, small = (middle + radius).clip(min=0), (middle - radius).clip(min=0)
+    mean, stretch = (large + small) / 2, (large - small) / 2 / radius
+    entries = [mean + stretch * tilt, stretch * xy, stretch * xy, mean - stretch * tilt]
+    result: _Array = library.stack(entries, -1).reshape(given.shape)
+    return result
+
+
+def prob_within(covariance: ArrayLike, distance: ArrayLike, dof: float | None) -> Doubles:
+    """The probability ``(...)`` that an error is shorter than a distance: a mean over directions.
 
     Args:
         covariance: ``(..., 2, 2)``; NaN where unknown, and then so is the probability.
         distance: ``(...)``, in the unit whose square the covariance has.
-        dof: Degrees of freedom of the law of the errors, above 2; ``None`` for a Gaussian.
+        dof: Degrees of freedom of the errors' law, above 2; ``None`` for a Gaussian.
 
-    >>> float(within(np.eye(2), 2, None).round(3))
+    >>> float(prob_within(np.eye(2), 2, None).round(3))
     0.865
     """
     larger, smaller, _ = _principal(covariance)
-    variances = (larger + smaller)[..., None] / 2 + (larger - smaller)[..., None] / 2 * _TURNS
+    mean, stretch = (larger + smaller) / 2, (larger - smaller) / 2
+    variances = mean[..., None] + stretch[..., None] * _DIRECTIONS
     reach = np.asarray(distance, np.float64)[..., None]
-    # A variance of 0 is an error of 0: every distance is beyond it.
-    radius = np.divide(
-        reach,
-        np.sqrt(variances),
-        out=np.full(np.broadcast(reach, variances).shape, np.inf),
-        where=variances != 0,
-    )
+    # A variance of 0 is an error of 0, shorter than any distance.
+    radius = np.full(np.broadcast(reach, variances).shape, np.inf)
+    np.divide(reach, np.sqrt(variances), out=radius, where=variances != 0)
     return np.asarray(radius_cdf(radius, dof).mean(axis=-1))
 
 
 def confidence(
     points: ArrayLike, covariance: ArrayLike, schema: KeypointSchema, dof: float | None
 ) -> Floats:
-    """The probability ``float32 (..., K)`` that each point is within 5 % of the eye distance of
-    where people put it.
-
-    The eye distance is that of the predicted points (``schema.norm_pair``).
+    """The probability ``float32 (..., K)`` that each point is within 5 % of the eye distance
+    (``schema.norm_pair`` of the predicted points) of its label.
 
     Args:
         points: ``(..., K, 2)``.
         covariance: ``(..., K, 2, 2)``, in the square of the points' unit; NaN where unknown, and
             then so is the probability.
-        schema: What the points mean.
-        dof: Degrees of freedom of the law of the errors; ``None`` for a Gaussian.
+        schema: Meaning of the points.
+        dof: Degrees of freedom of the errors' law; ``None`` for a Gaussian.
     """
-    places = np.asarray(points, np.float64)
+    points = np.asarray(points, np.float64)
     first, second = schema.norm_pair
-    eyes = np.hypot(*np.moveaxis(places[..., first, :] - places[..., second, :], -1, 0))
-    return within(covariance, CONFIDENT_WITHIN * eyes[..., None], dof).astype(np.float32)
+    eyes = np.hypot(*np.moveaxis(points[..., first, :] - points[..., second, :], -1, 0))
+    return prob_within(covariance, CONFIDENT_WITHIN * eyes[..., None], dof).astype(np.float32)
 
 
-def axes(covariance: ArrayLike) -> tuple[Doubles, Doubles]:
-    """How far, and whereto, one standard deviation reaches.
+def principal_axes(covariance: ArrayLike) -> tuple[Doubles, Doubles]:
+    """The principal axes of a covariance.
 
     Returns:
         The standard deviations along the longer and the shorter axis ``(..., 2)``, and the
         direction of the longer one ``(...)`` in degrees within [-90, 90], from x towards y:
         clockwise as seen in an image.
 
-    >>> lengths, angle = axes([[4, 0], [0, 9]])
+    >>> lengths, angle = principal_axes([[4, 0], [0, 9]])
     >>> lengths.tolist(), float(angle)
     ([3.0, 2.0], 90.0)
     """
@@ -118,33 +180,28 @@ def axes(covariance: ArrayLike) -> tuple[Doubles, Doubles]:
 def ellipse(
     covariance: ArrayLike, probability: float, dof: float | None
 ) -> tuple[Doubles, Doubles]:
-    """The ellipse around a point that holds the truth with this probability: semi-axes ``(..., 2)``
-    and angle as :func:`axes`.
+    """The ellipse that holds an error with a probability: semi-axes ``(..., 2)`` and angle, as
+    :func:`principal_axes` gives them.
     """
-    lengths, angle = axes(covariance)
+    lengths, angle = principal_axes(covariance)
     return lengths * radius_quantile(probability, dof), angle
 
 
 def sigma_of(covariance: ArrayLike) -> Floats:
-    """One standard deviation along an axis, ``float32 (...)``: the root of the mean of the two
-    variances.
-    """
-    given = np.asarray(covariance, np.float32)
-    return np.sqrt((given[..., 0, 0] + given[..., 1, 1]) / 2)
+    """One standard deviation along an axis, ``float32 (...)``: the root of the mean variance."""
+    array = np.asarray(covariance, np.float32)
+    return np.sqrt((array[..., 0, 0] + array[..., 1, 1]) / 2)
 
 
-def round_covariance(sigma: ArrayLike) -> Floats:
-    """The covariance ``float32 (..., 2, 2)`` of an error that is the same in all directions.
+def isotropic_covariance(sigma: ArrayLike) -> Floats:
+    """The covariance ``float32 (..., 2, 2)`` of an error of equal ``sigma`` in all directions; NaN
+    where that is NaN.
 
-    >>> round_covariance([3]).tolist()
+    >>> isotropic_covariance([3]).tolist()
     [[[9.0, 0.0], [0.0, 9.0]]]
     """
-    given = np.asarray(sigma, np.float32)
-    return np.asarray(
-        np.square(given)[..., None, None]
-        * np.where(np.isnan(given)[..., None, None], 1, np.eye(2)),
-        np.float32,
-    )
+    variances = np.square(np.asarray(sigma, np.float32))[..., None, None]
+    return np.where(np.isnan(variances), variances, variances * np.eye(2, dtype=np.float32))
 
 
 def map_covariance(matrix: Matrix, covariance: ArrayLike) -> Floats:
@@ -157,15 +214,32 @@ def map_covariance(matrix: Matrix, covariance: ArrayLike) -> Floats:
     return np.asarray(linear @ np.asarray(covariance, np.float64) @ linear.T, np.float32)
 
 
+def _library(array: object) -> Any:
+    """NumPy or torch, whichever the array belongs to."""
+    return sys.modules[type(array).__module__.partition(".")[0]]
+
+
+def _arrays(*values: Any) -> list[Any]:
+    """Tensors as they are, anything else as float64 arrays."""
+    tensors = hasattr(values[0], "requires_grad")
+    return list(values) if tensors else [np.asarray(value, np.float64) for value in values]
+
+
+def _square_and_determinant(errors: Any, covariance: Any, dof: Any) -> tuple[Any, Any]:
+    """``dᵀ S⁻¹ d`` and the determinant of S, the scale matrix of the law with covariance C."""
+    xx, xy, yy = (covariance[..., i, j] for i, j in ((0, 0), (0, 1), (1, 1)))
+    if dof is not None:  # a factor for each: the order in which gradients add up
+        xx, xy, yy = (entry * ((dof - 2) / dof) for entry in (xx, xy, yy))
+    x, y = errors[..., 0], errors[..., 1]
+    determinant = xx * yy - xy**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (yy * x**2 - 2 * xy * x * y + xx * y**2) / determinant, determinant
+
+
 def _principal(covariance: ArrayLike) -> tuple[Doubles, Doubles, Doubles]:
-    """The larger and the smaller variance, and the direction of the larger one in radians: of a 2 x
-    2 matrix, in closed form.
-    """
-    given = np.asarray(covariance, np.float64)
-    mean = (given[..., 0, 0] + given[..., 1, 1]) / 2
-    lean, skew = (
-        (given[..., 0, 0] - given[..., 1, 1]) / 2,
-        (given[..., 0, 1] + given[..., 1, 0]) / 2,
-    )
-    spread = np.hypot(lean, skew)
-    return mean + spread, np.maximum(mean - spread, 0), np.arctan2(skew, lean) / 2
+    """The larger and the smaller variance, and the direction of the larger one in radians."""
+    array = np.asarray(covariance, np.float64)
+    xx, yy, xy = array[..., 0, 0], array[..., 1, 1], (array[..., 0, 1] + array[..., 1, 0]) / 2
+    mean, tilt = (xx + yy) / 2, (xx - yy) / 2
+    radius = np.hypot(tilt, xy)
+    return mean + radius, np.maximum(mean - radius, 0), np.arctan2(xy, tilt) / 2

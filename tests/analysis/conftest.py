@@ -13,7 +13,7 @@ from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 REFERENCES = Path(__file__).parents[1] / "data"
 
@@ -23,7 +23,12 @@ def as_face(points: Floats, sigma: float = np.nan, score: float = 1.0) -> Face:
     given = np.asarray(points, np.float32)
     sigmas = np.full(len(given), sigma, np.float32)
     return Face(
-        given, round_covariance(sigmas), np.exp(-sigmas), tight_boxes(given[None])[0], score, IBUG68
+        given,
+        isotropic_covariance(sigmas),
+        np.exp(-sigmas),
+        tight_boxes(given[None])[0],
+        score,
+        IBUG68,
     )
 
 

@@ -17,7 +17,7 @@ from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 CAMERA = Camera.guess((480, 640))
 UPPER_RIGHT, LOWER_RIGHT = [37, 38], [41, 40]
@@ -167,7 +167,7 @@ def as_face(points: Floats | Matrix) -> Face:
     given = np.asarray(points, np.float32)
     sure = np.ones(len(given), np.float32)
     return Face(
-        given, round_covariance(sure), sure, np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68
+        given, isotropic_covariance(sure), sure, np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from facedots.geometry import Floats, box_iou
 from facedots.schema import KeypointSchema
 from facedots.types import Keypoints
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 boxes = st.builds(
     lambda x, y, width, height: np.array([x, y, x + width, y + height], np.float32),
@@ -99,7 +99,7 @@ def test_beliefs_are_of_the_size_of_the_face() -> None:
     points = np.array([[[0, 0], [4, 9]], [[0, 0], [8, 18]]], np.float32)
     found = Keypoints(
         points,
-        round_covariance([[3, 3], [3, 3]]),
+        isotropic_covariance([[3, 3], [3, 3]]),
         np.ones((2, 2), np.float32),
         np.array([0.5, 1], np.float32),
         pair,

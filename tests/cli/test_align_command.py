@@ -13,14 +13,16 @@ from facedots.geometry import Floats, Image, apply_affine, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
 
 
 def as_face(points: Floats) -> Face:
     sure = np.ones(IBUG68.count, np.float32)
-    return Face(points, round_covariance(sure), sure, tight_boxes(points[None])[0], 0.75, IBUG68)
+    return Face(
+        points, isotropic_covariance(sure), sure, tight_boxes(points[None])[0], 0.75, IBUG68
+    )
 
 
 FACES = [as_face(POINTS), as_face(POINTS + np.float32(3))]

@@ -12,11 +12,11 @@ from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
 ONES = np.ones(IBUG68.count, np.float32)
-FACE = Face(POINTS, round_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 1.0, IBUG68)
+FACE = Face(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 1.0, IBUG68)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from facedots.io.images import read_image, write_image
 from facedots.io.results import columns
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 IMAGE = np.full((120, 160, 3), 200, np.uint8)
 CAMERA = Camera.guess((120, 160))
@@ -24,7 +24,7 @@ POINTS = project(
     HEAD_MODEL, HeadPose(20, -10, 5, np.array([0, 0, 5], np.float32), 0.0), CAMERA
 ).astype(np.float32)
 ONES = np.ones(IBUG68.count, np.float32)
-FACE = Face(POINTS, round_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 0.75, IBUG68)
+FACE = Face(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 0.75, IBUG68)
 BLIND = replace(FACE, points=np.full_like(POINTS, 7))
 
 

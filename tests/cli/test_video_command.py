@@ -30,7 +30,7 @@ from facedots.io.results import columns
 from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 REFERENCES = Path(__file__).parents[1] / "data"
 FACE, POINTS = draw_face(np.random.default_rng(24))
@@ -53,7 +53,7 @@ class Truth:
         sigma = np.full(points.shape[:2], 1.0 if image.std() > 5 else 100.0, np.float32)
         return Keypoints(
             points,
-            round_covariance(sigma),
+            isotropic_covariance(sigma),
             np.exp(-sigma),
             np.full(count, np.nan, np.float32),
             IBUG68,

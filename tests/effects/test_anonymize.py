@@ -14,7 +14,7 @@ from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_box
 from facedots.regions import convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 SIZE = (220, 260)
 COUNT = IBUG68.count
@@ -26,7 +26,7 @@ def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Fac
     sigmas = np.full(COUNT, sigma, np.float32)
     return Face(
         given_points,
-        round_covariance(sigmas),
+        isotropic_covariance(sigmas),
         np.exp(-sigmas),
         tight_boxes(given_points[None])[0],
         score,
@@ -70,7 +70,9 @@ def test_the_less_sure_the_more_is_covered() -> None:
     assert areas[1] < areas[2] < areas[3] < areas[4]
     uneven = np.full(COUNT, 0.5, np.float32)
     uneven[8] = 8
-    mask = Anonymizer().mask(replace(face_at(POINTS), covariance=round_covariance(uneven)), SIZE)
+    mask = Anonymizer().mask(
+        replace(face_at(POINTS), covariance=isotropic_covariance(uneven)), SIZE
+    )
     chin = POINTS[8]
     assert mask[int(chin[1]) + 22, int(chin[0])]
     tall = np.zeros((COUNT, 2, 2), np.float32)
@@ -101,7 +103,7 @@ DOUBTS = {
     "a missing point": changed(points=np.where(np.arange(COUNT)[:, None] == 3, np.nan, POINTS)),
     "many missing points": changed(points=PART_MISSING),
     "no point at all": changed(points=np.full_like(POINTS, np.nan)),
-    "large sigma": changed(covariance=round_covariance(np.full(COUNT, 9))),
+    "large sigma": changed(covariance=isotropic_covariance(np.full(COUNT, 9))),
     "points off the box": changed(points=POINTS + 70),
     "points in a heap": changed(points=POINTS * 0.05 + (110, 100)),
     "points on a line": face_at(np.stack([np.linspace(70, 170, COUNT)] * 2, axis=1)),

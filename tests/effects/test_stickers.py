@@ -28,7 +28,7 @@ from facedots.errors import PointsError, StickerError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 RED = np.zeros((4, 6, 4), np.uint8)
 RED[..., 0] = 200
@@ -40,7 +40,12 @@ def face_at(points: ArrayLike) -> Face:
     given_points = np.asarray(points, np.float32)
     sure = np.ones(len(given_points), np.float32)
     return Face(
-        given_points, round_covariance(sure), sure, tight_boxes(given_points[None])[0], 1.0, IBUG68
+        given_points,
+        isotropic_covariance(sure),
+        sure,
+        tight_boxes(given_points[None])[0],
+        1.0,
+        IBUG68,
     )
 
 

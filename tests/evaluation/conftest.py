@@ -11,7 +11,7 @@ from facedots.evaluation.protocol import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES
 from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
-from facedots.uncertainty import confidence, round_covariance
+from facedots.uncertainty import confidence, isotropic_covariance
 
 TRIO = KeypointSchema(
     "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)
@@ -42,7 +42,7 @@ def make_evaluation(gray_image: Path) -> Callable[..., Evaluation]:
         spread = np.where(
             np.isnan(moved), np.nan, np.broadcast_to(np.asarray(sigma, np.float32), count)
         )
-        covariance = round_covariance(np.repeat(spread[:, None], 3, axis=1))
+        covariance = isotropic_covariance(np.repeat(spread[:, None], 3, axis=1))
         return Evaluation(
             names=tuple(f"test/face_{i}.png" for i in range(count)),
             groups=tuple(f"person_{i // 2}" for i in range(count)),

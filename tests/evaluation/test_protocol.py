@@ -11,7 +11,7 @@ from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.types import Detections, Keypoints
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 TRIO = KeypointSchema(
     "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)
@@ -35,7 +35,7 @@ class CornerPredictor:
             axis=1,
         )
         sure = np.ones((len(boxes), 3), np.float32)
-        return Keypoints(points, round_covariance(sure), sure, sure[:, 0], TRIO)
+        return Keypoints(points, isotropic_covariance(sure), sure, sure[:, 0], TRIO)
 
 
 def face(folder: Path, name: str, points: Floats = POINTS) -> FaceAnnotation:

@@ -5,10 +5,9 @@ from facedots.evaluation.uncertainty_metrics import (
     confidence_bins,
     coverage,
     coverage_probability,
-    mahalanobis,
-    negative_log_likelihood,
     reliability,
 )
+from facedots.uncertainty import negative_log_likelihood
 
 
 def test_bins_by_hand() -> None:
@@ -34,15 +33,6 @@ def test_fewer_points_than_bins() -> None:
     assert len(reliability([np.nan], [1]).sigma) == 0
 
 
-def test_mahalanobis_by_hand() -> None:
-    # Variances 4 and 1 turned by 45 degrees: along (1, 1) one standard deviation is 2, across it is
-    # 1.
-    turned = [[2.5, 1.5], [1.5, 2.5]]
-    along, across = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
-    assert mahalanobis([2 * along, 3 * across], [turned, turned]) == pytest.approx([1, 3])
-    assert np.isnan(mahalanobis([[np.nan, 0]], [np.eye(2)])).all()
-
-
 def test_coverage_by_hand() -> None:
     # Within r standard deviations of a round Gaussian lie 1 - exp(-r²/2): 39.3 % within 1, 86.5 %
     # within 2, 98.9 % within 3.
@@ -55,18 +45,6 @@ def test_coverage_by_hand() -> None:
     assert np.isnan(coverage([np.nan], 0.5))
 
 
-def test_likelihood_by_hand() -> None:
-    # In the middle of a Gaussian of variances 4 and 9 the density is 1 / (2 pi 6); one standard
-    # deviation off, exp(-1/2) of that.
-    spread = np.diag([4.0, 9.0])
-    values = negative_log_likelihood([[0, 0], [2, 0], [0, 3]], [spread] * 3, None)
-    assert values == pytest.approx(np.log(12 * np.pi) + np.array([0, 0.5, 0.5]))
-    # With 4 degrees of freedom: density 1 / (2 pi) * 4 / 2 at the center, and (1 + 2/2)^-3 of it at
-    # a squared radius of 2.
-    tailed = negative_log_likelihood([[0, 0], [1, 1]], [np.eye(2)] * 2, 4)
-    assert tailed == pytest.approx([np.log(np.pi), np.log(np.pi) + 3 * np.log(2)])
-
-
 @pytest.mark.parametrize("dof", [None, 3.0, 8.0])
 def test_density_is_one_over_the_plane_and_agrees_with_the_probabilities(dof: float | None) -> None:
     spread = np.array([[1.5, 0.4], [0.4, 0.8]])
@@ -76,15 +54,6 @@ def test_density_is_one_over_the_plane_and_agrees_with_the_probabilities(dof: fl
     inside = coverage_probability(grid, spread, dof) <= 0.7
     assert mass.sum() == pytest.approx(1, abs=2e-3)
     assert mass[inside].sum() == pytest.approx(0.7, abs=2e-3)
-
-
-def test_the_true_covariance_is_the_most_likely() -> None:
-    errors = np.random.default_rng(0).multivariate_normal([0, 0], [[4, 1], [1, 2]], 5000)
-    mean = {
-        scale: negative_log_likelihood(errors, scale * np.array([[4, 1], [1, 2]]), None).mean()
-        for scale in (0.7, 1, 1.4)
-    }
-    assert min(mean, key=mean.__getitem__) == 1
 
 
 def test_confidence_bins_by_hand() -> None:

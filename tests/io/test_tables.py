@@ -21,7 +21,7 @@ from facedots.io.results import (
 )
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 KINDS: list[tuple[type[FaceTable], str]] = [
     (CsvTable, "a.csv"),
@@ -32,11 +32,11 @@ POINTS = np.stack([np.arange(68) / 3, 100 - np.arange(68)], axis=1).astype(np.fl
 BOX = np.array([0, 33, 22.3333, 100], np.float32)
 UNKNOWN = np.full(68, np.nan, np.float32)
 POSE = HeadPose(10.5, -3.25, 0.0, np.array([0.1, 0.2, 9.0], np.float32), 0.02)
-SIGMA, SURE = round_covariance(np.full(68, 0.456)), np.full(68, 0.789, np.float32)
+SIGMA, SURE = isotropic_covariance(np.full(68, 0.456)), np.full(68, 0.789, np.float32)
 KNOWN = Face(
     POINTS, SIGMA, SURE, BOX, 0.98765, IBUG68, track_id=3, pose=POSE, signals={"smile": 0.25}
 )
-BARE = Face(POINTS, round_covariance(UNKNOWN), UNKNOWN, BOX, 0.5, IBUG68, track_id=0)
+BARE = Face(POINTS, isotropic_covariance(UNKNOWN), UNKNOWN, BOX, 0.5, IBUG68, track_id=0)
 
 
 def written(kind: type[FaceTable], path: Path) -> Path:

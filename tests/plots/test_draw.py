@@ -8,7 +8,7 @@ from facedots.geometry import Floats, Image
 from facedots.plots.draw import draw_faces, draw_keypoints, draw_numbered, enlarge, region_colors
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 LONE = KeypointSchema("lone", ("a", "b"), {"first": (0,), "second": (1,)}, (0, 1), (), (0, 1))
 COVARIANCE = np.array([[1000, 600], [600, 1000]], np.float32)
@@ -24,7 +24,7 @@ def ring(count: int, center: tuple[float, float], radius: float) -> Floats:
 
 def face_at(points: Floats, box: Floats) -> Face:
     ones = np.ones(len(points), np.float32)
-    return Face(points, round_covariance(ones), ones, box, 0.9, IBUG68)
+    return Face(points, isotropic_covariance(ones), ones, box, 0.9, IBUG68)
 
 
 def changed_center(drawn: Image, before: Image) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from facedots.schema import IBUG68
 from facedots.tracking.track import LOST, LOST_SCORE, UNSURE, UNSURE_SCORE, appearance
 from facedots.tracking.tracker import Tracker
 from facedots.types import Detections, Face, Keypoints
-from facedots.uncertainty import round_covariance
+from facedots.uncertainty import isotropic_covariance
 
 RATE = 30
 SIZE = 60.0
@@ -104,7 +104,7 @@ class World:
         scores = np.asarray(score, np.float32)
         return Keypoints(
             np.asarray(points, np.float32),
-            round_covariance(doubts),
+            isotropic_covariance(doubts),
             np.exp(-doubts),
             scores,
             IBUG68,

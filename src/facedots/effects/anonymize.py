@@ -18,7 +18,7 @@ from facedots.geometry import Floats, Image, apply_affine, box_iou, tight_boxes
 from facedots.regions import Mask, convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
-from facedots.uncertainty import axes
+from facedots.uncertainty import principal_axes
 
 How = Literal["blur", "pixelate", "solid"]
 
@@ -133,7 +133,7 @@ def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> lis
     known = np.isfinite(face.points).all(axis=1)
     points, sigma = (
         face.points[known],
-        np.nan_to_num(axes(face.covariance[known])[0][:, 0], nan=0.0),
+        np.nan_to_num(principal_axes(face.covariance[known])[0][:, 0], nan=0.0),
     )
     polygons, doubtful = [], is_doubtful(face)
     if known.any():

@@ -21,5 +21,4 @@ from .slices import ATTRIBUTES as ATTRIBUTES
 from .slices import face_attributes as face_attributes
 from .uncertainty_metrics import coverage as coverage
 from .uncertainty_metrics import coverage_probability as coverage_probability
-from .uncertainty_metrics import negative_log_likelihood as negative_log_likelihood
 from .uncertainty_metrics import sparsification as sparsification

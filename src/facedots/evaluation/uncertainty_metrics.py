@@ -13,30 +13,12 @@ from numpy.typing import ArrayLike
 
 from facedots.evaluation.metrics import Doubles
 from facedots.geometry import check_shape
-from facedots.uncertainty import radius_cdf
+from facedots.uncertainty import mahalanobis, radius_cdf
 
 _MEDIAN_RADIUS = float(np.sqrt(2 * np.log(2)))
 """Half the points of a round two-dimensional Gaussian lie within so many standard deviations
 (median of Rayleigh's law).
 """
-
-
-def mahalanobis(residuals: ArrayLike, covariance: ArrayLike) -> Doubles:
-    """The length ``(...)`` of residuals ``(..., 2)`` in standard deviations along their own
-    direction: ``sqrt(dᵀ C⁻¹ d)``.
-
-    Args:
-        residuals: Predicted minus true points, in any unit.
-        covariance: ``(..., 2, 2)``, in the square of that unit.
-
-    >>> mahalanobis([[3, 0], [0, 3]], [[[9, 0], [0, 1]], [[9, 0], [0, 1]]]).tolist()
-    [1.0, 3.0]
-    """
-    x, y = np.moveaxis(np.asarray(residuals, np.float64), -1, 0)
-    spread = np.asarray(covariance, np.float64)
-    xx, xy, yy = spread[..., 0, 0], spread[..., 0, 1], spread[..., 1, 1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.sqrt((yy * x**2 - 2 * xy * x * y + xx * y**2) / (xx * yy - xy**2)))
 
 
 def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float | None) -> Doubles:
@@ -65,34 +47,6 @@ def coverage(probabilities: ArrayLike, promised: float) -> float:
     """
     known = _known(probabilities)
     return float(100 * np.mean(known <= promised)) if len(known) else np.nan
-
-
-def negative_log_likelihood(
-    residuals: ArrayLike, covariance: ArrayLike, dof: float | None
-) -> Doubles:
-    """How surprised the prediction is by each residual ``(...)``: minus the log of its density, in
-    nats.
-
-    It is lowest, on average, for the covariance and tail that are true: a small covariance pays off
-    only where errors are small. It depends on the unit of the residuals.
-
-    Args:
-        residuals: ``(..., 2)``, predicted minus true.
-        covariance: ``(..., 2, 2)``.
-        dof: Degrees of freedom of the law of the errors; ``None`` for a Gaussian.
-    """
-    spread = np.asarray(covariance, np.float64)
-    squares = mahalanobis(residuals, covariance) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        log_area = (
-            np.log(2 * np.pi)
-            + np.log(spread[..., 0, 0] * spread[..., 1, 1] - spread[..., 0, 1] ** 2) / 2
-        )
-    if dof is None:
-        return np.asarray(log_area + squares / 2)
-    return np.asarray(
-        log_area - np.log(dof / (dof - 2)) + (dof / 2 + 1) * np.log1p(squares / (dof - 2))
-    )
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,9 @@ from facedots.evaluation.uncertainty_metrics import (
     coverage,
     coverage_probability,
     failure_recall,
-    negative_log_likelihood,
     sparsification,
 )
-from facedots.uncertainty import CONFIDENT_WITHIN
+from facedots.uncertainty import CONFIDENT_WITHIN, negative_log_likelihood
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from facedots.spec import ModelSpec
+from facedots.uncertainty import positive_part
 
 
 class Head(nn.Module):
@@ -119,22 +120,6 @@ def calibrated(doubt: Tensor, gain: Tensor, floor: Tensor) -> Tensor:
     """
     round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=doubt.device)
     return gain.square().view(-1, 1, 1) * doubt + round_floor
-
-
-def positive_part(matrices: Tensor) -> Tensor:
-    """Symmetric matrices ``(…, 2, 2)`` with their negative eigenvalues raised to 0.
-
-    >>> positive_part(torch.tensor([[2.0, 0.0], [0.0, -1.0]]))
-    tensor([[2., 0.],
-            [0., 0.]])
-    """
-    xx, xy, yy = matrices[..., 0, 0], matrices[..., 0, 1], matrices[..., 1, 1]
-    middle, tilt = (xx + yy) / 2, (xx - yy) / 2
-    radius = (tilt.square() + xy.square()).clamp(min=1e-12).sqrt()
-    large, small = (middle + radius).clamp(min=0), (middle - radius).clamp(min=0)
-    mean, stretch = (large + small) / 2, (large - small) / 2 / radius
-    entries = [mean + stretch * tilt, stretch * xy, stretch * xy, mean - stretch * tilt]
-    return torch.stack(entries, -1).view(matrices.shape)
 
 
 class RegressionHead(Head):

@@ -15,7 +15,7 @@ from facedots.drawing import FRACTION_BITS, Color, draw_disc, draw_line, fixed_l
 from facedots.geometry import Floats, Image, check_shape, tight_boxes
 from facedots.schema import KeypointSchema
 from facedots.types import Face, check_image
-from facedots.uncertainty import axes
+from facedots.uncertainty import principal_axes
 
 PALETTE: tuple[Color, ...] = (
     (86, 180, 233),
@@ -99,7 +99,9 @@ def draw_keypoints(
             if present[first] and present[second]:
                 draw_line(drawn, given[[first, second]], color_of[first], max(1, round(size / 300)))
     if covariance is not None:
-        lengths, angles = axes(check_shape(covariance, f"{schema.count} 2 2", "covariance"))
+        lengths, angles = principal_axes(
+            check_shape(covariance, f"{schema.count} 2 2", "covariance")
+        )
         for i in np.flatnonzero(present & np.isfinite(lengths).all(axis=1)):
             center, angle = fixed_point(given[i]).tolist(), float(angles[i])
             half_axes = (fixed_length(lengths[i, 0]), fixed_length(lengths[i, 1]))

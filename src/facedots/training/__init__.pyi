@@ -1,4 +1,3 @@
-from .calibrate import student_nll as student_nll
 from .export import export_onnx as export_onnx
 from .losses import LOSSES as LOSSES
 from .optimizers import OPTIMIZERS as OPTIMIZERS

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from facedots.data.crops import CropDataset
 from facedots.models.base import HeatmapHead, KeypointNet, calibrated
+from facedots.uncertainty import negative_log_likelihood
 
 SMALLEST_TAIL, LARGEST_TAIL = 2.5, 60.0
 
@@ -51,7 +52,7 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
         gain, floor, dof = parts()
         covariance = calibrated(doubts, gain, floor)
         value = (
-            student_nll(errors[known], covariance[known], dof).mean()
+            negative_log_likelihood(errors[known], covariance[known], dof).mean()
             + 1e-4 * (parameters - start).square().sum()
         )
         value.backward()  # type: ignore[no-untyped-call]
@@ -62,25 +63,6 @@ def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> flo
     head.gain.copy_(gain)
     head.floor.copy_(floor)
     return float(dof)
-
-
-def student_nll(errors: Tensor, covariance: Tensor, dof: Tensor) -> Tensor:
-    """Negative log-likelihood ``(…)`` of errors ``(…, 2)`` under bivariate Student-t laws.
-
-    Args:
-        errors: In pixels.
-        covariance: ``(…, 2, 2)``, of the law itself, in square pixels.
-        dof: Degrees of freedom, above 2.
-
-    >>> round(float(student_nll(torch.zeros(2), torch.eye(2), torch.tensor(1e6))), 3)  # log(2 pi), as a Gaussian's
-    1.838
-    """
-    xx, xy, yy = (covariance[..., i, j] * ((dof - 2) / dof) for i, j in ((0, 0), (0, 1), (1, 1)))
-    determinant = xx * yy - xy.square()
-    x, y = errors.unbind(-1)
-    square = (yy * x.square() - 2 * xy * x * y + xx * y.square()) / determinant
-    constant = torch.log(torch.tensor(2 * torch.pi))
-    return constant + determinant.log() / 2 + (dof + 2) / 2 * torch.log1p(square / dof)
 
 
 def _errors(
