@@ -24,10 +24,11 @@ test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(PYTEST) -m slow
 
-lint: $(VENV)/.dev  ## check style and types
+lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
 
 bench: $(VENV)/.dev  ## measure ours beside the peers, and so on; one alone: make bench MEASURE=peers
 	@set -e; for name in $(MEASURE); do echo "== $$name"; $(BIN)/python "benchmarks/$$name.py"; done
@@ -39,7 +40,7 @@ docs: $(VENV)/.dev  ## build the documentation site into out/site, all links che
 	$(BIN)/python tools/docs_build.py
 
 clean:  ## remove what the other targets made, but not the environment
-	rm -rf out dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf out dist build .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 # The stamps say which extras the environment holds; a change of the two files below installs anew.
 $(BIN)/python:
