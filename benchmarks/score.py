@@ -40,7 +40,7 @@ from facedots.annotations import FaceAnnotation
 from facedots.geometry import Floats
 from facedots.io import atomic_write
 from facedots.plots import save_figure
-from facedots.tracking import LOST_SCORE, UNSURE_SCORE
+from facedots.tracking import CONFIDENT_SCORE, LOST_SCORE
 
 Doubles = NDArray[np.float64]
 
@@ -192,7 +192,7 @@ def row(kind: str, kinds: Mapping[str, Beliefs]) -> dict[str, float | int | str 
         "crops": len(bad.score),
         "median": float(np.median(bad.score)) if scored else None,
         "below_lost": float((bad.score < LOST_SCORE).mean()) if scored else None,
-        "below_unsure": float((bad.score < UNSURE_SCORE).mean()) if scored else None,
+        "below_confident": float((bad.score < CONFIDENT_SCORE).mean()) if scored else None,
         "auc_score": auc(good.score, bad.score) if scored and kind not in (GOOD, SPOILT) else None,
         "auc_sigma": auc(good.sigma, bad.sigma) if doubted and kind not in (GOOD, SPOILT) else None,
     }
@@ -200,7 +200,7 @@ def row(kind: str, kinds: Mapping[str, Beliefs]) -> dict[str, float | int | str 
 
 def table(model: str, rows: Sequence[Mapping[str, float | int | str | None]]) -> str:
     """Markdown."""
-    head = f"| {model}: crops | number | median score | < {LOST_SCORE} | < {UNSURE_SCORE} | AUC | AUC by sigma |"
+    head = f"| {model}: crops | number | median score | < {LOST_SCORE} | < {CONFIDENT_SCORE} | AUC | AUC by sigma |"
     lines = [head, "|---" * 7 + "|"]
     for values in rows:
         cells = [

@@ -136,7 +136,7 @@ def measure_speed(frames: list[Image], model: str, rounds: int) -> Speed:
     seconds = time.process_time() - start
     share = 100 * clock.seconds / seconds
     return Speed(
-        total / seconds, 1000 * seconds / total, share, tracker.detections, total, followed
+        total / seconds, 1000 * seconds / total, share, tracker.detector_runs, total, followed
     )
 
 

@@ -15,7 +15,16 @@ import pytest
 import facedots
 from facedots.io.images import sample_portrait
 
-BLOCKED = ("torch", "pandas", "matplotlib", "pydantic", "pytorch_lightning", "onnx", "yaml")
+BLOCKED = (
+    "torch",
+    "pandas",
+    "matplotlib",
+    "pydantic",
+    "pytorch_lightning",
+    "onnx",
+    "scipy",
+    "yaml",
+)
 ROOT = Path(__file__).parents[1]
 USERS = [
     *(ROOT / "benchmarks").glob("*.py"),

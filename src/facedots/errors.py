@@ -85,6 +85,7 @@ _EXTRAS = {
     "pytorch_lightning": "train",
     "pytorch_optimizer": "train",
     "safetensors": "train",
+    "scipy": "video",
     "tensorboard": "train",
     "torch": "train",
 }

@@ -1,7 +1,5 @@
 """The whole way: an image in, faces with their keypoints out."""
 
-import numpy as np
-
 from facedots.detection.base import Detector
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Image
@@ -32,16 +30,5 @@ class Pipeline:
         """
         found = self.detector(image)
         keypoints = self.predictor.predict(image, found.boxes)
-        beliefs = np.where(np.isnan(keypoints.score), found.scores, keypoints.score)
-        return [
-            Face(
-                points=keypoints.points[i],
-                covariance=keypoints.covariance[i],
-                confidence=keypoints.confidence[i],
-                box=found.boxes[i],
-                score=float(beliefs[i]),
-                schema=keypoints.schema,
-                detection_score=float(found.scores[i]),
-            )
-            for i in np.argsort(-beliefs, kind="stable")
-        ]
+        faces = keypoints.faces(found.boxes, found.scores)
+        return sorted(faces, key=lambda face: -face.score)

@@ -85,6 +85,29 @@ class Keypoints:
         """
         return sigma_of(self.covariance)
 
+    def faces(self, boxes: Floats, detection_scores: Floats | None = None) -> "list[Face]":
+        """Each row as a :class:`Face`.
+
+        Args:
+            boxes: The predictor's input, ``float32 (N, 4)``.
+            detection_scores: ``float32 (N,)``; they stand in for missing scores of the network.
+        """
+        scores = self.score
+        if detection_scores is not None:
+            scores = np.where(np.isnan(scores), detection_scores, scores)
+        return [
+            Face(
+                points=self.points[i],
+                covariance=self.covariance[i],
+                confidence=self.confidence[i],
+                box=boxes[i],
+                score=float(scores[i]),
+                schema=self.schema,
+                detection_score=None if detection_scores is None else float(detection_scores[i]),
+            )
+            for i in range(len(self))
+        ]
+
 
 @dataclass(frozen=True)
 class HeadPose:

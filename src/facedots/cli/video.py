@@ -122,7 +122,9 @@ def video(
             for kind, path in tables
             if path
         ]
-        tracker = Tracker(pipeline.detector, pipeline.predictor, every=detect_every, smooth=smooth)
+        tracker = Tracker(
+            pipeline.detector, pipeline.predictor, detect_every=detect_every, smooth=smooth
+        )
         run = _Run(film, tracker, reader, paint, _Outputs(sink, lists))
         ending = run.through(seconds)
     written = (
@@ -221,7 +223,7 @@ class _Run:
         )
         frames = f"{self.count} frames, {self._without} of them without a face, {faces}"
         blinks = f"; blinks of {self._reader.blinks()}" if self._reader and self._numbers else ""
-        return f"{frames}{blinks}; {self._speed():.1f} frames a second, detector in {self._tracker.detections}"
+        return f"{frames}{blinks}; {self._speed():.1f} frames a second, detector in {self._tracker.detector_runs}"
 
     def _step(self, frame: "Frame") -> None:
         """One frame."""

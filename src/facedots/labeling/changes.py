@@ -10,7 +10,7 @@ import numpy as np
 from facedots.annotations.base import FaceAnnotation
 from facedots.geometry import Floats, Matrix, tight_boxes
 from facedots.schema import KeypointSchema
-from facedots.tracking.assignment import assign
+from facedots.tracking.track import assign
 
 MOVED = 0.05
 """Pixels beyond which a point counts as moved; tools round to hundredths."""

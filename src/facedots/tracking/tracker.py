@@ -1,33 +1,37 @@
-"""Faces followed through a video: the next crop comes from the last points, and the detector looks
-only now and then.
-"""
+"""Face tracking: stable IDs and temporally smoothed keypoints."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Floats, Image, box_iou
-from facedots.tracking.assignment import assign
 from facedots.tracking.smoothing import FaceSmoother
-from facedots.tracking.track import AGREE, Observation, Track, appearance, distinct
+from facedots.tracking.track import (
+    MIN_IOU,
+    Observation,
+    Track,
+    appearance,
+    assign,
+    remove_duplicates,
+)
 from facedots.types import Detections, Face, Keypoints, check_image
 
-_SOON = 5
-"""Frames between two looks of the detector while a face is unsure or hidden."""
+_RECHECK_EVERY = 5
+"""Frames between two detector runs while a face is uncertain or hidden."""
 
-_STRIKES = 3
-"""Looks in a row at which the detector must miss an unsure face before it is given up."""
+_MAX_MISSED = 3
+"""Consecutive detector runs that must miss an uncertain face before it is dropped."""
 
-_FRAMED_ALIKE = 0.5
-"""A detector's box that overlaps a face's tight box less than this (IoU) gets a try of its own."""
+_NEW_FACE_IOU = 0.5
+"""A detector's box that overlaps every tracked face less than this is predicted anew."""
 
-_AROUND = 0.25
-"""Sides of the tight box by which a head reaches beyond it and may hide parts of another one."""
+_HEAD_MARGIN = 0.25
+"""Sides of the tight box by which a head reaches beyond it and may hide another one."""
 
-_COSTLIEST = 100.0
+_COST_LIMIT = 100.0
 """Above any finite cost of a :class:`~facedots.tracking.track.Track`."""
 
 
@@ -40,23 +44,31 @@ class KeypointFinder(Protocol):
 
 
 class Tracker:
-    """Follows the faces of one video; call it with its frames in order.
+    """Face tracking: stable IDs and temporally smoothed keypoints.
 
-    Each face has a number, from 0, that stays its own while it is seen, also when it passes behind
-    another one for up to ``max_lost_seconds`` seconds. Faces are told apart by where they move and
-    by how they look.
+    Call it with the frames of one video in order. Each crop comes from the last points; the
+    detector runs in the first frame, every ``detect_every`` frames, and where a face is lost or
+    uncertain. A face keeps its ID while it is visible and while it is hidden for up to
+    ``max_lost_seconds``. Needs scipy (``facedots[video]``).
 
     Args:
-        detector: Finds faces: in the first frame, where one is lost or unsure, and every ``every``
-            frames.
-        predictor: Finds the points in boxes.
-        every: Frames between two looks of the detector while all is well.
-        max_lost_seconds: Seconds that a hidden face is waited for.
-        smooth: Whether the points are quieted by
+        detector: Finds boxes, see :class:`~facedots.detection.base.Detector`.
+        predictor: Finds keypoints in boxes.
+        detect_every: Frames between two detector runs while every face is confident.
+        max_lost_seconds: How long a hidden face keeps its track.
+        smooth: Whether to smooth the points with
             :class:`~facedots.tracking.smoothing.FaceSmoother`.
 
     Attributes:
-        detections: How often the detector has looked.
+        detector_runs: How often the detector has run.
+
+    Example:
+        >>> from facedots import KeypointPredictor, RetinaFace
+        >>> tracker = Tracker(RetinaFace(), KeypointPredictor())
+        >>> for i, frame in enumerate(np.zeros((3, 48, 64, 3), np.uint8)):
+        ...     faces = tracker(frame, time=i / 25)
+        >>> faces, tracker.detector_runs
+        ([], 3)
     """
 
     def __init__(
@@ -64,135 +76,126 @@ class Tracker:
         detector: Callable[[Image], Detections],
         predictor: KeypointFinder,
         *,
-        every: int = 30,
+        detect_every: int = 30,
         max_lost_seconds: float = 2.0,
         smooth: bool = True,
     ) -> None:
         self._detector, self._predictor = detector, predictor
-        self._every, self._patience, self._smooth = every, max_lost_seconds, smooth
-        self._people: list[Track] = []
-        self._next_number = 0
-        self._since_look = 0
-        self.detections = 0
+        self._detect_every, self._max_lost_seconds = detect_every, max_lost_seconds
+        self._smooth = smooth
+        self._tracks: list[Track] = []
+        self._next_id = 0
+        self._frames_since_detection = 0
+        self.detector_runs = 0
 
     def __call__(self, image: Image, time: float | Fraction) -> list[Face]:
-        """The faces of the next frame, by number; none found is an empty list.
+        """The faces of the next frame, by track ID.
 
         Args:
             image: RGB, ``uint8 (H, W, 3)``.
             time: Seconds, rising from frame to frame.
 
         Raises:
-            ShapeError: Not such an image.
+            ShapeError: The image has another shape or type.
         """
         check_image(image)
         now = float(time)
-        self._people = [
-            person for person in self._people if abs(now - person.time) <= self._patience
-        ]
-        followed = self._follow(image)
-        self._since_look += 1
-        if self._needs_detection(followed):
-            followed = self._look(image, followed)
-        self._associate(image, distinct(followed), now)
-        return [person.face() for person in self._people if person.visible]
+        limit = self._max_lost_seconds
+        self._tracks = [track for track in self._tracks if abs(now - track.time) <= limit]
+        observations = self._propagate(image)
+        self._frames_since_detection += 1
+        if self._needs_detection(observations):
+            observations = self._detect(image, observations)
+        self._associate(image, remove_duplicates(observations), now)
+        return [track.result() for track in self._tracks if track.visible]
 
-    def _follow(self, image: Image) -> list[Observation]:
-        """The plausible faces where the visible people were in the last frame."""
-        visible = [person for person in self._people if person.visible]
-        found = self._keypoints(image, [person.last.tight for person in visible])
-        for candidate, person in zip(found, visible, strict=True):
-            candidate.origins, candidate.strikes = frozenset({person.number}), person.last.strikes
-        return [candidate for candidate in found if candidate.plausible(image)]
+    def _propagate(self, image: Image) -> list[Observation]:
+        """The plausible faces in the visible tracks' last boxes."""
+        visible = [track for track in self._tracks if track.visible]
+        observations = self._observe(image, [track.last.tight_box for track in visible])
+        for observation, track in zip(observations, visible, strict=True):
+            observation.source_tracks = frozenset({track.track_id})
+            observation.missed_detections = track.last.missed_detections
+        return [item for item in observations if item.plausible(image)]
 
-    def _needs_detection(self, followed: Sequence[Observation]) -> bool:
-        """Whether the detector is needed in this frame."""
-        seen_before = sum(person.visible for person in self._people)
-        if not followed or len(followed) < seen_before or self._since_look >= self._every:
+    def _needs_detection(self, observations: Sequence[Observation]) -> bool:
+        """Whether the detector must run in this frame."""
+        visible = sum(track.visible for track in self._tracks)
+        frames = self._frames_since_detection
+        if not observations or len(observations) < visible or frames >= self._detect_every:
             return True
-        hidden = len(self._people) > seen_before
-        return (
-            hidden or any(candidate.doubtful for candidate in followed)
-        ) and self._since_look >= _SOON
+        unclear = len(self._tracks) > visible or any(item.uncertain for item in observations)
+        return unclear and frames >= _RECHECK_EVERY
 
-    def _look(self, image: Image, followed: Sequence[Observation]) -> list[Observation]:
-        """What the detector makes of the frame: faces confirmed, faces given up, and new ones."""
-        self.detections += 1
-        self._since_look = 0
-        seen = self._detector(image)
-        overlaps = box_iou(
-            seen.boxes, np.reshape([candidate.tight for candidate in followed], (-1, 4))
-        )
-        for column, candidate in enumerate(followed):
-            best = int(overlaps[:, column].argmax()) if len(seen) else -1
-            agrees = best >= 0 and overlaps[best, column] >= AGREE
-            candidate.detection_score = float(seen.scores[best]) if agrees else None
-            candidate.strikes = 0 if agrees else candidate.strikes + 1
-        new = np.flatnonzero(overlaps.max(axis=1, initial=0) < _FRAMED_ALIKE)
-        fresh = self._keypoints(image, seen.boxes[new])
-        for candidate, score in zip(fresh, seen.scores[new], strict=True):
-            candidate.detection_score = float(score)
+    def _detect(self, image: Image, observations: Sequence[Observation]) -> list[Observation]:
+        """Run the detector: confirm or drop the observations, and add new faces."""
+        self.detector_runs += 1
+        self._frames_since_detection = 0
+        detections = self._detector(image)
+        tight_boxes = np.reshape([item.tight_box for item in observations], (-1, 4))
+        overlaps = box_iou(detections.boxes, tight_boxes)
+        for column, item in enumerate(observations):
+            best = int(overlaps[:, column].argmax()) if len(detections) else -1
+            confirmed = best >= 0 and overlaps[best, column] >= MIN_IOU
+            item.detection_score = float(detections.scores[best]) if confirmed else None
+            item.missed_detections = 0 if confirmed else item.missed_detections + 1
+        new = np.flatnonzero(overlaps.max(axis=1, initial=0) < _NEW_FACE_IOU)
+        new_faces = self._observe(image, detections.boxes[new])
+        for item, score in zip(new_faces, detections.scores[new], strict=True):
+            item.detection_score = float(score)
         kept = [
-            candidate for candidate in followed if candidate.sure or candidate.strikes < _STRIKES
+            item for item in observations if item.confident or item.missed_detections < _MAX_MISSED
         ]
-        return [*kept, *(candidate for candidate in fresh if candidate.plausible(image))]
+        return [*kept, *(item for item in new_faces if item.plausible(image))]
 
-    def _keypoints(self, image: Image, boxes: "Sequence[Floats] | Floats") -> list[Observation]:
-        """What the network finds in boxes."""
+    def _observe(self, image: Image, boxes: "Sequence[Floats] | Floats") -> list[Observation]:
+        """The network's prediction in each box."""
         if not len(boxes):
             return []
-        found = self._predictor.predict(image, boxes)
-        given = np.asarray(boxes, np.float32)
-        rows = zip(found.points, found.covariance, found.confidence, given, strict=True)
-        return [
-            Observation(*row, found.schema, float(score))
-            for row, score in zip(rows, found.score, strict=True)
-        ]
+        faces = self._predictor.predict(image, boxes).faces(np.asarray(boxes, np.float32))
+        return [Observation(face) for face in faces]
 
-    def _associate(self, image: Image, candidates: list[Observation], now: float) -> None:
-        """Give every candidate to the person it fits best; who gets none is hidden, and who is new
-        gets a number.
-        """
-        looks = [appearance(image, candidate.points) for candidate in candidates]
-        followed = frozenset[int]().union(*(candidate.origins for candidate in candidates))
-        costs = np.full((len(self._people), len(candidates)), np.inf)
-        for row, person in enumerate(self._people):
-            for column, candidate in enumerate(candidates):
-                # Who was followed from the last frame is not exchanged for a face that has turned
-                # up elsewhere.
-                if person.number in candidate.origins or person.number not in followed:
-                    costs[row, column] = person.cost(candidate, looks[column], now)
-        pairs = dict(assign(costs, _COSTLIEST))
+    def _associate(self, image: Image, observations: list[Observation], now: float) -> None:
+        """Continue each track with its best observation, hide the others, start new tracks."""
+        descriptors = [appearance(image, item.face.points) for item in observations]
+        sources = frozenset[int]().union(*(item.source_tracks for item in observations))
+        costs = np.full((len(self._tracks), len(observations)), np.inf)
+        for row, track in enumerate(self._tracks):
+            for column, item in enumerate(observations):
+                # A track that was propagated does not jump to a face found elsewhere.
+                if track.track_id in item.source_tracks or track.track_id not in sources:
+                    costs[row, column] = track.cost(item, descriptors[column], now)
+        pairs = dict(assign(costs, _COST_LIMIT))
         hidden = [
-            person.expected_box(now) for row, person in enumerate(self._people) if row not in pairs
+            track.expected_box(now) for row, track in enumerate(self._tracks) if row not in pairs
         ]
-        boxes = [candidate.tight for candidate in candidates]
-        free, alone = _free(boxes, []), _free(boxes, hidden)
-        for row, person in enumerate(self._people):
+        count = len(observations)
+        near = _near([*(item.tight_box for item in observations), *hidden])
+        for row, track in enumerate(self._tracks):
             if row in pairs:
-                person.take(candidates[pairs[row]], looks[pairs[row]], now, alone=alone[pairs[row]])
+                column = pairs[row]
+                isolated = not near[column].any()
+                track.update(observations[column], descriptors[column], now, isolated=isolated)
             else:
-                person.visible = False
-        for column in sorted(set(range(len(candidates))) - set(pairs.values())):
-            # What appears beside a face while one is hidden is likely the hidden one, half seen:
-            # wait until it is free.
-            if not candidates[column].origins and (free[column] or not hidden):
+                track.visible = False
+        for column in sorted(set(range(count)) - set(pairs.values())):
+            item = observations[column]
+            # A new face near another one while one is hidden is likely the hidden one, half
+            # visible: wait until it is clear.
+            if not item.source_tracks and not (hidden and near[column, :count].any()):
                 smoother = FaceSmoother() if self._smooth else None
-                score = candidates[column].detection_score or 0.0
-                self._people.append(
-                    Track(
-                        self._next_number, candidates[column], looks[column], now, score, smoother
-                    )
+                score = item.detection_score or 0.0
+                self._tracks.append(
+                    Track(self._next_id, item, descriptors[column], now, score, smoother)
                 )
-                self._next_number += 1
+                self._next_id += 1
 
 
-def _free(boxes: Sequence[Floats], others: Sequence[Floats]) -> list[bool]:
-    """Which of the faces hide no other one, nor are hidden, as far as their tight boxes tell;
-    ``others`` are asked besides.
-    """
-    everyone = np.reshape([*boxes, *others], (-1, 4)).astype(np.float32)
-    grown = everyone + _AROUND * np.tile(everyone[:, 2:] - everyone[:, :2], 2) * (-1, -1, 1, 1)
-    overlaps = box_iou(grown[: len(boxes)], grown)
-    overlaps[np.arange(len(boxes)), np.arange(len(boxes))] = 0
-    return [bool(row.max(initial=0) == 0) for row in overlaps]
+def _near(boxes: Sequence[Floats]) -> NDArray[np.bool_]:
+    """Which heads may hide each other, by their tight boxes ``(N, 4)``: ``bool (N, N)``."""
+    tight = np.reshape(boxes, (-1, 4)).astype(np.float32)
+    margin = _HEAD_MARGIN * np.tile(tight[:, 2:] - tight[:, :2], 2) * (-1, -1, 1, 1)
+    overlaps = box_iou(tight + margin, tight + margin)
+    np.fill_diagonal(overlaps, 0)
+    near: NDArray[np.bool_] = overlaps != 0
+    return near

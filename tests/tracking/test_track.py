@@ -1,4 +1,4 @@
-"""The cheapest pairs, against trying all of them."""
+"""Assignment against trying all pairs; what appearance tells apart."""
 
 import itertools
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facedots.errors import ShapeError
-from facedots.tracking.assignment import assign
+from facedots.tracking.track import appearance, assign
 
 TABLES = st.tuples(st.integers(0, 4), st.integers(0, 4)).flatmap(
     lambda shape: arrays(
@@ -52,3 +52,19 @@ def test_the_greedy_choice_is_not_taken() -> None:
 def test_costs_are_a_table() -> None:
     with pytest.raises(ShapeError):
         assign([1.0, 2.0], limit=1)
+
+
+def test_appearance_tells_faces_apart_whatever_the_brightness() -> None:
+    points = np.array([[20, 20], [80, 20], [80, 80], [20, 80]], np.float32)
+    images = [
+        np.random.default_rng(seed)
+        .integers(0, 255, (6, 6, 3), np.uint8)
+        .repeat(20, 0)
+        .repeat(20, 1)
+        for seed in (1, 2)
+    ]
+    one, other = (appearance(image, points) for image in images)
+    darker = appearance((images[0] * 0.7).astype(np.uint8), points)
+    assert one @ darker > 0.95
+    assert one @ other < 0.6
+    assert np.isfinite(appearance(images[0], points - 500)).all()
