@@ -7,6 +7,9 @@ from .analysis.pose import Camera as Camera
 from .analysis.pose import draw_axes as draw_axes
 from .analysis.pose import head_pose as head_pose
 from .annotations.load import load_annotations as load_annotations
+from .batch import align_images as align_images
+from .batch import list_images as list_images
+from .batch import predict_images as predict_images
 from .data.dataset import FacialKeypointsDataset as FacialKeypointsDataset
 from .data.dataset import KeypointsDataset as KeypointsDataset
 from .data.splits import load_split as load_split
@@ -57,6 +60,7 @@ from .io.results import to_json as to_json
 from .io.video import open_sink as open_sink
 from .io.video import open_source as open_source
 from .pipeline import Pipeline as Pipeline
+from .pipeline import process_video as process_video
 from .plots.draw import draw_faces as draw_faces
 from .plots.draw import draw_keypoints as draw_keypoints
 from .schema import IBUG68 as IBUG68

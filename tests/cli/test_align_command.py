@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.align import align
-from facedots.cli import analysis as align_command
 from facedots.cli.main import app
+from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic_face import draw_face
 from facedots.geometry import Floats, Image, apply_affine, tight_boxes
 from facedots.io.images import read_image, write_image
@@ -33,7 +33,7 @@ def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
     def pipeline(image: Image) -> list[Face]:
         return FACES if image.shape == IMAGE.shape else []
 
-    monkeypatch.setattr(align_command, "make_pipeline", lambda *_, **__: pipeline)
+    monkeypatch.setattr(PipelineOptions, "load", lambda *_: pipeline)
 
 
 def run(*arguments: object) -> Result:
@@ -49,7 +49,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{tmp_path}/in/face.png: 2 faces",
-        f"{tmp_path}/in/gray.png: no faces found",
+        f"{tmp_path}/in/gray.png: no face found",
     ]
     assert "text.png" in result.stderr.splitlines()[1]
     assert sorted(file.name for file in out.iterdir()) == [

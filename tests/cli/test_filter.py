@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.cli import effects as filter_command
 from facedots.cli.main import app
+from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic_face import draw_face
 from facedots.effects.stickers import Stickers
 from facedots.geometry import Image, tight_boxes
@@ -24,7 +24,7 @@ def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
     def pipeline(image: Image) -> list[Face]:
         return [FACE] if image.shape == IMAGE.shape else []
 
-    monkeypatch.setattr(filter_command, "make_pipeline", lambda *_, **__: pipeline)
+    monkeypatch.setattr(PipelineOptions, "load", lambda *_: pipeline)
 
 
 def run(*arguments: object) -> Result:
@@ -39,7 +39,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{tmp_path}/out/face_filtered.png: 1 face",
-        f"{tmp_path}/out/gray_filtered.png: no faces found",
+        f"{tmp_path}/out/gray_filtered.png: no face found",
     ]
     assert result.stderr.splitlines()[0] == "1 failed:"
     assert "text.png" in result.stderr.splitlines()[1]

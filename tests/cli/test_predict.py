@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from facedots.batch import result_paths
 from facedots.cli.main import app
-from facedots.cli.options import result_paths
 from facedots.errors import FacedotsError, OutputError
 from facedots.geometry import Image
 from facedots.io.images import read_image, sample_portrait, write_image

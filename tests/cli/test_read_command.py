@@ -9,8 +9,8 @@ from typer.testing import CliRunner, Result
 
 from facedots.analysis.expression import SIGNALS, FaceReader
 from facedots.analysis.pose import HEAD_MODEL, Camera, draw_axes, project
-from facedots.cli import analysis as read_command
 from facedots.cli.main import app
+from facedots.cli.options import PipelineOptions
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.io.results import columns
@@ -33,7 +33,7 @@ def networks_that_know_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
     def pipeline(image: Image) -> list[Face]:
         return [FACE, BLIND] if image.shape == IMAGE.shape else []
 
-    monkeypatch.setattr(read_command, "make_pipeline", lambda *_, **__: pipeline)
+    monkeypatch.setattr(PipelineOptions, "load", lambda *_: pipeline)
 
 
 @pytest.fixture

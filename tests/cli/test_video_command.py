@@ -19,8 +19,8 @@ from numpy.typing import ArrayLike
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.expression import FaceReader
-from facedots.cli import video as command
 from facedots.cli.main import app
+from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic_face import draw_face
 from facedots.errors import FacedotsError
 from facedots.geometry import Floats, Image, tight_boxes
@@ -65,7 +65,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Six frames with the face and two without, to be read by somebody who knows the truth."""
     truth = Truth()
     monkeypatch.setattr(
-        command, "make_pipeline", lambda *_, **__: SimpleNamespace(detector=truth, predictor=truth)
+        PipelineOptions, "load", lambda *_: SimpleNamespace(detector=truth, predictor=truth)
     )
     for number in range(8):
         write_image(tmp_path / "frames" / f"{number}.png", FACE if number < 6 else GRAY)

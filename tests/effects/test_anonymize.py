@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import MEAN_SHAPE, forehead
-from facedots.effects.anonymize import Anonymizer, How, cover_polygons, is_doubtful
+from facedots.effects.anonymize import Anonymizer, Method, cover_polygons, is_doubtful
 from facedots.errors import FacedotsError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
 from facedots.regions import convex_hull, fill_polygons
@@ -139,13 +139,13 @@ def textured() -> Image:
     return rng.integers(0, 256, (*SIZE, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("how", ["blur", "pixelate", "solid"])
-def test_detail_is_gone_and_the_rest_stays(how: How) -> None:
+@pytest.mark.parametrize("method", ["blur", "pixelate", "solid"])
+def test_detail_is_gone_and_the_rest_stays(method: Method) -> None:
     image = textured()
     before = image.copy()
     face = face_at(POINTS, 1.0)
-    result = Anonymizer(how)(image, [face])
-    mask = Anonymizer(how).mask(face, SIZE)
+    result = Anonymizer(method)(image, [face])
+    mask = Anonymizer(method).mask(face, SIZE)
     assert (result[~mask] == image[~mask]).all()
     assert (image == before).all()
     # What the eyes looked like cannot be told: another pattern of the same mean gives about the
@@ -153,7 +153,7 @@ def test_detail_is_gone_and_the_rest_stays(how: How) -> None:
     inverse = image.copy()
     inner = fill_polygons([convex_hull(POINTS)], SIZE)
     inverse[inner] = 255 - image[inner]
-    other = Anonymizer(how)(inverse, [face])
+    other = Anonymizer(method)(inverse, [face])
     assert np.abs(result[mask].astype(int) - other[mask]).mean() < 12
     assert np.abs(image[inner].astype(int) - inverse[inner]).mean() > 100
 
@@ -164,11 +164,11 @@ def test_solid_is_one_color() -> None:
     assert (result[Anonymizer().mask(face, SIZE)] == (1, 2, 3)).all()
 
 
-@pytest.mark.parametrize("how", ["blur", "pixelate"])
-def test_a_face_that_is_cut_is_as_coarse_as_a_whole_one(how: How) -> None:
+@pytest.mark.parametrize("method", ["blur", "pixelate"])
+def test_a_face_that_is_cut_is_as_coarse_as_a_whole_one(method: Method) -> None:
     image = textured()[:, :100]
     face = face_at(POINTS)
-    result = Anonymizer(how)(image, [face])
+    result = Anonymizer(method)(image, [face])
     mask = Anonymizer().mask(face, (SIZE[0], 100))
     assert 0.05 < mask.mean() < 0.5
     assert np.abs(np.diff(result.astype(int), axis=0))[mask[1:] & mask[:-1]].mean() < 3
@@ -190,8 +190,16 @@ def test_faces_outside_the_image_do_no_harm() -> None:
 
 
 def test_other_ways_are_refused() -> None:
-    with pytest.raises(FacedotsError, match="blur, pixelate, solid, not by 'swirl'"):
+    with pytest.raises(FacedotsError, match="blur, pixelate, solid, not 'swirl'"):
         Anonymizer("swirl")  # type: ignore[arg-type]
+    with pytest.raises(FacedotsError, match="error, copy, cover, not 'skip'"):
+        Anonymizer(on_no_face="skip")  # type: ignore[arg-type]
+
+
+def test_an_image_without_a_face_is_refused_or_covered() -> None:
+    with pytest.raises(FacedotsError, match="no face found"):
+        Anonymizer(on_no_face="error")(textured(), [])
+    assert (Anonymizer("solid", on_no_face="cover")(textured(), []) == 0).all()
 
 
 def test_anonymized_faces_look_as_before(

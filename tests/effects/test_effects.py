@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.effects.base import effect_names, named_effects
+from facedots.effects.base import chain_effects, effect_names, named_effects
 from facedots.effects.makeup import Lips
 from facedots.effects.stickers import FOLDER, Stickers
 from facedots.errors import StickerError
@@ -31,6 +31,13 @@ def test_names_keep_their_order_and_paths_are_own_stickers(tmp_path: Path) -> No
     (tmp_path / "hat.png").write_bytes((FOLDER / "hat.png").read_bytes())
     effects = named_effects(f" lips, {tmp_path / 'mine.yaml'} ,hat")
     assert [type(effect) for effect in effects] == [Lips, Stickers, Stickers]
+
+
+def test_effects_are_chained_in_order(two_faces: tuple[Image, list[Face]]) -> None:
+    image, faces = two_faces
+    lips, hat = named_effects("lips,hat")
+    chained = chain_effects([lips, hat])(image, faces)
+    assert (chained == hat(lips(image, faces), faces)).all()
 
 
 @pytest.mark.parametrize(

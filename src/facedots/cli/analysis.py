@@ -1,6 +1,4 @@
-"""``facedots align``: every face of images upright in a square of its own, and a table of how it
-got there.
-"""
+"""Commands that measure faces: ``facedots align`` and ``facedots pose``."""
 
 import csv
 import io
@@ -13,43 +11,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facedots.cli.options import (
-    DetectorChoice,
-    DetectorFile,
-    DetectorName,
+    CsvFile,
     JsonFile,
-    MaxSide,
-    Model,
+    PipelineOptions,
     Recursive,
-    Refine,
     Sources,
-    Threads,
-    find_all,
-    for_each,
-    is_one_printed,
-    make_pipeline,
-    report_failures,
-    result_paths,
+    expand_options,
+)
+from facedots.cli.output import (
+    collect_failures,
+    count_faces,
+    is_printed,
+    show_progress,
     write_or_print,
 )
-from facedots.errors import OutputError
-from facedots.io.files import atomic_write
 
 if TYPE_CHECKING:
-    from facedots.geometry import Image
-    from facedots.io.inputs import ImageSource
+    from collections.abc import Sequence
 
-if TYPE_CHECKING:
     from facedots.geometry import Image
-    from facedots.io.inputs import ImageSource
     from facedots.io.results import ImageResult
     from facedots.types import Face
-
-TABLE = "transforms.csv"
-COLUMNS = (
-    *("file", "source", "face_id", "confidence", "template", "size"),
-    *("m00", "m01", "m02", "m10", "m11", "m12"),
-    *("inverse_00", "inverse_01", "inverse_02", "inverse_10", "inverse_11", "inverse_12"),
-)
 
 
 class TemplateName(StrEnum):
@@ -60,85 +42,46 @@ class TemplateName(StrEnum):
     FFHQ = "ffhq"
 
 
+@expand_options
 def align(
     sources: Sources,
     *,
-    out: Annotated[Path, typer.Option(file_okay=False, help=f"Folder for the faces and {TABLE}.")],
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Folder for the faces and transforms.csv.")
+    ],
     size: Annotated[
         int, typer.Option(min=8, max=4096, help="Side of a face's image, pixels.")
     ] = 112,
     template: Annotated[
         TemplateName, typer.Option(help="Where the parts of a face go.")
     ] = TemplateName.EYES,
-    model: Model = "small",
-    detector: DetectorChoice = DetectorName.RETINAFACE,
-    detector_file: DetectorFile = None,
-    max_side: MaxSide = 1024,
+    networks: PipelineOptions,
     recursive: Recursive = False,
-    refine: Refine = 1,
-    threads: Threads = 1,
 ) -> None:
     """Cut every face out, upright and in one place, for recognition networks and collections of
     faces.
 
-    Faces of an image are numbered from 0, the most certain first. The table holds for each the
-    affine maps there and back: x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12, in pixels whose
-    centers have whole numbers.
+    Faces of an image are numbered from 0, highest score first. The table holds for each the affine
+    maps there and back: x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12, in pixels whose centers
+    have whole numbers.
     """
-    from facedots.analysis.align import align as align_face
-    from facedots.io.images import write_image
+    from facedots.batch import align_images, list_images
 
-    pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
-    )
-    image_sources, failures = find_all(sources, recursive)
-    targets = result_paths(image_sources, out, "aligned")
-    read = {Path(image_source.location).resolve() for image_source in image_sources}
-    rows: list[list[object]] = []
-
-    def work(image_source: "ImageSource", image: "Image") -> None:
-        faces = pipeline(image)
-        for face_id, face in enumerate(faces):
-            target = targets[image_source].with_stem(f"{targets[image_source].stem}_{face_id}")
-            if target.resolve() in read:
-                raise OutputError(
-                    f"{target} is one of the sources and would be overwritten; choose another folder for --out"
-                )
-            cut = align_face(image, face, size, template.value)
-            write_image(target, cut.image)
-            maps = [f"{value:.8g}" for value in (*cut.matrix.ravel(), *cut.inverse.ravel())]
-            name = target.relative_to(out).as_posix()
-            rows.append(
-                [
-                    name,
-                    image_source.location,
-                    face_id,
-                    f"{face.score:.4f}",
-                    template.value,
-                    size,
-                    *maps,
-                ]
-            )
-        typer.echo(
-            f"{image_source.location}: {len(faces) or 'no'} face{'s' * (len(faces) != 1)}{'' if faces else ' found'}"
-        )
-
-    failures += for_each(image_sources, work, "aligning")
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows([COLUMNS, *rows])
-    atomic_write(out / TABLE, table.getvalue())
-    report_failures(failures)
-    if failures:
-        raise typer.Exit(1)
+    pipeline = networks.load()
+    with collect_failures() as failures:
+        images = list_images(sources, recursive=recursive, on_error=failures.append)
+        for result in align_images(
+            images, pipeline, out, size=size, template=template.value, on_error=failures.append
+        ):
+            typer.echo(f"{result.source}: {count_faces(len(result.faces))}")
 
 
+@expand_options
 def pose(
     sources: Sources,
     *,
     json_file: JsonFile = None,
-    csv_file: Annotated[
-        str | None, typer.Option("--csv", metavar="FILE", help="Write a row a face; - prints it.")
-    ] = None,
+    csv_file: CsvFile = None,
     out: Annotated[
         Path | None,
         typer.Option(file_okay=False, help="Write the images with the heads' axes here."),
@@ -147,15 +90,10 @@ def pose(
         float | None,
         typer.Option(min=1, help="Focal length of the camera in pixels; guessed if not given."),
     ] = None,
-    model: Model = "small",
-    detector: DetectorChoice = DetectorName.RETINAFACE,
-    detector_file: DetectorFile = None,
-    max_side: MaxSide = 1024,
+    networks: PipelineOptions,
     recursive: Recursive = False,
-    refine: Refine = 1,
-    threads: Threads = 1,
 ) -> None:
-    """Read off faces how the head is turned, how open eyes and mouth are, smile and brows.
+    """Measure how heads are turned, how open eyes and mouths are, smile and brows.
 
     Yaw is positive where people turn to their own left, pitch where they look up, roll where the
     head is tilted clockwise as seen. The emotion is a rule of thumb about the shape of a face, not
@@ -163,39 +101,36 @@ def pose(
     """
     from facedots.analysis.expression import FaceReader
     from facedots.analysis.pose import Camera, draw_axes
-    from facedots.io.images import write_image
-    from facedots.io.results import ImageResult
+    from facedots.batch import list_images, predict_images, result_paths
 
-    printed = is_one_printed(json_file, csv_file)
-    pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
-    )
-    image_sources, failures = find_all(sources, recursive)
-    targets = result_paths(image_sources, out, "pose") if out else {}
-    results: list[ImageResult] = []
+    printed = is_printed(json_file, csv_file)
+    pipeline = networks.load()
 
-    def work(image_source: "ImageSource", image: "Image") -> None:
-        height, width = image.shape[:2]
-        camera = Camera.guess((height, width), focal)
-        faces = FaceReader(camera)(image, pipeline(image))
-        if image_source in targets:
-            write_image(
-                targets[image_source],
-                draw_axes(image, [face.pose for face in faces if face.pose], camera),
+    def measure(image: "Image") -> "list[Face]":
+        return FaceReader(Camera.guess(image.shape[:2], focal))(image, pipeline(image))
+
+    def draw(image: "Image", faces: "Sequence[Face]") -> "Image":
+        camera = Camera.guess(image.shape[:2], focal)
+        return draw_axes(image, [face.pose for face in faces if face.pose], camera)
+
+    with collect_failures() as failures:
+        images = list_images(sources, recursive=recursive, on_error=failures.append)
+        results = list(
+            predict_images(
+                show_progress(images, "measuring faces"),
+                measure,
+                draw=draw,
+                targets=result_paths(images, out, "pose") if out else None,
+                on_error=failures.append,
             )
-        results.append(ImageResult(image_source.location, width, height, faces))
-
-    failures += for_each(image_sources, work, "reading faces")
-    for result in results:
-        for line in _lines(result):
-            typer.echo(line, err=printed)
-    if json_file:
-        write_or_print(json_file, _json(results, model))
-    if csv_file:
-        write_or_print(csv_file, _csv(results))
-    report_failures(failures)
-    if failures:
-        raise typer.Exit(1)
+        )
+        for result in results:
+            for line in _lines(result):
+                typer.echo(line, err=printed)
+        if json_file:
+            write_or_print(json_file, _json(results, networks.model))
+        if csv_file:
+            write_or_print(csv_file, _csv(results))
 
 
 def _guess(face: "Face") -> str | None:

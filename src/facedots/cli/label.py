@@ -2,32 +2,19 @@
 first, and the way back.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facedots.cli.options import (
-    DetectorChoice,
-    DetectorFile,
-    DetectorName,
-    MaxSide,
-    Model,
-    Recursive,
-    Refine,
-    Threads,
-    find_all,
-    for_each,
-    make_pipeline,
-    report_failures,
-)
+from facedots.cli.options import PipelineOptions, Recursive, expand_options
+from facedots.cli.output import collect_failures, show_progress
 from facedots.errors import DataError
 from facedots.io.files import atomic_write
 
 if TYPE_CHECKING:
     from facedots.annotations.base import FaceAnnotation
-    from facedots.geometry import Image
-    from facedots.io.inputs import ImageSource
     from facedots.schema import KeypointSchema
 
 label_app = typer.Typer(
@@ -37,6 +24,7 @@ label_app = typer.Typer(
 
 
 @label_app.command(name="export")
+@expand_options
 def export_labels(
     folder: Annotated[
         Path,
@@ -50,13 +38,8 @@ def export_labels(
     top: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Only the N images that need it most.")
     ] = None,
-    model: Model = "small",
-    detector: DetectorChoice = DetectorName.RETINAFACE,
-    detector_file: DetectorFile = None,
-    max_side: MaxSide = 1024,
+    networks: PipelineOptions,
     recursive: Recursive = False,
-    refine: Refine = 1,
-    threads: Threads = 1,
 ) -> None:
     """Write predictions as imports for CVAT and Label Studio, the images that need a person most
     first.
@@ -64,7 +47,7 @@ def export_labels(
     First come images in which no face was found, then those of whose points the network is least
     sure (queue.csv lists them). docs/annotating.md goes through both tools step by step.
     """
-    from facedots.io.results import ImageResult
+    from facedots.batch import list_images, predict_images
     from facedots.labeling.batch import (
         CVAT,
         IMAGES,
@@ -74,44 +57,37 @@ def export_labels(
         save_batch,
     )
 
-    pipeline = make_pipeline(
-        model, detector, detector_file, max_side=max_side, refine=refine, threads=threads
-    )
-    image_sources, failures = find_all([str(folder)], recursive)
-    results: list[ImageResult] = []
-
-    def work(image_source: "ImageSource", image: "Image") -> None:
-        results.append(
-            ImageResult(
-                image_source.relative.as_posix(), image.shape[1], image.shape[0], pipeline(image)
+    pipeline = networks.load()
+    with collect_failures() as failures:
+        images = list_images([str(folder)], recursive=recursive, on_error=failures.append)
+        names = {image.location: image.relative.as_posix() for image in images}
+        shown = show_progress(images, "finding faces")
+        results = [
+            replace(result, source=names[result.source])
+            for result in predict_images(shown, pipeline, on_error=failures.append)
+        ]
+        chosen = rank_by_uncertainty(results)[:top]
+        counts = [len(result.faces) for result in chosen]
+        if not any(counts):
+            raise DataError(
+                f"{folder}: no face found in {len(chosen)} images, so there is nothing to correct"
             )
+        save_batch(out, folder, chosen, pipeline.predictor.spec.schema, networks.model)
+        typer.echo(
+            f"{out}: {len(chosen)} of {len(results)} images, {sum(counts)} faces, "
+            f"{counts.count(0)} images without a face"
         )
-
-    failures += for_each(image_sources, work, "finding faces")
-    chosen = rank_by_uncertainty(results)[:top]
-    faces = sum(len(result.faces) for result in chosen)
-    if not faces:
-        report_failures(failures)
-        raise DataError(
-            f"{folder}: no face found in {len(chosen)} images, so there is nothing to correct"
+        typer.echo(
+            f"CVAT: labels from {CVAT[1]}, images from {IMAGES}/, then upload {CVAT[0]} as CVAT 1.1"
         )
-    save_batch(out, folder, chosen, pipeline.predictor.spec.schema, model)
-    without = sum(not result.faces for result in chosen)
-    typer.echo(
-        f"{out}: {len(chosen)} of {len(results)} images, {faces} faces, {without} images without a face"
-    )
-    typer.echo(
-        f"CVAT: labels from {CVAT[1]}, images from {IMAGES}/, then upload {CVAT[0]} as CVAT 1.1"
-    )
-    typer.echo(
-        f"Label Studio: interface from {LABEL_STUDIO[1]}, serve {IMAGES}/ as local files, import {LABEL_STUDIO[0]}"
-    )
-    typer.echo(
-        f"the order: {QUEUE}; afterwards: facedots label import EXPORTED_FILE --exported {out} --out fixed.csv"
-    )
-    report_failures(failures)
-    if failures:
-        raise typer.Exit(1)
+        typer.echo(
+            f"Label Studio: interface from {LABEL_STUDIO[1]}, serve {IMAGES}/ as local files, "
+            f"import {LABEL_STUDIO[0]}"
+        )
+        typer.echo(
+            f"the order: {QUEUE}; afterwards: facedots label import EXPORTED_FILE --exported {out} "
+            "--out fixed.csv"
+        )
 
 
 @label_app.command(name="import")

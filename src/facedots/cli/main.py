@@ -10,11 +10,10 @@ from rich.markup import escape
 
 from facedots.cli.analysis import align, pose
 from facedots.cli.data import audit, data_app
-from facedots.cli.effects import anonymize, filter_images
 from facedots.cli.evaluate import compare, evaluate
+from facedots.cli.images import anonymize, demo, filter_images, predict
 from facedots.cli.label import label_app
 from facedots.cli.models import features, models
-from facedots.cli.predict import demo, predict
 from facedots.cli.train import FREE_ARGUMENTS, export, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError, explain_missing_extra

@@ -1,6 +1,7 @@
 from .anonymize import Anonymizer as Anonymizer
 from .anonymize import is_doubtful as is_doubtful
 from .base import Effect as Effect
+from .base import chain_effects as chain_effects
 from .base import effect_names as effect_names
 from .base import named_effects as named_effects
 from .makeup import Blush as Blush

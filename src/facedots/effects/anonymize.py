@@ -20,7 +20,8 @@ from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 from facedots.uncertainty import principal_axes
 
-How = Literal["blur", "pixelate", "solid"]
+Method = Literal["blur", "pixelate", "solid"]
+OnNoFace = Literal["error", "copy", "cover"]
 
 SURE_DETECTION, SURE_SCORE, SURE_SIGMA, SURE_OVERLAP = 0.9, 0.5, 0.06, 0.5
 """A face is in doubt below these scores of the detector and of the network, above this mean sigma
@@ -47,21 +48,30 @@ class Anonymizer:
     """Covers every face.
 
     Args:
-        how: ``"blur"``, ``"pixelate"`` or ``"solid"``.
+        method: ``"blur"``, ``"pixelate"`` or ``"solid"``.
         sigmas: By how many standard deviations of each point the hull grows.
         margin: By how much it grows at least, in sides of the face's box.
         color: RGB, for ``"solid"``.
+        on_no_face: What an image without a face becomes: an ``"error"``, a ``"copy"`` as it is,
+            or ``"cover"``: all of it covered.
 
     Raises:
-        FacedotsError: There is no such ``how``.
+        FacedotsError: There is no such ``method`` or ``on_no_face``.
     """
 
     def __init__(
-        self, how: How = "blur", sigmas: float = 3.0, margin: float = 0.08, color: Color = (0, 0, 0)
+        self,
+        method: Method = "blur",
+        sigmas: float = 3.0,
+        margin: float = 0.08,
+        color: Color = (0, 0, 0),
+        on_no_face: OnNoFace = "copy",
     ) -> None:
-        if how not in get_args(How):
-            raise FacedotsError(f"faces are covered by {', '.join(get_args(How))}, not by {how!r}")
-        self._how = how
+        for value, choices in ((method, get_args(Method)), (on_no_face, get_args(OnNoFace))):
+            if value not in choices:
+                raise FacedotsError(f"choose one of {', '.join(choices)}, not {value!r}")
+        self._method = method
+        self._on_no_face = on_no_face
         self._sigmas = sigmas
         self._margin = margin
         self._color = color
@@ -69,7 +79,16 @@ class Anonymizer:
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
         """A copy of the RGB image with all the faces covered. What no detector found stays as it
         is: check ``faces``.
+
+        Raises:
+            FacedotsError: There is no face, and ``on_no_face`` is ``"error"``.
         """
+        if not faces and self._on_no_face == "error":
+            raise FacedotsError(
+                "no face found, so nothing was written; choose on-no-face copy or cover to go on"
+            )
+        if not faces and self._on_no_face == "cover":
+            return self.cover_all(image)
         result = np.array(check_image(image))
         for face in faces:
             self._cover(result, cover_polygons(face, self._sigmas, self._margin))
@@ -96,7 +115,7 @@ class Anonymizer:
             return
         part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         window, mask = image[part], mask[part]
-        if self._how == "solid":
+        if self._method == "solid":
             window[mask] = self._color
             return
         # Detail is thrown away first, in a few cells over the face, whether or not all of it is in
@@ -108,7 +127,7 @@ class Anonymizer:
             (max(1, round(width / cell)), max(1, round(height / cell))),
             interpolation=cv2.INTER_AREA,
         )
-        finish = cv2.INTER_NEAREST if self._how == "pixelate" else cv2.INTER_CUBIC
+        finish = cv2.INTER_NEAREST if self._method == "pixelate" else cv2.INTER_CUBIC
         window[mask] = np.asarray(
             cv2.resize(coarse, (width, height), interpolation=finish), np.uint8
         )[mask]

@@ -56,6 +56,21 @@ def named_effects(names: str) -> list[Effect]:
     return [_named(name) for name in wanted]
 
 
+def chain_effects(effects: Sequence[Effect]) -> Effect:
+    """One effect that applies several in their order.
+
+    >>> chain_effects(named_effects("lips,hat"))  # doctest: +ELLIPSIS
+    <function chain_effects...>
+    """
+
+    def apply_all(image: Image, faces: Sequence[Face]) -> Image:
+        for effect in effects:
+            image = effect(image, faces)
+        return image
+
+    return apply_all
+
+
 def _named(name: str) -> Effect:
     if name in _MAKERS:
         return _MAKERS[name]()

@@ -1,0 +1,231 @@
+"""Commands that draw on images: ``facedots predict``, ``demo``, ``filter`` and ``anonymize``."""
+
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facedots.cli.options import (
+    CsvFile,
+    DetectorName,
+    JsonFile,
+    PipelineOptions,
+    Recursive,
+    Sources,
+    expand_options,
+)
+from facedots.cli.output import (
+    collect_failures,
+    count_faces,
+    is_printed,
+    show_progress,
+    write_or_print,
+)
+from facedots.errors import FacedotsError
+
+if TYPE_CHECKING:
+    from facedots.io.results import ImageResult
+
+OutFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder for the new images.")]
+
+
+@expand_options
+def predict(
+    sources: Sources,
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option(file_okay=False, help="Write the images with keypoints into this folder."),
+    ] = None,
+    json_file: JsonFile = None,
+    csv_file: CsvFile = None,
+    networks: PipelineOptions,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")
+    ] = False,
+    recursive: Recursive = False,
+) -> None:
+    """Find the faces in images and the keypoints of each; draw them, write JSON or CSV.
+
+    An image that cannot be read does not stop the others: all such are listed at the end, and the
+    exit status is 1.
+    """
+    from facedots.batch import list_images, predict_images, result_paths
+    from facedots.io.results import to_csv, to_json
+    from facedots.plots.draw import draw_faces
+
+    printed = is_printed(json_file, csv_file)
+    pipeline = networks.load()
+    schema = pipeline.predictor.spec.schema
+    with collect_failures() as failures:
+        images = list_images(sources, recursive=recursive, on_error=failures.append)
+        results = list(
+            predict_images(
+                show_progress(images, "finding faces"),
+                pipeline,
+                draw=partial(draw_faces, numbers=numbers),
+                targets=result_paths(images, out, "dots") if out else None,
+                on_error=failures.append,
+            )
+        )
+        _print_counts(results, to_stderr=printed)
+        if json_file:
+            write_or_print(json_file, to_json(results, schema, networks.model))
+        if csv_file:
+            write_or_print(csv_file, to_csv(results, schema))
+
+
+def _print_counts(results: "list[ImageResult]", to_stderr: bool) -> None:
+    """One line per image, and one in total."""
+    counts = [len(result.faces) for result in results]
+    for result, count in zip(results, counts, strict=True):
+        typer.echo(f"{result.source}: {count_faces(count)}", err=to_stderr)
+    if len(results) > 1:
+        total = f"{sum(counts)} faces in {len(results)} images"
+        typer.echo(f"{total}, {counts.count(0)} of them without a face", err=to_stderr)
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option(file_okay=False, help="Where demo.png and demo.json go.")
+    ] = Path("out"),
+) -> None:
+    """Find the face in matplotlib's sample portrait and write demo.png and demo.json.
+
+    The image shows Rear Admiral Grace Hopper; it is a work of the United States Navy and in the
+    public domain.
+    """
+    from facedots.io.files import atomic_write
+    from facedots.io.images import read_image, sample_portrait, write_image
+    from facedots.io.results import ImageResult, to_json
+    from facedots.pipeline import Pipeline
+    from facedots.plots.draw import draw_faces
+
+    portrait = sample_portrait()
+    image, pipeline = read_image(portrait), Pipeline()
+    faces, spec = pipeline(image), pipeline.predictor.spec
+    result = ImageResult(portrait.name, image.shape[1], image.shape[0], faces)
+    write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
+    atomic_write(out / "demo.json", to_json([result], spec.schema, spec.name))
+    dots = len(faces) * spec.schema.count
+    typer.echo(f"{len(faces)} face, {dots} dots: {out / 'demo.png'}, {out / 'demo.json'}")
+
+
+@expand_options
+def filter_images(
+    sources: Sources,
+    *,
+    effects: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            metavar="NAME,…",
+            help="Effects in the order in which they go on, and own stickers as .yaml files.",
+        ),
+    ],
+    out: OutFolder,
+    networks: PipelineOptions,
+    recursive: Recursive = False,
+) -> None:
+    """Put stickers and make-up on every face: sunglasses, mustache, hat, crown, dog-ears, dog-nose,
+    party-mask, lips, …
+
+    An unknown name is answered by a list of all names. Images without a face are written as they
+    are, and reported as such.
+    """
+    from facedots.batch import list_images, predict_images, result_paths
+    from facedots.effects.base import chain_effects, named_effects
+
+    draw = chain_effects(named_effects(effects))
+    pipeline = networks.load()
+    with collect_failures() as failures:
+        images = list_images(sources, recursive=recursive, on_error=failures.append)
+        targets = result_paths(images, out, "filtered")
+        for result in predict_images(
+            show_progress(images, "filtering"),
+            pipeline,
+            draw=draw,
+            targets=targets,
+            on_error=failures.append,
+        ):
+            typer.echo(f"{targets[result.source]}: {count_faces(len(result.faces))}")
+
+
+class Method(StrEnum):
+    """How faces are covered."""
+
+    BLUR = "blur"
+    PIXELATE = "pixelate"
+    SOLID = "solid"
+
+
+class OnNoFace(StrEnum):
+    """What to do with an image in which no face is found."""
+
+    ERROR = "error"
+    COPY = "copy"
+    COVER = "cover"
+
+
+@expand_options
+def anonymize(
+    sources: Sources,
+    *,
+    out: OutFolder,
+    method: Annotated[
+        Method,
+        typer.Option(help="blur and pixelate look better; only solid leaves nothing to recognize."),
+    ] = Method.BLUR,
+    on_no_face: Annotated[
+        OnNoFace,
+        typer.Option(
+            help="No face found: do not write the image and fail, copy it, or cover all of it."
+        ),
+    ] = OnNoFace.ERROR,
+    min_score: Annotated[
+        float,
+        typer.Option(
+            min=0.02, max=1, help="Cover detections of at least this score; not for haar."
+        ),
+    ] = 0.3,
+    networks: PipelineOptions,
+    recursive: Recursive = False,
+) -> None:
+    """Cover every face, forehead and chin included; an uncertain face is covered more widely.
+
+    An image without a face is an error unless --on-no-face allows it: it is not written, and the
+    exit status is 1. The new images carry no metadata and no thumbnail. Look at them before you
+    publish them: no detector is perfect.
+    """
+    from facedots.batch import list_images, predict_images, result_paths
+    from facedots.effects.anonymize import Anonymizer
+
+    if networks.detector == DetectorName.SINGLE_OBJECT:
+        raise FacedotsError(
+            "--detector single-object finds one object in every image: other faces would stay "
+            "uncovered"
+        )
+    anonymizer = Anonymizer(method.value, on_no_face=on_no_face.value)
+    pipeline = networks.load(min_score)
+    without_face = "COPIED AS IT IS" if on_no_face == OnNoFace.COPY else "all of it covered"
+    with collect_failures() as failures:
+        images = list_images(sources, recursive=recursive, on_error=failures.append)
+        targets = result_paths(images, out, "anonymous")
+        results = []
+        for result in predict_images(
+            show_progress(images, "anonymizing"),
+            pipeline,
+            draw=anonymizer,
+            targets=targets,
+            on_error=failures.append,
+        ):
+            results.append(result)
+            done = "covered" if result.faces else without_face
+            joint = " " if result.faces else ", "
+            typer.echo(f"{targets[result.source]}: {count_faces(len(result.faces))}{joint}{done}")
+        empty = [result.source for result in results if not result.faces]
+        if empty:
+            title = f"{len(empty)} of {len(images)} images without a face found:"
+            typer.echo("\n  ".join([title, *empty]), err=True)
