@@ -151,7 +151,9 @@ def process_video(
             for kind, path in kinds
             if path
         ]
-        tracker = Tracker(pipeline.detector, pipeline.predictor, detect_every=detect_every, smooth=smooth)
+        tracker = Tracker(
+            pipeline.detector, pipeline.predictor, detect_every=detect_every, smooth=smooth
+        )
         stats = VideoStats(_expected_frames(video, seconds))
         for frame in _first_seconds(video, seconds):
             faces = tracker(frame.image, frame.time)
