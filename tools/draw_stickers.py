@@ -3,7 +3,7 @@ it to the face.
 
     python tools/draw_stickers.py [--out FOLDER]
 
-All of them are facedots' own. They are laid out on :data:`facedots.analysis.mesh.MEAN_SHAPE`:
+All of them are facedots' own. They are laid out on :data:`facedots.analysis.shapes.MEAN_SHAPE`:
 lengths are outer-eye distances, x points to the right of the image, y down, and (0, 0) lies between
 the eyes. So the anchors follow from the shape.
 """

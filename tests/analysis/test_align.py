@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facedots.analysis.align import ARCFACE, TEMPLATES, Template, align, alignment
-from facedots.analysis.mesh import MEAN_SHAPE
+from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Image, Matrix, apply_affine, compose, similarity
 from facedots.schema import IBUG68

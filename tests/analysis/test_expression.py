@@ -11,7 +11,8 @@ from facedots.analysis.expression import (
     expression,
     frontal,
 )
-from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, project
+from facedots.analysis.pose import Camera, head_pose, project
+from facedots.analysis.shapes import HEAD_MODEL
 from facedots.data.synthetic_face import random_head, random_rotation
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix

@@ -7,10 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from facedots.analysis.mesh import (
-    MEAN_SHAPE,
-    TRIANGLES,
     Mesh,
-    Triangles,
     draw_mesh,
     fit_shape,
     forehead,
@@ -19,6 +16,7 @@ from facedots.analysis.mesh import (
     signed_areas,
     triangulate,
 )
+from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES, Triangles
 from facedots.errors import PointsError
 from facedots.geometry import Image, Matrix, apply_affine
 from facedots.regions import convex_hull

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from facedots.analysis.pose import (
     AXIS_COLORS,
-    HEAD_MODEL,
     POSE_POINTS,
     Camera,
     angles,
@@ -17,6 +16,7 @@ from facedots.analysis.pose import (
     project,
     rotation,
 )
+from facedots.analysis.shapes import HEAD_MODEL
 from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Image, Matrix
 from facedots.schema import IBUG68

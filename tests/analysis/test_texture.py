@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.analysis.mesh import MEAN_SHAPE, TRIANGLES
+from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES
 from facedots.analysis.texture import face_texture, template_points, warp_texture
 from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Image, Matrix, apply_affine, similarity

@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.expression import SIGNALS, FaceReader
-from facedots.analysis.pose import HEAD_MODEL, Camera, draw_axes, project
+from facedots.analysis.pose import Camera, draw_axes, project
+from facedots.analysis.shapes import HEAD_MODEL
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.geometry import Image, tight_boxes

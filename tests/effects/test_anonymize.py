@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import MEAN_SHAPE, forehead
+from facedots.analysis.mesh import forehead
+from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.effects.anonymize import Anonymizer, Method, cover_polygons, is_doubtful
 from facedots.errors import FacedotsError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes

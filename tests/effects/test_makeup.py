@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.analysis.mesh import MEAN_SHAPE
+from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.effects.base import Effect
 from facedots.effects.makeup import Blush, Brows, Lips, face_unit, soft_mask, tint
 from facedots.geometry import Image, apply_affine, similarity

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import MEAN_SHAPE
-from facedots.analysis.pose import HEAD_MODEL, Camera, project
+from facedots.analysis.pose import Camera, project
+from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
 from facedots.effects.stickers import (
     FOLDER,
     Sticker,

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.analysis.pose import HEAD_MODEL, Camera, project
+from facedots.analysis.pose import Camera, project
+from facedots.analysis.shapes import HEAD_MODEL
 from facedots.evaluation.slices import (
     ATTRIBUTES,
     cut,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.analysis.pose import HEAD_MODEL
+from facedots.analysis.shapes import HEAD_MODEL
 from facedots.errors import WeightsError
 from facedots.geometry import (
     Floats,

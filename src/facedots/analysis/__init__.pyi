@@ -2,14 +2,14 @@ from .expression import SIGNALS as SIGNALS
 from .expression import BlinkCounter as BlinkCounter
 from .expression import FaceReader as FaceReader
 from .expression import guess_emotion as guess_emotion
-from .mesh import MEAN_SHAPE as MEAN_SHAPE
-from .mesh import TRIANGLES as TRIANGLES
 from .mesh import Mesh as Mesh
 from .mesh import draw_mesh as draw_mesh
-from .pose import HEAD_MODEL as HEAD_MODEL
 from .pose import Camera as Camera
 from .pose import draw_axes as draw_axes
 from .pose import head_pose as head_pose
 from .pose import project as project
+from .shapes import HEAD_MODEL as HEAD_MODEL
+from .shapes import MEAN_SHAPE as MEAN_SHAPE
+from .shapes import TRIANGLES as TRIANGLES
 from .texture import face_texture as face_texture
 from .texture import warp_texture as warp_texture

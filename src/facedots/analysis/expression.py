@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, rotation
+from facedots.analysis.pose import Camera, head_pose, rotation
+from facedots.analysis.shapes import HEAD_MODEL
 from facedots.errors import PointsError
 from facedots.geometry import Image, Matrix, check_shape
 from facedots.schema import IBUG68

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.analysis.mesh import MEAN_SHAPE, TRIANGLES, Triangles, mesh_points, signed_areas
+from facedots.analysis.mesh import mesh_points, signed_areas
+from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES, Triangles
 from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, check_shape, tight_boxes
@@ -95,7 +96,7 @@ def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06
 
 
 def template_points(size: int, margin: float = 0.06) -> Floats:
-    """Where the points of :data:`~facedots.analysis.mesh.MEAN_SHAPE` lie in a square of ``size``
+    """Where the points of :data:`~facedots.analysis.shapes.MEAN_SHAPE` lie in a square of ``size``
     pixels: ``float32 (K, 2)``.
     """
     x0, y0, x1, y1 = tight_boxes(MEAN_SHAPE[None])[0].tolist()

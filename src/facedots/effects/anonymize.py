@@ -11,7 +11,8 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import MEAN_SHAPE, fit_shape, forehead
+from facedots.analysis.mesh import fit_shape, forehead
+from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.drawing import Color
 from facedots.errors import FacedotsError, PointsError
 from facedots.geometry import Floats, Image, apply_affine, box_iou, tight_boxes

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import MEAN_SHAPE, fit_shape, mesh_points
+from facedots.analysis.mesh import fit_shape, mesh_points
+from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.drawing import FRACTION_BITS, Color, fixed_point
 from facedots.geometry import Floats, Image, apply_affine
 from facedots.regions import region_polygons

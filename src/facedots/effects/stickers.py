@@ -31,8 +31,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import MEAN_SHAPE, fit_shape, mesh_points
-from facedots.analysis.pose import HEAD_MODEL, Camera, head_pose, rotation
+from facedots.analysis.mesh import fit_shape, mesh_points
+from facedots.analysis.pose import Camera, head_pose, rotation
+from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
 from facedots.errors import PointsError, StickerError
 from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity
 from facedots.schema import IBUG68

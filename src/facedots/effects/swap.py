@@ -8,7 +8,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import MEAN_SHAPE, Triangles, forehead, mesh_points, triangulate
+from facedots.analysis.mesh import forehead, mesh_points, triangulate
+from facedots.analysis.shapes import MEAN_SHAPE, Triangles
 from facedots.analysis.texture import warp_texture
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, apply_affine, fit_similarity
