@@ -25,8 +25,14 @@ import numpy as np
 
 from facedots import IBUG68, KeypointPredictor, load_annotations, read_image
 from facedots.annotations import FaceAnnotation, ReadOptions, annotations_csv
-from facedots.audit import MIRRORED, MOVED_POINTS, OTHER_FACE, SCATTERED, Audit
-from facedots.audit.audit import audit
+from facedots.audit import (
+    LEFT_RIGHT_SWAPPED,
+    MOVED_POINTS,
+    OTHER_FACE,
+    SCATTERED,
+    Audit,
+    audit_dataset,
+)
 from facedots.geometry import Floats
 from facedots.io import atomic_write
 
@@ -36,7 +42,7 @@ KINDS = {
     "a point moved": MOVED_POINTS,
     "eyes swapped": SWAPPED,
     "another face's points": OTHER_FACE,
-    "mirrored, names kept": MIRRORED,
+    "mirrored, names kept": LEFT_RIGHT_SWAPPED,
     "noise": SCATTERED,
 }
 Key = tuple[str, str]
@@ -131,7 +137,7 @@ def print_table(found: Audit, planted: dict[Key, str]) -> None:
     kinds = {
         (part, face.name): kind
         for part, face, kind in zip(
-            found.part_of, found.faces, found.label_outliers.kinds, strict=True
+            found.subset_of, found.faces, found.label_outliers.kinds, strict=True
         )
     }
     print(
@@ -162,15 +168,15 @@ def print_repairs(
     """How many wrong orders were undone to the very label that was there before."""
     before = {(part, face.name): face.points for part, faces in parts.items() for face in faces}
     exact = wrong = 0
-    for i, (part, face, mistake) in enumerate(
-        zip(found.part_of, found.faces, found.permutations, strict=True)
+    for i, (part, face, permutation) in enumerate(
+        zip(found.subset_of, found.faces, found.permutations, strict=True)
     ):
-        if not mistake:
+        if not permutation:
             continue
         key = (part, face.name)
         truth = before[key]
         if planted.get(key) == "mirrored, names kept":
-            width = found.sights.sizes[i, 0]
+            width = found.scan.sizes[i, 0]
             truth = (truth * (-1, 1) + (width - 1, 0))[list(IBUG68.flip)]
         exact += (same := bool(np.abs(found.ordered[i] - truth).max() < 0.01))
         wrong += not same
@@ -193,7 +199,7 @@ def main() -> None:
         start, work = time.perf_counter(), time.process_time()
         copy = load_annotations(folder, ReadOptions(schema=IBUG68))
         network = None if options.model == "none" else KeypointPredictor(options.model)
-        found = audit(copy, IBUG68, network, options.model)
+        found = audit_dataset(copy, IBUG68, network, options.model)
     seconds, processor = time.perf_counter() - start, time.process_time() - work
     print(
         f"{len(found.faces)} faces, {len(planted)} with planted faults, seed {options.seed}, network: {options.model}"

@@ -32,7 +32,7 @@ from facedots import (
     tight_boxes,
     write_image,
 )
-from facedots.audit import ROUNDING_ERROR, data_stats, inspect_image, look_alikes
+from facedots.audit import ROUNDING_ERROR, data_stats, find_near_duplicates, inspect_image
 from facedots.data import YTF_ORIGIN, CenterCrop, Crop, Normalize, mirror_points, video_id
 from facedots.evaluation import norm_distances
 from facedots.plots import contact_sheet, draw_numbered, enlarge, region_colors
@@ -343,8 +343,8 @@ planted.mkdir()
 (planted / "copy.jpg").write_bytes(train[0].image.read_bytes())
 write_image(planted / "again.jpg", read_image(train[1].image, orient=False))
 files = [inspect_image(path) for path in [*(face.image for face in train[:60]), *planted.iterdir()]]
-pairs = {tuple(sorted((a.path.name, b.path.name))) for a, b in look_alikes(files)}
-copies = {name for pair in pairs for name in pair} & {"copy.jpg", "again.jpg"}
+pairs = find_near_duplicates(files)
+copies = {files[pair.second].path.name for pair in pairs} & {"copy.jpg", "again.jpg"}
 print(f"planted: 2, found: {len(copies)}")
 assert copies == {"copy.jpg", "again.jpg"}
 
@@ -366,7 +366,7 @@ if REAL:
     )
     print(f"{len(test_videos & train_videos)} of the {len(test_videos)} videos are")
     print(
-        f"{stats.shared[0].look_alikes} test frames of this slice look like one of its training "
+        f"{stats.shared[0].near_duplicates} test frames of this slice look like one of its training "
         "frames"
     )
 

@@ -15,12 +15,12 @@ import pytest
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_points import read_csv
 from facedots.annotations.load import load_annotations
-from facedots.audit.audit import Audit, audit
+from facedots.audit.audit import Audit, audit_dataset
 from facedots.audit.duplicates import MAX_HAMMING
-from facedots.audit.findings import Finding, copied_labels, findings, same_bytes
-from facedots.audit.fix import changes, write_clean
-from facedots.audit.label_order import MIRRORED, TURNED
-from facedots.audit.report import numbers, write_report
+from facedots.audit.findings import Finding, summarize
+from facedots.audit.fix import plan_changes, write_clean
+from facedots.audit.label_order import LEFT_RIGHT_SWAPPED, MIRRORED_POINTS
+from facedots.audit.report import audit_json, write_report
 from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.inference.predictor import KeypointPredictor
@@ -53,18 +53,18 @@ def faulty(annotate: Annotate, truth: Matrix, folder: Path, oracle: Any) -> Audi
         "train": [replace(face, group=f"g{i // 2}") for i, face in enumerate(faces[:40])],
         "test": faces[40:],
     }
-    return audit(parts, IBUG68, oracle, "oracle")
+    return audit_dataset(parts, IBUG68, oracle, "oracle")
 
 
 def test_single_faults_are_found(faulty: Audit) -> None:
-    names = [mistake and mistake.name for mistake in faulty.permutations]
-    assert names[:3] == [None, MIRRORED, TURNED]
+    names = [permutation and permutation.name for permutation in faulty.permutations]
+    assert names[:3] == [None, LEFT_RIGHT_SWAPPED, MIRRORED_POINTS]
     assert not any(names[3:])
     assert faulty.label_outliers.kinds[0] == "points moved"
     assert faulty.label_outliers.points[0] == (30,)
     assert faulty.ranking[:2] in ([1, 2], [2, 1])
-    assert same_bytes(faulty) == [(3, 4)]
-    assert copied_labels(faulty) == [(5, 6)]
+    assert faulty.equal_files == [(3, 4)]
+    assert faulty.copied_labels == [(5, 6)]
 
 
 def test_orders_are_undone_in_the_copy_only(faulty: Audit, truth: Matrix) -> None:
@@ -74,27 +74,27 @@ def test_orders_are_undone_in_the_copy_only(faulty: Audit, truth: Matrix) -> Non
 
 
 def test_findings_say_what_is_wrong(faulty: Audit) -> None:
-    found = findings(faulty)
-    assert told(found, "Equal files").level == "fault"
+    found = summarize(faulty)
+    assert told(found, "Equal files").level == "error"
     assert "train/p04.png repeats train/p03.png" in told(found, "Equal files").text
     assert told(found, "Points in their order").text.startswith("2 labels in a wrong order: ")
     offsets = [finding for finding in found if finding.check == "Labels lie on the features"]
-    assert [finding.level for finding in offsets] == ["fault", "fault"]
+    assert [finding.level for finding in offsets] == ["error", "error"]
     assert "px to the right" in offsets[0].text
-    assert told(found, "Labels of their own").level == "fault"
-    assert told(found, "Near duplicates across parts").level == "fine"
+    assert told(found, "Unique labels").level == "error"
+    assert told(found, "Near duplicates across subsets").level == "ok"
     assert told(found, "Images can be read").text == "all 60 of them"
 
 
 def test_only_what_is_certain_is_changed(faulty: Audit) -> None:
-    assert [(change.name, change.action) for change in changes(faulty).values()] == [
-        ("p01.png", "mended"),
-        ("p02.png", "mended"),
+    assert [(change.name, change.action) for change in plan_changes(faulty).values()] == [
+        ("p01.png", "corrected"),
+        ("p02.png", "corrected"),
         ("p04.png", "dropped"),
     ]
     dropped = {
         i
-        for i, change in changes(faulty, drop_suspicious=True).items()
+        for i, change in plan_changes(faulty, drop_suspicious=True).items()
         if change.action == "dropped"
     }
     assert {0, 4} <= dropped
@@ -105,23 +105,27 @@ def test_the_clean_copy_reads_back_and_lists_its_changes(
     faulty: Audit, folder: Path, tmp_path: Path
 ) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    train, test, listed = write_clean(faulty, changes(faulty), tmp_path / "clean")
+    train, test, listed = write_clean(faulty, plan_changes(faulty), tmp_path / "clean")
     assert (train.name, test.name) == ("train_frames_keypoints.csv", "test_frames_keypoints.csv")
     faces = read_csv(train, folder)
     assert [face.name for face in faces] == [f"p{i:02}.png" for i in range(40) if i != 4]
     np.testing.assert_allclose(faces[1].points, faulty.ordered[1], atol=0.006)
     np.testing.assert_allclose(read_csv(test, folder)[0].points, faulty.labels[40], atol=0.006)
     content = json.loads(listed.read_text())
-    assert (content["mended"], content["dropped"]) == (2, 1)
+    assert (content["corrected"], content["dropped"]) == (2, 1)
     order = content["changes"][0]["order"]
     np.testing.assert_allclose(faulty.labels[1][order], faulty.ordered[1])
-    assert content["changes"][1]["turned"] is True
+    assert content["changes"][1]["mirrored"] is True
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_the_report_is_one_page_and_two_files(faulty: Audit, tmp_path: Path) -> None:
     files = write_report(
-        faulty, tmp_path / "report", "things <&>", "It was trained on nothing.", changes(faulty)
+        faulty,
+        tmp_path / "report",
+        "things <&>",
+        "It was trained on nothing.",
+        plan_changes(faulty),
     )
     assert sorted(path.name for path in files) == ["audit.json", "faces.csv", "index.html"]
     html = (tmp_path / "report" / "index.html").read_text()
@@ -130,11 +134,11 @@ def test_the_report_is_one_page_and_two_files(faulty: Audit, tmp_path: Path) -> 
     assert html.count("data:image/jpeg") >= 50
     assert "http" not in html.replace("http://www.w3.org", "")
     assert json.loads((tmp_path / "report" / "audit.json").read_text()) == json.loads(
-        json.dumps(numbers(faulty))
+        json.dumps(audit_json(faulty))
     )
     rows = list(csv.DictReader((tmp_path / "report" / "faces.csv").open()))
     assert len(rows) == 60
-    assert {rows[0]["kind"], rows[1]["kind"]} == {MIRRORED, TURNED}
+    assert {rows[0]["kind"], rows[1]["kind"]} == {LEFT_RIGHT_SWAPPED, MIRRORED_POINTS}
 
 
 def test_what_two_parts_share(
@@ -146,35 +150,36 @@ def test_what_two_parts_share(
     write_image(folder / "again.png", np.asarray(brighter, np.uint8))
     faces = annotate(truth)
     twice = replace(faces[0], image=folder / "again.png", name="again.png", group="ann")
-    found = audit(
+    found = audit_dataset(
         {"train": [replace(faces[0], group="ann"), *faces[1:40]], "test": [twice, *faces[40:]]},
         IBUG68,
         oracle,
     )
-    (pair,) = found.duplicates
+    (pair,) = found.near_duplicates
     assert (pair.first, pair.second) == (0, 40)
-    assert pair.bits <= MAX_HAMMING
+    assert pair.distance <= MAX_HAMMING
     assert (
-        "1 image of test with the looks of one of train"
-        in told(findings(found), "Near duplicates across parts").text
+        "1 image of test nearly equal to one of train"
+        in told(summarize(found), "Near duplicates across subsets").text
     )
-    assert told(findings(found), "People on one side only").level == "fault"
+    assert told(summarize(found), "People in one subset only").level == "error"
 
 
 def test_other_data_are_only_compared(annotate: Annotate, truth: Matrix, folder: Path) -> None:
     faces = annotate(truth)
     shutil.copy(folder / "p00.png", folder / "copy.png")
     elsewhere = replace(faces[0], image=folder / "copy.png", name="copy.png")
-    found = audit({"mine": faces[:40]}, IBUG68, against={"exam": [elsewhere, faces[50]]})
-    assert found.parts == ("mine",)
+    found = audit_dataset({"mine": faces[:40]}, IBUG68, against={"exam": [elsewhere, faces[50]]})
+    assert found.subsets == ("mine",)
     assert len(found.faces) == 40
     assert [
-        (found.images[pair.first].part, found.images[pair.second].part) for pair in found.duplicates
+        (found.images[pair.first].subset, found.images[pair.second].subset)
+        for pair in found.near_duplicates
     ] == [("mine", "against/exam")]
-    (change,) = changes(found).values()
+    (change,) = plan_changes(found).values()
     assert (change.name, change.action) == ("p00.png", "dropped")
     assert change.reason == "the same file as against/exam/copy.png"
-    assert [path.name for path in write_clean(found, changes(found), folder / "clean")] == [
+    assert [path.name for path in write_clean(found, plan_changes(found), folder / "clean")] == [
         "mine_frames_keypoints.csv",
         "changes.json",
     ]
@@ -186,7 +191,7 @@ def test_two_faces_of_one_photo_in_equal_files_both_stay(
     shutil.copy(folder / "p00.png", folder / "p01.png")
     labels = truth[:2].copy()
     labels[1] += (60, 0)
-    assert changes(audit({"all": annotate(labels)}, IBUG68)) == {}
+    assert plan_changes(audit_dataset({"all": annotate(labels)}, IBUG68)) == {}
 
 
 def test_other_points_are_audited_without_the_network(
@@ -213,14 +218,14 @@ def test_other_points_are_audited_without_the_network(
         replace(face, points=points.astype(np.float32))
         for face, points in zip(annotate(truth), labels, strict=True)
     ]
-    found = audit({"cats": faces}, cat, oracle, "oracle")
-    assert found.network == ""
+    found = audit_dataset({"cats": faces}, cat, oracle, "oracle")
+    assert found.model == ""
     assert (
-        "oracle finds 68 points of ibug68, not those of cat8"
-        in told(findings(found), "Labels lie on the features").text
+        "oracle predicts 68 points of ibug68, not those of cat8"
+        in told(summarize(found), "Labels lie on the features").text
     )
     assert found.permutations[0] is not None
-    assert found.permutations[0].name == MIRRORED
+    assert found.permutations[0].name == LEFT_RIGHT_SWAPPED
     assert found.label_outliers.flagged[1]
 
 
@@ -228,19 +233,21 @@ def test_an_empty_answer_is_no_error(
     annotate: Annotate, truth: Matrix, folder: Path, tmp_path: Path
 ) -> None:
     (folder / "p01.png").write_bytes(b"broken")
-    found = audit({"tiny": annotate(truth[:3])}, IBUG68)
-    assert told(findings(found), "Labels look right").level == "unknown"
-    assert told(findings(found), "Images can be read").level == "fault"
-    write_report(found, tmp_path / "report", "tiny", changed=changes(found))
+    found = audit_dataset({"tiny": annotate(truth[:3])}, IBUG68)
+    assert told(summarize(found), "Labels look right").level == "skipped"
+    assert told(summarize(found), "Images can be read").level == "error"
+    write_report(found, tmp_path / "report", "tiny", changes=plan_changes(found))
 
 
 def test_whole_sets_in_another_order_are_seen_as_such(
     annotate: Annotate, truth: Matrix, oracle: Predictor
 ) -> None:
-    found = audit({"all": annotate(truth[:, list(IBUG68.flip)])}, IBUG68, oracle)
-    assert all(mistake and mistake.name == MIRRORED for mistake in found.permutations)
+    found = audit_dataset({"all": annotate(truth[:, list(IBUG68.flip)])}, IBUG68, oracle)
+    assert all(
+        permutation and permutation.name == LEFT_RIGHT_SWAPPED for permutation in found.permutations
+    )
     assert (
-        "the data set follows another order" in told(findings(found), "Points in their order").text
+        "the data set follows another order" in told(summarize(found), "Points in their order").text
     )
 
 
@@ -250,18 +257,18 @@ def test_finds_in_the_real_data_what_is_known_of_them(data_dir: Path) -> None:
     parts = {
         part: [face for face in faces if face.group in people] for part, faces in whole.items()
     }
-    found = audit(parts, IBUG68, KeypointPredictor("small"), "small")
-    answers = findings(found)
+    found = audit_dataset(parts, IBUG68, KeypointPredictor("small"), "small")
+    answers = summarize(found)
     count = len(parts["test"])
-    assert f"test: {count} PNG files" in told(answers, "File names tell the format").text
+    assert f"test: {count} PNG files" in told(answers, "File names match the format").text
     assert f"test: {count}." in told(answers, "Channels").text
-    assert told(answers, "People on one side only").level == "fault"
-    assert told(answers, "People on one side only").text.startswith("15 of 15 people")
-    assert told(answers, "A name stands for one image").text.startswith(f"{count} file names")
+    assert told(answers, "People in one subset only").level == "error"
+    assert told(answers, "People in one subset only").text.startswith("15 of 15 people")
+    assert told(answers, "Unique file names").text.startswith(f"{count} file names")
     assert all(
         "whole numbers" in answer.text for answer in answers if answer.check == "Exact coordinates"
     )
-    assert found.displacements["training"].clear
-    assert found.displacements["training"].pixels[0] == pytest.approx(1.2, abs=0.4)
-    assert told(answers, "Points in their order").level == "fine"
+    assert found.label_offsets["training"].significant
+    assert found.label_offsets["training"].pixels[0] == pytest.approx(1.2, abs=0.4)
+    assert told(answers, "Points in their order").level == "ok"
     assert found.label_outliers.flagged.mean() < 0.05

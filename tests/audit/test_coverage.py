@@ -1,23 +1,17 @@
 import numpy as np
 import pytest
 
-from facedots.audit.coverage import Measure, coverage
-from facedots.audit.scan import ImageScan
+from facedots.audit.coverage import Measure, measure_coverage
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
 
 
-def sights(count: int, points: int = 68) -> ImageScan:
-    unknown = np.full((count, points, 2), np.nan)
-    return ImageScan(
-        ("",) * count,
-        np.full((count, 2), (100.0, 90.0)),
-        np.full(count, 120.0),
-        np.zeros((count, 256), bool),
-        unknown,
-        unknown,
+def coverage(labels: Matrix, schema: KeypointSchema) -> tuple[Measure, ...]:
+    count = len(labels)
+    return measure_coverage(
+        labels, np.full((count, 2), (100.0, 90.0)), np.full(count, 120.0), schema
     )
 
 
@@ -36,7 +30,7 @@ def test_rare_is_below_two_percent() -> None:
 
 
 def test_faces_have_size_brightness_and_three_angles(truth: Matrix) -> None:
-    measures = coverage(truth[:6], sights(6), IBUG68)
+    measures = coverage(truth[:6], IBUG68)
     assert [measure.name.partition(",")[0] for measure in measures] == [
         "eye distance",
         "brightness of the face",
@@ -54,7 +48,7 @@ def test_faces_have_size_brightness_and_three_angles(truth: Matrix) -> None:
 
 
 def test_other_schemas_have_no_angles_and_unreadable_poses_are_gaps(truth: Matrix) -> None:
-    assert len(coverage(np.array([[[0, 0], [7.0, 0]]]), sights(1, 2), PAIR)) == 2
+    assert len(coverage(np.array([[[0, 0], [7.0, 0]]]), PAIR)) == 2
     gone = truth[:2].copy()
     gone[0] = np.nan
-    assert np.isnan(coverage(gone, sights(2), IBUG68)[2].values).tolist() == [True, False]
+    assert np.isnan(coverage(gone, IBUG68)[2].values).tolist() == [True, False]

@@ -3,24 +3,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.audit.shapes import OUTLIER_MADS, Gaussian, limit, mean_of_known
+from facedots.audit.gaussian import OUTLIER_MADS, Gaussian, last_axis_mean, outlier_limit
 
 
 def test_the_limit_is_four_robust_deviations_on_a_logarithmic_scale() -> None:
     logs = np.array([-2.0, -1, 0, 1, 2])  # The median distance from the median is 1.
-    assert np.log(limit(np.exp(logs))) == pytest.approx(OUTLIER_MADS * 1.4826)
+    assert np.log(outlier_limit(np.exp(logs))) == pytest.approx(OUTLIER_MADS * 1.4826)
 
 
 @settings(max_examples=30)
 @given(st.lists(st.floats(0.1, 10), min_size=9, max_size=30), st.floats(1e3, 1e6))
 def test_how_wild_a_number_is_does_not_move_the_limit(usual: list[float], wild: float) -> None:
-    assert limit([*usual, wild]) == pytest.approx(limit([*usual, 1000 * wild]))
-    assert limit([*usual, np.nan, 0.0]) == limit(usual)
+    assert outlier_limit([*usual, wild]) == pytest.approx(outlier_limit([*usual, 1000 * wild]))
+    assert outlier_limit([*usual, np.nan, 0.0]) == outlier_limit(usual)
 
 
 def test_without_numbers_nothing_is_out_of_line() -> None:
-    assert limit([]) == np.inf
-    assert limit([np.nan]) == np.inf
+    assert outlier_limit([]) == np.inf
+    assert outlier_limit([np.nan]) == np.inf
 
 
 def test_a_point_is_beside_where_its_neighbor_puts_it() -> None:
@@ -28,7 +28,7 @@ def test_a_point_is_beside_where_its_neighbor_puts_it() -> None:
     # one, the other is 100/101 of it.
     shared = np.kron(np.array([[1.0, 1.0], [1.0, 1.0]]), np.diag([100.0, 100.0]))
     model = Gaussian(np.zeros(4), shared + np.eye(4))
-    beside = model.beside([[[10.0, 0.0], [7.0, 0.0]]])[0]
+    beside = model.conditional_residuals([[[10.0, 0.0], [7.0, 0.0]]])[0]
     assert beside == pytest.approx([10 - 7 * 100 / 101, abs(7 - 10 * 100 / 101)], rel=1e-6)
 
 
@@ -43,8 +43,8 @@ def test_a_missing_point_is_passed_over() -> None:
     distances = model.distances(faces)
     assert distances[0] == pytest.approx(1)
     assert np.isnan(distances[1])
-    assert np.isnan(model.beside(faces[:1])[0, 1])
-    assert model.beside(faces[:1])[0, 0] == pytest.approx(np.hypot(2, 2))
+    assert np.isnan(model.conditional_residuals(faces[:1])[0, 1])
+    assert model.conditional_residuals(faces[:1])[0, 0] == pytest.approx(np.hypot(2, 2))
 
 
 def test_wild_faces_have_no_say() -> None:
@@ -69,6 +69,6 @@ def test_few_faces_speak_for_few_axes() -> None:
     assert values[-1] > 1000 * values[0]
 
 
-def test_the_mean_of_known() -> None:
-    assert mean_of_known([[1, np.nan], [np.nan, np.nan]])[0] == 1
-    assert np.isnan(mean_of_known([[np.nan]])[0])
+def test_the_last_axis_mean() -> None:
+    assert last_axis_mean([[1, np.nan], [np.nan, np.nan]])[0] == 1
+    assert np.isnan(last_axis_mean([[np.nan]])[0])

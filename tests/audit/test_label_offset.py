@@ -4,13 +4,17 @@ import numpy as np
 import pytest
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.audit.label_offset import label_offset
-from facedots.audit.scan import look
+from facedots.audit.label_offset import LabelOffset, measure_label_offset
+from facedots.audit.scan import ImageScan, scan_images
 from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68
 
 Annotate = Callable[[Matrix], list[FaceAnnotation]]
+
+
+def offset_of(labels: Matrix, scan: ImageScan) -> LabelOffset | None:
+    return measure_label_offset(labels, scan.plain, scan.mirrored, IBUG68)
 
 
 @pytest.mark.parametrize("network", ["oracle", "biased"])
@@ -20,12 +24,12 @@ def test_the_displacement_is_the_labels_whatever_the_networks_bias(
     predictor: Predictor = request.getfixturevalue(network)
     labels = np.add(truth, (1.25, -0.5))
     labels[:9] += 30  # Faults do not count.
-    found = label_offset(labels, look(annotate(labels), IBUG68, predictor, threads=1), IBUG68)
+    found = offset_of(labels, scan_images(annotate(labels), IBUG68, predictor, threads=1))
     assert found is not None
     assert found.faces == len(truth)
     assert found.pixels == pytest.approx((1.25, -0.5), abs=1e-4)
     assert found.bias == pytest.approx(2.0 if network == "biased" else 0.0, abs=1e-4)
-    assert found.clear
+    assert found.significant
     eyes = np.linalg.norm(labels[:, 45] - labels[:, 36], axis=1)
     assert found.nme == pytest.approx(np.mean(100 * np.hypot(1.25, 0.5) / eyes), rel=1e-3)
     assert found.percent[0] == pytest.approx(np.median(125 / eyes), rel=0.05)
@@ -36,7 +40,7 @@ def test_sizes_tell_pixels_from_percent(
 ) -> None:
     eyes = np.linalg.norm(truth[:, 45] - truth[:, 36], axis=1)
     scaled = truth + np.stack([0.04 * eyes, np.zeros(len(eyes))], axis=1)[:, None]
-    found = label_offset(scaled, look(annotate(scaled), IBUG68, oracle, threads=1), IBUG68)
+    found = offset_of(scaled, scan_images(annotate(scaled), IBUG68, oracle, threads=1))
     assert found is not None
     assert [group.percent[0] for group in found.sizes] == pytest.approx([4] * 5, abs=0.01)
     assert found.sizes[-1].pixels[0] > 1.2 * found.sizes[0].pixels[0]
@@ -46,11 +50,11 @@ def test_labels_on_the_features_are_not_displaced(
     annotate: Annotate, truth: Matrix, biased: Predictor
 ) -> None:
     labels = truth + np.random.default_rng(0).normal(0, 0.4, truth.shape)
-    found = label_offset(labels, look(annotate(labels), IBUG68, biased, threads=1), IBUG68)
+    found = offset_of(labels, scan_images(annotate(labels), IBUG68, biased, threads=1))
     assert found is not None
-    assert not found.clear
+    assert not found.significant
     assert abs(found.pixels[0]) < 4 * found.error[0] + 0.05
 
 
 def test_nothing_is_known_without_a_network(annotate: Annotate, truth: Matrix) -> None:
-    assert label_offset(truth, look(annotate(truth), IBUG68, threads=1), IBUG68) is None
+    assert offset_of(truth, scan_images(annotate(truth), IBUG68, threads=1)) is None

@@ -121,7 +121,7 @@ def test_what_the_parts_share_by_hand(parts: dict[str, list[FaceAnnotation]]) ->
     assert shared.groups == 1
     assert shared.videos == 1
     assert (shared.names, shared.names_of_other_images) == (1, 1)
-    assert (shared.byte_duplicates, shared.look_alikes) == (1, 1)
+    assert (shared.byte_duplicates, shared.near_duplicates) == (1, 1)
 
 
 def test_groups_and_videos_by_hand(parts: dict[str, list[FaceAnnotation]]) -> None:
@@ -133,7 +133,7 @@ def test_duplicates_within_a_part(parts: dict[str, list[FaceAnnotation]]) -> Non
     both = {"all": [*parts["train"], *parts["test"]]}
     stats = data_stats(both, PAIR)
     assert stats.parts["all"].files.byte_duplicates == 1
-    assert stats.parts["all"].files.look_alikes == 1
+    assert stats.parts["all"].files.near_duplicates == 1
     assert stats.shared == ()
 
 
@@ -161,5 +161,5 @@ def test_finds_in_the_real_data_what_its_readme_lists(data_dir: Path) -> None:
     (shared,) = stats.shared
     assert (shared.groups, shared.videos, shared.names_of_other_images) == (347, 770, 770)
     assert (
-        shared.look_alikes >= 2
+        shared.near_duplicates >= 2
     )  # Two were published byte for byte; the training copies here are encoded anew.

@@ -70,8 +70,8 @@ def test_the_audit_prints_its_findings_and_leaves_the_data_alone(
 def test_a_network_from_a_file_is_asked(folder: Path, tmp_path: Path, tiny_model: Path) -> None:
     printed = run(folder, "--out", tmp_path / "report", "--model", tiny_model)
     content = json.loads((tmp_path / "report" / "audit.json").read_text())
-    assert content["network"] == str(tiny_model)
-    assert "training" in content["displacement"]
+    assert content["model"] == str(tiny_model)
+    assert "training" in content["label_offset"]
     assert not (tmp_path / "report" / "clean").exists()
     assert "px to the" in printed
 
@@ -90,9 +90,9 @@ def test_other_data_to_compare_with(folder: Path, tmp_path: Path) -> None:
     shared = [
         finding
         for finding in content["findings"]
-        if finding["check"] == "Near duplicates across parts"
+        if finding["check"] == "Near duplicates across subsets"
     ]
-    assert [finding["level"] for finding in shared] == ["fault"]
+    assert [finding["level"] for finding in shared] == ["error"]
     assert "40 images of against/training" in shared[0]["text"]
 
 

@@ -1,6 +1,4 @@
-"""Can a keypoint data set be trusted? Duplicates, leaks, wrong, swapped and displaced labels, gaps
-in what is covered.
-"""
+"""Audit of keypoint data sets: duplicates, leaks between subsets, wrong labels, coverage."""
 
 from facedots.errors import lazy_surface
 

@@ -1,181 +1,218 @@
-"""The whole audit of a data set: everything is measured here, in an order in which no fault can
-hide another.
-"""
+"""Audit of a whole data set: every measurement, in an order in which no fault hides another."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.audit.coverage import Measure, coverage
+from facedots.audit.coverage import Measure, measure_coverage
 from facedots.audit.duplicates import DuplicatePair, find_near_duplicates
-from facedots.audit.label_offset import LabelOffset, label_offset
-from facedots.audit.label_order import PointPermutation, find_permutations
+from facedots.audit.image_files import ImageFile
+from facedots.audit.label_offset import LabelOffset, measure_label_offset
+from facedots.audit.label_order import PointPermutation, correct_labels, find_permutations
 from facedots.audit.outliers import LabelOutliers, find_label_outliers
-from facedots.audit.scan import ImageScan, look
+from facedots.audit.scan import ImageScan, scan_images
 from facedots.audit.stats import DataStats, data_stats
 from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 
-Parts = Mapping[str, Sequence[FaceAnnotation]]
+Subsets = Mapping[str, Sequence[FaceAnnotation]]
 
 AGAINST = "against/"
-"""Stands before the names of the parts that a data set is only compared with."""
+"""Prefix of the names of subsets that the data set is only compared with."""
 
 
 @dataclass(frozen=True)
 class AuditImage:
-    """An image of the data set, or of what it is compared with.
+    """A readable image of the data set, or of the data that it is compared with.
 
     Attributes:
-        part: Of which part.
-        path: Its file.
-        digest: SHA-256 of its bytes; ``""`` where they cannot be read.
-        look: See :func:`facedots.audit.scan.look_of`.
+        subset: Name of its subset.
+        file: Its file.
     """
 
-    part: str
-    path: Path
-    digest: str
-    look: NDArray[np.bool_]
+    subset: str
+    file: ImageFile
+
+    @property
+    def name(self) -> str:
+        """``subset/file name``."""
+        return f"{self.subset}/{self.file.path.name}"
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found out about N faces.
+    """Audit of N faces.
 
     Attributes:
-        schema: What their points mean.
-        network: How the network is called that was asked; ``""`` without one.
-        not_asked: Why no network was asked; ``""`` with one.
+        schema: Schema of their points.
+        model: Name of the model whose predictions were compared; ``""`` without one.
+        skip_reason: Why no predictions were compared; ``""`` with a model.
         faces: The annotations.
-        part_of: The part of each.
+        subset_of: Name of the subset of each.
         labels: ``float64 (N, K, 2)``, as read, pixels.
-        ordered: The same with wrong orders undone.
-        mistakes: For each face the wrong order that its label certainly has, or None.
-        sights: What was seen of each.
-        stats: Counts of files and labels, part by part; parts that were only compared with begin
-            with :data:`AGAINST`.
-        images: All images, each once.
-        twins: Pairs of images that look the same, by index.
-        displacements: Part -> the displacement of its labels, where a network was asked.
-        suspects: The labels that are probably wrong.
-        coverage: What sizes, poses and brightnesses there are.
+        ordered: The same with wrong orders corrected.
+        permutations: Per face the certain wrong order of its label, or None.
+        scan: Image size, brightness and predictions of each face.
+        stats: Counts of files and labels by subset, those only compared with under :data:`AGAINST`.
+        images: All readable images, once per subset.
+        near_duplicates: Pairs of images that look the same, by index.
+        label_offsets: By subset, where predictions were compared.
+        label_outliers: The labels that are probably wrong.
+        coverage: Distribution of sizes, poses and brightness.
+
+    Example:
+        >>> audit = audit_dataset(load_annotations("faces/"), IBUG68)  # doctest: +SKIP
+        >>> [audit.faces[i].name for i in audit.ranking[:3]]  # doctest: +SKIP
+        ['0817.jpg', '0112.jpg', '0400.jpg']
     """
 
     schema: KeypointSchema
-    network: str
-    not_asked: str
+    model: str
+    skip_reason: str
     faces: tuple[FaceAnnotation, ...]
-    part_of: tuple[str, ...]
+    subset_of: tuple[str, ...]
     labels: Matrix
     ordered: Matrix
     permutations: tuple[PointPermutation | None, ...]
-    sights: ImageScan
+    scan: ImageScan
     stats: DataStats
     images: tuple[AuditImage, ...]
-    duplicates: tuple[DuplicatePair, ...]
-    displacements: Mapping[str, LabelOffset]
+    near_duplicates: tuple[DuplicatePair, ...]
+    label_offsets: Mapping[str, LabelOffset]
     label_outliers: LabelOutliers
     coverage: tuple[Measure, ...]
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """The audited parts, in their order."""
-        return tuple(dict.fromkeys(self.part_of))
+    def subsets(self) -> tuple[str, ...]:
+        """Names of the audited subsets, in their order."""
+        return tuple(dict.fromkeys(self.subset_of))
 
-    def in_part(self, part: str) -> NDArray[np.bool_]:
-        """Which faces are of a part, ``bool (N,)``."""
-        return np.array([name == part for name in self.part_of], bool)
+    @property
+    def subset_pairs(self) -> list[tuple[str, str]]:
+        """Pairs of different subsets, at least one of them audited."""
+        pairs = combinations(self.stats.parts, 2)
+        return [pair for pair in pairs if not all(name.startswith(AGAINST) for name in pair)]
+
+    def mask(self, subset: str) -> NDArray[np.bool_]:
+        """Faces of a subset, ``bool (N,)``."""
+        return np.array([name == subset for name in self.subset_of], bool)
+
+    def predicted_mask(self, subset: str) -> NDArray[np.bool_]:
+        """Faces of a subset with a prediction, ``bool (N,)``."""
+        return self.mask(subset) & self.scan.has_prediction
 
     @property
     def ranking(self) -> list[int]:
-        """All faces, the most suspicious first: those in a wrong order, then by score."""
-        certain = np.array([mistake is not None for mistake in self.permutations], bool)
+        """All faces: those in a wrong order first, then by outlier score."""
+        certain = np.array([one is not None for one in self.permutations], bool)
         return [int(i) for i in np.lexsort((-self.label_outliers.scores, ~certain))]
 
+    @property
+    def equal_files(self) -> list[tuple[int, int]]:
+        """Pairs of images with the same bytes, by index: each with the first that has them."""
+        first: dict[str, int] = {}
+        pairs = [(first.setdefault(image.file.sha256, i), i) for i, image in enumerate(self.images)]
+        return [(i, j) for i, j in pairs if i != j]
 
-def audit(
-    parts: Parts,
+    @property
+    def copied_labels(self) -> list[tuple[int, int]]:
+        """Pairs of faces with exactly the same points in images of different bytes."""
+        images = self.scan.images
+        content = {
+            path: file.sha256 for path, file in images.items() if isinstance(file, ImageFile)
+        }
+        first: dict[bytes, int] = {}
+        pairs = [(first.setdefault(points.tobytes(), i), i) for i, points in enumerate(self.labels)]
+        return [
+            (i, j)
+            for i, j in pairs
+            if content.get(self.faces[i].image) != content.get(self.faces[j].image)
+        ]
+
+    def near_duplicates_between(self, first: str, second: str) -> list[DuplicatePair]:
+        """Near duplicates between two subsets, or within one given twice."""
+        subsets = {first, second}
+        return [
+            pair
+            for pair in self.near_duplicates
+            if {self.images[pair.first].subset, self.images[pair.second].subset} == subsets
+        ]
+
+
+def audit_dataset(
+    subsets: Subsets,
     schema: KeypointSchema,
-    network: Predictor | None = None,
-    network_name: str = "a network",
-    against: Parts | None = None,
+    predictor: Predictor | None = None,
+    model: str = "the network",
+    against: Subsets | None = None,
 ) -> Audit:
-    """Measure everything.
+    """Audit a data set: duplicates, leaks, order, offset, outliers, coverage.
 
-    Orders come first, because points in a wrong order would be displaced and strange; then the
-    displacement, because it is part of every disagreement; then the tests of single labels.
+    Orders are corrected first, because points in a wrong order are offset and outliers; then the
+    offset is subtracted, because it is part of every residual; then single labels are tested.
 
     Args:
-        parts: The faces of each part of the data set; there is at least one face.
-        schema: What their points mean.
-        network: Sees where the points should be; its schema must be the same, else it is not asked.
-        network_name: How it is called in texts.
-        against: Faces of other data, with which images and people are only compared.
+        subsets: Faces by subset; at least one face.
+        schema: Schema of their points.
+        predictor: Predictions to compare with; left out if its schema is another.
+        model: Name of the predictor's model in texts.
+        against: Other data, whose images and people must not be shared.
+
+    Example:
+        >>> from facedots.annotations import load_annotations
+        >>> audit = audit_dataset(load_annotations("faces/"), IBUG68)  # doctest: +SKIP
     """
-    not_asked = "no network was given" if network is None else ""
-    if network and network.spec.schema != schema:
-        not_asked = f"{network_name} finds {network.spec.schema.count} points of {network.spec.schema.name}, not those of {schema.name}"
-    asked = None if not_asked else network
-    faces = [face for annotations in parts.values() for face in annotations]
-    part_of = [part for part, annotations in parts.items() for _ in annotations]
+    skip_reason = "no network was given" if predictor is None else ""
+    if predictor and predictor.spec.schema != schema:
+        other = predictor.spec.schema
+        skip_reason = (
+            f"{model} predicts {other.count} points of {other.name}, not those of {schema.name}"
+        )
+    if skip_reason:
+        predictor, model = None, ""
+    faces = [face for annotations in subsets.values() for face in annotations]
+    subset_of = [name for name, annotations in subsets.items() for _ in annotations]
     compared = {AGAINST + name: annotations for name, annotations in (against or {}).items()}
-    sights = look(faces, schema, asked)
+    scan = scan_images(faces, schema, predictor)
     labels = np.stack([face.points for face in faces]).astype(np.float64)
-    found, sights = find_permutations(faces, labels, sights, schema, asked)
-    ordered = np.stack(
-        [
-            mistake.corrected(face, size[0]) if mistake else face
-            for mistake, face, size in zip(found, labels, sights.sizes, strict=True)
-        ]
-    )
-    displacements: dict[str, LabelOffset] = {}
-    steady = ordered.copy()
-    for part in parts:
-        chosen = np.array([name == part for name in part_of], bool)
-        if result := label_offset(ordered[chosen], sights.only(chosen), schema):
-            displacements[part] = result
-            steady[chosen] -= result.pixels
-    images = _images(faces, part_of, sights, compared, schema)
+    permutations, scan = find_permutations(faces, labels, scan, schema, predictor)
+    ordered = correct_labels(labels, permutations, scan.sizes[:, 0])
+    offsets: dict[str, LabelOffset] = {}
+    centered = ordered.copy()
+    for name in subsets:
+        mask = np.array([subset == name for subset in subset_of], bool)
+        offset = measure_label_offset(ordered[mask], scan.plain[mask], scan.mirrored[mask], schema)
+        if offset:
+            offsets[name] = offset
+            centered[mask] -= offset.pixels
+    others = scan_images([face for faces in compared.values() for face in faces], schema)
+    files = {**others.images, **scan.images}
+    everything = {**subsets, **compared}
+    images = [
+        AuditImage(name, file)
+        for name, annotations in everything.items()
+        for path in dict.fromkeys(face.image for face in annotations)
+        if isinstance(file := files[path], ImageFile)
+    ]
     return Audit(
         schema=schema,
-        network="" if not_asked else network_name,
-        not_asked=not_asked,
+        model=model,
+        skip_reason=skip_reason,
         faces=tuple(faces),
-        part_of=tuple(part_of),
+        subset_of=tuple(subset_of),
         labels=labels,
         ordered=ordered,
-        permutations=tuple(found),
-        sights=sights,
-        stats=data_stats({**parts, **compared}, schema),
-        images=images,
-        duplicates=tuple(find_near_duplicates([entry.look for entry in images])),
-        displacements=displacements,
-        label_outliers=find_label_outliers(steady, sights.predicted, found, schema),
-        coverage=coverage(ordered, sights, schema),
+        permutations=tuple(permutations),
+        scan=scan,
+        stats=data_stats(everything, schema, files),
+        images=tuple(images),
+        near_duplicates=tuple(find_near_duplicates([image.file for image in images])),
+        label_offsets=offsets,
+        label_outliers=find_label_outliers(centered, scan.predicted, permutations, schema),
+        coverage=measure_coverage(ordered, scan.sizes, scan.brightness, schema),
     )
-
-
-def _images(
-    faces: Sequence[FaceAnnotation],
-    part_of: Sequence[str],
-    sights: ImageScan,
-    compared: Parts,
-    schema: KeypointSchema,
-) -> tuple[AuditImage, ...]:
-    """All images, each once, in the order of the faces; those that are only compared with come
-    last.
-    """
-    found: dict[tuple[str, Path], AuditImage] = {}
-    for part, face, digest, seen in zip(part_of, faces, sights.digests, sights.looks, strict=True):
-        found.setdefault((part, face.image), AuditImage(part, face.image, digest, seen))
-    for part, others in compared.items():
-        seen_there = look(others, schema)
-        for face, digest, seen in zip(others, seen_there.digests, seen_there.looks, strict=True):
-            found.setdefault((part, face.image), AuditImage(part, face.image, digest, seen))
-    return tuple(found.values())

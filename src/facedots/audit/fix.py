@@ -1,9 +1,7 @@
-"""``--fix``: what is certain is mended in a copy, and each change is listed. The data themselves
-are never written to.
+"""``--fix``: correct what is certain in a copy of the labels, and list each change.
 
-Certain is: a wrong order of points, where undoing it brings the label to where the network or the
-other shapes put it; and a face that is labeled twice, in two files of the same bytes. A suspicious
-label may still be right, so those go only on request.
+Certain are a wrong order of points, and a face that is labeled twice in files of the same bytes. An
+outlier may still be right, so it is dropped only on request.
 """
 
 import json
@@ -18,69 +16,64 @@ import numpy as np
 from facedots.annotations.csv_points import annotations_csv
 from facedots.annotations.load import LABELS
 from facedots.audit.audit import AGAINST, Audit
-from facedots.audit.findings import same_bytes
 from facedots.geometry import Matrix, box_iou, tight_boxes
 from facedots.io.files import atomic_write
 
-SAME_FACE = 0.5
-"""Two labels of one image mean the same face if their boxes overlap by more (IoU)."""
+SAME_FACE_IOU = 0.5
+"""IoU above which the boxes of two labels of one image belong to the same face."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What was done to one face.
+    """Change of one face.
 
     Attributes:
-        part: Of which part.
-        name: The face, as the annotations have it.
+        subset: Its subset.
+        name: The face, as the annotations name it.
         image: Its file.
-        action: ``"mended"`` or ``"dropped"``.
+        action: ``"corrected"`` or ``"dropped"``.
         reason: A few words.
-        order: Where it was mended: new point ``i`` is old point ``order[i]``, after mirroring the
-            points if ``turned``.
-        turned: The points were mirrored: x became the image's width - 1 - x.
+        order: For a corrected face: new point ``i`` is old point ``order[i]``.
+        mirrored: The points were mirrored before: x became the image's width - 1 - x.
     """
 
-    part: str
+    subset: str
     name: str
     image: str
-    action: Literal["mended", "dropped"]
+    action: Literal["corrected", "dropped"]
     reason: str
     order: tuple[int, ...] | None = None
-    turned: bool = False
+    mirrored: bool = False
 
 
-def changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Change]:
-    """What to do to which face, by its index.
+def plan_changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Change]:
+    """Changes by index of the face.
 
     Args:
-        audit: What was found.
-        drop_suspicious: Drop faces that are suspicious, too, unless they are mended.
+        audit: The audit.
+        drop_suspicious: Drop outliers, too, unless they are corrected.
     """
-    result: dict[int, Change] = {}
-    for i, reason in _repeated(audit).items():
-        result[i] = Change(
-            audit.part_of[i], audit.faces[i].name, str(audit.faces[i].image), "dropped", reason
-        )
-    for i, (mistake, kind) in enumerate(
-        zip(audit.permutations, audit.label_outliers.kinds, strict=True)
-    ):
-        named = (audit.part_of[i], audit.faces[i].name, str(audit.faces[i].image))
-        if i in result:
-            continue
-        if mistake:
-            result[i] = Change(*named, "mended", mistake.name, mistake.order, mistake.turned)
+    changes: dict[int, Change] = {}
+    repeated = _repeated_faces(audit)
+    for i, face in enumerate(audit.faces):
+        location = (audit.subset_of[i], face.name, str(face.image))
+        permutation, kind = audit.permutations[i], audit.label_outliers.kinds[i]
+        if i in repeated:
+            changes[i] = Change(*location, "dropped", repeated[i])
+        elif permutation:
+            order, mirrored = permutation.order, permutation.mirrored
+            changes[i] = Change(*location, "corrected", permutation.name, order, mirrored)
         elif kind and drop_suspicious:
-            result[i] = Change(*named, "dropped", f"suspicious: {kind}")
-    return dict(sorted(result.items()))
+            changes[i] = Change(*location, "dropped", f"suspicious: {kind}")
+    return changes
 
 
-def write_clean(audit: Audit, changed: Mapping[int, Change], folder: str | Path) -> list[Path]:
-    """Write one cleaned CSV a part, and ``changes.json``, into a folder.
+def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path) -> list[Path]:
+    """Write a cleaned CSV per subset, and ``changes.json``, into a folder.
 
     The CSVs have the names of the images as the annotations have them, relative to the folder that
     these were read from. Coordinates are pixels to two decimals; (0, 0) is the center of the
-    top-left one, whatever the source counted from.
+    top-left pixel, whatever the source counted from.
 
     Returns:
         The files.
@@ -89,62 +82,58 @@ def write_clean(audit: Audit, changed: Mapping[int, Change], folder: str | Path)
         OutputError: The folder cannot be written.
     """
     root = Path(folder)
-    left = [i for i in range(len(audit.faces)) if i not in changed or changed[i].action == "mended"]
+    dropped = {i for i, change in changes.items() if change.action == "dropped"}
     written = []
-    for part in audit.parts:
+    for subset in audit.subsets:
         kept = [
-            replace(audit.faces[i], points=audit.ordered[i].astype(np.float32))
-            for i in left
-            if audit.part_of[i] == part
+            replace(face, points=audit.ordered[i].astype(np.float32))
+            for i, face in enumerate(audit.faces)
+            if audit.subset_of[i] == subset and i not in dropped
         ]
-        written.append(root / f"{part.replace('/', '-')}{LABELS}.csv")
+        written.append(root / f"{subset.replace('/', '-')}{LABELS}.csv")
         atomic_write(written[-1], annotations_csv(kept, audit.schema))
-    counts = Counter(change.action for change in changed.values())
-    listed = {
-        "mended": counts["mended"],
+    counts = Counter(change.action for change in changes.values())
+    content = {
+        "corrected": counts["corrected"],
         "dropped": counts["dropped"],
-        "changes": [_plain(change) for change in changed.values()],
+        "changes": [_to_json(change) for change in changes.values()],
     }
     written.append(root / "changes.json")
-    atomic_write(written[-1], json.dumps(listed, indent=1) + "\n")
+    atomic_write(written[-1], json.dumps(content, indent=1) + "\n")
     return written
 
 
-def _repeated(audit: Audit) -> dict[int, str]:
-    """The faces that are labeled again in a file of the same bytes, and where the one that stays
-    is.
+def _repeated_faces(audit: Audit) -> dict[int, str]:
+    """Faces that are labeled again in a file of the same bytes, and where the remaining one is.
 
-    Within a part the first stays. Across parts that of the later part stays, which is the exam;
-    what the data are compared with always stays.
+    Within a subset the first remains. Across subsets that of the later one, the test, remains; data
+    that are only compared with always do.
     """
     faces_of: defaultdict[tuple[str, Path], list[int]] = defaultdict(list)
     for i, face in enumerate(audit.faces):
-        faces_of[audit.part_of[i], face.image].append(i)
-    order = {part: rank for rank, part in enumerate(audit.parts)}
-    found: dict[int, str] = {}
-    for first, second in same_bytes(audit):
-        kept, lost = audit.images[first], audit.images[second]
-        if lost.part.startswith(AGAINST) or order.get(lost.part, -1) > order.get(
-            kept.part, len(order)
-        ):
-            kept, lost = lost, kept
-        stays = faces_of[kept.part, kept.path]
-        for i in faces_of[lost.part, lost.path]:
-            if kept.part.startswith(AGAINST) or any(
-                _same_face(audit.labels[i], audit.labels[j]) for j in stays
+        faces_of[audit.subset_of[i], face.image].append(i)
+    rank = {subset: i for i, subset in enumerate(audit.subsets)}
+    repeated: dict[int, str] = {}
+    for pair in audit.equal_files:
+        # A stable sort: of one subset, the first file remains.
+        kept, lost = sorted(
+            (audit.images[i] for i in pair), key=lambda image: -rank.get(image.subset, len(rank))
+        )
+        remaining = faces_of[kept.subset, kept.file.path]
+        for i in faces_of[lost.subset, lost.file.path]:
+            if kept.subset.startswith(AGAINST) or any(
+                _same_face(audit.labels[i], audit.labels[j]) for j in remaining
             ):
-                found[i] = f"the same file as {kept.part}/{kept.path.name}"
-    return found
+                repeated[i] = f"the same file as {kept.name}"
+    return repeated
 
 
 def _same_face(first: Matrix, second: Matrix) -> bool:
-    return bool(box_iou(tight_boxes(first[None]), tight_boxes(second[None]))[0, 0] > SAME_FACE)
+    return bool(box_iou(tight_boxes(first[None]), tight_boxes(second[None]))[0, 0] > SAME_FACE_IOU)
 
 
-def _plain(change: Change) -> dict[str, Any]:
+def _to_json(change: Change) -> dict[str, Any]:
     fields = asdict(change)
-    return (
-        fields
-        if change.order
-        else {name: value for name, value in fields.items() if name not in ("order", "turned")}
-    )
+    if change.order is None:
+        del fields["order"], fields["mirrored"]
+    return fields

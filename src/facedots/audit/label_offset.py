@@ -1,34 +1,36 @@
-"""The mirror test: do the labels of a data set as a whole lie beside the features that they mean?
+"""Mirror test: the offset of all labels of a data set from the image features.
 
-A network may have learned to put its points beside the features, too. Once the points that it sees
-in the mirror image are brought back, that bias points the other way; so half the difference between
-both views is the network's bias, and their mean has none. Labels minus that mean are the labels'
-own displacement to the right. Nothing is learned that way of up and down: there it is the
-displacement against the labels that the network was trained on, which is all that can be said.
+A predictor may have learned an offset, too. In predictions for the mirror image, mirrored back, it
+points the other way: half the difference of both predictions is the predictor's bias, and their
+mean has none. Labels minus that mean are the labels' own horizontal offset. The vertical offset is
+relative to the labels that the predictor was trained on.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from facedots.audit.scan import ImageScan
 from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 
-CLASSES = 5
-"""Classes of faces by size that are told apart, of equally many faces."""
+SIZE_CLASSES = 5
+"""Number of classes of faces by size, of equally many faces."""
 
 
 @dataclass(frozen=True)
 class SizeClass:
-    """The displacement among faces of one size.
+    """The offset among faces of one size.
 
     Attributes:
         eye_distance: Median, pixels.
         pixels: Right and down, pixels.
         percent: Right and down, percent of the eye distance.
+
+    Example:
+        >>> SizeClass(eye_distance=50.0, pixels=(1.0, 0.5), percent=(2.0, 1.0)).pixels
+        (1.0, 0.5)
     """
 
     eye_distance: float
@@ -38,18 +40,22 @@ class SizeClass:
 
 @dataclass(frozen=True)
 class LabelOffset:
-    """How far the labels lie beside the features, to the right and down.
+    """Offset of labels from the features, to the right and down.
 
     Attributes:
-        faces: How many it was measured on.
+        faces: Number of measured faces.
         pixels: Median over faces of the median over their points, pixels.
         percent: The same in percent of the eye distance.
-        error: One standard error of ``pixels``, from the median deviation between faces.
-        bias: Half the difference between both views: by how much the network itself puts points too
-            far right, pixels.
-        nme: What the displacement costs a network that finds the features exactly, NME in percent.
-        sizes: The same for classes of faces of like size: constant in pixels speaks for another way
-            to count pixels, constant in percent for people or networks that aim beside.
+        error: Standard error of ``pixels``, from the median deviation between faces.
+        bias: Half the difference of both predictions: the predictor's own bias to the right, pixels.
+        nme: NME in percent that the offset costs a predictor without error.
+        sizes: Offset by class of face size: constant in pixels for another pixel convention,
+            constant in percent for a bias of annotators or predictors.
+
+    Example:
+        >>> offset = measure_label_offset(labels, plain, mirrored, IBUG68)  # doctest: +SKIP
+        >>> offset.pixels  # doctest: +SKIP
+        (1.21, 0.71)
     """
 
     faces: int
@@ -61,52 +67,54 @@ class LabelOffset:
     sizes: tuple[SizeClass, ...]
 
     @property
-    def clear(self) -> bool:
-        """The labels are displaced sideways: by more than four standard errors and half a percent
-        of the eye distance.
-        """
+    def significant(self) -> bool:
+        """Horizontal offset above four standard errors and half a percent of the eye distance."""
         return abs(self.pixels[0]) > 4 * self.error[0] and abs(self.percent[0]) > 0.5
 
 
-def label_offset(
-    labels: ArrayLike, sights: ImageScan, schema: KeypointSchema
+def measure_label_offset(
+    labels: ArrayLike, plain: ArrayLike, mirrored: ArrayLike, schema: KeypointSchema
 ) -> LabelOffset | None:
-    """The displacement of labels ``(N, K, 2)``; None where no face was seen by a network.
+    """Offset of labels; None without a face that was predicted. Medians make it robust.
 
-    Medians throughout, so that some faults do not count.
+    Args:
+        labels: ``(N, K, 2)``, pixels.
+        plain: ``(N, K, 2)``, predictions in the images, pixels; NaN without one.
+        mirrored: ``(N, K, 2)``, predictions in the mirror images, mirrored back.
+        schema: Schema of the points.
     """
-    truth = np.asarray(labels, np.float64)
+    truth, one, other = (np.asarray(points, np.float64) for points in (labels, plain, mirrored))
+    predicted = (one + other) / 2
     eyes = norm_distances(truth, schema)
-    usable = np.isfinite(eyes) & np.isfinite(sights.predicted).all(axis=(1, 2))
-    if not usable.any():
+    valid = np.isfinite(eyes) & np.isfinite(predicted).all(axis=(1, 2))
+    if not valid.any():
         return None
-    eyes = eyes[usable]
-    faces = np.nanmedian(truth[usable] - sights.predicted[usable], axis=1)
-    middle = np.median(faces, axis=0)
-    deviation = 1.4826 * np.median(np.abs(faces - middle), axis=0)
-    bias = float(np.median((sights.plain - sights.mirrored)[usable][..., 0]) / 2)
-    groups = [
-        group for group in np.array_split(np.argsort(eyes, kind="stable"), CLASSES) if len(group)
-    ]
+    eyes = eyes[valid]
+    offsets = np.nanmedian(truth[valid] - predicted[valid], axis=1)
+    relative = offsets / eyes[:, None]
+    median = np.median(offsets, axis=0)
+    deviation = 1.4826 * np.median(np.abs(offsets - median), axis=0)
+    classes = np.array_split(np.argsort(eyes, kind="stable"), SIZE_CLASSES)
     return LabelOffset(
-        faces=len(faces),
-        pixels=_pair(middle),
-        percent=_pair(100 * np.median(faces / eyes[:, None], axis=0)),
-        error=_pair(
-            1.2533 * deviation / np.sqrt(len(faces))
-        ),  # of a median: sqrt(pi / 2) times that of a mean
-        bias=bias,
-        nme=float(100 * np.hypot(*middle) * np.mean(1 / eyes)),
+        faces=len(offsets),
+        pixels=_pair(median),
+        percent=_pair(100 * np.median(relative, axis=0)),
+        # The standard error of a median is sqrt(pi / 2) times that of a mean.
+        error=_pair(1.2533 * deviation / np.sqrt(len(offsets))),
+        bias=float(np.median((one - other)[valid][..., 0]) / 2),
+        nme=float(100 * np.hypot(*median) * np.mean(1 / eyes)),
         sizes=tuple(
-            SizeClass(
-                float(np.median(eyes[group])),
-                _pair(np.median(faces[group], axis=0)),
-                _pair(100 * np.median(faces[group] / eyes[group, None], axis=0)),
-            )
-            for group in groups
+            _size_class(eyes[members], offsets[members], relative[members])
+            for members in classes
+            if len(members)
         ),
     )
 
 
-def _pair(values: Matrix) -> tuple[float, float]:
+def _size_class(eyes: Matrix, offsets: Matrix, relative: Matrix) -> SizeClass:
+    pixels, percent = np.median(offsets, axis=0), 100 * np.median(relative, axis=0)
+    return SizeClass(float(np.median(eyes)), _pair(pixels), _pair(percent))
+
+
+def _pair(values: NDArray[np.float64]) -> tuple[float, float]:
     return float(values[0]), float(values[1])

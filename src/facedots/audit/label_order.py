@@ -1,6 +1,4 @@
-"""Labels whose points are right but stand in the wrong order: eyes swapped, a mirror image whose
-points kept their names, …
-"""
+"""Labels whose points are right but in the wrong order: eyes swapped, left and right exchanged, …"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,34 +7,32 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.audit.scan import ImageScan, look
-from facedots.audit.shapes import Frame, mean_of_known
+from facedots.audit.gaussian import last_axis_mean
+from facedots.audit.scan import ImageScan, scan_images
+from facedots.audit.shapes import ReferenceShape
 from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 
-HALVED = 0.5
-"""A mistake is certain if undoing it brings the points that it concerns to less than this share of
-their distance, …
+MAX_RATIO = 0.5
+"""A permutation is certain if correcting it brings its points to less than this share of their
+distance from the target, …
 """
 
 CLOSE, FAR = 0.10, 0.10
-"""… to less than ``CLOSE`` eye distances from where they should be, and they were farther than
-``FAR`` from it.
+"""… to less than ``CLOSE`` eye distances from it, and they were farther than ``FAR``.
 
 With 0.15, one of sixty faces with another face's points passed for a mirrored one; with 0.12 none
 did.
 """
 
 CLOSE_TO_MEDIAN = 0.15
-"""The same instead of ``CLOSE`` where the median face says where points should be, which no face is
-quite like.
-"""
+"""``CLOSE`` where the target is the median face, to which no face is equal."""
 
-LEAST_FACES, LEAST_POINTS = 30, 4
-"""Fewer faces do not say what is usual, and faces of fewer points have no shape."""
+MIN_FACES, MIN_POINTS = 30, 4
+"""Fewer faces have no reliable median, and faces of fewer points no shape."""
 
-MIRRORED, TURNED = "left and right swapped", "mirrored, unlike its image"
+LEFT_RIGHT_SWAPPED, MIRRORED_POINTS = "left and right swapped", "mirrored, unlike its image"
 
 
 @dataclass(frozen=True)
@@ -45,240 +41,229 @@ class PointPermutation:
 
     Attributes:
         name: A few words.
-        order: ``label[order]`` undoes it.
-        turned: The points are mirrored and their image is not: they are turned back before they are
-            ordered.
+        order: ``label[order]`` corrects it.
+        mirrored: The points, unlike their image, are mirrored as well; they are mirrored back
+            before they are ordered.
+
+    Example:
+        >>> swapped = PointPermutation("swapped", (1, 0))
+        >>> swapped.corrected([[1, 2], [3, 4]], width=10).tolist()
+        [[3.0, 4.0], [1.0, 2.0]]
     """
 
     name: str
     order: tuple[int, ...]
-    turned: bool = False
+    mirrored: bool = False
 
     def corrected(self, points: ArrayLike, width: float) -> Matrix:
-        """The points ``(K, 2)`` of a label as they should be, in an image of this width; pixels."""
-        given = np.array(points, np.float64)
-        if self.turned:
-            given[:, 0] = width - 1 - given[:, 0]
-        return given[list(self.order)]
+        """The points ``(K, 2)`` of a label in their right order; the image's width is in pixels."""
+        result = np.array(points, np.float64)
+        if self.mirrored:
+            result[:, 0] = width - 1 - result[:, 0]
+        return result[list(self.order)]
 
     @property
-    def concerned(self) -> list[int]:
-        """The points that it moves."""
-        return [i for i in range(len(self.order)) if self.turned or self.order[i] != i]
+    def moved_points(self) -> list[int]:
+        """Indices of the points that it moves."""
+        return [i for i in range(len(self.order)) if self.mirrored or self.order[i] != i]
 
 
-def permutations(schema: KeypointSchema) -> tuple[PointPermutation, ...]:
+Permutations = list[PointPermutation | None]
+"""One entry per face; None for a label in order."""
+
+
+def correct_labels(
+    labels: Matrix, permutations: Sequence[PointPermutation | None], widths: Matrix
+) -> Matrix:
+    """Labels ``(N, K, 2)`` in their right order, in images of these widths ``(N,)``; pixels."""
+    result = labels.copy()
+    for i, permutation in enumerate(permutations):
+        if permutation:
+            result[i] = permutation.corrected(labels[i], widths[i])
+    return result
+
+
+def possible_permutations(schema: KeypointSchema) -> tuple[PointPermutation, ...]:
     """The wrong orders that a schema allows.
 
     All left and right points swapped; two mirrored regions exchanged, point by mirrored point, or
     in the order that each has; a symmetric region the wrong way round; the whole list reversed.
     """
-    everything = list(range(schema.count))
-    found = [PointPermutation(MIRRORED, schema.flip)]
+    result = [PointPermutation(LEFT_RIGHT_SWAPPED, schema.flip)]
     for name, region in schema.regions.items():
-        target = {schema.region_of[schema.flip[i]] for i in region}
-        for other in sorted(target):
+        title = name.replace("_", " ")
+        flips = {i: schema.flip[i] for i in region}
+        for other in sorted({schema.region_of[i] for i in flips.values()}):
+            partner = schema.regions[other]
             if other == name:
-                found.append(
-                    PointPermutation(
-                        f"{_words(name)} the wrong way round",
-                        _moved(everything, dict(_flips(region, schema))),
-                    )
-                )
-            elif schema.regions[other] > region and len(schema.regions[other]) == len(region):
-                title = f"{_words(name)} and {_words(other)} swapped"
-                pairs = list(_flips(region, schema)) + list(_flips(schema.regions[other], schema))
-                blocks = list(zip(region, schema.regions[other], strict=True))
-                found.append(PointPermutation(title, _moved(everything, dict(pairs))))
-                found.append(
-                    PointPermutation(
-                        title, _moved(everything, dict(blocks) | {b: a for a, b in blocks})
-                    )
-                )
-    found.append(PointPermutation("the order of all points reversed", tuple(everything[::-1])))
-    distinct = {mistake.order: mistake for mistake in reversed(found) if mistake.concerned}
+                result.append(_permutation(f"{title} the wrong way round", flips, schema))
+            elif partner > region and len(partner) == len(region):
+                swapped = f"{title} and {other.replace('_', ' ')} swapped"
+                mirror = flips | {i: schema.flip[i] for i in partner}
+                blocks = dict(zip(region, partner, strict=True))
+                blocks |= {b: a for a, b in blocks.items()}
+                result += [_permutation(swapped, order, schema) for order in (mirror, blocks)]
+    reverse = tuple(reversed(range(schema.count)))
+    result.append(PointPermutation("the order of all points reversed", reverse))
+    # Of equal orders the first one names it.
+    distinct = {one.order: one for one in reversed(result) if one.moved_points}
     return tuple(reversed(distinct.values()))
 
 
-def turned(schema: KeypointSchema) -> tuple[PointPermutation, ...]:
-    """The mistakes of mirrored points in an image that is not: with the names that they had, or
-    with left and right swapped.
-    """
-    return PointPermutation(TURNED, tuple(range(schema.count)), turned=True), PointPermutation(
-        TURNED, schema.flip, turned=True
-    )
+def mirror_permutations(schema: KeypointSchema) -> tuple[PointPermutation, ...]:
+    """Mirrored points in an image that is not: under their old names, or left and right swapped."""
+    orders = tuple(range(schema.count)), schema.flip
+    return tuple(PointPermutation(MIRRORED_POINTS, order, mirrored=True) for order in orders)
 
 
-def permutations_seen(
+def match_prediction(
     labels: ArrayLike,
     predicted: ArrayLike,
-    units: ArrayLike,
+    eye_distances: ArrayLike,
     candidates: Sequence[PointPermutation],
-    width: ArrayLike,
-) -> list[PointPermutation | None]:
-    """Which mistake, if any, certainly keeps each label from where a network sees its points.
+    widths: ArrayLike,
+) -> Permutations:
+    """The permutation, if any, that certainly separates each label from its prediction.
 
     Args:
         labels: ``(N, K, 2)``, pixels.
-        predicted: ``(N, K, 2)``, pixels; NaN where nothing was seen: no mistake is found there.
-        units: ``(N,)``, the eye distance in pixels that a face of this size has from the front.
-        candidates: The mistakes to think of.
-        width: ``(N,)``, of the images, pixels.
+        predicted: ``(N, K, 2)``, pixels; NaN, hence no permutation, without a prediction.
+        eye_distances: ``(N,)``, see :meth:`ReferenceShape.eye_distances`.
+        candidates: The permutations to try.
+        widths: ``(N,)``, of the images, pixels.
     """
-    given, seen = np.asarray(labels, np.float64), np.asarray(predicted, np.float64)
-    scale, wide = np.asarray(units, np.float64)[:, None], np.asarray(width, np.float64)
+    points, target = np.asarray(labels, np.float64), np.asarray(predicted, np.float64)
+    scale, width = np.asarray(eye_distances, np.float64)[:, None], np.asarray(widths, np.float64)
 
-    def far(mistake: PointPermutation | None) -> Matrix:
-        mended = (
-            given
-            if mistake is None
-            else np.stack([mistake.corrected(face, w) for face, w in zip(given, wide, strict=True)])
-        )
-        return np.asarray(np.linalg.norm(mended - seen, axis=2) / scale)
+    def distances(permutation: PointPermutation | None) -> Matrix:
+        corrected = correct_labels(points, [permutation] * len(points), width)
+        scaled: Matrix = np.linalg.norm(corrected - target, axis=2) / scale
+        return scaled
 
-    return _certain(far, len(given), candidates, CLOSE)
+    return _best_correction(distances, len(points), candidates, CLOSE)
 
 
-def permutations_in_shape(
-    labels: ArrayLike, frame: Frame, schema: KeypointSchema
-) -> list[PointPermutation | None]:
-    """Which mistake, if any, certainly keeps each label from having the shape of the median face.
+def match_shape(
+    labels: ArrayLike, reference: ReferenceShape, schema: KeypointSchema
+) -> Permutations:
+    """The permutation, if any, that certainly separates each label from the median face.
 
-    Less than :func:`permutations_seen` knows: where most labels have the same mistake, it is the
-    usual order; and faces in profile are too far from the median face for it to be sure.
+    Weaker than :func:`match_prediction`: a permutation that most labels share is the usual order,
+    and profiles are too far from the median face to be certain.
 
     Args:
         labels: ``(N, K, 2)``, pixels.
-        frame: The median face.
-        schema: What the points should mean.
+        reference: The median face.
+        schema: Schema of the points.
     """
-    given = np.asarray(labels, np.float64)
-    median = np.stack([frame.reference.real, frame.reference.imag], axis=-1)
+    points = np.asarray(labels, np.float64)
 
-    def far(mistake: PointPermutation | None) -> Matrix:
-        mended = given if mistake is None else given[:, list(mistake.order)]
-        return np.asarray(np.linalg.norm(frame.lay(mended) - median, axis=2))
+    def distances(permutation: PointPermutation | None) -> Matrix:
+        corrected = points[:, list(permutation.order)] if permutation else points
+        result: Matrix = np.linalg.norm(reference.align(corrected) - reference.points, axis=2)
+        return result
 
-    return _certain(far, len(given), permutations(schema), CLOSE_TO_MEDIAN)
+    return _best_correction(distances, len(points), possible_permutations(schema), CLOSE_TO_MEDIAN)
 
 
-def _certain(
-    far: Callable[[PointPermutation | None], Matrix],
+def _best_correction(
+    distances: Callable[[PointPermutation | None], Matrix],
     count: int,
     candidates: Sequence[PointPermutation],
     close: float,
-) -> list[PointPermutation | None]:
-    """The mistake of each of ``count`` labels whose undoing certainly brings it nearer, and of
-    several the one that does most.
+) -> Permutations:
+    """The certain permutation of each of ``count`` labels, of several the one with most gain.
 
-    ``far`` says how far ``(N, K)`` the points are from their places, in eye distances, once a
-    mistake is undone, or as they are.
+    ``distances`` gives the distance ``(N, K)`` of points from their targets, in eye distances, with
+    a permutation corrected or (None) as they are.
     """
-    before = far(None)
+    before = distances(None)
     gains = np.zeros(count)
-    found: list[PointPermutation | None] = [None] * count
-    for mistake in candidates if count else ():
-        after = far(mistake)
-        was, now = (
-            mean_of_known(before[:, mistake.concerned]),
-            mean_of_known(after[:, mistake.concerned]),
-        )
+    best: Permutations = [None] * count
+    for permutation in candidates if count else ():
+        after, moved = distances(permutation), permutation.moved_points
+        old, new = last_axis_mean(before[:, moved]), last_axis_mean(after[:, moved])
         gain = np.nan_to_num(np.nansum(before - after, axis=1))
-        for i in np.flatnonzero(
-            (now < HALVED * was) & (now < close) & (was > FAR) & (gain > gains)
-        ):
-            found[i], gains[i] = mistake, gain[i]
-    return found
+        certain = (new < MAX_RATIO * old) & (new < close) & (old > FAR)
+        for i in np.flatnonzero(certain & (gain > gains)):
+            best[i], gains[i] = permutation, gain[i]
+    return best
 
 
 def find_permutations(
     faces: Sequence[FaceAnnotation],
     labels: Matrix,
-    sights: ImageScan,
+    scan: ImageScan,
     schema: KeypointSchema,
-    network: Predictor | None,
-) -> tuple[list[PointPermutation | None], ImageScan]:
-    """The wrong order that each label certainly has, or None.
+    predictor: Predictor | None,
+) -> tuple[Permutations, ImageScan]:
+    """The certain permutation of each label, or None.
 
-    Where a network saw the face, it decides; elsewhere the shapes of the other labels do. Labels
-    far from what the network saw are tried mirrored, too, and then the network looks where the
-    mirrored label is.
+    Predictions decide; faces without one are compared with the median face. Labels far from their
+    prediction are tried mirrored, too, with a second prediction in the box of the mirrored label.
 
     Args:
         faces: N faces.
         labels: Their points ``(N, K, 2)``, pixels.
-        sights: What was seen of them.
-        schema: What the points should mean.
-        network: Looks again; None where it was not asked at all.
+        scan: Their scan.
+        schema: Schema of the points.
+        predictor: Predicts again; None for none.
 
     Returns:
-        Also the sights, with those of mirrored labels as seen in the second look.
+        Also the scan, with the second predictions of mirrored labels.
     """
-    frame = Frame.of(labels, schema)
-    units, width = frame.units(labels), sights.sizes[:, 0]
-    found = permutations_seen(labels, sights.predicted, units, permutations(schema), width)
-    unseen = np.asarray(np.isnan(sights.predicted).any(axis=(1, 2)))
-    if unseen.any() and len(labels) >= LEAST_FACES and schema.count >= LEAST_POINTS:
-        in_shape = permutations_in_shape(labels, frame, schema)
-        found = [
-            other if blind else one
-            for blind, one, other in zip(unseen, found, in_shape, strict=True)
-        ]
-    if network is None:
-        return found, sights
-    far = np.asarray(_gap(labels, sights.predicted) > CLOSE * units)
-    mirrored = np.array(
-        [mistake is not None and mistake.name == MIRRORED for mistake in found], bool
-    )
-    doubtful = np.flatnonzero(
-        mirrored | (far & np.array([mistake is None for mistake in found], bool))
-    ).tolist()
-    if not doubtful:
-        return found, sights
-    back = labels[doubtful] * (-1, 1)
-    back[..., 0] += width[doubtful, None] - 1
-    anew = look(
+    reference = ReferenceShape.fit(labels, schema)
+    eyes, widths = reference.eye_distances(labels), scan.sizes[:, 0]
+    candidates = possible_permutations(schema)
+    result = match_prediction(labels, scan.predicted, eyes, candidates, widths)
+    missing = ~scan.has_prediction
+    if missing.any() and len(labels) >= MIN_FACES and schema.count >= MIN_POINTS:
+        by_shape = match_shape(labels, reference, schema)
+        result = [by_shape[i] if missing[i] else one for i, one in enumerate(result)]
+    far = (_mean_distance(labels, scan.predicted) > CLOSE * eyes).tolist()
+    doubtful = [
+        i for i, one in enumerate(result) if (one.name == LEFT_RIGHT_SWAPPED if one else far[i])
+    ]
+    if predictor is None or not doubtful:
+        return result, scan
+    mirrored = labels[doubtful] * (-1, 1)
+    mirrored[..., 0] += widths[doubtful, None] - 1
+    again = scan_images(
         [
             replace(faces[i], points=points.astype(np.float32))
-            for i, points in zip(doubtful, back, strict=True)
+            for i, points in zip(doubtful, mirrored, strict=True)
         ],
         schema,
-        network,
+        predictor,
     )
-    second = permutations_seen(
-        labels[doubtful], anew.predicted, units[doubtful], turned(schema), width[doubtful]
+    second = match_prediction(
+        labels[doubtful],
+        again.predicted,
+        eyes[doubtful],
+        mirror_permutations(schema),
+        widths[doubtful],
     )
-    first = np.stack(
-        [
-            mistake.corrected(face, 0) if mistake else face
-            for mistake, face in zip(found, labels, strict=True)
-        ]
+    ordered = correct_labels(labels, result, widths)
+    brightness, plain, flipped = scan.brightness.copy(), scan.plain.copy(), scan.mirrored.copy()
+    old = _mean_distance(ordered, scan.predicted)
+    new = _mean_distance(
+        correct_labels(labels[doubtful], second, widths[doubtful]), again.predicted
     )
-    for k, (i, mistake) in enumerate(zip(doubtful, second, strict=True)):
-        if mistake and _gap(mistake.corrected(labels[i], width[i]), anew.predicted[k]) < _gap(
-            first[i], sights.predicted[i]
-        ):
-            found[i] = mistake
-            sights.plain[i], sights.mirrored[i], sights.brightness[i] = (
-                anew.plain[k],
-                anew.mirrored[k],
-                anew.brightness[k],
+    for k, (i, permutation) in enumerate(zip(doubtful, second, strict=True)):
+        if permutation and new[k] < old[i]:
+            result[i] = permutation
+            brightness[i], plain[i], flipped[i] = (
+                again.brightness[k],
+                again.plain[k],
+                again.mirrored[k],
             )
-    return found, sights
+    return result, replace(scan, brightness=brightness, plain=plain, mirrored=flipped)
 
 
-def _gap(labels: Matrix, predicted: Matrix) -> Matrix:
-    """Mean distance ``(...)`` of points ``(..., K, 2)``, pixels; NaN where none is known."""
-    return np.asarray(mean_of_known(np.linalg.norm(labels - predicted, axis=-1)))
+def _mean_distance(labels: Matrix, predicted: Matrix) -> Matrix:
+    """Mean distance ``(N,)`` of points ``(N, K, 2)``, pixels; NaN where none is known."""
+    return last_axis_mean(np.linalg.norm(labels - predicted, axis=-1))
 
 
-def _flips(region: tuple[int, ...], schema: KeypointSchema) -> list[tuple[int, int]]:
-    return [(i, schema.flip[i]) for i in region]
-
-
-def _moved(everything: list[int], to: dict[int, int]) -> tuple[int, ...]:
-    return tuple(to.get(i, i) for i in everything)
-
-
-def _words(region: str) -> str:
-    return region.replace("_", " ")
+def _permutation(name: str, changes: dict[int, int], schema: KeypointSchema) -> PointPermutation:
+    return PointPermutation(name, tuple(changes.get(i, i) for i in range(schema.count)))

@@ -1,33 +1,47 @@
-"""An audit as files: one page for people, one JSON file and one table of all faces for programs."""
+"""An audit as files: one page for people, a JSON file and a CSV of all faces for programs."""
 
 import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from facedots.audit.audit import Audit
-from facedots.audit.duplicates import MAX_HAMMING
+from facedots.audit.duplicates import MAX_HAMMING, nearest_distances
 from facedots.audit.figures import (
-    coverage_figure,
-    displacement_figure,
-    looks_figure,
-    suspect_images,
-    twin_images,
+    draw_face_tile,
+    draw_pair,
+    plot_coverage,
+    plot_hash_distances,
+    plot_label_offsets,
 )
-from facedots.audit.findings import findings, part_pairs, same_bytes, twins_between
+from facedots.audit.findings import summarize
 from facedots.audit.fix import Change
-from facedots.evaluation.metrics import Doubles, nme, nme_by_region
+from facedots.audit.image_files import phash
+from facedots.errors import ImageError
+from facedots.evaluation.metrics import nme, nme_by_region
+from facedots.geometry import Image, Matrix
 from facedots.io.files import atomic_write
-from facedots.plots.page import Cell, Page
+from facedots.io.images import read_image
+from facedots.plots.page import Cell, render_page
 
 PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"
-_WORDS = {"fault": "FAULT", "care": "take care", "fine": "fine", "unknown": "not checked"}
+
+REENCODED_SAMPLE = 60
+"""Images that are encoded anew, to show how far that changes their hashes."""
+
+_QUESTION = "Can these labeled faces be trusted?"
+_LEVELS = {"error": "ERROR", "warning": "warning", "skipped": "not checked", "ok": "ok"}
+
+Rows = list[list[Cell]]
+Tiles = list[tuple[Image, str]]
 
 
 def write_report(
@@ -35,16 +49,16 @@ def write_report(
     folder: str | Path,
     title: str,
     note: str = "",
-    changed: Mapping[int, Change] | None = None,
+    changes: Mapping[int, Change] | None = None,
 ) -> list[Path]:
     """Write ``index.html``, ``audit.json`` and ``faces.csv``.
 
     Args:
-        audit: What was found.
+        audit: The audit.
         folder: Made where missing.
-        title: How the data are called.
-        note: What a reader must know of the network, as in what it was trained on.
-        changed: What was mended or dropped in a copy, if anything was asked for.
+        title: Name of the data.
+        note: What readers must know of the model, as in what it was trained on.
+        changes: Changes in a copy, see :func:`facedots.audit.fix.plan_changes`; None for none.
 
     Returns:
         The three files.
@@ -53,41 +67,37 @@ def write_report(
         OutputError: The folder cannot be written.
     """
     root = Path(folder)
-    page(audit, title, note, changed).write(root / PAGE)
-    atomic_write(root / NUMBERS, json.dumps(numbers(audit), indent=1, allow_nan=False) + "\n")
-    atomic_write(root / FACES, faces_table(audit))
+    page = render_page("audit/templates/audit.html.j2", **_context(audit, title, note, changes))
+    atomic_write(root / PAGE, page)
+    atomic_write(root / NUMBERS, json.dumps(audit_json(audit), indent=1, allow_nan=False) + "\n")
+    atomic_write(root / FACES, faces_csv(audit))
     return [root / name for name in (PAGE, NUMBERS, FACES)]
 
 
-def numbers(audit: Audit) -> dict[str, Any]:
+def audit_json(audit: Audit) -> dict[str, Any]:
     """All findings and counts as plain numbers, lists and dicts."""
+    paths = [str(image.file.path) for image in audit.images]
+    kinds = Counter(kind for kind in audit.label_outliers.kinds if kind)
     return {
         "faces": len(audit.faces),
         "schema": audit.schema.name,
-        "network": audit.network or None,
-        "findings": [asdict(finding) for finding in findings(audit)],
+        "model": audit.model or None,
+        "findings": [asdict(finding) for finding in summarize(audit)],
         "stats": audit.stats.to_dict(),
-        "equal_files": [[str(audit.images[i].path) for i in pair] for pair in same_bytes(audit)],
+        "equal_files": [[paths[i], paths[j]] for i, j in audit.equal_files],
         "near_duplicates": [
-            {
-                "first": str(audit.images[pair.first].path),
-                "second": str(audit.images[pair.second].path),
-                "bits": pair.bits,
-            }
-            for pair in audit.duplicates
+            {"first": paths[pair.first], "second": paths[pair.second], "distance": pair.distance}
+            for pair in audit.near_duplicates
         ],
-        "displacement": {part: asdict(found) for part, found in audit.displacements.items()},
+        "label_offset": {name: asdict(offset) for name, offset in audit.label_offsets.items()},
         "tests": {
-            name: {
-                "meaning": test.meaning,
-                "limit": round(test.limit, 5) if np.isfinite(test.limit) else None,
-            }
+            name: {"meaning": test.meaning, "limit": _finite(test.limit, 5)}
             for name, test in audit.label_outliers.tests.items()
         },
-        "kinds": dict(Counter(kind for kind in audit.label_outliers.kinds if kind).most_common()),
+        "kinds": dict(kinds.most_common()),
         "coverage": {
             measure.name: {
-                name: _rounded(share)
+                name: _finite(share, 4)
                 for name, share in zip(measure.classes, measure.shares(), strict=True)
             }
             for measure in audit.coverage
@@ -95,241 +105,201 @@ def numbers(audit: Audit) -> dict[str, Any]:
     }
 
 
-def faces_table(audit: Audit) -> str:
-    """A CSV with a row for each face, the most suspicious first: what is wrong, which points, and
-    the number of each test.
-    """
+def faces_csv(audit: Audit) -> str:
+    """A row per face, by rank: what is wrong, which points, and the number of each test."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    tests = audit.label_outliers.tests
-    table.writerow(["part", "name", "kind", "points", "times the limit", *tests])
+    outliers = audit.label_outliers
+    table.writerow(["subset", "name", "kind", "points", "times the limit", *outliers.tests])
     for i in audit.ranking:
-        points = " ".join(audit.schema.names[k] for k in audit.label_outliers.points[i])
-        row = [
-            audit.part_of[i],
-            audit.faces[i].name,
-            audit.label_outliers.kinds[i],
-            points,
-            f"{audit.label_outliers.scores[i]:.3f}",
-        ]
+        values = [test.values[i] for test in outliers.tests.values()]
         table.writerow(
             [
-                *row,
-                *(
-                    f"{test.values[i]:.4f}" if np.isfinite(test.values[i]) else ""
-                    for test in tests.values()
-                ),
+                audit.subset_of[i],
+                audit.faces[i].name,
+                outliers.kinds[i],
+                " ".join(audit.schema.names[k] for k in outliers.points[i]),
+                f"{outliers.scores[i]:.3f}",
+                *(f"{value:.4f}" if np.isfinite(value) else "" for value in values),
             ]
         )
     return text.getvalue()
 
 
-def page(
-    audit: Audit, title: str, note: str = "", changed: Mapping[int, Change] | None = None
-) -> Page:
-    """The page: what was found in one table, then each question with its numbers, figures and
-    images.
-    """
-    told = (
-        f"Can these labeled faces be trusted? {len(audit.faces)} faces in {len(audit.parts)} parts were put to the "
-        "questions below; nothing was known about them beforehand but their files."
-    )
-    result = Page(f"Audit of {title}", told)
-    result.heading("In short")
-    found = findings(audit)
-    rows = [(_WORDS[finding.level], finding.check, finding.text) for finding in found]
-    result.table(["", "question", "answer"], rows)
-    _duplicates(result, audit)
-    _displacement(result, audit, note)
-    _suspects(result, audit)
-    _disagreement(result, audit, note)
-    _coverage(result, audit)
-    if changed is not None:
-        _changes(result, changed)
-    return result
+def _context(
+    audit: Audit, title: str, note: str, changes: Mapping[int, Change] | None
+) -> dict[str, object]:
+    """Variables of the template."""
+    kinds = Counter(kind for kind in audit.label_outliers.kinds if kind)
+    percent = 100 / len(audit.faces)
+    tests = audit.label_outliers.tests.items()
+    known = [measure for measure in audit.coverage if np.isfinite(measure.values).any()]
+    masks = {name: audit.mask(name) for name in audit.subsets}
+    return {
+        "title": f"Audit of {title}",
+        "intro": f"{_QUESTION} {len(audit.faces)} faces in {len(audit.subsets)} subsets.",
+        "note": note,
+        "skipped": f"Not checked: {audit.skip_reason or 'no image could be read'}.",
+        "finding_rows": [
+            [_LEVELS[finding.level], finding.check, finding.text] for finding in summarize(audit)
+        ],
+        "max_hamming": MAX_HAMMING,
+        "hash_figure": plot_hash_distances(_hash_distances(audit)),
+        "duplicate_rows": _duplicate_rows(audit),
+        "duplicate_tiles": list(_duplicate_tiles(audit)),
+        "offset_figure": _offset_figure(audit) if audit.label_offsets else None,
+        "offset_columns": [f"{name}, %" for name in audit.label_offsets],
+        "offset_rows": _offset_rows(audit),
+        "test_rows": [
+            [name, test.meaning, test.limit, int((test.ratios >= 1).sum())] for name, test in tests
+        ],
+        "kind_rows": [[name, count, count * percent] for name, count in kinds.most_common()],
+        "outlier_tiles": list(_outlier_tiles(audit)),
+        "faces_csv": FACES,
+        "region_rows": _region_rows(audit),
+        "coverage_figure": plot_coverage(known, masks) if known else None,
+        "subset_columns": [f"{name}, %" for name in audit.subsets],
+        "coverage_tables": _coverage_tables(audit),
+        "change_rows": _change_rows(changes or {}),
+        "all_change_rows": None
+        if changes is None
+        else [[f"{one.subset}/{one.name}", one.action, one.reason] for one in changes.values()],
+    }
 
 
-def _duplicates(result: Page, audit: Audit) -> None:
-    result.heading("The same image twice")
-    result.paragraph(
-        "Each image is reduced to a look: 256 bits that say which of its coarsest cosine waves are strong. Encoding a "
-        "image anew, halving or brightening it changes few of them; another image of another person changes many. "
-        f"Up to {MAX_HAMMING} bits count as near duplicates; the figure shows what lies on either side in these data."
-    )
-    result.figure(
-        looks_figure(audit),
-        "Bits that differ between two looks; the dashed line is the limit for near duplicates.",
-    )
-    pairs = [(part, part) for part in audit.parts] + part_pairs(audit)
-    equal = [(audit.images[a].part, audit.images[b].part) for a, b in same_bytes(audit)]
-    rows: list[list[Cell]] = []
-    for first, second in pairs:
-        between = twins_between(audit, first, second)
-        files = sum({a, b} == {first, second} for a, b in equal)
-        concerned = len({i for pair in between for i in (pair.first, pair.second)})
-        rows.append(
-            [first if first == second else f"{first} and {second}", files, len(between), concerned]
-        )
-    result.table(["where", "equal files", "pairs that look the same", "images in such pairs"], rows)
-    with result.details(
-        "Pairs that look the same, those across parts first and the least alike first"
-    ):
-        result.images(twin_images(audit), width=300)
+def _hash_distances(audit: Audit) -> dict[str, NDArray[np.int64]]:
+    """Hamming distances of images to themselves encoded anew, and to their nearest neighbors."""
+    groups = {face.image: face.group or face.name for face in audit.faces}
+    paths = [image.file.path for image in audit.images]
+    names = [groups.get(path, str(path)) for path in paths]
+    hashes = [image.file.phash for image in audit.images]
+    reencoded: list[int] = []
+    for image in audit.images[:: max(1, len(audit.images) // REENCODED_SAMPLE)]:
+        if image.file.phash.any():
+            versions = _reencoded(read_image(image.file.path, orient=False))
+            reencoded += [int((phash(one) != image.file.phash).sum()) for one in versions]
+    return {
+        "the same image, encoded anew": np.array(reencoded, np.int64),
+        "the nearest of the same person or photo": nearest_distances(hashes, names),
+        "the nearest of another": nearest_distances(hashes, names, across=True),
+    }
 
 
-def _displacement(result: Page, audit: Audit, note: str) -> None:
-    result.heading("Do the labels lie on the features?")
-    if not audit.displacements:
-        result.note(f"Not checked: {audit.not_asked or 'no image could be seen'}.")
-        return
-    result.paragraph(
-        "The mirror test: the network looks at each face and at its mirror image. If it puts points too far right, it puts "
-        "them too far left once the mirror image is turned back. The mean of both has no such bias, and labels minus that "
-        "mean is their displacement. This works sideways only: the vertical number compares with the labels that the "
-        "network learned from. " + note
-    )
-    result.figure(
-        displacement_figure(audit),
-        "One dot a face: where its label lies beside the features; the crosses are medians.",
-    )
-    header = [
-        "part and eye distance",
-        "faces",
-        "right, px",
-        "down, px",
-        "right, % of eyes",
-        "network's own bias, px",
-        "costs NME, %",
+def _reencoded(image: Image) -> Iterator[Image]:
+    """The image as a poor JPEG, at half its size, and brighter."""
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
+    yield np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+    half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+    yield np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+    yield np.asarray(cv2.convertScaleAbs(image, alpha=1.25, beta=10), np.uint8)
+
+
+def _duplicate_rows(audit: Audit) -> Rows:
+    """Subsets, equal files, near duplicates, images in near duplicates."""
+    subsets = [image.subset for image in audit.images]
+    equal = [{subsets[i], subsets[j]} for i, j in audit.equal_files]
+    rows: Rows = []
+    for first, second in [*((name, name) for name in audit.subsets), *audit.subset_pairs]:
+        pairs = audit.near_duplicates_between(first, second)
+        images = {i for pair in pairs for i in (pair.first, pair.second)}
+        name = first if first == second else f"{first} and {second}"
+        rows.append([name, equal.count({first, second}), len(pairs), len(images)])
+    return rows
+
+
+def _duplicate_tiles(audit: Audit, count: int = 12) -> Iterator[tuple[Image, str]]:
+    """Near duplicates side by side: those across subsets first, then the least alike first."""
+    subsets = [image.subset for image in audit.images]
+    equal = set(audit.equal_files)
+    audited = [pair for pair in audit.near_duplicates if subsets[pair.first] in audit.subsets]
+    audited.sort(key=lambda pair: (subsets[pair.first] == subsets[pair.second], -pair.distance))
+    for pair in audited[:count]:
+        first, second = audit.images[pair.first], audit.images[pair.second]
+        images = [read_image(one.file.path, orient=False) for one in (first, second)]
+        same_bytes = (pair.first, pair.second) in equal
+        distance = "equal files" if same_bytes else f"{pair.distance} bits differ"
+        yield draw_pair(*images), f"{first.name}\n{second.name}\n{distance}"
+
+
+def _offset_figure(audit: Audit) -> object:
+    offsets: dict[str, Matrix] = {}
+    for name in audit.label_offsets:
+        mask = audit.predicted_mask(name)
+        offsets[name] = np.nanmedian(audit.ordered[mask] - audit.scan.predicted[mask], axis=1)
+    medians = {name: offset.pixels for name, offset in audit.label_offsets.items()}
+    return plot_label_offsets(offsets, medians)
+
+
+def _offset_rows(audit: Audit) -> Rows:
+    """Per subset, and per class of its faces by size."""
+    rows: Rows = []
+    for name, offset in audit.label_offsets.items():
+        percent = offset.percent[0]
+        rows.append([name, offset.faces, *offset.pixels, percent, offset.bias, offset.nme])
+        for one in offset.sizes:
+            label = f"{name}, about {one.eye_distance:.0f} px"
+            rows.append([label, None, *one.pixels, one.percent[0], None, None])
+    return rows
+
+
+def _outlier_tiles(audit: Audit, count: int = 50) -> Iterator[tuple[Image, str]]:
+    """The most suspicious faces, the worst first."""
+    outliers, predicted = audit.label_outliers, audit.scan.predicted
+    for rank, i in enumerate(audit.ranking[:count], start=1):
+        face, moved = audit.faces[i], outliers.points[i]
+        try:
+            image = read_image(face.image, orient=False)
+        except ImageError:
+            continue
+        kind = outliers.kinds[i] or "no outlier"
+        if moved and not audit.permutations[i]:
+            names = [audit.schema.names[k] for k in moved[:3]] + ["…"] * (len(moved) > 3)
+            kind += f" ({', '.join(names)})"
+        place = f"{rank}. {audit.subset_of[i]}/{face.name}"
+        caption = f"{place}\n{kind}; {outliers.scores[i]:.2f} times the limit"
+        yield draw_face_tile(image, audit.labels[i], predicted[i], moved, audit.schema), caption
+
+
+def _region_rows(audit: Audit) -> Rows:
+    """NME between label and prediction by region, and by subset, whose offset is subtracted."""
+    columns: list[dict[str, Matrix]] = []
+    for name, offset in audit.label_offsets.items():
+        mask = audit.predicted_mask(name)
+        truth, predicted = audit.ordered[mask] - offset.pixels, audit.scan.predicted[mask]
+        regions = nme_by_region(predicted, truth, audit.schema)
+        columns.append({"all points": nme(predicted, truth, audit.schema), **regions})
+    names = columns[0] if columns else ()
+    return [
+        [name.replace("_", " "), *(_finite_mean(column[name]) for column in columns)]
+        for name in names
     ]
-    rows: list[list[Cell]] = []
-    for part, found in audit.displacements.items():
-        rows.append([part, found.faces, *found.pixels, found.percent[0], found.bias, found.nme])
-        rows += [
-            [
-                f"{part}, about {group.eye_distance:.0f} px",
-                None,
-                *group.pixels,
-                group.percent[0],
-                None,
-                None,
-            ]
-            for group in found.sizes
-        ]
-    result.table(
-        header,
-        rows,
-        "The same pixels at all sizes speak for another way to count pixels, the same percent for aim.",
-    )
 
 
-def _suspects(result: Page, audit: Audit) -> None:
-    result.heading("Which labels are probably wrong?")
-    if not audit.label_outliers.tests:
-        result.note(
-            "Too few faces, or faces of too few points, to say what is usual; only the order of points was checked."
-        )
-    flagged = Counter(kind for kind in audit.label_outliers.kinds if kind)
-    if audit.label_outliers.tests:
-        result.paragraph(
-            "A label is suspicious where a number is out of line: more than four robust deviations above the median of all "
-            "faces, on a logarithmic scale. A wrong point is found by where the other points of its face put it."
-        )
-        tests = audit.label_outliers.tests
-        rows: list[list[Cell]] = [
-            [name, test.meaning, test.limit, int((test.ratios >= 1).sum())]
-            for name, test in tests.items()
-        ]
-        result.table(["test", "what is measured", "limit", "faces beyond it"], rows)
-    share = 100 / len(audit.faces)
-    kinds: list[list[Cell]] = [
-        [name, count, count * share] for name, count in flagged.most_common()
-    ]
-    result.table(["what seems wrong", "faces", "%"], kinds or [["nothing", 0, 0.0]])
-    tiles = suspect_images(audit)
-    result.heading(f"The {len(tiles)} most suspicious faces", level=3)
-    result.paragraph(
-        "Blue: the label. Orange: where the network sees the points. Red ring: a point that seems moved."
-    )
-    result.images(tiles, width=200)
-    result.paragraph(f"All faces with their numbers are in {FACES}.")
-
-
-def _disagreement(result: Page, audit: Audit, note: str) -> None:
-    result.heading("Network and label, region by region")
-    if not audit.displacements:
-        result.note(f"Not checked: {audit.not_asked or 'no image could be seen'}.")
-        return
-    result.paragraph(
-        "Mean distance of label and network in percent of the eye distance, each part's displacement taken off. "
-        + note
-    )
-    columns: dict[str, dict[str, float]] = {}
-    for part, found in audit.displacements.items():
-        chosen = audit.in_part(part) & np.isfinite(audit.sights.predicted).all(axis=(1, 2))
-        truth, seen = audit.ordered[chosen] - found.pixels, audit.sights.predicted[chosen]
-        columns[part] = {"all points": _mean(nme(seen, truth, audit.schema))}
-        by_region = nme_by_region(seen, truth, audit.schema)
-        columns[part] |= {
-            region.replace("_", " "): _mean(values) for region, values in by_region.items()
-        }
-    names = next(iter(columns.values()))
-    rows: list[list[Cell]] = [
-        [name, *(values[name] for values in columns.values())] for name in names
-    ]
-    result.table(["region", *(f"{part}, %" for part in columns)], rows)
-
-
-def _coverage(result: Page, audit: Audit) -> None:
-    result.heading("What is covered?")
-    if any(np.isfinite(measure.values).any() for measure in audit.coverage):
-        result.figure(
-            coverage_figure(audit),
-            "How many faces have which size, brightness and pose; dotted lines bound the classes.",
-        )
+def _coverage_tables(audit: Audit) -> list[tuple[str, Rows, set[tuple[int, int]]]]:
+    """Per measure its name, a row of percentages per class, and the cells of rare classes."""
+    tables = []
     for measure in audit.coverage:
-        shares = [measure.shares(audit.in_part(part)) for part in audit.parts]
-        rows: list[list[Cell]] = [
+        shares = [measure.shares(audit.mask(name)) for name in audit.subsets]
+        rows: Rows = [
             [name, *(100 * float(share[k]) for share in shares)]
             for k, name in enumerate(measure.classes)
         ]
-        marked = {
-            (k, c + 1)
-            for c, share in enumerate(shares)
-            for k in range(len(measure.classes))
-            if measure.classes[k] in measure.rare
-        }
-        result.table([measure.name, *(f"{part}, %" for part in audit.parts)], rows, marked=marked)
-    result.paragraph("Marked: classes with less than 2 % of all faces.")
+        rare = {measure.classes.index(name) for name in measure.rare}
+        marked = {(k, column) for k in rare for column in range(1, len(shares) + 1)}
+        tables.append((measure.name, rows, marked))
+    return tables
 
 
-def _changes(result: Page, changed: Mapping[int, Change]) -> None:
-    result.heading("What was changed in the copy")
-    result.paragraph(
-        "The data themselves were not touched. clean/ holds a CSV for each part; clean/changes.json lists all changes so "
-        "that a program can read or undo them. Only what is certain was mended: wrong orders, and faces labeled twice in "
-        "equal files. Suspicious labels go only where that was asked for."
-    )
-    counts = Counter(
-        (change.action, change.reason.partition(" as ")[0]) for change in changed.values()
-    )
-    rows: list[list[Cell]] = [
-        [action, reason, count] for (action, reason), count in counts.most_common()
-    ]
-    result.table(["action", "reason", "faces"], rows or [["nothing", "", 0]])
-    with result.details(f"All {len(changed)} changes"):
-        result.table(
-            ["face", "action", "reason"],
-            [
-                [f"{change.part}/{change.name}", change.action, change.reason]
-                for change in changed.values()
-            ],
-        )
+def _change_rows(changes: Mapping[int, Change]) -> Rows:
+    """Counts by action and reason."""
+    reasons = [(one.action, one.reason.partition(" as ")[0]) for one in changes.values()]
+    return [[action, reason, count] for (action, reason), count in Counter(reasons).most_common()]
 
 
-def _mean(values: Doubles) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if len(known) else np.nan
+def _finite_mean(values: Matrix) -> float:
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else np.nan
 
 
-def _rounded(share: float) -> float | None:
-    return round(float(share), 4) if np.isfinite(share) else None
+def _finite(value: float, digits: int) -> float | None:
+    return round(float(value), digits) if np.isfinite(value) else None

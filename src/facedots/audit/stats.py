@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.audit.duplicates import ImageFile, inspect_image, look_alikes
+from facedots.audit.duplicates import find_near_duplicates
+from facedots.audit.image_files import ImageFile, inspect_image
 from facedots.data.sources import video_id
 from facedots.errors import ImageError
 from facedots.schema import IBUG68, KeypointSchema
@@ -86,7 +88,7 @@ class FileStats:
         misnamed: Files whose ending says another format.
         modes: ``"gray"``, ``"RGB"``, ``"RGBA"`` -> files.
         byte_duplicates: Files beyond the first with the same bytes.
-        look_alikes: Pairs of files that look the same, byte duplicates among them.
+        near_duplicates: Pairs of files that look the same, byte duplicates among them.
     """
 
     images: int
@@ -97,7 +99,7 @@ class FileStats:
     misnamed: int
     modes: Mapping[str, int]
     byte_duplicates: int
-    look_alikes: int
+    near_duplicates: int
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ class Shared:
         names: File names in both.
         names_of_other_images: Those whose bytes differ: the name alone does not tell the image.
         byte_duplicates: Files of the second part whose bytes are in the first.
-        look_alikes: Files of the second part that look like one of the first, byte duplicates among
-            them.
+        near_duplicates: Files of the second part that look like one of the first, byte duplicates
+            among them.
     """
 
     first: str
@@ -140,7 +142,7 @@ class Shared:
     names: int
     names_of_other_images: int
     byte_duplicates: int
-    look_alikes: int
+    near_duplicates: int
 
 
 @dataclass(frozen=True)
@@ -157,14 +159,16 @@ class DataStats:
 
 
 def data_stats(
-    parts: Mapping[str, Sequence[FaceAnnotation]], schema: KeypointSchema = IBUG68
+    parts: Mapping[str, Sequence[FaceAnnotation]],
+    schema: KeypointSchema = IBUG68,
+    files: Mapping[Path, ImageFile | ImageError] | None = None,
 ) -> DataStats:
-    """Count and measure everything; opens each image once, and look-alikes again."""
-    opened = [_Opened.of(name, faces) for name, faces in parts.items()]
+    """Count and measure everything; opens each image once, unless ``files`` has it."""
+    opened = [_Opened.of(name, faces, files or {}) for name, faces in parts.items()]
     shared = [_shared(first, second) for first, second in combinations(opened, 2)]
     return DataStats(
         parts={part.name: _part_stats(part, schema) for part in opened},
-        shared=tuple(pair for pair in shared if pair.groups or pair.names or pair.look_alikes),
+        shared=tuple(pair for pair in shared if pair.groups or pair.names or pair.near_duplicates),
     )
 
 
@@ -228,13 +232,19 @@ class _Opened:
     unreadable: list[str]
 
     @classmethod
-    def of(cls, name: str, faces: Sequence[FaceAnnotation]) -> "_Opened":
+    def of(
+        cls,
+        name: str,
+        faces: Sequence[FaceAnnotation],
+        files: Mapping[Path, ImageFile | ImageError],
+    ) -> "_Opened":
         part = cls(name, faces, [], [])
         for path in sorted({face.image for face in faces}):
-            try:
-                part.images.append(inspect_image(path))
-            except ImageError as error:
-                part.unreadable.append(str(error))
+            file = files[path] if path in files else _inspect(path)
+            if isinstance(file, ImageFile):
+                part.images.append(file)
+            else:
+                part.unreadable.append(str(file))
         return part
 
     @property
@@ -246,6 +256,13 @@ class _Opened:
         return {
             video_id(face.name) for face in self.faces if face.group.startswith("youtube-faces/")
         }
+
+
+def _inspect(path: Path) -> ImageFile | ImageError:
+    try:
+        return inspect_image(path)
+    except ImageError as error:
+        return error
 
 
 def _part_stats(part: _Opened, schema: KeypointSchema) -> PartStats:
@@ -260,7 +277,7 @@ def _part_stats(part: _Opened, schema: KeypointSchema) -> PartStats:
         misnamed=sum(file.misnamed for file in part.images),
         modes=dict(Counter(file.mode for file in part.images)),
         byte_duplicates=len(part.images) - len({file.sha256 for file in part.images}),
-        look_alikes=len(look_alikes(part.images)),
+        near_duplicates=len(find_near_duplicates(part.images)),
     )
     labels = label_stats([face.points for face in part.faces], sizes, schema)
     return PartStats(labels, files, groups=len(part.groups), videos=len(part.videos))
@@ -270,9 +287,8 @@ def _shared(first: _Opened, second: _Opened) -> Shared:
     bytes_of = {file.path.name: file.sha256 for file in first.images}
     seen = {file.sha256 for file in first.images}
     named_alike = [file for file in second.images if file.path.name in bytes_of]
-    known, new = {file.path for file in first.images}, {file.path for file in second.images}
-    pairs = [(a.path, b.path) for a, b in look_alikes([*first.images, *second.images])]
-    pairs += [(b, a) for a, b in pairs]
+    pairs = find_near_duplicates([*first.images, *second.images])
+    count = len(first.images)
     return Shared(
         first=first.name,
         second=second.name,
@@ -281,5 +297,5 @@ def _shared(first: _Opened, second: _Opened) -> Shared:
         names=len(named_alike),
         names_of_other_images=sum(file.sha256 != bytes_of[file.path.name] for file in named_alike),
         byte_duplicates=sum(file.sha256 in seen for file in second.images),
-        look_alikes=len({b for a, b in pairs if a in known and b in new}),
+        near_duplicates=len({pair.second for pair in pairs if pair.first < count <= pair.second}),
     )

@@ -209,7 +209,9 @@ def _print_stats(stats: "DataStats") -> None:
         *(f"{pair.names}, {pair.names_of_other_images} of other images" for pair in stats.shared),
     )
     table.add_row("images with equal bytes", *(str(pair.byte_duplicates) for pair in stats.shared))
-    table.add_row("images that look the same", *(str(pair.look_alikes) for pair in stats.shared))
+    table.add_row(
+        "images that look the same", *(str(pair.near_duplicates) for pair in stats.shared)
+    )
     console.print(table)
 
 
@@ -227,7 +229,7 @@ def _rows(parts: "list[PartStats]") -> dict[str, list[str]]:
         "  under a wrong ending": [str(part.misnamed) for part in files],
         "  channels": [_counts(part.modes) for part in files],
         "  byte duplicates of others": [str(part.byte_duplicates) for part in files],
-        "  pairs that look the same": [str(part.look_alikes) for part in files],
+        "  pairs that look the same": [str(part.near_duplicates) for part in files],
         "eye distance, px": [_spread(part.eye_distance) for part in labels],
         "coordinates, px": [_spread(part.coordinates) for part in labels],
         "  only whole numbers": ["yes" if part.whole_numbers else "no" for part in labels],
@@ -252,7 +254,7 @@ def _counts(counts: "Mapping[str, int]") -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
-LEVELS = {"fault": "bold red", "care": "yellow", "fine": "green", "unknown": "dim"}
+LEVELS = {"error": "bold red", "warning": "yellow", "skipped": "dim", "ok": "green"}
 
 
 def audit(
@@ -283,16 +285,14 @@ def audit(
     images: Images = None,
     origin: Origin = None,
 ) -> None:
-    """Find duplicates, leaks between parts, displaced, swapped and wrong labels, and gaps in what
-    is covered.
+    """Find duplicates, leaks between subsets, wrong labels, and gaps in coverage.
 
-    The network is asked only where it finds the points that the data have; faces are compared with
-    each other anyway.
+    Labels are compared with each other, and with predictions if the network has their schema.
     """
     from facedots.annotations.load import ReadOptions, load_annotations
-    from facedots.audit.audit import audit as run
-    from facedots.audit.findings import findings
-    from facedots.audit.fix import changes, write_clean
+    from facedots.audit.audit import audit_dataset
+    from facedots.audit.findings import summarize
+    from facedots.audit.fix import plan_changes, write_clean
     from facedots.audit.report import write_report
     from facedots.inference.predictor import KeypointPredictor
     from facedots.inference.weights import weights_file
@@ -301,23 +301,21 @@ def audit(
         raise typer.BadParameter(
             "it says what --fix leaves out; give --fix, too", param_hint="--drop-suspicious"
         )
-    how = reading_of(source, format, images, origin)
-    parts = load_annotations(source, how)
-    others = load_annotations(against, ReadOptions(schema=how.schema)) if against else None
-    network = None if model == "none" else KeypointPredictor(weights_file(model))
-    with Console(stderr=True).status("looking at all faces"):
-        found = run(parts, how.schema, network, model, others)
-        changed = changes(found, drop_suspicious) if fix else None
-        trained = (
-            f"The network {model} was trained on: {network.card.trained_on or 'unknown'}."
-            if network and found.network
-            else ""
-        )
-        written = write_report(found, out, Path(source).resolve().name, trained, changed)
-        written += write_clean(found, changed, out / "clean") if changed is not None else []
+    options = reading_of(source, format, images, origin)
+    subsets = load_annotations(source, options)
+    others = load_annotations(against, ReadOptions(schema=options.schema)) if against else None
+    predictor = None if model == "none" else KeypointPredictor(weights_file(model))
+    with Console(stderr=True).status("auditing all faces"):
+        result = audit_dataset(subsets, options.schema, predictor, model, others)
+        changes = plan_changes(result, drop_suspicious) if fix else None
+        note = ""
+        if predictor and result.model:
+            note = f"{model} was trained on: {predictor.card.trained_on or 'unknown'}."
+        files = write_report(result, out, Path(source).resolve().name, note, changes)
+        files += write_clean(result, changes, out / "clean") if changes is not None else []
     console = Console(highlight=False)
-    for finding in findings(found):
+    for finding in summarize(result):
         console.print(f"[{LEVELS[finding.level]}]{finding.level:7}[/] {finding.check}:", end=" ")
         console.print(finding.text, markup=False, soft_wrap=True)
-    for path in written:
+    for path in files:
         typer.echo(path)

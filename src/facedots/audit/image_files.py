@@ -1,0 +1,118 @@
+"""What an image file really holds: format, channels, size, checksum and perceptual hash."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facedots.errors import ImageError
+from facedots.geometry import Image
+from facedots.io.images import decode_image
+
+HASH_BITS = 256
+"""Length of :func:`phash`."""
+
+_MAGIC = {
+    b"\xff\xd8\xff": "JPEG",
+    b"\x89PNG": "PNG",
+    b"RIFF": "WebP",
+    b"BM": "BMP",
+    b"II*\0": "TIFF",
+    b"MM\0*": "TIFF",
+}
+_SUFFIXES = {
+    "JPEG": (".jpg", ".jpeg"),
+    "PNG": (".png",),
+    "WebP": (".webp",),
+    "BMP": (".bmp",),
+    "TIFF": (".tif", ".tiff"),
+}
+_HASH_SIDE, _THUMB_SIDE = 16, 64
+_FLAT = 2.0  # gray levels; an image with a smaller deviation has no hash
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """One image file.
+
+    Attributes:
+        path: The file.
+        sha256: Of its bytes.
+        width: In pixels.
+        height: In pixels.
+        format: By the bytes, as in ``"PNG"``; ``"other"`` if unknown.
+        mode: ``"gray"``, ``"RGB"`` or ``"RGBA"``.
+        phash: ``bool (256,)``, see :func:`phash`.
+
+    Example:
+        >>> inspect_image(Path("face.jpg")).format  # doctest: +SKIP
+        'JPEG'
+    """
+
+    path: Path
+    sha256: str
+    width: int
+    height: int
+    format: str
+    mode: str
+    phash: NDArray[np.bool_]
+
+    @property
+    def misnamed(self) -> bool:
+        """The file's suffix belongs to another format than its bytes."""
+        return self.path.suffix.lower() not in _SUFFIXES.get(self.format, ())
+
+
+def inspect_image(path: Path) -> ImageFile:
+    """Read and decode a file, as stored.
+
+    Raises:
+        ImageError: The file is missing or cannot be decoded.
+    """
+    return load_image_file(path)[0]
+
+
+def load_image_file(path: Path) -> tuple[ImageFile, Image]:
+    """:func:`inspect_image`, and the decoded image as stored, RGB ``uint8 (H, W, 3)``.
+
+    Raises:
+        ImageError: The file is missing or cannot be decoded.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
+    image = decode_image(data, orient=False, source=path)
+    stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    channels = 1 if stored is None or stored.ndim == 2 else stored.shape[2]
+    file = ImageFile(
+        path=path,
+        sha256=hashlib.sha256(data).hexdigest(),
+        width=image.shape[1],
+        height=image.shape[0],
+        format=next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "other"),
+        mode={1: "gray", 3: "RGB", 4: "RGBA"}.get(channels, f"{channels} channels"),
+        phash=phash(image),
+    )
+    return file, image
+
+
+def phash(image: Image) -> NDArray[np.bool_]:
+    """Perceptual hash, ``bool (256,)``; all false for a flat image.
+
+    Signs, relative to their median, of the lowest 16 x 16 DCT coefficients of a 64 px gray version,
+    its mean aside: pHash (Zauner, 2010) with four times its bits, because frames of one video are
+    more alike than photos.
+    """
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    thumb = cv2.resize(gray, (_THUMB_SIDE, _THUMB_SIDE), interpolation=cv2.INTER_AREA)
+    small = thumb.astype(np.float32)
+    coefficients = cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE].ravel()
+    if float(small.std()) < _FLAT:
+        return np.zeros(HASH_BITS, bool)
+    coefficients[0] = np.median(coefficients[1:])
+    signs: NDArray[np.bool_] = coefficients > coefficients[0]
+    return signs
