@@ -7,12 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.batch import result_paths
 from facedots.cli.main import app
 from facedots.errors import FacedotsError, OutputError
 from facedots.geometry import Image
 from facedots.io.images import read_image, sample_portrait, write_image
-from facedots.io.inputs import ImageSource
 
 
 @pytest.fixture(scope="module")
@@ -158,29 +156,6 @@ def test_an_output_folder_that_cannot_be_made_stops_at_once(folder: Path, tiny_m
         tiny_model, folder / "a", folder / "b", "--out", folder / "b" / "text.png" / "out"
     )
     assert isinstance(result.exception, OutputError)
-
-
-def test_drawn_files_never_meet_each_other_or_a_source(tmp_path: Path) -> None:
-    images = [
-        ImageSource(str(tmp_path / "x.jpg"), Path("x.jpg")),
-        ImageSource(str(tmp_path / "x_dots.jpg"), Path("x_dots.jpg")),
-        ImageSource("elsewhere/X.JPG", Path("X.JPG")),
-        ImageSource("elsewhere/x.png", Path("x.png")),
-        ImageSource("http://example.org/x", Path("x")),
-        ImageSource("elsewhere/in/x.jpg", Path("in/x.jpg")),
-    ]
-    paths = [
-        path.relative_to(tmp_path).as_posix()
-        for path in result_paths(images, tmp_path, "dots").values()
-    ]
-    assert paths == [
-        "x_dots_2.jpg",
-        "x_dots_dots.jpg",
-        "X_dots_3.jpg",
-        "x_dots.png",
-        "x_dots_2.png",
-        "in/x_dots.jpg",
-    ]
 
 
 def test_without_a_detector_the_points_themselves_find_the_object(

@@ -1,8 +1,9 @@
 """``facedots models``: which networks come with facedots, and on what terms."""
 
+import json
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -10,37 +11,49 @@ from rich.console import Console
 from facedots.errors import ImageError, WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from facedots.geometry import Floats, Image
     from facedots.inference.predictor import KeypointPredictor
 
 
-def models() -> None:
-    """List the networks that come with facedots: size, input, license, training data, scores."""
-    from facedots.inference.weights import WEIGHTS, open_weights
+def models(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, with the same facts.")
+    ] = False,
+) -> None:
+    """List the networks that come with facedots: size, input, terms, training data, scores."""
+    from facedots.inference.weights import TERMS, WEIGHTS, describe_model
 
-    if not WEIGHTS:
+    descriptions = [describe_model(name) for name in WEIGHTS]
+    if as_json:
+        typer.echo(json.dumps(descriptions, indent=2, ensure_ascii=False))
+    elif not descriptions:
         typer.echo(
-            "no networks come with this copy; `facedots train` makes one, `facedots export` writes its file"
+            "no networks come with this copy; `facedots train` makes one, "
+            "`facedots export` writes its file"
         )
-    for name, file in WEIGHTS.items():
-        session = open_weights(name)
-        spec, card = session.spec, session.card
-        color = "RGB" if spec.channels == 3 else "gray"
-        square = f"{spec.crop.scale:g} × the side of {'the face' if spec.crop.mode == 'box' else 'the frame'}"
-        rows = {
-            "file": f"{file.path.stat().st_size / 1e6:.2f} MB, {file.path}",
-            "input": f"{spec.input_size} × {spec.input_size} {color}, {square}",
-            "points": f"{spec.schema.count} ({spec.schema.name})",
-            "license": card.license or "unknown",
-            "trained on": card.trained_on or "unknown",
-            "note": card.note,
-            "scores": "; ".join(f"{what} {score}" for what, score in card.scores.items())
-            or "not measured",
-        }
-        typer.echo(f"{name}: {card.title}" if card.title else name)
-        for label, text in rows.items():
-            if text:
-                typer.echo(f"  {label:<10}  {text}")
+    else:
+        typer.echo("\n".join([*map(_summary, descriptions), TERMS]))
+
+
+def _summary(model: "Mapping[str, Any]") -> str:
+    """A paragraph on one network; what is empty is left out."""
+    color = "RGB" if model["channels"] == 3 else "gray"
+    whole = "the face" if model["crop"] == "box" else "the frame"
+    scores = "; ".join(f"{name} {score}" for name, score in model["scores"].items())
+    rows = {
+        "file": f"{model['bytes'] / 1e6:.2f} MB, {model['file']}",
+        "input": f"{model['input_size']} × {model['input_size']} {color}, "
+        f"{model['crop_scale']:g} × the side of {whole}",
+        "points": f"{model['points']} ({model['schema']})",
+        "license": model["weights_license"] or "unknown",
+        "trained on": model["trained_on"] or "unknown",
+        "note": model["note"],
+        "scores": scores or "not measured",
+    }
+    title = f"{model['name']}: {model['title']}" if model["title"] else model["name"]
+    return "\n".join([title, *(f"  {label:<10}  {text}" for label, text in rows.items() if text)])
 
 
 def features(

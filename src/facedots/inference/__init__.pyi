@@ -3,5 +3,6 @@ from .session import ModelCard as ModelCard
 from .session import Session as Session
 from .weights import WEIGHTS as WEIGHTS
 from .weights import WeightFile as WeightFile
+from .weights import describe_model as describe_model
 from .weights import open_weights as open_weights
 from .weights import weights_file as weights_file

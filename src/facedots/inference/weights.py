@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from facedots.errors import WeightsError
 from facedots.inference.session import Session
@@ -90,6 +91,43 @@ def open_weights(model: str | Path, threads: int = 1) -> Session:
     raise WeightsError(
         f"{model}: no such network; there are {names}, or give the path of an .onnx file"
     )
+
+
+CODE_LICENSE = "Apache-2.0"
+TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE-WEIGHTS.md)."
+
+
+def describe_model(name: str) -> dict[str, Any]:
+    """Describe a network of :data:`WEIGHTS` in plain values, ready for JSON.
+
+    Example:
+        >>> model = describe_model("tiny")
+        >>> model["input_size"], model["points"], model["code_license"]
+        (112, 68, 'Apache-2.0')
+
+    Raises:
+        WeightsError: The file is missing or damaged.
+    """
+    session, weights = open_weights(name), WEIGHTS[name]
+    spec, card = session.spec, session.card
+    return {
+        "name": name,
+        "title": card.title,
+        "file": str(weights.path),
+        "bytes": weights.path.stat().st_size,
+        "sha256": weights.sha256,
+        "input_size": spec.input_size,
+        "channels": spec.channels,
+        "crop": spec.crop.mode,
+        "crop_scale": spec.crop.scale,
+        "points": spec.schema.count,
+        "schema": spec.schema.name,
+        "code_license": CODE_LICENSE,
+        "weights_license": card.license,
+        "trained_on": card.trained_on,
+        "note": card.note,
+        "scores": dict(card.scores),
+    }
 
 
 RUN_FILE = "model.onnx"

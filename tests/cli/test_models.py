@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,16 @@ def test_lists_what_a_user_must_know(tiny_model: Path, monkeypatch: pytest.Monke
         "  trained on  nothing",
         "  note        for tests",
         "  scores      not measured",
+        "Code: Apache-2.0. Weights: for research only, terms above (LICENSE-WEIGHTS.md).",
     ]
+
+
+def test_json_has_the_terms_of_code_and_weights() -> None:
+    listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
+    assert [model["name"] for model in listed] == list(weights.WEIGHTS)
+    for model in listed:
+        assert model["code_license"] == "Apache-2.0"
+        assert "research" in model["weights_license"]
 
 
 def test_says_so_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
