@@ -17,9 +17,10 @@ from facedots import (
     Anonymizer,
     BlinkCounter,
     Camera,
-    FaceReader,
+    FaceAnalyzer,
     Lips,
     Stickers,
+    align_face,
     draw_axes,
     guess_emotion,
     head_pose,
@@ -29,7 +30,6 @@ from facedots import (
     warp_image,
 )
 from facedots.analysis import MEAN_SHAPE, TRIANGLES, Mesh, face_texture
-from facedots.analysis.align import align
 from facedots.data import close_eye
 from facedots.effects import effect_names
 
@@ -87,7 +87,7 @@ side_by_side(*turned, height=250)
 # on the 68 dots. The axes show the result: x to the subject's left, y down, z out of the face.
 
 # %%
-reader = FaceReader()
+reader = FaceAnalyzer()
 poses = []
 for photo in (image, np.ascontiguousarray(image[:, ::-1])):
     camera = Camera.guess(photo.shape[:2])
@@ -189,7 +189,9 @@ print(f"\nguess: {guess.name}", {name: round(score, 2) for name, score in guess.
 # %%
 tilted = warp_image(image, similarity(25, 0.8, (20, 10), (width / 2, height / 2)), (width, height))
 (face,) = pipeline(tilted)
-aligned = [align(tilted, face, 300, template).image for template in ("eyes", "arcface112", "ffhq")]
+aligned = [
+    align_face(tilted, face, 300, template).image for template in ("eyes", "arcface112", "ffhq")
+]
 side_by_side(cv2.resize(tilted, (366, 300)), *aligned, height=215)
 
 # %% [markdown]

@@ -34,8 +34,6 @@ USERS = [
     ROOT / "README.md",
 ]
 """Files that use facedots as any user does."""
-PENDING = {"facedots.analysis.align", "facedots.analysis.expression"}
-"""Modules that hide a function of their own name until it is renamed."""
 FROZEN = (Path(__file__).parent / "public_names.txt").read_text(encoding="utf-8").split()
 PACKAGES = ["facedots"] + [
     f"facedots.{module.name}"
@@ -139,7 +137,7 @@ def code(file: Path) -> Iterator[str]:
 def test_users_import_from_the_public_surfaces(file: Path) -> None:
     modules = {module for source in code(file) for module in imports(source)}
     deep = {module for module in modules if re.fullmatch(r"facedots(\.\w+){2,}", module)}
-    assert not deep - PENDING, "import from `facedots` or `facedots.<package>`"
+    assert not deep, "import from `facedots` or `facedots.<package>`"
 
 
 def test_deep_imports_are_found() -> None:

@@ -15,14 +15,14 @@ import numpy as np
 
 from facedots import (
     Camera,
-    FaceReader,
+    FaceAnalyzer,
     Pipeline,
     draw_axes,
     read_image,
     sample_portrait,
     write_image,
 )
-from facedots.analysis.align import TEMPLATES, align
+from facedots.analysis import TEMPLATES, align_face
 from facedots.geometry import Image
 
 SIDE = 240
@@ -47,7 +47,7 @@ def main() -> None:
     out = parser.parse_args().out
     image = read_image(sample_portrait())
     camera = Camera.guess((image.shape[0], image.shape[1]))
-    (face,) = FaceReader(camera)(image, Pipeline()(image))
+    (face,) = FaceAnalyzer(camera)(image, Pipeline()(image))
     if face.pose is None:
         raise SystemExit("the portrait's face was not read")
     axes = draw_axes(image, [face.pose], camera)[:400, 56:456]
@@ -57,7 +57,9 @@ def main() -> None:
             f"yaw {round(face.pose.yaw):+}, pitch {round(face.pose.pitch):+}, roll {round(face.pose.roll):+}",
         )
     ]
-    cells += [titled(align(image, face, SIDE, template).image, template) for template in TEMPLATES]
+    cells += [
+        titled(align_face(image, face, SIDE, template).image, template) for template in TEMPLATES
+    ]
     write_image(out, np.concatenate(cells, axis=1))
 
 

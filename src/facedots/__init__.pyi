@@ -1,7 +1,8 @@
 __version__: str
 
+from .analysis.align import align_face as align_face
 from .analysis.expression import BlinkCounter as BlinkCounter
-from .analysis.expression import FaceReader as FaceReader
+from .analysis.expression import FaceAnalyzer as FaceAnalyzer
 from .analysis.expression import guess_emotion as guess_emotion
 from .analysis.pose import Camera as Camera
 from .analysis.pose import draw_axes as draw_axes

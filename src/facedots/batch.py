@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from facedots.analysis.align import Template, align
+from facedots.analysis.align import Template, align_face
 from facedots.errors import FacedotsError, OutputError
 from facedots.geometry import Image
 from facedots.io.files import atomic_write
@@ -159,7 +159,7 @@ def align_images(
             target = path.with_stem(f"{path.stem}_{face_id}")
             if target.resolve() in inputs:
                 raise OutputError(f"{target} is a source and would be overwritten; change --out")
-            aligned = align(image, face, size, template)
+            aligned = align_face(image, face, size, template)
             write_image(target, aligned.image)
             name, score = target.relative_to(out).as_posix(), f"{face.score:.4f}"
             maps = [f"{value:.8g}" for value in (*aligned.matrix.flat, *aligned.inverse.flat)]

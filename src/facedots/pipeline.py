@@ -177,10 +177,10 @@ class _Expressions:
     """Adds head pose and expression signals to tracked faces; counts the blinks of each track."""
 
     def __init__(self) -> None:
-        from facedots.analysis.expression import SIGNALS, BlinkCounter, FaceReader
+        from facedots.analysis.expression import SIGNALS, BlinkCounter, FaceAnalyzer
 
         self.names = SIGNALS
-        self._read = FaceReader()
+        self._read = FaceAnalyzer()
         self._counters: defaultdict[int, BlinkCounter] = defaultdict(BlinkCounter)
 
     def __call__(self, image: Image, faces: Sequence[Face], seconds: float) -> list[Face]:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.analysis.align import ARCFACE, TEMPLATES, Template, align, alignment
+from facedots.analysis.align import ARCFACE, TEMPLATES, Template, align_face, alignment_matrix
 from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Image, Matrix, apply_affine, compose, similarity
@@ -33,22 +33,22 @@ def moved(matrix: Matrix, points: Matrix) -> Matrix:
 
 @given(templates, moves)
 def test_wherever_a_face_lies_it_comes_to_the_same_place(template: Template, move: Matrix) -> None:
-    once = moved(alignment(FRONTAL, 112, template), FRONTAL)
-    again = moved(alignment(moved(move, FRONTAL), 112, template), moved(move, FRONTAL))
+    once = moved(alignment_matrix(FRONTAL, 112, template), FRONTAL)
+    again = moved(alignment_matrix(moved(move, FRONTAL), 112, template), moved(move, FRONTAL))
     np.testing.assert_allclose(again, once, atol=1e-6)
 
 
 @given(templates, moves, st.integers(8, 1024))
 def test_a_larger_image_shows_the_same(template: Template, move: Matrix, size: int) -> None:
     points = moved(move, FRONTAL)
-    small, large = (moved(alignment(points, side, template), points) for side in (112, size))
+    small, large = (moved(alignment_matrix(points, side, template), points) for side in (112, size))
     np.testing.assert_allclose((large + 0.5) / size, (small + 0.5) / 112, atol=1e-9)
 
 
 @given(templates, st.integers(0, 99))
 def test_the_map_is_a_similarity_and_never_a_mirror(template: Template, seed: int) -> None:
     points = FRONTAL + np.random.default_rng(seed).normal(0, 4, FRONTAL.shape)
-    matrix = alignment(points, 112, template)
+    matrix = alignment_matrix(points, 112, template)
     assert matrix[0, 0] == pytest.approx(matrix[1, 1], abs=1e-9)
     assert matrix[0, 1] == pytest.approx(-matrix[1, 0], abs=1e-9)
     assert np.linalg.det(matrix[:, :2]) > 0
@@ -56,7 +56,7 @@ def test_the_map_is_a_similarity_and_never_a_mirror(template: Template, seed: in
 
 def test_the_eyes_lie_level_where_the_template_says() -> None:
     tilted = moved(similarity(33, 1.4, (20, -5), (150, 150)), FRONTAL)
-    inside = moved(alignment(tilted, 200, "eyes"), tilted)
+    inside = moved(alignment_matrix(tilted, 200, "eyes"), tilted)
     np.testing.assert_allclose(inside[36:42].mean(axis=0) + 0.5, (70, 80), atol=1e-6)
     np.testing.assert_allclose(inside[42:48].mean(axis=0) + 0.5, (130, 80), atol=1e-6)
     assert inside[:, 1].min() > 0
@@ -68,7 +68,7 @@ def test_a_face_with_arcfaces_points_gets_exactly_these() -> None:
     right, left, points[30], points[48], points[54] = np.array(ARCFACE)
     points[36:42], points[42:48] = right, left
     np.testing.assert_allclose(
-        alignment(points, 112, "arcface112"), [[1, 0, 0], [0, 1, 0]], atol=1e-9
+        alignment_matrix(points, 112, "arcface112"), [[1, 0, 0], [0, 1, 0]], atol=1e-9
     )
 
 
@@ -88,7 +88,7 @@ def ffhq_corners(points: Matrix) -> Matrix:
 @given(moves, st.integers(0, 99))
 def test_ffhqs_square_becomes_the_image(move: Matrix, seed: int) -> None:
     points = moved(move, FRONTAL + np.random.default_rng(seed).normal(0, 3, FRONTAL.shape))
-    corners = moved(alignment(points, 256, "ffhq"), ffhq_corners(points))
+    corners = moved(alignment_matrix(points, 256, "ffhq"), ffhq_corners(points))
     np.testing.assert_allclose(
         corners, [(-0.5, -0.5), (-0.5, 255.5), (255.5, 255.5), (255.5, -0.5)], atol=1e-6
     )
@@ -101,7 +101,7 @@ def test_pixels_go_with_the_points_and_come_back(
     assert_as_before: Callable[[Image, str], None],
 ) -> None:
     image, faces = two_faces
-    cuts = [align(image, face, 160, template) for face in faces]
+    cuts = [align_face(image, face, 160, template) for face in faces]
     for cut, face in zip(cuts, faces, strict=True):
         assert cut.image.shape == (160, 160, 3)
         np.testing.assert_allclose(
@@ -122,23 +122,23 @@ def test_missing_points_are_refused_where_they_decide(two_faces: tuple[Image, li
     points[[*range(17), 55]] = np.nan
     for template in TEMPLATES:
         np.testing.assert_allclose(
-            alignment(points, 112, template), alignment(face.points, 112, template)
+            alignment_matrix(points, 112, template), alignment_matrix(face.points, 112, template)
         )
     points[40] = np.nan
     needing_eyes: tuple[Template, ...] = ("eyes", "ffhq")
     for template in needing_eyes:
         with pytest.raises(PointsError):
-            align(image, replace(face, points=points), 112, template)
-    assert np.isfinite(alignment(points, 112, "arcface112")).all()
+            align_face(image, replace(face, points=points), 112, template)
+    assert np.isfinite(alignment_matrix(points, 112, "arcface112")).all()
 
 
 def test_what_cannot_be_aligned_is_refused() -> None:
     with pytest.raises(ValueError, match="one of eyes, arcface112, ffhq"):
-        alignment(FRONTAL, 112, cast("Template", "arcface"))
+        alignment_matrix(FRONTAL, 112, cast("Template", "arcface"))
     with pytest.raises(ValueError, match="size positive"):
-        alignment(FRONTAL, 0, "eyes")
+        alignment_matrix(FRONTAL, 0, "eyes")
     with pytest.raises(ShapeError):
-        alignment(FRONTAL[:5], 112, "eyes")
+        alignment_matrix(FRONTAL[:5], 112, "eyes")
     for template in TEMPLATES:
         with pytest.raises(PointsError):
-            alignment(np.full((IBUG68.count, 2), 3.0), 112, template)
+            alignment_matrix(np.full((IBUG68.count, 2), 3.0), 112, template)

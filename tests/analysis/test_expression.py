@@ -7,8 +7,8 @@ from facedots.analysis.expression import (
     CLOSED_EYE,
     OPEN_EYE,
     SIGNALS,
-    FaceReader,
-    expression,
+    FaceAnalyzer,
+    expression_signals,
     frontal,
 )
 from facedots.analysis.pose import Camera, head_pose, project
@@ -31,7 +31,7 @@ def posed(yaw: float = 0, pitch: float = 0, roll: float = 0, zoom: float = 1) ->
 def signals(solid: Matrix, pose: HeadPose) -> dict[str, float]:
     """What is read off a head of this shape once its pose is found from its points."""
     points = project(solid, pose, CAMERA)
-    return expression(points, head_pose(points, CAMERA), CAMERA)
+    return expression_signals(points, head_pose(points, CAMERA), CAMERA)
 
 
 def changed(points: list[int], by: tuple[float, float]) -> Matrix:
@@ -64,7 +64,7 @@ def test_signals_do_not_depend_on_the_pose(pose: HeadPose) -> None:
 
 def test_lengths_by_hand() -> None:
     given_pose = posed(10, 5, 20)
-    still = expression(project(HEAD_MODEL, given_pose, CAMERA), given_pose, CAMERA)
+    still = expression_signals(project(HEAD_MODEL, given_pose, CAMERA), given_pose, CAMERA)
     # Mean gap between the lids of the model; half its mouth's width less the corners' drop below
     # the nose, less 0.03 at rest.
     assert [still["right_eye_open"], still["left_eye_open"]] == pytest.approx(
@@ -84,7 +84,7 @@ def test_each_signal_follows_its_own_points_and_left_is_the_subjects_left() -> N
 
     def difference(points: list[int], by: tuple[float, float]) -> dict[str, float]:
         before, after = (
-            expression(project(s, straight, CAMERA), straight, CAMERA)
+            expression_signals(project(s, straight, CAMERA), straight, CAMERA)
             for s in (HEAD_MODEL, changed(points, by))
         )
         return {
@@ -117,7 +117,7 @@ def test_the_share_of_closing_has_fixed_ends() -> None:
         (0.0, 1),
     ]:
         solid = changed(LOWER_RIGHT, (0, opening - gap))
-        assert expression(project(solid, straight, CAMERA), straight, CAMERA)[
+        assert expression_signals(project(solid, straight, CAMERA), straight, CAMERA)[
             "right_eye_closed"
         ] == pytest.approx(share, abs=1e-6)
 
@@ -125,7 +125,7 @@ def test_the_share_of_closing_has_fixed_ends() -> None:
 def test_missing_points_silence_only_their_signals() -> None:
     points = project(HEAD_MODEL, posed(), CAMERA)
     points[[37, 66]] = np.nan
-    values = expression(points, posed(), CAMERA)
+    values = expression_signals(points, posed(), CAMERA)
     assert {name for name, value in values.items() if np.isnan(value)} == {
         "right_eye_open",
         "right_eye_closed",
@@ -133,7 +133,7 @@ def test_missing_points_silence_only_their_signals() -> None:
     }
     points[36] = np.nan
     with pytest.raises(PointsError, match="outer eye corners"):
-        expression(points, posed(), CAMERA)
+        expression_signals(points, posed(), CAMERA)
 
 
 def drawn_heads(count: int) -> list[tuple[Matrix, Floats]]:
@@ -150,7 +150,7 @@ def drawn_heads(count: int) -> list[tuple[Matrix, Floats]]:
 
 def test_drawn_eyes_and_mouths_read_as_they_were_drawn() -> None:
     heads = drawn_heads(300)
-    read = [expression(points, head_pose(points, CAMERA), CAMERA) for _, points in heads]
+    read = [expression_signals(points, head_pose(points, CAMERA), CAMERA) for _, points in heads]
     gaps = np.array([(solid[LOWER_RIGHT, 1] - solid[UPPER_RIGHT, 1]).mean() for solid, _ in heads])
     found = np.array([values["right_eye_open"] for values in read])
     assert np.abs(found - gaps).mean() < 0.01
@@ -176,20 +176,20 @@ def test_the_reader_fills_what_it_can() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     whole = as_face(project(HEAD_MODEL, posed(25, -5, 10), CAMERA))
     blind = as_face(np.full((68, 2), np.nan))
-    read, still_blind = FaceReader()(image, [whole, blind])
+    read, still_blind = FaceAnalyzer()(image, [whole, blind])
     assert whole.pose is None
     assert read.pose is not None
     assert read.signals is not None
     assert (read.pose.yaw, read.pose.pitch, read.pose.roll) == pytest.approx((25, -5, 10), abs=0.02)
-    assert list(read.signals) == list(FaceReader.signals)
+    assert list(read.signals) == list(FaceAnalyzer.signals)
     assert still_blind is blind
-    assert FaceReader()(image, []) == []
+    assert FaceAnalyzer()(image, []) == []
 
 
 def test_signals_that_are_not_known_go_into_json() -> None:
     points = project(HEAD_MODEL, posed(), CAMERA)
     points[37] = np.nan
-    (face,) = FaceReader()(np.zeros((480, 640, 3), np.uint8), [as_face(points)])
+    (face,) = FaceAnalyzer()(np.zeros((480, 640, 3), np.uint8), [as_face(points)])
     fields = face.to_dict()["signals"]
     assert fields["right_eye_open"] is None
     assert fields["left_eye_open"] == pytest.approx(0.077, abs=1e-3)
@@ -198,7 +198,7 @@ def test_signals_that_are_not_known_go_into_json() -> None:
 def test_the_reader_takes_a_given_camera() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     near, far = (
-        FaceReader(Camera.guess((480, 640), focal))(
+        FaceAnalyzer(Camera.guess((480, 640), focal))(
             image, [as_face(project(HEAD_MODEL, posed(), CAMERA))]
         )[0].pose
         for focal in (768, 1536)

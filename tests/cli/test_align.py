@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.analysis.align import align
+from facedots.analysis.align import align_face
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic_face import draw_face
@@ -61,7 +61,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     rows = list(csv.DictReader((out / "transforms.csv").read_text().splitlines()))
     assert [row["file"] for row in rows] == ["face_aligned_0.png", "face_aligned_1.png"]
     for row, face in zip(rows, FACES, strict=True):
-        expected = align(IMAGE, face, 64, "ffhq")
+        expected = align_face(IMAGE, face, 64, "ffhq")
         assert (read_image(out / row["file"]) == expected.image).all()
         assert (row["source"], row["confidence"]) == (f"{tmp_path}/in/face.png", "0.7500")
         assert (row["template"], row["size"]) == ("ffhq", "64")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.analysis.expression import SIGNALS, FaceReader
+from facedots.analysis.expression import SIGNALS, FaceAnalyzer
 from facedots.analysis.pose import Camera, draw_axes, project
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.cli.main import app
@@ -86,7 +86,7 @@ def test_json_and_images(folder: Path, tmp_path: Path) -> None:
     assert list(face["signals"]) == list(SIGNALS)
     assert face["emotion_guess"] == "neutral"
     assert blind["emotion_guess"] is None
-    pose = FaceReader()(IMAGE, [FACE])[0].pose
+    pose = FaceAnalyzer()(IMAGE, [FACE])[0].pose
     assert pose is not None
     assert (
         read_image(tmp_path / "out" / "face_pose.png") == draw_axes(IMAGE, [pose], CAMERA)

@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import ArrayLike
 from typer.testing import CliRunner, Result
 
-from facedots.analysis.expression import FaceReader
+from facedots.analysis.expression import FaceAnalyzer
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic_face import draw_face
@@ -126,7 +126,7 @@ def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "blinks of face 0: 0;" in result.stdout
     table = pd.read_csv(folder / "a.csv")
-    assert list(table) == columns(IBUG68, FaceReader.signals)
+    assert list(table) == columns(IBUG68, FaceAnalyzer.signals)
     tilt = np.degrees(np.arctan2(*(POINTS[45] - POINTS[36])[::-1]))
     assert np.abs(table["roll"][:6] - tilt).max() < 6
     assert table["smile"].notna().tolist() == [True] * 6 + [False] * 2

@@ -1,6 +1,11 @@
+from .align import TEMPLATES as TEMPLATES
+from .align import Aligned as Aligned
+from .align import align_face as align_face
 from .expression import SIGNALS as SIGNALS
 from .expression import BlinkCounter as BlinkCounter
-from .expression import FaceReader as FaceReader
+from .expression import EmotionGuess as EmotionGuess
+from .expression import FaceAnalyzer as FaceAnalyzer
+from .expression import expression_signals as expression_signals
 from .expression import guess_emotion as guess_emotion
 from .mesh import Mesh as Mesh
 from .mesh import draw_mesh as draw_mesh

@@ -73,7 +73,7 @@ class Aligned:
         return invert(self.matrix)
 
 
-def align(image: Image, face: Face, size: int = 112, template: Template = "eyes") -> Aligned:
+def align_face(image: Image, face: Face, size: int = 112, template: Template = "eyes") -> Aligned:
     """One face of an image, cut out so that it stands upright in a square.
 
     Args:
@@ -85,12 +85,12 @@ def align(image: Image, face: Face, size: int = 112, template: Template = "eyes"
     Raises:
         PointsError: Points that the template needs are missing, or lie on each other.
     """
-    matrix = alignment(face.points, size, template)
+    matrix = alignment_matrix(face.points, size, template)
     return Aligned(warp_image(check_image(image), matrix, (size, size)), matrix)
 
 
-def alignment(points: ArrayLike, size: int, template: Template) -> Matrix:
-    """The affine map ``float64 (2, 3)`` that :func:`align` uses, for points ``(68, 2)`` in pixels.
+def alignment_matrix(points: ArrayLike, size: int, template: Template) -> Matrix:
+    """The affine map ``float64 (2, 3)`` that :func:`align_face` uses, for points ``(68, 2)`` in pixels.
 
     Raises:
         ShapeError: Not (68, 2).

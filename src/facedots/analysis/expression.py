@@ -27,7 +27,7 @@ SIGNALS = (
     "brow_raise",
     "frown",
 )
-"""What :func:`expression` measures. Left and right are the subject's own.
+"""What :func:`expression_signals` measures. Left and right are the subject's own.
 
 ========================
 =========================================================================================
@@ -56,7 +56,7 @@ SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.03, 0.21, 0.22
 """Medians over 97 labeled faces that do not smile, and, for the brows, over 1,700 labeled faces."""
 
 
-def expression(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
+def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
     """The expression signals :data:`SIGNALS` of one face; NaN where points that a signal needs are
     missing.
 
@@ -166,7 +166,7 @@ class BlinkCounter:
 
         Args:
             signals: Of the person in this frame, from
-                :func:`~facedots.analysis.expression.expression`; a frame without the eyes (NaN) is
+                :func:`~facedots.analysis.expression.expression_signals`; a frame without the eyes (NaN) is
                 passed over.
             time: Of the frame, in seconds; never less than before.
 
@@ -219,7 +219,7 @@ class EmotionGuess:
 
 def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
     """Neutral, happy, surprised or frowning, by fixed rules from the signals of
-    :func:`~facedots.analysis.expression.expression`.
+    :func:`~facedots.analysis.expression.expression_signals`.
 
     happy
         as far as ``smile`` shows;
@@ -256,7 +256,7 @@ def _ramp(value: float, limits: tuple[float, float]) -> float:
     return min(max(0.0, (value - begins) / (full - begins)), 1.0)
 
 
-class FaceReader:
+class FaceAnalyzer:
     """Reads head pose and expression signals off keypoints.
 
     Args:
@@ -287,6 +287,6 @@ class FaceReader:
 def _read(face: Face, camera: Camera) -> Face:
     try:
         pose = head_pose(face.points, camera)
-        return replace(face, pose=pose, signals=expression(face.points, pose, camera))
+        return replace(face, pose=pose, signals=expression_signals(face.points, pose, camera))
     except PointsError:
         return face

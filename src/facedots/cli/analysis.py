@@ -99,7 +99,7 @@ def pose(
     head is tilted clockwise as seen. The emotion is a rule of thumb about the shape of a face, not
     a finding about a person.
     """
-    from facedots.analysis.expression import FaceReader
+    from facedots.analysis.expression import FaceAnalyzer
     from facedots.analysis.pose import Camera, draw_axes
     from facedots.batch import list_images, predict_images, result_paths
 
@@ -107,7 +107,7 @@ def pose(
     pipeline = networks.load()
 
     def measure(image: "Image") -> "list[Face]":
-        return FaceReader(Camera.guess(image.shape[:2], focal))(image, pipeline(image))
+        return FaceAnalyzer(Camera.guess(image.shape[:2], focal))(image, pipeline(image))
 
     def draw(image: "Image", faces: "Sequence[Face]") -> "Image":
         camera = Camera.guess(image.shape[:2], focal)
