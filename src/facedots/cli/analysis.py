@@ -4,9 +4,8 @@ import csv
 import io
 import json
 import math
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,14 +33,6 @@ if TYPE_CHECKING:
     from facedots.types import Face
 
 
-class TemplateName(StrEnum):
-    """The templates of :mod:`facedots.analysis.align`."""
-
-    EYES = "eyes"
-    ARCFACE112 = "arcface112"
-    FFHQ = "ffhq"
-
-
 @expand_options
 def align(
     sources: Sources,
@@ -53,8 +44,8 @@ def align(
         int, typer.Option(min=8, max=4096, help="Side of a face's image, pixels.")
     ] = 112,
     template: Annotated[
-        TemplateName, typer.Option(help="Where the parts of a face go.")
-    ] = TemplateName.EYES,
+        Literal["eyes", "arcface112", "ffhq"], typer.Option(help="Where the parts of a face go.")
+    ] = "eyes",
     networks: PipelineOptions,
     recursive: Recursive = False,
 ) -> None:
@@ -71,7 +62,7 @@ def align(
     with collect_failures() as failures:
         images = list_images(sources, recursive=recursive, on_error=failures.append)
         for result in align_images(
-            images, pipeline, out, size=size, template=template.value, on_error=failures.append
+            images, pipeline, out, size=size, template=template, on_error=failures.append
         ):
             typer.echo(f"{result.source}: {count_faces(len(result.faces))}")
 

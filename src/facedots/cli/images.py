@@ -1,15 +1,13 @@
 """Commands that draw on images: ``facedots predict``, ``demo``, ``filter`` and ``anonymize``."""
 
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from facedots.cli.options import (
     CsvFile,
-    DetectorName,
     JsonFile,
     PipelineOptions,
     Recursive,
@@ -153,37 +151,21 @@ def filter_images(
             typer.echo(f"{targets[result.source]}: {count_faces(len(result.faces))}")
 
 
-class Method(StrEnum):
-    """How faces are covered."""
-
-    BLUR = "blur"
-    PIXELATE = "pixelate"
-    SOLID = "solid"
-
-
-class OnNoFace(StrEnum):
-    """What to do with an image in which no face is found."""
-
-    ERROR = "error"
-    COPY = "copy"
-    COVER = "cover"
-
-
 @expand_options
 def anonymize(
     sources: Sources,
     *,
     out: OutFolder,
     method: Annotated[
-        Method,
+        Literal["blur", "pixelate", "solid"],
         typer.Option(help="blur and pixelate look better; only solid leaves nothing to recognize."),
-    ] = Method.BLUR,
+    ] = "blur",
     on_no_face: Annotated[
-        OnNoFace,
+        Literal["error", "copy", "cover"],
         typer.Option(
             help="No face found: do not write the image and fail, copy it, or cover all of it."
         ),
-    ] = OnNoFace.ERROR,
+    ] = "error",
     min_score: Annotated[
         float,
         typer.Option(
@@ -202,14 +184,14 @@ def anonymize(
     from facedots.batch import list_images, predict_images, result_paths
     from facedots.effects.anonymize import Anonymizer
 
-    if networks.detector == DetectorName.SINGLE_OBJECT:
+    if networks.detector == "single-object":
         raise FacedotsError(
             "--detector single-object finds one object in every image: other faces would stay "
             "uncovered"
         )
-    anonymizer = Anonymizer(method.value, on_no_face=on_no_face.value)
+    anonymizer = Anonymizer(method, on_no_face=on_no_face)
     pipeline = networks.load(min_score)
-    without_face = "COPIED AS IT IS" if on_no_face == OnNoFace.COPY else "all of it covered"
+    without_face = "COPIED AS IT IS" if on_no_face == "copy" else "all of it covered"
     with collect_failures() as failures:
         images = list_images(sources, recursive=recursive, on_error=failures.append)
         targets = result_paths(images, out, "anonymous")

@@ -4,9 +4,8 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
@@ -70,15 +69,6 @@ def expand_options(command: Callable[..., R]) -> Callable[..., R]:
     return expanded
 
 
-class DetectorName(StrEnum):
-    """The detectors that can be chosen on the command line."""
-
-    RETINAFACE = "retinaface"
-    HAAR = "haar"
-    YUNET = "yunet"
-    SINGLE_OBJECT = "single-object"
-
-
 @dataclass(frozen=True, kw_only=True)
 class PipelineOptions:
     """Which networks find faces and keypoints, and how."""
@@ -88,9 +78,9 @@ class PipelineOptions:
         typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run."),
     ] = "small"
     detector: Annotated[
-        DetectorName,
+        Literal["retinaface", "haar", "yunet", "single-object"],
         typer.Option(help="Face detector; single-object: one object, by its keypoints alone."),
-    ] = DetectorName.RETINAFACE
+    ] = "retinaface"
     detector_file: Annotated[
         Path | None, typer.Option(help="Weight file of the detector; yunet needs one.")
     ] = None
@@ -122,15 +112,15 @@ class PipelineOptions:
         return Pipeline(self._load_detector(predictor, min_score), predictor)
 
     def _load_detector(self, predictor: "KeypointPredictor", min_score: float) -> "Detector":
-        if self.detector == DetectorName.HAAR:
+        if self.detector == "haar":
             from facedots.detection.haar import Haar
 
             return Haar()
-        if self.detector == DetectorName.SINGLE_OBJECT:
+        if self.detector == "single-object":
             from facedots.detection.base import SingleObjectDetector
 
             return SingleObjectDetector(predictor)
-        if self.detector == DetectorName.YUNET:
+        if self.detector == "yunet":
             from facedots.detection.yunet import YuNet
 
             if self.detector_file is None:
