@@ -1,7 +1,6 @@
-"""Eyes drawn shut: the upper lid of a labeled face is pulled down over its eye, in the image and in
-the labels.
+"""Synthetic blinks: the upper lid of a labeled face is pulled over its eye, in image and labels.
 
-Few people blink in labeled photos, so a network that has seen only those leaves eyes open
+Few people blink in labeled photos, and a network trained on those alone predicts open eyes
 (face-api.js#176).
 """
 
@@ -10,28 +9,35 @@ from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from facedots.data.dataset import Sample
-from facedots.geometry import Floats, Image
+from facedots.geometry import Floats, Image, Matrix
 from facedots.schema import KeypointSchema
 
 EYES = ("right_eye", "left_eye")
-LID = 0.4
+LID_HEIGHT = 0.4
 """Height of the skin above the lid's edge that is stretched over the eye, in eye widths."""
 
 
 @dataclass
 class CloseEyes:
-    """Closes both eyes of some faces, half of these wholly.
+    """Close both eyes of some faces, half of these completely.
 
-    Works on schemas whose regions ``right_eye`` and ``left_eye`` hold six points: a corner, two of
-    the upper lid, the other corner, two of the lower; others pass through.
+    Works on schemas whose regions ``right_eye`` and ``left_eye`` have six points each, as those of
+    :func:`close_eye`; samples of other schemas are not changed.
 
     Attributes:
-        schema: Says which points are lids.
-        p: How many faces, in [0, 1].
+        schema: The points.
+        p: Probability.
         generator: Source of the randomness.
+
+    Example:
+        >>> from facedots.data.synthetic import draw_face
+        >>> from facedots.schema import IBUG68
+        >>> image, points = draw_face(np.random.default_rng(0))
+        >>> blink = CloseEyes(IBUG68, p=1.0)({"image": image, "keypoints": points})
+        >>> np.abs(blink["keypoints"] - points).max(axis=1).nonzero()[0].tolist()
+        [37, 38, 43, 44]
     """
 
     schema: KeypointSchema = field(repr=False)
@@ -44,7 +50,7 @@ class CloseEyes:
         """Sample -> the sample, its eyes closed or not."""
         if self.generator.random() >= self.p:
             return dict(sample)
-        closing = min(1.0, float(self.generator.uniform(0.2, 1.8)))
+        closing = min(1.0, self.generator.uniform(0.2, 1.8))
         image, points = sample["image"], sample["keypoints"]
         for name in EYES:
             eye = self.schema.regions.get(name, ())
@@ -56,48 +62,42 @@ class CloseEyes:
 def close_eye(
     image: Image, points: Floats, eye: Sequence[int], closing: float
 ) -> tuple[Image, Floats]:
-    """One eye closed, in copies of the image and of the points.
+    """Copies of image and points with one eye closed.
 
     Args:
         image: ``uint8 (H, W, C)``.
         points: ``(K, 2)`` in its pixels.
-        eye: Indices of a corner, two of the upper lid, the other corner, two of the lower lid, in
-            turn.
-        closing: 0 as it is, 1 shut.
+        eye: Six indices: a corner, two of the upper lid, the other corner, two of the lower lid.
+        closing: 0 unchanged, 1 shut.
     """
-    moved = points.copy()
+    lids = points.copy()
     for upper, lower in ((eye[1], eye[5]), (eye[2], eye[4])):
-        moved[upper] += np.float32(closing) * (points[lower] - points[upper])
-    shape = points[list(eye)].astype(np.float64)
-    width = float(np.linalg.norm(shape[3] - shape[0]))
-    low = np.floor(shape.min(axis=0) - LID * width - 2).astype(int).clip(0)
-    high = np.ceil(shape.max(axis=0) + 2).astype(int).clip(None, (image.shape[1], image.shape[0]))
+        lids[upper] += np.float32(closing) * (points[lower] - points[upper])
+    outline = points[list(eye)].astype(np.float64)
+    width = np.linalg.norm(outline[3] - outline[0])
+    low = np.floor(outline.min(axis=0) - LID_HEIGHT * width - 2).astype(int).clip(0)
+    high = np.ceil(outline.max(axis=0) + 2).astype(int).clip(None, image.shape[1::-1])
     if width < 2 or (high <= low).any():
-        return image, moved
-    columns, rows = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
-    places = read_places(
-        np.stack([columns, rows], axis=-1).astype(np.float64), shape, closing
-    ).astype(np.float32)
-    patch = cv2.remap(
-        image, places[..., 0], places[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+        return image, lids
+    pixels = np.meshgrid(np.arange(low[0], high[0]), np.arange(low[1], high[1]))
+    source = lid_source(np.stack(pixels, axis=-1).astype(np.float64), outline, closing)
+    x, y = np.moveaxis(source.astype(np.float32), -1, 0)
+    patch = cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     closed = image.copy()
     closed[low[1] : high[1], low[0] : high[0]] = patch.reshape(*patch.shape[:2], *image.shape[2:])
-    return closed, moved
+    return closed, lids
 
 
-def read_places(
-    places: NDArray[np.float64], eye: NDArray[np.float64], closing: float
-) -> NDArray[np.float64]:
-    """Where to read an image with an open eye so that it shows the eye closed.
+def lid_source(pixels: Matrix, eye: Matrix, closing: float) -> Matrix:
+    """The source of each pixel, as of ``cv2.remap``, in a warp that closes an eye.
 
     Args:
-        places: ``(…, 2)``, where it would be read otherwise.
+        pixels: ``(..., 2)``.
         eye: ``(6, 2)``, the open eye's points.
-        closing: 0 as it is, 1 shut.
+        closing: 0 unchanged, 1 shut.
 
     Returns:
-        ``(…, 2)``; places above the new edge of the lid read the skin above the old one, stretched.
+        ``(..., 2)``; pixels above the lid's new edge show the skin above the old one, stretched.
     """
     corner, across = eye[0], eye[3] - eye[0]
     width = np.linalg.norm(across)
@@ -105,22 +105,18 @@ def read_places(
     down = np.array([-along[1], along[0]])
     # The lower lid is down, also in an image that stands on its head.
     down *= np.sign((eye[4:].mean(axis=0) - eye[1:3].mean(axis=0)) @ down) or 1.0
-    frame = np.stack([along, down], axis=1) / width
-    at, lids = (places - corner) @ frame, (eye - corner) @ frame
-    x, y = at[..., 0], at[..., 1]
-    upper = np.interp(
-        x,
-        np.maximum.accumulate([0.0, lids[1, 0], lids[2, 0], 1.0]),
-        [0.0, lids[1, 1], lids[2, 1], 0.0],
-    )
-    lower = np.interp(
-        x,
-        np.maximum.accumulate([0.0, lids[5, 0], lids[4, 0], 1.0]),
-        [0.0, lids[5, 1], lids[4, 1], 0.0],
-    )
+    # In eye widths from the corner: x along the eye, y down.
+    axes = np.stack([along, down], axis=1) / width
+    (x, y), lids = np.moveaxis((pixels - corner) @ axes, -1, 0), (eye - corner) @ axes
+
+    def edge_y(first: int, second: int) -> Matrix:
+        knots = np.maximum.accumulate([0.0, lids[first, 0], lids[second, 0], 1.0])
+        return np.interp(x, knots, [0.0, lids[first, 1], lids[second, 1], 0.0])
+
+    upper, lower = edge_y(1, 2), edge_y(5, 4)
     edge = upper + closing * np.maximum(lower - upper, 0)
-    top = upper - LID
+    top = upper - LID_HEIGHT
     covered = (x > 0) & (x < 1) & (y > top) & (y < edge)
-    stretched = top + (y - top) * LID / (edge - top)
-    lift: NDArray[np.float64] = np.where(covered, stretched - y, 0.0)[..., None] * (down * width)
-    return places + lift
+    stretched = top + (y - top) * LID_HEIGHT / (edge - top)
+    lift = np.where(covered, stretched - y, 0.0)
+    return pixels + lift[..., None] * (down * width)

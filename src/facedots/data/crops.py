@@ -1,8 +1,5 @@
-"""What a network is fed in training: crops in a random order, each a function of (seed, epoch,
-index) alone.
-
-Because nothing else decides a sample, a run that was killed and resumed sees exactly what an
-unbroken one sees, with any number of workers.
+"""Training crops in a random order, each a function of (seed, epoch, index) alone: a run that was
+killed and resumed gets the crops of an unbroken one, with any number of workers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,57 +13,41 @@ from torch.utils.data import Dataset, DistributedSampler
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import KeypointsDataset, Sample, reseed
+from facedots.data.transforms import Compose
 from facedots.geometry import Image
 from facedots.spec import ModelSpec
 
 COOLDOWN_FACTORS = (0.25, 0.5)
-"""Shares of augmentation and of jitter that are left in the calm epochs at the end of a training."""
+"""Augmentation and box-jitter factors during the final cooldown epochs."""
 
 Item = dict[str, torch.Tensor]
-"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32, 1
-where the crop shows a face that is placed as a detector would, else 0 and without points; ``style``
-int64, which way of labeling the points follow.
+"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32: 1
+where the crop shows a well-placed face, else 0, and the points are NaN; ``label_style`` int64.
 """
-
-
-class FrameCache:
-    """Decoded frames of a dataset, kept in memory until a budget is used up."""
-
-    def __init__(self, dataset: KeypointsDataset, budget: float) -> None:
-        """
-        Args:
-            dataset: Without a transform.
-            budget: Bytes to keep at most.
-        """
-        self.dataset, self.budget = dataset, budget
-        self.kept: dict[int, Image] = {}
-
-    def __getitem__(self, index: int) -> Sample:
-        if index in self.kept:
-            return self.dataset.sample(index, self.kept[index])
-        sample = self.dataset[index]
-        if sample["image"].nbytes <= self.budget:
-            self.kept[index] = sample["image"]
-            self.budget -= sample["image"].nbytes
-        return sample
 
 
 class CropDataset(Dataset[Item]):
     """Crops of annotated faces for one network; an index is ``(epoch, index)``.
 
     Args:
-        annotations: One a crop.
-        spec: Says what the network sees.
-        strength: Of the augmentation; 0 gives the crops of test time.
+        annotations: One per crop.
+        spec: Crop and input size of the network.
+        strength: Strength of the augmentation; 0 gives test-time crops.
         seed: Decides all randomness, together with epoch and index.
-        cache_bytes: Decoded frames to keep in memory.
-        jitter: Strength of zoom and shift, where it is another one.
-        styles: Names of the label styles; a face's number is looked up here, and one that is not in
-            it counts as the first.
-        negative_fraction: Share of crops that show no face, or a badly placed one; where
-            ``strength`` is above 0.
-        calm_from: The epoch from which on ``strength`` and ``jitter`` are :data:`COOLDOWN_FACTORS`
-            of what they were.
+        cache_bytes: Decoded images to keep in memory.
+        box_jitter: Strength of zoom and shift; by default ``strength``.
+        label_styles: Names; a face's number is its style's index here, 0 where it is not listed.
+        negative_fraction: Fraction of crops without a well-placed face, where ``strength`` is
+            above 0.
+        cooldown_start: From this epoch on, ``strength`` and ``box_jitter`` are multiplied by
+            :data:`COOLDOWN_FACTORS`.
+
+    Example:
+        >>> from facedots.data.synthetic import cached_synthetic
+        >>> from facedots.models.registry import build_model
+        >>> crops = CropDataset(cached_synthetic(10), build_model("tiny").spec, strength=1.0)
+        >>> crops[0, 3]["crop"].shape
+        torch.Size([3, 112, 112])
     """
 
     def __init__(
@@ -77,57 +58,65 @@ class CropDataset(Dataset[Item]):
         strength: float = 0.0,
         seed: int = 0,
         cache_bytes: float = 0,
-        jitter: float | None = None,
-        styles: Sequence[str] = (),
+        box_jitter: float | None = None,
+        label_styles: Sequence[str] = (),
         negative_fraction: float = 0.0,
-        calm_from: float = float("inf"),
+        cooldown_start: float = float("inf"),
     ) -> None:
-        known = list(styles)
-        self.styles = [
-            known.index(face.style) if face.style in known else 0 for face in annotations
-        ]
-        self.frames = FrameCache(KeypointsDataset(annotations), cache_bytes)
-        self.count = len(annotations)
+        index = {style: number for number, style in enumerate(label_styles)}
+        self.label_styles = [index.get(face.style, 0) for face in annotations]
+        self.faces = KeypointsDataset(annotations)
         self.gray = spec.channels == 1
-        self.seed = seed
+        self.seed, self.cooldown_start = seed, cooldown_start
         self.generator = np.random.default_rng(seed)
-        self.calm_from = calm_from
-        self.wild, self.cooldown_fraction = (
-            training_augmentation(
+        self._cache: dict[int, Image] = {}
+        self._cache_bytes = cache_bytes
+
+        def augmentation(factor: float, jitter_factor: float) -> Compose:
+            return training_augmentation(
                 spec.crop,
                 spec.input_size,
                 spec.schema,
                 self.generator,
-                strength=part * strength,
-                jitter=moved * (strength if jitter is None else jitter),
+                strength=factor * strength,
+                box_jitter=jitter_factor * (strength if box_jitter is None else box_jitter),
                 negative_fraction=negative_fraction,
             )
-            for part, moved in ((1.0, 1.0), COOLDOWN_FACTORS)
-        )
+
+        self.augment_main = augmentation(1.0, 1.0)
+        self.augment_cooldown = augmentation(*COOLDOWN_FACTORS)
 
     def __len__(self) -> int:
-        return self.count
+        return len(self.faces)
 
     def __getitem__(self, index: tuple[int, int]) -> Item:
-        epoch, position = index
-        reseed(self.generator, self.seed, epoch, position)
-        sample = (self.wild if epoch < self.calm_from else self.cooldown_fraction)(
-            self.frames[position]
-        )
+        epoch, row = index
+        reseed(self.generator, self.seed, epoch, row)
+        augment = self.augment_main if epoch < self.cooldown_start else self.augment_cooldown
+        sample = augment(self._sample(row))
         image = sample["image"]
-        planes = (
-            cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[None] if self.gray else image.transpose(2, 0, 1)
-        )
+        if self.gray:
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
         return {
-            "crop": torch.from_numpy(np.ascontiguousarray(planes)),
+            "crop": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "points": torch.from_numpy(sample["keypoints"]),
             "face": torch.tensor(sample.get("face", 1.0)),
-            "style": torch.tensor(self.styles[position]),
+            "label_style": torch.tensor(self.label_styles[row]),
         }
+
+    def _sample(self, row: int) -> Sample:
+        """The face with its whole image, from the cache where possible."""
+        if row in self._cache:
+            return self.faces.sample(row, self._cache[row])
+        sample = self.faces[row]
+        if sample["image"].nbytes <= self._cache_bytes:
+            self._cache[row] = sample["image"]
+            self._cache_bytes -= sample["image"].nbytes
+        return sample
 
 
 class EpochSampler(DistributedSampler[Any]):
-    """Indices ``(epoch, index)``, shuffled anew every epoch from the seed, shared out among the
+    """Indices ``(epoch, index)``, shuffled every epoch from the seed and distributed among the
     processes of a training.
     """
 

@@ -1,9 +1,7 @@
-"""Annotated images as PyTorch data sets: annotations are read at once, images when a sample is
-asked for.
-"""
+"""Annotated faces as PyTorch data sets, and loaders whose batches repeat from a seed."""
 
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from facedots.annotations.base import FaceAnnotation, Origin
-from facedots.annotations.coco import read_coco
 from facedots.annotations.csv_points import read_csv
-from facedots.annotations.pts import read_pts
 from facedots.errors import ImageError
 from facedots.geometry import Image
 from facedots.io.images import read_image
@@ -26,19 +22,24 @@ Sample = dict[str, Any]
 """
 
 Transform = Callable[[Sample], Sample]
-"""From a sample to a sample; what training and display put between a data set and a network."""
+"""A function from a sample to a new sample."""
 
 
 class KeypointsDataset(Dataset[Sample]):
-    """Faces with keypoints, from whatever file the annotations came.
+    """Annotated faces as samples, their images read when a sample is accessed.
 
-    The image is taken as stored, whatever EXIF says of its orientation: the points refer to the
-    stored pixels. Each access reads the file anew and returns arrays of its own, so a caller may
-    change them.
+    The image is as stored, without its EXIF orientation: the points refer to the stored pixels.
+    Every access returns new arrays.
 
     Args:
-        annotations: One a sample.
+        annotations: One per sample.
         transform: Applied to each sample.
+
+    Example:
+        >>> from facedots.data.synthetic import cached_synthetic
+        >>> faces = KeypointsDataset(cached_synthetic(10))
+        >>> len(faces), faces[0]["keypoints"].shape
+        (10, (68, 2))
     """
 
     def __init__(
@@ -55,8 +56,7 @@ class KeypointsDataset(Dataset[Sample]):
 
         Raises:
             IndexError: There is no such sample.
-            ImageError: Its image is missing or cannot be decoded; the message names sample and
-                file.
+            ImageError: Its image is missing or cannot be decoded; names sample and file.
         """
         annotation = self.annotations[operator.index(index)]
         try:
@@ -67,7 +67,7 @@ class KeypointsDataset(Dataset[Sample]):
         return self.transform(sample) if self.transform else sample
 
     def sample(self, index: int, image: Image) -> Sample:
-        """The sample at ``index`` before the transform, around its image that is in memory already."""
+        """The sample at ``index``, before the transform, with its image already in memory."""
         annotation = self.annotations[index]
         return {
             "image": image,
@@ -76,42 +76,23 @@ class KeypointsDataset(Dataset[Sample]):
             "label_bias_x": annotation.label_bias_x,
         }
 
-    @staticmethod
-    def from_pts(
-        folder: str | Path,
-        transform: Transform | None = None,
-        *,
-        schema: KeypointSchema = IBUG68,
-        origin: Origin = (1.0, 1.0),
-    ) -> "KeypointsDataset":
-        """The faces of a folder of ``.pts`` files, see :func:`facedots.annotations.pts.read_pts`."""
-        return KeypointsDataset(read_pts(folder, schema, origin), transform)
-
-    @staticmethod
-    def from_coco(
-        json_file: str | Path,
-        root_dir: str | Path,
-        transform: Transform | None = None,
-        *,
-        schema: KeypointSchema = IBUG68,
-        origin: Origin = (0.0, 0.0),
-    ) -> "KeypointsDataset":
-        """The faces of a COCO keypoints file, see :func:`facedots.annotations.coco.read_coco`."""
-        return KeypointsDataset(read_coco(json_file, root_dir, schema, origin), transform)
-
 
 class FacialKeypointsDataset(KeypointsDataset):
-    """The faces of a CSV file with an image's name and ``x0, y0, x1, y1, …`` a row.
+    """The faces of a CSV file with an image's name and ``x0, y0, x1, y1, ...`` per row.
 
     Args:
         csv_file: The annotations.
         root_dir: Folder with the images.
         transform: Applied to each sample.
-        schema: What the points mean and how many they are.
+        schema: The points.
         origin: The coordinates that the file gives to the center of the top-left pixel.
 
     Raises:
         AnnotationError: The file has faults; all of them are listed.
+
+    Example:
+        >>> faces = FacialKeypointsDataset("faces.csv", "images")  # doctest: +SKIP
+        >>> image, points = faces[0]["image"], faces[0]["keypoints"]  # doctest: +SKIP
     """
 
     def __init__(
@@ -126,14 +107,10 @@ class FacialKeypointsDataset(KeypointsDataset):
         super().__init__(read_csv(csv_file, root_dir, schema, origin), transform)
 
 
-_PARTS = ("transform", "transforms", "dataset", "datasets")
-
-
 def reseed(generator: np.random.Generator, *entropy: int) -> None:
-    """Set a generator to the state that the given whole numbers stand for, as ``(seed, epoch,
-    index)``.
+    """Set a generator to the state of a seed of several whole numbers, as ``(seed, epoch, index)``.
 
-    Transforms that share the generator are then functions of those numbers, in whatever order and
+    Transforms that share the generator then depend on those numbers only, in whatever order and
     process samples are made.
 
     >>> generator = np.random.default_rng()
@@ -145,36 +122,32 @@ def reseed(generator: np.random.Generator, *entropy: int) -> None:
     bits.state = type(bits)(np.random.SeedSequence(entropy)).state
 
 
-def generators(part: object) -> list[np.random.Generator]:
-    """The distinct generators of a dataset, a transform or a chain of them, in the order of the
-    chain.
+def find_generators(part: object) -> list[np.random.Generator]:
+    """The distinct generators of a data set, a transform or a chain of them, in order.
 
-    Found as ``.generator``, and wherever ``.transform``, ``.transforms``, ``.dataset`` or
-    ``.datasets`` lead.
+    They are the attributes ``generator``, also of ``transform``, ``transforms``, ``dataset`` and
+    ``datasets``.
     """
-    return list({id(generator): generator for generator in _walk(part)}.values())
+    found: dict[int, np.random.Generator] = {}
 
+    def visit(part: object) -> None:
+        for inner in part if isinstance(part, (list, tuple)) else ():
+            visit(inner)
+        generator = getattr(part, "generator", None)
+        if isinstance(generator, np.random.Generator):
+            found[id(generator)] = generator
+        for name in ("transform", "transforms", "dataset", "datasets"):
+            visit(getattr(part, name, None))
 
-def _walk(part: object) -> Iterator[np.random.Generator]:
-    if isinstance(part, (list, tuple)):
-        for inner in part:
-            yield from _walk(inner)
-    own = getattr(part, "generator", None)
-    if isinstance(own, np.random.Generator):
-        yield own
-    for name in _PARTS:
-        inner = getattr(part, name, None)
-        if inner is not None:
-            yield from _walk(inner)
+    visit(part)
+    return list(found.values())
 
 
 def seed_worker(worker_id: int) -> None:
-    """A ``worker_init_fn``: gives this worker's copy of the transforms' generators states of their
-    own.
+    """A ``worker_init_fn`` that seeds this worker's copies of the transforms' generators.
 
-    Without it, every worker holds the same copy and draws the same numbers. The states follow from
-    ``torch.initial_seed()``, which a ``DataLoader`` sets from its own generator and the worker's
-    number.
+    Without it all workers draw the same numbers. The seed is ``torch.initial_seed()``, which a
+    ``DataLoader`` derives from its generator and the worker's number.
     """
     info = get_worker_info()
     if info is not None:
@@ -182,7 +155,7 @@ def seed_worker(worker_id: int) -> None:
 
 
 def _seed_all(dataset: object, seed: int) -> None:
-    for i, generator in enumerate(generators(dataset)):
+    for i, generator in enumerate(find_generators(dataset)):
         reseed(generator, seed, i)
 
 
@@ -195,19 +168,18 @@ def make_loader(
     seed: int = 0,
     drop_last: bool = False,
 ) -> DataLoader[Any]:
-    """A ``DataLoader`` whose batches, epoch by epoch, follow from the seed and the number of
-    workers.
+    """A ``DataLoader`` whose batches depend on the seed and the number of workers only.
 
-    Workers stay alive between epochs; their generators run on, so that epochs differ. With
-    ``workers=0`` the dataset's own generators are seeded here, once.
+    Workers stay alive between epochs, and epochs differ. With ``workers=0`` the data set's own
+    generators are seeded here, once.
 
     Args:
-        dataset: Its transforms' generators are found by :func:`generators`.
-        batch_size: Samples a batch.
+        dataset: Its transforms' generators are found by :func:`find_generators`.
+        batch_size: Samples per batch.
         shuffle: Draw a new order every epoch.
         workers: Processes that make samples; 0 makes them in this one.
         seed: Decides order and transforms.
-        drop_last: Leave out a last batch that is not full.
+        drop_last: Leave out an incomplete last batch.
     """
     if workers == 0:
         _seed_all(dataset, seed)

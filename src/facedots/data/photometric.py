@@ -1,30 +1,32 @@
-"""What light, lens, sensor and file do to a crop ``uint8 (H, W, 3)``. The points stay where they
-are.
-
-Every class has the probability ``p`` with which it does anything, and draws all its randomness from
-``generator``.
+"""Photometric augmentation of crops ``uint8 (H, W, 3)``: light, lens, sensor and file. The points
+stay where they are.
 """
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facedots.data.dataset import Sample
-from facedots.geometry import Image
+from facedots.geometry import Floats, Image
 
 Range = tuple[float, float]
 
 NOISE_SIGMA = 32.0
+"""Standard deviation of the table that noise is cut from, in gray levels."""
 
 
 @dataclass(kw_only=True)
 class Photometric(ABC):
-    """Changes the image with probability ``p`` and passes on everything else."""
+    """Base class: changes the image with probability ``p`` and passes on everything else.
+
+    Attributes:
+        p: Probability.
+        generator: Source of the randomness.
+    """
 
     p: float = 1.0
     generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False)
@@ -40,20 +42,26 @@ class Photometric(ABC):
         """A changed copy of the image ``uint8 (H, W, 3)``."""
 
     def _log_uniform(self, bounds: Range) -> float:
-        return float(np.exp(self.generator.uniform(np.log(bounds[0]), np.log(bounds[1]))))
+        return np.exp(self.generator.uniform(*np.log(bounds)))
 
 
 @dataclass(kw_only=True)
 class ColorJitter(Photometric):
-    """Brightness, contrast, gamma and a color cast as one look-up table, then saturation.
+    """Random brightness, contrast, gamma and color cast in one look-up table, then saturation.
 
     Attributes:
-        brightness: Added to the image in [0, 1], uniform to either side.
+        brightness: Largest offset of the image in [0, 1], to either side.
         contrast: Range of the factor about mid-gray.
         gamma: Range of the exponent.
         cast: Each channel's factor is within 1 +- this.
-        saturation: Range of the distance from gray; 1 keeps the colors.
+        saturation: Range of the factor; 1 keeps the colors, 0 is gray.
         p_gray: Probability of a gray image.
+
+    Example:
+        >>> image = np.full((4, 4, 3), 100, np.uint8)
+        >>> gray = ColorJitter(p_gray=1.0).apply(image)
+        >>> gray.shape, np.unique(gray).size
+        ((4, 4, 3), 1)
     """
 
     brightness: float = 0.12
@@ -64,26 +72,16 @@ class ColorJitter(Photometric):
     p_gray: float = 0.1
 
     def apply(self, image: Image) -> Image:
-        """A copy in another tone."""
-        draws = self.generator.uniform(-1, 1, 4)
+        """A copy in other colors."""
+        random = self.generator
+        *casts, offset = random.uniform(-1, 1, 4)
         levels = np.linspace(0, 1, 256, dtype=np.float32) ** self._log_uniform(self.gamma)
-        levels = (
-            (levels - 0.5) * self._log_uniform(self.contrast) + 0.5 + draws[3] * self.brightness
-        )
-        table = (
-            (levels[:, None] * (255 * (1 + self.cast * draws[:3])))
-            .clip(0, 255)
-            .round()
-            .astype(np.uint8)
-        )
-        toned = cv2.LUT(image, table.reshape(256, 1, 3))
-        color = (
-            0.0
-            if self.generator.random() < self.p_gray
-            else self.generator.uniform(*self.saturation)
-        )
+        levels = (levels - 0.5) * self._log_uniform(self.contrast) + 0.5 + offset * self.brightness
+        table = levels[:, None] * (255 * (1 + self.cast * np.array(casts)))
+        table = table.clip(0, 255).round().astype(np.uint8).reshape(256, 1, 3)
+        color = 0.0 if random.random() < self.p_gray else random.uniform(*self.saturation)
         luma = np.array([0.299, 0.587, 0.114])
-        return np.asarray(cv2.transform(toned, color * np.eye(3) + (1 - color) * luma), np.uint8)
+        return cv2.transform(cv2.LUT(image, table), color * np.eye(3) + (1 - color) * luma)
 
 
 @dataclass(kw_only=True)
@@ -92,6 +90,10 @@ class UnevenLighting(Photometric):
 
     Attributes:
         gain: Darkest and brightest factor.
+
+    Example:
+        >>> UnevenLighting(gain=(0.5, 0.5)).apply(np.full((4, 4, 3), 100, np.uint8)).max()
+        np.uint8(50)
     """
 
     gain: Range = (0.35, 1.5)
@@ -99,23 +101,24 @@ class UnevenLighting(Photometric):
     def apply(self, image: Image) -> Image:
         """A copy in uneven light."""
         height, width = image.shape[:2]
-        corners = (
-            np.exp(self.generator.uniform(np.log(self.gain[0]), np.log(self.gain[1]), (2, 2, 1)))
-            .repeat(3, axis=2)
-            .astype(np.float32)
-        )
+        corners = np.exp(self.generator.uniform(*np.log(self.gain), (2, 2, 1)))
+        corners = corners.repeat(3, axis=2).astype(np.float32)
         gains = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.multiply(image, gains, dtype=cv2.CV_8U), np.uint8)
+        return cv2.multiply(image, gains, dtype=cv2.CV_8U)
 
 
 @dataclass(kw_only=True)
 class Blur(Photometric):
-    """Out of focus (Gaussian) or moved (a line); both are symmetric, so nothing shifts.
+    """Defocus (Gaussian) or motion blur (a line); both are symmetric, so nothing shifts.
 
     Attributes:
-        sigma: Range of the Gaussian's deviation, in pixels.
-        length: Range of the line's length, in pixels.
-        p_motion: Share of motion blur.
+        sigma: Range of the Gaussian's standard deviation in pixels.
+        length: Range of the line's length in pixels.
+        p_motion: Probability of motion blur.
+
+    Example:
+        >>> Blur(p=0.2, generator=np.random.default_rng(0)).p_motion
+        0.4
     """
 
     sigma: Range = (0.5, 2.2)
@@ -125,30 +128,25 @@ class Blur(Photometric):
     def apply(self, image: Image) -> Image:
         """A blurred copy."""
         if self.generator.random() >= self.p_motion:
-            return np.asarray(
-                cv2.GaussianBlur(image, (0, 0), self._log_uniform(self.sigma)), np.uint8
-            )
-        kernel = line_kernel(self.generator.uniform(*self.length), self.generator.uniform(0, np.pi))
-        return np.asarray(cv2.filter2D(image, -1, kernel), np.uint8)
+            return cv2.GaussianBlur(image, (0, 0), self._log_uniform(self.sigma))
+        length, angle = self.generator.uniform(*self.length), self.generator.uniform(0, np.pi)
+        return cv2.filter2D(image, -1, motion_kernel(length, angle))
 
 
-def line_kernel(length: float, angle: float) -> NDArray[np.float32]:
-    """A line through the middle of a square kernel that sums to 1 and is its own half turn.
+def motion_kernel(length: float, angle: float) -> Floats:
+    """A square kernel with a line through its center; sums to 1 and is symmetric.
 
     Args:
         length: Pixels.
         angle: Radians.
     """
     side = 2 * int(np.ceil(length / 2)) + 1
-    middle, fraction = side // 2, 16
-    reach = np.array([np.cos(angle), np.sin(angle)]) * max(length - 1, 0) / 2
-    start, end = (
-        np.rint((middle + sign * reach) * fraction).astype(int).tolist() for sign in (-1, 1)
-    )
+    half = np.array([np.cos(angle), np.sin(angle)]) * max(length - 1, 0) / 2
+    ends = np.rint((side // 2 + np.outer((-1, 1), half)) * 16).astype(int)
     kernel = np.zeros((side, side), np.uint8)
-    cv2.line(kernel, start, end, 255, 1, cv2.LINE_AA, shift=4)
+    cv2.line(kernel, *ends.tolist(), 255, 1, cv2.LINE_AA, shift=4)
     symmetric = kernel.astype(np.float32) + kernel[::-1, ::-1]
-    return np.asarray(symmetric / symmetric.sum(), np.float32)
+    return symmetric / symmetric.sum()
 
 
 @dataclass(kw_only=True)
@@ -156,7 +154,11 @@ class LowResolution(Photometric):
     """Shrink by area and enlarge again.
 
     Attributes:
-        fraction: Range of the side in between, over the side of the image.
+        fraction: Range of the smaller side over the side of the image.
+
+    Example:
+        >>> LowResolution(fraction=(0.5, 0.5)).apply(np.zeros((8, 8, 3), np.uint8)).shape
+        (8, 8, 3)
     """
 
     fraction: Range = (0.2, 0.8)
@@ -167,9 +169,7 @@ class LowResolution(Photometric):
         fraction = self._log_uniform(self.fraction)
         small_size = (max(1, round(width * fraction)), max(1, round(height * fraction)))
         small = cv2.resize(image, small_size, interpolation=cv2.INTER_AREA)
-        return np.asarray(
-            cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8
-        )
+        return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 @dataclass(kw_only=True)
@@ -178,30 +178,31 @@ class JpegCompression(Photometric):
 
     Attributes:
         quality: Range of OpenCV's quality, 0 to 100.
+
+    Example:
+        >>> JpegCompression(quality=(50, 50)).apply(np.zeros((8, 8, 3), np.uint8)).shape
+        (8, 8, 3)
     """
 
     quality: Range = (15.0, 75.0)
 
     def apply(self, image: Image) -> Image:
-        """A copy with JPEG's blocks."""
+        """A copy with JPEG artifacts."""
         settings = [cv2.IMWRITE_JPEG_QUALITY, round(self.generator.uniform(*self.quality))]
         _, data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), settings)
-        decoded = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
-        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
 @lru_cache(maxsize=8)
 def _noise_table(height: int, width: int) -> NDArray[np.int8]:
-    """Gaussian noise ``int8 (2 height, 2 width, 3)``, made once: cutting a window out of it costs
-    next to nothing.
-    """
+    """Gaussian noise ``int8 (2 height, 2 width, 3)``, drawn once: cutting windows is cheap."""
     normal = np.random.default_rng(0).normal(0, NOISE_SIGMA, (2 * height, 2 * width, 3))
-    return np.asarray(normal.round().clip(-127, 127), np.int8)
+    return normal.round().clip(-127, 127).astype(np.int8)
 
 
 def noise_window(height: int, width: int, generator: np.random.Generator) -> NDArray[np.int8]:
-    """Noise ``int8 (height, width, 3)`` of deviation ``NOISE_SIGMA``, a random window of a fixed
-    table.
+    """Noise ``int8 (height, width, 3)`` of standard deviation ``NOISE_SIGMA``: a random window of a
+    fixed table.
     """
     top, left = int(generator.integers(height + 1)), int(generator.integers(width + 1))
     return _noise_table(height, width)[top : top + height, left : left + width]
@@ -209,10 +210,15 @@ def noise_window(height: int, width: int, generator: np.random.Generator) -> NDA
 
 @dataclass(kw_only=True)
 class Noise(Photometric):
-    """Gaussian noise, its own for each channel.
+    """Gaussian noise, independent for each channel.
 
     Attributes:
-        sigma: Range of the deviation, in gray levels of 255.
+        sigma: Range of the standard deviation in gray levels of 255.
+
+    Example:
+        >>> image = np.full((128, 128, 3), 128, np.uint8)
+        >>> round(float(Noise(sigma=(10, 10)).apply(image).std()))
+        10
     """
 
     sigma: Range = (3.0, 20.0)
@@ -221,40 +227,41 @@ class Noise(Photometric):
         """A noisy copy."""
         noise = noise_window(image.shape[0], image.shape[1], self.generator)
         strength = self._log_uniform(self.sigma) / NOISE_SIGMA
-        noisy: Any = cv2.addWeighted(image, 1.0, noise, strength, 0.0, dtype=cv2.CV_8U)
-        return np.asarray(noisy, np.uint8)
+        return cv2.addWeighted(image, 1.0, noise, strength, 0.0, dtype=cv2.CV_8U)
 
 
 @dataclass(kw_only=True)
 class RandomErasing(Photometric):
-    """Cover parts of the image with rectangles and ellipses of one color, of noise, or of another
-    part of the image.
+    """Occlude with rectangles and ellipses: of one color, of noise, or of another part of the image
+    (after Zhong et al., AAAI 2020).
 
     Attributes:
-        count: Most covers at once; one to so many, equally likely.
-        side: Range of a cover's height and width, over the side of the image.
+        count: Largest number of occlusions; 1 to ``count`` are equally likely.
+        side: Range of their height and width over the side of the image.
+
+    Example:
+        >>> image = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
+        >>> bool((RandomErasing(count=1).apply(image) == image).all())
+        False
     """
 
     count: int = 3
     side: Range = (0.08, 0.4)
 
     def apply(self, image: Image) -> Image:
-        """A copy that is covered in places."""
-        covered = image.copy()
+        """A partly occluded copy."""
+        result = image.copy()
         for _ in range(int(self.generator.integers(1, self.count + 1))):
-            self._cover(covered, image)
-        return covered
+            self._occlude(result, image)
+        return result
 
-    def _cover(self, target: Image, source: Image) -> None:
-        """Cover one place of ``target``; a patch comes from ``source``."""
-        random = self.generator
-        size = np.array(target.shape[:2])
-        height, width = (
-            (size * random.uniform(*self.side, 2)).round().astype(int).clip(1, size).tolist()
-        )
-        top, left, from_top, from_left = random.integers(
-            0, np.tile(size - (height, width) + 1, 2)
-        ).tolist()
+    def _occlude(self, target: Image, source: Image) -> None:
+        """Occlude one place of ``target``; a patch comes from ``source``."""
+        random, size = self.generator, np.array(target.shape[:2])
+        sides = (size * random.uniform(*self.side, 2)).round().astype(int).clip(1, size)
+        height, width = sides.tolist()
+        corners = random.integers(0, np.tile(size - sides + 1, 2))
+        top, left, from_top, from_left = corners.tolist()
         place = target[top : top + height, left : left + width]
         filling = random.integers(3)
         if filling == 0:
@@ -264,14 +271,12 @@ class RandomErasing(Photometric):
             fill = noise.view(np.uint8) + np.uint8(128)  # two's complement: -128 is 0, 127 is 255
         else:
             fill = source[from_top : from_top + height, from_left : from_left + width]
-        if random.random() < 0.5:
-            place[:] = fill
-        else:
-            np.copyto(place, fill, where=_ellipse(height, width)[..., None])
+        ellipse = random.random() >= 0.5
+        np.copyto(place, fill, where=_ellipse(height, width)[..., None] if ellipse else True)
 
 
 def _ellipse(height: int, width: int) -> NDArray[np.bool_]:
     """The largest ellipse in a rectangle, as a mask ``(height, width)``."""
     y = (2 * np.arange(height) + 1) / height - 1
     x = (2 * np.arange(width) + 1) / width - 1
-    return np.asarray(x**2 + y[:, None] ** 2 <= 1, np.bool_)
+    return x**2 + y[:, None] ** 2 <= 1

@@ -1,13 +1,12 @@
-"""The textbook transforms: small callables from a sample to a new sample, which move image and
-points together.
+"""The textbook transforms: callables from a sample to a new sample that move image and points
+together.
 
-A sample is a dict with ``'image'`` and ``'keypoints'``; a transform never changes the one it is
-given and passes on every other key. Two of those matter here and in :mod:`facedots.data.augment`:
+A sample is a dict with ``'image'`` and ``'keypoints'``. A transform never changes its input and
+passes on all other keys, of which these matter here and in :mod:`facedots.data.augment`:
 
-* ``'matrix'``, ``float64 (2, 3)``: the affine map from the frame, as the dataset read it, to the
-  sample's image. Every transform that moves pixels sets it, so that whatever a network finds can be
-  taken back to the frame.
-* ``'label_bias_x'`` and ``'box'``: pixels of the frame, whatever happened to the image since.
+* ``'matrix'``, ``float64 (2, 3)``: the affine map from the image as the data set read it to the
+  sample's image, set by every transform that moves pixels; its inverse takes predictions back.
+* ``'label_bias_x'`` and ``'box'``: always in pixels of the image as the data set read it.
 """
 
 from collections.abc import Sequence
@@ -28,38 +27,39 @@ Size = int | tuple[int, int]
 IDENTITY: Matrix = np.array([[1.0, 0, 0], [0, 1, 0]])
 
 
-def prior_matrix(sample: Sample) -> Matrix:
-    """The affine map ``(2, 3)`` from the frame to the sample's image as it is now."""
+def image_matrix(sample: Sample) -> Matrix:
+    """The affine map ``(2, 3)`` from the image as the data set read it to the sample's image."""
     return np.asarray(sample.get("matrix", IDENTITY), np.float64)
 
 
-def moved(sample: Sample, image: NDArray[Any], matrix: Matrix) -> Sample:
-    """A new sample: the given image, the points and ``'matrix'`` under the affine map that led to
-    it.
-    """
-    points = apply_affine(matrix, sample["keypoints"])
+def replace_image(sample: Sample, image: NDArray[Any], matrix: Matrix) -> Sample:
+    """A new sample with another image; the affine map from the old image moves the points."""
     return {
         **sample,
         "image": image,
-        "keypoints": points,
-        "matrix": compose(matrix, prior_matrix(sample)),
+        "keypoints": apply_affine(matrix, sample["keypoints"]),
+        "matrix": compose(matrix, image_matrix(sample)),
     }
 
 
 @dataclass
 class Compose:
-    """One transform after the other.
+    """Apply transforms one after the other.
 
-    >>> chain = Compose([Rescale(250), RandomCrop(224), Normalize(), ToTensor()])
-    >>> sample = {"image": np.zeros((180, 200, 3), np.uint8), "keypoints": np.zeros((68, 2), np.float32)}
-    >>> chain(sample)["image"].shape
-    torch.Size([1, 224, 224])
+    Attributes:
+        transforms: In order.
+
+    Example:
+        >>> chain = Compose([Rescale(250), RandomCrop(224), Normalize(), ToTensor()])
+        >>> image, points = np.zeros((180, 200, 3), np.uint8), np.zeros((68, 2), np.float32)
+        >>> chain({"image": image, "keypoints": points})["image"].shape
+        torch.Size([1, 224, 224])
     """
 
     transforms: Sequence[Transform]
 
     def __call__(self, sample: Sample) -> Sample:
-        """Sample -> what the last transform makes of it."""
+        """Sample -> the last transform's sample."""
         result = dict(sample)
         for transform in self.transforms:
             result = transform(result)
@@ -68,10 +68,16 @@ class Compose:
 
 @dataclass
 class Rescale:
-    """Resize the image; by area where it shrinks, bilinearly where it grows.
+    """Resize the image: area interpolation where it shrinks, bilinear where it grows.
 
     Attributes:
-        size: An int becomes the shorter side and the aspect is kept; a pair is height and width.
+        size: An int is the shorter side, and the aspect ratio is kept; a pair is height and width.
+
+    Example:
+        >>> image, points = np.zeros((100, 200, 3), np.uint8), np.array([[199.5, 99.5]])
+        >>> half = Rescale(50)({"image": image, "keypoints": points})
+        >>> half["image"].shape, half["keypoints"].tolist()
+        ((50, 100, 3), [[99.5, 49.5]])
     """
 
     size: Size
@@ -80,17 +86,17 @@ class Rescale:
         """Sample -> the sample at another size."""
         image = sample["image"]
         height, width = image.shape[:2]
-        new_height, new_width = self._target(height, width)
-        shrunk = cv2.resize(
-            image, (min(width, new_width), min(height, new_height)), interpolation=cv2.INTER_AREA
-        )
+        new_height, new_width = self._new_size(height, width)
+        smaller = min(width, new_width), min(height, new_height)
+        shrunk = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
         result = cv2.resize(shrunk, (new_width, new_height), interpolation=cv2.INTER_LINEAR)
         sx, sy = new_width / width, new_height / height
         # Pixel centers: the left edge of an image is at -0.5, before and after.
         matrix = np.array([[sx, 0, sx / 2 - 0.5], [0, sy, sy / 2 - 0.5]])
-        return moved(sample, result.reshape(new_height, new_width, *image.shape[2:]), matrix)
+        result = result.reshape(new_height, new_width, *image.shape[2:])
+        return replace_image(sample, result, matrix)
 
-    def _target(self, height: int, width: int) -> tuple[int, int]:
+    def _new_size(self, height: int, width: int) -> tuple[int, int]:
         if not isinstance(self.size, int):
             return self.size
         zoom = self.size / min(height, width)
@@ -99,14 +105,21 @@ class Rescale:
 
 @dataclass
 class RandomCrop:
-    """Cut a window out of the image, every place equally likely.
+    """Crop a window at a random place.
 
     Attributes:
         size: Side of the window in pixels, or its height and width.
         generator: Source of the randomness.
 
     Raises:
-        ShapeError: On an image that is smaller than the window.
+        ShapeError: The image is smaller than the window.
+
+    Example:
+        >>> crop = RandomCrop((60, 80), generator=np.random.default_rng(0))
+        >>> image, points = np.zeros((100, 100, 3), np.uint8), np.array([[50, 50]])
+        >>> window = crop({"image": image, "keypoints": points})
+        >>> window["image"].shape, window["keypoints"].tolist()
+        ((60, 80, 3), [[37.0, 16.0]])
     """
 
     size: Size
@@ -117,23 +130,25 @@ class RandomCrop:
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> a window of it."""
         height, width, free_y, free_x = _window(sample["image"], self.size, self)
-        top, left = (
-            int(self.generator.integers(free_y + 1)),
-            int(self.generator.integers(free_x + 1)),
-        )
-        return _cut(sample, top, left, height, width)
+        top = int(self.generator.integers(free_y + 1))
+        left = int(self.generator.integers(free_x + 1))
+        return _crop(sample, top, left, height, width)
 
 
 @dataclass
 class CenterCrop:
-    """Cut the middle out of the image; where it cannot be halved, the window lies half a pixel up
-    and left.
+    """Crop the middle; of an odd margin, the smaller half is cut at the top and left.
 
     Attributes:
         size: Side of the window in pixels, or its height and width.
 
     Raises:
-        ShapeError: On an image that is smaller than the window.
+        ShapeError: The image is smaller than the window.
+
+    Example:
+        >>> image, points = np.zeros((100, 120, 3), np.uint8), np.array([[59.5, 49.5]])
+        >>> CenterCrop(80)({"image": image, "keypoints": points})["keypoints"].tolist()
+        [[39.5, 39.5]]
     """
 
     size: Size
@@ -141,45 +156,51 @@ class CenterCrop:
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> its middle."""
         height, width, free_y, free_x = _window(sample["image"], self.size, self)
-        return _cut(sample, free_y // 2, free_x // 2, height, width)
+        return _crop(sample, free_y // 2, free_x // 2, height, width)
 
 
-def _window(image: NDArray[Any], size: Size, what: object) -> tuple[int, int, int, int]:
-    """Height and width of the window, and how many rows and columns of the image it leaves over."""
+def _window(image: NDArray[Any], size: Size, transform: object) -> tuple[int, int, int, int]:
+    """Height and width of the window, and the rows and columns of the image outside it."""
     height, width = (size, size) if isinstance(size, int) else size
     free_y, free_x = image.shape[0] - height, image.shape[1] - width
     if min(free_y, free_x) < 0:
         raise ShapeError(
-            f"{what} cannot cut {height} x {width} out of {image.shape[0]} x {image.shape[1]}: put a Rescale before it"
+            f"{transform} cannot cut {height} x {width} out of {image.shape[0]} x"
+            f" {image.shape[1]}: put a Rescale before it"
         )
     return height, width, free_y, free_x
 
 
-def _cut(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
+def _crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sample:
     image = sample["image"][top : top + height, left : left + width].copy()
-    return moved(sample, image, np.array([[1.0, 0, -left], [0, 1, -top]]))
+    return replace_image(sample, image, np.array([[1.0, 0, -left], [0, 1, -top]]))
 
 
 @dataclass
 class Normalize:
-    """The image to gray ``float32 (H, W)`` in [0, 1], the points to about [-1, 1].
+    """Convert the image to gray ``float32 (H, W)`` in [0, 1] and the points to about [-1, 1].
 
     The edges of the image, half a pixel outside the outermost pixel centers, are -1 and 1.
-    ``uint8`` is divided by 255; floats are taken to be in [0, 1] already and are not divided again.
-    Alpha is dropped. Gray is Rec. 601 luma.
+    ``uint8`` is divided by 255; a float image must be in [0, 1] already. Alpha is dropped. Gray is
+    Rec. 601 luma.
 
     Raises:
-        ImageError: On a float image outside [0, 1], or on another type or shape.
+        ImageError: A float image outside [0, 1], or another type or shape.
+
+    Example:
+        >>> image, points = np.full((50, 100, 3), 51, np.uint8), np.array([[-0.5, 24.5]])
+        >>> sample = Normalize()({"image": image, "keypoints": points})
+        >>> float(sample["image"][0, 0].round(3)), sample["keypoints"].tolist()
+        (0.2, [[-1.0, 0.0]])
+        >>> Normalize().inverse(sample)["keypoints"].tolist()
+        [[-0.5, 24.5]]
     """
 
     def __call__(self, sample: Sample) -> Sample:
-        """Sample -> the sample in gray, with points in about [-1, 1]."""
+        """Sample -> the sample in gray, with normalized points."""
         image = sample["image"]
-        return {
-            **sample,
-            "image": _gray(image),
-            "keypoints": normalize_keypoints(sample["keypoints"], image.shape[:2]),
-        }
+        points = normalize_keypoints(sample["keypoints"], image.shape[:2])
+        return {**sample, "image": _gray(image), "keypoints": points}
 
     def inverse(self, sample: Sample) -> Sample:
         """The sample with its points in pixels again; the image stays gray."""
@@ -188,8 +209,7 @@ class Normalize:
 
 
 def normalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Floats:
-    """Points ``(..., 2)`` in pixels to coordinates in which the image reaches from -1 to 1 on both
-    axes.
+    """Points ``(..., 2)`` in pixels to coordinates in which the image spans -1 to 1 on both axes.
 
     Args:
         points: (x, y) in pixels.
@@ -199,7 +219,8 @@ def normalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Float
     [[-1.0, 1.0], [1.0, 0.0]]
     """
     width_height = np.array(image_size[::-1], np.float64)
-    return np.asarray((2 * np.asarray(points, np.float64) + 1) / width_height - 1, np.float32)
+    normalized = (2 * np.asarray(points, np.float64) + 1) / width_height - 1
+    return normalized.astype(np.float32)
 
 
 def denormalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Floats:
@@ -209,20 +230,22 @@ def denormalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Flo
     [[-0.5, 49.5]]
     """
     width_height = np.array(image_size[::-1], np.float64)
-    return np.asarray(((np.asarray(points, np.float64) + 1) * width_height - 1) / 2, np.float32)
+    pixels = ((np.asarray(points, np.float64) + 1) * width_height - 1) / 2
+    return pixels.astype(np.float32)
 
 
 def _gray(image: NDArray[Any]) -> Floats:
     """``float32 (H, W)`` in [0, 1] from an image of 1, 3 or 4 channels."""
     if image.dtype == np.uint8:
-        scaled = np.asarray(image, np.float32) / 255
+        scaled = image.astype(np.float32) / 255
     elif np.issubdtype(image.dtype, np.floating):
-        scaled = np.array(image, np.float32)
-        if not (scaled.min() >= -1e-3 and scaled.max() <= 1 + 1e-3):
+        low, high = image.min(), image.max()
+        if not (low >= -1e-3 and high <= 1 + 1e-3):
             raise ImageError(
-                f"a float image must lie in [0, 1], not in [{scaled.min():g}, {scaled.max():g}]: give uint8, or divide by 255"
+                f"a float image must be in [0, 1], not in [{low:g}, {high:g}]:"
+                " give uint8, or divide by 255"
             )
-        scaled = scaled.clip(0, 1)  # resampling may leave the range by a rounding error
+        scaled = image.astype(np.float32).clip(0, 1)  # resampling may overshoot a little
     else:
         raise ImageError(f"an image must be uint8 or float, not {image.dtype}")
     channels = 1 if image.ndim == 2 else image.shape[-1]
@@ -231,16 +254,22 @@ def _gray(image: NDArray[Any]) -> Floats:
             f"an image must have the shape (H, W) or (H, W, 1, 3 or 4), not {image.shape}"
         )
     if channels == 1:
-        return np.asarray(scaled.reshape(image.shape[:2]), np.float32)
-    return np.asarray(cv2.cvtColor(scaled[..., :3], cv2.COLOR_RGB2GRAY), np.float32)
+        return scaled.reshape(image.shape[:2])
+    return cv2.cvtColor(scaled[..., :3], cv2.COLOR_RGB2GRAY)
 
 
 @dataclass
 class ToTensor:
-    """Image and points to ``float32`` tensors that share no memory with the sample.
+    """Convert image and points to ``float32`` tensors that share no memory with the sample.
 
     The image ``(H, W)`` or ``(H, W, C)`` becomes ``(C, H, W)``; ``uint8`` is divided by 255, floats
     keep their values.
+
+    Example:
+        >>> image, points = np.full((50, 100, 3), 255, np.uint8), np.array([[10.0, 20.0]])
+        >>> sample = ToTensor()({"image": image, "keypoints": points})
+        >>> sample["image"].shape, float(sample["image"].max()), sample["keypoints"]
+        (torch.Size([3, 50, 100]), 1.0, tensor([[10., 20.]]))
     """
 
     def __call__(self, sample: Sample) -> Sample:
@@ -250,8 +279,5 @@ class ToTensor:
         tensor = torch.tensor(np.ascontiguousarray(channels_first), dtype=torch.float32)
         if image.dtype == np.uint8:
             tensor /= 255
-        return {
-            **sample,
-            "image": tensor,
-            "keypoints": torch.tensor(sample["keypoints"], dtype=torch.float32),
-        }
+        points = torch.tensor(sample["keypoints"], dtype=torch.float32)
+        return {**sample, "image": tensor, "keypoints": points}

@@ -1,4 +1,6 @@
-"""Heads: what stands between a network's last features and points with a covariance."""
+"""What all networks share: the base class, and the heads that turn features into keypoints with a
+covariance.
+"""
 
 from typing import NamedTuple
 
@@ -9,93 +11,127 @@ from facedots.spec import ModelSpec
 from facedots.uncertainty import positive_part
 
 
-class Head(nn.Module):
-    """The last layers of a network, and how to read them. A style is a way of labeling: a data
-    set's own.
+class ModelOutput(NamedTuple):
+    """Result of a network's ``forward``.
+
+    Attributes:
+        logits: Input of the head's ``decode`` for every label style, ``(N, num_styles, ...)``:
+            heatmap logits, or normalized coordinates where the network regresses.
+        score_logit: Log-odds ``(N,)`` that the crop shows a well-placed face; NaN where the network
+            has no score head.
     """
 
-    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from the raw
-        answer in one style.
+    logits: Tensor
+    score_logit: Tensor
+
+
+class Head(nn.Module):
+    """The last layers of a network and how to decode their output.
+
+    A label style is the way in which one data set places its points; each has its own channels in
+    the output layer.
+
+    Attributes:
+        num_styles: Label styles that the output holds.
+    """
+
+    num_styles: int
+
+    @property
+    def output_layer(self) -> nn.Module:
+        """The last layer, its output channels in groups, one per label style."""
+        raise NotImplementedError
+
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from the
+        output in one style.
         """
         raise NotImplementedError
 
-    def keep_style(self, style: int) -> None:
-        """Answer in one style only from now on."""
-        raise NotImplementedError
+    def select_style(self, style: int) -> None:
+        """Drop the output channels of all label styles but one."""
+        for parameter in self.output_layer.parameters():
+            parameter.data = parameter.data.chunk(self.num_styles)[style].clone()
+        self.num_styles = 1
 
 
 class HeatmapHead(Head):
-    """One probability map a point and label style, read out by soft-argmax.
+    """One heatmap per point and label style, decoded by soft-argmax.
 
-    The maps are a softmax over the cells of a ``grid`` x ``grid`` raster that covers the crop.
-    Their mean is the point (integral regression, Sun et al., ECCV 2018), their spread is what the
-    network itself says of its doubt: trained by the cross-entropy to a narrow Gaussian around the
-    truth, the map approaches the distribution of the point widened by that Gaussian, so the
-    Gaussian's variance is taken off again. After training, a gain and a floor for each point make a
-    covariance of it that holds on people who were not trained on
-    (:mod:`facedots.training.calibrate`).
+    Each map is a softmax over a ``grid`` x ``grid`` raster that covers the crop. Its mean is the
+    point (integral regression, Sun et al., ECCV 2018). The cross-entropy to a Gaussian target makes
+    it approach the distribution of the point, widened by that Gaussian; so its second moment less
+    the target's variance is the raw covariance. ``scale`` and ``floor``, fitted per point after the
+    training (:mod:`facedots.training.calibrate`), calibrate it.
+
+    Args:
+        in_channels: Channels of the feature map ``(N, in_channels, grid, grid)``.
+        num_points: K.
+        grid: Cells per side of the feature map.
+        input_size: Side of the crop in pixels.
+        num_styles: Label styles, each with its own maps of the same features.
+        target_sigma: Standard deviation of the target Gaussian, in pixels of a crop of 128 px.
+
+    Example:
+        >>> head = HeatmapHead(in_channels=8, num_points=68, grid=16, input_size=128)
+        >>> logits = head(torch.zeros(4, 8, 16, 16))
+        >>> points, covariance = head.decode(logits[:, 0])
+        >>> logits.shape, points.shape
+        (torch.Size([4, 1, 68, 16, 16]), torch.Size([4, 68, 2]))
     """
 
     cells: Tensor
-    gain: Tensor
+    scale: Tensor
     floor: Tensor
 
     def __init__(
         self,
-        channels: int,
-        count: int,
+        in_channels: int,
+        num_points: int,
         grid: int,
         input_size: int,
         *,
-        styles: int = 1,
-        finer: int = 1,
-        spread: float = 6.0,
+        num_styles: int = 1,
+        target_sigma: float = 6.0,
     ) -> None:
-        """
-        Args:
-            channels: Of the feature map ``(N, channels, grid, grid)``.
-            count: K, the number of points.
-            grid: Cells a side of the feature map.
-            input_size: Side of the crop in pixels.
-            styles: Label styles, each with its own maps of the same features.
-            finer: Cells of the probability map along a side of a feature cell.
-            spread: Standard deviation of the target Gaussian, in pixels of a crop of 128 px.
-        """
         super().__init__()
-        self.count, self.grid, self.finer, self.styles = count, grid * finer, finer, styles
-        self.spread = spread * input_size / 128
-        self.stride = input_size / self.grid
-        self.maps = nn.Conv2d(channels, styles * count * finer**2, 1)
-        self.shuffle = nn.PixelShuffle(finer)
-        self.register_buffer(
-            "cells", (torch.arange(self.grid) + 0.5) * self.stride - 0.5, persistent=False
-        )
-        self.register_buffer("gain", torch.ones(count))
-        self.register_buffer("floor", torch.full((count,), 0.1))
+        self.num_points, self.grid, self.num_styles = num_points, grid, num_styles
+        self.target_sigma = target_sigma * input_size / 128
+        self.stride = input_size / grid
+        self.maps = nn.Conv2d(in_channels, num_styles * num_points, 1)
+        centers = (torch.arange(grid) + 0.5) * self.stride - 0.5
+        self.register_buffer("cells", centers, persistent=False)
+        self.register_buffer("scale", torch.ones(num_points))
+        self.register_buffer("floor", torch.full((num_points,), 0.1))
+
+    @property
+    def output_layer(self) -> nn.Conv2d:
+        """The 1x1 convolution that makes the maps."""
+        return self.maps
 
     def forward(self, features: Tensor) -> Tensor:
-        """Log-odds ``(N, styles, K, grid, grid)`` of each cell."""
-        logits: Tensor = self.shuffle(self.maps(features))
-        return logits.view(-1, self.styles, self.count, self.grid, self.grid)
+        """Logits ``(N, num_styles, K, grid, grid)`` of each cell."""
+        logits: Tensor = self.maps(features)
+        return logits.view(-1, self.num_styles, self.num_points, self.grid, self.grid)
 
-    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from
-        log-odds ``(N, K, grid, grid)``.
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Points ``(N, K, 2)`` and calibrated covariance ``(N, K, 2, 2)``, in pixels of the crop,
+        from logits ``(N, K, grid, grid)``.
         """
-        points, doubt = self.doubt(raw)
-        return points, calibrated(doubt, self.gain, self.floor)
+        points, covariance = self.decode_raw(logits)
+        return points, calibrated_covariance(covariance, self.scale, self.floor)
 
-    def doubt(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points, and their covariance ``(N, K, 2, 2)`` as the maps say it, before calibration."""
-        points, moments = self.moments(raw)
-        return points, positive_part(moments - self.spread**2 * torch.eye(2, device=raw.device))
+    def decode_raw(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Points and their covariance ``(N, K, 2, 2)`` before calibration."""
+        points, moments = self.moments(logits)
+        target = self.target_sigma**2 * torch.eye(2, device=logits.device)
+        return points, positive_part(moments - target)
 
-    def moments(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+    def moments(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels of
         the crop.
         """
-        maps = raw.float().flatten(2).softmax(-1).view(raw.shape)
+        maps = logits.float().flatten(2).softmax(-1).view(logits.shape)
         columns, rows = maps.sum(2), maps.sum(3)
         x, y = columns @ self.cells, rows @ self.cells
         xx = columns @ self.cells.square() - x.square()
@@ -103,120 +139,115 @@ class HeatmapHead(Head):
         xy = ((maps @ self.cells) * self.cells).sum(-1) - x * y
         return torch.stack([x, y], -1), torch.stack([xx, xy, xy, yy], -1).view(*x.shape, 2, 2)
 
-    def keep_style(self, style: int) -> None:
-        """Answer in one style only from now on."""
-        size = self.count * self.finer**2
-        chosen = slice(style * size, (style + 1) * size)
-        maps = nn.Conv2d(self.maps.in_channels, size, 1)
-        maps.load_state_dict(
-            {name: value[chosen] for name, value in self.maps.state_dict().items()}
-        )
-        self.maps, self.styles = maps, 1
 
+def calibrated_covariance(raw_covariance: Tensor, scale: Tensor, floor: Tensor) -> Tensor:
+    """The covariance ``scale² C + floor² I``.
 
-def calibrated(doubt: Tensor, gain: Tensor, floor: Tensor) -> Tensor:
-    """The covariance ``(…, K, 2, 2)`` of doubts ``(…, K, 2, 2)`` under a gain ``(K,)`` and a floor
-    ``(K,)`` of deviations.
+    Args:
+        raw_covariance: C, ``(..., K, 2, 2)`` in square pixels.
+        scale: ``(K,)``, factor of the standard deviations.
+        floor: ``(K,)``, smallest standard deviation in pixels.
     """
-    round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=doubt.device)
-    return gain.square().view(-1, 1, 1) * doubt + round_floor
+    round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=raw_covariance.device)
+    return scale.square().view(-1, 1, 1) * raw_covariance + round_floor
 
 
 class RegressionHead(Head):
-    """Fully connected layers to 2K numbers: the points normalized to about [-1, 1] of the crop, x
-    and y in turn.
+    """Two fully connected layers to 2K numbers per label style: x and y of each point in turn,
+    normalized to about [-1, 1] of the crop.
+
+    Args:
+        in_features: Length of the flat feature vector.
+        hidden: Units of the hidden layer.
+        num_points: K.
+        input_size: Side of the crop in pixels.
+        dropout: Probability, between the two layers.
+        num_styles: Label styles.
+
+    Example:
+        >>> head = RegressionHead(4, hidden=8, num_points=68, input_size=224, dropout=0.1)
+        >>> points, covariance = head.decode(head(torch.zeros(3, 4))[:, 0])
+        >>> points.shape, bool(covariance.isnan().all())
+        (torch.Size([3, 68, 2]), True)
     """
 
     def __init__(
         self,
-        features: int,
+        in_features: int,
         hidden: int,
-        count: int,
+        num_points: int,
         input_size: int,
         *,
         dropout: float,
-        styles: int = 1,
+        num_styles: int = 1,
     ) -> None:
         super().__init__()
-        self.count, self.input_size, self.styles = count, input_size, styles
-        self.fc1 = nn.Linear(features, hidden)
+        self.num_points, self.input_size, self.num_styles = num_points, input_size, num_styles
+        self.fc1 = nn.Linear(in_features, hidden)
         self.dropout = nn.Dropout(dropout)
-        self.fc2 = nn.Linear(hidden, styles * 2 * count)
+        self.fc2 = nn.Linear(hidden, num_styles * 2 * num_points)
+
+    @property
+    def output_layer(self) -> nn.Linear:
+        """The second fully connected layer."""
+        return self.fc2
 
     def forward(self, features: Tensor) -> Tensor:
-        """Normalized coordinates ``(N, styles, 2K)`` from flat features ``(N, features)``."""
+        """Normalized coordinates ``(N, num_styles, 2K)`` from features ``(N, in_features)``."""
         coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
-        return coordinates.view(-1, self.styles, coordinates.shape[1] // self.styles)
+        return coordinates.view(-1, self.num_styles, 2 * self.num_points)
 
-    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` in pixels of the crop and covariance ``(N, K, 2, 2)``: NaN, plain
-        regression knows no doubt.
-        """
-        points = ((raw.float() + 1) * self.input_size - 1).div(2).view(-1, self.count, 2)
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Points ``(N, K, 2)`` in pixels of the crop, and a covariance ``(N, K, 2, 2)`` of NaN."""
+        points = ((logits.float() + 1) * self.input_size - 1).div(2).view(-1, self.num_points, 2)
         return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
-
-    def keep_style(self, style: int) -> None:
-        """Answer in one style only from now on."""
-        chosen = slice(style * 2 * self.count, (style + 1) * 2 * self.count)
-        layer = nn.Linear(self.fc2.in_features, 2 * self.count)
-        layer.load_state_dict(
-            {name: value[chosen] for name, value in self.fc2.state_dict().items()}
-        )
-        self.fc2, self.styles = layer, 1
-
-
-class Answer(NamedTuple):
-    """What ``forward`` returns.
-
-    Attributes:
-        raw: What the network's head reads, ``(N, styles, …)``: every label style is answered at
-            once.
-        score: Log-odds ``(N,)`` that the crop shows a face, well placed; NaN where the network does
-            not judge.
-    """
-
-    raw: Tensor
-    score: Tensor
 
 
 class KeypointNet(nn.Module):
-    """A network from normalized crops to an answer, and from an answer to points.
+    """Base class of the networks: normalized crops in, :class:`ModelOutput` out.
 
     Args:
-        spec: How to feed it.
+        spec: Crop, input size and normalization.
 
     Attributes:
-        judges: Whether the answer's score means anything.
+        predicts_score: Whether ``score_logit`` is trained.
+
+    Example:
+        >>> from facedots.models.registry import build_model
+        >>> net = build_model("tiny").eval()
+        >>> crops = torch.zeros(1, 3, 112, 112, dtype=torch.uint8)
+        >>> output = net(net.normalize(crops))
+        >>> points, covariance = net.decode(output.logits[:, 0])
+        >>> points.shape
+        torch.Size([1, 68, 2])
     """
 
     predicts_score = False
+    head: Head
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
-        self.head: Head
 
     def load_pretrained(self) -> None:
-        """Start from weights that others have learned, where there are some for this network; a
-        training calls it first.
+        """Load weights of a pretrained backbone, where the network has one; called before a
+        training.
         """
 
     def normalize(self, crops: Tensor) -> Tensor:
-        """Crops ``(N, C, S, S)`` on the scale 0-255 as float32 with the mean and deviation of the
-        spec, which are for [0, 1].
-        """
+        """Crops ``(N, C, S, S)`` in 0-255 as float32, with the spec's mean and deviation."""
         mean = torch.tensor(self.spec.mean, device=crops.device).view(1, -1, 1, 1)
         std = torch.tensor(self.spec.std, device=crops.device).view(1, -1, 1, 1)
         return (crops.float() / 255 - mean) / std
 
-    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """Points and their covariance, in pixels of the crop, from the raw answer in one style.
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """Points and their covariance from the logits in one style.
 
         Args:
-            raw: ``(N, …)``, as in ``answer.raw[:, style]``.
+            logits: ``(N, ...)``, as in ``output.logits[:, style]``.
 
         Returns:
-            Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, NaN where the network knows no
-            doubt.
+            Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)`` in pixels of the crop; the
+            covariance is NaN where the network regresses coordinates.
         """
-        return self.head.decode(raw)
+        return self.head.decode(logits)

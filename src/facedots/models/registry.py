@@ -1,6 +1,4 @@
-"""Networks by name. Each carries its :class:`~facedots.spec.ModelSpec`: how to feed it and read its
-answer.
-"""
+"""Networks by name. Each holds its :class:`~facedots.spec.ModelSpec`: how to feed and decode it."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -15,17 +13,23 @@ from facedots.schema import IBUG68, KeypointSchema
 MODELS: Mapping[str, Callable[..., KeypointNet]] = MappingProxyType(
     {"baseline": BaselineCNN, **RESIDUAL_NETS, "large": EfficientNetLiteHeatmap}
 )
-"""Name -> network from a schema and a number of label styles, for places where a string arrives
-(recipes, the command line).
-"""
+"""Name -> constructor of a network from a schema and a number of label styles."""
 
 
-def build_model(name: str, schema: KeypointSchema = IBUG68, styles: int = 1) -> KeypointNet:
-    """A fresh network with random weights, which answers in so many label styles.
+def build_model(name: str, schema: KeypointSchema = IBUG68, num_styles: int = 1) -> KeypointNet:
+    """A network with random weights.
+
+    Args:
+        name: One of :data:`MODELS`.
+        schema: The points it predicts.
+        num_styles: Label styles it is trained on, one per data set.
 
     Raises:
         RecipeError: No network has this name.
+
+    >>> build_model("small").spec.input_size
+    128
     """
     if name not in MODELS:
-        raise RecipeError(f"no network is called {name!r}; there are: {', '.join(sorted(MODELS))}")
-    return MODELS[name](schema, styles)
+        raise RecipeError(f"unknown network {name!r}; choose one of {', '.join(sorted(MODELS))}")
+    return MODELS[name](schema, num_styles)

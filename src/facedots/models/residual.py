@@ -1,6 +1,4 @@
-"""The family of networks on a face crop: plain residual body, several scales, one heatmap a point.
-Its sizes are at the end.
-"""
+"""Residual heatmap networks on a face crop; :data:`TINY` and :data:`SMALL` are the shipped sizes."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -10,22 +8,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facedots.geometry import CropSpec
-from facedots.models.base import Answer, HeatmapHead, KeypointNet
+from facedots.models.base import HeatmapHead, KeypointNet, ModelOutput
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 
+FACE_CROP = CropSpec("box", 1.2)
+"""The square of the networks that see a face crop."""
 
-def conv_bn_relu(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+
+def conv_bn_relu(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
     """A 3x3 convolution, batch norm and ReLU."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(outputs),
+        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside an identity (He et al., CVPR 2016)."""
+    """Two 3x3 convolutions with an identity shortcut (He et al., CVPR 2016)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -34,100 +35,96 @@ class ResidualBlock(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's answer, of the shape of ``x``."""
+        """Features of the shape of ``x``."""
         return F.relu(x + self.norm(self.conv2(self.conv1(x))))
 
 
-def stage(inputs: int, outputs: int, blocks: int) -> nn.Sequential:
-    """Half the resolution, then residual blocks."""
+def residual_stage(in_channels: int, out_channels: int, blocks: int) -> nn.Sequential:
+    """A convolution of stride 2, then residual blocks."""
     return nn.Sequential(
-        conv_bn_relu(inputs, outputs, 2), *(ResidualBlock(outputs) for _ in range(blocks))
+        conv_bn_relu(in_channels, out_channels, 2),
+        *(ResidualBlock(out_channels) for _ in range(blocks)),
     )
 
 
-def doubled(x: Tensor) -> Tensor:
-    """The same features at twice the resolution."""
+def upsample_2x(x: Tensor) -> Tensor:
+    """Features at twice the resolution, nearest neighbor."""
     return F.interpolate(x, scale_factor=2.0, mode="nearest")
 
 
 @dataclass(frozen=True)
-class Size:
-    """One network of the family.
+class ResidualConfig:
+    """Size of a residual network.
 
     Attributes:
-        name: In the registry.
-        input_size: Side of the crop, in pixels.
-        stem: Channels at stride 2.
-        widths: Channels at strides 4, 8, 16 and so on.
+        name: Name in the registry.
+        input_size: Side of the crop in pixels.
+        stem_channels: Channels at stride 2.
+        channels: Channels at strides 4, 8, 16 and so on.
         blocks: Residual blocks at each of these.
-        fused: Channels of the features that the maps are read from.
-        finer: Cells of a probability map along a side of a stride-8 cell.
-        scale: Side of the crop over the longer side of the face's box.
+        fused_channels: Channels of the features that the heatmaps are computed from.
     """
 
     name: str
     input_size: int
-    stem: int
-    widths: tuple[int, ...]
+    stem_channels: int
+    channels: tuple[int, ...]
     blocks: tuple[int, ...]
-    fused: int
-    finer: int = 1
-    scale: float = 1.2
+    fused_channels: int
 
 
 class ResidualNet(KeypointNet):
-    """RGB crop -> strides 4, 8, 16, … -> back to stride 8 -> one heatmap a point.
+    """RGB crop -> strides 4, 8, 16, ... -> fused at stride 8 -> one heatmap per point.
 
-    Dense 3x3 convolutions and ReLU only: they train three times faster than depthwise ones on a CPU
-    and survive int8. The coarse scales see the whole face, which keeps the points in order; the
-    fine ones place them. The coarsest also judges whether there is a face, and whether it sits as
-    it should.
+    Dense 3x3 convolutions and ReLU only: these train three times faster than depthwise ones on a
+    CPU and survive int8. The coarsest features also predict the score.
+
+    Args:
+        config: Size of the network.
+        schema: The points.
+        num_styles: Label styles.
+
+    Example:
+        >>> import torch
+        >>> from facedots.schema import IBUG68
+        >>> ResidualNet(TINY, IBUG68).eval()(torch.zeros(1, 3, 112, 112)).logits.shape
+        torch.Size([1, 1, 68, 14, 14])
     """
 
     predicts_score = True
 
-    def __init__(self, size: Size, schema: KeypointSchema, styles: int = 1) -> None:
-        super().__init__(
-            ModelSpec(
-                name=size.name,
-                schema=schema,
-                crop=CropSpec("box", size.scale),
-                input_size=size.input_size,
-                channels=3,
-                mean=(0.5, 0.5, 0.5),
-                std=(0.25, 0.25, 0.25),
-            )
-        )
-        widths = size.widths
-        self.stem = conv_bn_relu(3, size.stem, 2)
-        pairs = zip((size.stem, *widths), widths, size.blocks, strict=False)
-        self.stages = nn.ModuleList(stage(*pair) for pair in pairs)
+    def __init__(self, config: ResidualConfig, schema: KeypointSchema, num_styles: int = 1) -> None:
+        size, mean, std = config.input_size, (0.5,) * 3, (0.25,) * 3
+        super().__init__(ModelSpec(config.name, schema, FACE_CROP, size, 3, mean, std))
+        channels = config.channels
+        self.stem = conv_bn_relu(3, config.stem_channels, 2)
+        stages = zip((config.stem_channels, *channels), channels, config.blocks, strict=False)
+        self.stages = nn.ModuleList(residual_stage(*stage) for stage in stages)
         self.laterals = nn.ModuleList(
-            nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(widths[1:])
+            nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(channels[1:])
         )
-        self.fuse = conv_bn_relu(widths[1], size.fused)
-        grid = size.input_size // 8
+        self.fuse = conv_bn_relu(channels[1], config.fused_channels)
         self.head = HeatmapHead(
-            size.fused, schema.count, grid, size.input_size, styles=styles, finer=size.finer
+            config.fused_channels, schema.count, size // 8, size, num_styles=num_styles
         )
-        self.score_head = nn.Linear(widths[-1], 1)
+        self.score_head = nn.Linear(channels[-1], 1)
 
-    def forward(self, images: Tensor) -> Answer:
-        """Log-odds of the maps ``(N, styles, K, G, G)`` and of a face ``(N,)`` from normalized
+    def forward(self, images: Tensor) -> ModelOutput:
+        """Heatmap logits ``(N, num_styles, K, G, G)`` and score logits ``(N,)`` from normalized
         crops ``(N, 3, S, S)``.
         """
         x = self.stages[0](self.stem(images))
         scales = []
-        for deeper in self.stages[1:]:
-            x = deeper(x)
+        for stage in self.stages[1:]:
+            x = stage(x)
             scales.append(x)
         for fine, lateral in zip(scales[-2::-1], reversed(self.laterals), strict=True):
-            x = fine + doubled(lateral(x))
+            x = fine + upsample_2x(lateral(x))
         score = self.score_head(scales[-1].mean((2, 3)))
-        return Answer(self.head(self.fuse(x)), score.squeeze(1))
+        return ModelOutput(self.head(self.fuse(x)), score.squeeze(1))
 
 
-TINY = Size("tiny", 112, 8, (16, 32, 64), (1, 1, 2), 64)
-SMALL = Size("small", 128, 24, (32, 64, 96), (1, 2, 3), 128)
+TINY = ResidualConfig("tiny", 112, 8, (16, 32, 64), (1, 1, 2), 64)
+SMALL = ResidualConfig("small", 128, 24, (32, 64, 96), (1, 2, 3), 128)
 
-RESIDUAL_NETS = {size.name: partial(ResidualNet, size) for size in (TINY, SMALL)}
+RESIDUAL_NETS = {config.name: partial(ResidualNet, config) for config in (TINY, SMALL)}

@@ -1,87 +1,75 @@
-"""Makes a network's covariance mean what it says, on faces that it was not trained on."""
+"""Post-hoc covariance calibration on held-out faces (Student-t likelihood)."""
 
 import torch
 from torch import Tensor
 
 from facedots.data.crops import CropDataset
-from facedots.models.base import HeatmapHead, KeypointNet, calibrated
+from facedots.models.base import HeatmapHead, KeypointNet, calibrated_covariance
 from facedots.uncertainty import negative_log_likelihood
 
-SMALLEST_TAIL, LARGEST_TAIL = 2.5, 60.0
+MIN_DOF, MAX_DOF = 2.5, 62.5
 
 
 def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> float | None:
-    """Fit gain and floor of the covariance for each region, and the tail of the errors' law; the
-    first two stay in the network.
+    """Fit ``scale`` and ``floor`` of the covariance per region, and the degrees of freedom of the
+    errors; the first two are stored in the network's head.
 
-    The errors are taken for a bivariate Student-t with the network's covariance (see
-    :mod:`facedots.uncertainty`), whose likelihood on these faces is maximized.
+    The errors are modeled as bivariate Student-t with the network's covariance (see
+    :mod:`facedots.uncertainty`); their likelihood is maximized.
 
     Args:
-        net: Answers in one style.
-        faces: Crops of test time, none of them trained on.
-        batch_size: Crops at once.
+        net: With one label style.
+        faces: Test-time crops of faces that the network was not trained on.
+        batch_size: Crops per forward pass.
 
     Returns:
-        The degrees of freedom, or ``None`` where the network gives no covariance or there are no
-        faces: nothing changes then.
+        The degrees of freedom; ``None``, and nothing changes, where the network predicts no
+        covariance or there are no faces.
     """
     head = net.head
     if not isinstance(head, HeatmapHead) or not len(faces):
         return None
-    errors, doubts = _errors(net, head, faces, batch_size)
-    known = errors.isfinite().all(
-        -1
-    )  # A missing point's NaN would survive in the gradient, whatever its loss counts.
-    region = _region_numbers(net)
+    errors, raw_covariance = _raw_predictions(net, head, faces, batch_size)
+    # Mask missing points before the loss: a NaN in the gradient survives any weight of 0.
+    labeled = errors.isfinite().all(-1)
+    schema = net.spec.schema
+    region = torch.tensor([list(schema.regions).index(name) for name in schema.region_of])
     count = int(region.max()) + 1
-    start = torch.tensor([0.0] * count + [0.0] * count + [1.5])
+    start = torch.tensor([0.0] * 2 * count + [1.5])
     parameters = start.clone().requires_grad_(True)
     optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
 
-    def parts() -> tuple[Tensor, Tensor, Tensor]:
-        gain, floor, dof = parameters[:count], parameters[count:-1], parameters[-1]
-        return (
-            gain.exp()[region],
-            floor.exp()[region],
-            SMALLEST_TAIL + dof.exp().clamp(max=LARGEST_TAIL),
-        )
+    def unpacked() -> tuple[Tensor, Tensor, Tensor]:
+        scale, floor, dof = parameters[:count], parameters[count:-1], parameters[-1]
+        dof = MIN_DOF + dof.exp().clamp(max=MAX_DOF - MIN_DOF)
+        return scale.exp()[region], floor.exp()[region], dof
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        gain, floor, dof = parts()
-        covariance = calibrated(doubts, gain, floor)
-        value = (
-            negative_log_likelihood(errors[known], covariance[known], dof).mean()
-            + 1e-4 * (parameters - start).square().sum()
-        )
+        scale, floor, dof = unpacked()
+        covariance = calibrated_covariance(raw_covariance, scale, floor)
+        nll = negative_log_likelihood(errors[labeled], covariance[labeled], dof).mean()
+        value = nll + 1e-4 * (parameters - start).square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    gain, floor, dof = (part.detach() for part in parts())
-    head.gain.copy_(gain)
+    scale, floor, dof = (value.detach() for value in unpacked())
+    head.scale.copy_(scale)
     head.floor.copy_(floor)
     return float(dof)
 
 
-def _errors(
+def _raw_predictions(
     net: KeypointNet, head: HeatmapHead, faces: CropDataset, batch_size: int
 ) -> tuple[Tensor, Tensor]:
     """Errors ``(N, K, 2)`` and uncalibrated covariance ``(N, K, 2, 2)`` in pixels of the crop."""
-    errors, doubts = [], []
+    errors, covariances = [], []
     for start in range(0, len(faces), batch_size):
         items = [faces[0, row] for row in range(start, min(start + batch_size, len(faces)))]
         with torch.inference_mode():
-            raw = net(net.normalize(torch.stack([item["crop"] for item in items]))).raw[:, 0]
-            points, doubt = head.doubt(raw)
+            logits = net(net.normalize(torch.stack([item["crop"] for item in items]))).logits
+            points, covariance = head.decode_raw(logits[:, 0])
         errors.append(points - torch.stack([item["points"] for item in items]))
-        doubts.append(doubt)
-    return torch.cat(errors).clone(), torch.cat(doubts).clone()
-
-
-def _region_numbers(net: KeypointNet) -> Tensor:
-    """The number ``(K,)`` of each point's region."""
-    schema = net.spec.schema
-    names = list(schema.regions)
-    return torch.tensor([names.index(region) for region in schema.region_of])
+        covariances.append(covariance)
+    return torch.cat(errors).clone(), torch.cat(covariances).clone()

@@ -1,5 +1,5 @@
-"""What a person sees while a network trains: one line an epoch, and nothing that only Lightning's
-authors care about.
+"""Lightning callbacks and plugins: averaged weights, atomic checkpoints, the progress bar, quiet
+libraries, and one log of a run that was resumed.
 """
 
 import csv
@@ -11,59 +11,96 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import RichProgressBar
+import torch
+from pytorch_lightning.callbacks import RichProgressBar, WeightAveraging
+from pytorch_lightning.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from facedots.io.files import atomic_write
 
-_CHATTY = (
+_NOISY_LOGGERS = (
     "pytorch_lightning",
     "lightning_fabric",
     "lightning.pytorch",
     "lightning.fabric",
     "torch.onnx",
 )
-_EXPECTED = (
-    ".*LeafSpec.*",  # Lightning's own use of an old name of torch's
+_EXPECTED_WARNINGS = (
+    ".*LeafSpec.*",  # Lightning uses an old name of torch's
     ".*smaller than the logging interval.*",
     ".*exists and is not empty.*",  # a resumed run
-    ".*does not have many workers.*",  # samples are made in the training process on purpose: see the recipe's `workers`
-    ".*deleted when the new ones are saved.*",  # train/logs.py keeps them
+    ".*does not have many workers.*",  # on purpose, see the recipe's `workers`
+    ".*deleted when the new ones are saved.*",  # archive_metrics keeps them
 )
 
 
-class EpochBar(RichProgressBar):
-    """A progress bar with the loss of the last step and the validation NME of the last epoch; every
-    epoch's bar stays.
+class WarmupEma(WeightAveraging):
+    """Exponential moving average of the weights; its decay grows with the steps, so that short runs
+    are averaged too.
+
+    Args:
+        decay: Largest decay, in [0, 1).
     """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=self._average)
+        self.decay, self.step = decay, 0
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        """After every step, whose number is kept: reading it on the device would wait for it."""
+        self.step = self.step if step_idx is None else step_idx
+        return step_idx is not None
+
+    def _average(self, averages: list[Tensor], current: list[Tensor], _count: Any) -> None:
+        weight = min(self.decay, (1 + self.step) / (10 + self.step))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, current, 1 - weight)
+        else:  # counters of batch norm
+            torch._foreach_copy_(averages, current)
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Checkpoints that are written whole or not at all, whenever the process is killed."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Write under another name, then rename."""
+        partial = f"{path}.part"
+        super().save_checkpoint(checkpoint, partial, storage_options)
+        Path(partial).replace(path)
+
+
+class EpochProgressBar(RichProgressBar):
+    """A progress bar per epoch, with the loss of the last step and the last validation NME."""
 
     def __init__(self) -> None:
         super().__init__(leave=True)
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         """The two numbers, as text."""
-        shown = {"loss": ("train_loss_step", "{:.3f}"), "val NME": ("val_nme", "{:.2f} %")}
-        known = trainer.callback_metrics
+        columns = {"loss": ("train_loss_step", "{:.3f}"), "val NME": ("val_nme", "{:.2f} %")}
+        metrics = trainer.callback_metrics
         return {
-            label: text.format(float(known[key]))
-            for label, (key, text) in shown.items()
-            if key in known
+            label: text.format(float(metrics[key]))
+            for label, (key, text) in columns.items()
+            if key in metrics
         }
 
 
-def keep_quiet() -> None:
-    """Silence the notices and the expected warnings of the libraries that train and export."""
-    for name in _CHATTY:
+def silence_libraries() -> None:
+    """Silence the notices and expected warnings of Lightning and torch."""
+    for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
-    for pattern in _EXPECTED:
+    for pattern in _EXPECTED_WARNINGS:
         warnings.filterwarnings("ignore", pattern)
 
 
-def set_aside(metrics: Path) -> list[Path]:
-    """Move the metrics of a run's earlier part out of the logger's way.
+def archive_metrics(metrics: Path) -> list[Path]:
+    """Rename the metrics of a run's earlier part, which the logger would overwrite.
 
     Returns:
-        All parts that were moved so far, oldest first; more than one where a resumed run was killed
-        too.
+        All earlier parts, oldest first.
     """
     parts = sorted(metrics.parent.glob("metrics.*.part.csv"))
     if metrics.exists():
@@ -71,32 +108,27 @@ def set_aside(metrics: Path) -> list[Path]:
     return parts
 
 
-def join_logs(parts: Sequence[Path], metrics: Path) -> None:
-    """Put the earlier parts before the last one: of each, the rows of steps before the next part's
-    first.
+def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
+    """Prepend the earlier parts to the last one; of each, only steps before the next part's first.
 
     Args:
-        parts: Files of :func:`set_aside`, oldest first; they are removed.
-        metrics: The last part, which the joined rows replace.
+        parts: Files of :func:`archive_metrics`, oldest first; they are removed.
+        metrics: The last part, replaced by the merged rows.
     """
     if not parts or not metrics.exists():
         return
-    kept: list[dict[str, str]] = []
+    merged: list[dict[str, str]] = []
     for part in [*parts, metrics]:
-        rows = _rows(part)
+        with part.open(newline="") as file:
+            rows = list(csv.DictReader(file))
         if rows:
             start = min(int(row["step"]) for row in rows)
-            kept = [row for row in kept if int(row["step"]) < start] + rows
-    columns = list(dict.fromkeys(name for row in kept for name in row))
+            merged = [row for row in merged if int(row["step"]) < start] + rows
+    columns = list(dict.fromkeys(name for row in merged for name in row))
     text = StringIO()
     writer = csv.DictWriter(text, columns, restval="")
     writer.writeheader()
-    writer.writerows(kept)
+    writer.writerows(merged)
     atomic_write(metrics, text.getvalue())
     for part in parts:
         part.unlink()
-
-
-def _rows(part: Path) -> list[dict[str, str]]:
-    with part.open(newline="") as file:
-        return list(csv.DictReader(file))

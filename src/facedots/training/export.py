@@ -1,4 +1,4 @@
-"""From a torch network to the one ONNX file that everything else uses, checked against torch."""
+"""Export of a network to one ONNX file, checked against torch."""
 
 import json
 import tempfile
@@ -21,19 +21,22 @@ from facedots.errors import WeightsError
 from facedots.inference.session import CARD_KEY, SPEC_KEY
 from facedots.io.files import atomic_write
 from facedots.models.base import KeypointNet
+from facedots.training.recipe import Recipe
 
 OPSET = 18
-SMALLEST_HALVED = 1024
+MIN_FLOAT16_SIZE = 1024
+"""Constants with fewer values stay float32."""
 TOLERANCE, INT8_TOLERANCE = 0.15, 0.8
-"""Mean differences between torch and ONNX Runtime that export accepts, in pixels of the crop. On
-noise, where maps are broad, the rounding of weights to float16 alone was seen to move points by
-0.04 px in the mean, and one by 0.33.
+"""Largest mean difference between torch and ONNX Runtime that export accepts, in pixels of the
+crop.
 """
 
+Crops = NDArray[np.uint8]
 
-class _Deployed(nn.Module):
-    """Crops ``uint8 (N, S, S, C)`` in, points, covariance and score out: normalization and read-out
-    live inside the file.
+
+class _ExportedModule(nn.Module):
+    """Crops ``uint8 (N, S, S, C)`` to points, covariance and score, with normalization and decoding
+    inside the graph.
     """
 
     def __init__(self, net: KeypointNet) -> None:
@@ -41,60 +44,65 @@ class _Deployed(nn.Module):
         self.net = net
 
     def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        answer = self.net(self.net.normalize(crops.permute(0, 3, 1, 2)))
-        points, covariance = self.net.decode(answer.raw[:, 0])
-        return points, covariance, answer.score.sigmoid()
+        output = self.net(self.net.normalize(crops.permute(0, 3, 1, 2)))
+        points, covariance = self.net.decode(output.logits[:, 0])
+        return points, covariance, output.score_logit.sigmoid()
 
 
-def card_of(recipe: dict[str, Any], data: str, style: str = "") -> dict[str, str]:
-    """The fields of a :class:`~facedots.inference.session.ModelCard` that recipe, data and label
-    style decide.
+def card_fields(recipe: Recipe, data: str, label_style: str = "") -> dict[str, str]:
+    """The fields of a :class:`~facedots.inference.session.ModelCard` that follow from the training.
+
+    Args:
+        recipe: The recipe.
+        data: Folder with the data, or ``"synthetic:N"``.
+        label_style: The one that the network was exported with.
     """
-    drawn = data.startswith("synthetic:")
+    synthetic = data.startswith("synthetic:")
+    trained_on = f"{data}: faces drawn by facedots, not real ones"
     return {
-        "title": recipe["title"] or recipe["model"],
-        "license": "Apache-2.0" if drawn else recipe["license"] or "not stated",
-        "trained_on": f"{data}: faces drawn by facedots, not real ones"
-        if drawn
-        else recipe["trained_on"] or data,
-        "split": "synthetic" if drawn else recipe["split"],
-        "style": style if len(recipe["sources"]) > 1 else "",
+        "title": recipe.title or recipe.model,
+        "license": "Apache-2.0" if synthetic else recipe.license or "not stated",
+        "trained_on": trained_on if synthetic else recipe.trained_on or data,
+        "split": "synthetic" if synthetic else recipe.split,
+        "style": label_style if len(recipe.sources) > 1 else "",
     }
 
 
 def export_onnx(
-    net: KeypointNet,
-    path: Path,
-    card: Mapping[str, Any],
-    calibration: NDArray[np.uint8] | None = None,
+    net: KeypointNet, path: Path, card: Mapping[str, Any], calibration: Crops | None = None
 ) -> float:
-    """Write a network as ONNX with its spec and card as metadata.
+    """Write a network as ONNX, with its spec and card as metadata.
 
     The file's input is ``crops`` uint8 (N, S, S, C), RGB or gray; its outputs are ``points``
     float32 (N, K, 2) and ``covariance`` float32 (N, K, 2, 2) in (square) pixels of the crop, and
-    ``score`` float32 (N,) in [0, 1]. Weights are stored as float16, half the bytes; ONNX Runtime
-    computes in float32.
+    ``score`` float32 (N,) in [0, 1]. Weights are stored as float16; ONNX Runtime computes in
+    float32.
 
     Args:
-        net: Answers in one style.
+        net: With one label style.
         path: The file.
         card: See :class:`~facedots.inference.session.ModelCard`.
-        calibration: ``uint8 (N, S, S, C)``, crops of faces; with them, convolutions become int8
-            (see :func:`quantized`).
+        calibration: Crops of faces ``uint8 (N, S, S, C)``; with them, convolutions become int8 (see
+            :func:`quantize_int8`).
 
     Returns:
-        The mean difference between torch and ONNX Runtime, in pixels of the crop: on random crops,
-        or in int8 on the calibration crops.
+        The mean difference between torch and ONNX Runtime in pixels of the crop, on random crops,
+        or for int8 on the calibration crops.
 
     Raises:
         WeightsError: That difference is above the tolerance; nothing is written.
+
+    Example:
+        >>> from facedots.models.registry import build_model
+        >>> net = build_model("tiny")
+        >>> export_onnx(net, Path("tiny.onnx"), {"title": "random"})  # doctest: +SKIP
+        0.0004
     """
     spec = net.spec
-    deployed = _Deployed(net).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    crops = _random_crops(2, spec.input_size, spec.channels)
+    module = _ExportedModule(net).eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     program = torch.onnx.export(
-        deployed,
-        (crops,),
+        module,
+        (_random_crops(2, spec.input_size, spec.channels),),
         input_names=["crops"],
         output_names=["points", "covariance", "score"],
         dynamic_shapes={"crops": {0: torch.export.Dim("faces", min=1)}},
@@ -104,53 +112,43 @@ def export_onnx(
     )
     if program is None:
         raise WeightsError("torch exported nothing")
-    model = (
-        program.model_proto if calibration is None else quantized(program.model_proto, calibration)
-    )
-    model = without_notes(store_as_float16(model))
+    model = program.model_proto
+    if calibration is None:
+        crops, tolerance = _random_crops(5, spec.input_size, spec.channels), TOLERANCE
+    else:
+        model = quantize_int8(model, calibration)
+        crops, tolerance = torch.from_numpy(calibration[:64]), INT8_TOLERANCE
+    model = strip_metadata(store_as_float16(model))
     onnx.helper.set_model_props(model, {SPEC_KEY: spec.to_json(), CARD_KEY: json.dumps(dict(card))})
     data = model.SerializeToString()
-    shown = (
-        _random_crops(5, spec.input_size, spec.channels)
-        if calibration is None
-        else torch.from_numpy(calibration[:64])
-    )
-    difference = float(_differences(deployed, data, shown).mean())
-    allowed = TOLERANCE if calibration is None else INT8_TOLERANCE
-    if not difference <= allowed:
+    difference = _mean_difference(module, data, crops)
+    if not difference <= tolerance:
         raise WeightsError(
-            f"{path}: ONNX Runtime and torch differ by {difference:.3f} px of the crop, over {allowed}"
+            f"{path}: ONNX Runtime and torch differ by {difference:.3f} px of the crop,"
+            f" over {tolerance}"
         )
     atomic_write(path, data)
     return difference
 
 
 def store_as_float16(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model with large float32 constants as float16 and a cast behind each, which a
-    runtime does once, at the start.
-    """
+    """Store large float32 constants as float16 with a cast after each, which a runtime folds."""
     casts = []
     for constant in model.graph.initializer:
         values = numpy_helper.to_array(constant)
-        if values.dtype != np.float32 or values.size < SMALLEST_HALVED:
+        if values.dtype != np.float32 or values.size < MIN_FLOAT16_SIZE:
             continue
-        name = constant.name
+        name, to = constant.name, onnx.TensorProto.FLOAT
         constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}.float16"))
-        casts.append(
-            onnx.helper.make_node(
-                "Cast", [constant.name], [name], f"{name}.cast", to=onnx.TensorProto.FLOAT
-            )
-        )
+        casts.append(onnx.helper.make_node("Cast", [constant.name], [name], f"{name}.cast", to=to))
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend(casts + nodes)
     return model
 
 
-def without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same model without the exporter's notes on each node (stack traces, types), a tenth of a
-    small network's bytes.
-    """
+def strip_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Remove the exporter's notes on each node (stack traces, types): a tenth of a small file."""
     graph = model.graph
     for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]
@@ -161,53 +159,48 @@ def without_notes(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def _random_crops(count: int, size: int, channels: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randint(
-        0, 256, (count, size, size, channels), dtype=torch.uint8, generator=generator
-    )
+    shape = (count, size, size, channels)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
 
 
-def _differences(deployed: nn.Module, data: bytes, crops: Tensor) -> NDArray[np.float32]:
+def _mean_difference(module: nn.Module, data: bytes, crops: Tensor) -> float:
+    """Between the points of the module and of the ONNX file, in pixels of the crop."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     points, _covariance, _score = session.run(None, {"crops": crops.numpy()})
     with torch.inference_mode():
-        expected, _, _ = deployed(crops)
-    return np.asarray(np.abs(points - expected.numpy()), np.float32)
+        expected, _, _ = module(crops)
+    return float(np.abs(points - expected.numpy()).mean())
 
 
-class _Crops(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+class _CropReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """Feeds crops one by one."""
 
-    def __init__(self, crops: NDArray[np.uint8]) -> None:
-        self.rest = iter(crops)
+    def __init__(self, crops: Crops) -> None:
+        self.crops = iter(crops)
 
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
-        crop = next(self.rest, None)
+    def get_next(self) -> dict[str, Crops] | None:
+        crop = next(self.crops, None)
         return None if crop is None else {"crops": crop[None]}
 
 
-def quantized(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelProto:
-    """The model with convolutions and sums in int8: weights a scale a channel, activations a scale
-    a tensor, met on these crops.
+def quantize_int8(model: onnx.ModelProto, crops: Crops) -> onnx.ModelProto:
+    """The model with convolutions and sums in int8 (static QDQ quantization, Jacob et al., CVPR
+    2018): one scale per channel of the weights, and per activation from its range on these crops.
 
-    A ReLU6 behind a convolution counts as its part, so that the scale is spent on what the ReLU6
-    lets through.
-
-    Everything behind the last convolution stays float, so points and covariance are read off the
-    maps as finely as before (static QDQ quantization, Jacob et al., CVPR 2018; min and max of each
-    activation).
+    A ReLU6 after a convolution is fused with it, so that the scale covers the clipped range only.
+    Everything after the last convolution stays float, so points and covariance are decoded as
+    precisely as before.
     """
     with tempfile.TemporaryDirectory() as folder:
-        whole, ready, small = (
-            Path(folder) / name for name in ("whole.onnx", "ready.onnx", "small.onnx")
-        )
-        onnx.save(model, whole)
-        quant_pre_process(whole, ready, skip_symbolic_shape=True)
+        source, ready, target = (Path(folder) / f"{name}.onnx" for name in ("in", "ready", "out"))
+        onnx.save(model, source)
+        quant_pre_process(source, ready, skip_symbolic_shape=True)
         nodes = onnx.load(ready).graph.node
         last = max(i for i, node in enumerate(nodes) if node.op_type == "Conv")
         quantize_static(
             ready,
-            small,
-            _Crops(crops),
+            target,
+            _CropReader(crops),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Clip", "Add"],
             nodes_to_exclude=[node.name for node in nodes[last + 1 :]],
@@ -215,10 +208,10 @@ def quantized(model: onnx.ModelProto, crops: NDArray[np.uint8]) -> onnx.ModelPro
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-        return onnx.load(small)
+        return onnx.load(target)
 
 
 def save_weights(net: KeypointNet, path: Path) -> None:
     """Write the weights as safetensors, with the spec as metadata."""
     tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
-    atomic_write(path, save(tensors, {"facedots.spec": net.spec.to_json()}))
+    atomic_write(path, save(tensors, {SPEC_KEY: net.spec.to_json()}))

@@ -1,8 +1,8 @@
-"""Losses by name. Each takes the network, its raw answer in one style and the true points ``(N, K,
-2)`` in pixels of the crop.
+"""Losses by name: functions of the network, its logits in one label style and the true points
+``(N, K, 2)`` in pixels of the crop.
 
-True points may be NaN (missing); those cost nothing. Distances are measured on a crop of 256 px,
-whatever the network's input size, so that the constants mean the same for every network.
+Missing true points (NaN) do not count. Errors are measured on a crop of 256 px whatever the
+network's input size, so that the constants mean the same for every network.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,6 +19,7 @@ from facedots.models.base import HeatmapHead, KeypointNet
 Loss = Callable[[KeypointNet, Tensor, Tensor], Tensor]
 
 REFERENCE_SIZE = 256
+HEATMAP_WING_WEIGHT = 0.1
 
 
 def wing(error: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:
@@ -33,26 +34,25 @@ def wing(error: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:
     return torch.where(size < width, width * torch.log1p(size / curvature), size - offset)
 
 
-def _present(values: Tensor, truth: Tensor) -> Tensor:
-    """The mean of ``values`` over the points that are there."""
-    there = ~truth.isnan()
-    return torch.where(there, values, 0.0).sum() / there.sum().clamp(min=1)
+def _coordinate_loss(cost: Callable[[Tensor], Tensor]) -> Loss:
+    """The mean cost of each coordinate's error, of the decoded points."""
 
-
-def _pointwise(cost: Callable[[Tensor], Tensor]) -> Loss:
-    """A loss on the decoded points, from a cost of each coordinate's error."""
-
-    def loss(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tensor:
-        points, _ = net.decode(raw)
-        error = (points - truth.nan_to_num()) * (REFERENCE_SIZE / net.spec.input_size)
-        return _present(cost(error), truth)
+    def loss(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
+        points, _ = net.decode(logits)
+        error = (points - target.nan_to_num()) * (REFERENCE_SIZE / net.spec.input_size)
+        labeled = ~target.isnan()
+        return torch.where(labeled, cost(error), 0.0).sum() / labeled.sum().clamp(min=1)
 
     return loss
 
 
-def heatmap_cross_entropy(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tensor:
-    """Cross-entropy of each map to a Gaussian around the true point; points outside the crop cost
-    nothing.
+def _smooth_l1(error: Tensor) -> Tensor:
+    return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
+
+
+def heatmap_cross_entropy(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of each map to a Gaussian around the true point; points outside the crop do not
+    count.
 
     Raises:
         RecipeError: The network has no heatmaps.
@@ -60,49 +60,30 @@ def heatmap_cross_entropy(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tenso
     head = net.head
     if not isinstance(head, HeatmapHead):
         raise RecipeError(
-            f"the network {net.spec.name!r} has no heatmaps; choose one of mse, smooth_l1, wing"
+            f"the network {net.spec.name!r} has no heatmaps; choose the loss mse, smooth_l1 or wing"
         )
-    # Distances from the truth in deviations, along x and along y: (N, K, grid) each; the Gaussian
-    # is their product.
-    distance = (head.cells - truth.nan_to_num().unsqueeze(-1)) / head.spread
+    # The Gaussian is the product of its marginals along x and y, (N, K, grid) each.
+    distance = (head.cells - target.nan_to_num().unsqueeze(-1)) / head.target_sigma
     along_x, along_y = (-0.5 * distance.square()).softmax(-1).unbind(2)
-    target = (along_y.unsqueeze(-1) * along_x.unsqueeze(-2)).flatten(2)
-    cost = -(target * raw.float().flatten(2).log_softmax(-1)).sum(-1)
-    inside = ((truth > -0.5) & (truth < net.spec.input_size - 0.5)).all(-1)
+    gaussian = (along_y.unsqueeze(-1) * along_x.unsqueeze(-2)).flatten(2)
+    cost = -(gaussian * logits.float().flatten(2).log_softmax(-1)).sum(-1)
+    inside = ((target > -0.5) & (target < net.spec.input_size - 0.5)).all(-1)
     return torch.where(inside, cost, 0.0).sum() / inside.sum().clamp(min=1)
 
 
-def heatmap_wing(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tensor:
-    """The maps' cross-entropy, which shapes them and makes their spread honest, plus Wing on their
-    mean, which is the point.
-    """
-    return heatmap_cross_entropy(net, raw, truth) + HEATMAP_WING_WEIGHT * LOSSES["wing"](
-        net, raw, truth
-    )
+def heatmap_wing(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
+    """The maps' cross-entropy, which trains the covariance, plus Wing on their mean, the point."""
+    wing_loss = LOSSES["wing"](net, logits, target)
+    return heatmap_cross_entropy(net, logits, target) + HEATMAP_WING_WEIGHT * wing_loss
 
-
-HEATMAP_WING_WEIGHT = 0.1
-
-
-def heatmap_l1(net: KeypointNet, raw: Tensor, truth: Tensor) -> Tensor:
-    """The maps' cross-entropy, plus the distance of their mean from the truth along each axis."""
-    return heatmap_cross_entropy(net, raw, truth) + HEATMAP_L1_WEIGHT * LOSSES["l1"](
-        net, raw, truth
-    )
-
-
-HEATMAP_L1_WEIGHT = 0.2
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
-        "mse": _pointwise(torch.square),
-        "smooth_l1": _pointwise(
-            lambda error: F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
-        ),
-        "l1": _pointwise(torch.abs),
-        "wing": _pointwise(wing),
+        "mse": _coordinate_loss(torch.square),
+        "smooth_l1": _coordinate_loss(_smooth_l1),
+        "l1": _coordinate_loss(torch.abs),
+        "wing": _coordinate_loss(wing),
         "heatmap": heatmap_cross_entropy,
-        "heatmap_l1": heatmap_l1,
         "heatmap_wing": heatmap_wing,
     }
 )

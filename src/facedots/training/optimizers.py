@@ -1,5 +1,5 @@
-"""Optimizers by name. Each takes the network, the peak learning rate and the decay of its kernels
-and matrices.
+"""Optimizers by name: functions of the network, the peak learning rate and the weight decay, which
+applies to kernels and matrices only.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,12 +11,12 @@ from torch import nn
 
 from facedots.models.base import KeypointNet
 
-OptimizerOf = Callable[[KeypointNet, float, float], torch.optim.Optimizer]
+OptimizerFactory = Callable[[KeypointNet, float, float], torch.optim.Optimizer]
 
 
 def adamw(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019)."""
-    weights, others = _halves(_learnable(net), lambda value: value.ndim > 1)
+    weights, others = _partition(_trainable(net), lambda value: value.ndim > 1)
     groups = [
         {"params": weights, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -25,46 +25,41 @@ def adamw(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optim
 
 
 def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Orthogonalised momentum for the body's kernels, AdamW for the rest (Jordan, 2024).
+    """Orthogonalized momentum for the convolution kernels (Jordan, 2024), AdamW for the first
+    layer, 1x1 convolutions, fully connected layers, norms and biases.
 
-    A step's matrix (outputs x inputs and taps) is brought to singular values near 1, so that
-    directions which the gradient seldom points to are learned as well. Scaled as by Liu et al.
-    (2025), one learning rate serves both kinds of step. First layer, 1x1 convolutions, fully
-    connected layers, norms and biases are left to AdamW.
+    Steps are scaled as by Liu et al. (2025), so one learning rate serves both.
     """
     from pytorch_optimizer import Muon
 
-    def in_body(value: nn.Parameter) -> bool:
+    def is_kernel(value: nn.Parameter) -> bool:
         return value.ndim == 4 and value.shape[1] > net.spec.channels and value[0, 0].numel() > 1
 
-    kernels, others = _halves(_learnable(net), in_body)
-    weights, rest = _halves(others, lambda value: value.ndim > 1)
+    kernels, others = _partition(_trainable(net), is_kernel)
+    weights, rest = _partition(others, lambda value: value.ndim > 1)
+    by_muon: dict[str, Any] = {"use_muon": True, "use_adjusted_lr": True, "lr": lr}
     by_adamw: dict[str, Any] = {"use_muon": False, "lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
     groups = [
-        {
-            "params": kernels,
-            "use_muon": True,
-            "use_adjusted_lr": True,
-            "lr": lr,
-            "weight_decay": weight_decay,
-        },
+        {"params": kernels, "weight_decay": weight_decay, **by_muon},
         {"params": weights, "weight_decay": weight_decay, **by_adamw},
         {"params": rest, "weight_decay": 0.0, **by_adamw},
     ]
     return Muon([group for group in groups if group["params"]])
 
 
-def _learnable(net: KeypointNet) -> list[nn.Parameter]:
+Parameters = list[nn.Parameter]
+
+
+def _trainable(net: KeypointNet) -> Parameters:
     return [value for value in net.parameters() if value.requires_grad]
 
 
-def _halves(
-    values: list[nn.Parameter], chosen: Callable[[nn.Parameter], bool]
-) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    return [value for value in values if chosen(value)], [
-        value for value in values if not chosen(value)
-    ]
+def _partition(
+    values: Parameters, condition: Callable[[nn.Parameter], bool]
+) -> tuple[Parameters, Parameters]:
+    """The values for which the condition holds, and the others."""
+    return [v for v in values if condition(v)], [v for v in values if not condition(v)]
 
 
-OPTIMIZERS: Mapping[str, OptimizerOf] = MappingProxyType({"adamw": adamw, "muon": muon})
+OPTIMIZERS: Mapping[str, OptimizerFactory] = MappingProxyType({"adamw": adamw, "muon": muon})
 """Name -> optimizer, for recipes."""

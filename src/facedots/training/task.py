@@ -1,35 +1,35 @@
-"""The training step, validation and schedule of any network and loss, as a LightningModule."""
+"""What Lightning trains: the LightningModule of any network and loss, and the crops of a split."""
 
 from math import cos, pi
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import WeightAveraging
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
-from facedots.data.crops import Item
-from facedots.models.base import Answer, KeypointNet
+from facedots.annotations.base import FaceAnnotation
+from facedots.data.crops import CropDataset, EpochSampler, Item
+from facedots.data.splits import Split
+from facedots.models.base import KeypointNet, ModelOutput
 from facedots.training.losses import LOSSES
 from facedots.training.optimizers import OPTIMIZERS
 from facedots.training.recipe import Recipe
 
 SCORE_LOSS_WEIGHT = 0.1
-"""Weight of the cross-entropy of "is this a face, placed as it should be" beside the loss of the
-points.
-"""
+"""Weight of the score's cross-entropy, relative to the loss of the points."""
 
 
 class KeypointTask(pl.LightningModule):
-    """Fits one network as its recipe says.
+    """Training step, validation and schedule of one network.
 
-    Logs ``train_loss`` a step and an epoch, ``lr`` a step, ``val_loss`` and ``val_nme`` (percent)
-    an epoch.
+    Logs ``train_loss`` per step and epoch, ``lr`` per step, ``val_loss`` and ``val_nme`` (percent)
+    per epoch.
 
     Args:
-        net: To be trained.
-        recipe: How.
+        net: The network.
+        recipe: Its loss, optimizer and schedule.
     """
 
     def __init__(self, net: KeypointNet, recipe: Recipe) -> None:
@@ -38,58 +38,56 @@ class KeypointTask(pl.LightningModule):
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
         self.loss = LOSSES[recipe.loss]
 
-    def forward(self, crops: Tensor) -> Answer:
-        """The network's answer for crops ``uint8 (N, C, S, S)``."""
-        answer: Answer = self.net(
-            self.net.normalize(crops).contiguous(memory_format=torch.channels_last)
-        )
-        return answer
+    def forward(self, crops: Tensor) -> ModelOutput:
+        """The network's output for crops ``uint8 (N, C, S, S)``."""
+        images = self.net.normalize(crops).contiguous(memory_format=torch.channels_last)
+        output: ModelOutput = self.net(images)
+        return output
 
     def on_train_batch_start(self, _batch: Item, _: int) -> None:
-        """Dropout draws from the process's generator; seeding it at every step makes a resumed run
-        draw the same.
+        """Seed dropout at every step, so that a resumed run draws the same.
 
-        Once an epoch would not do: a loader's start draws too, before or after an epoch's start as
-        a run is resumed or not.
+        Once per epoch would not do: a loader draws as it starts, before or after the epoch's start
+        as a run is resumed or not.
         """
         torch.manual_seed(self.recipe.seed + self.global_step)
 
     def training_step(self, batch: Item, _: int) -> Tensor:
         """The loss of one batch."""
-        answer = self(batch["crop"])
-        loss = self.loss(self.net, in_style(answer.raw, batch["style"]), batch["points"])
+        output = self(batch["crop"])
+        logits = style_logits(output.logits, batch["label_style"])
+        loss = self.loss(self.net, logits, batch["points"])
         if self.net.predicts_score:
-            loss = loss + SCORE_LOSS_WEIGHT * F.binary_cross_entropy_with_logits(
-                answer.score.float(), batch["face"]
-            )
+            score = output.score_logit.float()
+            cross_entropy = F.binary_cross_entropy_with_logits(score, batch["face"])
+            loss = loss + SCORE_LOSS_WEIGHT * cross_entropy
         self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["points"]))
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
     def validation_step(self, batch: Item, _: int) -> None:
-        """Loss and NME of one batch of faces that training never sees, by the averaged weights."""
-        truth = batch["points"]
-        raw = in_style(self(batch["crop"]).raw, batch["style"])
-        points, _covariance = self.net.decode(raw)
-        self.log("val_loss", self.loss(self.net, raw, truth), batch_size=len(points))
-        faces = self._nme(points, truth)
-        if len(faces):
-            self.log("val_nme", faces.mean(), batch_size=len(faces))
+        """Loss and NME of one batch of held-out faces, by the averaged weights."""
+        target = batch["points"]
+        logits = style_logits(self(batch["crop"]).logits, batch["label_style"])
+        points, _covariance = self.net.decode(logits)
+        self.log("val_loss", self.loss(self.net, logits, target), batch_size=len(points))
+        errors = self._nme(points, target)
+        if len(errors):
+            self.log("val_nme", errors.mean(), batch_size=len(errors))
 
-    def _nme(self, points: Tensor, truth: Tensor) -> Tensor:
-        """The NME of each face that has one: the two points that scale it may be missing."""
+    def _nme(self, points: Tensor, target: Tensor) -> Tensor:
+        """The NME of each face whose two normalizing points are labeled."""
         first, second = self.net.spec.schema.norm_pair
-        unit = (truth[:, first] - truth[:, second]).norm(dim=-1)
-        faces: Tensor = 100 * (points - truth).norm(dim=-1).nanmean(dim=-1) / unit
-        return faces[faces.isfinite()]
+        unit = (target[:, first] - target[:, second]).norm(dim=-1)
+        errors: Tensor = 100 * (points - target).norm(dim=-1).nanmean(dim=-1) / unit
+        return errors[errors.isfinite()]
 
     def configure_optimizers(self) -> Any:
         """The recipe's optimizer; linear warm-up, then a cosine to 0."""
-        optimizer = OPTIMIZERS[self.recipe.optimizer](
-            self.net, self.recipe.lr, self.recipe.weight_decay
-        )
+        recipe = self.recipe
+        optimizer = OPTIMIZERS[recipe.optimizer](self.net, recipe.lr, recipe.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
-        warmup = max(1, round(self.recipe.warmup * steps))
+        warmup = max(1, round(recipe.warmup_fraction * steps))
 
         def factor(step: int) -> float:
             if step < warmup:
@@ -100,28 +98,53 @@ class KeypointTask(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def in_style(raw: Tensor, style: Tensor) -> Tensor:
-    """Of raw answers ``(N, styles, …)``, each face's own: ``(N, …)``."""
-    return raw[torch.arange(len(raw), device=raw.device), style]
+def style_logits(logits: Tensor, style: Tensor) -> Tensor:
+    """Of logits ``(N, num_styles, ...)``, those in each face's label style: ``(N, ...)``."""
+    return logits[torch.arange(len(logits), device=logits.device), style]
 
 
-class WarmAveraging(WeightAveraging):
-    """Exponential moving average of the weights whose memory grows with the run, so that short runs
-    are averaged too.
-    """
+class FaceDataModule(pl.LightningDataModule):
+    """Training and validation crops of a split for one network."""
 
-    def __init__(self, decay: float) -> None:
-        super().__init__(multi_avg_fn=self._average)
-        self.decay, self.step = decay, 0
+    def __init__(self, split: Split, net: KeypointNet, recipe: Recipe) -> None:
+        super().__init__()
+        self.split, self.recipe, self.spec = split, recipe, net.spec
+        self.negative_fraction = recipe.negative_fraction if net.predicts_score else 0.0
 
-    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
-        """After every step; the step's number is noted here, where it costs no wait for the device."""
-        self.step = self.step if step_idx is None else step_idx
-        return step_idx is not None
+    def train_dataloader(self) -> DataLoader[Item]:
+        """Augmented crops, in a new order every epoch."""
+        crops = self._crops(self.split.train, self.recipe.augmentation)
+        return self._loader(crops, shuffle=True, drop_last=len(crops) >= self.recipe.batch_size)
 
-    def _average(self, kept: list[Tensor], current: list[Tensor], _count: Any) -> None:
-        weight = min(self.decay, (1 + self.step) / (10 + self.step))
-        if kept[0].is_floating_point():
-            torch._foreach_lerp_(kept, current, 1 - weight)
-        else:  # batch norm's counters
-            torch._foreach_copy_(kept, current)
+    def val_dataloader(self) -> DataLoader[Item]:
+        """Test-time crops of the held-out faces."""
+        return self._loader(self._crops(self.split.validation, 0.0), shuffle=False, drop_last=False)
+
+    def _crops(self, faces: list[FaceAnnotation], strength: float) -> CropDataset:
+        recipe = self.recipe
+        return CropDataset(
+            faces,
+            self.spec,
+            strength=strength,
+            seed=recipe.seed,
+            cache_bytes=recipe.cache_gb * 1e9,
+            box_jitter=recipe.box_jitter,
+            label_styles=recipe.sources,
+            negative_fraction=self.negative_fraction,
+            cooldown_start=recipe.epochs * (1 - recipe.cooldown_fraction),
+        )
+
+    def _loader(self, crops: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
+        recipe, trainer = self.recipe, self.trainer
+        world, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        sampler = EpochSampler(
+            crops, world, rank, shuffle=shuffle, seed=recipe.seed, drop_last=drop_last
+        )
+        return DataLoader(
+            crops,
+            batch_size=recipe.batch_size,
+            sampler=sampler,
+            drop_last=drop_last,
+            num_workers=recipe.workers,
+            persistent_workers=recipe.workers > 0,
+        )
