@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facedots import IBUG68, CropSpec, apply_affine, similarity, tight_boxes
-from facedots.data import line_kernel
+from facedots.data import motion_kernel
 from facedots.geometry import Floats, Image
 
 REFERENCE, SIDE = CropSpec("box", 1.3), 128
@@ -65,7 +65,7 @@ def motion(case: Case, length: float, random: np.random.Generator) -> Case:
     """
     return _shown(
         case,
-        cv2.filter2D(case.image, -1, line_kernel(length * case.unit, random.uniform(0, np.pi))),
+        cv2.filter2D(case.image, -1, motion_kernel(length * case.unit, random.uniform(0, np.pi))),
     )
 
 

@@ -141,7 +141,7 @@ Image.open(work / "run" / "curves.png")
 # %% [markdown]
 # `recipes/custom.yaml` holds the other hyperparameters. Its network `small` and its 60 epochs are
 # better and take some minutes; `tiny` is the quickest. The recipe trains with boxes that are far
-# off (`jitter: 3`), for a reason that comes below. `facedots train --resume` continues an
+# off (`box_jitter: 3`), for a reason that comes below. `facedots train --resume` continues an
 # interrupted run.
 #
 # ## Measure

@@ -46,7 +46,7 @@ def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[st
         scores["300-W validation photos, tight box"] = evaluate(
             predictor, load_split(data, [W300], "official").test
         ).scores
-    if recipe.style == W300:
+    if recipe.label_style == W300:
         name = "youtube-faces official, tight box, labels' own style"
         scores[name] = evaluate(KeypointPredictor(styled(run, folder)), youtube).scores
     scores[f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}"] = evaluate(
@@ -67,7 +67,7 @@ def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[st
 def styled(run: Path, folder: Path) -> Path:
     """The network of a run as a file that labels as the YouTube set does."""
     path = folder / f"{run.name}-youtube.onnx"
-    export_run(run, path, style=YOUTUBE)
+    export_run(run, path, label_style=YOUTUBE)
     return path
 
 
@@ -105,7 +105,7 @@ def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str
         f"{spec.crop.scale:g} × the side of {square}",
         f"- **Gives**: {spec.schema.count} points ({spec.schema.name})"
         + (", a covariance each, a score of the face" if judged else ", no covariance, no score"),
-        f"- **Labels as**: {recipe.style or ', '.join(recipe.sources)}",
+        f"- **Labels as**: {recipe.label_style or ', '.join(recipe.sources)}",
         f"- **Trained on**: {recipe.trained_on}; {source['faces']['train']} faces, "
         f"{source['faces']['validation']} more held out to choose the checkpoint and to calibrate",
         f"- **License and use**: {recipe.license}",
@@ -118,7 +118,7 @@ def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str
         "Scores; FR10 counts a missed face as failed, NME and NME* are over the faces found. NME* is the NME after one constant",
         "shift of all faces together is taken off. The official split is for comparison only: its test people are all in its",
         "training part. The identity-disjoint rows are honest: each run never saw the people that it is measured on. Rows in the",
-        "labels' own style come from the same weights, exported to label as the YouTube set does (`facedots export --style`).",
+        "labels' own style come from the same weights, exported to label as the YouTube set does (`facedots export --label-style`).",
         "",
         TABLE_HEAD,
         *(table_row(what, score) for what, score in scores.items()),

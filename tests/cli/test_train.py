@@ -1,4 +1,4 @@
-"""The training command's own work: which words are a recipe, which its fields, and clear refusals."""
+"""The command train: parsing of the recipe and its fields, and refusals."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ RECIPE = str(Path(__file__).parents[2] / "recipes" / "small.yaml")
 
 
 def refusal(*words: str) -> str:
-    """What the command says where it refuses."""
+    """The message of the command's error."""
     result = CliRunner().invoke(app, ["train", *words])
     assert isinstance(result.exception, RecipeError), result.output
     return str(result.exception)
@@ -32,7 +32,7 @@ def test_fields_and_recipe_come_in_any_order() -> None:
 
 
 @pytest.mark.parametrize("words", [["r.yaml", "--epochs"], ["a.yaml", "b.yaml"]])
-def test_what_cannot_be_meant_is_refused(words: list[str]) -> None:
+def test_options_without_value_and_two_recipes_are_refused(words: list[str]) -> None:
     with pytest.raises(RecipeError):
         parse_arguments(words)
 
@@ -41,8 +41,8 @@ def test_a_training_needs_data_and_a_folder() -> None:
     assert "--data and --out" in refusal(RECIPE)
 
 
-def test_resume_stands_alone(tmp_path: Path) -> None:
-    assert "stands alone" in refusal("--resume", str(tmp_path), "--epochs", "3")
+def test_resume_takes_no_other_argument(tmp_path: Path) -> None:
+    assert "takes no other argument" in refusal("--resume", str(tmp_path), "--epochs", "3")
 
 
 def test_an_unknown_field_is_named(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from facedots.data.photometric import (
     Photometric,
     RandomErasing,
     UnevenLighting,
-    line_kernel,
+    motion_kernel,
 )
 from facedots.errors import DataError
 from facedots.geometry import CropSpec, apply_affine, invert, tight_boxes
@@ -104,14 +104,14 @@ def test_crop_lays_the_framing_around_the_box() -> None:
 def test_a_face_without_points_is_refused() -> None:
     sample = {**face_sample(), "keypoints": np.full((3, 2), np.nan, np.float32)}
     for crop in (Crop(FRAMING, 64), RandomAffine(FRAMING, 64, PAIR)):
-        with pytest.raises(DataError, match="drawn: no known point"):
+        with pytest.raises(DataError, match="drawn: no labeled point"):
             crop(sample)
 
 
 def test_missing_points_stay_missing() -> None:
     sample = face_sample()
     sample["keypoints"][1] = np.nan
-    result = RandomAffine(FRAMING, 64, PAIR, flip=1.0)(sample)
+    result = RandomAffine(FRAMING, 64, PAIR, p_flip=1.0)(sample)
     assert np.isnan(result["keypoints"]).all(axis=1).tolist() == [True, False, False]
 
 
@@ -123,7 +123,7 @@ def test_random_affine_moves_dots_and_points_alike_and_back(
     sample = face_sample()
     generator = np.random.default_rng(seed)
     affine = RandomAffine(
-        CropSpec(kind, 1.8), 128, PAIR, rotate=rotate, shift=0.02, flip=flip, generator=generator
+        CropSpec(kind, 1.8), 128, PAIR, rotate=rotate, shift=0.02, p_flip=flip, generator=generator
     )
     result = affine(sample)
     dots = centroids(result["image"])
@@ -149,7 +149,7 @@ def test_a_rolled_face_is_framed_as_a_detector_would(angle: float) -> None:
 
 def test_random_affine_without_randomness_is_the_crop() -> None:
     sample = random_face()
-    plain = RandomAffine(FRAMING, 96, IBUG68, rotate=0, p_wide=0, zoom=(1, 1), shift=0, flip=0)(
+    plain = RandomAffine(FRAMING, 96, IBUG68, rotate=0, p_wide=0, zoom=(1, 1), shift=0, p_flip=0)(
         sample
     )
     crop = Crop(FRAMING, 96)(sample)
@@ -191,7 +191,7 @@ def test_ranges_are_kept_and_reached() -> None:
     assert np.abs(shifts).max() == pytest.approx(0.1, abs=0.01)
 
 
-def test_mirror_keeps_the_displacement_of_the_labels() -> None:
+def test_mirror_points_keeps_the_label_bias() -> None:
     # The eyes are truly at 20 and 70 of an image 100 wide; the labels sit 1.5 to their right.
     labels = [[21.5, 40], [71.5, 41], [46.5, 80]]
     assert mirror_points(labels, 100, PAIR, 1.5).tolist() == [[30.5, 41], [80.5, 40], [55.5, 80]]
@@ -204,11 +204,11 @@ def test_mirrored_twice_is_the_same(seed: int, width: int, shift: float) -> None
     np.testing.assert_allclose(twice, points, atol=1e-3)
 
 
-def test_random_affine_mirrors_about_the_displaced_axis() -> None:
+def test_random_affine_mirrors_about_the_biased_axis() -> None:
     sample = {**face_sample(), "label_bias_x": 6.0}
     sample["keypoints"][:, 0] += 6.0
     generator = np.random.default_rng(0)
-    result = RandomAffine(FRAMING, 128, PAIR, rotate=0, p_wide=0, flip=1.0, generator=generator)(
+    result = RandomAffine(FRAMING, 128, PAIR, rotate=0, p_wide=0, p_flip=1.0, generator=generator)(
         sample
     )
     zoom = result["matrix"][1, 1]
@@ -250,7 +250,7 @@ def test_blur_and_low_resolution_move_nothing(seed: int) -> None:
 
 @given(st.floats(1, 15), st.floats(0, np.pi))
 def test_motion_kernel_is_centerd_and_sums_to_one(length: float, angle: float) -> None:
-    kernel = line_kernel(length, angle)
+    kernel = motion_kernel(length, angle)
     assert kernel.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(kernel, kernel[::-1, ::-1])
 
@@ -295,7 +295,7 @@ def test_crops_without_a_face_have_no_points_and_are_far_from_the_face(kind: Any
         PAIR,
         rotate=0,
         p_wide=0,
-        flip=0,
+        p_flip=0,
         p_negative=1.0,
         generator=np.random.default_rng(0),
     )
@@ -325,11 +325,11 @@ def test_far_off_boxes_reach_further_than_the_others() -> None:
             PAIR,
             rotate=0,
             p_wide=0,
-            flip=0,
+            p_flip=0,
             zoom=(1.0, 1.0),
             shift=0.01,
             p_bad_box=p_bad_box,
         )
-        affine.off_zoom, affine.generator = (1.0, 1.0), np.random.default_rng(0)
+        affine.bad_box_zoom, affine.generator = (1.0, 1.0), np.random.default_rng(0)
         moves = np.array([affine(sample)["keypoints"][0] - plain[0] for _ in range(60)]) / 64
         assert least <= np.abs(moves).max() <= most

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.data.closed_eyes import CloseEyes, close_eye, read_places
+from facedots.data.closed_eyes import CloseEyes, close_eye, lid_source
 from facedots.data.dataset import Sample
 from facedots.geometry import apply_affine, similarity
 from facedots.schema import IBUG68
@@ -47,7 +47,7 @@ def test_half_closed_leaves_the_lower_half() -> None:
 
 def test_nothing_moves_far_from_the_eye() -> None:
     places = np.stack(np.meshgrid(np.arange(200.0), np.arange(200.0)), axis=-1)
-    moved = np.abs(read_places(places, EYE, 1.0) - places).max(axis=-1) > 0
+    moved = np.abs(lid_source(places, EYE, 1.0) - places).max(axis=-1) > 0
     rows, columns = moved.nonzero()
     assert columns.min() > 60
     assert columns.max() < 105
@@ -57,7 +57,7 @@ def test_nothing_moves_far_from_the_eye() -> None:
 
 def test_an_open_eye_is_read_where_it_is() -> None:
     places = np.random.default_rng(0).uniform(0, 200, (500, 2))
-    np.testing.assert_array_equal(read_places(places, EYE, 0.0), places)
+    np.testing.assert_array_equal(lid_source(places, EYE, 0.0), places)
 
 
 def face() -> Sample:

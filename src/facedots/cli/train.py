@@ -1,4 +1,4 @@
-"""``facedots train``: one recipe, one run."""
+"""``facedots train`` and ``facedots export``."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +10,8 @@ from rich.table import Table
 
 from facedots.errors import RecipeError
 
-FREE_ARGUMENTS = {"ignore_unknown_options": True}
-"""Lets a recipe's fields through as options; they are listed in one place, the recipe, and not here
-again.
-"""
+PASS_UNKNOWN_OPTIONS = {"ignore_unknown_options": True}
+"""Click settings of ``train``: the recipe declares its fields, which are options here."""
 
 
 def train(
@@ -32,21 +30,20 @@ def train(
     out: Annotated[Path | None, typer.Option(help="New folder for the run.")] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with the run in this folder; its own recipe and data hold."),
+        typer.Option(help="Go on with the run in this folder, with its own recipe and data."),
     ] = None,
     fields: Annotated[
         bool, typer.Option("--fields", help="List the fields of a recipe and stop.")
     ] = False,
 ) -> None:
-    """Train a network as a recipe says; any field of the recipe can be overridden.
+    """Train a network; any field of the recipe can be overridden.
 
     For example: facedots train recipes/small.yaml --data DIR --out runs/a --epochs 2 --batch-size
     64 --loss wing
 
-    Own points of any kind: recipes/custom.yaml, and docs/custom-data.md.
+    Custom points: recipes/custom.yaml and docs/custom-data.md.
 
-    Ctrl-C stops early and leaves a usable run; --resume RUN goes on after its last whole epoch,
-    exactly.
+    Ctrl-C stops early and leaves a usable run; --resume RUN goes on after its last whole epoch.
     """
     from facedots.training.recipe import load_recipe
     from facedots.training.run import load_run
@@ -54,26 +51,25 @@ def train(
 
     if fields:
         return _list_fields()
-    recipe, overrides = parse_arguments(arguments or [])
+    path, overrides = parse_arguments(arguments or [])
     if resume is not None:
-        if recipe or overrides or data or out:
-            raise RecipeError("--resume RUN stands alone: the run's own recipe and data hold")
-        chosen, source = load_run(resume)
-    elif recipe is None or data is None or out is None:
+        if path or overrides or data or out:
+            raise RecipeError("--resume RUN takes no other argument: recipe and data are the run's")
+        recipe, data = load_run(resume)
+    elif path is None or data is None or out is None:
         raise RecipeError("a training needs a recipe, --data and --out; or --resume RUN alone")
     else:
-        chosen, source = load_recipe(recipe, overrides), data
-    if source.startswith("synthetic:"):
+        recipe = load_recipe(path, overrides)
+    if data.startswith("synthetic:"):
         Console(stderr=True).print(
-            f"[yellow]{source}: these faces are drawn, not real; the network will not know photographs[/]"
+            f"[yellow]{data}: drawn faces; the network will not work on photos[/]"
         )
-    written = run_training(chosen, source, resume or Path(out or ""), resume=resume is not None)
-    return Console(highlight=False).print(f"{written}", soft_wrap=True)
+    model = run_training(recipe, data, resume or out or "", resume=resume is not None)
+    return Console(highlight=False).print(f"{model}", soft_wrap=True)
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str | None, dict[str, str]]:
-    """The recipe's file and the fields to override, from ``--field value`` or ``--field=value`` in
-    any order.
+    """The recipe file and the fields to override, ``--field value`` or ``--field=value``.
 
     Raises:
         RecipeError: An option has no value, or there are two files.
@@ -81,20 +77,17 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str | None, dict[str, str
     >>> parse_arguments(["--batch-size", "64", "recipes/small.yaml", "--loss=wing"])
     ('recipes/small.yaml', {'batch_size': '64', 'loss': 'wing'})
     """
-    rest, files, fields = list(arguments), list[str](), dict[str, str]()
-    while rest:
-        word = rest.pop(0)
-        name, given, value = word.partition("=")
-        if not name.startswith("--"):
+    words, files, fields = iter(arguments), list[str](), dict[str, str]()
+    for word in words:
+        option, equals, value = word.partition("=")
+        if not option.startswith("--"):
             files.append(word)
-        elif given or rest:
-            fields[name[2:].replace("-", "_")] = value if given else rest.pop(0)
-        else:
-            raise RecipeError(
-                f"{name}: a recipe's field is overridden by --FIELD VALUE, as in --epochs 2"
-            )
+            continue
+        if not equals and (value := next(words, "")) == "":
+            raise RecipeError(f"{option} has no value: use --FIELD VALUE, as in --epochs 2")
+        fields[option[2:].replace("-", "_")] = value
     if len(files) > 1:
-        raise RecipeError(f"one recipe a training, not {' and '.join(files)}")
+        raise RecipeError(f"one recipe per training, not {' and '.join(files)}")
     return (files[0] if files else None), fields
 
 
@@ -109,22 +102,25 @@ def _list_fields() -> None:
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, as `facedots train` leaves it.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run, written by `facedots train`.")],
     out: Annotated[Path, typer.Option(help="ONNX file to write.")],
     checkpoint: Annotated[str, typer.Option(help="best (by validation NME) or last.")] = "best",
-    style: Annotated[
-        str, typer.Option(help="Whose way of labeling to follow: one of the recipe's sources.")
+    label_style: Annotated[
+        str,
+        typer.Option(
+            help="Data set whose way of placing points to follow: a source of the recipe."
+        ),
     ] = "",
-    int8: Annotated[
-        bool, typer.Option("--int8", help="Half the bytes again: convolutions in int8.")
-    ] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="Convolutions in int8, half the size.")] = (
+        False
+    ),
 ) -> None:
-    """Write the network of a run as one ONNX file with its schema, framing, normalization and
-    license, checked against torch.
+    """Write the network of a run as one ONNX file with its schema, crop, normalization and license,
+    checked against torch.
     """
     from facedots.training.run import export_run
 
-    difference = export_run(run, out, checkpoint, style, int8=int8)
+    difference = export_run(run, out, checkpoint, label_style, int8=int8)
     console = Console(highlight=False)
     console.print(f"{out}: {out.stat().st_size / 1e6:.2f} MB", soft_wrap=True)
     console.print(

@@ -20,7 +20,7 @@ from .photometric import Noise as Noise
 from .photometric import Photometric as Photometric
 from .photometric import RandomErasing as RandomErasing
 from .photometric import UnevenLighting as UnevenLighting
-from .photometric import line_kernel as line_kernel
+from .photometric import motion_kernel as motion_kernel
 from .sources import SOURCES as SOURCES
 from .sources import YTF_ORIGIN as YTF_ORIGIN
 from .sources import person_id as person_id

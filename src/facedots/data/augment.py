@@ -149,7 +149,7 @@ class RandomAffine:
         height, width = image.shape[:2]
         mirrored = random.random() < self.p_flip
         if mirrored:
-            bias = float(sample.get("label_bias_x", 0.0)) * image_matrix(sample)[0, 0]
+            bias = float(sample.get("label_bias_x", 0.0) * image_matrix(sample)[0, 0])
             points = mirror_points(points, width, self.schema, bias)
         center = ((width - 1) / 2, (height - 1) / 2)
         rotation = similarity(self._random_angle(), 1.0, (0.0, 0.0), center)
@@ -236,7 +236,8 @@ def training_augmentation(
         negative_fraction: Fraction of crops without a well-placed face.
 
     >>> from facedots.schema import IBUG68
-    >>> training_augmentation(CropSpec("box", 1.2), 96, IBUG68, np.random.default_rng(0), strength=0)
+    >>> random = np.random.default_rng(0)
+    >>> training_augmentation(CropSpec("box", 1.2), 96, IBUG68, random, strength=0)
     Compose(transforms=[Crop(crop_spec=CropSpec(mode='box', scale=1.2), size=96)])
     """
     if strength == 0:

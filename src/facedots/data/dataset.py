@@ -137,7 +137,8 @@ def find_generators(part: object) -> list[np.random.Generator]:
         if isinstance(generator, np.random.Generator):
             found[id(generator)] = generator
         for name in ("transform", "transforms", "dataset", "datasets"):
-            visit(getattr(part, name, None))
+            if hasattr(part, name):
+                visit(getattr(part, name))
 
     visit(part)
     return list(found.values())

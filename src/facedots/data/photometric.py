@@ -42,7 +42,8 @@ class Photometric(ABC):
         """A changed copy of the image ``uint8 (H, W, 3)``."""
 
     def _log_uniform(self, bounds: Range) -> float:
-        return np.exp(self.generator.uniform(*np.log(bounds)))
+        low, high = bounds
+        return float(np.exp(self.generator.uniform(np.log(low), np.log(high))))
 
 
 @dataclass(kw_only=True)
@@ -101,7 +102,8 @@ class UnevenLighting(Photometric):
     def apply(self, image: Image) -> Image:
         """A copy in uneven light."""
         height, width = image.shape[:2]
-        corners = np.exp(self.generator.uniform(*np.log(self.gain), (2, 2, 1)))
+        low, high = self.gain
+        corners = np.exp(self.generator.uniform(np.log(low), np.log(high), (2, 2, 1)))
         corners = corners.repeat(3, axis=2).astype(np.float32)
         gains = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
         return cv2.multiply(image, gains, dtype=cv2.CV_8U)

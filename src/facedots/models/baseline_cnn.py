@@ -1,4 +1,4 @@
-"""The textbook network: convolutions, pooling and fully connected layers on the whole gray image."""
+"""The textbook network on the whole gray image: convolutions, pooling, fully connected layers."""
 
 import torch
 from torch import Tensor, nn
@@ -38,7 +38,9 @@ class BaselineCNN(KeypointNet):
         dropout: float = 0.1,
     ) -> None:
         crop = CropSpec("frame", 1.0)
-        super().__init__(ModelSpec("baseline", schema, crop, INPUT_SIZE, 1, mean=(0.0,), std=(1.0,)))
+        super().__init__(
+            ModelSpec("baseline", schema, crop, INPUT_SIZE, 1, mean=(0.0,), std=(1.0,))
+        )
         self.conv1 = nn.Conv2d(1, 32, 3)
         self.conv2 = nn.Conv2d(32, 48, 3)
         self.conv3 = nn.Conv2d(48, 96, 3)

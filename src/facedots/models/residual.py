@@ -1,4 +1,4 @@
-"""Residual heatmap networks on a face crop; :data:`TINY` and :data:`SMALL` are the shipped sizes."""
+"""Residual heatmap networks on a face crop, in the sizes :data:`TINY` and :data:`SMALL`."""
 
 from dataclasses import dataclass
 from functools import partial
