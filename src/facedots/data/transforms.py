@@ -237,7 +237,7 @@ def denormalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Flo
 def _gray(image: NDArray[Any]) -> Floats:
     """``float32 (H, W)`` in [0, 1] from an image of 1, 3 or 4 channels."""
     if image.dtype == np.uint8:
-        scaled = image.astype(np.float32) / 255
+        scaled: Floats = image.astype(np.float32) / np.float32(255)
     elif np.issubdtype(image.dtype, np.floating):
         low, high = image.min(), image.max()
         if not (low >= -1e-3 and high <= 1 + 1e-3):
