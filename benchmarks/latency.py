@@ -72,7 +72,10 @@ def measure(name: str, faces: Faces, rounds: int) -> Result:
     ]
     maps = [crop_matrix(square, size) for square in squares]
     crops = np.concatenate(
-        [predictor.crops(image, [matrix]) for image, matrix in zip(faces.images, maps, strict=True)]
+        [
+            predictor.cut_crops(image, [matrix])
+            for image, matrix in zip(faces.images, maps, strict=True)
+        ]
     )
     predicted = [
         predictor.predict(image, box[None]).points[0]
@@ -84,7 +87,7 @@ def measure(name: str, faces: Faces, rounds: int) -> Result:
         median_ms(
             lambda i: predictor.predict(faces.images[i], faces.boxes[i, None]), count, rounds
         ),
-        median_ms(lambda i: predictor.crops(faces.images[i], [maps[i]]), count, rounds),
+        median_ms(lambda i: predictor.cut_crops(faces.images[i], [maps[i]]), count, rounds),
         median_ms(lambda i: session.run(crops[i, None]), count, rounds),
         median_ms(lambda i: session.run(crops[BATCH * i :][:BATCH]), count // BATCH, rounds)
         / BATCH,

@@ -44,6 +44,22 @@ def test_a_face_is_what_the_parts_say_of_it(predictor: KeypointPredictor) -> Non
     assert first.schema == IBUG68
 
 
+def test_an_upright_crop_of_the_detector_reaches_the_predictor(
+    predictor: KeypointPredictor,
+) -> None:
+    crops = np.array([[40, 40, 80, 90], [np.nan] * 4], np.float32)
+
+    def detector(image: Image) -> Detections:
+        boxes = np.array([[0, 0, 80, 80], [0, 0, 80, 80]], np.float32)
+        return Detections(boxes, np.array([0.9, 0.8], np.float32), crops)
+
+    tilted, plain = Pipeline(detector, predictor)(np.zeros((200, 300, 3), np.uint8))
+    # The head is tilted by 90 degrees clockwise: to the right in the crop is down in the image.
+    x, y = (plain.points - 40).T
+    assert tilted.points - 40 == pytest.approx(np.stack([-y, x], axis=1), abs=1e-3)
+    assert tilted.box.tolist() == [0, 0, 80, 80]
+
+
 def test_by_default_retinaface_finds_the_faces(predictor: KeypointPredictor, hopper: Image) -> None:
     faces = Pipeline(predictor=predictor)(hopper)
     assert len(faces) == 1

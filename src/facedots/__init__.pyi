@@ -56,7 +56,6 @@ from .inference.weights import WEIGHTS as WEIGHTS
 from .io.images import read_image as read_image
 from .io.images import sample_portrait as sample_portrait
 from .io.images import write_image as write_image
-from .io.results import ImageResult as ImageResult
 from .io.results import to_csv as to_csv
 from .io.results import to_json as to_json
 from .io.video import open_sink as open_sink
@@ -67,7 +66,9 @@ from .plots.draw import draw_faces as draw_faces
 from .plots.draw import draw_keypoints as draw_keypoints
 from .schema import IBUG68 as IBUG68
 from .schema import KeypointSchema as KeypointSchema
+from .spec import ModelCard as ModelCard
 from .spec import ModelSpec as ModelSpec
+from .spec import Predictor as Predictor
 from .tracking.tracker import Tracker as Tracker
 from .training.recipe import Recipe as Recipe
 from .training.recipe import load_recipe as load_recipe
@@ -75,4 +76,5 @@ from .training.run import train as train
 from .types import Detections as Detections
 from .types import Face as Face
 from .types import HeadPose as HeadPose
+from .types import ImageResult as ImageResult
 from .types import Keypoints as Keypoints

@@ -12,8 +12,7 @@ from facedots.geometry import Image
 from facedots.io.files import atomic_write
 from facedots.io.images import SUFFIXES, write_image
 from facedots.io.inputs import ImageSource, distinct, find_images
-from facedots.io.results import ImageResult
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 T = TypeVar("T")
 

@@ -48,7 +48,7 @@ class Pipeline:
             ShapeError: Not such an image.
         """
         detections = self.detector(image)
-        keypoints = self.predictor.predict(image, detections.boxes)
+        keypoints = self.predictor.predict(image, detections.boxes, detections.crops)
         faces = keypoints.faces(detections.boxes, detections.scores)
         return sorted(faces, key=lambda face: -face.score)
 

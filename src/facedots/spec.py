@@ -1,31 +1,39 @@
-"""What travels with a network: all that is needed to use it, in one value that fits into a file's
-metadata.
-"""
+"""What travels with a network: how to feed it, what it is, and the protocol of its use."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
 
-from facedots.geometry import CropSpec
+from numpy.typing import ArrayLike
+
+from facedots.geometry import CropSpec, Image
 from facedots.schema import KeypointSchema
+from facedots.types import Keypoints
 
 _RENAMED = {"course": "baseline"}
-"""Networks that weight files of 2026 call otherwise."""
+"""Names in the weight files of 2026 -> names of today."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """How to feed a network and read its answer.
+    """How to feed a network and read its output.
 
     Attributes:
         name: The network's name in the registry.
-        schema: What its K points mean.
-        crop: Which square of the image it sees.
+        schema: Meaning of its K points.
+        crop: The square of the image that it sees.
         input_size: Side of its square input, in pixels.
         channels: 3 for RGB, 1 for gray.
         mean: Subtracted from each channel of the image in [0, 1].
         std: Divides each channel after that.
-        dof: Degrees of freedom, above 2, of the Student law that the errors of its points follow;
-            ``None`` for a Gaussian. See :mod:`facedots.uncertainty`.
+        dof: Degrees of freedom, above 2, of the Student law of the points' errors; ``None`` for a
+            Gaussian. See :mod:`facedots.uncertainty`.
+
+    Example:
+        >>> spec = KeypointPredictor("small").spec  # doctest: +SKIP
+        >>> spec.input_size, spec.schema.count  # doctest: +SKIP
+        (128, 68)
     """
 
     name: str
@@ -44,12 +52,13 @@ class ModelSpec:
             )
         if self.dof is not None and not self.dof > 2:
             raise ValueError(
-                f"model {self.name}: errors with a tail of {self.dof} have no covariance; it is above 2, or None"
+                f"model {self.name}: {self.dof} degrees of freedom have no covariance; "
+                "it is above 2, or None"
             )
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""
-        fields = {
+        values = {
             "name": self.name,
             "schema": json.loads(self.schema.to_json()),
             "framing": {"kind": self.crop.mode, "scale": self.crop.scale},
@@ -59,19 +68,80 @@ class ModelSpec:
             "std": self.std,
             "tail": self.dof,
         }
-        return json.dumps(fields)
+        return json.dumps(values)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelSpec":
-        """The spec that :meth:`to_json` wrote; files of before the tail was known have none."""
-        fields = json.loads(text)
+        """The spec that :meth:`to_json` wrote; ``dof`` is ``None`` in files older than it."""
+        stored = json.loads(text)
         return cls(
-            name=_RENAMED.get(fields["name"], fields["name"]),
-            schema=KeypointSchema.from_json(json.dumps(fields["schema"])),
-            crop=CropSpec(fields["framing"]["kind"], fields["framing"]["scale"]),
-            input_size=fields["input_size"],
-            channels=fields["channels"],
-            mean=tuple(fields["mean"]),
-            std=tuple(fields["std"]),
-            dof=fields.get("tail"),
+            name=_RENAMED.get(stored["name"], stored["name"]),
+            schema=KeypointSchema.from_json(json.dumps(stored["schema"])),
+            crop=CropSpec(stored["framing"]["kind"], stored["framing"]["scale"]),
+            input_size=stored["input_size"],
+            channels=stored["channels"],
+            mean=tuple(stored["mean"]),
+            std=tuple(stored["std"]),
+            dof=stored.get("tail"),
         )
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a weight file is, was trained on, scores, and may be used for.
+
+    Attributes:
+        title: One line of description.
+        license: Terms of use.
+        trained_on: The training data.
+        split: The split whose training part that was, as in ``"official"``; the test part of
+            another split may contain it.
+        note: Anything else that a user must know.
+        style: The data set whose labeling the points follow, where it was trained on several; else
+            ``""``.
+        scores: Measured scores by name, as in ``{"youtube-faces official nme": 4.0}``.
+
+    Example:
+        >>> ModelCard.from_json('{"title": "small", "licence": "research only"}').license
+        'research only'
+    """
+
+    title: str = ""
+    license: str = ""
+    trained_on: str = ""
+    split: str = ""
+    note: str = ""
+    style: str = ""
+    scores: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """The card in a JSON object; fields of later versions are ignored."""
+        stored = dict(json.loads(text))
+        if "licence" in stored:  # as the weight files of 2026 spell it
+            stored["license"] = stored.pop("licence")
+        names = {entry.name for entry in fields(cls)}
+        return cls(**{name: value for name, value in stored.items() if name in names})
+
+
+class Predictor(Protocol):
+    """What finds keypoints in boxes, as :class:`~facedots.inference.predictor.KeypointPredictor`.
+
+    Example:
+        >>> def count_points(predictor: Predictor, image: Image) -> int:
+        ...     return predictor.predict(image, [[10, 10, 90, 90]]).points.shape[1]
+    """
+
+    @property
+    def spec(self) -> ModelSpec:
+        """How the network is fed, and what its points mean."""
+
+    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+        """The keypoints of N faces in one RGB image, from their tight boxes ``(N, 4)``.
+
+        Args:
+            image: ``uint8 (H, W, 3)``.
+            boxes: ``x0 y0 x1 y1`` in pixels.
+            crops: Upright squares ``(N, 4)`` to use instead, where they are known: see
+                :class:`~facedots.types.Detections`.
+        """

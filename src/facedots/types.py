@@ -1,7 +1,7 @@
-"""What the parts of facedots hand each other. Frozen; units stand with each field."""
+"""What the parts of facedots hand each other: frozen values with their shapes and units."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,14 +16,15 @@ from facedots.uncertainty import sigma_of
 
 
 def check_image(image: object) -> NDArray[np.uint8]:
-    """The image itself, once it is RGB, ``uint8 (H, W, 3)`` with at least one pixel.
+    """The image, after it has been checked to be RGB ``uint8 (H, W, 3)`` with at least one pixel.
 
     Raises:
-        ShapeError: It is anything else; the message says how to convert what is known.
+        ShapeError: It is not; the message names the conversion where there is one.
     """
     if not isinstance(image, np.ndarray):
+        kind = type(image).__name__
         raise ShapeError(
-            f"an image is a NumPy array, not {type(image).__name__}; facedots.read_image(path) gives one"
+            f"an image is a NumPy array, not {kind}; facedots.read_image(path) gives one"
         )
     if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and image.size:
         return image
@@ -44,11 +45,21 @@ class Detections:
     Attributes:
         boxes: ``float32 (N, 4)``, tight boxes around where the keypoints are expected, ``x0 y0 x1
             y1`` in pixels.
-        scores: ``float32 (N,)`` in [0, 1], the detector's own belief that this is a face.
+        scores: ``float32 (N,)`` in [0, 1], the detector's confidence that this is a face.
+        crops: ``float32 (N, 4)``, where the detector measures the tilt of a face: the upright
+            square around where the keypoints are expected, as center x, center y, side in pixels
+            and roll in degrees (positive: the head is tilted clockwise as seen); rows of NaN where
+            unknown. A predictor crops by it instead of by the box.
+
+    Example:
+        >>> box, score = np.array([[10, 20, 50, 60]], np.float32), np.ones(1, np.float32)
+        >>> len(Detections(box, score, crops=np.array([[30, 40, 44, -15]], np.float32)))
+        1
     """
 
     boxes: Floats
     scores: Floats
+    crops: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -60,13 +71,17 @@ class Keypoints:
 
     Attributes:
         points: ``float32 (N, K, 2)``, (x, y) in pixels of the image.
-        covariance: ``float32 (N, K, 2, 2)``, of the error of a point, in square pixels; NaN where
-            the network gives none.
+        covariance: ``float32 (N, K, 2, 2)`` of a point's error, in square pixels; NaN where the
+            network predicts none.
         confidence: ``float32 (N, K)`` in [0, 1], the probability that a point is within 5 % of the
-            eye distance of where people put it; NaN where the network gives no covariance.
-        score: ``float32 (N,)`` in [0, 1], the network's belief that it was shown a face, and shown
-            it well; NaN if it has none.
-        schema: What the K points mean.
+            eye distance of its label; NaN where the covariance is.
+        score: ``float32 (N,)`` in [0, 1], the network's confidence that the crop shows a face, well
+            placed; NaN where it predicts none.
+        schema: Meaning of the K points.
+
+    Example:
+        >>> keypoints = KeypointPredictor().predict(image, boxes)  # doctest: +SKIP
+        >>> keypoints.points[0, 30], keypoints.sigma[0, 30]  # doctest: +SKIP
     """
 
     points: Floats
@@ -80,7 +95,7 @@ class Keypoints:
 
     @property
     def sigma(self) -> Floats:
-        """``float32 (N, K)``: one standard deviation of a point along an axis, in pixels, the mean
+        """``float32 (N, K)``: one standard deviation of a point along an axis, in pixels, averaged
         over directions.
         """
         return sigma_of(self.covariance)
@@ -111,17 +126,21 @@ class Keypoints:
 
 @dataclass(frozen=True)
 class HeadPose:
-    """Where a head is and how it is turned, seen from the camera.
+    """Position and rotation of a head in the camera's frame.
 
     Attributes:
-        yaw: Degrees; positive where the subject turns to their own left, which is the right of the
-            image.
+        yaw: Degrees; positive where the subject turns to their left, the right of the image.
         pitch: Degrees; positive where the subject looks up.
         roll: Degrees; positive where the head is tilted clockwise as seen in the image.
         translation: ``float32 (3,)``, from the camera to the middle of the eyes: x right, y down, z
             ahead, in eye distances.
-        reprojection_error: Root mean square distance between the points and the model's projection,
-            in eye distances.
+        reprojection_error: Root mean square distance between the points and the projected head
+            model, in eye distances.
+
+    Example:
+        >>> pose = HeadPose(10.0, -3.25, 0.0, np.array([0.1, 0.2, 9], np.float32), 0.02)
+        >>> pose.to_dict()["pitch"]
+        -3.25
     """
 
     yaw: float
@@ -132,12 +151,11 @@ class HeadPose:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, ready for JSON."""
-        return {
-            "yaw": round(float(self.yaw), 2),
-            "pitch": round(float(self.pitch), 2),
-            "roll": round(float(self.roll), 2),
+        angles = {name: round(float(getattr(self, name)), 2) for name in ("yaw", "pitch", "roll")}
+        error = round(float(self.reprojection_error), 4)
+        return angles | {
             "translation": [round(float(value), 4) for value in self.translation],
-            "reprojection_error": round(float(self.reprojection_error), 4),
+            "reprojection_error": error,
         }
 
 
@@ -148,19 +166,22 @@ class Face:
     Attributes:
         points: ``float32 (K, 2)``, (x, y) in pixels of the image; (0, 0) is the center of its
             top-left pixel.
-        covariance: ``float32 (K, 2, 2)``, of the error of a point, in square pixels; NaN where the
-            network gives none.
+        covariance: ``float32 (K, 2, 2)`` of a point's error, in square pixels; NaN where the
+            network predicts none.
         confidence: ``float32 (K,)`` in [0, 1], the probability that a point is within 5 % of the
-            eye distance of where people put it; NaN where the network gives no covariance.
-        box: ``float32 (4,)``, the box that the network was given, ``x0 y0 x1 y1`` in pixels.
-        score: The belief in [0, 1] that this is a face, and that the points are its own: the
-            network's where it has one, else the detector's.
-        schema: What the K points mean.
-        detection_score: The detector's belief in [0, 1]; ``None`` where none was asked.
-        track_id: The same number for the same face from frame to frame of a video; ``None`` in a
-            single image.
-        pose: Where the head is and how it is turned, where somebody measured it.
-        signals: Expression signals by name, where somebody measured them.
+            eye distance of its label; NaN where the covariance is.
+        box: ``float32 (4,)``, the detected box, ``x0 y0 x1 y1`` in pixels.
+        score: Confidence in [0, 1] that this is a face and the points lie on it: the network's,
+            else the detector's.
+        schema: Meaning of the K points.
+        detection_score: The detector's confidence in [0, 1]; ``None`` without a detector.
+        track_id: Constant for a face from frame to frame of a video; ``None`` in a single image.
+        pose: Head pose, where measured.
+        signals: Expression signals by name, where measured.
+
+    Example:
+        >>> (face,) = Pipeline()(read_image("portrait.jpg"))  # doctest: +SKIP
+        >>> face.region("left_eye"), face.sigma.mean()  # doctest: +SKIP
     """
 
     points: Floats
@@ -176,7 +197,7 @@ class Face:
 
     @property
     def sigma(self) -> Floats:
-        """``float32 (K,)``: one standard deviation of a point along an axis, in pixels, the mean
+        """``float32 (K,)``: one standard deviation of a point along an axis, in pixels, averaged
         over directions.
         """
         return sigma_of(self.covariance)
@@ -190,17 +211,17 @@ class Face:
         image.shape[:2])``.
 
         Raises:
-            PointsError: No region is called so (see :func:`~facedots.regions.region_names`), or a
+            PointsError: There is no such region (see :func:`~facedots.regions.region_names`), or a
                 point of it is missing.
         """
         return region_mask(self.points, name, size, self.schema)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON.
+        """The face of the results document (docs/results.md): plain numbers and lists for JSON.
 
-        ``covariance`` has ``[xx, xy, yy]`` for each point. Where the network gives none, it,
-        ``sigma`` and ``confidence`` are ``None``. ``detection_score``, ``track_id``, ``pose`` and
-        ``signals`` are there only where somebody found them out; an unknown signal is ``None``.
+        ``covariance`` has ``[xx, xy, yy]`` per point; it, ``sigma`` and ``confidence`` are ``None``
+        where the network predicts none. ``detection_score``, ``track_id``, ``pose`` and ``signals``
+        are left out where not measured; a missing signal is ``None``.
         """
         known = not np.isnan(self.covariance).all()
         fields: dict[str, Any] = {
@@ -226,7 +247,28 @@ class Face:
         return fields
 
 
+@dataclass(frozen=True)
+class ImageResult:
+    """The faces of one image.
+
+    Attributes:
+        source: The path or URL of the image.
+        width: In pixels.
+        height: In pixels.
+        faces: Best first; empty where none was found.
+
+    Example:
+        >>> ImageResult("empty.jpg", 640, 480, []).faces
+        []
+    """
+
+    source: str
+    width: int
+    height: int
+    faces: Sequence[Face]
+
+
 def _rounded(array: Floats, digits: int = 2) -> list[Any]:
-    """Nested lists with so many decimals, hundredths of a pixel, without float32's tail of digits."""
+    """Nested lists of numbers with this many decimals."""
     values: list[Any] = np.asarray(array, np.float64).round(digits).tolist()
     return values

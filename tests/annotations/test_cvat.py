@@ -15,9 +15,8 @@ from hypothesis.extra.numpy import arrays
 from facedots.annotations.cvat import cvat_labels, read_cvat, to_cvat
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
-from facedots.io.results import ImageResult
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 EXPORT = Path(__file__).parent / "exports" / "cvat_task.xml"
 FOUR = KeypointSchema(

@@ -21,9 +21,8 @@ from facedots.annotations.label_studio import (
 )
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
-from facedots.io.results import ImageResult
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 EXPORT = Path(__file__).parent / "exports" / "label_studio.json"
 FOUR = KeypointSchema(

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.synthetic_face import random_head, random_rotation
-from facedots.geometry import CropSpec, Floats, Image, Matrix
+from facedots.geometry import CropSpec, Image, Matrix
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
@@ -32,12 +33,14 @@ class Oracle:
         self.truth, self.bias = truth, bias
         self.spec = ModelSpec("oracle", IBUG68, CropSpec("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
 
-    def predict(self, image: Image, boxes: Floats) -> Keypoints:
+    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
         mirrored = not image[0, 0].any()
         points = self.truth[int(image[0, -1 if mirrored else 0, 0]) - 1]
         if mirrored:
             points = points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
-        found = np.repeat(points[None] + (self.bias, 0), len(boxes), axis=0).astype(np.float32)
+        found = np.repeat(points[None] + (self.bias, 0), len(np.asarray(boxes)), axis=0).astype(
+            np.float32
+        )
         unknown = np.full(found.shape[:2], np.nan, np.float32)
         return Keypoints(
             found, np.full((*found.shape, 2), np.nan, np.float32), unknown, unknown[:, 0], IBUG68

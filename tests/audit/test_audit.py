@@ -21,11 +21,11 @@ from facedots.audit.findings import Finding, summarize
 from facedots.audit.fix import plan_changes, write_clean
 from facedots.audit.label_order import LEFT_RIGHT_SWAPPED, MIRRORED_POINTS
 from facedots.audit.report import audit_json, write_report
-from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
+from facedots.spec import Predictor
 
 Annotate = Callable[[Matrix], list[FaceAnnotation]]
 

@@ -6,9 +6,9 @@ import pytest
 from facedots.annotations.base import FaceAnnotation
 from facedots.audit.label_offset import LabelOffset, measure_label_offset
 from facedots.audit.scan import ImageScan, scan_images
-from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68
+from facedots.spec import Predictor
 
 Annotate = Callable[[Matrix], list[FaceAnnotation]]
 

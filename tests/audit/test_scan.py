@@ -7,10 +7,10 @@ import pytest
 from facedots.annotations.base import FaceAnnotation
 from facedots.audit.image_files import ImageFile
 from facedots.audit.scan import ImageScan, scan_images
-from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
+from facedots.spec import Predictor
 
 Annotate = Callable[[Matrix], list[FaceAnnotation]]
 

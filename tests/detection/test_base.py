@@ -2,9 +2,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import ArrayLike
 
-from facedots.detection.base import Adjustment
+from facedots.detection.base import Adjustment, PrecomputedBoxes, SingleObjectDetector
 from facedots.errors import ShapeError
+from facedots.geometry import Floats, Image
+from facedots.schema import KeypointSchema
+from facedots.spec import ModelSpec
+from facedots.types import Keypoints
 
 
 @given(
@@ -35,3 +40,59 @@ def test_no_boxes_stay_no_boxes() -> None:
 def test_boxes_of_another_shape_are_refused() -> None:
     with pytest.raises(ShapeError, match="boxes"):
         Adjustment(0, 0, 0, 0).tight([1, 2, 3, 4])
+
+
+def test_answers_with_the_boxes_in_the_given_order() -> None:
+    found = PrecomputedBoxes([[30, 40, 10, 20], [1, 2, 3, 4]])(np.zeros((50, 60, 3), np.uint8))
+    assert found.boxes.tolist() == [[10, 20, 30, 40], [1, 2, 3, 4]]
+    assert found.scores.tolist() == [1, 1]
+
+
+def test_the_answer_can_be_changed_without_changing_the_next() -> None:
+    detector = PrecomputedBoxes([[1, 2, 3, 4]])
+    detector(np.zeros((50, 60, 3), np.uint8)).boxes[:] = 9
+    assert detector(np.zeros((50, 60, 3), np.uint8)).boxes.tolist() == [[1, 2, 3, 4]]
+
+
+def test_no_boxes() -> None:
+    assert len(PrecomputedBoxes([])(np.zeros((50, 60, 3), np.uint8))) == 0
+
+
+def test_bad_boxes_are_refused() -> None:
+    with pytest.raises(ValueError, match="box 1"):
+        PrecomputedBoxes([[1, 2, 3, 4], [1, 2, 1, 4]])
+    with pytest.raises(ShapeError):
+        PrecomputedBoxes([1, 2, 3, 4])
+
+
+IMAGE = np.zeros((50, 80, 3), np.uint8)
+SCHEMA = KeypointSchema("ends", ("a", "b"), {"all": (0, 1)}, (0, 1), (), (0, 1))
+TARGET = np.array([[10, 12], [30, 20]], np.float32)
+
+
+class HalfWay:
+    """Each prediction brings the points half the way from the corners of the box to the target."""
+
+    spec: ModelSpec
+
+    def __init__(self) -> None:
+        self.boxes: list[Floats] = []
+
+    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+        box = np.asarray(boxes, np.float32)
+        self.boxes.append(box[0])
+        points = np.asarray((box.reshape(1, 2, 2) + TARGET) / 2, np.float32)
+        nothing = np.full((1, 2, 2, 2), np.nan, np.float32)
+        return Keypoints(points, nothing, nothing[..., 0, 0], nothing[:, 0, 0, 0], SCHEMA)
+
+
+def test_each_prediction_is_in_the_box_around_the_points_of_the_one_before() -> None:
+    predictor = HalfWay()
+    found = SingleObjectDetector(predictor, share=0.8, refine=3)(IMAGE)
+    # The middle of the image, 0.8 times 50 px a side.
+    assert predictor.boxes[0].tolist() == [19.5, 4.5, 59.5, 44.5]
+    assert predictor.boxes[1].tolist() == [14.75, 8.25, 44.75, 32.25]
+    assert len(predictor.boxes) == 3
+    expected = TARGET.ravel() + (predictor.boxes[0] - TARGET.ravel()) / 8
+    np.testing.assert_allclose(found.boxes, expected[None], atol=1e-5)
+    assert found.scores.tolist() == [1]

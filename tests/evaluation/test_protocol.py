@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.errors import DataError
@@ -27,14 +28,14 @@ class CornerPredictor:
 
     spec = ModelSpec("corner", TRIO, CropSpec("box", 2.0), 32, 3, (0.5,) * 3, (0.25,) * 3)
 
-    def predict(self, image: Image, boxes: Floats) -> Keypoints:
+    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
         assert image.dtype == np.uint8
-        x0, y0, x1, y1 = boxes.T
+        x0, y0, x1, y1 = np.asarray(boxes, np.float32).T
         points = np.stack(
             [np.stack([x0, y0], -1), np.stack([x1, y0], -1), np.stack([(x0 + x1) / 2, y1], -1)],
             axis=1,
         )
-        sure = np.ones((len(boxes), 3), np.float32)
+        sure = np.ones((len(x0), 3), np.float32)
         return Keypoints(points, isotropic_covariance(sure), sure, sure[:, 0], TRIO)
 
 

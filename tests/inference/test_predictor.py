@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
 from facedots.errors import ShapeError, WeightsError
-from facedots.geometry import CropSpec, Image
+from facedots.geometry import CropSpec, Image, similarity
 from facedots.inference.predictor import KeypointPredictor
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
-from facedots.uncertainty import confidence
+from facedots.uncertainty import confidence, map_covariance
 
 DOTS = KeypointSchema("dots", ("dot", "again"), {"all": (0, 1)}, (0, 1), ((0, 1),), (0, 1))
 COVARIANCE = np.array([[4.0, 1.5], [1.5, 1.0]], np.float32)
@@ -196,9 +196,8 @@ def test_a_frame_network_sees_the_whole_image_for_every_box(dot_model: DotModel)
 
 def test_a_box_outside_the_image_sees_black(predictor: KeypointPredictor) -> None:
     found = predictor.predict(lamp(60, 45), [[1000, 1000, 1050, 1060]])
-    assert (
-        len(found) == 1
-    )  # the test network divides by no light: what it says is NaN, and no error
+    assert found.points.shape == (1, 2, 2)
+    assert np.isnan(found.points).all(), "no light in the crop: the test network divides 0 by 0"
 
 
 def test_a_large_face_is_not_sampled_in_holes(predictor: KeypointPredictor) -> None:
@@ -235,3 +234,24 @@ def test_bad_images_and_boxes_are_refused(predictor: KeypointPredictor) -> None:
 def test_an_unknown_name_says_what_there_is() -> None:
     with pytest.raises(WeightsError, match="nobody: no such network"):
         KeypointPredictor("nobody")
+
+
+def test_an_upright_crop_replaces_the_box_where_it_is_known(predictor: KeypointPredictor) -> None:
+    image = lamp(70, 40)
+    boxes = [[30, 20, 90, 70], [30, 20, 90, 70]]
+    crops = np.array([[60, 45, 50, 30], [np.nan] * 4], np.float32)
+    found = predictor.predict(image, boxes, crops)
+    plain = predictor.predict(image, boxes)
+    assert np.abs(found.points - (70, 40)).max() < 0.25
+    assert np.array_equal(found.points[1], plain.points[1])
+    # 32 pixels of the crop cover 1.25 times the side; the crop is turned back by 30 degrees.
+    turn = similarity(30, 1.25 * 50 / 32, (0, 0), (0, 0))
+    assert found.covariance[0, 0] == pytest.approx(map_covariance(turn, COVARIANCE), rel=1e-5)
+    with pytest.raises(ShapeError, match="crops"):
+        predictor.predict(image, boxes, crops[:1])
+
+
+def test_a_frame_network_ignores_crops(dot_model: DotModel) -> None:
+    whole = KeypointPredictor(dot_model(CropSpec("frame", 1.0), 3))
+    found = whole.predict(lamp(60, 45), [[0, 0, 5, 5]], [[2, 2, 5, 45]])
+    assert np.array_equal(found.points, whole.predict(lamp(60, 45), [[0, 0, 5, 5]]).points)

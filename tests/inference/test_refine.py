@@ -22,7 +22,7 @@ from facedots.geometry import (
     warp_image,
 )
 from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.session import Answer
+from facedots.inference.session import SessionOutput
 from facedots.schema import IBUG68, KeypointSchema
 
 FRONTAL = HEAD_MODEL[:, :2].astype(np.float32)
@@ -37,11 +37,11 @@ class Oracle(KeypointPredictor):
         self._session.spec = replace(self.spec, schema=schema)
         self.truth, self.seen = truth, list[list[Matrix]]()
 
-    def _batch(self, image: Image, maps: list[Matrix]) -> Answer:
+    def _batch(self, image: Image, maps: list[Matrix]) -> SessionOutput:
         self.seen.append(maps)
         count = len(maps)
         covariance = np.tile(np.eye(2, dtype=np.float32), (count, len(self.truth), 1, 1))
-        return Answer(
+        return SessionOutput(
             np.tile(self.truth, (count, 1, 1)),
             covariance,
             np.full(count, len(self.seen) / 2, np.float32),

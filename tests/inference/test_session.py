@@ -8,8 +8,9 @@ import pytest
 
 from facedots.errors import ShapeError, WeightsError
 from facedots.geometry import CropSpec
-from facedots.inference.session import CARD_KEY, SPEC_KEY, ModelCard, Session
+from facedots.inference.session import CARD_KEY, SPEC_KEY, Session
 from facedots.schema import IBUG68
+from facedots.spec import ModelCard
 
 Edit = Callable[[onnx.ModelProto], None]
 

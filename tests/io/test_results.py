@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facedots.io.results import ImageResult, csv_header, to_csv, to_json
+from facedots.io.results import csv_header, to_csv, to_json
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 PAIR = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
 

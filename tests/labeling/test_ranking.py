@@ -4,10 +4,9 @@ import math
 
 import numpy as np
 
-from facedots.io.results import ImageResult
 from facedots.labeling.batch import doubt, image_doubt, least_sure_points, rank_by_uncertainty
 from facedots.schema import KeypointSchema
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
 

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from facedots.errors import ShapeError
 from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.schema import IBUG68
+from facedots.spec import ModelSpec
 from facedots.tracking.track import CONFIDENT_SCORE, CONFIDENT_SIGMA, LOST_SCORE, LOST_SIGMA
 from facedots.tracking.tracker import Tracker
 from facedots.types import Detections, Face, Keypoints
@@ -66,6 +67,8 @@ class World:
                 window[:] = tiles[:height, :width]
         return canvas
 
+    spec: ModelSpec
+
     def visible(self) -> list[SimulatedFace]:
         return [
             face
@@ -78,7 +81,7 @@ class World:
         scores = np.full(len(boxes), 0.9, np.float32)
         return Detections(np.reshape(boxes, (-1, 4)).astype(np.float32), scores)
 
-    def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
+    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
         points, sigmas, scores = [], [], []
         scored = any(np.isfinite(face.score) for face in self.faces)
         for box in np.asarray(boxes, np.float32):

@@ -19,9 +19,8 @@ from facedots.annotations.base import FaceAnnotation, Origin
 from facedots.annotations.exports import TOOL_ORIGIN, ExportedImage, annotations_of, point_index
 from facedots.errors import AnnotationError
 from facedots.geometry import Matrix, tight_boxes
-from facedots.io.results import ImageResult
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 LOCAL_FILES = "/data/local-files/?d="
 """What Label Studio serves the files below its document root as."""

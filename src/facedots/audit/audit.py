@@ -16,9 +16,9 @@ from facedots.audit.label_order import PointPermutation, correct_labels, find_pe
 from facedots.audit.outliers import LabelOutliers, find_label_outliers
 from facedots.audit.scan import ImageScan, scan_images
 from facedots.audit.stats import DataStats, data_stats
-from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
+from facedots.spec import Predictor
 
 Subsets = Mapping[str, Sequence[FaceAnnotation]]
 

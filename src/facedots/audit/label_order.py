@@ -10,9 +10,9 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.audit.gaussian import last_axis_mean
 from facedots.audit.scan import ImageScan, scan_images
 from facedots.audit.shapes import ReferenceShape
-from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
+from facedots.spec import Predictor
 
 MAX_RATIO = 0.5
 """A permutation is certain if correcting it brings its points to less than this share of their

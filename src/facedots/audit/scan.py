@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from facedots.annotations.base import FaceAnnotation
 from facedots.audit.image_files import ImageFile, load_image_file
 from facedots.errors import ImageError
-from facedots.evaluation.protocol import Predictor
 from facedots.geometry import Floats, Image, Matrix, tight_boxes
 from facedots.schema import KeypointSchema
+from facedots.spec import Predictor
 
 
 @dataclass(frozen=True)

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from facedots.geometry import Image
-    from facedots.io.results import ImageResult
-    from facedots.types import Face
+    from facedots.types import Face, ImageResult
 
 
 @expand_options

@@ -24,7 +24,7 @@ from facedots.cli.output import (
 from facedots.errors import FacedotsError
 
 if TYPE_CHECKING:
-    from facedots.io.results import ImageResult
+    from facedots.types import ImageResult
 
 OutFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder for the new images.")]
 
@@ -97,9 +97,10 @@ def demo(
     """
     from facedots.io.files import atomic_write
     from facedots.io.images import read_image, sample_portrait, write_image
-    from facedots.io.results import ImageResult, to_json
+    from facedots.io.results import to_json
     from facedots.pipeline import Pipeline
     from facedots.plots.draw import draw_faces
+    from facedots.types import ImageResult
 
     portrait = sample_portrait()
     image, pipeline = read_image(portrait), Pipeline()

@@ -1,5 +1,5 @@
-"""What all face detectors share: the protocol, and the step from a detector's own box to the tight
-box around the keypoints.
+"""What face detectors share: the protocol, and the step from a detector's box to the tight box
+around the keypoints.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes
-from facedots.types import Detections, Keypoints, check_image
+from facedots.spec import Predictor
+from facedots.types import Detections, check_image
 
 
 class Detector(Protocol):
-    """Finds the faces in an image: ``detector(image) -> Detections``, boxes tight around the
-    keypoints, best first.
+    """Finds the faces in an image: ``detector(image) -> Detections``, best first.
+
+    Example:
+        >>> detector: Detector = PrecomputedBoxes([[10, 20, 30, 40]])
+        >>> len(detector(np.zeros((50, 50, 3), np.uint8)))
+        1
     """
 
     def __call__(self, image: Image) -> Detections:
@@ -24,11 +29,14 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class Adjustment:
-    """How the tight box around the keypoints lies relative to the box that a detector draws.
+    """How the tight box around the keypoints lies relative to a detector's box.
 
     Each edge moves by a fraction of the side of the detector's box (left, right: of its width; top,
-    bottom: of its height); positive is to the right and down. ``benchmarks/detectors.py`` measures
-    the fractions as medians over labeled frames.
+    bottom: of its height); positive is to the right and down.
+
+    Example:
+        >>> Adjustment(left=-0.1, top=0.25, right=0.1, bottom=0.0).tight([[0, 0, 10, 20]]).tolist()
+        [[-1.0, 5.0, 11.0, 20.0]]
     """
 
     left: float
@@ -37,36 +45,27 @@ class Adjustment:
     bottom: float
 
     def tight(self, boxes: ArrayLike) -> Floats:
-        """The tight boxes ``float32 (N, 4)`` for a detector's boxes (N, 4).
-
-        >>> Adjustment(left=-0.1, top=0.25, right=0.1, bottom=0.0).tight([[0, 0, 10, 20]]).tolist()
-        [[-1.0, 5.0, 11.0, 20.0]]
-        """
-        given = np.asarray(check_shape(boxes, "N 4", "boxes"), np.float64)
-        sides = np.tile(given[:, 2:] - given[:, :2], 2)
-        return np.asarray(
-            given + sides * (self.left, self.top, self.right, self.bottom), np.float32
-        )
+        """The tight boxes ``float32 (N, 4)`` for a detector's boxes (N, 4)."""
+        detected = check_shape(boxes, "N 4", "boxes").astype(np.float64)
+        sides = np.tile(detected[:, 2:] - detected[:, :2], 2)
+        moved = detected + sides * (self.left, self.top, self.right, self.bottom)
+        return np.asarray(moved, np.float32)
 
     @classmethod
     def between(cls, detected: ArrayLike, tight: ArrayLike) -> "Adjustment":
-        """The adjustment that takes detected boxes (N, 4) to tight boxes (N, 4): the median over
-        the pairs.
+        """The adjustment from detected boxes (N, 4) to tight boxes (N, 4): the median of the pairs.
 
         >>> Adjustment.between([[0, 0, 10, 20]], [[-1, 5, 11, 20]])
         Adjustment(left=-0.1, top=0.25, right=0.1, bottom=0.0)
         """
-        given = np.asarray(check_shape(detected, "N 4", "detected"), np.float64)
-        sides = np.tile(given[:, 2:] - given[:, :2], 2)
-        left, top, right, bottom = np.median(
-            (np.asarray(tight, np.float64) - given) / sides, axis=0
-        ).tolist()
-        return cls(left, top, right, bottom)
+        start = check_shape(detected, "N 4", "detected").astype(np.float64)
+        sides = np.tile(start[:, 2:] - start[:, :2], 2)
+        moves = (np.asarray(tight, np.float64) - start) / sides
+        return cls(*np.median(moves, axis=0).tolist())
 
 
 class PrecomputedBoxes:
-    """A detector that answers with the boxes it was made with: from labels, another program, or a
-    person.
+    """A detector that returns fixed boxes: from labels, another program, or a person.
 
     Args:
         boxes: Tight boxes around the keypoints (N, 4), ``x0 y0 x1 y1`` in pixels, any two opposite
@@ -76,50 +75,46 @@ class PrecomputedBoxes:
         ShapeError: Not (N, 4).
         ValueError: A box is not finite or has no area.
 
-    >>> import numpy as np
-    >>> PrecomputedBoxes([[30, 40, 10, 20]])(np.zeros((50, 50, 3), np.uint8)).boxes.tolist()
-    [[10.0, 20.0, 30.0, 40.0]]
+    Example:
+        >>> PrecomputedBoxes([[30, 40, 10, 20]])(np.zeros((50, 50, 3), np.uint8)).boxes.tolist()
+        [[10.0, 20.0, 30.0, 40.0]]
     """
 
     def __init__(self, boxes: ArrayLike) -> None:
         self._boxes = check_boxes(boxes)
 
     def __call__(self, image: Image) -> Detections:
-        """The given boxes in the given order, each with the score 1."""
+        """The boxes in their order, each with score 1."""
         check_image(image)
         return Detections(self._boxes.copy(), np.ones(len(self._boxes), np.float32))
-
-
-class Looker(Protocol):
-    """What finds keypoints in a box; :class:`facedots.inference.predictor.KeypointPredictor` does."""
-
-    def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
-        """The keypoints in boxes ``(N, 4)`` of an image."""
-        ...
 
 
 class SingleObjectDetector:
     """Finds the one object of an image by means of its keypoints.
 
-    The first box is the middle of the image, each next one the tight box around the points that
-    were found in the box before. It always answers, also where there is nothing: the network's own
-    score and sigma tell. The network must have been trained on boxes that are far off (``jitter``
-    of ``recipes/custom.yaml``), and the object must fill a good part of the image.
+    The first box is the middle of the image, each next one the tight box around the points
+    predicted in the box before. There is always a box, whether the image shows the object or not:
+    the network's score and sigma tell. The network must have been trained on boxes that are far off
+    (``jitter`` of ``recipes/custom.yaml``), and the object must fill a good part of the image.
 
     Args:
-        predictor: The network that will also find the points.
+        predictor: The network that will also predict the points.
         share: Side of the first box over the shorter side of the image.
-        looks: How often to look before the box is taken as found.
+        refine: Number of predictions before the box is taken.
+
+    Example:
+        >>> predictor = KeypointPredictor("runs/hands/model.onnx")  # doctest: +SKIP
+        >>> pipeline = Pipeline(SingleObjectDetector(predictor), predictor)  # doctest: +SKIP
     """
 
-    def __init__(self, predictor: Looker, share: float = 0.8, looks: int = 3) -> None:
-        self.predictor, self.share, self.looks = predictor, share, looks
+    def __init__(self, predictor: Predictor, share: float = 0.8, refine: int = 3) -> None:
+        self.predictor, self.share, self.refine = predictor, share, refine
 
     def __call__(self, image: Image) -> Detections:
-        """One box, with the score 1."""
+        """One box, with score 1."""
         height, width = check_image(image).shape[:2]
         middle, half = np.array([width - 1, height - 1]) / 2, self.share * min(height, width) / 2
         box = np.concatenate([middle - half, middle + half])[None].astype(np.float32)
-        for _ in range(self.looks):
+        for _ in range(self.refine):
             box = tight_boxes(self.predictor.predict(image, box).points)
         return Detections(box, np.ones(1, np.float32))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from facedots.detection.base import Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation.metrics import Doubles, Scores, nme, norm_distances, score
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
-from facedots.geometry import Floats, Image, Matrix, box_iou, tight_boxes
+from facedots.geometry import Floats, Matrix, box_iou, tight_boxes
 from facedots.io.images import read_image
 from facedots.schema import KeypointSchema
-from facedots.spec import ModelSpec
+from facedots.spec import ModelSpec, Predictor
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import sigma_of
 
@@ -26,19 +26,6 @@ MIN_OVERLAP = 0.3
 """A detection that overlaps the labeled face by less (IoU) has found something else: the face
 counts as missed.
 """
-
-
-class Predictor(Protocol):
-    """What :func:`evaluate` needs of a network;
-    :class:`facedots.inference.predictor.KeypointPredictor` is one.
-    """
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What the points mean and which square of an image the network sees."""
-
-    def predict(self, image: Image, boxes: Floats) -> Keypoints:
-        """The points of N faces in one image, given their tight boxes ``(N, 4)``."""
 
 
 @dataclass(frozen=True)

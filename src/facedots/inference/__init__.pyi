@@ -1,6 +1,6 @@
 from .predictor import KeypointPredictor as KeypointPredictor
-from .session import ModelCard as ModelCard
 from .session import Session as Session
+from .session import SessionOutput as SessionOutput
 from .weights import WEIGHTS as WEIGHTS
 from .weights import WeightFile as WeightFile
 from .weights import describe_model as describe_model

@@ -13,6 +13,7 @@ from facedots.geometry import (
     Matrix,
     apply_affine,
     check_boxes,
+    check_shape,
     compose,
     crop_matrix,
     invert,
@@ -20,9 +21,9 @@ from facedots.geometry import (
     tight_boxes,
     warp_image,
 )
-from facedots.inference.session import Answer, ModelCard
+from facedots.inference.session import SessionOutput
 from facedots.inference.weights import open_weights
-from facedots.spec import ModelSpec
+from facedots.spec import ModelCard, ModelSpec
 from facedots.types import Keypoints, check_image
 from facedots.uncertainty import confidence, map_covariance
 
@@ -43,6 +44,12 @@ class KeypointPredictor:
         WeightsError: The name is unknown, or the file is missing, damaged, or not one of facedots',
             or ``refine`` is above 1 for a network that sees the whole image anyway.
         ValueError: ``refine`` is below 1.
+
+    Example:
+        >>> predictor = KeypointPredictor("small", refine=2)  # doctest: +SKIP
+        >>> keypoints = predictor.predict(image, [[210, 80, 330, 220]])  # doctest: +SKIP
+        >>> keypoints.points.shape  # doctest: +SKIP
+        (1, 68, 2)
     """
 
     def __init__(self, model: str | Path = "small", threads: int = 1, refine: int = 1) -> None:
@@ -57,7 +64,7 @@ class KeypointPredictor:
 
     @property
     def spec(self) -> ModelSpec:
-        """How the network is fed: schema, framing, input size."""
+        """How the network is fed, and what its points mean."""
         return self._session.spec
 
     @property
@@ -65,86 +72,83 @@ class KeypointPredictor:
         """What the network is, was trained on, scores, and may be used for."""
         return self._session.card
 
-    def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
+    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
         """The keypoints of N faces in one image.
 
         Args:
             image: RGB, ``uint8 (H, W, 3)``.
             boxes: Tight boxes around where the keypoints are expected (N, 4), ``x0 y0 x1 y1`` in
-                pixels, any two opposite corners. A network with the framing ``"frame"`` looks at
-                the whole image once for each of them.
+                pixels, any two opposite corners. A network with the crop mode ``"frame"`` sees the
+                whole image for each of them.
+            crops: Upright squares ``(N, 4)`` that replace the boxes where they are known (not NaN),
+                as in :attr:`Detections.crops <facedots.types.Detections>`.
 
         Raises:
-            ShapeError: The image or the boxes have another shape.
+            ShapeError: The image, the boxes or the crops have another shape.
             ValueError: A box is not finite or has no area.
         """
         check_image(image)
-        squares = self.spec.crop.crop_squares(check_boxes(boxes), (image.shape[0], image.shape[1]))
+        tight = check_boxes(boxes)
+        squares = self.spec.crop.crop_squares(tight, (image.shape[0], image.shape[1]))
         maps = [crop_matrix(square, self.spec.input_size) for square in squares]
-        said = self._read(image, maps)
+        if crops is not None and self.spec.crop.mode == "box":
+            for i, crop in enumerate(check_shape(crops, f"{len(tight)} 4", "crops")):
+                if np.isfinite(crop).all():
+                    maps[i] = self._tilted_map(*crop)
+        output = self._predict_crops(image, maps)
         for _ in range(self._refine - 1):
-            said = self._read(image, [self._upright(face, image) for face in said.points])
-        sure = confidence(said.points, said.covariance, self.spec.schema, self.spec.dof)
-        return Keypoints(said.points, said.covariance, sure, said.score, self.spec.schema)
+            maps = [self._upright_map(face, image) for face in output.points]
+            output = self._predict_crops(image, maps)
+        schema = self.spec.schema
+        within = confidence(output.points, output.covariance, schema, self.spec.dof)
+        return Keypoints(output.points, output.covariance, within, output.score, schema)
 
-    def _upright(self, face: Floats, image: Image) -> Matrix:
-        """From the image to the crop that shows a face, whose points are known, upright and in the
-        middle.
+    def _tilted_map(self, x: float, y: float, side: float, roll: float) -> Matrix:
+        """The map from the image to the crop that shows a square, tilted by ``roll`` degrees,
+        upright.
+        """
+        rotation = similarity(-roll, 1.0, (0.0, 0.0), (x, y))
+        square = (x, y, side * self.spec.crop.scale)
+        return compose(crop_matrix(square, self.spec.input_size), rotation)
 
-        A schema that does not say what is right and left leaves the roll.
+    def _upright_map(self, points: Floats, image: Image) -> Matrix:
+        """The map from the image to the crop that shows predicted points ``(K, 2)`` upright and
+        centered; the roll stays where the schema has no right and left.
         """
         pair = self.spec.schema.right_to_left
-        across = face[pair[1]] - face[pair[0]] if pair else np.array([1.0, 0.0])
-        turn = similarity(
-            -np.degrees(np.arctan2(across[1], across[0])), 1.0, (0.0, 0.0), tuple(face.mean(axis=0))
-        )
-        box = tight_boxes(apply_affine(turn, face)[None])
+        across = points[pair[1]] - points[pair[0]] if pair else np.array([1.0, 0.0])
+        angle = -np.degrees(np.arctan2(across[1], across[0]))
+        rotation = similarity(angle, 1.0, (0.0, 0.0), tuple(points.mean(axis=0)))
+        box = tight_boxes(apply_affine(rotation, points)[None])
         x, y, side = self.spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
-        return compose(crop_matrix((x, y, max(side, 1.0)), self.spec.input_size), turn)
+        return compose(crop_matrix((x, y, max(side, 1.0)), self.spec.input_size), rotation)
 
-    def _read(self, image: Image, maps: list[Matrix]) -> Answer:
-        """What the network says of the crops that affine maps (from the image to a crop) cut out,
-        in pixels of the image.
+    def _predict_crops(self, image: Image, maps: list[Matrix]) -> SessionOutput:
+        """The predictions on the crops that affine maps (from the image to a crop) cut out, in
+        pixels of the image.
         """
         count = self.spec.schema.count
-        none = Answer(
-            np.zeros((0, count, 2), np.float32),
-            np.zeros((0, count, 2, 2), np.float32),
-            np.zeros(0, np.float32),
-        )
-        parts = [
-            none,
-            *(
-                self._batch(image, maps[start : start + _BATCH])
-                for start in range(0, len(maps), _BATCH)
-            ),
-        ]
-        return Answer(
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("points", "covariance", "score")
-            )
-        )
+        shapes = ((0, count, 2), (0, count, 2, 2), (0,))
+        empty = SessionOutput(*(np.zeros(shape, np.float32) for shape in shapes))
+        starts = range(0, len(maps), _BATCH)
+        batches = [self._batch(image, maps[start : start + _BATCH]) for start in starts]
+        parts = [(part.points, part.covariance, part.score) for part in [empty, *batches]]
+        return SessionOutput(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
-    def _batch(self, image: Image, maps: list[Matrix]) -> Answer:
-        """The same of at most ``_BATCH`` crops and at least one."""
-        said = self._session.run(self.crops(image, maps))
+    def _batch(self, image: Image, maps: list[Matrix]) -> SessionOutput:
+        """The same on 1 to ``_BATCH`` crops."""
+        output = self._session.run(self.cut_crops(image, maps))
         back = [invert(matrix) for matrix in maps]
-        points = [
-            apply_affine(matrix, face) for matrix, face in zip(back, said.points, strict=True)
-        ]
-        covariance = [
-            map_covariance(matrix, face) for matrix, face in zip(back, said.covariance, strict=True)
-        ]
-        return Answer(np.stack(points), np.stack(covariance), said.score)
+        points = map(apply_affine, back, output.points)
+        covariance = map(map_covariance, back, output.covariance)
+        return SessionOutput(np.stack(list(points)), np.stack(list(covariance)), output.score)
 
-    def crops(self, image: Image, maps: list[Matrix]) -> NDArray[np.uint8]:
-        """What the network sees: ``uint8 (N, S, S, C)``, one crop for each affine map from the
-        image to a crop.
+    def cut_crops(self, image: Image, maps: list[Matrix]) -> NDArray[np.uint8]:
+        """The network's input: ``uint8 (N, S, S, C)``, one crop per affine map from the image to a
+        crop.
         """
         size = (self.spec.input_size, self.spec.input_size)
         if self.spec.channels == 1:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
-        return np.stack(
-            [warp_image(image, matrix, size).reshape(*size, self.spec.channels) for matrix in maps]
-        )
+        crops = [warp_image(image, matrix, size) for matrix in maps]
+        return np.stack(crops).reshape(-1, *size, self.spec.channels)

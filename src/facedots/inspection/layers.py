@@ -146,7 +146,7 @@ def cut_crop(
         raise ValueError(f"the network {spec.name} sees a crop around a face: give its box")
     boxes = check_boxes(np.asarray((0, 0, 1, 1) if box is None else box)[None])
     square = spec.crop.crop_squares(boxes, (image.shape[0], image.shape[1]))[0]
-    return predictor.crops(image, [crop_matrix(square, spec.input_size)])[0], square
+    return predictor.cut_crops(image, [crop_matrix(square, spec.input_size)])[0], square
 
 
 def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:

@@ -9,7 +9,6 @@ from .inputs import ImageSource as ImageSource
 from .inputs import find_images as find_images
 from .results import CsvTable as CsvTable
 from .results import FaceTable as FaceTable
-from .results import ImageResult as ImageResult
 from .results import JsonLinesTable as JsonLinesTable
 from .results import ParquetTable as ParquetTable
 from .results import to_csv as to_csv

@@ -8,7 +8,6 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -20,24 +19,7 @@ from facedots.errors import OutputError, explain_missing_extra
 from facedots.geometry import Floats
 from facedots.io.files import AtomicFile
 from facedots.schema import KeypointSchema
-from facedots.types import Face
-
-
-@dataclass(frozen=True)
-class ImageResult:
-    """The faces of one image.
-
-    Attributes:
-        source: The path or URL of the image.
-        width: In pixels.
-        height: In pixels.
-        faces: Best first; empty where none was found.
-    """
-
-    source: str
-    width: int
-    height: int
-    faces: Sequence[Face]
+from facedots.types import Face, ImageResult
 
 
 def to_json(results: Iterable[ImageResult], schema: KeypointSchema, model: str) -> str:

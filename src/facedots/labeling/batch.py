@@ -18,9 +18,8 @@ from facedots.annotations.label_studio import label_studio_config, to_label_stud
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats, tight_boxes
 from facedots.io.files import atomic_write
-from facedots.io.results import ImageResult
 from facedots.schema import KeypointSchema
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 
 def doubt(face: Face) -> float:

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from facedots.geometry import Floats, Image, box_iou
+from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.tracking.track import (
     MIN_IOU,
@@ -17,7 +17,7 @@ from facedots.tracking.track import (
     assign,
     remove_duplicates,
 )
-from facedots.types import Detections, Face, Keypoints, check_image
+from facedots.types import Detections, Face, check_image
 
 _RECHECK_EVERY = 5
 """Frames between two detector runs while a face is uncertain or hidden."""
@@ -33,14 +33,6 @@ _HEAD_MARGIN = 0.25
 
 _COST_LIMIT = 100.0
 """Above any finite cost of a :class:`~facedots.tracking.track.Track`."""
-
-
-class KeypointFinder(Protocol):
-    """Who finds the points: a :class:`~facedots.inference.predictor.KeypointPredictor`."""
-
-    def predict(self, image: Image, boxes: ArrayLike) -> Keypoints:
-        """The keypoints in boxes (N, 4)."""
-        ...
 
 
 class Tracker:
@@ -74,7 +66,7 @@ class Tracker:
     def __init__(
         self,
         detector: Callable[[Image], Detections],
-        predictor: KeypointFinder,
+        predictor: Predictor,
         *,
         detect_every: int = 30,
         max_lost_seconds: float = 2.0,

@@ -50,7 +50,7 @@ class _ExportedModule(nn.Module):
 
 
 def card_fields(recipe: Recipe, data: str, label_style: str = "") -> dict[str, str]:
-    """The fields of a :class:`~facedots.inference.session.ModelCard` that follow from the training.
+    """The fields of a :class:`~facedots.spec.ModelCard` that follow from the training.
 
     Args:
         recipe: The recipe.
@@ -81,7 +81,7 @@ def export_onnx(
     Args:
         net: With one label style.
         path: The file.
-        card: See :class:`~facedots.inference.session.ModelCard`.
+        card: See :class:`~facedots.spec.ModelCard`.
         calibration: Crops of faces ``uint8 (N, S, S, C)``; with them, convolutions become int8 (see
             :func:`quantize_int8`).
 
