@@ -11,6 +11,7 @@ one that fails is reported and left out. ``peer_runs.py`` says who they are.
 
 import argparse
 import json
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -358,6 +359,7 @@ def main() -> None:
     if options.write:
         atomic_write(options.write, page(rows, failed, exams, options.rounds, "images/peers.png"))
         save_figure(figure, options.write.parent / "images" / "peers.png")
+        subprocess.run([sys.executable, ROOT / "tools" / "docs_tables.py"], check=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Sphinx: how the documentation site is built. ``make docs`` calls it through ``tools/docs_build.py``."""
+"""Sphinx configuration of the documentation site; ``make docs`` runs ``tools/docs_build.py``."""
 
 import re
 from typing import Any
@@ -31,9 +31,13 @@ napoleon_use_ivar = True
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 90
 
-# References to other packages cannot be looked up without a network; ours must be found. Attributes stand in their class's list
-# and are no targets.
-nitpick_ignore_regex = [("py:.*", r"(?!facedots).*"), ("py:attr", r".*")]
+# References to other packages cannot be resolved offline; ours must be. Attributes and private type
+# variables are no targets.
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!facedots).*"),
+    ("py:attr", r".*"),
+    ("py:class", r"facedots\..*\._\w+"),
+]
 
 add_module_names = False
 html_theme = "furo"
@@ -62,13 +66,13 @@ _TYPED_ARRAY = re.compile(
 
 
 _NAPOLEON = 500
-"""When napoleon takes its turn with a docstring."""
+"""Priority of napoleon among the handlers of a docstring."""
 
 _aside: dict[str, list[str]] = {}
 
 
 def setup(app: Sphinx) -> None:
-    """Signatures say ``ArrayLike`` and ``NDArray[uint8]``, as the code does; docstrings of properties and constants stay.
+    """Shorten array types in signatures, and keep napoleon from docstrings of properties.
 
     Napoleon takes the words before a colon in those for a type.
     """
@@ -78,7 +82,7 @@ def setup(app: Sphinx) -> None:
 
 
 def _with_short_arrays(*event: object) -> tuple[str | None, str | None]:
-    """The texts of arguments and of the result, which are the last two things that Sphinx hands over."""
+    """Texts of the arguments and of the result, the last two values of the event."""
     arguments, result = (_short(text) if isinstance(text, str) else None for text in event[-2:])
     return arguments, result
 

@@ -1,5 +1,5 @@
 # %% [markdown]
-# 1. Look at the data
+# # 1. Look at the data
 #
 # Before any network: how is a face represented, what do its 68 points mean, and which traps lie in
 # the data? Afterwards you can read a label by its number, you know what one pixel is worth, and you

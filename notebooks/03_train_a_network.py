@@ -1,5 +1,5 @@
 # %% [markdown]
-# 3. Train a network and vary its hyperparameters
+# # 3. Train a network and vary its hyperparameters
 #
 # A convolutional network in twenty lines, a training loop in ten, and then the questions that
 # matter: does it learn at all, when does it begin to overfit, what do batch size, loss and

@@ -1,5 +1,5 @@
 # %% [markdown]
-# 8. Custom keypoints
+# # 8. Custom keypoints
 #
 # `facedots` is not tied to 68 points. Here you train a detector for something else, a cat's head
 # with nine points, from an ordinary COCO keypoints file; you evaluate it, export it, and use it on

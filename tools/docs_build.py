@@ -20,7 +20,7 @@ from pathlib import Path
 from docs_commands import commands_page
 from docs_links import faults
 from docs_notebooks import notebook_pages
-from docs_reference import api_pages, benchmarks_page, recipe_page
+from docs_reference import api_pages, recipe_page
 from sphinx.cmd.build import build_main
 
 ROOT = Path(__file__).parents[1]
@@ -102,7 +102,6 @@ def made_pages() -> dict[str, str | bytes]:
         pages[f"tour/{name}"] = (
             relinked(content, f"notebooks/{name}") if isinstance(content, str) else content
         )
-    pages["benchmarks.md"] = relinked(benchmarks_page(ROOT), "README.md")
     for name, path in MOVED.items():
         pages[path] = relinked((ROOT / name).read_text(encoding="utf-8"), name)
     return pages

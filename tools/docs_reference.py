@@ -1,16 +1,12 @@
 """Reference pages made from the code: recipe fields from ``Recipe``, Python from the modules."""
 
 import ast
-import re
 from pathlib import Path
 from typing import Any
 
 from annotated_types import Ge, Gt, Le, Lt
 
 from facedots import Recipe
-
-MEASURED = ("Models", "Accuracy", "Speed")
-"""Sections of ``README.md`` that hold what was measured."""
 
 _MODULE = """## {name}
 
@@ -20,25 +16,6 @@ _MODULE = """## {name}
 ```"""
 
 _BOUNDS = {Ge: ("≥", "ge"), Gt: (">", "gt"), Le: ("≤", "le"), Lt: ("<", "lt")}
-
-
-def benchmarks_page(root: Path) -> str:
-    """The tables of ``README.md``, and what each script of ``benchmarks/`` measures."""
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    sections = {
-        section.partition("\n")[0]: section
-        for section in re.split(r"^## ", readme, flags=re.MULTILINE)[1:]
-    }
-    shown = [f"## {sections[title].strip()}" for title in MEASURED]
-    rows = []
-    for file in sorted((root / "benchmarks").glob("*.py")):
-        tree = ast.parse(file.read_text(encoding="utf-8"))
-        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-            first_line = (ast.get_docstring(tree) or "").partition("\n")[0]
-            rows.append(f"| `{file.name}` | {first_line} |")
-    introduction = "Every number in these pages was measured by a command that stands beside it; `make bench` runs all of these scripts."
-    table = "\n".join(["| `benchmarks/` | measures |", "|---|---|", *rows])
-    return "\n\n".join(["# Benchmarks", introduction, *shown, "## The scripts", table]) + "\n"
 
 
 def recipe_page() -> str:

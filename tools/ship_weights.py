@@ -18,6 +18,7 @@ from statistics import fmean
 from tempfile import TemporaryDirectory
 
 import onnx
+from docs_tables import write_tables
 
 from facedots import KeypointPredictor, Recipe, RetinaFace, evaluate, load_split
 from facedots.evaluation import Scores
@@ -206,6 +207,7 @@ def main() -> None:
     epochs = {load_run(other)[0].split: load_run(other)[0].epochs for other in arguments.disjoint}
     card = model_card(run, name, scores, epochs)
     atomic_write(ROOT / "docs" / "models" / f"{name}.md", card)
+    write_tables()
     print(card)
 
 
