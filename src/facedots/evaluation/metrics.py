@@ -1,9 +1,8 @@
 """How wrong predicted points are. NumPy only; every number is exact, none is read off a grid.
 
 Shapes: N faces, K points. A point without a label (NaN in ``true``) counts nowhere. A labeled point
-    without a prediction
-(NaN in ``predicted``) is infinitely wrong, so a face that was missed has the NME ``inf``: it fails
-every threshold and brings nothing to the area under the curve, and no mean can hide it.
+without a prediction (NaN in ``predicted``) is infinitely wrong, so a face that was missed has the
+NME ``inf``: it fails every threshold and adds nothing to the area under the curve.
 """
 
 from dataclasses import dataclass
