@@ -131,7 +131,7 @@ def test_the_page_of_commands_says_what_help_says() -> None:
 
 def test_the_page_of_recipe_fields_has_all_fields() -> None:
     page = recipe_page()
-    assert "| `epochs` | `int` ≥ 1 | `30` | passes over the training faces |" in page
+    assert "| `epochs` | `int` > 0 | `30` | Passes over the training faces. |" in page
     assert "| `model` | `str` | **required** |" in page
     assert all(
         f"| `{name}` |" in page and str(field.description) in page
