@@ -24,10 +24,6 @@ class Measure:
         name: With its unit.
         values: ``float64 (N,)``; NaN unknown.
         edges: Inner edges of the classes; the first and the last class are open.
-
-    Example:
-        >>> Measure("yaw, degrees", np.array([-30.0, 5.0]), (-20, 20)).shares()
-        array([0.5, 0.5, 0. ])
     """
 
     name: str
@@ -42,7 +38,7 @@ class Measure:
         return (f"below {self.edges[0]:g}", *inner, f"{self.edges[-1]:g} and more")
 
     def shares(self, mask: NDArray[np.bool_] | None = None) -> Matrix:
-        """Share ``(classes,)`` of each class among the (masked) faces with a value; NaN for none."""
+        """Share ``(classes,)`` of each class among the (masked) faces; NaN without a value."""
         values = self.values if mask is None else self.values[mask]
         values = values[np.isfinite(values)]
         classes = np.searchsorted(self.edges, values, side="right")

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.audit.image_files import ImageFile
+from facedots.audit.image_files import ImageFile, phash
+from facedots.geometry import Image
+from facedots.io.images import read_image
 
 MAX_HAMMING = 26
 """Largest Hamming distance of two near duplicates, of 256 bits; docs/audit.md says why."""
@@ -84,6 +87,30 @@ def nearest_distances(
         nearest[rows] = distances.min(axis=1)
     result: NDArray[np.int64] = nearest[np.isfinite(nearest)].astype(np.int64)
     return result
+
+
+def reencoded_distances(files: Sequence[ImageFile]) -> NDArray[np.int64]:
+    """Hamming distances ``(M,)`` of images to themselves as a poor JPEG, halved, and brighter.
+
+    Flat images are passed over.
+    """
+    distances: list[int] = []
+    for file in files:
+        if file.phash.any():
+            versions = _reencoded(read_image(file.path, orient=False))
+            distances += [int((phash(image) != file.phash).sum()) for image in versions]
+    return np.array(distances, np.int64)
+
+
+def _reencoded(image: Image) -> list[Image]:
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
+    half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+    versions = (
+        cv2.imdecode(data, cv2.IMREAD_COLOR),
+        cv2.resize(image, half, interpolation=cv2.INTER_AREA),
+        cv2.convertScaleAbs(image, alpha=1.25, beta=10),
+    )
+    return [np.asarray(version, np.uint8) for version in versions]
 
 
 def _signs(hashes: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -26,8 +26,8 @@ class Finding:
         text: The answer.
 
     Example:
-        >>> [finding.text for finding in summarize(audit) if finding.level == "error"]  # doctest: +SKIP
-        ['3 files with the bytes of another of the same subset: …']
+        >>> Finding("Equal files", "ok", "no two images have the same bytes").level
+        'ok'
     """
 
     check: str
@@ -231,14 +231,14 @@ def _outliers(audit: Audit) -> Iterator[Finding]:
     if not audit.label_outliers.tests:
         yield Finding(check, "skipped", "too few faces, or faces of too few points, to compare")
         return
-    kinds = Counter(kind for kind in audit.label_outliers.kinds if kind)
-    if not kinds:
+    counts = audit.label_outliers.counts
+    if not counts:
         yield Finding(check, "ok", "none is an outlier")
         return
-    share = 100 * kinds.total() / len(audit.faces)
-    counts = ", ".join(f"{count} {name}" for name, count in kinds.most_common())
-    faces = count_noun(kinds.total(), "face")
-    yield Finding(check, "warning", f"{faces} ({share:.1f} %) to look at: {counts}")
+    total = sum(counts.values())
+    kinds = ", ".join(f"{count} {name}" for name, count in counts.items())
+    share = f"{count_noun(total, 'face')} ({100 * total / len(audit.faces):.1f} %)"
+    yield Finding(check, "warning", f"{share} to look at: {kinds}")
 
 
 def _coverage(audit: Audit) -> Iterator[Finding]:

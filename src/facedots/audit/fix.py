@@ -35,6 +35,10 @@ class Change:
         reason: A few words.
         order: For a corrected face: new point ``i`` is old point ``order[i]``.
         mirrored: The points were mirrored before: x became the image's width - 1 - x.
+
+    Example:
+        >>> Change("train", "a.png", "faces/a.png", "dropped", "an odd shape").action
+        'dropped'
     """
 
     subset: str

@@ -60,11 +60,6 @@ class Gaussian:
     Attributes:
         mean: ``float64 (2 K,)``: x0, y0, x1, y1, …
         covariance: ``float64 (2 K, 2 K)``, of full rank.
-
-    Example:
-        >>> model = Gaussian(np.zeros(4), np.eye(4))
-        >>> model.distances([[[2, 2], [2, 2]]])
-        array([2.])
     """
 
     mean: Matrix

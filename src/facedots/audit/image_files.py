@@ -15,21 +15,15 @@ from facedots.io.images import decode_image
 HASH_BITS = 256
 """Length of :func:`phash`."""
 
-_MAGIC = {
-    b"\xff\xd8\xff": "JPEG",
-    b"\x89PNG": "PNG",
-    b"RIFF": "WebP",
-    b"BM": "BMP",
-    b"II*\0": "TIFF",
-    b"MM\0*": "TIFF",
+_FORMATS = {
+    "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg")),
+    "PNG": ((b"\x89PNG",), (".png",)),
+    "WebP": ((b"RIFF",), (".webp",)),
+    "BMP": ((b"BM",), (".bmp",)),
+    "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
 }
-_SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg"),
-    "PNG": (".png",),
-    "WebP": (".webp",),
-    "BMP": (".bmp",),
-    "TIFF": (".tif", ".tiff"),
-}
+"""First bytes and suffixes of each format."""
+
 _HASH_SIDE, _THUMB_SIDE = 16, 64
 _FLAT = 2.0  # gray levels; an image with a smaller deviation has no hash
 
@@ -63,7 +57,8 @@ class ImageFile:
     @property
     def misnamed(self) -> bool:
         """The file's suffix belongs to another format than its bytes."""
-        return self.path.suffix.lower() not in _SUFFIXES.get(self.format, ())
+        suffixes = _FORMATS[self.format][1] if self.format in _FORMATS else ()
+        return self.path.suffix.lower() not in suffixes
 
 
 def inspect_image(path: Path) -> ImageFile:
@@ -88,12 +83,13 @@ def load_image_file(path: Path) -> tuple[ImageFile, Image]:
     image = decode_image(data, orient=False, source=path)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     channels = 1 if stored is None or stored.ndim == 2 else stored.shape[2]
+    formats = (name for name, (magic, _) in _FORMATS.items() if data.startswith(magic))
     file = ImageFile(
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
         width=image.shape[1],
         height=image.shape[0],
-        format=next((name for magic, name in _MAGIC.items() if data.startswith(magic)), "other"),
+        format=next(formats, "other"),
         mode={1: "gray", 3: "RGB", 4: "RGBA"}.get(channels, f"{channels} channels"),
         phash=phash(image),
     )

@@ -27,10 +27,6 @@ class SizeClass:
         eye_distance: Median, pixels.
         pixels: Right and down, pixels.
         percent: Right and down, percent of the eye distance.
-
-    Example:
-        >>> SizeClass(eye_distance=50.0, pixels=(1.0, 0.5), percent=(2.0, 1.0)).pixels
-        (1.0, 0.5)
     """
 
     eye_distance: float
@@ -47,15 +43,10 @@ class LabelOffset:
         pixels: Median over faces of the median over their points, pixels.
         percent: The same in percent of the eye distance.
         error: Standard error of ``pixels``, from the median deviation between faces.
-        bias: Half the difference of both predictions: the predictor's own bias to the right, pixels.
+        bias: Half the difference of both predictions: the predictor's bias to the right, pixels.
         nme: NME in percent that the offset costs a predictor without error.
         sizes: Offset by class of face size: constant in pixels for another pixel convention,
             constant in percent for a bias of annotators or predictors.
-
-    Example:
-        >>> offset = measure_label_offset(labels, plain, mirrored, IBUG68)  # doctest: +SKIP
-        >>> offset.pixels  # doctest: +SKIP
-        (1.21, 0.71)
     """
 
     faces: int

@@ -1,4 +1,4 @@
-"""Labels whose points are right but in the wrong order: eyes swapped, left and right exchanged, …"""
+"""Labels with right points in the wrong order: eyes swapped, left and right exchanged, …"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -44,11 +44,6 @@ class PointPermutation:
         order: ``label[order]`` corrects it.
         mirrored: The points, unlike their image, are mirrored as well; they are mirrored back
             before they are ordered.
-
-    Example:
-        >>> swapped = PointPermutation("swapped", (1, 0))
-        >>> swapped.corrected([[1, 2], [3, 4]], width=10).tolist()
-        [[3.0, 4.0], [1.0, 2.0]]
     """
 
     name: str
@@ -226,37 +221,23 @@ def find_permutations(
     ]
     if predictor is None or not doubtful:
         return result, scan
-    mirrored = labels[doubtful] * (-1, 1)
-    mirrored[..., 0] += widths[doubtful, None] - 1
+    subset, width = labels[doubtful], widths[doubtful]
+    mirrored = subset * (-1, 1)
+    mirrored[..., 0] += width[:, None] - 1
+    pairs = zip(doubtful, mirrored.astype(np.float32), strict=True)
     again = scan_images(
-        [
-            replace(faces[i], points=points.astype(np.float32))
-            for i, points in zip(doubtful, mirrored, strict=True)
-        ],
-        schema,
-        predictor,
+        [replace(faces[i], points=points) for i, points in pairs], schema, predictor
     )
-    second = match_prediction(
-        labels[doubtful],
-        again.predicted,
-        eyes[doubtful],
-        mirror_permutations(schema),
-        widths[doubtful],
-    )
-    ordered = correct_labels(labels, result, widths)
+    candidates = mirror_permutations(schema)
+    second = match_prediction(subset, again.predicted, eyes[doubtful], candidates, width)
+    old = _mean_distance(correct_labels(labels, result, widths), scan.predicted)[doubtful]
+    new = _mean_distance(correct_labels(subset, second, width), again.predicted)
+    better = [k for k, permutation in enumerate(second) if permutation and new[k] < old[k]]
     brightness, plain, flipped = scan.brightness.copy(), scan.plain.copy(), scan.mirrored.copy()
-    old = _mean_distance(ordered, scan.predicted)
-    new = _mean_distance(
-        correct_labels(labels[doubtful], second, widths[doubtful]), again.predicted
-    )
-    for k, (i, permutation) in enumerate(zip(doubtful, second, strict=True)):
-        if permutation and new[k] < old[i]:
-            result[i] = permutation
-            brightness[i], plain[i], flipped[i] = (
-                again.brightness[k],
-                again.plain[k],
-                again.mirrored[k],
-            )
+    for k in better:
+        i = doubtful[k]
+        result[i], brightness[i] = second[k], again.brightness[k]
+        plain[i], flipped[i] = again.plain[k], again.mirrored[k]
     return result, replace(scan, brightness=brightness, plain=plain, mirrored=flipped)
 
 

@@ -7,6 +7,7 @@ limit (:func:`facedots.audit.gaussian.outlier_limit`); limits come from the data
 nothing about the quality of a set as a whole.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -41,10 +42,6 @@ class OutlierTest:
         meaning: What the number is.
         values: ``float64 (N,)``, large for outliers; NaN untested.
         limit: Where outliers begin.
-
-    Example:
-        >>> OutlierTest("distance", np.array([1.0, 6.0]), limit=4.0).ratios.tolist()
-        [0.25, 1.5]
     """
 
     meaning: str
@@ -71,11 +68,6 @@ class LabelOutliers:
         kinds: Per face what seems wrong, ``""`` for nothing.
         points: Per face the points that seem moved.
         scores: ``float64 (N,)``, the largest ratio of a test to its limit; outliers from 1 on.
-
-    Example:
-        >>> outliers = find_label_outliers(labels, predicted, permutations, IBUG68)  # doctest: +SKIP
-        >>> outliers.kinds[0]  # doctest: +SKIP
-        'points moved'
     """
 
     tests: Mapping[str, OutlierTest]
@@ -87,6 +79,11 @@ class LabelOutliers:
     def flagged(self) -> NDArray[np.bool_]:
         """Faces with something wrong, ``bool (N,)``."""
         return np.array([bool(kind) for kind in self.kinds], bool)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Faces of each kind, the most frequent first."""
+        return dict(Counter(kind for kind in self.kinds if kind).most_common())
 
 
 @dataclass(frozen=True)
@@ -118,14 +115,11 @@ class _CrossValidatedGaussian:
             distances[test] = model.distances(samples[test])
             residuals[test] = np.nanmax(model.conditional_residuals(samples[test]), axis=1)
             models.append(model)
-        meanings = (
-            "Mahalanobis distance, over the root of its degrees of freedom",
-            "largest distance of a point from where the others put it, eye distances",
-        )
-        faces = OutlierTest.of(f"{name}: {meanings[0]}", distances)
-        return cls(
-            samples, tuple(models), faces, OutlierTest.of(f"{name}: {meanings[1]}", residuals)
-        )
+        meaning = "Mahalanobis distance, over the root of its degrees of freedom"
+        faces = OutlierTest.of(f"{name}: {meaning}", distances)
+        meaning = "largest distance of a point from where the others put it, eye distances"
+        points = OutlierTest.of(f"{name}: {meaning}", residuals)
+        return cls(samples, tuple(models), faces, points)
 
     def conditional_residuals(self, i: int, points: Matrix) -> Matrix:
         """Conditional residuals ``(K,)`` of points in place of sample ``i``, over the limit."""

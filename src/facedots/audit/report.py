@@ -9,12 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from facedots.audit.audit import Audit
-from facedots.audit.duplicates import MAX_HAMMING, nearest_distances
+from facedots.audit.duplicates import MAX_HAMMING, nearest_distances, reencoded_distances
 from facedots.audit.figures import (
     draw_face_tile,
     draw_pair,
@@ -22,9 +21,8 @@ from facedots.audit.figures import (
     plot_hash_distances,
     plot_label_offsets,
 )
-from facedots.audit.findings import summarize
+from facedots.audit.findings import count_noun, summarize
 from facedots.audit.fix import Change
-from facedots.audit.image_files import phash
 from facedots.errors import ImageError
 from facedots.evaluation.metrics import nme, nme_by_region
 from facedots.geometry import Image, Matrix
@@ -77,7 +75,6 @@ def write_report(
 def audit_json(audit: Audit) -> dict[str, Any]:
     """All findings and counts as plain numbers, lists and dicts."""
     paths = [str(image.file.path) for image in audit.images]
-    kinds = Counter(kind for kind in audit.label_outliers.kinds if kind)
     return {
         "faces": len(audit.faces),
         "schema": audit.schema.name,
@@ -94,7 +91,7 @@ def audit_json(audit: Audit) -> dict[str, Any]:
             name: {"meaning": test.meaning, "limit": _finite(test.limit, 5)}
             for name, test in audit.label_outliers.tests.items()
         },
-        "kinds": dict(kinds.most_common()),
+        "kinds": audit.label_outliers.counts,
         "coverage": {
             measure.name: {
                 name: _finite(share, 4)
@@ -130,14 +127,14 @@ def _context(
     audit: Audit, title: str, note: str, changes: Mapping[int, Change] | None
 ) -> dict[str, object]:
     """Variables of the template."""
-    kinds = Counter(kind for kind in audit.label_outliers.kinds if kind)
     percent = 100 / len(audit.faces)
-    tests = audit.label_outliers.tests.items()
+    tests, counts = audit.label_outliers.tests.items(), audit.label_outliers.counts.items()
     known = [measure for measure in audit.coverage if np.isfinite(measure.values).any()]
     masks = {name: audit.mask(name) for name in audit.subsets}
     return {
         "title": f"Audit of {title}",
-        "intro": f"{_QUESTION} {len(audit.faces)} faces in {len(audit.subsets)} subsets.",
+        "intro": f"{_QUESTION} {count_noun(len(audit.faces), 'face')}, "
+        f"{count_noun(len(audit.subsets), 'subset')}.",
         "note": note,
         "skipped": f"Not checked: {audit.skip_reason or 'no image could be read'}.",
         "finding_rows": [
@@ -153,7 +150,7 @@ def _context(
         "test_rows": [
             [name, test.meaning, test.limit, int((test.ratios >= 1).sum())] for name, test in tests
         ],
-        "kind_rows": [[name, count, count * percent] for name, count in kinds.most_common()],
+        "kind_rows": [[name, count, count * percent] for name, count in counts],
         "outlier_tiles": list(_outlier_tiles(audit)),
         "faces_csv": FACES,
         "region_rows": _region_rows(audit),
@@ -173,25 +170,12 @@ def _hash_distances(audit: Audit) -> dict[str, NDArray[np.int64]]:
     paths = [image.file.path for image in audit.images]
     names = [groups.get(path, str(path)) for path in paths]
     hashes = [image.file.phash for image in audit.images]
-    reencoded: list[int] = []
-    for image in audit.images[:: max(1, len(audit.images) // REENCODED_SAMPLE)]:
-        if image.file.phash.any():
-            versions = _reencoded(read_image(image.file.path, orient=False))
-            reencoded += [int((phash(one) != image.file.phash).sum()) for one in versions]
+    sample = [image.file for image in audit.images[:: max(1, len(paths) // REENCODED_SAMPLE)]]
     return {
-        "the same image, encoded anew": np.array(reencoded, np.int64),
+        "the same image, encoded anew": reencoded_distances(sample),
         "the nearest of the same person or photo": nearest_distances(hashes, names),
         "the nearest of another": nearest_distances(hashes, names, across=True),
     }
-
-
-def _reencoded(image: Image) -> Iterator[Image]:
-    """The image as a poor JPEG, at half its size, and brighter."""
-    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
-    yield np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
-    half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
-    yield np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
-    yield np.asarray(cv2.convertScaleAbs(image, alpha=1.25, beta=10), np.uint8)
 
 
 def _duplicate_rows(audit: Audit) -> Rows:

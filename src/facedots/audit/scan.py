@@ -49,13 +49,6 @@ class ImageScan:
         return mask
 
 
-@dataclass(frozen=True)
-class _FaceScan:
-    brightness: float
-    plain: Matrix
-    mirrored: Matrix
-
-
 def scan_images(
     faces: Sequence[FaceAnnotation],
     schema: KeypointSchema,
@@ -70,28 +63,27 @@ def scan_images(
         predictor: Predicts in each face's tight box, plain and mirrored.
         threads: Images at a time; by default one per processor, at most 8.
     """
+    sizes, brightness = np.full((len(faces), 2), np.nan), np.full(len(faces), np.nan)
+    plain, mirrored = np.full((2, len(faces), schema.count, 2), np.nan)
     by_image: defaultdict[Path, list[int]] = defaultdict(list)
     for i, face in enumerate(faces):
         by_image[face.image].append(i)
 
-    def scan(path: Path) -> tuple[ImageFile | ImageError, list[_FaceScan]]:
+    def scan(path: Path) -> ImageFile | ImageError:
         try:
             file, image = load_image_file(path)
         except ImageError as error:
-            return error, []
-        return file, [_scan_face(image, faces[i], schema, predictor) for i in by_image[path]]
+            return error
+        for i in by_image[path]:
+            points = faces[i].points
+            sizes[i] = file.width, file.height
+            brightness[i] = _brightness(image, points)
+            if predictor and _has_box(points):
+                plain[i], mirrored[i] = predict_with_flip(image, points, schema, predictor)
+        return file
 
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
-        results = list(pool.map(scan, by_image))
-    sizes, brightness = np.full((len(faces), 2), np.nan), np.full(len(faces), np.nan)
-    plain, mirrored = np.full((2, len(faces), schema.count, 2), np.nan)
-    images: dict[Path, ImageFile | ImageError] = {}
-    for (path, indices), (file, scans) in zip(by_image.items(), results, strict=True):
-        images[path] = file
-        if isinstance(file, ImageFile):
-            sizes[indices] = file.width, file.height
-        for i, one in zip(indices, scans, strict=False):
-            brightness[i], plain[i], mirrored[i] = one.brightness, one.plain, one.mirrored
+        images = dict(zip(by_image, pool.map(scan, by_image), strict=True))
     return ImageScan(images, sizes, brightness, plain, mirrored)
 
 
@@ -115,15 +107,6 @@ def predict_with_flip(
     mirrored = flipped[list(schema.flip)].astype(np.float64)
     mirrored[:, 0] = last - mirrored[:, 0]
     return plain, mirrored
-
-
-def _scan_face(
-    image: Image, face: FaceAnnotation, schema: KeypointSchema, predictor: Predictor | None
-) -> _FaceScan:
-    plain = mirrored = np.full((schema.count, 2), np.nan)
-    if predictor and _has_box(face.points):
-        plain, mirrored = predict_with_flip(image, face.points, schema, predictor)
-    return _FaceScan(_brightness(image, face.points), plain, mirrored)
 
 
 def _has_box(points: Floats) -> bool:

@@ -21,11 +21,6 @@ class ReferenceShape:
     Attributes:
         points: ``float64 (K, 2)`` about their mean, in eye distances; NaN for a point that no face
             has.
-
-    Example:
-        >>> reference = ReferenceShape.fit(points, IBUG68)  # doctest: +SKIP
-        >>> reference.align(points).shape  # doctest: +SKIP
-        (60, 68, 2)
     """
 
     points: Matrix
