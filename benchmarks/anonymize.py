@@ -31,7 +31,7 @@ from facedots import (
     write_image,
 )
 from facedots.annotations import FaceAnnotation
-from facedots.data import youtube_faces
+from facedots.data import load_source
 from facedots.effects import is_doubtful
 from facedots.geometry import Floats, Image
 from facedots.inference import weights_file
@@ -118,7 +118,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    _, test = youtube_faces(options.data)
+    test = load_source(options.data, "youtube-faces").subsets["test"]
     pipeline = Pipeline(
         RetinaFace(min_score=options.min_score), KeypointPredictor(weights_file(options.model))
     )

@@ -112,8 +112,9 @@ def plant(
             copy[part][i] = replace(face, points=points.round())
     for part, faces in copy.items():
         for face in faces:
-            put_image(face, folder / part / face.name, (part, face.name) in mirrored)
-        atomic_write(folder / f"{part}_frames_keypoints.csv", annotations_csv(faces, IBUG68))
+            put_image(face, folder / face.name, (part, face.name) in mirrored)
+        rows = [replace(face, name=Path(face.name).name) for face in faces]
+        atomic_write(folder / f"{part}_frames_keypoints.csv", annotations_csv(rows, IBUG68))
     return planted
 
 
@@ -193,11 +194,11 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    parts = load_annotations(options.data)
+    parts = load_annotations(options.data, ReadOptions(origin=(0, 0))).subsets
     with tempfile.TemporaryDirectory() as folder:
         planted = plant(parts, Path(folder), options.faults, np.random.default_rng(options.seed))
         start, work = time.perf_counter(), time.process_time()
-        copy = load_annotations(folder, ReadOptions(schema=IBUG68))
+        copy = load_annotations(folder, ReadOptions(origin=(0, 0))).subsets
         network = None if options.model == "none" else KeypointPredictor(options.model)
         found = audit_dataset(copy, IBUG68, network, options.model)
     seconds, processor = time.perf_counter() - start, time.process_time() - work

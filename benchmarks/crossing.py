@@ -23,7 +23,7 @@ from setting import DATA, machine, options_with_data
 
 from facedots import KeypointPredictor, RetinaFace, Tracker, apply_affine, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation
-from facedots.data import youtube_faces
+from facedots.data import load_source
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io import atomic_write
 
@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
-    test = youtube_faces(options.data)[1]
+    test = load_source(options.data, "youtube-faces").subsets["test"]
     large = [face for face in test if 50 < np.linalg.norm(face.points[36] - face.points[45]) < 90]
     result = measure(
         [make_scene(large, 1000 * options.seed + i) for i in range(options.scenes)], options.model

@@ -21,7 +21,7 @@ from setting import DATA, options_with_data
 
 from facedots import Haar, RetinaFace, YuNet, box_iou, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation
-from facedots.data import youtube_faces
+from facedots.data import load_source
 from facedots.detection import Adjustment
 from facedots.geometry import Floats, Image
 
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
-    training, test = youtube_faces(options.data)
+    training, test = load_source(options.data, "youtube-faces").subsets.values()
     faces = training if options.part == "training" else test
     detectors: list[RetinaFace | Haar | YuNet] = [RetinaFace(), Haar()]
     if options.yunet:

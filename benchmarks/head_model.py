@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from facedots import IBUG68
-from facedots.data import w300, youtube_faces
+from facedots.data import load_source
 from facedots.geometry import Matrix
 
 FLIP = list(IBUG68.flip)
@@ -181,7 +181,8 @@ def main() -> None:
     options = parser.parse_args()
     generator = np.random.default_rng(0)
     chosen = []
-    for faces in (w300(options.data), youtube_faces(options.data)[0]):
+    youtube = load_source(options.data, "youtube-faces").subsets["training"]
+    for faces in (load_source(options.data, "300w").faces, youtube):
         points = np.stack([face.points for face in faces]).astype(np.float64)
         chosen.append(points[generator.permutation(len(points))[: options.faces]])
     shape = refined(np.concatenate(chosen), options.rounds)

@@ -41,7 +41,7 @@ from facedots import (
     tight_boxes,
 )
 from facedots.annotations import FaceAnnotation
-from facedots.data import youtube_faces
+from facedots.data import load_source
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io import atomic_write
 from facedots.tracking import FaceSmoother
@@ -258,7 +258,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
-    training, test = youtube_faces(options.data)
+    training, test = load_source(options.data, "youtube-faces").subsets.values()
     faces = training if options.part == "training" else test
     chosen = np.random.default_rng(0).choice(len(faces), options.faces, replace=False)
     clips = [make_clip(faces[index], options.frames, seed) for seed, index in enumerate(chosen)]

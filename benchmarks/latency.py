@@ -20,7 +20,7 @@ import numpy as np
 from setting import DATA, Faces, machine, options_with_data
 
 from facedots import IBUG68, WEIGHTS, KeypointPredictor, crop_matrix
-from facedots.data import youtube_faces
+from facedots.data import load_source
 from facedots.evaluation import score
 from facedots.inference import open_weights
 from facedots.io import atomic_write
@@ -119,7 +119,7 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=770, help="measure on this many test frames")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
-    test = youtube_faces(options.data)[1]
+    test = load_source(options.data, "youtube-faces").subsets["test"]
     faces = Faces.of(test[:: max(1, len(test) // options.faces)])
     results = [measure(name, faces, options.rounds) for name in WEIGHTS]
     head = f"{len(faces.images)} test frames of YouTube Faces, tight boxes given, one thread, {machine()}, {date.today()}"

@@ -30,7 +30,8 @@ from setting import DATA, ROOT, Faces, machine, options_with_data
 from slices import Slice, slices_of, worst_people
 
 from facedots import IBUG68, nme
-from facedots.data import person_id, youtube_faces
+from facedots.annotations import person_id
+from facedots.data import load_source
 from facedots.evaluation import nme_by_region
 from facedots.geometry import Floats
 from facedots.io import atomic_write
@@ -286,7 +287,7 @@ def main() -> None:
         help="files of `facedots export` to measure beside them",
     )
     options = options_with_data(parser)
-    test = youtube_faces(options.data)[1]
+    test = load_source(options.data, "youtube-faces").subsets["test"]
     faces = Faces.of(test[:: max(1, len(test) // options.limit)] if options.limit else test)
     people = [person_id(name) for name in faces.names]
     files = [Contestant(file.stem, "facedots", str(file.resolve())) for file in options.also]

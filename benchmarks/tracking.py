@@ -38,7 +38,7 @@ from facedots import (
     similarity,
     tight_boxes,
 )
-from facedots.data import draw_face, youtube_faces
+from facedots.data import draw_face, load_source
 from facedots.geometry import Floats, Image
 from facedots.io import Frame, PyAVSink, VideoInfo, atomic_write
 
@@ -96,7 +96,7 @@ def still(data: Path) -> tuple[Image, Floats]:
     if not data.is_dir():
         return draw_face(np.random.default_rng(3))
     face = max(
-        youtube_faces(data)[1],
+        load_source(data, "youtube-faces").subsets["test"],
         key=lambda one: float(np.linalg.norm(one.points[36] - one.points[45])),
     )
     return read_image(face.image, orient=False), face.points

@@ -32,8 +32,9 @@ from facedots import (
     tight_boxes,
     write_image,
 )
+from facedots.annotations import YTF_ORIGIN, video_id
 from facedots.audit import ROUNDING_ERROR, data_stats, find_near_duplicates, inspect_image
-from facedots.data import YTF_ORIGIN, CenterCrop, Crop, Normalize, mirror_points, video_id
+from facedots.data import CenterCrop, Crop, Normalize, mirror_points
 from facedots.evaluation import norm_distances
 from facedots.plots import contact_sheet, draw_numbered, enlarge, region_colors
 

@@ -30,8 +30,8 @@ from facedots import (
     invert,
     nme,
 )
+from facedots.annotations import YTF_ORIGIN
 from facedots.data import (
-    YTF_ORIGIN,
     Compose,
     Normalize,
     RandomCrop,

@@ -25,7 +25,7 @@ from PIL import Image
 
 import facedots
 from facedots import SingleObjectDetector, draw_keypoints, evaluate, load_split, nme
-from facedots.annotations import find_schema
+from facedots.annotations import load_annotations
 from facedots.plots import Comparison, ced_figure, comparison_figure, contact_sheet, region_colors
 
 work = Path(tempfile.mkdtemp())
@@ -92,7 +92,7 @@ edges: [[right_ear, crown], [crown, left_ear], [right_eye, nose], [nose, left_ey
 regions: {ears: [right_ear, left_ear, crown], eyes: [right_eye, left_eye],
           muzzle: [nose, right_mouth, left_mouth, chin]}
 """)
-schema = find_schema(work / "cats")
+schema = load_annotations(work / "cats").schema
 print(
     "a mirror image swaps",
     {schema.names[i]: schema.names[k] for i, k in enumerate(schema.flip) if i < k},

@@ -79,7 +79,7 @@ _EXTRAS = {
     "matplotlib": "plots",
     "onnx": "train",
     "onnxscript": "train",
-    "pandas": "train",
+    "PIL": "train",
     "pyarrow": "parquet",
     "pydantic": "train",
     "pytorch_lightning": "train",

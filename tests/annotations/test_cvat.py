@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facedots.annotations.cvat import cvat_labels, read_cvat, to_cvat
+from facedots.annotations.cvat import CvatFile, cvat_labels, to_cvat
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
 from facedots.schema import IBUG68, KeypointSchema
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 def faults(folder: Path, text: str) -> list[str]:
     (folder / "bad.xml").write_text(text)
     with pytest.raises(AnnotationError) as caught:
-        read_cvat(folder / "bad.xml", folder, FOUR)
+        CvatFile(folder / "bad.xml").faces(folder, FOUR)
     assert str(folder / "bad.xml") in str(caught.value)
     return caught.value.faults
 
@@ -64,7 +64,7 @@ def skeleton(*points: str) -> str:
 
 
 def test_an_export_is_read_with_its_flags_its_shapes_and_its_order(folder: Path) -> None:
-    one, two, three = read_cvat(EXPORT, folder, FOUR)
+    one, two, three = CvatFile(EXPORT).faces(folder, FOUR)
     # The corner of the image is CVAT's origin. The element that is outside is missing, the occluded
     # one is not.
     np.testing.assert_array_equal(
@@ -80,16 +80,16 @@ def test_an_export_is_read_with_its_flags_its_shapes_and_its_order(folder: Path)
 def test_the_zip_file_that_cvat_gives_is_read_too(folder: Path) -> None:
     with zipfile.ZipFile(folder / "task.zip", "w") as archive:
         archive.write(EXPORT, "annotations.xml")
-    assert len(read_cvat(folder / "task.zip", folder, FOUR)) == 3
+    assert len(CvatFile(folder / "task.zip").faces(folder, FOUR)) == 3
     with zipfile.ZipFile(folder / "empty.zip", "w") as archive:
         archive.writestr("labels.txt", "")
     with pytest.raises(AnnotationError, match=r"0 files annotations\.xml"):
-        read_cvat(folder / "empty.zip", folder, FOUR)
+        CvatFile(folder / "empty.zip").faces(folder, FOUR)
 
 
 def test_elements_may_be_numbers_from_1_as_cvat_calls_them_by_itself(folder: Path) -> None:
     (folder / "numbers.xml").write_text(skeleton("2 5.5,6.5", "1 1.5,2.5", "4 9.5,9.5"))
-    (face,) = read_cvat(folder / "numbers.xml", folder, FOUR)
+    (face,) = CvatFile(folder / "numbers.xml").faces(folder, FOUR)
     np.testing.assert_array_equal(face.points, [(1, 2), (5, 6), (NAN, NAN), (9, 9)])
 
 
@@ -116,7 +116,7 @@ def test_what_is_written_reads_back_to_a_hundredth(
         ImageResult("other.jpg", 9, 9, [make_face(other, FOUR)]),
     ]
     (root / "written.xml").write_text(to_cvat(results, FOUR), encoding="utf-8")
-    *read, last = read_cvat(root / "written.xml", root, FOUR)
+    *read, last = CvatFile(root / "written.xml").faces(root, FOUR)
     kept = [face for face in points if not np.isnan(face).all()]
     assert len(read) == len(kept)
     assert all(face.image == root / f"{name}.jpg" for face in read)
@@ -190,7 +190,7 @@ def test_all_faults_are_named_at_once(folder: Path) -> None:
 def test_an_export_of_another_schema_is_refused(folder: Path) -> None:
     (folder / "four.xml").write_text(skeleton("right_eye 1,1"))
     with pytest.raises(AnnotationError, match="'right_eye' is no point of the schema ibug68"):
-        read_cvat(folder / "four.xml", folder)
+        CvatFile(folder / "four.xml").faces(folder)
 
 
 @pytest.mark.parametrize(
@@ -224,4 +224,4 @@ def test_a_missing_file_is_named(folder: Path) -> None:
     with pytest.raises(
         AnnotationError, match=r"none\.xml: 1 fault\n  cannot be read: No such file"
     ):
-        read_cvat(folder / "none.xml", folder)
+        CvatFile(folder / "none.xml").faces(folder)

@@ -14,11 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facedots.annotations.label_studio import (
-    label_studio_config,
-    read_label_studio,
-    to_label_studio,
-)
+from facedots.annotations.label_studio import LabelStudioFile, label_studio_config, to_label_studio
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
 from facedots.schema import IBUG68, KeypointSchema
@@ -58,7 +54,7 @@ def faults(folder: Path, change: Callable[[Any], None]) -> list[str]:
     change(tasks)
     (folder / "bad.json").write_text(json.dumps(tasks))
     with pytest.raises(AnnotationError) as caught:
-        read_label_studio(folder / "bad.json", folder, FOUR)
+        LabelStudioFile(folder / "bad.json").faces(folder, FOUR)
     assert str(folder / "bad.json") in str(caught.value)
     return caught.value.faults
 
@@ -80,12 +76,12 @@ def test_a_point_put_anew_on_the_only_face_needs_no_rectangle(folder: Path) -> N
     del new["parentID"]
     tasks[1]["annotations"][0]["result"] = [*regions[:2], new]
     (folder / "one.json").write_text(json.dumps(tasks[1:2]))
-    (face,) = read_label_studio(folder / "one.json", folder, FOUR)
+    (face,) = LabelStudioFile(folder / "one.json").faces(folder, FOUR)
     np.testing.assert_allclose(face.points, [(2, 3), (NAN, NAN), (20, 13), (NAN, NAN)], atol=1e-5)
 
 
 def test_an_export_is_read_and_what_does_not_count_is_left_out(folder: Path) -> None:
-    faces = read_label_studio(EXPORT, folder, FOUR)
+    faces = LabelStudioFile(EXPORT).faces(folder, FOUR)
     # Skipped and unfinished tasks are not there, their images need not be; a point that was deleted
     # is missing.
     assert [face.name for face in faces] == [
@@ -106,7 +102,7 @@ def test_without_ground_truth_the_last_change_counts(folder: Path) -> None:
     tasks = json.loads(EXPORT.read_text())
     tasks[1]["annotations"][0]["ground_truth"] = False
     (folder / "two.json").write_text(json.dumps(tasks))
-    face = read_label_studio(folder / "two.json", folder, FOUR)[-1]
+    face = LabelStudioFile(folder / "two.json").faces(folder, FOUR)[-1]
     np.testing.assert_allclose(face.points[0], (35.5, 26.5), atol=1e-5)
 
 
@@ -147,7 +143,7 @@ def test_what_is_written_reads_back_to_a_hundredth(
         if not known:
             tasks[1]["data"].pop("file")
         (root / "submitted.json").write_text(json.dumps(tasks))
-        read = read_label_studio(root / "submitted.json", root / "images", FOUR)
+        read = LabelStudioFile(root / "submitted.json").faces(root / "images", FOUR)
         assert {face.image for face in read} == {root / "images" / f"{name}.jpg"}
         np.testing.assert_allclose([face.points for face in read], points[:count], atol=0.002)
 
@@ -245,6 +241,6 @@ def test_a_broken_task_does_not_hide_the_faults_of_others(folder: Path) -> None:
 def test_other_files_are_refused(folder: Path, text: str, fault: str) -> None:
     (folder / "bad.json").write_text(text)
     with pytest.raises(AnnotationError, match=fault):
-        read_label_studio(folder / "bad.json", folder, FOUR)
+        LabelStudioFile(folder / "bad.json").faces(folder, FOUR)
     with pytest.raises(AnnotationError, match="cannot be read"):
-        read_label_studio(folder / "none.json", folder, FOUR)
+        LabelStudioFile(folder / "none.json").faces(folder, FOUR)

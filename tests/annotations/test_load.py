@@ -1,17 +1,18 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from facedots.annotations.known_sets import YTF_ORIGIN
 from facedots.annotations.load import ReadOptions, load_annotations
-from facedots.data.sources import YTF_ORIGIN
-from facedots.errors import DataError
+from facedots.errors import AnnotationError, DataError
 from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
-HOW = ReadOptions(schema=PAIR)
+OPTIONS = ReadOptions(schema=PAIR)
 
 
 def image(file: Path) -> None:
@@ -49,54 +50,147 @@ def test_a_folder_with_csv_files_training_first(tmp_path: Path) -> None:
         ["Ann_00.jpg", "Bo_B_12.jpg"],
         tmp_path / "training",
     )
-    parts = load_annotations(tmp_path, HOW)
+    parts = load_annotations(tmp_path, OPTIONS).subsets
     assert list(parts) == ["training", "test"]
     assert [face.group for face in parts["training"]] == ["youtube-faces/Ann", "youtube-faces/Bo_B"]
     assert parts["test"][0].image == tmp_path / "test" / "Ann_00.jpg"
-    assert parts["test"][0].points.tolist() == [[5, 6], [15, 6]]
+    written = load_annotations(tmp_path, ReadOptions(schema=PAIR, origin=(0, 0))).subsets["test"]
+    assert written[0].points.tolist() == [[5, 6], [15, 6]]
 
 
-def test_known_labels_as_training_takes_them(tmp_path: Path) -> None:
+def test_known_labels_have_the_facts_of_their_set(tmp_path: Path) -> None:
     write_csv(tmp_path / "test_frames_keypoints.csv", ["Ann_00.jpg"], tmp_path / "test")
-    faces = load_annotations(
-        tmp_path / "test_frames_keypoints.csv", ReadOptions(schema=PAIR, as_trained=True)
-    )["test"]
-    np.testing.assert_allclose(faces[0].points, np.array([[5, 6], [15, 6]]) - YTF_ORIGIN, atol=1e-5)
-    given = ReadOptions(schema=PAIR, as_trained=True, origin=(1, 2))
-    assert load_annotations(tmp_path, given)["test"][0].points.tolist() == [[4, 4], [14, 4]]
+    file = tmp_path / "test_frames_keypoints.csv"
+    (face,) = load_annotations(file, OPTIONS).subsets["test"]
+    np.testing.assert_allclose(face.points, np.array([[5, 6], [15, 6]]) - YTF_ORIGIN, atol=1e-5)
+    assert (face.name, face.group) == ("test/Ann_00.jpg", "youtube-faces/Ann")
+    assert (face.label_style, face.label_bias_x) == ("youtube-faces", 0)
+    options = ReadOptions(schema=PAIR, origin=(1, 2))
+    assert load_annotations(file, options).faces[0].points.tolist() == [[4, 4], [14, 4]]
 
 
-def test_a_csv_of_ones_own_beside_its_images(tmp_path: Path) -> None:
+def test_one_folder_of_a_known_set_gives_the_same_faces_as_the_set(tmp_path: Path) -> None:
+    for folder in ("afw", "helen/trainset", "lfpw/trainset", "ibug"):
+        write_pts(tmp_path / folder / "12_1.pts")
+    whole = load_annotations(tmp_path, OPTIONS)
+    assert list(whole.subsets) == ["300w"]
+    names = ["afw/12_1.png", "helen/trainset/12_1.png", "lfpw/trainset/12_1.png"]
+    assert [face.name for face in whole.faces] == names
+    alone = load_annotations(tmp_path / "helen" / "trainset", OPTIONS)
+    assert list(alone.subsets) == ["helen/trainset"]
+    for face in (whole.faces[1], alone.faces[0]):
+        assert (face.name, face.group) == (names[1], "300w/helen/trainset/12")
+        assert face.label_bias_x == pytest.approx(0.0075 * 10)
+        assert face.label_style == "300w"
+        assert face.points.tolist() == [[4, 5], [14, 5]]
+
+
+def test_a_custom_csv_beside_its_images(tmp_path: Path) -> None:
     write_csv(tmp_path / "mine.csv", ["a.png"], tmp_path)
-    (face,) = load_annotations(tmp_path / "mine.csv", ReadOptions(schema=PAIR, as_trained=True))[
-        "mine"
-    ]
+    (face,) = load_annotations(tmp_path / "mine.csv", OPTIONS).subsets["mine"]
     assert face.points.tolist() == [[5, 6], [15, 6]]
-    assert face.group == ""
+    assert (face.name, face.group, face.label_style) == ("a.png", "", "")
+
+
+def test_names_are_unique_across_the_subsets_of_custom_data(tmp_path: Path) -> None:
+    for subset in ("train", "test"):
+        write_csv(tmp_path / f"{subset}.csv", ["a.png"], tmp_path / subset)
+    assert [face.name for face in load_annotations(tmp_path, OPTIONS).faces] == [
+        "train/a.png",
+        "test/a.png",
+    ]
 
 
 def test_images_elsewhere(tmp_path: Path) -> None:
     write_csv(tmp_path / "labels" / "mine.csv", ["a.png"], tmp_path / "images")
     (face,) = load_annotations(
         tmp_path / "labels", ReadOptions(schema=PAIR, images=tmp_path / "images")
-    )["mine"]
+    ).subsets["mine"]
     assert face.image == tmp_path / "images" / "a.png"
+
+
+def write_tools(folder: Path) -> None:
+    """Exports of CVAT and of Label Studio of one face at (5, 6), (15, 6) in one image."""
+    image(folder / "a.png")
+    shape = '<points label="face" points="5.5,6.5;15.5,6.5"/>'
+    text = f'<annotations><image id="0" name="a.png">{shape}</image></annotations>'
+    (folder / "cvat.xml").write_text(text)
+    size = {"original_width": 30, "original_height": 20}
+    places = {"right": (5.5, 6.5), "left": (15.5, 6.5)}
+    regions = [
+        {
+            **size,
+            "type": "keypointlabels",
+            "value": {"x": x / 30 * 100, "y": y / 20 * 100, "keypointlabels": [name]},
+        }
+        for name, (x, y) in places.items()
+    ]
+    tasks = [{"id": 1, "data": {"image": "a.png"}, "annotations": [{"result": regions}]}]
+    (folder / "tasks.json").write_text(json.dumps(tasks))
+
+
+@pytest.mark.parametrize("file", ["cvat.xml", "tasks.json"])
+def test_exports_of_labeling_tools(tmp_path: Path, file: str) -> None:
+    write_tools(tmp_path)
+    (face,) = load_annotations(tmp_path / file, OPTIONS).faces
+    np.testing.assert_allclose(face.points, [[5, 6], [15, 6]], atol=1e-5)
+    assert (face.name, face.image) == ("a.png", tmp_path / "a.png")
+
+
+def test_a_json_file_is_told_by_its_content_unless_a_format_is_given(tmp_path: Path) -> None:
+    write_tools(tmp_path)
+    write_coco(tmp_path / "coco.json", tmp_path)
+    assert list(load_annotations(tmp_path, OPTIONS).subsets) == ["coco", "tasks"]
+    with pytest.raises(AnnotationError, match="not a COCO keypoints file"):
+        load_annotations(tmp_path / "tasks.json", ReadOptions("coco", schema=PAIR))
+
+
+def test_the_schema_is_beside_the_file_or_the_images(tmp_path: Path) -> None:
+    write_csv(tmp_path / "labels" / "mine.csv", ["a.png"], tmp_path / "images")
+    text = "{name: beside, points: [right, left], norm_pair: [right, left]}"
+    (tmp_path / "images" / "schema.yaml").write_text(text)
+    options = ReadOptions(images=tmp_path / "images")
+    assert load_annotations(tmp_path / "labels", options).schema.name == "beside"
+    (tmp_path / "labels" / "schema.yaml").write_text(text.replace("beside", "first"))
+    assert load_annotations(tmp_path / "labels", options).schema.name == "first"
+
+
+def test_each_file_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = "name,right_x,right_y,left_x,left_y"
+    write_csv(tmp_path / "mine.csv", ["a.png"], tmp_path)
+    text = (tmp_path / "mine.csv").read_text()
+    (tmp_path / "mine.csv").write_text(text.replace(",0,1,2,3", header))
+    opened: list[Path] = []
+    open_path = Path.open
+
+    def counted(path: Path, *args: Any, **kwargs: Any) -> Any:
+        opened.append(path)
+        return open_path(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", counted)
+    annotations = load_annotations(tmp_path / "mine.csv")
+    assert annotations.schema.names == ("right", "left")
+    assert len(annotations.faces) == 1
+    assert opened == [tmp_path / "mine.csv"]
 
 
 def test_coco_and_pts(tmp_path: Path) -> None:
     write_coco(tmp_path / "coco" / "faces.json", tmp_path / "coco")
     write_pts(tmp_path / "pts" / "deep" / "b.pts")
-    assert load_annotations(tmp_path / "coco", HOW)["faces"][0].points.tolist() == [[5, 6], [15, 6]]
-    assert load_annotations(tmp_path / "pts", HOW)["pts"][0].points.tolist() == [[4, 5], [14, 5]]
+    coco, pts = (load_annotations(tmp_path / name, OPTIONS).subsets for name in ("coco", "pts"))
+    assert coco["faces"][0].points.tolist() == [[5, 6], [15, 6]]
+    assert pts["pts"][0].points.tolist() == [[4, 5], [14, 5]]
 
 
 def test_the_format_decides_where_several_lie_together(tmp_path: Path) -> None:
     write_csv(tmp_path / "mine.csv", ["a.png"], tmp_path)
     write_coco(tmp_path / "faces.json", tmp_path)
     write_pts(tmp_path / "b.pts")
-    assert list(load_annotations(tmp_path, HOW)) == ["mine"]
-    assert list(load_annotations(tmp_path, ReadOptions("coco", schema=PAIR))) == ["faces"]
-    assert list(load_annotations(tmp_path, ReadOptions("pts", schema=PAIR))) == [tmp_path.name]
+    subsets = {
+        format: list(load_annotations(tmp_path, ReadOptions(format, schema=PAIR)).subsets)
+        for format in (None, "coco", "pts")
+    }
+    assert subsets == {None: ["mine"], "coco": ["faces"], "pts": [tmp_path.name]}
 
 
 def test_a_folder_with_the_known_data_sets(tmp_path: Path) -> None:
@@ -106,15 +200,19 @@ def test_a_folder_with_the_known_data_sets(tmp_path: Path) -> None:
         tmp_path / "youtube-faces" / "test",
     )
     write_pts(tmp_path / "300w" / "afw" / "b.pts")
-    assert list(load_annotations(tmp_path, HOW)) == ["youtube-faces/test", "300w"]
+    assert list(load_annotations(tmp_path, OPTIONS).subsets) == ["youtube-faces/test", "300w"]
 
 
 def test_errors_say_what_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file or folder"):
         load_annotations(tmp_path / "nowhere")
-    with pytest.raises(DataError, match=r"no annotations here \(\*\.csv or \*\.json or \*\.pts\)"):
+    with pytest.raises(
+        DataError, match=r"no annotations here \(\*\.csv or \*\.json or \*\.pts or \*\.xml"
+    ):
         load_annotations(tmp_path)
-    with pytest.raises(DataError, match="no format 'xml': use one of csv, coco, pts"):
+    with pytest.raises(
+        DataError, match="no format 'xml': use one of csv, coco, label-studio, pts, cvat"
+    ):
         load_annotations(tmp_path, ReadOptions("xml"))
     (tmp_path / "labels.txt").write_text("")
     with pytest.raises(DataError, match="give --format"):

@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facedots.annotations.base import FaceAnnotation, check_images
-from facedots.annotations.coco import read_coco
-from facedots.annotations.csv_points import annotations_csv, read_csv
-from facedots.annotations.pts import read_pts
+from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.coco import CocoFile
+from facedots.annotations.csv_table import CsvFile, annotations_csv
+from facedots.annotations.pts import PtsFolder
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
-from facedots.io.images import write_image
 from facedots.schema import IBUG68, KeypointSchema
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
@@ -38,7 +37,7 @@ def _csv_faults(folder: Path, text: str) -> list[str]:
     table = folder / "points.csv"
     table.write_text(text)
     with pytest.raises(AnnotationError) as caught:
-        read_csv(table, folder, PAIR)
+        CsvFile(table).faces(folder, PAIR)
     assert str(table) in str(caught.value)
     return caught.value.faults
 
@@ -53,7 +52,7 @@ def test_a_written_csv_reads_back_the_same(
         (root / name).touch()
         lines.append(f'"{name}",' + ",".join(map(str, face.ravel())))
     (root / "written.csv").write_text("\n".join(lines) + "\n\n")
-    faces = read_csv(root / "written.csv", root)
+    faces = CsvFile(root / "written.csv").faces(root)
     assert [face.name for face in faces] == ["x.jpg", "a, b.jpg"]
     assert [face.image for face in faces] == [root / "x.jpg", root / "a, b.jpg"]
     assert np.array_equal([face.points for face in faces], points)
@@ -62,7 +61,7 @@ def test_a_written_csv_reads_back_the_same(
 
 def test_csv_subtracts_its_origin(folder: Path) -> None:
     (folder / "points.csv").write_text("name,x0,y0,x1,y1\na.jpg,1.2,0.7,3,4\n")
-    (face,) = read_csv(folder / "points.csv", folder, PAIR, origin=(1.2, 0.7))
+    (face,) = CsvFile(folder / "points.csv").faces(folder, PAIR, origin=(1.2, 0.7))
     np.testing.assert_allclose(face.points, np.array([[0, 0], [1.8, 3.3]]), atol=1e-6)
 
 
@@ -71,7 +70,7 @@ def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Pat
         b"\xef\xbb\xbfname,x0,y0,x1,y1\r\n\r\na.jpg,1,2,3,4\r\nb.jpg,5,6,7,8\r\n\r\n\r\n"
     )
     assert [
-        face.points.ravel().tolist() for face in read_csv(folder / "points.csv", folder, PAIR)
+        face.points.ravel().tolist() for face in CsvFile(folder / "points.csv").faces(folder, PAIR)
     ] == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
@@ -80,7 +79,7 @@ def test_csv_with_missing_points_and_several_faces_in_a_image(folder: Path) -> N
     (folder / "points.csv").write_text(
         "name,x0,y0,x1,y1\na.jpg#1,1,2,3,4\na.jpg#2,5,6,,\nb.jpg#2, , ,3,4\nc.jpg,1,2,3,4\n"
     )
-    faces = read_csv(folder / "points.csv", folder, PAIR)
+    faces = CsvFile(folder / "points.csv").faces(folder, PAIR)
     assert [face.name for face in faces] == ["a.jpg#1", "a.jpg#2", "b.jpg#2", "c.jpg"]
     # A file that is really called so is no second face.
     assert [face.image.name for face in faces] == ["a.jpg", "a.jpg", "b.jpg#2", "c.jpg"]
@@ -105,7 +104,7 @@ def test_faces_written_as_csv_read_back(folder: Path) -> None:
     text = annotations_csv(faces, PAIR)
     assert text.splitlines()[:2] == ["name,right_x,right_y,left_x,left_y", "a.jpg#1,1.50,-2.25,,"]
     (folder / "points.csv").write_text(text)
-    read = read_csv(folder / "points.csv", folder, PAIR)
+    read = CsvFile(folder / "points.csv").faces(folder, PAIR)
     assert [(face.name, face.group, face.image) for face in read] == [
         (face.name, face.group, face.image) for face in faces
     ]
@@ -169,10 +168,10 @@ def test_csv_without_usable_rows_is_refused(folder: Path, text: str, fault: str)
 
 def test_csv_that_is_missing_or_not_text_is_refused(folder: Path) -> None:
     with pytest.raises(AnnotationError, match="cannot be read"):
-        read_csv(folder / "none.csv", folder, PAIR)
+        CsvFile(folder / "none.csv").faces(folder, PAIR)
     (folder / "latin.csv").write_bytes(b"name,x0,y0,x1,y1\nJos\xe9.jpg,1,2,3,4\n")
     with pytest.raises(AnnotationError, match="UTF-8"):
-        read_csv(folder / "latin.csv", folder, PAIR)
+        CsvFile(folder / "latin.csv").faces(folder, PAIR)
 
 
 def _write_pts(path: Path, *lines: str) -> None:
@@ -185,7 +184,7 @@ def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:
     for face in ("12_1", "12_2", "image_0012"):
         _write_pts(folder / "sub" / f"{face}.pts", "1 1", "1 1")
         (folder / "sub" / f"{face}.PNG").touch()
-    faces = read_pts(folder, PAIR)
+    faces = PtsFolder(folder).faces(schema=PAIR)
     assert [face.name for face in faces] == [
         "a.jpg",
         "sub/12_1.PNG",
@@ -202,12 +201,12 @@ def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
     (folder / "c.pts").write_text("1 1\n2 2\n")
     _write_pts(folder / "d.pts", "1 1", "nan 2")
     with pytest.raises(AnnotationError) as caught:
-        read_pts(folder, PAIR)
+        PtsFolder(folder).faces(schema=PAIR)
     assert caught.value.faults == [
         "a.pts: 2 points expected, found 1",
         "b.pts: line 4: 'x' in place 2 is not a finite number",
         "b.pts: line 5: two numbers expected, found 1",
-        "c.pts: not a .pts file: a header, then the points between { and } on lines of their own",
+        "c.pts: not a .pts file: a header, then the points between { and }, one per line",
         "d.pts: line 5: 'nan' in place 1 is not a finite number",
         "d.pts: no image of the same name beside it",
     ]
@@ -215,7 +214,7 @@ def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
 
 def test_pts_folder_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"no \.pts file"):
-        read_pts(tmp_path / "nowhere", PAIR)
+        PtsFolder(tmp_path / "nowhere").faces(schema=PAIR)
 
 
 def _coco(**changes: Any) -> dict[str, Any]:
@@ -239,7 +238,7 @@ def _coco(**changes: Any) -> dict[str, Any]:
 
 def _read_coco(folder: Path, content: dict[str, Any], origin: tuple[float, float] = (0, 0)) -> Any:
     (folder / "faces.json").write_text(json.dumps(content))
-    return read_coco(folder / "faces.json", folder, PAIR, origin)
+    return CocoFile(folder / "faces.json").faces(folder, PAIR, origin)
 
 
 def test_coco_is_put_into_the_schemas_order_with_unlabeled_points_missing(folder: Path) -> None:
@@ -301,22 +300,6 @@ def test_coco_of_another_structure_is_refused(
 def test_coco_that_is_not_json_is_refused(folder: Path, text: str) -> None:
     (folder / "bad.json").write_text(text)
     with pytest.raises(AnnotationError, match="COCO"):
-        read_coco(folder / "bad.json", folder, PAIR)
+        CocoFile(folder / "bad.json").faces(folder, PAIR)
     with pytest.raises(AnnotationError, match="cannot be read"):
-        read_coco(folder / "none.json", folder, PAIR)
-
-
-def test_check_images_names_all_that_cannot_be_decoded(folder: Path) -> None:
-    (folder / "points.csv").write_text(
-        "name,x0,y0,x1,y1\na.jpg,1,2,3,4\nb.jpg,1,2,3,4\nc.jpg,1,2,3,4\n"
-    )
-    faces = read_csv(folder / "points.csv", folder, PAIR)
-    write_image(folder / "b.jpg", np.zeros((4, 4, 3), np.uint8))
-    (folder / "c.jpg").unlink()
-    with pytest.raises(AnnotationError) as caught:
-        check_images(faces)
-    assert [
-        str(folder / name) in fault
-        for name, fault in zip(("a.jpg", "c.jpg"), caught.value.faults, strict=True)
-    ] == [True, True]
-    check_images(faces[1:2])
+        CocoFile(folder / "none.json").faces(folder, PAIR)

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from facedots.annotations.coco import CocoFile
+from facedots.annotations.csv_table import CsvFile
+from facedots.annotations.pts import PtsFolder
 from facedots.annotations.schemas import (
     SCHEMA_FILE,
-    coco_schema,
-    csv_schema,
     furthest_pair,
     mirror_names,
-    pts_schema,
     read_schema,
     schema_beside,
 )
@@ -107,7 +107,7 @@ def test_coco_category_tells_names_lines_and_sides(tmp_path: Path) -> None:
     )
     # The point at (30, 0) is not labeled, so the ears are the furthest apart: 10 and 11 against
     # hypot(6, 6).
-    assert coco_schema(file) == KeypointSchema(
+    assert CocoFile(file).schema() == KeypointSchema(
         "dog",
         ("left_ear", "right_ear", "nose"),
         {"points": (0, 1, 2)},
@@ -132,7 +132,7 @@ def test_coco_file_that_does_not_tell(
     tmp_path: Path, category: dict[str, object], fault: str
 ) -> None:
     with pytest.raises(DataError, match=fault):
-        coco_schema(coco(tmp_path, **category))
+        CocoFile(coco(tmp_path, **category)).schema()
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_coco_file_that_does_not_tell(
 def test_csv_header_tells_the_names(tmp_path: Path, header: str) -> None:
     file = tmp_path / "mice.csv"
     file.write_text(f"{header}\n1.jpg,0,0,8,0,3,9\n2.jpg,0,0,8,0,bad,9\n")
-    assert csv_schema(file) == KeypointSchema(
+    assert CsvFile(file).schema() == KeypointSchema(
         "mice", ("left_eye", "right_eye", "nose"), {"points": (0, 1, 2)}, (1, 0, 2), (), (1, 2)
     )
 
@@ -153,7 +153,7 @@ def test_csv_header_tells_the_names(tmp_path: Path, header: str) -> None:
 def test_csv_of_68_points_is_ibug(tmp_path: Path) -> None:
     file = tmp_path / "a.csv"
     file.write_text("," + ",".join(str(i) for i in range(2 * IBUG68.count)) + "\n")
-    assert csv_schema(file) is IBUG68
+    assert CsvFile(file).schema() is IBUG68
 
 
 @pytest.mark.parametrize(
@@ -164,16 +164,16 @@ def test_csv_header_without_names_is_refused_with_what_to_write(
 ) -> None:
     (tmp_path / "a.csv").write_text(f"{header}\n")
     with pytest.raises(DataError, match=r"nose_x, nose_y.*schema\.yaml"):
-        csv_schema(tmp_path / "a.csv")
+        CsvFile(tmp_path / "a.csv").schema()
 
 
 def test_pts_files_are_ibug_or_need_a_schema_file(tmp_path: Path) -> None:
     body = "\n".join("1.5 -2" for _ in range(IBUG68.count))
     (tmp_path / "a.pts").write_text(f"version: 1\nn_points: {IBUG68.count}\n{{\n{body}\n}}\n")
-    assert pts_schema(tmp_path) is IBUG68
+    assert PtsFolder(tmp_path).schema() is IBUG68
     (tmp_path / "a.pts").write_text("version: 1\nn_points: 2\n{\n1 2\n3 4\n}\n")
     with pytest.raises(DataError, match=r"a\.pts: 2 points.*schema\.yaml"):
-        pts_schema(tmp_path)
+        PtsFolder(tmp_path).schema()
 
 
 @given(

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.csv_points import read_csv
-from facedots.annotations.load import load_annotations
+from facedots.annotations.csv_table import CsvFile
+from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.audit.audit import Audit, audit_dataset
 from facedots.audit.duplicates import MAX_HAMMING
 from facedots.audit.findings import Finding, summarize
@@ -106,11 +106,11 @@ def test_the_clean_copy_reads_back_and_lists_its_changes(
 ) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     train, test, listed = write_clean(faulty, plan_changes(faulty), tmp_path / "clean")
-    assert (train.name, test.name) == ("train_frames_keypoints.csv", "test_frames_keypoints.csv")
-    faces = read_csv(train, folder)
+    assert (train.name, test.name) == ("train.csv", "test.csv")
+    faces = CsvFile(train).faces(folder)
     assert [face.name for face in faces] == [f"p{i:02}.png" for i in range(40) if i != 4]
     np.testing.assert_allclose(faces[1].points, faulty.ordered[1], atol=0.006)
-    np.testing.assert_allclose(read_csv(test, folder)[0].points, faulty.labels[40], atol=0.006)
+    np.testing.assert_allclose(CsvFile(test).faces(folder)[0].points, faulty.labels[40], atol=0.006)
     content = json.loads(listed.read_text())
     assert (content["corrected"], content["dropped"]) == (2, 1)
     order = content["changes"][0]["order"]
@@ -180,7 +180,7 @@ def test_other_data_are_only_compared(annotate: Annotate, truth: Matrix, folder:
     assert (change.name, change.action) == ("p00.png", "dropped")
     assert change.reason == "the same file as against/exam/copy.png"
     assert [path.name for path in write_clean(found, plan_changes(found), folder / "clean")] == [
-        "mine_frames_keypoints.csv",
+        "mine.csv",
         "changes.json",
     ]
 
@@ -252,7 +252,7 @@ def test_whole_sets_in_another_order_are_seen_as_such(
 
 
 def test_finds_in_the_real_data_what_is_known_of_them(data_dir: Path) -> None:
-    whole = load_annotations(data_dir / "youtube-faces")
+    whole = load_annotations(data_dir / "youtube-faces", ReadOptions(origin=(0, 0))).subsets
     people = set(sorted({face.group for face in whole["test"]})[:15])
     parts = {
         part: [face for face in faces if face.group in people] for part, faces in whole.items()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from facedots.annotations.csv_points import read_csv
+from facedots.annotations.csv_table import CsvFile
 from facedots.cli.main import app
 from facedots.data.synthetic_face import random_head, random_rotation
 from facedots.io.images import write_image
@@ -45,7 +45,8 @@ def test_the_audit_prints_its_findings_and_leaves_the_data_alone(
     folder: Path, tmp_path: Path
 ) -> None:
     before = (folder / "training_frames_keypoints.csv").read_bytes()
-    printed = run(folder, "--out", tmp_path / "report", "--model", "none", "--fix")
+    options = ("--model", "none", "--fix", "--origin", "0,0")
+    printed = run(folder, "--out", tmp_path / "report", *options)
     assert "1 label in a wrong order: 1 with left and right swapped" in printed
     assert "all coordinates are whole numbers" in printed
     assert "no network was given" in printed
@@ -54,13 +55,13 @@ def test_the_audit_prints_its_findings_and_leaves_the_data_alone(
         "index.html",
         "audit.json",
         "faces.csv",
-        "training_frames_keypoints.csv",
+        "training.csv",
         "changes.json",
     ]
     assert all(path.is_file() for path in files)
     assert (folder / "training_frames_keypoints.csv").read_bytes() == before
-    mended = read_csv(files[3], folder / "training")
-    original = read_csv(folder / "training_frames_keypoints.csv", folder / "training")
+    mended = CsvFile(files[3]).faces(folder / "training")
+    original = CsvFile(folder / "training_frames_keypoints.csv").faces(folder / "training")
     for i, (new, old) in enumerate(zip(mended, original, strict=True)):
         np.testing.assert_array_equal(
             new.points, old.points[list(IBUG68.flip)] if i == 3 else old.points

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from facedots.annotations.csv_points import read_csv
+from facedots.annotations.csv_table import CsvFile
 from facedots.annotations.load import load_annotations
 from facedots.audit.stats import data_stats
 from facedots.cli.main import app
@@ -52,12 +52,12 @@ def work(tmp_path_factory: pytest.TempPathFactory, source: Path, tiny_model: Pat
 
 
 def test_the_folder_holds_numbered_images_and_both_imports_the_worst_first(work: Path) -> None:
-    with (work / "queue.csv").open() as file:
+    with (work / "ranking.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert rows[0]["image"] == "nobody.png"
-    assert rows[0]["doubt"] == ""
+    assert rows[0]["uncertainty"] == ""
     assert {row["image"] for row in rows[1:]} == {"one.png", "deep/two faces.png"}
-    assert float(rows[1]["doubt"]) >= float(rows[2]["doubt"])
+    assert float(rows[1]["uncertainty"]) >= float(rows[2]["uncertainty"])
     assert sorted(path.name for path in (work / "images").iterdir()) == [
         row["file"] for row in rows
     ]
@@ -96,7 +96,7 @@ def test_cvat_there_and_back_with_a_correction(work: Path, source: Path, tmp_pat
     assert result.stdout.splitlines()[:5] == [
         "faces: 2 kept, 1 corrected",
         "points: 1 of 203 moved, by 5.00 px in the median and 5.00 px at most",
-        "points: 0 added, 1 taken away",
+        "points: 0 added, 1 removed",
         "  one.png: 1 moved, by 5.00 px at most",
         "images without a face in this export: 1",
     ]
@@ -104,7 +104,7 @@ def test_cvat_there_and_back_with_a_correction(work: Path, source: Path, tmp_pat
         ["one.png", "moved", "jaw_0", "5.00"],
         ["one.png", "removed", "jaw_1", ""],
     ]
-    faces = {face.name: face for face in read_csv(out, source)}
+    faces = {face.name: face for face in CsvFile(out).faces(source)}
     assert set(faces) == {"one.png", "deep/two faces.png#1", "deep/two faces.png#2"}
     np.testing.assert_allclose(faces["one.png"].points[0], (x + 3 - 0.5, y - 4 - 0.5), atol=0.006)
     assert np.isnan(faces["one.png"].points[1]).all()
@@ -127,7 +127,7 @@ def test_label_studio_there_and_back_and_the_data_commands_read_it(
         "import", tmp_path / "project.json", "--exported", work, "--out", mine / "fixed.csv"
     )
     assert result.stdout.splitlines()[:2] == ["faces: 3 kept", "points: 0 of 204 moved"]
-    parts = load_annotations(mine)
+    parts = load_annotations(mine).subsets
     assert [len(faces) for faces in parts.values()] == [3]
     assert data_stats(parts).parts["fixed"].labels.faces == 3
 
@@ -142,7 +142,7 @@ def test_images_that_were_annotated_from_scratch(work: Path, tmp_path: Path) -> 
         tmp_path / "own.csv",
     )
     assert result.exit_code == 0, result.output
-    assert len(read_csv(tmp_path / "own.csv", work / "images")) == 3
+    assert len(CsvFile(tmp_path / "own.csv").faces(work / "images")) == 3
 
 
 def test_only_the_worst_can_be_taken_and_a_folder_is_filled_once(
@@ -193,7 +193,7 @@ def test_what_cannot_be_done_is_said(
         "import", file, *out, "--images", source, "--changes", tmp_path / "c.csv"
     )
     assert "neither an export of CVAT" in fails(
-        "import", work / "queue.csv", *out, "--exported", work
+        "import", work / "ranking.csv", *out, "--exported", work
     )
     (tmp_path / "empty").mkdir()
     write_image(tmp_path / "empty" / "gray.png", np.full((50, 60, 3), 128, np.uint8))

@@ -25,7 +25,7 @@ def run(missing: str, *words: str) -> subprocess.CompletedProcess[str]:
     ("missing", "words", "extra"),
     [
         ("torch", ["export", "nowhere", "--out", "x.onnx"], "facedots[train]"),
-        ("pandas", ["data", "stats", "nowhere"], "facedots[train]"),
+        ("pydantic", ["data", "stats", "nowhere"], "facedots[train]"),
         ("matplotlib", ["demo"], "facedots[plots]"),
     ],
 )

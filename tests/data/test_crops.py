@@ -13,7 +13,7 @@ from facedots.models.registry import build_model
 
 SPEC = build_model("tiny").spec
 FACES = [
-    replace(face, style=style)
+    replace(face, label_style=style)
     for face, style in zip(cached_synthetic(10)[:3], ("b", "a", "elsewhere"), strict=True)
 ]
 

@@ -10,9 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.annotations.load import find_schema
-from facedots.data.custom import custom_faces, role_of
-from facedots.data.sources import detect_sources
+from facedots.annotations.load import ReadOptions, load_annotations
+from facedots.data.sources import detect_sources, role_of
 from facedots.data.splits import Split, load_split
 from facedots.errors import DataError
 from facedots.schema import IBUG68
@@ -92,9 +91,8 @@ def test_a_network_s_schema_reads_the_data_in_its_order(tmp_path: Path) -> None:
         "{name: m, points: [left, right, nose], norm_pair: [left, right]}"
     )
     own = load_split(file, ["custom"], "official")
-    given = load_split(
-        file, ["custom"], "official", schema=find_schema(csv_of(tmp_path / "other", "mice", 1))
-    )
+    other = load_annotations(csv_of(tmp_path / "other", "mice", 1)).schema
+    given = load_split(file, ["custom"], "official", options=ReadOptions(schema=other))
     assert (own.schema.name, given.schema.name) == ("m", "mice")
 
 
@@ -108,8 +106,8 @@ def test_refused(tmp_path: Path, sources: list[str], fault: str) -> None:
 
 
 def test_only_a_test_file_is_nothing_to_learn_from(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing to learn from: test hold 2 faces"):
-        custom_faces(csv_of(tmp_path, "test", 2))
+    with pytest.raises(DataError, match="nothing to train on: test hold 2 faces"):
+        load_split(csv_of(tmp_path, "test", 2), ["custom"], "official")
 
 
 def test_role_of_a_part() -> None:
@@ -133,9 +131,5 @@ def test_usual_sources(tmp_path: Path, data_dir: Path) -> None:
 
 
 def test_68_points_of_the_known_sets_are_ibug(data_dir: Path) -> None:
-    assert (
-        find_schema(data_dir)
-        is find_schema(data_dir / "youtube-faces")
-        is find_schema(data_dir / "300w")
-        is IBUG68
-    )
+    for name in ("youtube-faces", "300w/afw"):
+        assert load_annotations(data_dir / name).schema is IBUG68

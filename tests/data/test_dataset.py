@@ -10,8 +10,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.coco import read_coco
-from facedots.annotations.pts import read_pts
+from facedots.annotations.coco import CocoFile
+from facedots.annotations.pts import PtsFolder
 from facedots.data.dataset import FacialKeypointsDataset, KeypointsDataset, Sample
 from facedots.errors import ImageError
 from facedots.io.images import write_image
@@ -115,8 +115,8 @@ def test_pts_and_coco_give_the_same_sample(table: Path) -> None:
         '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "keypoints": ["left", "right"]}],'
         '"annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": [4, 5, 2, 2, 3, 2]}]}'
     )
-    from_pts = KeypointsDataset(read_pts(folder, PAIR), _mark)[0]
-    from_coco = KeypointsDataset(read_coco(folder / "faces.json", folder, PAIR), _mark)[0]
+    from_pts = KeypointsDataset(PtsFolder(folder).faces(schema=PAIR), _mark)[0]
+    from_coco = KeypointsDataset(CocoFile(folder / "faces.json").faces(folder, PAIR), _mark)[0]
     assert from_pts["name"] == from_coco["name"] == "a.png!"
     assert from_pts["keypoints"].tolist() == from_coco["keypoints"].tolist() == [[2, 3], [4, 5]]
     assert np.array_equal(from_pts["image"], from_coco["image"])

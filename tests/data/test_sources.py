@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.data.sources import YTF_ORIGIN, person_id, video_id, w300, youtube_faces
+from facedots.annotations.known_sets import YTF_ORIGIN, person_id, video_id
+from facedots.annotations.load import load_annotations
+from facedots.data.sources import load_source
 from facedots.errors import DataError
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
@@ -14,12 +16,13 @@ from facedots.schema import IBUG68
 
 @pytest.fixture(scope="module")
 def youtube(data_dir: Path) -> tuple[list[FaceAnnotation], list[FaceAnnotation]]:
-    return youtube_faces(data_dir)
+    train, test = load_source(data_dir, "youtube-faces").subsets.values()
+    return train, test
 
 
 @pytest.fixture(scope="module")
 def three_hundred(data_dir: Path) -> list[FaceAnnotation]:
-    return w300(data_dir)
+    return load_source(data_dir, "300w").faces
 
 
 def test_youtube_faces_as_published(
@@ -83,7 +86,9 @@ def test_300w_points_lie_on_the_face_and_know_their_shift(
 def test_the_folder_itself_or_its_parent_will_do(
     data_dir: Path, three_hundred: list[FaceAnnotation]
 ) -> None:
-    assert [face.name for face in w300(data_dir / "300w")] == [face.name for face in three_hundred]
+    assert [face.name for face in load_source(data_dir / "300w", "300w").faces] == [
+        face.name for face in three_hundred
+    ]
 
 
 def test_only_300w_training_parts_are_read(tmp_path: Path) -> None:
@@ -95,15 +100,24 @@ def test_only_300w_training_parts_are_read(tmp_path: Path) -> None:
         (folder / "image_1.pts").write_text(
             f"version: 1\nn_points: {IBUG68.count}\n{{\n{points}\n}}\n"
         )
-    names = [face.name for face in w300(tmp_path)]
+    names = [face.name for face in load_source(tmp_path, "300w").faces]
     assert names == ["afw/image_1.jpg", "helen/trainset/image_1.jpg", "lfpw/trainset/image_1.jpg"]
 
 
-@pytest.mark.parametrize("reader", [youtube_faces, w300])
-def test_missing_data_names_the_place_and_the_command(reader: object, tmp_path: Path) -> None:
-    assert callable(reader)
+def test_the_door_gives_the_faces_that_training_takes(data_dir: Path) -> None:
+    for name in ("youtube-faces", "300w"):
+        shown, trained = load_annotations(data_dir / name), load_source(data_dir, name)
+        assert shown.subsets.keys() == trained.subsets.keys()
+        for a, b in zip(shown.faces, trained.faces, strict=True):
+            assert (a.name, a.group, a.image) == (b.name, b.group, b.image)
+            assert (a.label_bias_x, a.label_style) == (b.label_bias_x, b.label_style)
+            np.testing.assert_array_equal(a.points, b.points)
+
+
+@pytest.mark.parametrize("name", ["youtube-faces", "300w"])
+def test_missing_data_names_the_place_and_the_command(name: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"facedots data download") as caught:
-        reader(tmp_path)
+        load_source(tmp_path, name)
     assert str(tmp_path) in str(caught.value)
 
 

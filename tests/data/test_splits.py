@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.data.sources import SOURCES, w300, youtube_faces
+from facedots.annotations.known_sets import KNOWN_SETS
+from facedots.data.sources import load_source
 from facedots.data.splits import FOLDS, SPLITS, Split, held_out_groups, load_split, person_folds
 from facedots.errors import DataError
 
@@ -68,9 +69,8 @@ def test_held_out_groups_hold_the_share_and_one_less_would_not(
 @pytest.fixture(scope="module")
 def splits(data_dir: Path) -> dict[str, Split]:
     with pytest.MonkeyPatch.context() as patch:  # Read the files once, not once a split.
-        patch.setattr("facedots.data.splits.youtube_faces", cache(youtube_faces))
-        patch.setattr("facedots.data.splits.w300", cache(w300))
-        return {split: load_split(data_dir, SOURCES, split) for split in SPLITS}
+        patch.setattr("facedots.data.splits.load_source", cache(load_source))
+        return {split: load_split(data_dir, list(KNOWN_SETS), split) for split in SPLITS}
 
 
 def _of(faces: list[FaceAnnotation], source: str) -> list[FaceAnnotation]:
@@ -94,7 +94,7 @@ def test_validation_is_a_share_of_each_source_and_shares_no_group_with_training(
 ) -> None:
     split = splits[name]
     assert not _groups(split.validation) & _groups(split.train)
-    for source in SOURCES:
+    for source in KNOWN_SETS:
         held, rest = len(_of(split.validation, source)), len(_of(split.train, source))
         assert 0.04 <= held / (held + rest) < 0.045
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.data.sources import youtube_faces
+from facedots.data.sources import load_source
 from facedots.detection.retinaface import RetinaFace
 from facedots.errors import ShapeError
 from facedots.geometry import Image, box_iou, tight_boxes
@@ -126,7 +126,7 @@ def test_other_images_are_refused_with_the_fix(detector: RetinaFace, hopper: Ima
 
 def test_real_faces_are_found_where_their_labels_are(detector: RetinaFace, data_dir: Path) -> None:
     overlaps, shifts = [], []
-    for face in youtube_faces(data_dir)[0][::50]:
+    for face in load_source(data_dir, "youtube-faces").subsets["training"][::50]:
         truth = tight_boxes(face.points[None])
         found = detector(read_image(face.image, orient=False))
         overlap = box_iou(truth, found.boxes)[0]

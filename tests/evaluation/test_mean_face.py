@@ -65,9 +65,9 @@ def test_no_training_face_is_an_error() -> None:
 
 def test_whole_frame_floor_is_the_one_that_was_measured_elsewhere(data_dir: Path) -> None:
     # A constant mean shape on the official split scores 28.4 by another program's count.
-    from facedots.data.sources import youtube_faces
+    from facedots.data.sources import load_source
 
-    train, test = youtube_faces(data_dir)
+    train, test = load_source(data_dir, "youtube-faces").subsets.values()
     crop_spec = CropSpec("frame", 1.0)
     sizes = [read_image(face.image, orient=False).shape for face in test]
     squares = np.concatenate(

@@ -65,7 +65,7 @@ def test_moved_added_and_removed_points_are_listed_and_summed_up() -> None:
     assert summary(changes) == [
         "faces: 1 kept, 1 corrected",
         "points: 1 of 4 moved, by 5.00 px in the median and 5.00 px at most",
-        "points: 1 added, 1 taken away",
+        "points: 1 added, 1 removed",
         "  a.jpg: 1 moved, by 5.00 px at most",
     ]
 

@@ -4,7 +4,12 @@ import math
 
 import numpy as np
 
-from facedots.labeling.batch import doubt, image_doubt, least_sure_points, rank_by_uncertainty
+from facedots.labeling.ranking import (
+    face_uncertainty,
+    image_uncertainty,
+    most_uncertain_points,
+    rank_by_uncertainty,
+)
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -29,11 +34,11 @@ def image(name: str, *faces: Face) -> ImageResult:
     return ImageResult(name, 40, 30, faces)
 
 
-def test_doubt_is_the_mean_sigma_in_percent_of_the_face() -> None:
-    assert math.isclose(doubt(face(1, 3)), 20, rel_tol=1e-5)
-    assert math.isclose(doubt(face(1, 3, size=100)), 2, rel_tol=1e-5)
-    assert math.isclose(doubt(face(1, math.nan)), 10, rel_tol=1e-5)
-    assert doubt(face(math.nan, math.nan)) == math.inf
+def test_uncertainty_is_the_mean_sigma_in_percent_of_the_face() -> None:
+    assert math.isclose(face_uncertainty(face(1, 3)), 20, rel_tol=1e-5)
+    assert math.isclose(face_uncertainty(face(1, 3, size=100)), 2, rel_tol=1e-5)
+    assert math.isclose(face_uncertainty(face(1, math.nan)), 10, rel_tol=1e-5)
+    assert face_uncertainty(face(math.nan, math.nan)) == math.inf
 
 
 def test_images_without_a_face_come_first_and_the_surest_last() -> None:
@@ -49,14 +54,14 @@ def test_images_without_a_face_come_first_and_the_surest_last() -> None:
         "mixed",
         "sure",
     ]
-    assert math.isclose(image_doubt(images[2]), 40, rel_tol=1e-5)
+    assert math.isclose(image_uncertainty(images[2]), 40, rel_tol=1e-5)
 
 
-def test_the_least_sure_points_are_those_of_the_worst_face() -> None:
-    assert least_sure_points(image("a", face(9, 1, size=1000), face(1, 2)), 1) == ["left"]
-    assert least_sure_points(image("a", face(math.nan, 1))) == ["left", "right"]
+def test_the_most_uncertain_points_are_those_of_the_worst_face() -> None:
+    assert most_uncertain_points(image("a", face(9, 1, size=1000), face(1, 2)), 1) == ["left"]
+    assert most_uncertain_points(image("a", face(math.nan, 1))) == ["left", "right"]
     assert (
-        least_sure_points(image("a", face(math.nan, math.nan)))
-        == least_sure_points(image("a"))
+        most_uncertain_points(image("a", face(math.nan, math.nan)))
+        == most_uncertain_points(image("a"))
         == []
     )

@@ -1,114 +1,115 @@
 """COCO keypoint files."""
 
-import json
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation, Origin, _pixels
-from facedots.errors import AnnotationError
-from facedots.schema import IBUG68, KeypointSchema
+from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json, to_pixels
+from facedots.annotations.schemas import SCHEMA_HINT, named_schema
+from facedots.errors import AnnotationError, DataError
+from facedots.schema import KeypointSchema
 
 
-def read_coco(
-    json_file: str | Path,
-    root_dir: str | Path,
-    schema: KeypointSchema = IBUG68,
-    origin: Origin = (0.0, 0.0),
-) -> list[FaceAnnotation]:
-    """Faces from a COCO keypoints file.
+class CocoFile(AnnotationFile):
+    """A COCO keypoints file: ``images``, ``annotations`` with ``keypoints``, and ``categories``.
 
-    The category is the one with the schema's point names, in whatever order, else the first with as
-    many points, taken in its own order. A point of visibility 0 is missing (NaN); an annotation
-    without any labeled point is passed over.
+    The category read is the one with the schema's point names, in any order, else the first with as
+    many points, in its own order. A point of visibility 0 is missing (NaN); annotations without a
+    labeled point are skipped. Names and groups are ``file_name``; where several faces share an
+    image, names end in ``#<annotation id>``.
 
     Args:
-        json_file: The file, with ``images``, ``annotations`` and ``categories``.
-        root_dir: Folder that ``file_name`` is relative to.
-        schema: What the points mean.
-        origin: The coordinates that the file gives to the center of the top-left pixel; they are
-            subtracted.
-
-    Returns:
-        One annotation a face, in the file's order. The group is ``file_name``; so is the name, with
-        ``#<annotation id>`` where several faces share an image.
-
-    Raises:
-        AnnotationError: With all faults, by annotation id.
+        path: The file.
+        content: Its content, if it was parsed before.
     """
-    try:
-        content = json.loads(Path(json_file).read_text(encoding="utf-8"))
-        category, order = _coco_category(content["categories"], schema)
-        files = {image["id"]: str(image["file_name"]) for image in content["images"]}
-        entries = [entry for entry in content["annotations"] if entry["category_id"] == category]
-        keyed = [(entry["id"], entry["image_id"], entry["keypoints"]) for entry in entries]
-    except OSError as error:
-        raise AnnotationError(json_file, [f"cannot be read: {error.strerror}"]) from error
-    except ValueError as error:
-        raise AnnotationError(json_file, [f"not usable as COCO keypoints: {error}"]) from error
-    except (KeyError, TypeError) as error:
-        raise AnnotationError(
-            json_file, [f"not a COCO keypoints file: {error!r} in its structure"]
-        ) from error
 
-    faults = [
-        f"image {name}: the file name repeats"
-        for name, times in Counter(files.values()).items()
-        if times > 1
-    ]
-    faults += [
-        f"annotation {key}: the id repeats"
-        for key, times in Counter(key for key, _, _ in keyed).items()
-        if times > 1
-    ]
-    annotations: list[FaceAnnotation] = []
-    faces = Counter(image for _, image, _ in keyed)
-    for key, image, values in keyed:
-        wrong = _coco_faults(files.get(image), values, schema.count, root_dir)
-        faults += [f"annotation {key}: {fault}" for fault in wrong]
-        if not wrong:
+    def __init__(self, path: str | Path, content: Any = None) -> None:
+        super().__init__(path)
+        self._content = read_json(self.path, "COCO keypoints") if content is None else content
+
+    def schema(self) -> KeypointSchema:
+        """Names and skeleton of the first category with keypoints.
+
+        Raises:
+            DataError: There is none, or its names do not tell which point mirrors which.
+        """
+        try:
+            categories = self._content["categories"]
+            category = next((entry for entry in categories if entry.get("keypoints")), None)
+            if category is None:
+                raise DataError(f"{self.path}: no category has keypoints; {SCHEMA_HINT}")
+            names = tuple(map(str, category["keypoints"]))
+            rows = [
+                entry["keypoints"]
+                for entry in self._content["annotations"]
+                if entry["category_id"] == category["id"]
+            ]
+            points = np.asarray(rows, np.float64).reshape(len(rows), len(names), 3)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{self.path}: not a COCO keypoints file: {error!r}") from error
+        edges = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton", ()))
+        labeled = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
+        name = str(category.get("name", "keypoints"))
+        return named_schema(name, names, labeled, edges, self.path)
+
+    def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
+        try:
+            category, order = self._category(schema)
+            files = {entry["id"]: str(entry["file_name"]) for entry in self._content["images"]}
+            keyed = [
+                (entry["id"], entry["image_id"], entry["keypoints"])
+                for entry in self._content["annotations"]
+                if entry["category_id"] == category
+            ]
+        except (KeyError, TypeError) as error:
+            fault = f"not a COCO keypoints file: {error!r} in its structure"
+            raise AnnotationError(self.path, [fault]) from error
+
+        names, keys = Counter(files.values()), Counter(key for key, _, _ in keyed)
+        faults = [f"image {name}: the file name repeats" for name, n in names.items() if n > 1]
+        faults += [f"annotation {key}: the id repeats" for key, n in keys.items() if n > 1]
+        annotations: list[FaceAnnotation] = []
+        faces_in = Counter(image for _, image, _ in keyed)
+        for key, image, values in keyed:
+            wrong = _faults(files.get(image), values, schema.count, images)
+            faults += [f"annotation {key}: {fault}" for fault in wrong]
+            if wrong:
+                continue
             points = np.asarray(values, np.float64).reshape(schema.count, 3)[order]
             points[points[:, 2] == 0] = np.nan
-            file, mark = files[image], f"#{key}" if faces[image] > 1 else ""
             if not np.isnan(points).all():
-                annotations.append(
-                    FaceAnnotation(
-                        Path(root_dir) / file, _pixels(points[:, :2], origin), file + mark, file
-                    )
-                )
-    if not annotations and not faults:
-        faults.append(f"no annotation of category {category} has a labeled point")
-    if faults:
-        raise AnnotationError(json_file, faults)
-    return annotations
+                file, placed = files[image], to_pixels(points[:, :2], origin)
+                name = f"{file}#{key}" if faces_in[image] > 1 else file
+                annotations.append(FaceAnnotation(images / file, placed, name, file))
+        if not annotations and not faults:
+            faults.append(f"no annotation of category {category} has a labeled point")
+        if faults:
+            raise AnnotationError(self.path, faults)
+        return annotations
+
+    def _category(self, schema: KeypointSchema) -> tuple[Any, list[int]]:
+        """The id of the category to read, and the place of each of the schema's points in it."""
+        named = [(entry["id"], entry.get("keypoints", ())) for entry in self._content["categories"]]
+        fitting = [(key, list(names)) for key, names in named if len(names) == schema.count]
+        for key, names in fitting:
+            if set(names) == set(schema.names):
+                return key, [names.index(name) for name in schema.names]
+        if not fitting:
+            points = f"the {schema.count} keypoints of the schema {schema.name}"
+            raise AnnotationError(self.path, [f"no category has {points}"])
+        return fitting[0][0], list(range(schema.count))
 
 
-def _coco_category(categories: Sequence[Any], schema: KeypointSchema) -> tuple[Any, list[int]]:
-    """The id of the category to read, and where each of the schema's points stands in it."""
-    fitting = [(category["id"], list(category.get("keypoints", ()))) for category in categories]
-    fitting = [(key, names) for key, names in fitting if len(names) == schema.count]
-    for key, names in fitting:
-        if set(names) == set(schema.names):
-            return key, [names.index(name) for name in schema.names]
-    if not fitting:
-        raise ValueError(
-            f"no category has the {schema.count} keypoints of the schema {schema.name}"
-        )
-    return fitting[0][0], list(range(schema.count))
-
-
-def _coco_faults(file: str | None, values: Any, count: int, root_dir: str | Path) -> list[str]:
+def _faults(file: str | None, values: Any, count: int, folder: Path) -> list[str]:
+    """What is wrong with an annotation."""
     faults = ["its image_id stands for no image"] if file is None else []
-    if file is not None and not (Path(root_dir) / file).is_file():
-        faults.append(f"no file {Path(root_dir) / file}")
+    if file is not None and not (folder / file).is_file():
+        faults.append(f"no file {folder / file}")
     if not isinstance(values, list) or len(values) != 3 * count:
-        return [
-            *faults,
-            f"keypoints must hold {3 * count} numbers: x, y and visibility of {count} points",
-        ]
+        numbers = f"{3 * count} numbers: x, y and visibility of {count} points"
+        return [*faults, f"keypoints must hold {numbers}"]
     if not all(isinstance(value, int | float) and np.isfinite(value) for value in values):
         faults.append("keypoints hold something that is not a finite number")
     return faults

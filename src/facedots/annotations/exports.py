@@ -1,6 +1,4 @@
-"""What the exports of annotation tools have in common: images with the faces that people put on
-them.
-"""
+"""Exports of annotation tools: images by what a tool calls them, points as it shows them."""
 
 import re
 from collections import defaultdict
@@ -12,16 +10,33 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation, Origin
+from facedots.annotations.base import FaceAnnotation, Origin, to_pixels
 from facedots.errors import AnnotationError, ImageError
-from facedots.geometry import Floats, Matrix, apply_affine
-from facedots.io.images import SUFFIXES, decode_image
+from facedots.geometry import Floats, Matrix
+from facedots.io.images import SUFFIXES
 from facedots.schema import KeypointSchema
 
 TOOL_ORIGIN: Origin = (0.5, 0.5)
-"""What annotation tools on a canvas call the center of the top-left pixel: their (0, 0) is the
-image's corner.
-"""
+"""What tools on a canvas call the center of the top-left pixel: their (0, 0) is its corner."""
+
+EXIF_MARKS = (b"Exif\0\0", b"eXIf", b"EXIF")
+"""What a JPEG, a PNG or a WebP file with EXIF data holds in its first :data:`EXIF_BYTES`."""
+
+EXIF_BYTES = 1 << 18
+
+ORIENTATION = 0x0112
+"""The EXIF tag that says how an image is turned when it is shown."""
+
+_TO_STORED = {
+    2: (False, (True, False)),
+    3: (False, (True, True)),
+    4: (False, (False, True)),
+    5: (True, (False, False)),
+    6: (True, (False, True)),
+    7: (True, (True, True)),
+    8: (True, (True, False)),
+}
+"""Orientation -> whether x and y change places, then whether stored x and y count from the end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +46,7 @@ class ExportedImage:
     Attributes:
         where: How messages call the entry, as in ``"image 3"``.
         reference: What the tool calls the image.
-        faces: Each ``float64 (K, 2)``, in pixels of the image as it is seen, in the tool's
+        faces: Each ``float64 (K, 2)``, in pixels of the image as it is shown, in the tool's
             coordinates; NaN where missing.
     """
 
@@ -41,8 +56,7 @@ class ExportedImage:
 
 
 def point_index(label: str, schema: KeypointSchema) -> int | None:
-    """Which point of the schema a label means: by its name, or by its number from 1, as CVAT calls
-    points by itself.
+    """The schema's point of a label: its name, or its number from 1 as CVAT assigns by default.
 
     >>> from facedots.schema import IBUG68
     >>> point_index("right_eye_0", IBUG68), point_index("37", IBUG68), point_index("tail", IBUG68)
@@ -60,23 +74,21 @@ def annotations_of(
     root_dir: str | Path,
     origin: Origin,
 ) -> list[FaceAnnotation]:
-    """The faces of an export, with points in pixels of the stored images; faces without any point
-    are passed over.
+    """The faces of an export in pixels of the stored images; faces without points are skipped.
 
     Names are paths below ``root_dir``, with ``#1``, ``#2``, … where several faces share an image;
     the group is the path.
 
     Args:
         source: The file that errors name.
-        images: What it holds.
-        faults: What is wrong with it besides.
-        root_dir: Folder in which the images are looked for, see
-            :class:`~facedots.annotations.exports.ImageFinder`.
+        images: Its content.
+        faults: Its other faults.
+        root_dir: Folder in which :class:`ImageFinder` looks for images.
         origin: The coordinates that the file gives to the center of the top-left pixel; they are
             subtracted.
 
     Raises:
-        AnnotationError: With all faults; also where images are not there, or stand in two entries.
+        AnnotationError: With all faults; also where images are missing, or are in two entries.
     """
     finder, wrong = ImageFinder(root_dir), list(faults)
     first: dict[Path, str] = {}
@@ -87,16 +99,13 @@ def annotations_of(
             continue
         try:
             path = finder.find(entry.reference)
-            points = stored_points(
-                np.asarray(np.stack(faces) - np.asarray(origin), np.float32), path
-            )
+            points = stored_points(to_pixels(np.stack(faces), origin), path)
         except ImageError as error:
             wrong.append(f"{entry.where}: {error}")
             continue
         if path in first:
-            wrong.append(
-                f"{entry.where}: {path} stands in {first[path]} already; export one of the two"
-            )
+            again = f"{path} stands in {first[path]} already; export one of the two"
+            wrong.append(f"{entry.where}: {again}")
         first.setdefault(path, entry.where)
         name = path.relative_to(finder.root).as_posix()
         marks = [f"#{i + 1}" for i in range(len(faces))] if len(faces) > 1 else [""]
@@ -122,11 +131,11 @@ class ImageFinder:
         self.root = Path(root)
 
     def find(self, reference: str) -> Path:
-        """The image below the folder that is meant.
+        """The image below the folder.
 
-        Taken as a path first, whole and then without its leading folders. If nothing is there, it
-        may be a file that somebody uploaded to Label Studio, which puts ``1a2b3c4d-`` before the
-        name and tidies the rest: looked for in all folders.
+        Taken as a path first, whole and then without its leading folders. Else it may be a file
+        uploaded to Label Studio, which prepends ``1a2b3c4d-`` to the name and cleans the rest:
+        looked for in all folders.
 
         Args:
             reference: A path, an address (http, s3, gs, …), or Label Studio's
@@ -140,26 +149,23 @@ class ImageFinder:
             path = self.root.joinpath(*parts[start:])
             if path.is_file():
                 return path
-        name = parts[-1] if parts else ""
-        found = self._by_tidy_name.get(_tidy(name)) or self._by_tidy_name.get(
-            _tidy(re.sub(r"^[0-9a-f]{8}-", "", name)), []
-        )
-        if len(found) > 1:
-            raise ImageError(
-                f"{reference} may be {' or '.join(map(str, found[:3]))}; give the files names of their own"
-            )
-        if not found:
-            raise ImageError(
-                f"no image {self.root.joinpath(*parts)}; put it back, or take it out of the export"
-            )
-        return found[0]
+        name = _clean(parts[-1]) if parts else ""
+        uploaded = _clean(re.sub(r"^[0-9a-f]{8}-", "", parts[-1])) if parts else ""
+        files = self._by_clean_name.get(name) or self._by_clean_name.get(uploaded, [])
+        if len(files) > 1:
+            places = " or ".join(map(str, files[:3]))
+            raise ImageError(f"{reference} may be {places}; give the files unique names")
+        if not files:
+            missing = self.root.joinpath(*parts)
+            raise ImageError(f"no image {missing}; put it back, or take it out of the export")
+        return files[0]
 
     @cached_property
-    def _by_tidy_name(self) -> dict[str, list[Path]]:
+    def _by_clean_name(self) -> dict[str, list[Path]]:
         files: defaultdict[str, list[Path]] = defaultdict(list)
         for path in sorted(self.root.rglob("*")):
             if path.suffix.lower() in SUFFIXES:
-                files[_tidy(path.name)].append(path)
+                files[_clean(path.name)].append(path)
         return dict(files)
 
 
@@ -170,79 +176,49 @@ def path_of(reference: str) -> PurePosixPath:
     ('faces/my dog.jpg', '/a/b.jpg')
     """
     address = urlsplit(reference)
-    if given := parse_qs(address.query).get("d"):
-        return PurePosixPath(given[0])
+    if local := parse_qs(address.query).get("d"):
+        return PurePosixPath(local[0])
     if address.scheme and address.netloc:
         return PurePosixPath(unquote(address.path))
     # Not an address: what looks like a query may be part of a file's name.
-    return PurePosixPath(
-        (unquote(reference) if reference.startswith("/data/upload/") else reference).replace(
-            "\\", "/"
-        )
-    )
+    path = unquote(reference) if reference.startswith("/data/upload/") else reference
+    return PurePosixPath(path.replace("\\", "/"))
 
 
-def _tidy(name: str) -> str:
-    """A file's name as web servers keep it: letters, digits, ``_``, ``-`` and ``.``, with ``_`` for
-    blanks.
-    """
+def _clean(name: str) -> str:
+    """A file's name as web servers keep it: letters, digits, ``_-.``, and ``_`` for blanks."""
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
-_MARKS = (b"Exif\0\0", b"eXIf", b"EXIF")
-"""What a JPEG, a PNG or a WebP file with EXIF data holds near its beginning."""
-
-_NEAR = 1 << 18
-
-
 def stored_points(points: Floats, image: str | Path) -> Floats:
-    """Points of an image as it is seen, as points of the image as it is stored.
+    """Points of an image as it is shown, as points of the image as it is stored.
 
-    Both are pixels with (0, 0) at the center of the top-left one. An image without EXIF data is not
-    decoded. Which of the eight ways it was turned is found out by comparing what the decoder gives
-    with and without EXIF.
+    Both are pixels with (0, 0) at the center of the top-left one. The image is not decoded.
 
     Args:
         points: ``(..., 2)``.
-        image: Its file.
+        image: Its file; EXIF data may say that it is shown turned or mirrored.
 
     Raises:
-        ImageError: It cannot be read or decoded.
+        ImageError: It cannot be read.
     """
+    path = Path(image)
     try:
-        data = Path(image).read_bytes()
+        with path.open("rb") as file:
+            start = file.read(EXIF_BYTES)
     except OSError as error:
         raise ImageError(f"{image}: cannot be read: {error.strerror}") from error
-    if not any(mark in data[:_NEAR] for mark in _MARKS):
+    if not any(mark in start for mark in EXIF_MARKS):
         return points
-    seen, stored = decode_image(data, source=image), decode_image(data, orient=False, source=image)
-    for turns in range(4):
-        for mirrored in (False, True):
-            candidate = np.rot90(stored[:, ::-1] if mirrored else stored, turns)
-            if candidate.shape == seen.shape and (candidate == seen).all():
-                return apply_affine(
-                    _back(turns, mirrored, (stored.shape[0], stored.shape[1])), points
-                )
-    raise ImageError(
-        f"{image}: shown in another way than turned or mirrored; write it anew without EXIF data"
-    )
+    import PIL.Image
 
-
-def _back(turns: int, mirrored: bool, size: tuple[int, int]) -> Matrix:
-    """The affine map to an image of ``size`` (height, width) from what mirroring and then ``turns``
-    quarter turns make of it.
-
-    ``np.rot90`` turns counter-clockwise: the pixel (x, y) of an image of width W goes to (y, W - 1
-    - x).
-    """
-    height, width = size
-    linear, offset = np.eye(2), np.zeros(2)
-    for _ in range(turns):
-        linear = np.array([[0.0, 1], [-1, 0]]) @ linear
-        offset = np.array([[0.0, 1], [-1, 0]]) @ offset + (0, width - 1)
-        height, width = width, height
-    inverse = np.linalg.inv(linear)
-    matrix = np.concatenate([inverse, (-inverse @ offset)[:, None]], axis=1)
-    if mirrored:
-        matrix[0] = (0, 0, size[1] - 1) - matrix[0]
-    return matrix
+    try:
+        with PIL.Image.open(path) as opened:
+            size, orientation = opened.size, opened.getexif().get(ORIENTATION)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise ImageError(f"{image}: not an image: {error}") from error
+    if orientation not in _TO_STORED:
+        return points
+    swapped, from_end = _TO_STORED[orientation]
+    stored = points[..., ::-1] if swapped else points
+    return np.where(from_end, np.array(size, np.float32) - 1 - stored, stored)

@@ -1,170 +1,206 @@
-"""Whatever annotated data a path stands for: a CSV, a COCO file, a folder of ``.pts`` files, a
-folder with several of these.
-"""
+"""The one door to labeled faces: whatever data a path stands for, in every format."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from facedots.annotations.base import FaceAnnotation, Origin
-from facedots.annotations.coco import read_coco
-from facedots.annotations.csv_points import read_csv
-from facedots.annotations.pts import read_pts
-from facedots.annotations.schemas import coco_schema, csv_schema, pts_schema, schema_beside
-from facedots.data.download import PARTS
-from facedots.data.sources import SOURCES, YTF_ORIGIN, person_id
+from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json
+from facedots.annotations.coco import CocoFile
+from facedots.annotations.csv_table import CsvFile
+from facedots.annotations.cvat import CvatFile
+from facedots.annotations.known_sets import KNOWN_SETS, KnownSet, known_labels
+from facedots.annotations.label_studio import LabelStudioFile
+from facedots.annotations.pts import PtsFolder
+from facedots.annotations.schemas import schema_beside
 from facedots.errors import DataError
 from facedots.schema import IBUG68, KeypointSchema
 
-LABELS = "_frames_keypoints"
-"""What follows a part's name in the names of YouTube faces' label files; the images are in the
-folder of the part's name.
-"""
+Subsets = Mapping[str, list[FaceAnnotation]]
+"""The faces of each subset of a data set (a file, or a folder of files), by the subset's name."""
 
-Parts = dict[str, list[FaceAnnotation]]
-"""The faces of each part of a data set (file or folder of files), by the part's name."""
+FORMATS: Mapping[str, type[AnnotationFile]] = MappingProxyType(
+    {
+        "csv": CsvFile,
+        "coco": CocoFile,
+        "label-studio": LabelStudioFile,
+        "pts": PtsFolder,
+        "cvat": CvatFile,
+    }
+)
+"""Readers by the format's name, in the order in which a folder is searched for them."""
+
+_ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "csv": (".csv",),
+        "coco": (".json",),
+        "label-studio": (".json",),
+        "pts": (".pts",),
+        "cvat": (".xml", ".zip"),
+    }
+)
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read annotation files.
+    """How to read annotations; the defaults are right for most data.
 
     Attributes:
-        format: ``"csv"``, ``"coco"`` or ``"pts"``, to take only these; None to take what is there.
-        images: The folder with the images of a CSV or COCO file; None for the usual place: beside
-            the file, and for ``x_frames_keypoints.csv`` the folder ``x``.
+        format: One of :data:`FORMATS`, to read only this; None to find out.
+        images: The folder with the images; None for the usual place: for ``x.csv`` the folder
+            ``x``, else beside the file.
         origin: The coordinates that the files give to the center of the top-left pixel; None for
-            the usual of their format.
-        as_trained: Take YouTube faces with the origin that training uses (``YTF_ORIGIN``), not as
-            the file has them.
-        schema: What the points mean.
+            those of the known set, else of the format. ``(0, 0)`` reads numbers as written.
+        schema: What the points mean; None to take it from the data.
+
+    Example:
+        >>> ReadOptions(images=Path("photos"), origin=(1, 1)).format is None
+        True
     """
 
     format: str | None = None
     images: Path | None = None
     origin: Origin | None = None
-    as_trained: bool = False
-    schema: KeypointSchema = IBUG68
+    schema: KeypointSchema | None = None
 
 
-def load_annotations(source: str | Path, how: ReadOptions = ReadOptions()) -> Parts:
-    """The faces that a path stands for.
+@dataclass(frozen=True, eq=False)
+class AnnotationSet:
+    """The labeled faces that a path stands for.
 
-    A folder stands for its CSV files; without any, for its COCO files (``.json``); without any, for
-    the ``.pts`` files in it and below. A folder that holds folders of the known data sets stands
-    for these.
+    Attributes:
+        subsets: Name of the subset -> its faces.
+        schema: What their points mean.
+
+    Example:
+        >>> data = load_annotations("data/youtube-faces")  # doctest: +SKIP
+        >>> {name: len(faces) for name, faces in data.subsets.items()}  # doctest: +SKIP
+        {'training': 3462, 'test': 770}
+    """
+
+    subsets: Subsets
+    schema: KeypointSchema
+
+    @property
+    def faces(self) -> list[FaceAnnotation]:
+        """The faces of all subsets."""
+        return [face for faces in self.subsets.values() for face in faces]
+
+
+def load_annotations(source: str | Path, options: ReadOptions | None = None) -> AnnotationSet:
+    """The labeled faces that a path stands for, and what their points mean.
+
+    A folder stands for its CSV files; without any, for its JSON files (COCO, Label Studio); without
+    any, for the ``.pts`` files in and below it; without any, for its exports of CVAT. A known data
+    set (:data:`~facedots.annotations.known_sets.KNOWN_SETS`) is read with its facts, and a folder
+    that holds folders of such sets stands for these.
+
+    The schema is that of the options; else of a ``schema.yaml`` beside the data or the images; else
+    of the file: 68 points are iBUG's, COCO names its points in the category, a CSV in its header.
 
     Returns:
-        In a stable order. Faces of YouTube faces have their person as group, those of ``.pts``
-        files their photo.
+        Subsets in a stable order. Names of faces are unique; where a set of no known origin has
+        several subsets, they begin with the subset's name.
 
     Raises:
-        DataError: There is nothing to read.
+        DataError: There is nothing to read, or nothing tells what the points are.
         AnnotationError: A file has faults.
     """
-    path = Path(source)
-    if known := _known(path):
-        return {
-            f"{f.name}/{part}" if part != f.name else part: faces
-            for f in known
-            for part, faces in load_annotations(f, how).items()
-        }
-    kind, files = _files_of(path, how.format)
-    return {file.resolve().stem.removesuffix(LABELS): _READERS[kind](file, how) for file in files}
+    path, options = Path(source), options or ReadOptions()
+    if options.format not in (None, *FORMATS):
+        raise DataError(f"no format {options.format!r}: use one of {', '.join(FORMATS)}")
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if names := [name for name in KNOWN_SETS if (path / name).is_dir()]:
+        return _joined({name: load_annotations(path / name, options) for name in names})
+    for known in KNOWN_SETS.values():
+        if known.is_root(path) and options.format in (None, known.format):
+            return load_known(known, path, options)
+    format, places = _files_of(path, options.format)
+    files = [_opened(place, format, options.format) for place in places]
+    schema = options.schema or schema_beside(path)
+    if schema is None and options.images is not None:
+        schema = schema_beside(options.images)
+    entries = [(_subset_of(file.path), file) for file in files]
+    return _read(entries, schema or files[0].schema(), options)
 
 
-def find_schema(source: str | Path, format: str | None = None) -> KeypointSchema:
-    """What the points of the data mean that a path stands for, see :func:`load_annotations`.
-
-    A ``schema.yaml`` in the folder, or beside the file, says it. Else 68 points are iBUG's, a COCO
-    file names its points in its category, a CSV in its header, and ``.pts`` files do not.
-
-    Args:
-        source: The path.
-        format: As in :class:`ReadOptions`.
+def load_known(known: KnownSet, folder: Path, options: ReadOptions) -> AnnotationSet:
+    """The faces of a known data set in its folder; labels that are not there are left out.
 
     Raises:
-        DataError: There is nothing to read, or nothing says what the points are; with what to
-            write.
+        AnnotationError: A file has faults.
     """
-    path = Path(source)
-    if _known(path):
-        return IBUG68
-    kind, files = _files_of(path, format)
-    return schema_beside(path) or _SCHEMAS[kind](files[0])
+    entries = [
+        (prefix if known.subsets else known.name, FORMATS[known.format](folder / labels))
+        for prefix, labels in known.labels.items()
+        if (folder / labels).exists()
+    ]
+    return _read(entries, options.schema or IBUG68, options)
 
 
-def _known(path: Path) -> list[Path]:
-    """The folders of known data sets in a folder."""
-    return [path / name for name in SOURCES if (path / name).is_dir()]
+def _read(
+    entries: Sequence[tuple[str, AnnotationFile]], schema: KeypointSchema, options: ReadOptions
+) -> AnnotationSet:
+    """The faces of opened files, each with the name of its subset."""
+    subsets: dict[str, list[FaceAnnotation]] = {}
+    for subset, file in entries:
+        known, prefix = known_labels(file.path) or (None, subset)
+        origin = options.origin or (known.origin if known else None)
+        faces = file.faces(options.images, schema, origin)
+        if known:
+            faces = known.with_facts(faces, prefix, schema)
+        elif len(entries) > 1:
+            faces = [replace(face, name=f"{subset}/{face.name}") for face in faces]
+        subsets.setdefault(subset, []).extend(faces)
+    return AnnotationSet(subsets, schema)
+
+
+def _joined(sets: Mapping[str, AnnotationSet]) -> AnnotationSet:
+    subsets = {
+        subset if subset == name else f"{name}/{subset}": faces
+        for name, data in sets.items()
+        for subset, faces in data.subsets.items()
+    }
+    return AnnotationSet(subsets, next(iter(sets.values())).schema)
 
 
 def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
-    """The format of the annotations that a path stands for, and what its reader is called with,
-    once each.
+    """The format of the annotations that a path stands for, and what its reader opens.
+
+    Of several files those for training come first: what two subsets share is reported of the later.
     """
-    if format not in (None, *_READERS):
-        raise DataError(f"no format {format!r}: use one of {', '.join(_READERS)}")
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
+    formats = [format] if format else list(FORMATS)
     if path.is_file():
-        kind = format or next(
-            (kind for kind, pattern in _PATTERNS.items() if path.match(pattern)), None
-        )
-        if kind is None:
+        ending = path.suffix.lower()
+        fitting = [format] if format else [name for name in FORMATS if ending in _ENDINGS[name]]
+        if not fitting:
             raise DataError(
-                f"{path}: the file's ending does not tell its format; give --format, one of {', '.join(_READERS)}"
+                f"{path}: the file's ending does not tell its format; "
+                f"give --format, one of {', '.join(FORMATS)}"
             )
-        return kind, [path]
-    kinds = [format] if format else list(_READERS)
-    for kind in kinds:
-        if files := _files(path, kind):
-            return kind, files
-    raise DataError(
-        f"{path}: no annotations here ({' or '.join(_PATTERNS[kind] for kind in kinds)})"
-    )
+        return fitting[0], [path]
+    for name in formats:
+        if name == "pts":
+            files = [path] if next(path.rglob("*.pts"), None) else []
+        else:
+            files = [file for file in path.iterdir() if file.suffix.lower() in _ENDINGS[name]]
+        if files:
+            return name, sorted(files, key=lambda f: (not f.name.startswith("train"), f.name))
+    endings = dict.fromkeys(f"*{ending}" for name in formats for ending in _ENDINGS[name])
+    raise DataError(f"{path}: no annotations here ({' or '.join(endings)})")
 
 
-def _files(folder: Path, kind: str) -> list[Path]:
-    """What the reader of a kind is called with: each file of the folder, or the folder itself."""
-    if kind == "pts":
-        return [folder] if next(folder.rglob(_PATTERNS[kind]), None) else []
-    # What is to be learned first, then the exam: what two parts share is told of the second.
-    return sorted(
-        folder.glob(_PATTERNS[kind]),
-        key=lambda file: (not file.name.startswith("train"), file.name),
-    )
+def _opened(path: Path, format: str, chosen: str | None) -> AnnotationFile:
+    """A parsed file; a JSON file whose format nobody chose is told by its content."""
+    if chosen is None and path.suffix.lower() == ".json":
+        content = read_json(path, "COCO keypoints or of Label Studio's tasks")
+        return (LabelStudioFile if isinstance(content, list) else CocoFile)(path, content)
+    return FORMATS[format](path)
 
 
-def _csv(file: Path, how: ReadOptions) -> list[FaceAnnotation]:
-    usual = file.parent / file.stem.removesuffix(LABELS)
-    published = file.name in PARTS.values()
-    faces = read_csv(
-        file,
-        how.images or (usual if usual.is_dir() else file.parent),
-        how.schema,
-        how.origin or (YTF_ORIGIN if published and how.as_trained else (0.0, 0.0)),
-    )
-    return (
-        [replace(face, group=f"youtube-faces/{person_id(face.name)}") for face in faces]
-        if published
-        else faces
-    )
-
-
-def _coco(file: Path, how: ReadOptions) -> list[FaceAnnotation]:
-    return read_coco(file, how.images or file.parent, how.schema, how.origin or (0.0, 0.0))
-
-
-def _pts(folder: Path, how: ReadOptions) -> list[FaceAnnotation]:
-    return read_pts(folder, how.schema, how.origin or (1.0, 1.0))
-
-
-_READERS: Mapping[str, Callable[[Path, ReadOptions], list[FaceAnnotation]]] = MappingProxyType(
-    {"csv": _csv, "coco": _coco, "pts": _pts}
-)
-_PATTERNS: Mapping[str, str] = MappingProxyType({"csv": "*.csv", "coco": "*.json", "pts": "*.pts"})
-_SCHEMAS: Mapping[str, Callable[[Path], KeypointSchema]] = MappingProxyType(
-    {"csv": csv_schema, "coco": coco_schema, "pts": pts_schema}
-)
+def _subset_of(path: Path) -> str:
+    """The name of the subset that a file, or a folder of ``.pts`` files, is."""
+    labels = known_labels(path)
+    place = path.resolve()
+    return labels[1] if labels else place.name if place.is_dir() else place.stem

@@ -5,6 +5,7 @@ outlier may still be right, so it is dropped only on request.
 """
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -13,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facedots.annotations.csv_points import annotations_csv
-from facedots.annotations.load import LABELS
+from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.csv_table import annotations_csv
 from facedots.audit.audit import AGAINST, Audit
 from facedots.geometry import Matrix, box_iou, tight_boxes
 from facedots.io.files import atomic_write
@@ -75,9 +76,8 @@ def plan_changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Chang
 def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path) -> list[Path]:
     """Write a cleaned CSV per subset, and ``changes.json``, into a folder.
 
-    The CSVs have the names of the images as the annotations have them, relative to the folder that
-    these were read from. Coordinates are pixels to two decimals; (0, 0) is the center of the
-    top-left pixel, whatever the source counted from.
+    The CSVs name images relative to the folders that ``changes.json`` lists. Coordinates are pixels
+    to two decimals; (0, 0) is the center of the top-left pixel, whatever the source counted from.
 
     Returns:
         The files.
@@ -87,24 +87,35 @@ def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path)
     """
     root = Path(folder)
     dropped = {i for i, change in changes.items() if change.action == "dropped"}
-    written = []
+    written: list[Path] = []
+    image_folders: dict[str, str] = {}
     for subset in audit.subsets:
         kept = [
             replace(face, points=audit.ordered[i].astype(np.float32))
             for i, face in enumerate(audit.faces)
             if audit.subset_of[i] == subset and i not in dropped
         ]
-        written.append(root / f"{subset.replace('/', '-')}{LABELS}.csv")
-        atomic_write(written[-1], annotations_csv(kept, audit.schema))
+        images = Path(os.path.commonpath([face.image.parent for face in kept] or [root]))
+        image_folders[subset] = str(images)
+        rows = [replace(face, name=_name_in(images, face)) for face in kept]
+        written.append(root / f"{subset.replace('/', '-')}.csv")
+        atomic_write(written[-1], annotations_csv(rows, audit.schema))
     counts = Counter(change.action for change in changes.values())
     content = {
         "corrected": counts["corrected"],
         "dropped": counts["dropped"],
+        "images": image_folders,
         "changes": [_to_json(change) for change in changes.values()],
     }
     written.append(root / "changes.json")
     atomic_write(written[-1], json.dumps(content, indent=1) + "\n")
     return written
+
+
+def _name_in(folder: Path, face: FaceAnnotation) -> str:
+    """The face by its image's path below a folder, with the ``#2`` that its name may end in."""
+    mark = face.name.rpartition(face.image.name)[2]
+    return face.image.relative_to(folder).as_posix() + mark
 
 
 def _repeated_faces(audit: Audit) -> dict[int, str]:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.known_sets import video_of
 from facedots.audit.duplicates import find_near_duplicates
 from facedots.audit.image_files import ImageFile, inspect_image
-from facedots.data.sources import video_id
 from facedots.errors import ImageError
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -253,9 +253,7 @@ class _Opened:
 
     @property
     def videos(self) -> set[str]:
-        return {
-            video_id(face.name) for face in self.faces if face.group.startswith("youtube-faces/")
-        }
+        return {video for face in self.faces if (video := video_of(face))}
 
 
 def _inspect(path: Path) -> ImageFile | ImageError:

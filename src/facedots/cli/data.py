@@ -19,12 +19,11 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from facedots.errors import DataError
+from facedots.cli.options import LabelOptions, expand_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from facedots.annotations.load import ReadOptions
     from facedots.audit.stats import DataStats, PartStats, Spread
     from facedots.geometry import Floats, Image
 
@@ -35,69 +34,47 @@ data_app = typer.Typer(
 Source = Annotated[
     Path, typer.Argument(help="A CSV, a COCO .json, or a folder with these or with .pts files.")
 ]
-Format = Annotated[
-    str | None, typer.Option(help="csv, coco or pts; found out by itself if left out.")
-]
-Images = Annotated[
-    Path | None,
-    typer.Option(help="Folder with the images of a CSV or COCO file, if not beside it."),
-]
-Origin = Annotated[
-    str | None,
-    typer.Option(metavar="X,Y", help="What the file calls the center of the top-left pixel."),
-]
 
 
 @data_app.command()
+@expand_options
 def show(
     source: Source,
     *,
     out: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("out/data"),
     count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 8,
     seed: Annotated[int, typer.Option(help="Another number picks other faces.")] = 0,
-    format: Format = None,
-    images: Images = None,
-    origin: Origin = None,
+    labels: LabelOptions,
 ) -> None:
-    """Draw random faces with numbered keypoints colored by region, one image each and a contact
-    sheet.
-
-    Labels of YouTube faces are drawn where training puts them; --origin 0,0 draws them as they are
-    written.
-    """
+    """Draw random faces with numbered keypoints, one image each and a contact sheet."""
     import numpy as np
 
     from facedots.annotations.load import load_annotations
     from facedots.io.images import read_image, write_image
     from facedots.plots.draw import TILE, contact_sheet, draw_keypoints, enlarge, region_colors
 
-    how = reading_of(source, format, images, origin, as_trained=True)
-    faces = [
-        (f"{part}/{face.name}", face)
-        for part, faces in load_annotations(source, how).items()
-        for face in faces
-    ]
+    annotations = load_annotations(source, labels.load())
+    faces, schema = annotations.faces, annotations.schema
     chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
     tiles = []
-    for name, face in (faces[i] for i in sorted(chosen)):
+    for face in (faces[i] for i in sorted(chosen)):
         image = read_image(face.image, orient=False)
         large, points = enlarge(image, face.points, _room_for_numbers(image, face.points))
-        path = out / f"{name.replace('/', '__')}.png"
-        write_image(path, draw_keypoints(large, points, how.schema, numbered=True))
+        path = out / f"{face.name.replace('/', '__')}.png"
+        write_image(path, draw_keypoints(large, points, schema, numbered=True))
         typer.echo(path)
         small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
-        tiles.append((draw_keypoints(small, points, how.schema), name))
-    write_image(out / "sheet.png", contact_sheet(tiles, region_colors(how.schema)))
+        tiles.append((draw_keypoints(small, points, schema), face.name))
+    write_image(out / "sheet.png", contact_sheet(tiles, region_colors(schema)))
     typer.echo(out / "sheet.png")
 
 
 @data_app.command()
+@expand_options
 def stats(
     source: Source,
     *,
-    format: Format = None,
-    images: Images = None,
-    origin: Origin = None,
+    labels: LabelOptions,
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
 ) -> None:
     """Print the table to read before training: sizes, labels, duplicates, what the parts share."""
@@ -106,8 +83,8 @@ def stats(
 
     progress = Console(stderr=True)
     with progress.status("reading images"):
-        how = reading_of(source, format, images, origin)
-        result = data_stats(load_annotations(source, how), how.schema)
+        annotations = load_annotations(source, labels.load())
+        result = data_stats(annotations.subsets, annotations.schema)
     if json_out:
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:
@@ -159,31 +136,6 @@ def _room_for_numbers(image: "Image", points: "Floats") -> float:
 
     x0, y0, x1, y1 = tight_boxes(points[None])[0]
     return float(min(max(1.0, 480 / max(x1 - x0, y1 - y0, 1)), 4096 / max(image.shape[:2])))
-
-
-def reading_of(
-    source: Path,
-    format: str | None,
-    images: Path | None,
-    origin: str | None,
-    *,
-    as_trained: bool = False,
-) -> "ReadOptions":
-    """How the options of a command say that a data set is to be read.
-
-    Raises:
-        DataError: ``--origin`` is not two numbers, or nothing says what the points are.
-    """
-    from facedots.annotations.load import ReadOptions, find_schema
-
-    try:
-        x, y = map(float, origin.split(",")) if origin else (None, None)
-    except ValueError:
-        raise DataError(
-            f"--origin {origin}: two numbers with a comma between are expected, as in 1,1"
-        ) from None
-    place = None if x is None or y is None else (x, y)
-    return ReadOptions(format, images, place, as_trained, find_schema(source, format))
 
 
 def _print_stats(stats: "DataStats") -> None:
@@ -257,6 +209,7 @@ def _counts(counts: "Mapping[str, int]") -> str:
 LEVELS = {"error": "bold red", "warning": "yellow", "skipped": "dim", "ok": "green"}
 
 
+@expand_options
 def audit(
     source: Source,
     *,
@@ -281,9 +234,7 @@ def audit(
     drop_suspicious: Annotated[
         bool, typer.Option("--drop-suspicious", help="With --fix: leave out suspicious faces.")
     ] = False,
-    format: Format = None,
-    images: Images = None,
-    origin: Origin = None,
+    labels: LabelOptions,
 ) -> None:
     """Find duplicates, leaks between subsets, wrong labels, and gaps in coverage.
 
@@ -301,12 +252,13 @@ def audit(
         raise typer.BadParameter(
             "it says what --fix leaves out; give --fix, too", param_hint="--drop-suspicious"
         )
-    options = reading_of(source, format, images, origin)
-    subsets = load_annotations(source, options)
-    others = load_annotations(against, ReadOptions(schema=options.schema)) if against else None
+    annotations = load_annotations(source, labels.load())
+    schema, others = annotations.schema, None
+    if against:
+        others = load_annotations(against, ReadOptions(schema=schema)).subsets
     predictor = None if model == "none" else KeypointPredictor(weights_file(model))
     with Console(stderr=True).status("auditing all faces"):
-        result = audit_dataset(subsets, options.schema, predictor, model, others)
+        result = audit_dataset(annotations.subsets, schema, predictor, model, others)
         changes = plan_changes(result, drop_suspicious) if fix else None
         note = ""
         if predictor and result.model:

@@ -1,21 +1,15 @@
-"""``facedots label``: predictions for people to correct in CVAT or Label Studio, the least sure
-first, and the way back.
-"""
+"""``facedots label``: predictions to correct in CVAT or Label Studio, and the corrections back."""
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from facedots.cli.options import PipelineOptions, Recursive, expand_options
+from facedots.cli.options import LabelOptions, PipelineOptions, Recursive, expand_options
 from facedots.cli.output import collect_failures, show_progress
 from facedots.errors import DataError
 from facedots.io.files import atomic_write
-
-if TYPE_CHECKING:
-    from facedots.annotations.base import FaceAnnotation
-    from facedots.schema import KeypointSchema
 
 label_app = typer.Typer(
     no_args_is_help=True,
@@ -41,21 +35,14 @@ def export_labels(
     networks: PipelineOptions,
     recursive: Recursive = False,
 ) -> None:
-    """Write predictions as imports for CVAT and Label Studio, the images that need a person most
-    first.
+    """Write predictions as imports for CVAT and Label Studio, the most uncertain images first.
 
-    First come images in which no face was found, then those of whose points the network is least
-    sure (queue.csv lists them). docs/annotating.md goes through both tools step by step.
+    Images without a face come before all others; ranking.csv lists the order. docs/annotating.md
+    goes through both tools step by step.
     """
     from facedots.batch import list_images, predict_images
-    from facedots.labeling.batch import (
-        CVAT,
-        IMAGES,
-        LABEL_STUDIO,
-        QUEUE,
-        rank_by_uncertainty,
-        save_batch,
-    )
+    from facedots.labeling.batch import CVAT, IMAGES, LABEL_STUDIO, RANKING, save_batch
+    from facedots.labeling.ranking import rank_by_uncertainty
 
     pipeline = networks.load()
     with collect_failures() as failures:
@@ -85,12 +72,13 @@ def export_labels(
             f"import {LABEL_STUDIO[0]}"
         )
         typer.echo(
-            f"the order: {QUEUE}; afterwards: facedots label import EXPORTED_FILE --exported {out} "
+            f"the order: {RANKING}; afterwards: facedots label import EXPORTED_FILE --exported {out} "
             "--out fixed.csv"
         )
 
 
 @label_app.command(name="import")
+@expand_options
 def import_labels(
     file: Annotated[
         Path, typer.Argument(help="What CVAT (.zip or .xml) or Label Studio (.json) exported.")
@@ -103,68 +91,57 @@ def import_labels(
             metavar="DIR", file_okay=False, help="The folder that `facedots label export` wrote."
         ),
     ] = None,
-    images: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            file_okay=False,
-            help="Or the images, where they were annotated from scratch.",
-        ),
-    ] = None,
+    labels: LabelOptions,
     changes: Annotated[
         Path | None,
         typer.Option(dir_okay=False, help="Write each point that was changed into this CSV file."),
     ] = None,
 ) -> None:
-    """Read corrected faces back into a CSV file that can be trained on, and say what was changed.
+    """Read corrected faces into a CSV file to train on, and list what was changed.
 
-    Points that people hid ("outside" in CVAT, deleted in Label Studio) become empty cells. Images
-    that nobody has annotated are left out.
+    Give --exported after `facedots label export`, or --images for images annotated from scratch.
+    Hidden points ("outside" in CVAT, deleted in Label Studio) become empty cells. Images without
+    annotations are left out.
     """
-    from facedots.annotations.csv_points import annotations_csv
-    from facedots.annotations.schemas import schema_beside
-    from facedots.labeling.batch import IMAGES, load_batch, originals
+    from facedots.annotations.csv_table import annotations_csv
+    from facedots.annotations.load import load_annotations
+    from facedots.labeling.batch import IMAGES, load_batch
     from facedots.labeling.changes import changes_csv, find_changes, summary
-    from facedots.schema import IBUG68
 
-    if (exported is None) == (images is None):
+    options = labels.load()
+    if (exported is None) == (options.images is None):
         raise DataError(
-            "give --exported, the folder that `facedots label export` wrote, or --images, a folder of images"
+            "give --exported, the folder that `facedots label export` wrote, "
+            "or --images, a folder of images"
         )
-    if images is not None:
+    if options.format is None:
+        options = replace(options, format=_tool_of(file))
+    if exported is None:
         if changes is not None:
-            raise DataError("--changes needs --exported: what was predicted is known only there")
-        root, schema = images, schema_beside(images) or IBUG68
-        faces = _read(file, root, schema)
+            raise DataError("--changes needs --exported: without it predictions are unknown")
+        annotations = load_annotations(file, options)
+        faces, schema, root = annotations.faces, annotations.schema, options.images
     else:
-        work = load_batch(Path(exported or ""))
-        root, schema = work.image_folder, work.schema
-        faces = originals(work, _read(file, Path(exported or "") / IMAGES, schema), file)
-        found = find_changes(work.predicted, faces)
+        batch = load_batch(exported)
+        schema, root = batch.schema, batch.image_folder
+        options = replace(options, images=exported / IMAGES, schema=schema)
+        faces = batch.originals(load_annotations(file, options).faces, file)
+        differences = find_changes(batch.predicted, faces)
         if changes is not None:
-            atomic_write(changes, changes_csv(found, schema))
-        bare = len(set(work.sources.values()) - {face.group for face in faces})
-        typer.echo(
-            "\n".join(
-                [
-                    *summary(found),
-                    *([f"images without a face in this export: {bare}"] if bare else []),
-                ]
-            )
-        )
+            atomic_write(changes, changes_csv(differences, schema))
+        bare = len(set(batch.sources.values()) - {face.group for face in faces})
+        lines = [f"images without a face in this export: {bare}"] if bare else []
+        typer.echo("\n".join([*summary(differences), *lines]))
     atomic_write(out, annotations_csv(faces, schema))
     typer.echo(f"{out}: {len(faces)} faces of images in {root}")
     typer.echo(f"look at it: facedots data show {out} --images {root}")
 
 
-def _read(file: Path, root: Path, schema: "KeypointSchema") -> "list[FaceAnnotation]":
-    """The faces in an export, by the file's ending."""
-    from facedots.annotations.cvat import read_cvat
-    from facedots.annotations.label_studio import read_label_studio
-
-    readers = {".json": read_label_studio, ".xml": read_cvat, ".zip": read_cvat}
-    if file.suffix.lower() not in readers:
+def _tool_of(file: Path) -> str:
+    """The format of an annotation tool's export, by the file's ending."""
+    formats = {".json": "label-studio", ".xml": "cvat", ".zip": "cvat"}
+    if file.suffix.lower() not in formats:
         raise DataError(
             f"{file}: neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
         )
-    return readers[file.suffix.lower()](file, root, schema)
+    return formats[file.suffix.lower()]

@@ -82,6 +82,7 @@ def measure(weights: str, exam: EvalConfig) -> "Result":
     from rich.console import Console
     from rich.progress import track
 
+    from facedots.annotations.load import ReadOptions
     from facedots.data.splits import load_split
     from facedots.evaluation.mean_face import mean_shape, place_shape
     from facedots.evaluation.metrics import nme
@@ -92,7 +93,9 @@ def measure(weights: str, exam: EvalConfig) -> "Result":
 
     file = weights_file(weights)
     predictor = KeypointPredictor(file)
-    faces = load_split(exam.data, exam.sources, exam.split, schema=predictor.spec.schema)
+    faces = load_split(
+        exam.data, exam.sources, exam.split, options=ReadOptions(schema=predictor.spec.schema)
+    )
     shown = track(
         faces.test,
         f"measuring {weights}",

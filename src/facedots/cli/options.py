@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 import typer
 
-from facedots.errors import WeightsError
+from facedots.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
+    from facedots.annotations.load import ReadOptions
     from facedots.detection.base import Detector
     from facedots.inference.predictor import KeypointPredictor
     from facedots.pipeline import Pipeline
@@ -129,3 +130,41 @@ class PipelineOptions:
         from facedots.detection.retinaface import RetinaFace
 
         return RetinaFace(min_score=min_score, max_side=self.max_side, threads=self.threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """How labels are to be read, wherever a command names data."""
+
+    format: Annotated[
+        str | None,
+        typer.Option(help="csv, coco, label-studio, pts or cvat; by default, what is there."),
+    ] = None
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder with the images, if not beside the labels."),
+    ] = None
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            metavar="X,Y",
+            help="What the file calls the center of the top-left pixel; 0,0: numbers as written.",
+        ),
+    ] = None
+
+    def load(self) -> "ReadOptions":
+        """The options for :func:`facedots.annotations.load.load_annotations`.
+
+        Raises:
+            DataError: ``--origin`` is not two numbers.
+        """
+        from facedots.annotations.load import ReadOptions
+
+        if self.origin is None:
+            return ReadOptions(self.format, self.images)
+        try:
+            x, y = map(float, self.origin.split(","))
+        except ValueError:
+            expected = "two numbers with a comma between are expected, as in 1,1"
+            raise DataError(f"--origin {self.origin}: {expected}") from None
+        return ReadOptions(self.format, self.images, (x, y))

@@ -21,12 +21,7 @@ from .photometric import Photometric as Photometric
 from .photometric import RandomErasing as RandomErasing
 from .photometric import UnevenLighting as UnevenLighting
 from .photometric import motion_kernel as motion_kernel
-from .sources import SOURCES as SOURCES
-from .sources import YTF_ORIGIN as YTF_ORIGIN
-from .sources import person_id as person_id
-from .sources import video_id as video_id
-from .sources import w300 as w300
-from .sources import youtube_faces as youtube_faces
+from .sources import load_source as load_source
 from .splits import Split as Split
 from .splits import load_split as load_split
 from .synthetic import SyntheticDataset as SyntheticDataset

@@ -64,7 +64,7 @@ class CropDataset(Dataset[Item]):
         cooldown_start: float = float("inf"),
     ) -> None:
         index = {style: number for number, style in enumerate(label_styles)}
-        self.label_styles = [index.get(face.style, 0) for face in annotations]
+        self.label_styles = [index.get(face.label_style, 0) for face in annotations]
         self.faces = KeypointsDataset(annotations)
         self.gray = spec.channels == 1
         self.seed, self.cooldown_start = seed, cooldown_start

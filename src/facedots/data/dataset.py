@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from facedots.annotations.base import FaceAnnotation, Origin
-from facedots.annotations.csv_points import read_csv
+from facedots.annotations.csv_table import CsvFile
 from facedots.errors import ImageError
 from facedots.geometry import Image
 from facedots.io.images import read_image
@@ -104,7 +104,7 @@ class FacialKeypointsDataset(KeypointsDataset):
         schema: KeypointSchema = IBUG68,
         origin: Origin = (0.0, 0.0),
     ) -> None:
-        super().__init__(read_csv(csv_file, root_dir, schema, origin), transform)
+        super().__init__(CsvFile(csv_file).faces(Path(root_dir), schema, origin), transform)
 
 
 def reseed(generator: np.random.Generator, *entropy: int) -> None:

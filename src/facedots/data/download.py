@@ -1,10 +1,8 @@
-"""The public YouTube-faces frames: fetched from a pinned commit, and used only if they are what
-this project was built on.
+"""Download of the public YouTube-faces frames, from a pinned commit and with checked content.
 
-GitHub builds an archive anew for each request, so the archive's own hash says nothing; its content
-is pinned instead (:class:`Pins`). The numbers of all labels and the bytes of the labeled test
-images are pinned by SHA-256. Of the training images, names and sizes are pinned, but not the
-pixels: the project only ever held a re-encoded copy of them.
+GitHub builds an archive anew for each request, so its content is pinned (:class:`Pins`), not its
+hash: the numbers of all labels and the bytes of the labeled test images. Of the training images
+only names and sizes are pinned: the project holds a re-encoded copy of them.
 """
 
 import csv
@@ -14,24 +12,22 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 
+from facedots.annotations.known_sets import YOUTUBE_FACES
 from facedots.errors import AnnotationError, DataError, DownloadError, FacedotsError, OutputError
 from facedots.io.fetch import Progress, fetch, file_sha256, silent
 from facedots.io.files import atomic_write
 from facedots.io.images import read_image
 
 COMMIT = "99f1b576cb9413750f6cb9f8a049ff35c5c1cc8b"
-"""The commit of the public repository ``udacity/P1_Facial_Keypoints`` that the data is taken from."""
+"""Of the public repository ``udacity/P1_Facial_Keypoints``."""
 
 ARCHIVE_URL = f"https://codeload.github.com/udacity/P1_Facial_Keypoints/zip/{COMMIT}"
 
-FOLDER = "youtube-faces"
-"""Name of the folder that the data set is put into."""
-
-PARTS = {"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"}
-"""Image folder -> file with its labels."""
+FOLDER, PARTS = YOUTUBE_FACES.name, YOUTUBE_FACES.labels
+"""Name of the data set's folder, and in it: image folder -> file with its labels."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +59,14 @@ PINS = Pins(
 def download_youtube_faces(
     folder: str | Path, archive: str = ARCHIVE_URL, pins: Pins = PINS, progress: Progress = silent
 ) -> Path:
-    """Put the labeled frames into ``folder/youtube-faces``; where they are already, they are only
-    checked.
+    """Put the labeled frames into ``folder/youtube-faces``, or check those that are there.
 
     Args:
-        folder: Made where missing. The archive (some 340 MB) waits there while it comes; a cut
-            download goes on if the server can.
-        archive: Address of a zip archive with the data, or a file that is one already.
+        folder: Created if missing; also holds the archive (some 340 MB) during the download, which
+            resumes after an interruption if the server allows.
+        archive: Address of a zip archive with the data, or a local one.
         pins: What the data must be, whichever archive it comes from.
-        progress: Told how far the download is.
+        progress: Called with the progress of the download.
 
     Returns:
         The folder with the two CSVs, ``training/`` and ``test/``.
@@ -81,42 +76,38 @@ def download_youtube_faces(
             it is kept.
         DataError: The folder holds something else already.
         OutputError: The folder cannot be written.
+
+    Example:
+        >>> folder = download_youtube_faces("data")  # doctest: +SKIP
     """
     target = Path(folder) / FOLDER
     if target.exists():
         if faults := differences(target, pins):
-            raise DataError(
-                f"{target} is there, but is not the published data: {'; '.join(faults)}; move it away first"
-            )
+            wrong = "; ".join(faults)
+            raise DataError(f"{target}: not the published data: {wrong}; move it away first")
         return target
-    local = Path(archive)
-    given = local.is_file()
-    zipped = local if given else target.with_name(f".{FOLDER}.zip")
-    if not given:
-        fetch(archive, zipped, progress=progress)
+    if Path(archive).is_file():
+        _unpack_checked(Path(archive), target, pins)
+        return target
+    zipped = target.with_name(f".{FOLDER}.zip")
+    fetch(archive, zipped, progress=progress)
     try:
         _unpack_checked(zipped, target, pins)
     except DownloadError:
-        if not given:
-            zipped.unlink()  # Wrong bytes must not be taken again.
+        zipped.unlink()  # A later run must not reuse wrong bytes.
         raise
-    if not given:
-        zipped.unlink()
+    zipped.unlink()
     return target
 
 
 def differences(folder: Path, pins: Pins = PINS) -> list[str]:
-    """What in a folder is not as pinned, a few words each; nothing where all is right."""
+    """What in a folder is not as pinned, a few words each; empty where all is right."""
     try:
-        found = fingerprints(folder)
+        actual = asdict(fingerprints(folder))
     except (FacedotsError, OSError) as error:
         return [str(error)]
-    names = [field.name for field in fields(Pins)]
-    return [
-        f"{name.replace('_', ' ')} are not as pinned"
-        for name in names
-        if getattr(found, name) != getattr(pins, name)
-    ]
+    wrong = [name for name, digest in asdict(pins).items() if digest != actual[name]]
+    return [f"{name.replace('_', ' ')} are not as pinned" for name in wrong]
 
 
 def fingerprints(folder: Path) -> Pins:
@@ -143,8 +134,7 @@ def fingerprints(folder: Path) -> Pins:
 
 
 def read_labels(data: bytes, source: str) -> dict[str, str]:
-    r"""RThe rows of a label file: image name -> its numbers, written shortly, so that ``45`` and
-    ``45.0`` are the same.
+    r"""The rows of a label file: image name -> its numbers, in one spelling of ``45`` and ``45.0``.
 
     Raises:
         AnnotationError: It is not a CSV of names and numbers, or a name is not a plain file name.
@@ -157,12 +147,9 @@ def read_labels(data: bytes, source: str) -> dict[str, str]:
         labels = {row[0]: ",".join(f"{float(cell):.9g}" for cell in row[1:]) for row in rows if row}
     except (ValueError, csv.Error) as error:
         raise AnnotationError(source, [f"not a CSV file of names and numbers: {error}"]) from error
-    if faults := [
-        f"{name!r} is not a plain file name"
-        for name in labels
-        if name in {"", ".."} or PurePosixPath(name).name != name
-    ]:
-        raise AnnotationError(source, faults)
+    unsafe = [n for n in labels if n in {"", ".."} or PurePosixPath(n).name != n]
+    if unsafe:
+        raise AnnotationError(source, [f"{name!r} is not a plain file name" for name in unsafe])
     return labels
 
 
@@ -171,7 +158,7 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def _unpack_checked(zipped: Path, target: Path, pins: Pins) -> None:
-    """Unpack beside the target, check, rename: the target is there whole and right, or not at all."""
+    """Unpack beside the target, check, rename: the target appears whole and right, or not at all."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=target.parent))
@@ -180,9 +167,8 @@ def _unpack_checked(zipped: Path, target: Path, pins: Pins) -> None:
     try:
         _unpack(zipped, fresh)
         if faults := differences(fresh, pins):
-            raise DownloadError(
-                f"{zipped}: the archive does not hold the published data: {'; '.join(faults)}"
-            )
+            wrong = "; ".join(faults)
+            raise DownloadError(f"{zipped}: the archive does not hold the published data: {wrong}")
         fresh.chmod(0o755)
         fresh.rename(target)
     finally:
@@ -190,23 +176,19 @@ def _unpack_checked(zipped: Path, target: Path, pins: Pins) -> None:
 
 
 def _unpack(zipped: Path, into: Path) -> None:
-    """The label files and the images that they name; nothing else of the archive is looked at."""
+    """Unpack the label files and the images that they name, and nothing else."""
     try:
         with zipfile.ZipFile(zipped) as archive:
-            members = set(archive.namelist())
-            roots = [
-                name.removesuffix(PARTS["training"])
-                for name in members
-                if PurePosixPath(name).name == PARTS["training"]
-            ]
-            if len(roots) != 1:
-                raise DownloadError(
-                    f"{zipped}: {PARTS['training']} should be in the archive once, is there {len(roots)} times"
-                )
+            training = PARTS["training"]
+            members = [n for n in set(archive.namelist()) if PurePosixPath(n).name == training]
+            if len(members) != 1:
+                count = f"is there {len(members)} times"
+                raise DownloadError(f"{zipped}: {training} should be in the archive once, {count}")
+            root = members[0].removesuffix(training)
             for part, labels in PARTS.items():
-                data = archive.read(roots[0] + labels)
+                data = archive.read(root + labels)
                 atomic_write(into / labels, data)
                 for name in read_labels(data, labels):
-                    atomic_write(into / part / name, archive.read(f"{roots[0]}{part}/{name}"))
+                    atomic_write(into / part / name, archive.read(f"{root}{part}/{name}"))
     except (zipfile.BadZipFile, KeyError, EOFError) as error:
         raise DownloadError(f"{zipped}: not a whole zip archive with the data: {error}") from error

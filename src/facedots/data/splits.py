@@ -1,54 +1,64 @@
-"""Who trains, who chooses the checkpoint, who is the exam. The same on every machine: no random
-generator is involved.
+"""Deterministic train/validation/test splits, the same on every machine.
 
-``official`` is the YouTube-faces CSVs as published; it leaks, since every person of the test part
-is in the training part too. ``disjoint:k`` is the fold ``k`` of five by person, over the labeled
-frames of both CSVs. In both, every tenth photo of 300-W is
-test: photos sorted by name, the 10th, 20th, 30th, … with all their faces. Of somebody's own data
-    (source ``custom``), ``official``
-is what the names of the files say (:mod:`facedots.data.custom`), else a tenth of the groups;
+``official`` is the YouTube-faces CSVs as published; it leaks, since every person of its test frames
+is among the training frames too. ``disjoint:k`` is fold ``k`` of five by person, over the labeled
+frames of both CSVs. In both, every tenth photo of 300-W is test: photos sorted by name, the 10th,
+20th, 30th, … with all their faces.
+
+Of custom data, ``official`` takes subsets for what their names say: *test*, *val*, else train.
+Without such names a tenth of the groups (images, photos) is test, chosen by a hash of their names.
 ``disjoint:k`` folds all groups.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from facedots.annotations.base import FaceAnnotation
-from facedots.data.custom import custom_faces
-from facedots.data.sources import CUSTOM, SOURCE_NAMES, w300, youtube_faces
+from facedots.annotations.known_sets import YOUTUBE_FACES
+from facedots.annotations.load import ReadOptions, load_annotations
+from facedots.data.sources import CUSTOM, SOURCE_NAMES, load_source, role_of
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
+from facedots.geometry import tight_boxes
 from facedots.schema import IBUG68, KeypointSchema
 
 FOLDS = 5
 SPLITS = ("official", *(f"disjoint:{k}" for k in range(FOLDS)))
 SEED = 20260
-"""Decides the folds and the held-out groups; a new one makes every published ``disjoint`` number
+"""Decides the folds and the held-out groups; another one makes published ``disjoint`` numbers
 incomparable.
 """
 
 CUSTOM_TEST_FRACTION = 0.1
-"""Share of somebody's own faces that is test, where no file of theirs is called so."""
+"""Share of custom faces that is test where no subset is called so."""
+
+Faces = list[FaceAnnotation]
 
 
 @dataclass(frozen=True)
 class Split:
-    """Three lists without a common frame.
+    """Three lists of faces without a common image.
 
     Attributes:
         train: To fit the weights.
-        validation: To choose the checkpoint; no group of it (person, photo) is in ``train``.
-        test: The exam.
+        validation: To choose the checkpoint; its groups (person, photo) are not in ``train``.
+        test: To measure on.
         schema: What the points of all of them mean.
+
+    Example:
+        >>> split = load_split("synthetic:20", [], "official")  # doctest: +SKIP
+        >>> len(split.train), len(split.validation), len(split.test)  # doctest: +SKIP
+        (16, 2, 2)
     """
 
-    train: list[FaceAnnotation]
-    validation: list[FaceAnnotation]
-    test: list[FaceAnnotation]
+    train: Faces
+    validation: Faces
+    test: Faces
     schema: KeypointSchema = IBUG68
 
 
@@ -57,24 +67,22 @@ def load_split(
     sources: Sequence[str],
     split: str,
     validation: float = 0.04,
-    schema: KeypointSchema | None = None,
+    options: ReadOptions | None = None,
 ) -> Split:
-    """The annotations of a split by name.
+    """The faces of a split by name.
 
     Args:
-        data: Folder that holds the sources; with the source ``custom``, a CSV, a COCO file or a
-            folder, as :func:`facedots.data.custom.custom_faces` takes it; or ``"synthetic:N"`` for
-            N drawn faces, split 80 / 10 / 10; the rest is then ignored.
-        sources: Some of :data:`~facedots.data.sources.SOURCES`; their lists are joined in this
-            order. Or ``own`` alone.
+        data: Folder that holds the known sets; with the source ``custom`` whatever
+            :func:`~facedots.annotations.load.load_annotations` takes; or ``"synthetic:N"`` for N
+            drawn faces, split 80 / 10 / 10, whatever the other arguments.
+        sources: Some of :data:`~facedots.annotations.known_sets.KNOWN_SETS`, joined in this order;
+            or ``custom`` alone.
         split: One of :data:`SPLITS`.
-        validation: Share of each source's training part to hold out for validation, by whole
-            groups.
-        schema: What the points of somebody's own data mean, as where a network is measured that has
-            one; None asks the data.
+        validation: Share of each source's training faces to hold out, by whole groups.
+        options: How to read the files; of known sets only the ``origin`` can be changed.
 
     Raises:
-        DataError: An argument is none of these, or files are not there.
+        DataError: An argument is none of these, or files are missing.
         AnnotationError: The files have faults.
     """
     if str(data).startswith("synthetic:"):
@@ -84,29 +92,31 @@ def load_split(
     if not sources or not set(sources) <= set(SOURCE_NAMES):
         raise DataError(f"sources {list(sources)}: use one or more of {', '.join(SOURCE_NAMES)}")
     if CUSTOM in sources and len(set(sources)) > 1:
-        raise DataError(
-            f"sources {list(sources)}: {CUSTOM} stands alone, since its points may mean something else"
-        )
+        reason = "since its points may mean something else"
+        raise DataError(f"sources {list(sources)}: {CUSTOM} stands alone, {reason}")
     if not 0 <= validation < 1:
         raise DataError(f"the share held out for validation must be in [0, 1), not {validation}")
     if CUSTOM in sources:
-        return _own(data, split, validation, schema)
+        return _custom(data, split, validation, options)
     result = Split([], [], [])
     for source in dict.fromkeys(sources):
-        train, test = (
-            _youtube(Path(data), split) if source == "youtube-faces" else _w300(Path(data))
-        )
-        rest, held = _divided(train, validation)
+        subsets = load_source(data, source, options).subsets
+        if source == YOUTUBE_FACES.name:
+            train, test = subsets["training"], subsets["test"]
+            if split != "official":
+                train, test = _fold([*train, *test], split)
+        else:
+            faces = subsets[source]
+            train, test = _partition(faces, sorted({face.group for face in faces})[9::10])
+        rest, held_out = _partition(train, held_out_groups(train, validation))
         result.train.extend(rest)
-        result.validation.extend(held)
+        result.validation.extend(held_out)
         result.test.extend(test)
     return result
 
 
 def held_out_groups(faces: Iterable[FaceAnnotation], share: float) -> set[str]:
-    """Whole groups that together hold at least ``share`` of the faces, and one group less would
-    not.
-    """
+    """Whole groups with at least ``share`` of the faces, but not with one group less."""
     sizes = Counter(face.group for face in faces)
     wanted, held = share * sizes.total(), 0
     chosen: set[str] = set()
@@ -119,9 +129,7 @@ def held_out_groups(faces: Iterable[FaceAnnotation], share: float) -> set[str]:
 
 
 def person_folds(faces: Iterable[FaceAnnotation]) -> dict[str, int]:
-    """Group -> fold in 0 … 4, with nearly as many faces in each: the largest groups first, each to
-    the emptiest fold.
-    """
+    """Group -> fold in 0 … 4, of nearly equal sizes: large groups first, each to the emptiest."""
     sizes = Counter(face.group for face in faces)
     filled = [0] * FOLDS
     folds: dict[str, int] = {}
@@ -136,64 +144,58 @@ def _shuffle_key(group: str) -> str:
     return hashlib.sha256(f"{SEED}/{group}".encode()).hexdigest()
 
 
-def _youtube(data: Path, split: str) -> tuple[list[FaceAnnotation], list[FaceAnnotation]]:
-    train, test = youtube_faces(data)
-    if split == "official":
-        return train, test
-    folds = person_folds(chain(train, test))
+def _partition(faces: Faces, groups: Iterable[str]) -> tuple[Faces, Faces]:
+    """The faces that are not of some groups, and those that are."""
+    chosen = set(groups)
+    parts: tuple[Faces, Faces] = ([], [])
+    for face in faces:
+        parts[face.group in chosen].append(face)
+    return parts
+
+
+def _fold(faces: Faces, split: str) -> tuple[Faces, Faces]:
+    """Training and test faces of a ``disjoint`` split."""
     fold = int(split.removeprefix("disjoint:"))
-    everyone = [*train, *test]
-    return [face for face in everyone if folds[face.group] != fold], [
-        face for face in everyone if folds[face.group] == fold
-    ]
+    return _partition(faces, [g for g, number in person_folds(faces).items() if number == fold])
 
 
-def _w300(data: Path) -> tuple[list[FaceAnnotation], list[FaceAnnotation]]:
-    faces = w300(data)
-    exam = set(sorted({face.group for face in faces})[9::10])
-    return [face for face in faces if face.group not in exam], [
-        face for face in faces if face.group in exam
-    ]
-
-
-def _own(data: str | Path, split: str, validation: float, schema: KeypointSchema | None) -> Split:
-    roles, meaning = custom_faces(data, schema)
-    train, chosen, test = roles["train"], roles["val"], roles["test"]
-    if split != "official":
-        everyone, fold = [*train, *chosen, *test], int(split.removeprefix("disjoint:"))
-        folds = person_folds(everyone)
-        train, chosen, test = (
-            [f for f in everyone if folds[f.group] != fold],
-            [],
-            [f for f in everyone if folds[f.group] == fold],
-        )
-    if not test:
-        train, test = _divided(train, CUSTOM_TEST_FRACTION)
-    if not chosen:
-        train, chosen = _divided(train, validation)
+def _custom(data: str | Path, split: str, validation: float, options: ReadOptions | None) -> Split:
+    annotations = load_annotations(data, options)
+    roles: dict[str, Faces] = {"train": [], "val": [], "test": []}
+    for subset, faces in annotations.subsets.items():
+        roles[role_of(subset)] += _with_box(faces)
+    train, val, test = roles.values()
     if not train:
-        raise DataError(
-            f"{data}: {len(test) + len(chosen)} faces are too few to hold some out and learn from the rest"
-        )
-    return Split(train, chosen, test, meaning)
+        names = ", ".join(annotations.subsets)
+        raise DataError(f"{data}: nothing to train on: {names} hold {len(annotations.faces)} faces")
+    if split != "official":
+        train, test = _fold([*train, *val, *test], split)
+        val = []
+    if not test:
+        train, test = _partition(train, held_out_groups(train, CUSTOM_TEST_FRACTION))
+    if not val:
+        train, val = _partition(train, held_out_groups(train, validation))
+    if not train:
+        few = f"{len(test) + len(val)} faces are too few"
+        raise DataError(f"{data}: {few} to hold some out and train on the rest")
+    return Split(train, val, test, annotations.schema)
 
 
-def _divided(
-    faces: list[FaceAnnotation], share: float
-) -> tuple[list[FaceAnnotation], list[FaceAnnotation]]:
-    """The faces without, and those of, the groups that are held out."""
-    held = held_out_groups(faces, share)
-    return [face for face in faces if face.group not in held], [
-        face for face in faces if face.group in held
+def _with_box(faces: Faces) -> Faces:
+    """The faces whose labeled points span a box, since crops need one; each with a group."""
+    boxes = tight_boxes(np.stack([face.points for face in faces]))
+    usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).any(axis=1)
+    return [
+        replace(faces[i], group=f"{CUSTOM}/{faces[i].group or faces[i].name}")
+        for i in np.flatnonzero(usable)
     ]
 
 
 def _synthetic(data: str) -> Split:
     number = data.removeprefix("synthetic:")
     if not number.isdecimal() or int(number) < 10:
-        raise DataError(
-            f"{data}: synthetic:N needs a number of faces, at least 10, as in synthetic:2000"
-        )
+        hint = "synthetic:N needs a number of faces, at least 10, as in synthetic:2000"
+        raise DataError(f"{data}: {hint}")
     faces = cached_synthetic(int(number))
     train, test = len(faces) * 8 // 10, len(faces) // 10
     return Split(faces[:train], faces[train:-test], faces[-test:])

@@ -14,7 +14,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.csv_points import read_csv
+from facedots.annotations.csv_table import CsvFile
 from facedots.data.dataset import Sample, Transform
 from facedots.data.synthetic_face import draw_face
 from facedots.geometry import Floats, Image
@@ -79,7 +79,7 @@ def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[FaceA
                 write_image(file, image)
             rows.append(f"{file.name}," + ",".join(str(value) for value in points.ravel()))
         atomic_write(table, "\n".join(rows) + "\n")
-    faces = read_csv(table, root)
+    faces = CsvFile(table).faces(root)
     return [
         replace(face, name=_name(number), group=_name(number)) for number, face in enumerate(faces)
     ]

@@ -1,4 +1,4 @@
-"""What people changed: the corrected faces beside those that were predicted."""
+"""What people changed: predicted faces compared with the corrected ones."""
 
 import csv
 import io
@@ -16,19 +16,24 @@ MOVED = 0.05
 """Pixels beyond which a point counts as moved; tools round to hundredths."""
 
 SAME = 1.0
-"""Sides of its box by which the points of a face may move on average and it is still the same face."""
+"""Largest mean distance, in sides of its box, between a face and its corrected version."""
 
 COLUMNS = ("name", "change", "point", "distance", "old_x", "old_y", "new_x", "new_y")
 
 
 @dataclass(frozen=True, eq=False)
 class FaceChange:
-    """A face before and after.
+    """A face before and after correction.
 
     Attributes:
-        name: The corrected face's; the image's, where the face was taken out.
+        name: The corrected face's; the image's where the face was removed.
         before: ``float32 (K, 2)``, pixels; all NaN where the face was added.
-        after: The same; all NaN where the face was taken out.
+        after: The same; all NaN where the face was removed.
+
+    Example:
+        >>> before = np.zeros((2, 2), np.float32)
+        >>> FaceChange("a.jpg", before, before + 3).kind
+        'corrected'
     """
 
     name: str
@@ -38,13 +43,12 @@ class FaceChange:
     @property
     def distances(self) -> Matrix:
         """Pixels by which each point moved, ``(K,)``; NaN where it is missing before or after."""
-        return np.asarray(np.linalg.norm(np.asarray(self.after, np.float64) - self.before, axis=1))
+        distances: Matrix = np.linalg.norm(self.after.astype(np.float64) - self.before, axis=1)
+        return distances
 
     @property
     def moved(self) -> Matrix:
-        """The distances of the points that moved by more than :data:`MOVED`, in no matter what
-        order.
-        """
+        """The distances of the points that moved by more than :data:`MOVED`."""
         return self.distances[self.distances > MOVED]
 
     @property
@@ -57,14 +61,22 @@ class FaceChange:
         same = (np.isnan(self.before) == np.isnan(self.after)).all() and not len(self.moved)
         return "kept" if same else "corrected"
 
+    @property
+    def point_kinds(self) -> list[str]:
+        """For each point ``"moved"``, ``"removed"``, ``"added"``, or ``""`` where nothing changed."""
+        old, new = np.isfinite(self.before).all(axis=1), np.isfinite(self.after).all(axis=1)
+        cases = [old & new & (self.distances > MOVED), old & ~new, new & ~old]
+        kinds: list[str] = np.select(cases, ["moved", "removed", "added"], "").tolist()
+        return kinds
+
 
 def find_changes(
     predicted: Mapping[str, Sequence[Floats]], corrected: Iterable[FaceAnnotation]
 ) -> list[FaceChange]:
-    """What became of the faces of the images that were corrected, image by image.
+    """The changes to the faces of all images that were corrected, image by image.
 
-    Faces before and after are paired so that their points move least in all; a face that would move
-    further than its own size counts as taken out, and another as added.
+    Faces before and after are paired so that their points move least in total; a face that would
+    move further than its own size counts as removed, and another as added.
 
     Args:
         predicted: Image -> the points ``(K, 2)`` of its faces.
@@ -75,54 +87,41 @@ def find_changes(
         groups.setdefault(face.group, []).append(face)
     return [
         change
-        for group, faces in groups.items()
-        for change in _of_image(group, predicted.get(group, ()), faces)
+        for image, faces in groups.items()
+        for change in _in_image(image, predicted.get(image, ()), faces)
     ]
 
 
-def _of_image(
+def _in_image(
     image: str, before: Sequence[Floats], after: Sequence[FaceAnnotation]
 ) -> list[FaceChange]:
-    pairs = (
-        assign([[_distance(old, new.points) for new in after] for old in before], SAME)
-        if before
-        else []
-    )
-    old_of = {new: old for old, new in pairs}
-    kept = [
-        FaceChange(
-            face.name,
-            before[old_of[i]] if i in old_of else np.full_like(face.points, np.nan),
-            face.points,
+    costs = [[_distance(old, new.points) for new in after] for old in before]
+    old_of = {new: old for old, new in (assign(costs, SAME) if costs else [])}
+    changes = []
+    for i, face in enumerate(after):
+        missing = np.full_like(face.points, np.nan)
+        changes.append(
+            FaceChange(face.name, before[old_of[i]] if i in old_of else missing, face.points)
         )
-        for i, face in enumerate(after)
-    ]
-    gone = set(range(len(before))) - set(old_of.values())
-    return kept + [
-        FaceChange(image, before[i], np.full_like(before[i], np.nan)) for i in sorted(gone)
-    ]
+    removed = sorted(set(range(len(before))) - set(old_of.values()))
+    return changes + [FaceChange(image, before[i], before[i] * np.float32("nan")) for i in removed]
 
 
 def _distance(old: Floats, new: Floats) -> float:
-    """How far the points moved on average, in sides of the old face's box; infinite where no point
-    is in both.
-    """
-    there = np.isfinite(old).all(axis=1) & np.isfinite(new).all(axis=1)
-    if not there.any():
+    """Mean distance of the points in sides of the old face's box; infinite without common points."""
+    common = np.isfinite(old).all(axis=1) & np.isfinite(new).all(axis=1)
+    if not common.any():
         return float("inf")
     box = tight_boxes(old[None])[0]
-    return float(
-        np.linalg.norm(old[there] - new[there], axis=1).mean()
-        / max(box[2] - box[0], box[3] - box[1], 1e-6)
-    )
+    side = max(box[2] - box[0], box[3] - box[1], 1e-6)
+    return float(np.linalg.norm(old[common] - new[common], axis=1).mean() / side)
 
 
 def changes_csv(changes: Iterable[FaceChange], schema: KeypointSchema) -> str:
-    """A CSV table with a row for each point that moved, was put or was taken away, and for each
-    face added or removed.
+    """A CSV table with a row per point moved, added or removed, and per face added or removed.
 
-    Columns are :data:`COLUMNS`; distances and places are in pixels of the stored image, and empty
-    where there is none.
+    Columns are :data:`COLUMNS`; distances and coordinates are in pixels of the stored image, and
+    empty where unknown.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -131,63 +130,36 @@ def changes_csv(changes: Iterable[FaceChange], schema: KeypointSchema) -> str:
         if change.kind in ("added", "removed"):
             table.writerow([change.name, f"face {change.kind}", *[""] * 6])
             continue
-        for name, old, new, distance in zip(
-            schema.names, change.before, change.after, change.distances, strict=True
-        ):
-            what = _what(old, new, float(distance))
-            if what:
-                cells = [
-                    "" if np.isnan(value) else f"{value:.2f}"
-                    for value in (float(distance), *old.tolist(), *new.tolist())
-                ]
-                table.writerow([change.name, what, name, *cells])
+        numbers = np.column_stack([change.distances, change.before, change.after]).tolist()
+        for name, kind, row in zip(schema.names, change.point_kinds, numbers, strict=True):
+            if kind:
+                cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
+                table.writerow([change.name, kind, name, *cells])
     return text.getvalue()
 
 
-def _what(old: Floats, new: Floats, distance: float) -> str:
-    """What happened to a point, in a word; empty if nothing did."""
-    was, is_there = bool(np.isfinite(old).all()), bool(np.isfinite(new).all())
-    if was and is_there:
-        return "moved" if distance > MOVED else ""
-    return {(True, False): "removed", (False, True): "added"}.get((was, is_there), "")
-
-
 def summary(changes: Sequence[FaceChange]) -> list[str]:
-    """Lines that say how many faces and points were changed, and by how much."""
+    """Lines with the numbers of faces and points that were changed, and by how much."""
     kinds = [change.kind for change in changes]
-    counted = [
-        f"{kinds.count(kind)} {kind}"
-        for kind in ("kept", "corrected", "added", "removed")
-        if kind in kinds
-    ]
+    order = ("kept", "corrected", "added", "removed")
+    counts = [f"{kinds.count(kind)} {kind}" for kind in order if kind in kinds]
+    lines = [f"faces: {', '.join(counts) or 'none'}"]
     compared = [change for change in changes if change.kind in ("kept", "corrected")]
-    lines = [f"faces: {', '.join(counted) or 'none'}"]
     if not compared:
         return lines
     moved = np.concatenate([change.moved for change in compared])
-    points = sum(int(np.isfinite(change.distances).sum()) for change in compared)
-    far = (
-        f", by {np.median(moved):.2f} px in the median and {moved.max():.2f} px at most"
-        if len(moved)
-        else ""
-    )
-    lines.append(f"points: {len(moved)} of {points} moved{far}")
-    put = sum(
-        int((np.isnan(change.before[:, 0]) & ~np.isnan(change.after[:, 0])).sum())
-        for change in compared
-    )
-    taken = sum(
-        int((~np.isnan(change.before[:, 0]) & np.isnan(change.after[:, 0])).sum())
-        for change in compared
-    )
-    if put or taken:
-        lines.append(f"points: {put} added, {taken} taken away")
+    total = sum(int(np.isfinite(change.distances).sum()) for change in compared)
+    line = f"points: {len(moved)} of {total} moved"
+    if len(moved):
+        line += f", by {np.median(moved):.2f} px in the median and {moved.max():.2f} px at most"
+    lines.append(line)
+    points = [kind for change in compared for kind in change.point_kinds]
+    if {"added", "removed"} & set(points):
+        lines.append(f"points: {points.count('added')} added, {points.count('removed')} removed")
     worst = sorted(
-        (change for change in compared if len(change.moved)),
-        key=lambda change: -float(change.moved.max()),
-    )[:5]
-    lines += [
+        (change for change in compared if len(change.moved)), key=lambda change: -change.moved.max()
+    )
+    return lines + [
         f"  {change.name}: {len(change.moved)} moved, by {change.moved.max():.2f} px at most"
-        for change in worst
+        for change in worst[:5]
     ]
-    return lines

@@ -193,7 +193,7 @@ def export_run(
         )
     net.head.select_style(recipe.sources.index(style))
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction)
-    held_out = [face for face in split.validation if face.style in ("", style)]
+    held_out = [face for face in split.validation if face.label_style in ("", style)]
     net.spec = replace(net.spec, dof=calibrate(net, CropDataset(held_out, net.spec)))
     save_weights(net, Path(run) / WEIGHTS_FILE)
     crops = _calibration_crops(split.train, net.spec) if int8 else None

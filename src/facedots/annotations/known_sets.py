@@ -1,0 +1,163 @@
+"""Facts about the public data sets that facedots knows: files, origin, label bias, people, videos.
+
+Wherever such a set is read, its faces get these facts. Where the numbers come from:
+docs/conventions.md, "Labels that are displaced".
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from facedots.annotations.base import FaceAnnotation, Origin
+from facedots.annotations.pts import photo_id
+from facedots.schema import IBUG68, KeypointSchema
+
+YTF_ORIGIN: Origin = (1.2, 0.7)
+"""What the YouTube-faces CSVs call the center of the top-left pixel: they are 1-based, and the
+labels lie right of and below the features by the rest.
+"""
+
+W300_LABEL_BIAS_X = 0.0075
+"""How far right of the features 300-W's labels lie, in outer-eye distances. They stay as they are;
+only mirroring a face takes it into account.
+"""
+
+
+@dataclass(frozen=True)
+class KnownSet:
+    """A public data set of 68 points.
+
+    Attributes:
+        name: Also that of its folder.
+        format: See :data:`facedots.annotations.load.FORMATS`.
+        labels: Prefix of the faces' names -> file or folder with their labels, within the set.
+        origin: The coordinates that its files give to the center of the top-left pixel.
+        group: Name of a face -> the person or the photo, which a split keeps on one side.
+        video: Name of a face -> the video that it was cut from; None where they are photos.
+        label_bias_x: Constant offset of the labels to the right, in outer-eye distances.
+        subsets: Whether each entry of ``labels`` is a subset; else all are one, named as the set.
+
+    Example:
+        >>> KNOWN_SETS["300w"].group("afw/111076519_2.jpg")
+        'afw/111076519'
+    """
+
+    name: str
+    format: str
+    labels: Mapping[str, str]
+    origin: Origin
+    group: Callable[[str], str]
+    video: Callable[[str], str] | None = None
+    label_bias_x: float = 0.0
+    subsets: bool = True
+
+    def find(self, root: Path) -> Path | None:
+        """``root/name`` or ``root``, whichever holds all labels; None if neither does."""
+        for folder in (root / self.name, root):
+            if all((folder / labels).exists() for labels in self.labels.values()):
+                return folder
+        return None
+
+    def is_root(self, folder: Path) -> bool:
+        """Whether a folder holds all labels of the set, or some and is called as the set."""
+        here = [(folder / labels).exists() for labels in self.labels.values()]
+        return all(here) or (any(here) and folder.resolve().name == self.name)
+
+    def with_facts(
+        self, faces: Sequence[FaceAnnotation], prefix: str, schema: KeypointSchema = IBUG68
+    ) -> list[FaceAnnotation]:
+        """Faces as a reader gives them, with the set's names, groups, label bias and style.
+
+        Args:
+            faces: Named relative to the entry of ``labels``.
+            prefix: That entry's key.
+            schema: Its ``norm_pair`` are the outer eye corners.
+        """
+        right, left = schema.norm_pair
+        return [
+            replace(
+                face,
+                name=f"{prefix}/{face.name}",
+                group=f"{self.name}/{self.group(f'{prefix}/{face.name}')}",
+                label_bias_x=self.label_bias_x
+                and self.label_bias_x
+                * float(np.linalg.norm(face.points[left] - face.points[right])),
+                label_style=self.name,
+            )
+            for face in faces
+        ]
+
+
+def person_id(name: str) -> str:
+    """The person on a frame of YouTube faces.
+
+    >>> person_id("training/Raja_Zafar-ul-Haq_31.jpg")
+    'Raja_Zafar-ul-Haq'
+    """
+    return Path(name).stem.rpartition("_")[0] or Path(name).stem
+
+
+def video_id(name: str) -> str:
+    """The video of a frame of YouTube faces: the person and the first of the two digits.
+
+    Raises:
+        ValueError: The name does not end in two digits.
+
+    >>> video_id("training/Luis_Fonsi_21.jpg")
+    'Luis_Fonsi_2'
+    """
+    match = re.fullmatch(r"(.+_\d)\d", Path(name).stem)
+    if match is None:
+        raise ValueError(
+            f"{name}: the name of a YouTube-faces frame ends in _<video><frame>, two digits"
+        )
+    return match[1]
+
+
+YOUTUBE_FACES = KnownSet(
+    name="youtube-faces",
+    format="csv",
+    labels={"training": "training_frames_keypoints.csv", "test": "test_frames_keypoints.csv"},
+    origin=YTF_ORIGIN,
+    group=person_id,
+    video=video_id,
+)
+"""Labeled frames: 3,462 to train, 770 to test. The published split leaks: every person and video
+of the test frames is among the training frames. Many file names stand in both for different images.
+"""
+
+W300 = KnownSet(
+    name="300w",
+    format="pts",
+    labels={part: part for part in ("afw", "helen/trainset", "lfpw/trainset")},
+    origin=(1.0, 1.0),
+    group=photo_id,
+    label_bias_x=W300_LABEL_BIAS_X,
+    subsets=False,
+)
+"""Photos of 300-W's training part; its test parts are never read as part of the set."""
+
+KNOWN_SETS: Mapping[str, KnownSet] = MappingProxyType(
+    {known.name: known for known in (YOUTUBE_FACES, W300)}
+)
+"""The known data sets by name."""
+
+
+def known_labels(path: Path) -> tuple[KnownSet, str] | None:
+    """The set that a file or folder of labels belongs to, by its name, and its prefix there."""
+    place = path.absolute()  # Not resolved: links keep their own names.
+    for known in KNOWN_SETS.values():
+        for prefix, labels in known.labels.items():
+            if place.match(labels):
+                return known, prefix
+    return None
+
+
+def video_of(face: FaceAnnotation) -> str | None:
+    """The video that a face was cut from; None where unknown."""
+    known = KNOWN_SETS.get(face.group.partition("/")[0])
+    return known.video(face.name) if known and known.video else None
