@@ -2,8 +2,10 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -18,10 +20,13 @@ from onnx.helper import (
     set_model_props,
 )
 
-from facedots.geometry import CropSpec, Image
-from facedots.io.images import read_image, sample_portrait
+from facedots.data.synthetic_face import draw_face
+from facedots.geometry import CropSpec, Floats, Image, tight_boxes
+from facedots.io.images import read_image, sample_portrait, write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
+from facedots.types import Face
+from facedots.uncertainty import isotropic_covariance
 
 # The same examples each time, and no clock: a busy machine must not fail a test.
 settings.register_profile("facedots", deadline=None, derandomize=True)
@@ -115,3 +120,43 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny.onnx"
     path.write_bytes(model.SerializeToString())
     return path
+
+
+@pytest.fixture(scope="session")
+def two_faces() -> tuple[Image, list[Face]]:
+    """Two drawn faces, one rolled, one rolled, turned and cut by the right border; no sigma."""
+
+    def face(points: Floats) -> Face:
+        unknown = np.full(len(points), np.nan, np.float32)
+        box = tight_boxes(points[None])[0]
+        return Face(points, isotropic_covariance(unknown), unknown, box, 1.0, IBUG68)
+
+    first, first_points = draw_face(np.random.default_rng(24))
+    second, second_points = draw_face(np.random.default_rng(11))
+    width = first.shape[1]
+    image = np.full((first.shape[0], width + 75, 3), 90, np.uint8)
+    image[:, :width] = first
+    image[30 : 30 + second.shape[0], width:] = second[:, :75]
+    image.flags.writeable = False
+    return image, [face(first_points), face(second_points + np.array([width, 30], np.float32))]
+
+
+@pytest.fixture
+def assert_matches_reference() -> Callable[[Image, str], None]:
+    """``assert_matches_reference(image, name)``: at half size it is ``tests/data/<name>.png``.
+
+    With FACEDOTS_WRITE_REFERENCES set, the file is written instead: look at it before you commit.
+    """
+
+    def compare(image: Image, name: str) -> None:
+        half = (image.shape[1] // 2, image.shape[0] // 2)
+        small = np.asarray(cv2.resize(image, half, interpolation=cv2.INTER_AREA), np.uint8)
+        file = Path(__file__).parent / "data" / f"{name}.png"
+        if "FACEDOTS_WRITE_REFERENCES" in os.environ:
+            write_image(file, small)
+            pytest.skip(f"{file.name} was written")
+        gaps = np.abs(read_image(file).astype(int) - small)
+        assert gaps.mean() < 1, f"{name}: the mean difference is {gaps.mean():.2f}"
+        assert (gaps.max(axis=2) > 40).mean() < 0.005, f"{name}: parts of the image look different"
+
+    return compare

@@ -98,7 +98,7 @@ def test_ffhqs_square_becomes_the_image(move: Matrix, seed: int) -> None:
 def test_pixels_go_with_the_points_and_come_back(
     template: Template,
     two_faces: tuple[Image, list[Face]],
-    assert_as_before: Callable[[Image, str], None],
+    assert_matches_reference: Callable[[Image, str], None],
 ) -> None:
     image, faces = two_faces
     cuts = [align_face(image, face, 160, template) for face in faces]
@@ -113,7 +113,9 @@ def test_pixels_go_with_the_points_and_come_back(
         )
         assert eyes[0, 0] < eyes[1, 0]
         assert abs(eyes[0, 1] - eyes[1, 1]) < 10
-    assert_as_before(np.concatenate([cut.image for cut in cuts], axis=1), f"aligned_{template}")
+    assert_matches_reference(
+        np.concatenate([cut.image for cut in cuts], axis=1), f"aligned_{template}"
+    )
 
 
 def test_missing_points_are_refused_where_they_decide(two_faces: tuple[Image, list[Face]]) -> None:

@@ -5,11 +5,14 @@ from hypothesis import strategies as st
 
 from facedots.analysis.expression import (
     CLOSED_EYE,
+    EMOTIONS,
     OPEN_EYE,
     SIGNALS,
+    BlinkCounter,
     FaceAnalyzer,
     expression_signals,
     frontal,
+    guess_emotion,
 )
 from facedots.analysis.pose import Camera, head_pose, project
 from facedots.analysis.shapes import HEAD_MODEL
@@ -22,6 +25,8 @@ from facedots.uncertainty import isotropic_covariance
 
 CAMERA = Camera.guess((480, 640))
 UPPER_RIGHT, LOWER_RIGHT = [37, 38], [41, 40]
+USUAL_OPENING = 0.09
+SIGNALS_AT_REST = {"smile": 0.0, "mouth_open": 0.02, "brow_raise": 0.0, "frown": 0.0}
 
 
 def posed(yaw: float = 0, pitch: float = 0, roll: float = 0, zoom: float = 1) -> HeadPose:
@@ -207,3 +212,96 @@ def test_the_reader_takes_a_given_camera() -> None:
     assert far is not None
     assert far.translation[2] == pytest.approx(2 * near.translation[2], rel=0.02)
     assert near.reprojection_error < far.reprojection_error
+
+
+def blinks(
+    openings: list[float], rate: float = 25, counter: BlinkCounter | None = None
+) -> list[int]:
+    """The frames with which a blink ended."""
+    used = counter or BlinkCounter()
+    signals = [{"right_eye_open": value, "left_eye_open": value + 0.01} for value in openings]
+    return [frame for frame, values in enumerate(signals) if used.update(values, frame / rate)]
+
+
+def test_each_blink_counts_once_when_the_eyes_open() -> None:
+    blink = [0.06, 0.01, 0.0, 0.03, USUAL_OPENING]
+    assert blinks(
+        [USUAL_OPENING] * 10 + blink + [USUAL_OPENING] * 20 + blink + [USUAL_OPENING] * 5
+    ) == [14, 39]
+
+
+def test_closing_without_opening_does_not_count_yet() -> None:
+    assert blinks([USUAL_OPENING] * 10 + [0.0] * 5) == []
+
+
+def test_shut_eyes_are_no_blink() -> None:
+    # Half a second is 12.5 frames of 25 a second.
+    assert blinks([USUAL_OPENING] * 30 + [0.0] * 12 + [USUAL_OPENING] * 5) == [42]
+    assert blinks([USUAL_OPENING] * 30 + [0.0] * 13 + [USUAL_OPENING] * 5) == []
+    assert blinks([USUAL_OPENING] * 30 + [0.0] * 13 + [USUAL_OPENING] * 5, rate=60) == [43]
+
+
+def test_noise_between_the_limits_does_not_count() -> None:
+    # The counter sees the mean of both eyes, 0.095 when open; 0.85 and 0.92 of that are 0.0808 and
+    # 0.0874.
+    assert blinks([USUAL_OPENING] * 30 + [0.078, 0.079, 0.076, 0.08] * 5) == []
+    assert blinks(
+        [USUAL_OPENING] * 30 + [0.07, 0.078, 0.07, 0.08, 0.082, USUAL_OPENING, USUAL_OPENING]
+    ) == [35]
+
+
+@pytest.mark.parametrize("scale", [0.6, 1.0, 1.4])
+def test_narrow_and_wide_eyes_blink_alike(scale: float) -> None:
+    rng = np.random.default_rng(3)
+    openings = np.full(200, USUAL_OPENING) + rng.normal(0, 0.002, 200)
+    for start in (40, 90, 150):
+        openings[start : start + 4] = [0.06, 0.05, 0.055, 0.065]
+    counter = BlinkCounter()
+    assert blinks((openings * scale).tolist(), counter=counter) == [44, 94, 154]
+    assert counter.count == 3
+
+
+def test_eyes_that_narrow_for_good_are_the_new_usual() -> None:
+    counter = BlinkCounter(window=2)
+    assert blinks(
+        [USUAL_OPENING] * 60 + [0.065] * 100 + [0.04, 0.03, 0.065] + [0.065] * 5, counter=counter
+    ) == [162]
+
+
+def test_frames_without_eyes_are_passed_over() -> None:
+    nothing = float("nan")
+    assert blinks([USUAL_OPENING] * 10 + [0.01, nothing, 0.0, nothing, USUAL_OPENING]) == [14]
+    assert blinks([nothing] * 5) == []
+
+
+def test_limits_must_make_sense() -> None:
+    with pytest.raises(ValueError, match="0 < closed < opened < 1"):
+        BlinkCounter(closed=0.9, opened=0.8)
+
+
+@pytest.mark.parametrize(
+    ("signals", "name"),
+    [
+        ({}, "neutral"),
+        ({"smile": 0.15}, "happy"),
+        ({"smile": 0.15, "mouth_open": 0.25, "brow_raise": 0.08}, "happy"),
+        ({"mouth_open": 0.2, "brow_raise": 0.06}, "surprised"),
+        ({"mouth_open": 0.2}, "neutral"),
+        ({"brow_raise": 0.06}, "neutral"),
+        ({"frown": 0.08}, "frowning"),
+        ({"frown": 0.08, "smile": 0.15}, "happy"),
+        ({"smile": -0.1}, "neutral"),
+        (dict.fromkeys(SIGNALS_AT_REST, float("nan")), "neutral"),
+    ],
+)
+def test_emotion_rules(signals: dict[str, float], name: str) -> None:
+    assert guess_emotion({**SIGNALS_AT_REST, **signals}).name == name
+
+
+def test_emotion_scores_rise_with_their_signs() -> None:
+    scores = [
+        guess_emotion({**SIGNALS_AT_REST, "smile": smile}).scores for smile in (0.07, 0.1, 0.13)
+    ]
+    assert [each["happy"] for each in scores] == pytest.approx([0, 0.5, 1])
+    assert [each["neutral"] for each in scores] == pytest.approx([1, 0.5, 0])
+    assert tuple(scores[0]) == EMOTIONS

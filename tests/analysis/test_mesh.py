@@ -145,9 +145,9 @@ def test_lines_go_from_point_to_point() -> None:
 
 
 def test_wireframes(
-    two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+    two_faces: tuple[Image, list[Face]], assert_matches_reference: Callable[[Image, str], None]
 ) -> None:
     image, faces = two_faces
     drawn = Mesh()(image, faces)
-    assert_as_before(drawn, "effect_mesh")
+    assert_matches_reference(drawn, "effect_mesh")
     assert (Mesh()(image, []) == image).all()

@@ -165,7 +165,9 @@ def test_a_known_focal_length_keeps_the_middle() -> None:
     assert (Camera(500, (100, 49.5)).matrix == [[500, 0, 100], [0, 500, 49.5], [0, 0, 1]]).all()
 
 
-def test_axes_point_where_they_should(assert_as_before: Callable[[Image, str], None]) -> None:
+def test_axes_point_where_they_should(
+    assert_matches_reference: Callable[[Image, str], None],
+) -> None:
     image = np.full((480, 640, 3), 128, np.uint8)
     image.flags.writeable = False
     heads = [
@@ -181,7 +183,7 @@ def test_axes_point_where_they_should(assert_as_before: Callable[[Image, str], N
         )
         for (x, y), color in zip(ends.round().astype(int), AXIS_COLORS, strict=True):
             assert np.abs(drawn[y, x].astype(int) - color).max() < 60
-    assert_as_before(drawn, "axes")
+    assert_matches_reference(drawn, "axes")
 
 
 def test_no_heads_no_axes() -> None:

@@ -76,7 +76,7 @@ def run(folder: Path, *arguments: str, source: str | None = None) -> Result:
     return CliRunner().invoke(app, ["video", source or str(folder / "frames"), *arguments])
 
 
-def assert_as_before(image: Image, name: str) -> None:
+def assert_matches_reference(image: Image, name: str) -> None:
     """At half its size, the image is that of ``tests/data/<name>.png``; FACEDOTS_WRITE_REFERENCES=1
     writes it instead.
     """
@@ -103,7 +103,7 @@ def test_dots_are_drawn_and_every_frame_is_listed(folder: Path) -> None:
     assert "8 frames, 2 of them without a face, 1 face;" in result.stdout
     frames = list(open_source(out))
     assert [frame.time for frame in frames] == [Fraction(2 * i, 25) for i in range(8)]
-    assert_as_before(frames[5].image, "video_dots")
+    assert_matches_reference(frames[5].image, "video_dots")
     listed = pd.read_csv(tables[0])
     assert listed["success"].tolist() == [1] * 6 + [0] * 2
     assert listed["timestamp"].tolist() == [0.08 * i for i in range(8)]
@@ -118,7 +118,7 @@ def test_effects_take_the_place_of_dots(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     frames = list(open_source(out))
     assert len(frames) == 3
-    assert_as_before(frames[2].image, "video_filter")
+    assert_matches_reference(frames[2].image, "video_filter")
 
 
 def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:

@@ -204,8 +204,8 @@ def test_an_image_without_a_face_is_refused_or_covered() -> None:
 
 
 def test_anonymized_faces_look_as_before(
-    two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+    two_faces: tuple[Image, list[Face]], assert_matches_reference: Callable[[Image, str], None]
 ) -> None:
     image, faces = two_faces
     blurred = Anonymizer("blur")(image, faces[:1])
-    assert_as_before(Anonymizer("pixelate")(blurred, faces[1:]), "anonymous_blur_pixelate")
+    assert_matches_reference(Anonymizer("pixelate")(blurred, faces[1:]), "anonymous_blur_pixelate")

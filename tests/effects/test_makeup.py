@@ -109,9 +109,9 @@ def test_every_face_gets_it_and_nothing_else_changes(two_faces: tuple[Image, lis
 
 
 def test_make_up_looks_as_before(
-    two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+    two_faces: tuple[Image, list[Face]], assert_matches_reference: Callable[[Image, str], None]
 ) -> None:
     image, faces = two_faces
     for effect in (Blush(strength=0.8), Lips(), Brows()):
         image = effect(image, faces)
-    assert_as_before(image, "effect_makeup")
+    assert_matches_reference(image, "effect_makeup")

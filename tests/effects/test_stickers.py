@@ -209,10 +209,10 @@ def test_images_stay_as_they_are(two_faces: tuple[Image, list[Face]]) -> None:
 def test_stickers_look_as_before(
     names: tuple[str, ...],
     two_faces: tuple[Image, list[Face]],
-    assert_as_before: Callable[[Image, str], None],
+    assert_matches_reference: Callable[[Image, str], None],
 ) -> None:
     image, faces = two_faces
-    assert_as_before(Stickers(names)(image, faces), f"stickers_{'_'.join(names)}")
+    assert_matches_reference(Stickers(names)(image, faces), f"stickers_{'_'.join(names)}")
 
 
 def drawing_tool() -> ModuleType:

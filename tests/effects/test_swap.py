@@ -118,8 +118,8 @@ def test_as_many_images_as_faces(two_faces: tuple[Image, list[Face]]) -> None:
 
 
 def test_swapped_and_mean_faces_look_as_before(
-    two_faces: tuple[Image, list[Face]], assert_as_before: Callable[[Image, str], None]
+    two_faces: tuple[Image, list[Face]], assert_matches_reference: Callable[[Image, str], None]
 ) -> None:
     image, faces = two_faces
-    assert_as_before(swap_faces(image, faces), "swapped")
-    assert_as_before(average_face([image, image], faces, 200), "average")
+    assert_matches_reference(swap_faces(image, faces), "swapped")
+    assert_matches_reference(average_face([image, image], faces, 200), "average")

@@ -1,6 +1,4 @@
-"""Expression signals: how open eyes and mouth are, smile, brows; measured on the face as it would
-look from the front.
-"""
+"""Expression signals (eyes, mouth, smile, brows), blinks, and emotions by rule."""
 
 import math
 from collections import deque
@@ -17,59 +15,43 @@ from facedots.geometry import Image, Matrix, check_shape
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose, check_image
 
-SIGNALS = (
-    "right_eye_open",
-    "left_eye_open",
-    "right_eye_closed",
-    "left_eye_closed",
-    "mouth_open",
-    "smile",
-    "brow_raise",
-    "frown",
-)
-"""What :func:`expression_signals` measures. Left and right are the subject's own.
+# fmt: off
+SIGNALS = ("right_eye_open", "left_eye_open", "right_eye_closed", "left_eye_closed", "mouth_open",
+           "smile", "brow_raise", "frown")
+# fmt: on
+"""What :func:`expression_signals` measures; left and right are the subject's own.
 
-========================
-=========================================================================================
-``…_eye_open``            Height of the gap between the lids, mean of two places. Half of all
-people: 0.06 to 0.10. ``…_eye_closed``          The same as a share: 0 from :data:`OPEN_EYE` up, 1
-from :data:`CLOSED_EYE` down. ``mouth_open``            Height of the gap between the lips, mean of
-three places; 0 where they touch. ``smile``                 Half of the mouth's width minus how far
-its corners lie below the base of the nose, minus
-                          that of a face at rest: smiling pulls the corners apart and up. A broad
-                          smile has 0.2.
-``brow_raise``            How far the brows lie above the eyes' corners, minus that of a face at
-rest. ``frown``                 How much nearer than at rest the inner halves of the brows are to
-the inner corners of the eyes. ========================
-=========================================================================================
+- ``…_eye_open``: height of the gap between the lids, 0.06 to 0.10 for half of all people.
+- ``…_eye_closed``: the same as a share, 0 from :data:`OPEN_EYE` up, 1 from :data:`CLOSED_EYE` down.
+- ``mouth_open``: height of the gap between the lips; 0 where they touch.
+- ``smile``: half of the mouth's width minus how far its corners lie below the base of the nose,
+  relative to a face at rest; 0.2 for a broad smile.
+- ``brow_raise``: height of the brows above the eyes' corners, relative to a face at rest.
+- ``frown``: how much nearer than at rest the inner brows are to the inner corners of the eyes.
 
-All but the shares are in outer-eye distances of the person. People differ at rest, by about 0.05:
-the change of a signal over time says more than its value.
+All but the shares are in the person's outer-eye distances. People differ at rest by about 0.05: a
+change over time says more than a value.
 """
 
 OPEN_EYE, CLOSED_EYE = 0.07, 0.03
-"""Gaps between the lids, in outer-eye distances: a quarter of labeled eyes has less than 0.06, one
-in fifty less than 0.024.
-"""
+"""Gaps between the lids; a quarter of labeled eyes is below 0.06, one in fifty below 0.024."""
 
 SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.03, 0.21, 0.22
 """Medians over 97 labeled faces that do not smile, and, for the brows, over 1,700 labeled faces."""
 
 
 def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
-    """The expression signals :data:`SIGNALS` of one face; NaN where points that a signal needs are
-    missing.
+    """The :data:`SIGNALS` of one face by name; NaN where a signal's points are missing.
 
-    Of a head turned by more than about 45 degrees the far eye is hidden, and its signals are
-    guesses.
+    Beyond about 45 degrees of yaw the far eye is hidden and its signals are guesses.
 
     Args:
         points: ``(68, 2)``, pixels, in the order of IBUG68.
-        pose: Found in the same points with the same camera.
+        pose: From the same points and camera.
         camera: What took the image.
 
     Raises:
-        ShapeError: Not (68, 2).
+        ShapeError: The points are not (68, 2).
         PointsError: An outer eye corner is missing.
     """
     x, y = frontal(points, pose, camera).T
@@ -78,75 +60,73 @@ def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dic
     brows = y[[36, 39, 42, 45]].mean() - y[17:27].mean()
     inner = y[[39, 42]].mean() - y[20:24].mean()
     closed = (OPEN_EYE - np.array([right, left])) / (OPEN_EYE - CLOSED_EYE)
-    values = (
-        right,
-        left,
-        *closed.clip(0, 1),
-        (y[[67, 66, 65]] - y[[61, 62, 63]]).mean(),
-        (x[54] - x[48]) / 2 - (corners - y[33]) - SMILE_AT_REST,
-        brows - BROWS_AT_REST,
-        INNER_BROWS_AT_REST - inner,
-    )
+    mouth = (y[[67, 66, 65]] - y[[61, 62, 63]]).mean()
+    smile = (x[54] - x[48]) / 2 - (corners - y[33]) - SMILE_AT_REST
+    values = (right, left, *closed.clip(0, 1), mouth, smile)
+    values += (brows - BROWS_AT_REST, INNER_BROWS_AT_REST - inner)
     return {name: float(value) for name, value in zip(SIGNALS, values, strict=True)}
 
 
 def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
-    """The points as they lie on the face itself, its turn, nod, tilt and distance undone: ``float64
-    (68, 2)``.
+    """The points with rotation and distance of the head undone: ``float64 (68, 2)``.
 
-    Each point is carried along its line of sight to the depth at which the head model has it. Units
-    are the person's own outer-eye distance, the origin lies between the outer eye corners, x points
-    to the subject's left, y down. Where a head is turned so far that a point's depth hides its
-    place (beyond 60 degrees), the result means little.
+    Each point moves along its line of sight to its depth in the head model. Units are the person's
+    outer-eye distance, the origin lies between the outer eye corners, x points to the subject's
+    left, y down. Beyond 60 degrees of yaw the result means little.
 
     Args:
         points: ``(68, 2)``, pixels; missing ones (NaN) stay missing.
-        pose: Found with the same camera.
+        pose: From the same camera.
         camera: What took the image.
 
     Raises:
-        ShapeError: Not (68, 2).
+        ShapeError: The points are not (68, 2).
         PointsError: An outer eye corner is missing.
     """
-    given = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
-    sight = (given - camera.center) / camera.focal
+    pixels = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
+    ray = (pixels - camera.center) / camera.focal
     turn = rotation(pose.yaw, pose.pitch, pose.roll)
-    # A place is seen at u where (turn @ place + t)[:2] = u * (turn @ place + t)[2]; its z is known,
-    # so this is linear in x and y.
-    rows = turn[:2] - sight[..., None] * turn[2]
-    known = rows[..., 2] * HEAD_MODEL[:, 2:] + pose.translation[:2] - sight * pose.translation[2]
-    places = np.linalg.solve(rows[..., :2], -known[..., None])[..., 0]
-    right, left = places[list(IBUG68.norm_pair)]
+    # A point p is seen at ray where (turn @ p + t)[:2] = ray * (turn @ p + t)[2]. Its z is the
+    # model's, so this is linear in x and y.
+    rows = turn[:2] - ray[..., None] * turn[2]
+    constant = rows[..., 2] * HEAD_MODEL[:, 2:] + pose.translation[:2] - ray * pose.translation[2]
+    solution = np.linalg.solve(rows[..., :2], -constant[..., None])[..., 0]
+    right, left = solution[list(IBUG68.norm_pair)]
     distance = np.linalg.norm(left - right)
     if not distance > 0:
         raise PointsError(
-            "the outer eye corners (points 36 and 45) are missing, whose distance scales all signals"
+            "the outer eye corners (points 36 and 45), which set the scale, are missing"
         )
-    return np.asarray((places - (right + left) / 2) / distance)
+    return np.asarray((solution - (right + left) / 2) / distance)
 
 
 class BlinkCounter:
-    """Counts the blinks of one person: both eyes close and open again within half a second.
+    """Counts the blinks of one person: both eyes close and reopen within half a second.
 
-    Eyes differ, so "closed" is relative to how open this person's eyes usually are: the 75th
-    percentile of the last seconds. A blink begins where they fall below ``closed`` of that and ends
-    where they rise above ``opened``; the distance between the two keeps noise from counting. Eyes
-    that stay shut longer are shut, not blinking. At fewer than 10 frames a second blinks get lost
-    between the frames.
-
-    Networks do not close eyes as far as people do. Where a warp drew the lids of 132 faces shut,
-    the network ``small`` still saw 73 % of the opening before (half of the faces: 68 to 80 %;
-    ``benchmarks/reading.py``), while noise and motion move it by 2.5 % and never took it below 86
-    %. So the limits lie higher than the shape of an eye asks for: a short look down may count.
+    "Closed" is relative to the person's usual opening, the 75th percentile of the last seconds. A
+    blink begins below ``closed`` of it and ends above ``opened``; the gap between the two keeps
+    noise from counting. Below 10 frames per second blinks are missed. A short look down may count:
+    networks close eyes less than people do, see docs/experiments.md.
 
     Args:
         closed: Share of the usual opening below which eyes are closed.
         opened: Share of it above which they are open again.
-        longest: Seconds from closing to opening that still are a blink.
+        longest: Longest blink in seconds.
         window: Seconds over which the usual opening is taken.
 
+    Attributes:
+        count: Blinks so far.
+
     Raises:
-        ValueError: The shares are not 0 < closed < opened < 1.
+        ValueError: Not 0 < closed < opened < 1.
+
+    Example:
+        >>> counter = BlinkCounter()
+        >>> for frame, opening in enumerate([0.09, 0.09, 0.05, 0.02, 0.05, 0.09]):
+        ...     signals = {"right_eye_open": opening, "left_eye_open": opening}
+        ...     _ = counter.update(signals, time=frame / 25)
+        >>> counter.count
+        1
     """
 
     def __init__(
@@ -158,59 +138,58 @@ class BlinkCounter:
             )
         self.count = 0
         self._closed, self._opened, self._longest, self._window = closed, opened, longest, window
-        self._seen: deque[tuple[float, float]] = deque()
-        self._shut_since: float | None = None
+        self._history: deque[tuple[float, float]] = deque()
+        self._closed_since: float | None = None
 
     def update(self, signals: Mapping[str, float], time: float) -> bool:
-        """Take in the next frame.
+        """Add a frame.
 
         Args:
-            signals: Of the person in this frame, from
-                :func:`~facedots.analysis.expression.expression_signals`; a frame without the eyes (NaN) is
-                passed over.
-            time: Of the frame, in seconds; never less than before.
+            signals: From :func:`expression_signals`; a frame without the eyes (NaN) is skipped.
+            time: Seconds, rising from frame to frame.
 
         Returns:
-            Whether a blink ended with this frame; ``count`` has then grown by one.
+            Whether a blink ended with this frame.
         """
         opening = (signals["right_eye_open"] + signals["left_eye_open"]) / 2
         if math.isnan(opening):
             return False
-        self._seen.append((time, opening))
-        while self._seen[0][0] < time - self._window:
-            self._seen.popleft()
-        share = opening / max(float(np.percentile([value for _, value in self._seen], 75)), 1e-6)
-        if self._shut_since is None:
-            self._shut_since = time if share < self._closed else None
+        self._history.append((time, opening))
+        while self._history[0][0] < time - self._window:
+            self._history.popleft()
+        usual = float(np.percentile([value for _, value in self._history], 75))
+        share = opening / max(usual, 1e-6)
+        if self._closed_since is None:
+            self._closed_since = time if share < self._closed else None
             return False
         if share < self._opened:
             return False
-        blinked = time - self._shut_since <= self._longest
-        self._shut_since = None
+        blinked = time - self._closed_since <= self._longest
+        self._closed_since = None
         self.count += blinked
         return blinked
 
 
 EMOTIONS = ("neutral", "happy", "surprised", "frowning")
-"""What the rule can say. ``frowning`` is no more than low brows: anger, thought, sun in the eyes,
-or a low brow at rest.
+"""Results of :func:`guess_emotion`. ``frowning`` means low brows, whether from anger,
+thought, sun in the eyes or at rest.
 """
 
-SMILE = (0.07, 0.13)
-GAPE = (0.08, 0.20)
-RAISED = (0.01, 0.05)
-LOWERED = (0.03, 0.07)
-"""Each signal in outer-eye distances: where its score begins, and where it is 1."""
+SMILE, GAPE, RAISED, LOWERED = (0.07, 0.13), (0.08, 0.20), (0.01, 0.05), (0.03, 0.07)
+"""Signals in outer-eye distances at which a score begins, and at which it is 1."""
 
 
 @dataclass(frozen=True)
 class EmotionGuess:
-    """What a rule of thumb makes of the signals of one face.
+    """Emotion by rule of thumb.
 
     Attributes:
-        name: The word with the highest score.
-        scores: Word -> score in [0, 1]; how far its signs show, not a probability, and the scores
-            have no fixed sum.
+        name: The emotion with the highest score.
+        scores: Emotion -> score in [0, 1]; not a probability, without a fixed sum.
+
+    Example:
+        >>> guess_emotion({"smile": 0.2, "mouth_open": 0.1, "brow_raise": 0.0, "frown": 0.0}).name
+        'happy'
     """
 
     name: str
@@ -218,25 +197,16 @@ class EmotionGuess:
 
 
 def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
-    """Neutral, happy, surprised or frowning, by fixed rules from the signals of
-    :func:`~facedots.analysis.expression.expression_signals`.
+    """Neutral, happy, surprised or frowning, by fixed rules from :func:`expression_signals`.
 
-    happy
-        as far as ``smile`` shows;
-    surprised
-        as far as ``mouth_open`` and ``brow_raise`` both show, and less the more the face smiles;
-    frowning
-        as far as ``frown`` shows, and less the more the face smiles, since laughing eyes pull the
-        brows down;
-    neutral
-        as far as none of them does.
+    - happy: ``smile``;
+    - surprised: both ``mouth_open`` and ``brow_raise``, less with a smile;
+    - frowning: ``frown``, less with a smile, since laughing eyes pull the brows down;
+    - neutral: none of them.
 
-    This is a heuristic: rules and limits were set by hand while looking at faces, without a data
-    set of labeled emotions, and a face at rest may look like any of the words. Do not decide about
-    people by it. A missing signal (NaN) does not show.
-
-    >>> guess_emotion({"smile": 0.2, "mouth_open": 0.1, "brow_raise": 0.0, "frown": 0.0}).name
-    'happy'
+    A heuristic: rules and limits were set by hand, without a data set of labeled emotions, and a
+    face at rest may look like any of them. Do not decide about people by it. A missing signal
+    (NaN) counts as absent.
     """
     smile, gape = _ramp(signals["smile"], SMILE), _ramp(signals["mouth_open"], GAPE)
     raised, lowered = _ramp(signals["brow_raise"], RAISED), _ramp(signals["frown"], LOWERED)
@@ -247,20 +217,29 @@ def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
 
 
 def _ramp(value: float, limits: tuple[float, float]) -> float:
-    """0 up to the first limit, 1 from the second one on; NaN gives 0.
+    """0 up to the first limit, 1 from the second on; NaN gives 0.
 
     >>> _ramp(3, (2, 4)), _ramp(float("nan"), (2, 4))
     (0.5, 0.0)
     """
-    begins, full = limits
-    return min(max(0.0, (value - begins) / (full - begins)), 1.0)
+    start, end = limits
+    return min(max(0.0, (value - start) / (end - start)), 1.0)
 
 
 class FaceAnalyzer:
-    """Reads head pose and expression signals off keypoints.
+    """Adds head pose and expression signals to faces.
 
     Args:
-        camera: What takes the images; guessed from the size of each where it is not given.
+        camera: What takes the images; guessed from each image's size if not given.
+
+    Attributes:
+        signals: Names of the signals, :data:`SIGNALS`.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> image = read_image(sample_portrait())  # doctest: +SKIP
+        >>> face = FaceAnalyzer()(image, Pipeline()(image))[0]  # doctest: +SKIP
+        >>> face.pose.yaw, face.signals["smile"]  # doctest: +SKIP
     """
 
     signals = SIGNALS
@@ -269,22 +248,21 @@ class FaceAnalyzer:
         self._camera = camera
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """The same faces with ``pose`` and ``signals``; a face with too few points for them stays
-        as it is.
+        """The faces with ``pose`` and ``signals``; one with too few points stays as it is.
 
         Args:
             image: RGB, ``uint8 (H, W, 3)``; only its size matters.
-            faces: Found in it; their keypoints are in the order of IBUG68.
+            faces: Their keypoints are in the order of IBUG68.
 
         Raises:
             ShapeError: The image or the points have another shape.
         """
         height, width = check_image(image).shape[:2]
         camera = self._camera or Camera.guess((height, width))
-        return [_read(face, camera) for face in faces]
+        return [_analyzed(face, camera) for face in faces]
 
 
-def _read(face: Face, camera: Camera) -> Face:
+def _analyzed(face: Face, camera: Camera) -> Face:
     try:
         pose = head_pose(face.points, camera)
         return replace(face, pose=pose, signals=expression_signals(face.points, pose, camera))

@@ -1,19 +1,9 @@
-"""A rigid model of a human head: where the 68 points of IBUG68 lie in space.
+"""Head pose from keypoints, and a pinhole camera.
 
-facedots' own. It was laid out by hand from rounded measures of adults, mirror symmetric, and then
-refined on 1,600 labeled faces, half of 300-W and half of YouTube Faces, by structure from motion:
-poses and shape take turns until the shape, seen under the poses, is nearest to all labels in least
-squares. A last step deepens it to an adult's relief. ``benchmarks/head_model.py`` holds the start,
-the method and its checks, and prints the numbers below. The refined shape misses the labels by 3.8
-% of the eye distance in the median, which is how much people and expressions differ from one rigid
-head.
-
-Axes: x to the subject's left, y down, z away from the viewer; the origin lies between the outer eye
-    corners, which are one apart
-(about 90 mm on adults). A head in pose zero is held like the median of those faces: as people hold
-it before a camera. On that head the chin lies 0.22 (20 mm) behind the top of the nose's bridge, so
-the face looks a little further down than where an anatomist would call it upright, by some 7
-degrees.
+Axes of camera and head (:data:`~facedots.analysis.shapes.HEAD_MODEL`) at zero rotation: x to the
+right of the image (the subject's left), y down, z away from the viewer. Angles in degrees: yaw is
+positive where the subject turns to their own left (the right of the image), pitch where they look
+up, roll where the head tilts clockwise as seen in the image.
 """
 
 from collections.abc import Sequence
@@ -32,18 +22,15 @@ from facedots.schema import IBUG68
 from facedots.types import HeadPose, check_image
 
 POSE_POINTS = (*range(55), *range(60, 65))
-"""The 60 points that decide a pose: all but the lower lip, which an open mouth would take for a
-nod.
-
-The jaw stays, though its labels slide along the outline of a turned head: without it poses differ
-more from MediaPipe's.
+"""The points that determine a pose: all but the lower lip, since an open mouth would pass for a
+nod. The jaw stays: without it poses differ more from MediaPipe's.
 """
 
 MIN_POINTS = 8
-"""So many of the points that decide a pose must be known."""
+"""How many of :data:`POSE_POINTS` a pose needs."""
 
 AXIS_COLORS = ((255, 60, 60), (60, 220, 60), (70, 130, 255))
-"""RGB of the drawn axes: to the subject's left, down, and straight ahead."""
+"""RGB of the drawn axes: to the subject's left, down, straight ahead."""
 
 
 @dataclass(frozen=True)
@@ -52,51 +39,48 @@ class Camera:
 
     Attributes:
         focal: Focal length in pixels.
-        center: Where the optical axis meets the image, (x, y) in pixels.
+        center: Principal point, (x, y) in pixels.
+
+    Example:
+        >>> Camera.guess((480, 640))
+        Camera(focal=768.0, center=(319.5, 239.5))
     """
 
     focal: float
     center: tuple[float, float]
 
     GUESSED_FOCAL = 1.2
-    """Focal length over the longer side of the image: 45 degrees of view, between a telephone's
-    lens and one for portraits.
+    """Focal length over the longer side of the image: 45 degrees of view, between the lenses of
+    telephones and portraits.
     """
 
     @classmethod
     def guess(cls, image_size: tuple[int, int], focal: float | None = None) -> Self:
-        """A usual camera for images of this height and width that were not cut out of larger ones.
+        """A typical camera for an uncropped image.
 
         Args:
             image_size: Height and width in pixels.
-            focal: In pixels, where it is known; then only the center is guessed.
-
-        >>> Camera.guess((480, 640))
-        Camera(focal=768.0, center=(319.5, 239.5))
+            focal: In pixels, if known; then only the center is guessed.
         """
         height, width = image_size
-        known = cls.GUESSED_FOCAL * max(height, width) if focal is None else focal
-        return cls(known, ((width - 1) / 2, (height - 1) / 2))
+        if focal is None:
+            focal = cls.GUESSED_FOCAL * max(height, width)
+        return cls(focal, ((width - 1) / 2, (height - 1) / 2))
 
     @property
     def matrix(self) -> Matrix:
         """The intrinsic matrix ``float64 (3, 3)``."""
-        return np.array(
-            [[self.focal, 0, self.center[0]], [0, self.focal, self.center[1]], [0, 0, 1]]
-        )
+        x, y = self.center
+        return np.array([[self.focal, 0, x], [0, self.focal, y], [0, 0, 1]])
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Matrix:
     """The rotation ``float64 (3, 3)`` from the head's axes to the camera's, angles in degrees.
 
-    Both have x to the right of the image, y down and z away from the viewer; the head's are those
-    of
-    :data:`~facedots.analysis.shapes.HEAD_MODEL`. The head nods first, then turns, then tilts:
-        ``Rz(roll) Ry(-yaw) Rx(-pitch)``.
-    So roll is the angle of the line through the eyes as a distant camera sees it, and once it is
-    undone, yaw and pitch are the azimuth and the elevation of where the face points.
+    ``Rz(roll) Ry(-yaw) Rx(-pitch)``: once roll is undone, yaw and pitch are the azimuth and the
+    elevation of where the face points.
 
-    >>> rotation(30, 0, 0) @ [0, 0, -1]  # A face turned to the subject's left points to the right of the image.
+    >>> rotation(30, 0, 0) @ [0, 0, -1]  # turned to the subject's left, it faces right in the image
     array([ 0.5      ,  0.       , -0.8660254])
     """
     y, x, z = np.deg2rad((-yaw, -pitch, roll))
@@ -107,7 +91,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> Matrix:
 
 
 def angles(matrix: Matrix) -> tuple[float, float, float]:
-    """Yaw in [-90, 90], pitch and roll in degrees: what :func:`rotation` made the matrix of.
+    """Yaw in [-90, 90], pitch and roll in degrees; the inverse of :func:`rotation`.
 
     >>> [round(angle, 6) for angle in angles(rotation(30, -20, 10))]
     [30.0, -20.0, 10.0]
@@ -119,88 +103,88 @@ def angles(matrix: Matrix) -> tuple[float, float, float]:
 
 
 def project(solid: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
-    """Where the camera sees points ``(n, 3)`` given in the axes of the head: ``float64 (n, 2)`` in
-    pixels.
-    """
-    given = np.asarray(check_shape(solid, "N 3", "solid points"), np.float64)
-    seen = given @ rotation(pose.yaw, pose.pitch, pose.roll).T + pose.translation
-    return np.asarray(camera.focal * seen[:, :2] / seen[:, 2:] + camera.center)
+    """Pixels ``float64 (N, 2)`` of points ``(N, 3)`` in the head's axes."""
+    points = np.asarray(check_shape(solid, "N 3", "solid points"), np.float64)
+    moved = points @ rotation(pose.yaw, pose.pitch, pose.roll).T + pose.translation
+    return np.asarray(camera.focal * moved[:, :2] / moved[:, 2:] + camera.center)
 
 
 def head_pose(points: ArrayLike, camera: Camera) -> HeadPose:
-    """The pose of a head from its keypoints in the order of IBUG68.
+    """The pose of a head from its keypoints: a fit of :data:`~facedots.analysis.shapes.HEAD_MODEL`.
 
-    All points but the lower lip (:data:`~facedots.analysis.pose.POSE_POINTS`) decide. SQPnP
-    (Terzakis and Lourakis, ECCV 2020) finds the start, Levenberg-Marquardt the least squared
-    distance in the image; both are OpenCV's.
-
-    Angles are about the camera's own axes: a head at the border of the image that faces the lens is
-    turned. People differ in shape from the model, which costs some degrees, most of them in pitch.
+    :data:`POSE_POINTS` count. SQPnP (Terzakis and Lourakis, ECCV 2020) gives the start,
+    Levenberg-Marquardt the least squared reprojection error, both by OpenCV. Angles are about the
+    camera's axes: a head at the border of the image that faces the lens is turned. People differ
+    from the model, which costs some degrees, most of them in pitch.
 
     Args:
-        points: ``(68, 2)``, pixels; missing ones (NaN) do not count.
+        points: ``(68, 2)``, pixels; missing ones (NaN) are left out.
         camera: What took the image.
 
     Raises:
-        ShapeError: Not (68, 2).
-        PointsError: Too few points are known, or no head in front of the camera looks like this.
+        ShapeError: The points are not (68, 2).
+        PointsError: Fewer than :data:`MIN_POINTS` are known, or no head in front of the camera
+            has its keypoints there.
+
+    Example:
+        >>> camera = Camera.guess((480, 640))
+        >>> straight = HeadPose(0, 0, 0, np.array([0, 0, 6], np.float32), 0)
+        >>> pose = head_pose(project(HEAD_MODEL, straight, camera), camera)
+        >>> bool(abs(pose.yaw) < 0.01)
+        True
     """
-    given = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
-    chosen = [i for i in POSE_POINTS if np.isfinite(given[i]).all()]
-    if len(chosen) < MIN_POINTS:
+    points = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
+    valid = [i for i in POSE_POINTS if np.isfinite(points[i]).all()]
+    if len(valid) < MIN_POINTS:
         raise PointsError(
-            f"a head pose needs {MIN_POINTS} of the points above the lower lip, not {len(chosen)}"
+            f"a head pose needs {MIN_POINTS} of the points above the lower lip, not {len(valid)}"
         )
-    solid, seen = HEAD_MODEL[chosen], given[chosen]
-    if not np.ptp(seen, axis=0).max() > 0:
+    solid, pixels = HEAD_MODEL[valid], points[valid]
+    if not np.ptp(pixels, axis=0).max() > 0:
         raise PointsError("all known keypoints lie on each other, which no head's do")
-    turned, moved = cv2.solvePnPRefineLM(
-        solid, seen, camera.matrix, None, *_start(solid, seen, camera)
-    )
-    if not np.isfinite([turned, moved]).all() or moved[2, 0] <= 0:
+    start = _initial_pose(solid, pixels, camera)
+    turn, shift = cv2.solvePnPRefineLM(solid, pixels, camera.matrix, None, *start)
+    if not np.isfinite([turn, shift]).all() or shift[2, 0] <= 0:
         raise PointsError("no head in front of the camera has its keypoints there")
-    yaw, pitch, roll = angles(np.asarray(cv2.Rodrigues(turned)[0], np.float64))
-    pose = HeadPose(yaw, pitch, roll, np.asarray(moved[:, 0], np.float32), 0.0)
-    missed = np.linalg.norm(project(solid, pose, camera) - seen, axis=1)
-    return replace(
-        pose, reprojection_error=float(np.sqrt((missed**2).mean()) * moved[2, 0] / camera.focal)
-    )
+    yaw, pitch, roll = angles(np.asarray(cv2.Rodrigues(turn)[0], np.float64))
+    pose = HeadPose(yaw, pitch, roll, np.asarray(shift[:, 0], np.float32), 0.0)
+    errors = np.linalg.norm(project(solid, pose, camera) - pixels, axis=1)
+    error = float(np.sqrt((errors**2).mean()) * shift[2, 0] / camera.focal)
+    return replace(pose, reprojection_error=error)
 
 
-def _start(solid: Matrix, seen: Matrix, camera: Camera) -> tuple[Matrix, Matrix]:
+def _initial_pose(solid: Matrix, pixels: Matrix, camera: Camera) -> tuple[Matrix, Matrix]:
     """A first rotation vector and translation, ``float64 (3, 1)`` each.
 
-    SQPnP sees the head through a camera that looks straight at it and that it fills: through the
-    given one, OpenCV refuses heads of less than about a hundredth of the image. What it finds is
-    then turned to where the head is.
+    SQPnP gets a virtual camera that looks straight at the head and that the head fills: OpenCV
+    refuses heads of less than about a hundredth of the image. The result is rotated back.
     """
-    middle = seen.mean(axis=0)
-    focal = 4 * np.ptp(seen, axis=0).max()
+    middle = pixels.mean(axis=0)
+    focal = 4 * np.ptp(pixels, axis=0).max()
     lens = Camera(focal, (middle[0], middle[1])).matrix
-    done, turned, moved = cv2.solvePnP(solid, seen, lens, None, flags=cv2.SOLVEPNP_SQPNP)
-    if not done:
+    success, turn, shift = cv2.solvePnP(solid, pixels, lens, None, flags=cv2.SOLVEPNP_SQPNP)
+    if not success:
         raise PointsError("no head has its keypoints there")
     x, y = (middle - camera.center) / camera.focal
-    aside = np.hypot(x, y)
-    to_head = cv2.Rodrigues(np.arctan(aside) / max(aside, 1e-12) * np.array([-y, x, 0]))[0]
-    farther = np.diag([1, 1, camera.focal * np.hypot(1, aside) / focal])
-    rotated = cv2.Rodrigues(to_head @ cv2.Rodrigues(turned)[0])[0]
-    return np.asarray(rotated, np.float64), np.asarray(to_head @ farther @ moved, np.float64)
+    offset = np.hypot(x, y)
+    to_head = cv2.Rodrigues(np.arctan(offset) / max(offset, 1e-12) * np.array([-y, x, 0]))[0]
+    farther = np.diag([1, 1, camera.focal * np.hypot(1, offset) / focal])
+    rotated = cv2.Rodrigues(to_head @ cv2.Rodrigues(turn)[0])[0]
+    return np.asarray(rotated, np.float64), np.asarray(to_head @ farther @ shift, np.float64)
 
 
 def draw_axes(
     image: Image, poses: Sequence[HeadPose], camera: Camera, length: float = 0.6
 ) -> Image:
-    """A copy of the image with the axes of every head, drawn from between the eyes.
+    """A copy of the image with the axes of every head, from between the eyes.
+
+    Red points to the subject's left, green down, blue straight ahead out of the face.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
-        poses: Of the heads; the farthest is drawn first.
-        camera: The same that the poses were found with.
+        poses: Poses of the heads; the farthest is drawn first.
+        camera: The one that the poses were computed with.
         length: Of each axis, in eye distances.
-
-    Returns:
-        Red points to the subject's left, green down, blue straight ahead out of the face.
     """
     drawn = check_image(image).copy()
     root = HEAD_MODEL[IBUG68.index("nose_0")]
@@ -210,14 +194,6 @@ def draw_axes(
         depths = tips[1:] @ rotation(pose.yaw, pose.pitch, pose.roll)[2]
         thickness = max(1, round(camera.focal / float(pose.translation[2]) / 25))
         for axis in np.argsort(-depths):
-            cv2.arrowedLine(
-                drawn,
-                start,
-                ends[axis],
-                AXIS_COLORS[axis],
-                thickness,
-                cv2.LINE_AA,
-                FRACTION_BITS,
-                0.15,
-            )
+            style = (AXIS_COLORS[axis], thickness, cv2.LINE_AA, FRACTION_BITS, 0.15)
+            cv2.arrowedLine(drawn, start, ends[axis], *style)
     return drawn

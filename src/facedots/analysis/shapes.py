@@ -1,4 +1,4 @@
-"""Reference shapes of the 68 keypoints: a flat mean face with its mesh, and a rigid head in space."""
+"""Reference shapes of the 68 keypoints: a flat mean face with its mesh, and a rigid 3D head."""
 
 from collections.abc import Mapping, Sequence
 
@@ -85,7 +85,7 @@ in an image of a face turned to the viewer; read-only. Every line of the schema 
 TRIANGLES.flags.writeable = False
 
 HEAD_MODEL = _symmetric(_HEAD)
-"""The points of a rigid head: ``float64 (68, 3)`` in outer-eye distances (90 mm on adults); read-only.
+"""A rigid head: ``float64 (68, 3)``, in outer-eye distances (90 mm on adults); read-only.
 
 x to the subject's left, y down, z away from the viewer; the origin lies between the outer eye
 corners. At zero rotation it is held as people hold it before a camera, which looks about 7 degrees

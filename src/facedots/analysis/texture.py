@@ -1,32 +1,38 @@
-"""The skin of one face on the shape of another: an image warped triangle by triangle."""
+"""Face textures: an image warped triangle by triangle from one shape to another."""
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import mesh_points, signed_areas
 from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES, Triangles
 from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
-from facedots.geometry import Floats, Image, check_shape, tight_boxes
+from facedots.geometry import Floats, Image, Matrix, check_shape, tight_boxes
 from facedots.regions import Mask
 from facedots.types import Face, check_image
 
-_SMALLEST_AREA = 1e-3
-"""Square pixels below which a triangle shows nothing."""
+_MIN_AREA = 1e-3
+"""Square pixels below which a triangle is not painted."""
 
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """A warped image.
+    """A warped image, from :func:`warp_texture` or :func:`face_texture`.
 
     Attributes:
-        image: ``uint8 (H, W, 3)`` RGB, black where the mesh does not reach.
-        mask: ``bool (H, W)``, where the mesh reaches.
-        inside: ``bool (H, W)``, where it reaches and the source has pixels; elsewhere its border is
-            drawn out.
+        image: RGB, ``uint8 (H, W, 3)``; black outside the mesh.
+        mask: ``bool (H, W)``, pixels of the mesh.
+        inside: ``bool (H, W)``, pixels of the mesh that lie within the source; in the others its
+            border is replicated.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> image = read_image(sample_portrait())  # doctest: +SKIP
+        >>> face_texture(image, Pipeline()(image)[0]).image.shape  # doctest: +SKIP
+        (256, 256, 3)
     """
 
     image: Image
@@ -41,18 +47,16 @@ def warp_texture(
     size: tuple[int, int],
     triangles: Triangles = TRIANGLES,
 ) -> Texture:
-    """The image bent so that each point of ``source`` comes to lie on the same point of ``target``,
-    straight in between.
+    """Warp an image piecewise affinely so that the points of ``source`` come to lie on ``target``.
 
-    Triangles of the target that are seen from behind, as the far cheek of a turned head, are not
-    painted.
+    Triangles of the target seen from behind, like the far cheek of a turned head, are not painted.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
-        source: Points (n, 2) in the image, pixels; they may lie outside it.
-        target: Points (n, 2) in the result, pixels; they may lie outside it.
+        source: Points (N, 2) in pixels of the image; they may lie outside it.
+        target: Points (N, 2) in pixels of the result; they may lie outside it.
         size: Height and width of the result.
-        triangles: Indices (m, 3) of the points, clockwise as seen from the front.
+        triangles: Indices (M, 3) of the points, clockwise as seen from the front.
 
     Raises:
         PointsError: A point is missing.
@@ -80,14 +84,13 @@ def warp_texture(
 
 
 def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06) -> Texture:
-    """The face's skin laid out on the mean shape, ``size`` x ``size`` pixels: pose and expression
-    are gone, as far as seen.
+    """The face's skin on the mean shape, ``size`` x ``size`` pixels, without pose and expression.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
         face: A face in it.
         size: Side of the result in pixels.
-        margin: Free border on each side, in sides of the result.
+        margin: Border on each side, in sides of the result.
 
     Raises:
         PointsError: Points of the face are missing, or of another schema than IBUG68.
@@ -96,39 +99,33 @@ def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06
 
 
 def template_points(size: int, margin: float = 0.06) -> Floats:
-    """Where the points of :data:`~facedots.analysis.shapes.MEAN_SHAPE` lie in a square of ``size``
-    pixels: ``float32 (K, 2)``.
-    """
+    """:data:`~facedots.analysis.shapes.MEAN_SHAPE` in a square of ``size`` pixels."""
     x0, y0, x1, y1 = tight_boxes(MEAN_SHAPE[None])[0].tolist()
     zoom = size * (1 - 2 * margin) / max(x1 - x0, y1 - y0)
-    return np.asarray(
-        (MEAN_SHAPE - ((x0 + x1) / 2, (y0 + y1) / 2)) * zoom + (size - 1) / 2, np.float32
-    )
+    centered = MEAN_SHAPE - ((x0 + x1) / 2, (y0 + y1) / 2)
+    return np.asarray(centered * zoom + (size - 1) / 2, np.float32)
 
 
-def _pixel_box(points: NDArray[np.float64], size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """The pixels around points, within an image: left, top, and the first column and row beyond."""
+def _pixel_box(points: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Bounding box of points within an image: left, top, and the first column and row beyond."""
     low = np.floor(points.min(axis=0)).clip(0, (size[1], size[0])).astype(int)
     high = (np.ceil(points.max(axis=0)) + 1).clip(0, (size[1], size[0])).astype(int)
     return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 def _at_scale_of(
-    image: Image, start: NDArray[np.float64], end: NDArray[np.float64], triangles: Triangles
-) -> tuple[Image, NDArray[np.float64]]:
-    """The part of the image around ``start``, reduced to about the scale of ``end``, and the points
-    in it.
+    image: Image, start: Matrix, end: Matrix, triangles: Triangles
+) -> tuple[Image, Matrix]:
+    """The image around ``start``, shrunk to about the scale of ``end``, and the points in it.
 
     A warp that shrinks by more than two would skip pixels.
     """
     left, top, right, bottom = _pixel_box(start, (image.shape[0], image.shape[1]))
-    if (
-        left >= right or top >= bottom
-    ):  # The face lies outside: the border's nearest pixels stand for it.
+    if left >= right or top >= bottom:  # Outside the image, whose border is replicated.
         return image, start
     piece, moved = image[top:bottom, left:right], start - (left, top)
     areas = [np.abs(signed_areas(points, triangles)).sum() for points in (start, end)]
-    zoom = float(np.sqrt(areas[1] / max(areas[0], _SMALLEST_AREA)))
+    zoom = float(np.sqrt(areas[1] / max(areas[0], _MIN_AREA)))
     if zoom > 0.5:
         return piece, moved
     size = (max(1, round(piece.shape[1] * zoom)), max(1, round(piece.shape[0] * zoom)))
@@ -137,23 +134,17 @@ def _at_scale_of(
 
 
 def _places(
-    start: NDArray[np.float64],
-    end: NDArray[np.float64],
-    size: tuple[int, int],
-    triangles: Triangles,
+    start: Matrix, end: Matrix, size: tuple[int, int], triangles: Triangles
 ) -> tuple[Floats, Mask]:
-    """For each pixel of the target where in the source its color lies, ``float32 (H, W, 2)``, and
-    which pixels have one.
-    """
+    """Source coordinates ``float32 (H, W, 2)`` of the target's pixels, and the mesh's mask."""
     owners = np.full(size, -1, np.int32)
-    shown = np.flatnonzero(signed_areas(end, triangles) > _SMALLEST_AREA)
+    shown = np.flatnonzero(signed_areas(end, triangles) > _MIN_AREA)
     for triangle in shown.tolist():
         cv2.fillConvexPoly(
             owners, fixed_point(end[triangles[triangle]]), triangle, cv2.LINE_8, FRACTION_BITS
         )
     mask = owners >= 0
-    # An affine map for every triangle: corners of the target, each with a 1, times the map are the
-    # corners of the source.
+    # One affine map per triangle: homogeneous corners of the target @ map = corners of the source.
     maps = np.zeros((len(triangles), 3, 2))
     corners = np.concatenate([end[triangles[shown]], np.ones((len(shown), 3, 1))], axis=2)
     maps[shown] = np.linalg.solve(corners, start[triangles[shown]])
