@@ -20,7 +20,7 @@ from onnx.helper import (
     set_model_props,
 )
 
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import CropSpec, Floats, Image, tight_boxes
 from facedots.io.images import read_image, sample_portrait, write_image
 from facedots.schema import IBUG68

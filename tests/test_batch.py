@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedots.batch import align_images, list_images, predict_images, result_paths
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.errors import ImageError, OutputError
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image

@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from facedots import IBUG68
 from facedots.analysis import MEAN_SHAPE
-from facedots.data.synthetic_canvas import curve
+from facedots.data.synthetic_painter import curve
 from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.effects.stickers import FOLDER, Fit
 from facedots.geometry import Floats, Image, Matrix

@@ -16,7 +16,7 @@ from facedots.analysis.expression import (
 )
 from facedots.analysis.pose import Camera, head_pose, project
 from facedots.analysis.shapes import HEAD_MODEL
-from facedots.data.synthetic_face import random_head, random_rotation
+from facedots.data.synthetic import random_head, random_rotation
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix
 from facedots.schema import IBUG68

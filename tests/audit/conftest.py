@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.data.synthetic_face import random_head, random_rotation
+from facedots.data.synthetic import random_head, random_rotation
 from facedots.geometry import CropSpec, Image, Matrix
 from facedots.io.images import write_image
 from facedots.schema import IBUG68

@@ -19,7 +19,7 @@ from corruptions import (
     roll,
 )
 
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import tight_boxes
 
 RNG = np.random.default_rng

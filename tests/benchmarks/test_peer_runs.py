@@ -9,7 +9,7 @@ from peer_runs import Answer, Contestant, PeerError, milliseconds, points_of, ru
 from peer_worker import cut, read_faces, square
 from setting import Faces
 
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import tight_boxes
 from facedots.inference.predictor import KeypointPredictor
 

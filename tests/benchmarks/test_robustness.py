@@ -9,7 +9,7 @@ from peer_runs import Answer, Contestant, CropSpec, PeerError
 from robustness import CLEAN, corrupted, measure, ratios, summary_table
 from setting import Faces
 
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import tight_boxes
 
 

@@ -3,7 +3,7 @@ import pytest
 from setting import Faces
 from slices import brightness, parts, slices_of, worst_people
 
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import tight_boxes
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 from facedots.analysis.align import align_face
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import Floats, Image, apply_affine, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from facedots.annotations.csv_table import CsvFile
 from facedots.cli.main import app
-from facedots.data.synthetic_face import random_head, random_rotation
+from facedots.data.synthetic import random_head, random_rotation
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
 

@@ -6,7 +6,7 @@ from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.effects.stickers import Stickers
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image

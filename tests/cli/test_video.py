@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from facedots.analysis.expression import FaceAnalyzer
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.errors import FacedotsError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video

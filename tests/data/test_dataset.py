@@ -1,4 +1,4 @@
-"""Data sets: lazy images, fresh samples, plain errors, and work in DataLoader's worker processes."""
+"""Data sets: lazy images, independent samples, plain errors, worker processes."""
 
 import pickle
 from pathlib import Path
@@ -112,8 +112,10 @@ def test_pts_and_coco_give_the_same_sample(table: Path) -> None:
     folder = table.parent
     (folder / "a.pts").write_text("version: 1\nn_points: 2\n{\n3 4\n5 6\n}\n")
     (folder / "faces.json").write_text(
-        '{"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "keypoints": ["left", "right"]}],'
-        '"annotations": [{"id": 1, "image_id": 1, "category_id": 1, "keypoints": [4, 5, 2, 2, 3, 2]}]}'
+        '{"images": [{"id": 1, "file_name": "a.png"}],'
+        '"categories": [{"id": 1, "keypoints": ["left", "right"]}],'
+        '"annotations": [{"id": 1, "image_id": 1, "category_id": 1,'
+        '"keypoints": [4, 5, 2, 2, 3, 2]}]}'
     )
     from_pts = KeypointsDataset(PtsFolder(folder).faces(schema=PAIR), _mark)[0]
     from_coco = KeypointsDataset(CocoFile(folder / "faces.json").faces(folder, PAIR), _mark)[0]

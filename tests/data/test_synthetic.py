@@ -1,4 +1,4 @@
-"""Drawn faces: repeatable, with points exactly where the strokes are, cached whole."""
+"""Drawn faces: determinism, exact points, and the cache."""
 
 from pathlib import Path
 
@@ -7,9 +7,15 @@ import numpy as np
 import pytest
 
 from facedots.data import synthetic
-from facedots.data.synthetic import SyntheticDataset, cached_synthetic, draw_face, write_synthetic
-from facedots.data.synthetic_canvas import Canvas, curve
-from facedots.data.synthetic_face import random_head, random_rotation
+from facedots.data.synthetic import (
+    SyntheticDataset,
+    cached_synthetic,
+    draw_face,
+    random_head,
+    random_rotation,
+    write_synthetic,
+)
+from facedots.data.synthetic_painter import Canvas, curve
 from facedots.io.images import read_image
 from facedots.schema import IBUG68
 
@@ -27,12 +33,12 @@ def test_a_sample_depends_on_seed_and_index_alone() -> None:
     assert not np.array_equal(first[3]["keypoints"], other[3]["keypoints"])
 
 
-def test_samples_have_the_form_of_all_samples() -> None:
-    faces = SyntheticDataset(3, transform=lambda sample: {**sample, "seen": True})
+def test_samples_have_the_keys_of_all_samples() -> None:
+    faces = SyntheticDataset(3, transform=lambda sample: {**sample, "marked": True})
     sample = faces[-1]
     assert sample["name"] == "synthetic/000002"
     assert sample["label_bias_x"] == 0.0
-    assert sample["seen"]
+    assert sample["marked"]
     assert sample["image"].dtype == np.uint8
     assert sample["keypoints"].dtype == np.float32
     assert sample["keypoints"].shape == (IBUG68.count, 2)
@@ -40,7 +46,7 @@ def test_samples_have_the_form_of_all_samples() -> None:
         faces[3]
 
 
-def test_frames_are_of_the_promised_sizes_and_show_most_of_the_face() -> None:
+def test_image_sizes_are_in_range_and_most_points_inside() -> None:
     inside = []
     for number in range(40):
         image, points = draw_face(np.random.default_rng(number))
@@ -81,7 +87,7 @@ def test_points_follow_the_order_of_the_schema_with_the_subjects_right_on_the_le
         assert points[51, 1] < points[62, 1] <= points[66, 1] + 0.03 < points[57, 1] + 0.03
 
 
-def test_eyes_and_mouths_are_found_open_and_closed() -> None:
+def test_some_eyes_and_mouths_are_open_and_some_closed() -> None:
     generator = np.random.default_rng(0)
     people = np.stack([random_head(generator) for _ in range(100)])
     eyes = people[:, 41, 1] - people[:, 37, 1]
@@ -104,7 +110,7 @@ def test_a_curve_goes_through_its_points() -> None:
     np.testing.assert_allclose(curve(points, closed=False)[::6], points, atol=1e-12)
 
 
-def test_a_disc_is_drawn_where_its_point_says_between_pixels() -> None:
+def test_a_disc_is_centered_between_pixels() -> None:
     canvas = Canvas(np.zeros((40, 40, 3), np.uint8), unit=10)
     canvas.disc(np.array([17.3, 22.6]), 0.6, (255, 255, 255))
     weights = canvas.image[..., 0] / 255
@@ -128,7 +134,7 @@ def test_open_eyes_are_lighter_inside_their_points_than_the_brows_are_at_theirs(
     assert np.mean(lighter) > 0.85
 
 
-def test_files_read_back_as_drawn_and_are_reused(
+def test_written_files_equal_the_drawing_and_are_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faces = write_synthetic(tmp_path, 3, seed=4)
@@ -151,7 +157,7 @@ def test_an_incomplete_cache_is_completed(tmp_path: Path) -> None:
     assert write_synthetic(tmp_path, 3)[1].image.read_bytes() == before
 
 
-def test_the_cache_is_where_xdg_says_and_keeps_seeds_apart(
+def test_the_cache_is_in_xdg_cache_home_one_folder_per_drawing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.data.synthetic_face import draw_face
+from facedots.data.synthetic import draw_face
 from facedots.geometry import Floats, apply_affine, similarity
 from facedots.tracking.smoothing import FaceSmoother, OneEuroFilter, OneEuroParams
 

@@ -25,10 +25,10 @@ from .sources import load_source as load_source
 from .splits import Split as Split
 from .splits import load_split as load_split
 from .synthetic import SyntheticDataset as SyntheticDataset
+from .synthetic import draw_face as draw_face
+from .synthetic import random_head as random_head
+from .synthetic import random_rotation as random_rotation
 from .synthetic import write_synthetic as write_synthetic
-from .synthetic_face import draw_face as draw_face
-from .synthetic_face import random_head as random_head
-from .synthetic_face import random_rotation as random_rotation
 from .transforms import CenterCrop as CenterCrop
 from .transforms import Compose as Compose
 from .transforms import Normalize as Normalize

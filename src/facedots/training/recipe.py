@@ -64,7 +64,7 @@ class Recipe(BaseModel):
     sources: tuple[str, ...] = ("youtube-faces",)
     """Data sets: youtube-faces, 300w or custom; several separated by commas."""
     label_style: str = ""
-    """Data set whose way of placing points the exported model follows; default: the first source."""
+    """Data set whose way of placing points the exported model follows; default: the first one."""
     split: str = "official"
     """Train/test split: official, or the person-disjoint folds disjoint:0 to disjoint:4."""
     val_fraction: Annotated[float, Field(ge=0, lt=0.5)] = 0.04
