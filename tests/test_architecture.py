@@ -17,7 +17,7 @@ MODULES = {
 }
 PACKAGES = {"facedots"} | {f"facedots.{file.parent.name}" for file in SRC.glob("*/__init__.py")}
 
-HEAVY = ("torch", "pandas", "matplotlib", "pydantic", "pytorch_lightning", "onnx", "yaml", "scipy")
+HEAVY = ("torch", "pandas", "matplotlib", "pydantic", "pytorch_lightning", "onnx", "jinja2", "yaml")
 TRAINING_SIDE = {
     f"facedots.{name}"
     for name in ("annotations", "audit", "data", "evaluation", "inspection", "labeling", "models")
