@@ -106,7 +106,7 @@ def process_video(
         source: As in :func:`~facedots.io.video.open_source`.
         pipeline: The networks; by default :class:`Pipeline` as it is.
         out: Film to write: .mp4, .mov, .mkv or .webm.
-        csv: Table to write, with the columns of :func:`~facedots.io.results.columns`.
+        csv: Table to write, see docs/results.md.
         jsonl: The same as a JSON object per line.
         parquet: The same as Apache Parquet; needs the extra ``parquet``.
         draw: What the film shows, ``draw(image, faces) -> image``; by default keypoints.
@@ -128,7 +128,7 @@ def process_video(
         >>> stats.frames, stats.blinks                                           # doctest: +SKIP
         (250, {0: 3})
     """
-    from facedots.io.results import CsvTable, JsonLinesTable, ParquetTable
+    from facedots.io.tables import CsvTable, JsonLinesTable, ParquetTable
     from facedots.io.video import Frame, open_sink, open_source
     from facedots.plots.draw import draw_faces
     from facedots.tracking.tracker import Tracker

@@ -219,18 +219,19 @@ class Face:
     def to_dict(self) -> dict[str, Any]:
         """The face of the results document (docs/results.md): plain numbers and lists for JSON.
 
-        ``covariance`` has ``[xx, xy, yy]`` per point; it, ``sigma`` and ``confidence`` are ``None``
-        where the network predicts none. ``detection_score``, ``track_id``, ``pose`` and ``signals``
+        A missing point is ``None``. ``covariance`` has ``[xx, xy, yy]`` per point; it, ``sigma`` and
+        ``confidence`` are ``None`` where the network predicts none. ``detection_score``, ``track_id``, ``pose`` and ``signals``
         are left out where not measured; a missing signal is ``None``.
         """
-        known = not np.isnan(self.covariance).all()
+        has_covariance = not np.isnan(self.covariance).all()
+        covariance = self.covariance[:, [0, 0, 1], [0, 1, 1]]
         fields: dict[str, Any] = {
             "score": round(float(self.score), 4),
             "box": _rounded(self.box),
             "points": _rounded(self.points),
-            "sigma": _rounded(self.sigma) if known else None,
-            "covariance": _rounded(self.covariance[:, [0, 0, 1], [0, 1, 1]], 4) if known else None,
-            "confidence": _rounded(self.confidence, 4) if known else None,
+            "sigma": _rounded(self.sigma) if has_covariance else None,
+            "covariance": _rounded(covariance, 4) if has_covariance else None,
+            "confidence": _rounded(self.confidence, 4) if has_covariance else None,
             "schema": self.schema.name,
         }
         if self.detection_score is not None:
@@ -269,6 +270,6 @@ class ImageResult:
 
 
 def _rounded(array: Floats, digits: int = 2) -> list[Any]:
-    """Nested lists of numbers with this many decimals."""
-    values: list[Any] = np.asarray(array, np.float64).round(digits).tolist()
-    return values
+    """Nested lists of numbers with this many decimals; ``None`` for a row with NaN."""
+    rows = np.asarray(array, np.float64).round(digits)
+    return [None if np.isnan(row).any() else row.tolist() for row in rows]

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
@@ -17,6 +18,7 @@ from facedots.cli.main import app
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Image
 from facedots.io.images import write_image
+from facedots.io.results import JSON_SCHEMA
 
 
 def run(*arguments: object) -> Result:
@@ -157,6 +159,7 @@ def test_only_the_worst_can_be_taken_and_a_folder_is_filled_once(
 
 def test_images_that_are_gone_are_named(source: Path, work: Path, tmp_path: Path) -> None:
     export = json.loads((work / "export.json").read_text())
+    jsonschema.validate(export, json.loads(JSON_SCHEMA.read_text()))
     moved = tmp_path / "moved"
     shutil.copytree(work, moved)
     (tmp_path / "fewer").mkdir()

@@ -3,6 +3,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,7 +15,7 @@ from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
-from facedots.io.results import columns
+from facedots.io.results import JSON_SCHEMA, FaceColumns
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
 from facedots.uncertainty import isotropic_covariance
@@ -61,7 +62,9 @@ def test_what_a_person_reads(folder: Path) -> None:
 def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
     result = run(folder, "--csv", "-")
     rows = list(csv.DictReader(result.stdout.splitlines()))
-    assert set(rows[0]) - {"emotion_guess"} < set(columns(IBUG68, SIGNALS))
+    assert set(rows[0]) - {"emotion_guess"} < set(
+        FaceColumns(IBUG68, timestamp=True, pose=True, signals=SIGNALS).names
+    )
     assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [
         ("1", "0", "1"),
         ("1", "1", "1"),
@@ -81,7 +84,9 @@ def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
 def test_json_and_images(folder: Path, tmp_path: Path) -> None:
     result = run(folder, "--json", tmp_path / "r.json", "--out", tmp_path / "out")
     assert result.exit_code == 0
-    face, blind = json.loads((tmp_path / "r.json").read_text())["images"][0]["faces"]
+    document = json.loads((tmp_path / "r.json").read_text())
+    jsonschema.validate(document, json.loads(JSON_SCHEMA.read_text()))
+    face, blind = document["images"][0]["faces"]
     assert face["pose"]["yaw"] == pytest.approx(20, abs=0.01)
     assert list(face["signals"]) == list(SIGNALS)
     assert face["emotion_guess"] == "neutral"

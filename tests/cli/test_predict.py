@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import cv2
+import jsonschema
 import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
@@ -11,6 +12,7 @@ from facedots.cli.main import app
 from facedots.errors import FacedotsError, OutputError
 from facedots.geometry import Image
 from facedots.io.images import read_image, sample_portrait, write_image
+from facedots.io.results import JSON_SCHEMA
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,9 @@ def test_the_whole_way(folder: Path, tiny_model: Path) -> None:
         "gray_dots.png",
     ]
 
-    images = json.loads(as_json.read_text())["images"]
+    document = json.loads(as_json.read_text())
+    jsonschema.validate(document, json.loads(JSON_SCHEMA.read_text()))
+    images = document["images"]
     assert [len(image["faces"]) for image in images] == [1, 1, 0]
     assert (images[0]["width"], images[0]["height"]) == (128, 150)
     rows = list(csv.DictReader(as_csv.read_text().splitlines()))

@@ -26,7 +26,7 @@ from facedots.errors import FacedotsError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
-from facedots.io.results import columns
+from facedots.io.results import FaceColumns
 from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
@@ -126,7 +126,8 @@ def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "blinks of face 0: 0;" in result.stdout
     table = pd.read_csv(folder / "a.csv")
-    assert list(table) == columns(IBUG68, FaceAnalyzer.signals)
+    columns = FaceColumns(IBUG68, timestamp=True, pose=True, signals=FaceAnalyzer.signals)
+    assert list(table) == columns.names
     tilt = np.degrees(np.arctan2(*(POINTS[45] - POINTS[36])[::-1]))
     assert np.abs(table["roll"][:6] - tilt).max() < 6
     assert table["smile"].notna().tolist() == [True] * 6 + [False] * 2

@@ -3,12 +3,13 @@ import io
 import json
 from dataclasses import replace
 
+import jsonschema
 import numpy as np
 import pytest
 
-from facedots.io.results import csv_header, to_csv, to_json
+from facedots.io.results import JSON_SCHEMA, FaceColumns, to_csv, to_json
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import Face, ImageResult
+from facedots.types import Face, HeadPose, ImageResult
 
 PAIR = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
 
@@ -32,7 +33,7 @@ RESULTS = [
 
 
 def test_the_header_is_openfaces() -> None:
-    header = csv_header(IBUG68)
+    header = FaceColumns(IBUG68).names
     assert header[:6] == ["frame", "face_id", "confidence", "success", "x_0", "x_1"]
     assert header[4:72] == [f"x_{i}" for i in range(68)]
     assert header[72:140] == [f"y_{i}" for i in range(68)]
@@ -60,7 +61,7 @@ def test_csv_is_read_back_by_name() -> None:
 
 
 def test_no_images_give_a_header_only() -> None:
-    assert to_csv([], PAIR) == ",".join(csv_header(PAIR)) + "\n"
+    assert to_csv([], PAIR) == ",".join(FaceColumns(PAIR).names) + "\n"
 
 
 def test_json_is_one_document_with_every_image() -> None:
@@ -88,3 +89,47 @@ def test_json_never_holds_what_is_not_json() -> None:
     broken = replace(face(), points=np.full((2, 2), np.inf, np.float32))
     with pytest.raises(ValueError, match="JSON"):
         to_json([ImageResult("x", 1, 1, [broken])], PAIR, "small")
+
+
+VALIDATOR = jsonschema.Draft202012Validator(json.loads(JSON_SCHEMA.read_text()))
+
+
+def test_the_document_follows_the_contract() -> None:
+    jsonschema.Draft202012Validator.check_schema(VALIDATOR.schema)
+    measured = replace(
+        face(),
+        detection_score=0.9,
+        track_id=0,
+        pose=HeadPose(1, 2, 3, np.zeros(3, np.float32), 0.1),
+        signals={"smile": 0.5, "blink": float("nan")},
+    )
+    missing = replace(face(), points=np.array([[1, 2], [np.nan, np.nan]], np.float32))
+    results = [*RESULTS, ImageResult("c.png", 9, 9, [measured, missing])]
+    document = json.loads(to_json(results, PAIR, "small", {"emotion_guess": lambda _: None}))
+    VALIDATOR.validate(document)
+    assert document["schema_version"] == 1
+    assert document["images"][3]["faces"][1]["points"] == [[1, 2], None]
+    assert document["images"][3]["faces"][0]["signals"] == {"smile": 0.5, "blink": None}
+
+
+def test_the_contract_reserves_fields_and_can_fail() -> None:
+    document = json.loads(to_json(RESULTS, PAIR, "small"))
+    first = document["images"][0]["faces"][0]
+    first |= {"visibility": [1, None], "pupils": [[1, 2], None], "emotions": {"joy": 0.9}}
+    first["crop"] = {"center": [1, 2], "side": 9, "roll": -30}
+    VALIDATOR.validate(document)
+    first["crop"] = {"center": [1, 2], "side": 0, "roll": 0}
+    assert [error.json_path for error in VALIDATOR.iter_errors(document)]
+    del first["crop"], document["schema_version"]
+    assert not VALIDATOR.is_valid(document)
+
+
+def test_columns_of_faces_that_were_measured() -> None:
+    columns = FaceColumns(PAIR, points=False, pose=True, signals=["smile"], extra={"mood": str})
+    assert columns.names == [
+        *("frame", "face_id", "confidence", "success", "box_x0", "box_y0", "box_x1", "box_y1"),
+        *("yaw", "pitch", "roll", "translation_x", "translation_y", "translation_z"),
+        *("reprojection_error", "smile", "mood", "source"),
+    ]
+    row = FaceColumns(PAIR, points=False, timestamp=True).row(3, None, None, "a.mp4", 1 / 3)
+    assert row == [3, None, 0.333333, 0.0, 0, "a.mp4"]

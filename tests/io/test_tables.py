@@ -5,20 +5,15 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
 
 from facedots.errors import MissingExtra, OutputError
-from facedots.io import results as tables
-from facedots.io.results import (
-    CsvTable,
-    FaceTable,
-    JsonLinesTable,
-    ParquetTable,
-    columns,
-    csv_header,
-)
+from facedots.io import tables
+from facedots.io.results import JSON_SCHEMA, FaceColumns
+from facedots.io.tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
 from facedots.uncertainty import isotropic_covariance
@@ -28,6 +23,7 @@ KINDS: list[tuple[type[FaceTable], str]] = [
     (JsonLinesTable, "a.jsonl"),
     (ParquetTable, "a.parquet"),
 ]
+COLUMNS = FaceColumns(IBUG68, timestamp=True, pose=True, signals=["smile"])
 POINTS = np.stack([np.arange(68) / 3, 100 - np.arange(68)], axis=1).astype(np.float32)
 BOX = np.array([0, 33, 22.3333, 100], np.float32)
 UNKNOWN = np.full(68, np.nan, np.float32)
@@ -57,7 +53,7 @@ def read(path: Path) -> pd.DataFrame:
 @pytest.mark.parametrize(("kind", "name"), KINDS)
 def test_every_format_says_the_same(tmp_path: Path, kind: type[FaceTable], name: str) -> None:
     table = read(written(kind, tmp_path / name))
-    assert list(table) == columns(IBUG68, ["smile"])
+    assert list(table) == COLUMNS.names
     assert table["frame"].tolist() == [1, 1, 2]
     assert table["face_id"].fillna(-1).tolist() == [3, 0, -1]
     assert table["success"].tolist() == [1, 1, 0]
@@ -86,8 +82,10 @@ def test_every_format_says_the_same(tmp_path: Path, kind: type[FaceTable], name:
 
 
 def test_the_columns_of_images_are_among_them_in_their_order() -> None:
-    names = columns(IBUG68, ["smile"])
-    assert [name for name in names if name in csv_header(IBUG68)] == csv_header(IBUG68)
+    names = COLUMNS.names
+    assert [name for name in names if name in FaceColumns(IBUG68).names] == FaceColumns(
+        IBUG68
+    ).names
     assert len(set(names)) == len(names)
 
 
@@ -110,7 +108,7 @@ def test_what_was_written_before_an_error_is_a_valid_file(
 def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet
 
-    monkeypatch.setattr(tables, "_ROWS_A_GROUP", 4)
+    monkeypatch.setattr(tables, "_ROWS_PER_GROUP", 4)
     with ParquetTable(tmp_path / "a.parquet", IBUG68, "film.mp4") as table:
         for frame in range(1, 11):
             table.write(frame, frame / 25, [BARE])
@@ -134,3 +132,15 @@ def test_a_place_that_cannot_be_written_is_named(
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=name):
         kind(tmp_path / "file" / name, IBUG68, "film.mp4")
+
+
+def test_lines_and_parquet_follow_the_contract(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    schema = json.loads(JSON_SCHEMA.read_text())
+    validator = jsonschema.Draft202012Validator({"$ref": "#/$defs/row", "$defs": schema["$defs"]})
+    lines = written(JsonLinesTable, tmp_path / "a.jsonl").read_text().splitlines()
+    for line in lines:
+        validator.validate(json.loads(line))
+    metadata = pyarrow.parquet.read_schema(written(ParquetTable, tmp_path / "a.parquet")).metadata
+    assert metadata[b"facedots.schema_version"] == b"1"

@@ -1,9 +1,5 @@
 """Commands that measure faces: ``facedots align`` and ``facedots pose``."""
 
-import csv
-import io
-import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -89,9 +85,11 @@ def pose(
     head is tilted clockwise as seen. The emotion is a rule of thumb about the shape of a face, not
     a finding about a person.
     """
-    from facedots.analysis.expression import FaceAnalyzer
+    from facedots.analysis.expression import SIGNALS, FaceAnalyzer
     from facedots.analysis.pose import Camera, draw_axes
     from facedots.batch import list_images, predict_images, result_paths
+    from facedots.io.results import FaceColumns, to_csv, to_json
+    from facedots.schema import IBUG68
 
     printed = is_printed(json_file, csv_file)
     pipeline = networks.load()
@@ -117,10 +115,12 @@ def pose(
         for result in results:
             for line in _lines(result):
                 typer.echo(line, err=printed)
+        extra = {"emotion_guess": _guess}
         if json_file:
-            write_or_print(json_file, _json(results, networks.model))
+            write_or_print(json_file, to_json(results, IBUG68, networks.model, extra))
         if csv_file:
-            write_or_print(csv_file, _csv(results))
+            columns = FaceColumns(IBUG68, points=False, pose=True, signals=SIGNALS, extra=extra)
+            write_or_print(csv_file, to_csv(results, IBUG68, columns))
 
 
 def _guess(face: "Face") -> str | None:
@@ -144,54 +144,3 @@ def _lines(result: "ImageResult") -> list[str]:
             f"{result.source}: {pose}, smile {face.signals['smile']:+.2f}, looks {_guess(face)}"
         )
     return lines
-
-
-def _json(results: "list[ImageResult]", model: str) -> str:
-    """The document of ``facedots predict``, with pose, signals and the guess in each face."""
-    from facedots.io.results import to_json
-    from facedots.schema import IBUG68
-
-    document = json.loads(to_json(results, IBUG68, model))
-    for image, result in zip(document["images"], results, strict=True):
-        for fields, face in zip(image["faces"], result.faces, strict=True):
-            fields["emotion_guess"] = _guess(face)
-    return json.dumps(document, ensure_ascii=False) + "\n"
-
-
-def _csv(results: "list[ImageResult]") -> str:
-    """A row a face, with the column names of ``facedots video``; what is unknown is empty."""
-    from facedots.analysis.expression import SIGNALS
-    from facedots.io.results import BOX, POSE
-
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(
-        [
-            "frame",
-            "face_id",
-            "confidence",
-            "success",
-            *BOX,
-            *POSE,
-            *SIGNALS,
-            "emotion_guess",
-            "source",
-        ]
-    )
-    for frame, result in enumerate(results, start=1):
-        for face_id, face in enumerate(result.faces):
-            pose, signals = face.pose, face.signals or {}
-            turned = (
-                (pose.yaw, pose.pitch, pose.roll, *pose.translation, pose.reprojection_error)
-                if pose
-                else [math.nan] * len(POSE)
-            )
-            values = [*face.box, *turned, *(signals.get(name, math.nan) for name in SIGNALS)]
-            cells = ["" if math.isnan(value) else f"{value:.4f}" for value in values]
-            table.writerow(
-                [frame, face_id, f"{face.score:.4f}", 1, *cells, _guess(face), result.source]
-            )
-        if not result.faces:
-            unknown = [""] * (len(BOX) + len(POSE) + len(SIGNALS) + 1)
-            table.writerow([frame, 0, "0.0000", 0, *unknown, result.source])
-    return text.getvalue()

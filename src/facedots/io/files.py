@@ -2,74 +2,79 @@
 
 import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from facedots.errors import OutputError
 
 
 class AtomicFile:
-    """A file that grows under a temporary name beside its place, until :meth:`keep` renames it or
-    :meth:`drop` deletes it.
+    """A file that grows under a temporary name, until :meth:`commit` renames it or :meth:`rollback`
+    deletes it.
 
     Args:
         target: The file to make; its folder is made too.
 
     Attributes:
-        target: Where the file will be.
-        path: Where it grows; hidden, with the same ending.
+        target: The final path.
+        path: The temporary one in the same folder: hidden, with the same ending.
 
     Raises:
         OutputError: The folder cannot be made, or the target is a folder.
+
+    Example:
+        >>> file = AtomicFile("out/faces.csv")  # doctest: +SKIP
+        >>> file.path.write_text("frame,face_id")  # doctest: +SKIP
+        >>> file.commit()  # doctest: +SKIP
     """
 
     def __init__(self, target: str | Path) -> None:
         self.target = Path(target)
-        self.path = self.target.with_name(
-            f".{self.target.stem}.{os.getpid()}.part{self.target.suffix}"
-        )
+        name = f".{self.target.stem}.{os.getpid()}.part{self.target.suffix}"
+        self.path = self.target.with_name(name)
         if self.target.is_dir():
             raise OutputError(f"{self.target}: cannot be written: it is a folder")
-        try:
+        with self.errors():
             self.target.parent.mkdir(parents=True, exist_ok=True)
+
+    @contextlib.contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn an ``OSError`` into an :class:`OutputError` that names the target."""
+        try:
+            yield
         except OSError as error:
             raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
 
-    def keep(self) -> None:
-        """Readers see the old file or the new one, never a part.
+    def commit(self) -> None:
+        """Give the file its name: readers see the old file or the new one, never a part.
 
         Raises:
             OutputError: The file cannot be renamed.
         """
         try:
-            self.path.replace(self.target)
-        except OSError as error:
-            self.drop()
-            raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
+            with self.errors():
+                self.path.replace(self.target)
+        except OutputError:
+            self.rollback()
+            raise
 
-    def finish(self, *, keep: bool) -> None:
-        """:meth:`keep` or :meth:`drop`."""
-        if keep:
-            self.keep()
-        else:
-            self.drop()
-
-    def drop(self) -> None:
-        """Leave nothing behind."""
+    def rollback(self) -> None:
+        """Delete the temporary file."""
         with contextlib.suppress(OSError):
             self.path.unlink()
 
 
 def atomic_write(path: str | Path, data: bytes | str) -> None:
-    """Write a file under a temporary name, then rename it: readers see the old file or the new one,
-    never a part.
+    """Write a whole file: readers see the old file or the new one, never a part.
 
     Raises:
         OutputError: The folder cannot be made or written.
     """
-    partial = AtomicFile(path)
+    file = AtomicFile(path)
     try:
-        partial.path.write_bytes(data.encode() if isinstance(data, str) else data)
-    except OSError as error:
-        partial.drop()
-        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
-    partial.keep()
+        with file.errors():
+            file.path.write_bytes(data.encode() if isinstance(data, str) else data)
+    except OutputError:
+        file.rollback()
+        raise
+    file.commit()

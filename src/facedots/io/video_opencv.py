@@ -122,18 +122,14 @@ class OpenCVSink(VideoSink):
     def __init__(self, path: str | Path, info: VideoInfo) -> None:
         super().__init__(path)
         self._info = info
-        self._partial = AtomicFile(self.path)
+        self._file = AtomicFile(self.path)
         codec = cv2.VideoWriter.fourcc(*_CODECS.get(self.path.suffix.lower(), "mp4v"))
         self._writer = cv2.VideoWriter(
-            str(self._partial.path),
-            cv2.CAP_FFMPEG,
-            codec,
-            float(info.rate),
-            (info.width, info.height),
+            str(self._file.path), cv2.CAP_FFMPEG, codec, float(info.rate), (info.width, info.height)
         )
         self._open = self._writer.isOpened()
         if not self._open:
-            self._partial.drop()
+            self._file.rollback()
             raise OutputError(f"{self.path}: cannot be written; is its folder writable?")
         self._first: Fraction | None = None
         self._slots = 0
@@ -155,7 +151,7 @@ class OpenCVSink(VideoSink):
             return
         self._open = False
         self._writer.release()
-        self._partial.finish(keep=self.count > 0)
+        (self._file.commit if self.count else self._file.rollback)()
 
 
 def _information(capture: cv2.VideoCapture, usual_rate: Fraction) -> VideoInfo:

@@ -222,13 +222,13 @@ class PyAVSink(VideoSink):
     def __init__(self, path: str | Path, info: VideoInfo, sound: AudioStream | None = None) -> None:
         super().__init__(path)
         self._info = info
-        self._partial = AtomicFile(self.path)
+        self._file = AtomicFile(self.path)
         suffix = self.path.suffix.lower()
         options = {"flush_packets": "1"}
         if suffix in (".mp4", ".m4v", ".mov"):
             options |= _MP4_OPTIONS | {"movie_timescale": str(info.time_base.denominator)}
         try:
-            self._container = av.open(str(self._partial.path), "w", options=options)
+            self._container = av.open(str(self._file.path), "w", options=options)
         except (av.error.FFmpegError, OSError) as error:
             raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
         self._open = True
@@ -275,7 +275,7 @@ class PyAVSink(VideoSink):
             if self.count:
                 raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
         finally:
-            self._partial.finish(keep=self.count > 0)
+            (self._file.commit if self.count else self._file.rollback)()
 
     def _mux(self, packets: "Callable[[], list[Packet[Any]]]") -> None:
         try:

@@ -18,6 +18,7 @@ from facedots.annotations.label_studio import label_studio_config, to_label_stud
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats
 from facedots.io.files import atomic_write
+from facedots.io.results import results_document
 from facedots.labeling.ranking import image_uncertainty, most_uncertain_points
 from facedots.schema import KeypointSchema
 from facedots.types import ImageResult
@@ -111,26 +112,19 @@ def save_batch(
             shutil.copyfile(image_folder / result.source, images / copy.source)
     except OSError as error:
         raise OutputError(f"{images}: images cannot be copied there: {error}") from error
-    export = {
-        "image_folder": str(image_folder.resolve()),
-        "model": model,
-        "schema": schema.to_json(),
-        "images": [
-            {
-                "file": copy.source,
-                "source": result.source,
-                "faces": [_to_json(face.points) for face in result.faces],
-            }
-            for result, copy in zip(results, copies, strict=True)
-        ],
-    }
+    fields = {"points": lambda face: _to_json(face.points)}
+    document = results_document(results, schema, model, fields)
+    for image, copy in zip(document["images"], copies, strict=True):
+        image["file"] = copy.source
+    document["image_folder"] = str(image_folder.resolve())
+    document["keypoint_schema"] = json.loads(schema.to_json())
     served = [replace(copy, source=f"{IMAGES}/{copy.source}") for copy in copies]
     atomic_write(folder / CVAT[0], to_cvat(copies, schema))
     atomic_write(folder / CVAT[1], cvat_labels(schema, _median_shape(results)))
     atomic_write(folder / LABEL_STUDIO[0], to_label_studio(served, schema, model=model))
     atomic_write(folder / LABEL_STUDIO[1], label_studio_config(schema))
     atomic_write(folder / RANKING, _ranking_csv(results, copies))
-    atomic_write(folder / EXPORT, json.dumps(export, ensure_ascii=False, allow_nan=False) + "\n")
+    atomic_write(folder / EXPORT, json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def load_batch(folder: Path) -> LabelingBatch:
@@ -143,10 +137,10 @@ def load_batch(folder: Path) -> LabelingBatch:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         image_folder = Path(content["image_folder"])
-        schema = KeypointSchema.from_json(content["schema"])
+        schema = KeypointSchema.from_json(json.dumps(content["keypoint_schema"]))
         sources = {image["file"]: image["source"] for image in content["images"]}
         faces = {
-            image["file"]: [_from_json(face) for face in image["faces"]]
+            image["file"]: [_from_json(face["points"]) for face in image["faces"]]
             for image in content["images"]
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
