@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facedots.geometry import Image
-from facedots.plots.draw import PAPER, TILE, contact_sheet
+from facedots.plots.samples import PAPER, TILE, contact_sheet
 
 RED = (200, 0, 0)
 

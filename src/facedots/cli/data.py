@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from facedots.audit.stats import DataStats, PartStats, Spread
-    from facedots.geometry import Floats, Image
 
 data_app = typer.Typer(
     no_args_is_help=True, help="Look at data sets, count what is in them, fetch the public one."
@@ -47,26 +46,11 @@ def show(
     labels: LabelOptions,
 ) -> None:
     """Draw random faces with numbered keypoints, one image each and a contact sheet."""
-    import numpy as np
-
     from facedots.annotations.load import load_annotations
-    from facedots.io.images import read_image, write_image
-    from facedots.plots.draw import TILE, contact_sheet, draw_keypoints, enlarge, region_colors
+    from facedots.plots.samples import write_samples
 
-    annotations = load_annotations(source, labels.load())
-    faces, schema = annotations.faces, annotations.schema
-    chosen = np.random.default_rng(seed).choice(len(faces), min(count, len(faces)), replace=False)
-    tiles = []
-    for face in (faces[i] for i in sorted(chosen)):
-        image = read_image(face.image, orient=False)
-        large, points = enlarge(image, face.points, _room_for_numbers(image, face.points))
-        path = out / f"{face.name.replace('/', '__')}.png"
-        write_image(path, draw_keypoints(large, points, schema, numbered=True))
+    for path in write_samples(load_annotations(source, labels.load()), out, count, seed):
         typer.echo(path)
-        small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
-        tiles.append((draw_keypoints(small, points, schema), face.name))
-    write_image(out / "sheet.png", contact_sheet(tiles, region_colors(schema)))
-    typer.echo(out / "sheet.png")
 
 
 @data_app.command()
@@ -128,14 +112,6 @@ def download(
         soft_wrap=True,
     )
     typer.echo(target)
-
-
-def _room_for_numbers(image: "Image", points: "Floats") -> float:
-    """How much to enlarge an image so that the numbers of its face can be read, within reason."""
-    from facedots.geometry import tight_boxes
-
-    x0, y0, x1, y1 = tight_boxes(points[None])[0]
-    return float(min(max(1.0, 480 / max(x1 - x0, y1 - y0, 1)), 4096 / max(image.shape[:2])))
 
 
 def _print_stats(stats: "DataStats") -> None:

@@ -105,8 +105,7 @@ def import_labels(
     """
     from facedots.annotations.csv_table import annotations_csv
     from facedots.annotations.load import load_annotations
-    from facedots.labeling.batch import IMAGES, load_batch
-    from facedots.labeling.changes import changes_csv, find_changes, summary
+    from facedots.labeling.changes import changes_csv, load_corrections, summary, tool_format
 
     options = labels.load()
     if (exported is None) == (options.images is None):
@@ -114,34 +113,21 @@ def import_labels(
             "give --exported, the folder that `facedots label export` wrote, "
             "or --images, a folder of images"
         )
-    if options.format is None:
-        options = replace(options, format=_tool_of(file))
-    if exported is None:
+    if exported is not None:
+        corrections = load_corrections(file, exported, options)
+        faces, schema = corrections.faces, corrections.batch.schema
+        root: Path | None = corrections.batch.image_folder
         if changes is not None:
-            raise DataError("--changes needs --exported: without it predictions are unknown")
+            atomic_write(changes, changes_csv(corrections.changes, schema))
+        typer.echo("\n".join(summary(corrections.changes)))
+        if corrections.unlabeled:
+            typer.echo(f"images without a face in this export: {corrections.unlabeled}")
+    elif changes is not None:
+        raise DataError("--changes needs --exported: without it predictions are unknown")
+    else:
+        options = replace(options, format=options.format or tool_format(file))
         annotations = load_annotations(file, options)
         faces, schema, root = annotations.faces, annotations.schema, options.images
-    else:
-        batch = load_batch(exported)
-        schema, root = batch.schema, batch.image_folder
-        options = replace(options, images=exported / IMAGES, schema=schema)
-        faces = batch.originals(load_annotations(file, options).faces, file)
-        differences = find_changes(batch.predicted, faces)
-        if changes is not None:
-            atomic_write(changes, changes_csv(differences, schema))
-        bare = len(set(batch.sources.values()) - {face.group for face in faces})
-        lines = [f"images without a face in this export: {bare}"] if bare else []
-        typer.echo("\n".join([*summary(differences), *lines]))
     atomic_write(out, annotations_csv(faces, schema))
     typer.echo(f"{out}: {len(faces)} faces of images in {root}")
     typer.echo(f"look at it: facedots data show {out} --images {root}")
-
-
-def _tool_of(file: Path) -> str:
-    """The format of an annotation tool's export, by the file's ending."""
-    formats = {".json": "label-studio", ".xml": "cvat", ".zip": "cvat"}
-    if file.suffix.lower() not in formats:
-        raise DataError(
-            f"{file}: neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
-        )
-    return formats[file.suffix.lower()]

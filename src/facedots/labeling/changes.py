@@ -3,12 +3,16 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.load import ReadOptions, load_annotations
+from facedots.errors import DataError
 from facedots.geometry import Floats, Matrix, tight_boxes
+from facedots.labeling.batch import IMAGES, LabelingBatch, load_batch
 from facedots.schema import KeypointSchema
 from facedots.tracking.track import assign
 
@@ -90,6 +94,59 @@ def find_changes(
         for image, faces in groups.items()
         for change in _in_image(image, predicted.get(image, ()), faces)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class Corrections:
+    """What people made of an exported batch.
+
+    Attributes:
+        batch: What was exported.
+        faces: The corrected faces, on the images themselves.
+        changes: What was changed, face by face.
+    """
+
+    batch: LabelingBatch
+    faces: Sequence[FaceAnnotation]
+    changes: Sequence[FaceChange]
+
+    @property
+    def unlabeled(self) -> int:
+        """Images of the batch without a corrected face."""
+        return len(set(self.batch.sources.values()) - {face.group for face in self.faces})
+
+
+def load_corrections(file: Path, exported: Path, options: ReadOptions | None = None) -> Corrections:
+    """Read the export of an annotation tool back to the images that it is about.
+
+    Args:
+        file: What CVAT (.zip, .xml) or Label Studio (.json) exported.
+        exported: The folder that :func:`~facedots.labeling.batch.save_batch` filled.
+        options: How to read the file.
+
+    Raises:
+        DataError: The folder is not one of these, or the file no such export.
+        AnnotationError: The file has faults, or is about other images.
+    """
+    batch = load_batch(exported)
+    options = replace(options or ReadOptions(), images=exported / IMAGES, schema=batch.schema)
+    options = replace(options, format=options.format or tool_format(file))
+    faces = batch.originals(load_annotations(file, options).faces, file)
+    return Corrections(batch, faces, find_changes(batch.predicted, faces))
+
+
+def tool_format(file: Path) -> str:
+    """The format of an annotation tool's export, by the file's ending.
+
+    Raises:
+        DataError: The ending is of neither tool.
+    """
+    formats = {".json": "label-studio", ".xml": "cvat", ".zip": "cvat"}
+    if file.suffix.lower() not in formats:
+        raise DataError(
+            f"{file}: neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
+        )
+    return formats[file.suffix.lower()]
 
 
 def _in_image(

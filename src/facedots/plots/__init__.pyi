@@ -7,7 +7,6 @@ from .curves import ced_figure as ced_figure
 from .curves import regions_figure as regions_figure
 from .curves import save_figure as save_figure
 from .curves import training_figure as training_figure
-from .draw import contact_sheet as contact_sheet
 from .draw import draw_faces as draw_faces
 from .draw import draw_keypoints as draw_keypoints
 from .draw import draw_numbered as draw_numbered
@@ -20,3 +19,5 @@ from .kernels import filter_figure as filter_figure
 from .kernels import frequency_figure as frequency_figure
 from .kernels import kernel_grid as kernel_grid
 from .kernels import map_grid as map_grid
+from .samples import contact_sheet as contact_sheet
+from .samples import write_samples as write_samples

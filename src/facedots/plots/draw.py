@@ -5,7 +5,7 @@ Sizes follow the face. Dots have a dark rim, so that they can be seen on light a
 placed to 1/16 pixel.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -117,12 +117,15 @@ def draw_keypoints(
     return drawn
 
 
-def draw_numbered(image: Image, points: ArrayLike, schema: KeypointSchema) -> Image:
-    """A copy of the image with the numbered keypoints of one face, enlarged where the face has no
-    room for numbers.
+def draw_numbered(
+    image: Image, points: ArrayLike, schema: KeypointSchema, face_size: float = _NUMBERED_FACE
+) -> Image:
+    """A copy of the image with the numbered keypoints of one face.
+
+    It is enlarged until the face has ``face_size`` pixels, or the image 4096.
     """
     given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
-    large, moved = enlarge(check_image(image), given, _factor(image, [given], _NUMBERED_FACE))
+    large, moved = enlarge(check_image(image), given, _factor(image, [given], face_size))
     return draw_keypoints(large, moved, schema, numbered=True)
 
 
@@ -226,53 +229,3 @@ def _write(
     line = max(1, round(height / 12))
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, RIM, line + 2, cv2.LINE_AA)
     cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, scale, color, line, cv2.LINE_AA)
-
-
-PAPER: Color = (250, 250, 250)
-INK: Color = (30, 30, 30)
-TILE = 360
-"""Pixels of the longer side of an image on the sheet."""
-
-_GAP = 8
-_LINE = 26
-_LETTER = 9.5  # width of a letter of the captions, in pixels
-
-
-def contact_sheet(
-    tiles: Sequence[tuple[Image, str]], legend: Mapping[str, Color], columns: int = 4
-) -> Image:
-    """One image of many.
-
-    Args:
-        tiles: RGB images and their captions, row by row; a caption too long is cut on its left.
-        legend: Words and their colors, written below.
-        columns: Images in a row.
-
-    Returns:
-        ``uint8 (H, W, 3)``.
-    """
-    columns = min(columns, len(tiles))
-    cell = TILE + _GAP
-    sheet = np.full(
-        (-(-len(tiles) // columns) * (cell + _LINE) + _LINE, columns * cell, 3), PAPER, np.uint8
-    )
-    for i, (image, caption) in enumerate(tiles):
-        top, left = i // columns * (cell + _LINE), i % columns * cell
-        fitted = enlarge(image, np.zeros((0, 2)), TILE / max(image.shape[:2]))[0]
-        y, x = top + (cell - fitted.shape[0]) // 2, left + (cell - fitted.shape[1]) // 2
-        sheet[y : y + fitted.shape[0], x : x + fitted.shape[1]] = fitted
-        _caption(sheet, caption, (left + _GAP, top + cell), int(TILE / _LETTER))
-    place = 6
-    for word, color in legend.items():
-        cv2.rectangle(
-            sheet, (place, sheet.shape[0] - 19), (place + 12, sheet.shape[0] - 7), color, -1
-        )
-        _caption(sheet, word, (place + 18, sheet.shape[0] - _LINE), len(word))
-        place += round(18 + _LETTER * len(word) + 18)
-    return sheet
-
-
-def _caption(sheet: Image, text: str, left_top: tuple[int, int], letters: int) -> None:
-    shown = text if len(text) <= letters else f"..{text[2 - letters :]}"
-    place = (left_top[0], left_top[1] + _LINE - 8)
-    cv2.putText(sheet, shown, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
