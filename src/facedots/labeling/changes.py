@@ -104,6 +104,11 @@ class Corrections:
         batch: What was exported.
         faces: The corrected faces, on the images themselves.
         changes: What was changed, face by face.
+
+    Example:
+        >>> corrections = load_corrections(Path("export.zip"), Path("work"))  # doctest: +SKIP
+        >>> [change.kind for change in corrections.changes]  # doctest: +SKIP
+        ['kept', 'corrected']
     """
 
     batch: LabelingBatch
