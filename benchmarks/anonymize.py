@@ -32,7 +32,7 @@ from facedots import (
 )
 from facedots.annotations import FaceAnnotation
 from facedots.data import load_source
-from facedots.effects import is_doubtful
+from facedots.effects import is_uncertain
 from facedots.geometry import Floats, Image
 from facedots.inference import weights_file
 from facedots.regions import Mask
@@ -91,7 +91,7 @@ def look(pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation) -> tuple[
         if (box_iou(tight, again(anonymizer(image, faces)).boxes) > 0.4).any()
     }
     left, labels = uncovered_labels(mask, truth.points)
-    doubtful = sum(map(is_doubtful, faces))
+    doubtful = sum(map(is_uncertain, faces))
     return Frame(
         truth.name,
         len(faces),

@@ -91,6 +91,24 @@ def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
     return np.asarray(overlap / (areas[0] + areas[1] - overlap), np.float32)
 
 
+def pixel_box(
+    points: ArrayLike, size: tuple[int, int], margin: float = 0.0
+) -> tuple[int, int, int, int]:
+    """The pixels around points ``(N, 2)`` in an image of this height and width.
+
+    Returns:
+        Left, top, and the first column and row beyond; empty where the points lie outside.
+
+    >>> pixel_box([[1.5, 2], [3, 9]], (8, 6))
+    (1, 2, 4, 8)
+    """
+    limit, places = (size[1], size[0]), np.asarray(points, np.float64)
+    left, top = np.floor(places.min(axis=0) - margin).clip(0, limit).astype(int).tolist()
+    end = np.ceil(places.max(axis=0) + margin) + 1
+    right, bottom = end.clip(0, limit).astype(int).tolist()
+    return left, top, right, bottom
+
+
 @dataclass(frozen=True)
 class CropSpec:
     """The square of an image that a network sees.

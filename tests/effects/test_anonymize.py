@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import forehead
 from facedots.analysis.shapes import MEAN_SHAPE
-from facedots.effects.anonymize import Anonymizer, Method, cover_polygons, is_doubtful
+from facedots.effects.anonymize import AnonymizeMethod, Anonymizer, cover_polygons, is_uncertain
 from facedots.errors import FacedotsError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
 from facedots.regions import convex_hull, fill_polygons
@@ -119,13 +119,15 @@ def test_in_doubt_the_box_is_covered_too(doubt: str) -> None:
     x0, y0, x1, y1 = face.box.round().astype(int).tolist()
     mask = Anonymizer().mask(face, SIZE)
     assert mask[max(y0 - 30, 0) : y1 + 5, x0 - 5 : x1 + 5].all()
-    assert is_doubtful(face)
+    assert is_uncertain(face)
 
 
 def test_a_sure_face_is_not_covered_as_a_box() -> None:
     face = changed()
-    assert not is_doubtful(face)
-    assert not is_doubtful(face_at(POINTS)), "a network without sigma is not in doubt of everything"
+    assert not is_uncertain(face)
+    assert not is_uncertain(face_at(POINTS)), (
+        "a network without sigma is not in doubt of everything"
+    )
     assert len(cover_polygons(face)) == 1
 
 
@@ -141,7 +143,7 @@ def textured() -> Image:
 
 
 @pytest.mark.parametrize("method", ["blur", "pixelate", "solid"])
-def test_detail_is_gone_and_the_rest_stays(method: Method) -> None:
+def test_detail_is_gone_and_the_rest_stays(method: AnonymizeMethod) -> None:
     image = textured()
     before = image.copy()
     face = face_at(POINTS, 1.0)
@@ -166,7 +168,7 @@ def test_solid_is_one_color() -> None:
 
 
 @pytest.mark.parametrize("method", ["blur", "pixelate"])
-def test_a_face_that_is_cut_is_as_coarse_as_a_whole_one(method: Method) -> None:
+def test_a_face_that_is_cut_is_as_coarse_as_a_whole_one(method: AnonymizeMethod) -> None:
     image = textured()[:, :100]
     face = face_at(POINTS)
     result = Anonymizer(method)(image, [face])

@@ -20,8 +20,8 @@ from facedots.effects.stickers import (
     Stickers,
     find_sticker,
     load_sticker,
-    multiplied,
     paste,
+    premultiplied,
     sticker_names,
 )
 from facedots.errors import PointsError, StickerError
@@ -156,7 +156,7 @@ def test_pasting_by_hand() -> None:
     image = np.full((10, 12, 3), 100, np.uint8)
     layer = RED.copy()
     layer[1, 2, 3] = 51
-    paste(image, multiplied(layer), np.array([[1.0, 0, 3], [0, 1, 2], [0, 0, 1]]))
+    paste(image, premultiplied(layer), np.array([[1.0, 0, 3], [0, 1, 2], [0, 0, 1]]))
     assert image[3, 5].tolist() == [120, 80, 80], "a fifth of red over gray"
     expected = np.full((10, 12), 100)
     expected[2:6, 3:9] = 200
@@ -170,7 +170,7 @@ def test_pasting_by_hand() -> None:
 )
 def test_what_lies_beyond_the_frame_is_cut(x: float, y: float, left: int) -> None:
     image = np.zeros((10, 12, 3), np.uint8)
-    paste(image, multiplied(RED), np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]]))
+    paste(image, premultiplied(RED), np.array([[1.0, 0, x], [0, 1, y], [0, 0, 1]]))
     assert (image[..., 0] == 200).sum() == left
 
 
@@ -182,7 +182,7 @@ def test_borders_are_smooth_and_clear_pixels_do_not_color_them() -> None:
         image = np.zeros((120, 120, 3), np.uint8)
         paste(
             image,
-            multiplied(layer),
+            premultiplied(layer),
             np.vstack([similarity(20, zoom, (40, 40), (20, 20)), [0, 0, 1]]),
         )
         assert image[..., 1:].max() == 0, "the white of clear pixels does not bleed"

@@ -10,7 +10,7 @@ from facedots.analysis.mesh import mesh_points, signed_areas
 from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES, Triangles
 from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
-from facedots.geometry import Floats, Image, Matrix, check_shape, tight_boxes
+from facedots.geometry import Floats, Image, Matrix, check_shape, pixel_box, tight_boxes
 from facedots.regions import Mask
 from facedots.types import Face, check_image
 
@@ -67,7 +67,7 @@ def warp_texture(
     if not (np.isfinite(start).all() and np.isfinite(end).all()):
         raise PointsError("a texture needs all points of both faces, and some are missing")
     result = Texture(np.zeros((*size, 3), np.uint8), np.zeros(size, bool), np.zeros(size, bool))
-    left, top, right, bottom = _pixel_box(end, size)
+    left, top, right, bottom = pixel_box(end, size)
     if left >= right or top >= bottom:
         return result
     window = np.s_[top:bottom, left:right]
@@ -106,13 +106,6 @@ def template_points(size: int, margin: float = 0.06) -> Floats:
     return np.asarray(centered * zoom + (size - 1) / 2, np.float32)
 
 
-def _pixel_box(points: Matrix, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Bounding box of points within an image: left, top, and the first column and row beyond."""
-    low = np.floor(points.min(axis=0)).clip(0, (size[1], size[0])).astype(int)
-    high = (np.ceil(points.max(axis=0)) + 1).clip(0, (size[1], size[0])).astype(int)
-    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
-
-
 def _at_scale_of(
     image: Image, start: Matrix, end: Matrix, triangles: Triangles
 ) -> tuple[Image, Matrix]:
@@ -120,7 +113,7 @@ def _at_scale_of(
 
     A warp that shrinks by more than two would skip pixels.
     """
-    left, top, right, bottom = _pixel_box(start, (image.shape[0], image.shape[1]))
+    left, top, right, bottom = pixel_box(start, (image.shape[0], image.shape[1]))
     if left >= right or top >= bottom:  # Outside the image, whose border is replicated.
         return image, start
     piece, moved = image[top:bottom, left:right], start - (left, top)

@@ -1,5 +1,5 @@
 from .anonymize import Anonymizer as Anonymizer
-from .anonymize import is_doubtful as is_doubtful
+from .anonymize import is_uncertain as is_uncertain
 from .base import Effect as Effect
 from .base import chain_effects as chain_effects
 from .base import effect_names as effect_names
@@ -9,6 +9,9 @@ from .makeup import Brows as Brows
 from .makeup import Lips as Lips
 from .stickers import Sticker as Sticker
 from .stickers import Stickers as Stickers
+from .stickers import load_sticker as load_sticker
+from .stickers import sticker_names as sticker_names
 from .swap import FaceSwap as FaceSwap
 from .swap import average_face as average_face
+from .swap import put_face as put_face
 from .swap import swap_faces as swap_faces

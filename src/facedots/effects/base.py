@@ -1,4 +1,4 @@
-"""Effects by name, for places where a string arrives: the command line."""
+"""The effect protocol, and effects by name for the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +15,17 @@ from facedots.types import Face
 
 
 class Effect(Protocol):
-    """Something done to the faces of an image: ``effect(image, faces) -> image``."""
+    """Anything done to the faces of an image: ``effect(image, faces) -> image``.
+
+    Example:
+        >>> class Invert:
+        ...     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
+        ...         return 255 - image
+        >>> effect: Effect = Invert()
+    """
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A new RGB image of the same size; the given one stays as it is. Without faces it is a
-        copy.
-        """
+        """A new RGB image of the same size; the input stays as it is."""
         ...
 
 
@@ -30,7 +35,7 @@ _MAKERS: Mapping[str, Callable[[], Effect]] = MappingProxyType(
 
 
 def effect_names() -> list[str]:
-    """What :func:`named_effects` knows besides a user's own stickers.
+    """The names of :func:`named_effects`: built-in stickers and effects.
 
     >>> " ".join(effect_names())
     'crown dog-ears dog-nose hat mustache party-mask sunglasses lips brows blush mesh swap'
@@ -39,21 +44,19 @@ def effect_names() -> list[str]:
 
 
 def named_effects(names: str) -> list[Effect]:
-    """The effects that a comma-separated list names, to be applied in that order.
+    """The effects of a comma-separated list, in its order.
 
     Args:
-        names: As in ``"lips,sunglasses,my/hat.yaml"``: names from :func:`effect_names`, and paths
-            of stickers' YAML files.
+        names: Names from :func:`effect_names` and paths of stickers' YAML files, as in
+            ``"lips,sunglasses,my/hat.yaml"``.
 
     Raises:
         StickerError: A name is unknown, or a sticker's file has faults.
     """
-    wanted = [name.strip() for name in names.split(",") if name.strip()]
-    if not wanted:
-        raise StickerError(
-            f"no effect is named; there are {', '.join(effect_names())}, and a sticker's .yaml file"
-        )
-    return [_named(name) for name in wanted]
+    items = [name.strip() for name in names.split(",") if name.strip()]
+    if not items:
+        raise StickerError(f"no effect is named; {_choices()}")
+    return [_named(name) for name in items]
 
 
 def chain_effects(effects: Sequence[Effect]) -> Effect:
@@ -76,6 +79,8 @@ def _named(name: str) -> Effect:
         return _MAKERS[name]()
     if name in sticker_names() or Path(name).suffix in (".yaml", ".yml"):
         return Stickers([name])
-    raise StickerError(
-        f"{name}: no such effect; there are {', '.join(effect_names())}, and a sticker's .yaml file"
-    )
+    raise StickerError(f"{name}: no such effect; {_choices()}")
+
+
+def _choices() -> str:
+    return f"there are {', '.join(effect_names())}, and a sticker's .yaml file"

@@ -1,6 +1,4 @@
-"""Make-up: lips, brows and cheeks tinted through soft masks. Light, shadow and pores stay; only the
-color under them changes.
-"""
+"""Makeup: lips, brows and cheeks tinted through soft masks; light, shadow and pores stay."""
 
 from collections.abc import Sequence
 
@@ -11,111 +9,117 @@ from numpy.typing import ArrayLike
 from facedots.analysis.mesh import fit_shape, mesh_points
 from facedots.analysis.shapes import MEAN_SHAPE
 from facedots.drawing import FRACTION_BITS, Color, fixed_point
-from facedots.geometry import Floats, Image, apply_affine
+from facedots.geometry import Floats, Image, apply_affine, pixel_box
 from facedots.regions import region_polygons
 from facedots.types import Face, check_image
 
 _LIGHTNESS_SHARE = 0.5
-"""How far the lightness follows the paint: lips painted dark get darker, but are not covered as by
-a wall's paint.
-"""
+"""How far the lightness follows the paint."""
 
 
-class Lips:
-    """Lipstick.
+class Makeup:
+    """Base of the makeup effects: paint of one color on every face.
 
     Args:
         color: RGB.
         strength: In [0, 1]; 1 is all of the color's hue.
+    """
+
+    def __init__(self, color: Color, strength: float) -> None:
+        self._color = color
+        self._strength = strength
+
+    def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
+        """A copy of the RGB image with the paint on every face."""
+        result = np.array(check_image(image))
+        for face in faces:
+            self._paint(result, mesh_points(face))
+        return result
+
+    def _paint(self, image: Image, points: Floats) -> None:
+        """Paint one face ``(68, 2)`` in place."""
+        raise NotImplementedError
+
+    def _tint(
+        self,
+        image: Image,
+        polygons: Sequence[ArrayLike],
+        feather: float,
+        within: Sequence[ArrayLike] | None = None,
+    ) -> None:
+        tint(image, polygons, feather, self._color, strength=self._strength, within=within)
+
+
+class Lips(Makeup):
+    """Effect: lipstick.
+
+    Args:
+        color: RGB.
+        strength: In [0, 1]; 1 is all of the color's hue.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> image = read_image(sample_portrait())  # doctest: +SKIP
+        >>> result = Lips(color=(150, 20, 90))(image, Pipeline()(image))  # doctest: +SKIP
     """
 
     def __init__(self, color: Color = (186, 24, 54), strength: float = 0.65) -> None:
-        self._color = color
-        self._strength = strength
+        super().__init__(color, strength)
 
-    def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB image with painted lips."""
-        result = np.array(check_image(image))
-        for face in faces:
-            feather = 0.018 * face_unit(mesh_points(face))
-            tint(
-                result,
-                region_polygons(face.points, "lips"),
-                feather,
-                self._color,
-                strength=self._strength,
-            )
-        return result
+    def _paint(self, image: Image, points: Floats) -> None:
+        self._tint(image, region_polygons(points, "lips"), 0.018 * face_unit(points))
 
 
-class Brows:
-    """Brow pencil.
+class Brows(Makeup):
+    """Effect: brow pencil.
 
     Args:
         color: RGB.
         strength: In [0, 1]; 1 is all of the color's hue.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> image = read_image(sample_portrait())  # doctest: +SKIP
+        >>> result = Brows(strength=0.5)(image, Pipeline()(image))  # doctest: +SKIP
     """
 
     def __init__(self, color: Color = (52, 34, 26), strength: float = 0.7) -> None:
-        self._color = color
-        self._strength = strength
+        super().__init__(color, strength)
 
-    def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB image with painted brows."""
-        result = np.array(check_image(image))
-        for face in faces:
-            feather = 0.025 * face_unit(mesh_points(face))
-            for brow in ("right_brow", "left_brow"):
-                tint(
-                    result,
-                    region_polygons(face.points, brow),
-                    feather,
-                    self._color,
-                    strength=self._strength,
-                )
-        return result
+    def _paint(self, image: Image, points: Floats) -> None:
+        for brow in ("right_brow", "left_brow"):
+            self._tint(image, region_polygons(points, brow), 0.025 * face_unit(points))
 
 
-class Blush:
-    """Color on the cheeks.
+class Blush(Makeup):
+    """Effect: blush on the cheeks, none beyond the outline of the face.
 
     Args:
         color: RGB.
         strength: In [0, 1]; 1 is all of the color's hue.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> image = read_image(sample_portrait())  # doctest: +SKIP
+        >>> result = Blush()(image, Pipeline()(image))  # doctest: +SKIP
     """
 
-    MIDDLE, HALF_AXES = (0.5, 0.42), (0.19, 0.13)
-    """Where the left cheek's ellipse lies on the mean shape, in outer-eye distances."""
+    CENTER, HALF_AXES = (0.5, 0.42), (0.19, 0.13)
+    """The left cheek's ellipse on the mean shape, in outer-eye distances."""
 
     def __init__(self, color: Color = (214, 84, 96), strength: float = 0.4) -> None:
-        self._color = color
-        self._strength = strength
+        super().__init__(color, strength)
 
-    def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB image with blush on the cheeks, none beyond the outline of the face."""
-        result = np.array(check_image(image))
+    def _paint(self, image: Image, points: Floats) -> None:
         angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-        left = np.stack([np.cos(angle), np.sin(angle)], axis=1) * self.HALF_AXES + self.MIDDLE
-        for face in faces:
-            turn = fit_shape(MEAN_SHAPE, mesh_points(face))
-            feather = 0.09 * face_unit(face.points)
-            for cheek in (left, left * (-1, 1)):
-                within = region_polygons(face.points, "face")
-                tint(
-                    result,
-                    [apply_affine(turn, cheek)],
-                    feather,
-                    self._color,
-                    strength=self._strength,
-                    within=within,
-                )
-        return result
+        left = np.stack([np.cos(angle), np.sin(angle)], axis=1) * self.HALF_AXES + self.CENTER
+        turn, outline = fit_shape(MEAN_SHAPE, points), region_polygons(points, "face")
+        for cheek in (left, left * (-1, 1)):
+            self._tint(image, [apply_affine(turn, cheek)], 0.09 * face_unit(points), outline)
 
 
 def face_unit(points: Floats) -> float:
-    """The outer-eye distance, in pixels, that a face of this size has when it looks at the camera;
-    a profile's is as large.
-    """
+    """Pixels of the outer-eye distance if the face looked at the camera; as large in a profile."""
     x_axis, y_axis = fit_shape(MEAN_SHAPE, points)[:, :2].T
     return float(max(np.linalg.norm(x_axis), np.linalg.norm(y_axis)))
 
@@ -129,36 +133,30 @@ def tint(
     strength: float,
     within: Sequence[ArrayLike] | None = None,
 ) -> None:
-    """Color an RGB image inside polygons, in place: in CIE Lab, hue and chroma move towards those
-    of the color.
+    """Tint an RGB image inside polygons, in place: hue and chroma (CIE Lab) move to the color's.
 
     Args:
         image: ``uint8 (H, W, 3)``, changed.
-        polygons: Closed, each (n, 2) in pixels; where two overlap is a hole.
+        polygons: Closed, each (N, 2) in pixels; where two overlap is a hole.
         feather: Standard deviation of the soft border, in pixels.
         color: RGB.
         strength: In [0, 1].
-        within: Polygons beyond which there is no paint.
+        within: Polygons that bound the paint.
     """
-    everything = np.concatenate([np.asarray(polygon, np.float64) for polygon in polygons])
-    limit = (image.shape[1], image.shape[0])
-    left, top = np.floor(everything.min(axis=0) - 3 * feather).clip(0, limit).astype(int).tolist()
-    right, bottom = (
-        (np.ceil(everything.max(axis=0) + 3 * feather) + 1).clip(0, limit).astype(int).tolist()
-    )
+    points = np.concatenate([np.asarray(polygon, np.float64) for polygon in polygons])
+    box = pixel_box(points, (image.shape[0], image.shape[1]), 3 * feather)
+    left, top, right, bottom = box
     if left >= right or top >= bottom:
         return
     window = image[top:bottom, left:right]
-    share = soft_mask(polygons, feather, (left, top, right, bottom))
+    share = soft_mask(polygons, feather, box)
     if within is not None:
-        share = share * soft_mask(within, 0.2 * feather, (left, top, right, bottom))
+        share = share * soft_mask(within, 0.2 * feather, box)
     lab = np.asarray(cv2.cvtColor(window.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
-    paint = np.asarray(
-        cv2.cvtColor(np.array([[color]], np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32
-    )[0, 0]
-    usual = float((lab[..., 0] * share).sum() / max(float(share.sum()), 1e-6))
+    paint = cv2.cvtColor(np.array([[color]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
+    mean_lightness = float((lab[..., 0] * share).sum() / max(float(share.sum()), 1e-6))
     share = share * np.float32(strength)
-    lab[..., 0] += share * _LIGHTNESS_SHARE * (paint[0] - usual)
+    lab[..., 0] += share * _LIGHTNESS_SHARE * (paint[0] - mean_lightness)
     lab[..., 1:] += share[..., None] * (paint[1:] - lab[..., 1:])
     painted = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB)) * 255
     touched = share > 0
@@ -168,16 +166,15 @@ def tint(
 def soft_mask(
     polygons: Sequence[ArrayLike], feather: float, box: tuple[int, int, int, int]
 ) -> Floats:
-    """How much of each pixel of a part of an image is inside polygons: ``float32`` in [0, 1], soft
-    at the border.
+    """The share of each pixel inside polygons: ``float32`` in [0, 1], soft at the border.
 
     Args:
-        polygons: Closed, each (n, 2) in pixels of the whole image.
+        polygons: Closed, each (N, 2) in pixels of the whole image.
         feather: Standard deviation of the soft border, in pixels.
-        box: The part: left, top, and the first column and row beyond.
+        box: The result's part of the image: left, top, and the first column and row beyond.
     """
     left, top, right, bottom = box
-    # What lies beyond the frame must count for the blur too, else the mask would be strong there.
+    # The blur must include the surroundings, else the mask would be too strong at the frame.
     margin = int(np.ceil(3 * feather))
     mask = np.zeros((bottom - top + 2 * margin, right - left + 2 * margin), np.uint8)
     moved = [

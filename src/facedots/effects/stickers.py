@@ -1,6 +1,6 @@
-"""Stickers: images with transparency that sit on faces and move, tilt, grow and turn with them.
+"""Stickers: images with transparency that move, tilt, grow and turn with a face.
 
-A sticker is a PNG with an alpha channel and a YAML file beside it::
+A sticker is a PNG with an alpha channel and a YAML file::
 
     image: sunglasses.png
     fit: affine
@@ -8,16 +8,13 @@ A sticker is a PNG with an alpha channel and a YAML file beside it::
       right_eye_0: [83.5, 60]
       left_eye_3: [283.5, 60]
 
-``anchors`` says where points of the face, by their names in the schema, lie in the image: x and y
-in pixels, (0, 0) is the center of the top-left pixel. They alone say where the sticker lies.
-``fit`` says what else moves it:
+``anchors`` gives the pixels (x, y) of points of the face, by their names in the schema; (0, 0) is
+the center of the top-left pixel. They set the position, ``fit`` the rest:
 
-- ``similarity``: nothing; the anchors turn and size it too, and it is never squeezed.
-- ``affine``: size, tilt and squeeze come from all points of the face, as if it were flat and far
-  away. The steadiest.
-- ``perspective``: it is a plane fixed to the head in space, as deep as its anchors are in the head
-  model, and is seen under the pose of the head (:mod:`facedots.analysis.pose`), so its near side is
-  larger.
+- ``similarity``: rotation and size from the anchors, never squeezed.
+- ``affine``: size, tilt and squeeze from all points of the face, as if flat; the steadiest.
+- ``perspective``: a plane fixed to the head at the anchors' depth in the head model, seen under the
+  head's pose (:mod:`facedots.analysis.pose`), so that its near side is larger.
 """
 
 import contextlib
@@ -35,26 +32,31 @@ from facedots.analysis.mesh import fit_shape, mesh_points
 from facedots.analysis.pose import Camera, head_pose, rotation
 from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
 from facedots.errors import PointsError, StickerError
-from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity
+from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
 Fit = Literal["affine", "perspective", "similarity"]
 
 FOLDER = Path(__file__).parent / "sticker_art"
-"""The stickers that come with facedots, drawn by ``tools/draw_stickers.py``."""
+"""The built-in stickers, drawn by ``tools/draw_stickers.py``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Sticker:
-    """An image and where points of the face lie in it.
+    """An image and the anchors that fix it to a face.
 
     Attributes:
-        name: What users call it.
-        image: ``uint8 (H, W, 4)``, RGB and alpha, the colors not multiplied by it.
-        anchors: Name of a point in IBUG68 -> (x, y) in pixels of the image; at least two different
-            places.
+        name: Name of the sticker.
+        image: ``uint8 (H, W, 4)``, RGB and straight (not premultiplied) alpha.
+        anchors: Name of a point in IBUG68 -> (x, y) in pixels of the image; two or more places.
         fit: ``"affine"``, ``"perspective"`` or ``"similarity"``, see the module.
+
+    Example:
+        >>> dot = np.full((8, 24, 4), 255, np.uint8)
+        >>> band = Sticker("band", dot, {"right_eye_0": (2, 4), "left_eye_3": (21, 4)})
+        >>> band.fit
+        'affine'
     """
 
     name: str
@@ -65,66 +67,61 @@ class Sticker:
     def __post_init__(self) -> None:
         object.__setattr__(self, "anchors", MappingProxyType(dict(self.anchors)))
         unknown = [name for name in self.anchors if name not in IBUG68.names]
+        fault = ""
         if unknown:
-            raise StickerError(
-                f"sticker {self.name}: no point is called {unknown[0]!r}; names are as {IBUG68.names[36]!r}"
-            )
-        if len(set(self.anchors.values())) < 2:
-            raise StickerError(
-                f"sticker {self.name}: it needs anchors at two different places or more"
-            )
-        if self.fit not in get_args(Fit):
-            raise StickerError(
-                f"sticker {self.name}: fit is {' or '.join(get_args(Fit))}, not {self.fit!r}"
-            )
-        if self.image.ndim != 3 or self.image.shape[2] != 4 or self.image.dtype != np.uint8:
-            raise StickerError(
-                f"sticker {self.name}: its image needs an alpha channel, 8 bits each: uint8 (H, W, 4)"
-            )
+            fault = f"no point is called {unknown[0]!r}; names are as {IBUG68.names[36]!r}"
+        elif len(set(self.anchors.values())) < 2:
+            fault = "it needs anchors at two different places or more"
+        elif self.fit not in get_args(Fit):
+            fault = f"fit is {' or '.join(get_args(Fit))}, not {self.fit!r}"
+        elif self.image.shape[2:] != (4,) or self.image.dtype != np.uint8:
+            fault = "its image needs an alpha channel, 8 bits each: uint8 (H, W, 4)"
+        if fault:
+            raise StickerError(f"sticker {self.name}: {fault}")
 
     def place(self, face: Face, image_size: tuple[int, int]) -> Matrix:
-        """The homography ``(3, 3)`` from the sticker's pixels to those of the image, of this height
-        and width, with the face.
+        """The homography ``(3, 3)`` from the sticker's pixels to those of the image with the face.
+
+        Args:
+            face: The face to cover.
+            image_size: Height and width of its image.
 
         Raises:
             PointsError: Points of the face are missing, or of another schema than IBUG68.
         """
         points = mesh_points(face)
-        ours = np.array(list(self.anchors.values()))
+        anchors = np.array(list(self.anchors.values()))
         rows = [IBUG68.index(name) for name in self.anchors]
         if self.fit == "similarity":
-            return _homogeneous(fit_similarity(ours, points[rows]))
+            return _homogeneous(fit_similarity(anchors, points[rows]))
         turned = _homogeneous(
-            compose(fit_shape(MEAN_SHAPE, points), fit_similarity(ours, MEAN_SHAPE[rows]))
+            compose(fit_shape(MEAN_SHAPE, points), fit_similarity(anchors, MEAN_SHAPE[rows]))
         )
         if self.fit == "perspective":
-            flat = fit_similarity(ours, HEAD_MODEL[rows, :2])
-            # Where no head can have these points, or it would touch the lens, the face counts as
-            # flat and far away.
+            flat = fit_similarity(anchors, HEAD_MODEL[rows, :2])
+            # Points that no head has, or a sticker that would touch the lens: affine instead.
             with contextlib.suppress(PointsError):
                 turned = self._as_seen(
                     np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]]), points, image_size
                 )
-        gap = (points[rows] - _apply(turned, ours)).mean(axis=0)
+        gap = (points[rows] - _apply(turned, anchors)).mean(axis=0)
         return np.array([[1, 0, gap[0]], [0, 1, gap[1]], [0, 0, 1]]) @ turned
 
     def _as_seen(self, place: Matrix, points: Floats, image_size: tuple[int, int]) -> Matrix:
-        """The homography to the image of a plane in the head; ``place`` (3, 3) takes pixels (u, v,
-        1) to (x, y, z) there.
-        """
+        """The homography of a plane in the head; ``place`` (3, 3) maps pixels (u, v, 1) to it."""
         camera = Camera.guess(image_size)
         pose = head_pose(points, camera)
-        seen = rotation(pose.yaw, pose.pitch, pose.roll) @ place
-        seen[:, 2] += pose.translation
+        moved = rotation(pose.yaw, pose.pitch, pose.roll) @ place
+        moved[:, 2] += pose.translation
         height, width = self.image.shape[:2]
-        depths = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ seen[2]
+        depths = np.array([(0, 0, 1), (width, 0, 1), (width, height, 1), (0, height, 1)]) @ moved[2]
         if depths.min() < _NEAREST * pose.translation[2]:
             raise PointsError(f"sticker {self.name}: a part of it would be too near to the lens")
-        return camera.matrix @ seen
+        return camera.matrix @ moved
 
 
 _NEAREST = 0.5
-"""The nearest that a part of a sticker may come to the camera, over the distance of the head."""
+"""Smallest distance of a sticker's part from the camera, over that of the head."""
 
 
 def _homogeneous(affine: Matrix) -> Matrix:
@@ -139,13 +136,18 @@ def _apply(homography: Matrix, points: ArrayLike) -> Matrix:
 
 
 class Stickers:
-    """Puts stickers on every face, the first one lowest.
+    """Effect: puts stickers on every face, the first one lowest.
 
     Args:
-        stickers: Stickers, names of those that come with facedots, or paths of YAML files.
+        stickers: Stickers, names of built-in ones, or paths of YAML files.
 
     Raises:
-        StickerError: There is no such sticker, or its files have faults.
+        StickerError: A sticker is unknown or its files have faults.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> image = read_image(sample_portrait())  # doctest: +SKIP
+        >>> result = Stickers(["hat", "mustache"])(image, Pipeline()(image))  # doctest: +SKIP
     """
 
     def __init__(self, stickers: Iterable[Sticker | str | Path]) -> None:
@@ -153,7 +155,7 @@ class Stickers:
             sticker if isinstance(sticker, Sticker) else find_sticker(sticker)
             for sticker in stickers
         ]
-        self._layers = [(sticker, multiplied(sticker.image)) for sticker in chosen]
+        self._layers = [(sticker, premultiplied(sticker.image)) for sticker in chosen]
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
         """A copy of the RGB image with the stickers on it."""
@@ -164,11 +166,10 @@ class Stickers:
         return result
 
 
-def multiplied(image: Image) -> Image:
-    """An image with alpha (h, w, 4), its colors multiplied by the alpha: mixing pixels then weighs
-    them as they cover.
+def premultiplied(image: Image) -> Image:
+    """An image ``(H, W, 4)`` with its colors multiplied by alpha, as interpolation needs.
 
-    >>> multiplied(np.array([[[200, 100, 0, 51]]], np.uint8)).tolist()
+    >>> premultiplied(np.array([[[200, 100, 0, 51]]], np.uint8)).tolist()
     [[[40, 20, 0, 51]]]
     """
     share = image[..., 3:] / np.float32(255)
@@ -178,35 +179,28 @@ def multiplied(image: Image) -> Image:
 
 
 def paste(image: Image, layer: Image, homography: Matrix) -> None:
-    """Lay an image with alpha under a homography onto an RGB image, in place. What lies beyond its
-    frame is cut.
+    """Composite a layer under a homography onto an RGB image, in place; cut at its frame.
 
     Args:
         image: ``uint8 (H, W, 3)``, changed.
-        layer: ``uint8 (h, w, 4)``, colors multiplied by alpha as :func:`multiplied` does, so that
-            borders are smooth.
+        layer: ``uint8 (h, w, 4)``, :func:`premultiplied`.
         homography: From pixels of ``layer`` to pixels of ``image`` (3, 3).
     """
     height, width = layer.shape[:2]
     corners = _apply(homography, [(-1, -1), (width, -1), (width, height), (-1, height)])
-    limit = (image.shape[1], image.shape[0])
-    left, top = np.floor(corners.min(axis=0)).clip(0, limit).astype(int).tolist()
-    right, bottom = (np.ceil(corners.max(axis=0)) + 1).clip(0, limit).astype(int).tolist()
+    left, top, right, bottom = pixel_box(corners, (image.shape[0], image.shape[1]))
     if left >= right or top >= bottom:
         return
-    zoom = float(
-        np.sqrt(cv2.contourArea(corners.astype(np.float32)) / ((width + 1) * (height + 1)))
-    )
+    area = cv2.contourArea(corners.astype(np.float32))
+    zoom = float(np.sqrt(area / ((width + 1) * (height + 1))))
     if zoom < 0.5:  # A warp that shrinks by more than two would skip pixels.
         small = (max(1, round(width * zoom)), max(1, round(height * zoom)))
         layer = np.asarray(cv2.resize(layer, small, interpolation=cv2.INTER_AREA), np.uint8)
         steps = np.array([width / small[0], height / small[1], 1])
         homography = homography @ np.linalg.inv(_HALF_PIXEL) @ np.diag(steps) @ _HALF_PIXEL
     shifted = np.array([[1, 0, -left], [0, 1, -top], [0, 0, 1]]) @ homography
-    cover = np.asarray(
-        cv2.warpPerspective(layer, shifted, (right - left, bottom - top), flags=cv2.INTER_LINEAR),
-        np.float32,
-    )
+    size = (right - left, bottom - top)
+    cover = cv2.warpPerspective(layer, shifted, size, flags=cv2.INTER_LINEAR).astype(np.float32)
     window = image[top:bottom, left:right]
     window[:] = (window * (1 - cover[..., 3:] / 255) + cover[..., :3]).round().clip(0, 255)
 
@@ -216,28 +210,28 @@ _HALF_PIXEL = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 
 
 def sticker_names() -> list[str]:
-    """The stickers that come with facedots."""
+    """Names of the built-in stickers."""
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
 def find_sticker(name: str | Path) -> Sticker:
-    """A sticker that comes with facedots, by its name, or a user's own, by the path of its YAML
-    file.
+    """A built-in sticker by its name, or any by the path of its YAML file.
 
     Raises:
-        StickerError: There is no such sticker, or its files have faults.
+        StickerError: The sticker is unknown or its files have faults.
     """
     if str(name) in sticker_names():
         return load_sticker(FOLDER / f"{name}.yaml")
     if Path(name).suffix in (".yaml", ".yml"):
         return load_sticker(name)
+    names = ", ".join(sticker_names())
     raise StickerError(
-        f"{name}: no such sticker; there are {', '.join(sticker_names())}, or give a sticker's .yaml file"
+        f"{name}: no such sticker; there are {names}, or give a sticker's .yaml file"
     )
 
 
 def load_sticker(path: str | Path) -> Sticker:
-    """The sticker that a YAML file describes; the image's path is relative to the file.
+    """The sticker of a YAML file; the image's path is relative to it.
 
     Raises:
         StickerError: A file is missing or has faults.
@@ -251,13 +245,10 @@ def load_sticker(path: str | Path) -> Sticker:
         raise StickerError(f"{file}: cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise StickerError(f"{file}: not YAML: {error}") from error
-    if not isinstance(fields, dict) or not {"image", "anchors"} <= set(fields) <= {
-        "image",
-        "anchors",
-        "fit",
-    }:
+    required = {"image", "anchors"}
+    if not isinstance(fields, dict) or not required <= set(fields) <= required | {"fit"}:
         raise StickerError(
-            f"{file}: a sticker has the fields image, anchors and, if it likes, fit, and no others"
+            f"{file}: a sticker has the fields image, anchors and optionally fit, and no others"
         )
     image = _read_with_alpha(file.parent / str(fields["image"]))
     return Sticker(file.stem, image, _anchors(file, fields["anchors"]), fields.get("fit", "affine"))

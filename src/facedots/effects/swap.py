@@ -1,6 +1,4 @@
-"""Faces that change heads, and the mean of many faces: textures bent from shape to shape, colors
-matched at the seam.
-"""
+"""Face swap and average face: textures warped from shape to shape, colors matched at the seam."""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -18,26 +16,31 @@ from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
 SEAM_TOP = 0.5
-"""How high above the eyes a swapped face reaches, in outer-eye distances: its upper seam lies on
-the forehead.
-"""
+"""Height of the seam on the forehead above the eyes, in outer-eye distances."""
 
 SEAM_FADE = 0.02
-"""How far the seam fades out, twice, beyond the face, in sides of the face."""
+"""Half of the width over which the seam fades out, in sides of the face."""
 
 _MARGIN = 8
-"""Pixels around a swapped face that the blending sees, at least."""
+"""Least number of pixels around a swapped face that the blending gets."""
 
 
 class FaceSwap:
-    """Puts one face on every head.
+    """Effect: puts one face on every head.
 
     Args:
-        image: RGB, ``uint8 (H, W, 3)``, with the face.
+        source: RGB, ``uint8 (H, W, 3)``, with the face.
         face: The face in it.
 
     Raises:
         PointsError: Points of the face are missing, or of another schema than IBUG68.
+
+    Example:
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> pipeline, source = Pipeline(), read_image(sample_portrait())  # doctest: +SKIP
+        >>> swap = FaceSwap(source, pipeline(source)[0])  # doctest: +SKIP
+        >>> image = read_image("group.jpg")  # doctest: +SKIP
+        >>> result = swap(image, pipeline(image))  # doctest: +SKIP
     """
 
     def __init__(self, source: Image, face: Face) -> None:
@@ -46,7 +49,7 @@ class FaceSwap:
         mesh_points(face)
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
-        """A copy of the RGB image in which every face is the one given."""
+        """A copy of the RGB image in which every head has the face."""
         result = np.array(check_image(image))
         for face in faces:
             result = put_face(self._source, self._face, result, face)
@@ -54,17 +57,14 @@ class FaceSwap:
 
 
 def swap_faces(image: Image, faces: Sequence[Face]) -> Image:
-    """A copy of the RGB image in which each face is on the head of the next one, and the last on
-    the first.
+    """Effect: each face on the head of the next one, and the last on the first.
 
     Raises:
-        PointsError: There are fewer than two faces; or points are missing, or of another schema
-            than IBUG68.
+        PointsError: There are fewer than two faces, points are missing, or of another schema than
+            IBUG68.
     """
     if len(faces) < 2:
-        raise PointsError(
-            f"faces are swapped where there are two or more, and here there are {len(faces)}"
-        )
+        raise PointsError(f"swapping needs two or more faces, and here there are {len(faces)}")
     result = np.array(check_image(image))
     for face, head in zip(faces, [*faces[1:], faces[0]], strict=True):
         result = put_face(image, face, result, head)
@@ -72,13 +72,11 @@ def swap_faces(image: Image, faces: Sequence[Face]) -> Image:
 
 
 def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
-    """A copy of ``target`` in which ``head`` has the face from ``source``, with the light and
-    colors of ``target``.
+    """A copy of ``target`` in which ``head`` has ``face``, in the light and colors of ``target``.
 
     Poisson blending (Pérez, Gangnet, Blake 2003, ``cv2.seamlessClone``) keeps the face's detail and
-    takes the colors from around the seam. Where the two look to different sides, the face is
-    mirrored, because its far cheek is not to be seen. A profile has too little skin for a head seen
-    from the front: the rest is smeared.
+    takes the colors from around the seam. If the two look to different sides, the face is mirrored.
+    A profile has too little skin for a frontal head: the rest is smeared.
 
     Args:
         source: RGB, ``uint8 (H, W, 3)``.
@@ -91,10 +89,10 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
     """
     height, width = check_image(target).shape[:2]
     goal = mesh_points(head)
-    source, points = _looking_alike(check_image(source), mesh_points(face), goal)
+    source, points = _facing_like(check_image(source), mesh_points(face), goal)
     start, end = (np.concatenate([shape, forehead(shape, SEAM_TOP)]) for shape in (points, goal))
-    # Only the part around the head is worked on, with a margin for the blending; beyond the frame
-    # its border is drawn out.
+    # Only the part around the head, with a margin for the blending; the frame's border is
+    # replicated beyond it.
     margin = _MARGIN + round(2 * SEAM_FADE * float(np.ptp(end, axis=0).max()))
     left, top = (np.floor(end.min(axis=0)).astype(int) - margin).tolist()
     right, bottom = (np.ceil(end.max(axis=0)).astype(int) + margin).tolist()
@@ -116,15 +114,13 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
 
 
 def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256) -> Image:
-    """The mean of many faces, RGB ``uint8 (size, size, 3)``: their mean shape with their mean
-    colors.
+    """The average of many faces, RGB ``uint8 (size, size, 3)``: mean shape with mean colors.
 
-    Everything around the faces moves with them, so hair and shoulders are averaged too, and what an
-    image does not show does not count. Images are taken one after the other, so any number of them
-    fits into memory.
+    The surroundings move with the faces, so hair and shoulders are averaged too; pixels outside an
+    image do not count. Images are read one after the other, so any number fits into memory.
 
     Args:
-        images: RGB images, each as soon as it is needed.
+        images: RGB images; an iterator works.
         faces: One face in each of them.
         size: Side of the result in pixels.
 
@@ -132,24 +128,21 @@ def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256
         PointsError: There is no face; or points are missing, or of another schema than IBUG68.
     """
     if not faces:
-        raise PointsError("the mean of no faces: give one or more")
+        raise PointsError("the average of no faces: give one or more")
     shapes = [
         apply_affine(fit_similarity(mesh_points(face), MEAN_SHAPE), face.points) for face in faces
     ]
     middle = np.array([(size - 1) / 2, 0.44 * size])
     goal = np.mean(shapes, axis=0) * (0.34 * size) + middle
-    frame = (
-        np.array([(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)]) * size
-        - 0.5
-    )
-    everything = np.concatenate([goal, frame])
-    triangles = triangulate(everything)
+    grid = [(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)]
+    frame = np.array(grid) * size - 0.5
+    target = np.concatenate([goal, frame])
+    triangles = triangulate(target)
     total, counts = np.zeros((size, size, 3)), np.zeros((size, size, 1))
     for image, face in zip(images, faces, strict=True):
         outside = apply_affine(fit_similarity(goal, face.points), frame)
-        texture = warp_texture(
-            image, np.concatenate([face.points, outside]), everything, (size, size), triangles
-        )
+        source = np.concatenate([face.points, outside])
+        texture = warp_texture(image, source, target, (size, size), triangles)
         total += np.where(texture.inside[..., None], texture.image, 0)
         counts += texture.inside[..., None]
     return np.asarray((total / np.maximum(counts, 1)).round(), np.uint8)
@@ -157,55 +150,42 @@ def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256
 
 @lru_cache
 def _seam_triangles() -> Triangles:
-    """The mesh of the mean shape with the strip of forehead that a swap includes."""
+    """The mesh of the mean shape and the forehead up to the seam."""
     return triangulate(np.concatenate([MEAN_SHAPE, forehead(MEAN_SHAPE, SEAM_TOP)]))
 
 
-def _looking_alike(image: Image, points: Floats, goal: Floats) -> tuple[Image, Floats]:
-    """An image and a face's points in it, mirrored if the face then lies closer to the goal."""
+def _facing_like(image: Image, points: Floats, goal: Floats) -> tuple[Image, Floats]:
+    """The image and points, mirrored if the face is then closer to the goal."""
     mirrored = points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
     errors = [
         np.linalg.norm(apply_affine(fit_similarity(shape, goal), shape) - goal)
         for shape in (points, mirrored)
     ]
-    return (
-        (image, points)
-        if errors[0] <= errors[1]
-        else (image[:, ::-1], np.asarray(mirrored, np.float32))
-    )
+    if errors[0] <= errors[1]:
+        return image, points
+    return image[:, ::-1], np.asarray(mirrored, np.float32)
 
 
 def _matched(face: Image, around: Image, mask: Mask) -> Image:
-    """The face with the mean and the spread of the colors that it will cover, in CIE Lab (Reinhard
-    et al. 2001).
-    """
-    new, old = (
-        np.asarray(cv2.cvtColor(part, cv2.COLOR_RGB2LAB), np.float32) for part in (face, around)
-    )
-    spread = (old[mask].std(axis=0) + 1) / (new[mask].std(axis=0) + 1)
-    moved = (new - new[mask].mean(axis=0)) * spread.clip(0.7, 1.4) + old[mask].mean(axis=0)
-    return np.asarray(
-        cv2.cvtColor(moved.round().clip(0, 255).astype(np.uint8), cv2.COLOR_LAB2RGB), np.uint8
-    )
+    """The face with the color statistics it will cover, in CIE Lab (Reinhard et al. 2001)."""
+    new, old = (cv2.cvtColor(part, cv2.COLOR_RGB2LAB).astype(np.float32) for part in (face, around))
+    ratio = (old[mask].std(axis=0) + 1) / (new[mask].std(axis=0) + 1)
+    moved = (new - new[mask].mean(axis=0)) * ratio.clip(0.7, 1.4) + old[mask].mean(axis=0)
+    lab = moved.round().clip(0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
 def _blended(face: Image, around: Image, mask: Mask) -> Image:
-    """The masked part of a face in its new surroundings, which stay as they are but for a soft
-    seam.
-    """
+    """The masked face in its new surroundings, unchanged but for a soft seam."""
     stencil = mask.astype(np.uint8) * 255
     x, y, width, height = cv2.boundingRect(stencil)
-    # OpenCV puts the middle of the mask's bounding box on the given point, in whole pixels, and
-    # changes the mask.
-    cloned = cv2.seamlessClone(
-        face, around, stencil.copy(), (x + width // 2, y + height // 2), cv2.NORMAL_CLONE
-    )
+    # OpenCV puts the center of the mask's bounding box on this point, and changes the mask.
+    center = (x + width // 2, y + height // 2)
+    cloned = cv2.seamlessClone(face, around, stencil.copy(), center, cv2.NORMAL_CLONE)
     # It also changes colors outside the mask, all over that box: they fade out here.
     fade = max(1, round(SEAM_FADE * max(width, height)))
-    grown = cv2.dilate(
-        stencil, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * fade + 1, 2 * fade + 1))
-    )
-    share = np.asarray(cv2.blur(grown, (2 * fade + 1, 2 * fade + 1)))[..., None] / np.float32(255)
-    return np.asarray(
-        (around + share * (np.asarray(cloned, np.float32) - around)).round().clip(0, 255), np.uint8
-    )
+    window = (2 * fade + 1, 2 * fade + 1)
+    grown = cv2.dilate(stencil, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, window))
+    share = cv2.blur(grown, window)[..., None] / np.float32(255)
+    mixed = around + share * (cloned.astype(np.float32) - around)
+    return mixed.round().clip(0, 255).astype(np.uint8)
