@@ -78,15 +78,15 @@ def with_noise(points: Floats, rng: np.random.Generator) -> Floats:
 
 
 def plant(
-    parts: Mapping[str, list[FaceAnnotation]], folder: Path, count: int, rng: np.random.Generator
+    subsets: Mapping[str, list[FaceAnnotation]], folder: Path, count: int, rng: np.random.Generator
 ) -> dict[Key, str]:
-    """Write the copy with its faults into a folder; returns the kind of fault of each faulty face."""
-    everyone = [(part, i) for part, faces in parts.items() for i in range(len(faces))]
+    """Write the copy with its faults into a folder; returns the fault of each faulty face."""
+    locations = [(subset, i) for subset, faces in subsets.items() for i in range(len(faces))]
     chosen = [
-        everyone[k] for k in rng.permutation(len(everyone))[: count - count % (2 * len(KINDS))]
+        locations[k] for k in rng.permutation(len(locations))[: count - count % (2 * len(KINDS))]
     ]
     groups = np.array_split(np.arange(len(chosen)), len(KINDS))
-    copy = {part: list(faces) for part, faces in parts.items()}
+    copy = {subset: list(faces) for subset, faces in subsets.items()}
     change: dict[str, Callable[[Floats, np.random.Generator], Floats]] = {
         "a point moved": with_moved_point,
         "eyes swapped": with_swapped_eyes,
@@ -97,24 +97,24 @@ def plant(
     for kind, members in zip(KINDS, groups, strict=True):
         places = [chosen[int(k)] for k in members]
         partners = [*places[len(places) // 2 :], *places[: len(places) // 2]]
-        for (part, i), (other, j) in zip(places, partners, strict=True):
-            face = parts[part][i]
-            key = (part, face.name)
+        for (subset, i), (other, j) in zip(places, partners, strict=True):
+            face = subsets[subset][i]
+            key = (subset, face.name)
             planted[key] = kind
             if kind in change:
                 points = change[kind](face.points, rng)
             elif kind == "another face's points":
-                points = parts[other][j].points
+                points = subsets[other][j].points
             else:
                 width = read_image(face.image, orient=False).shape[1]
                 points = np.asarray(face.points * (-1, 1) + (width - 1, 0), np.float32)
                 mirrored.add(key)
-            copy[part][i] = replace(face, points=points.round())
-    for part, faces in copy.items():
+            copy[subset][i] = replace(face, points=points.round())
+    for subset, faces in copy.items():
         for face in faces:
-            put_image(face, folder / face.name, (part, face.name) in mirrored)
+            put_image(face, folder / face.name, (subset, face.name) in mirrored)
         rows = [replace(face, name=Path(face.name).name) for face in faces]
-        atomic_write(folder / f"{part}_frames_keypoints.csv", annotations_csv(rows, IBUG68))
+        atomic_write(folder / f"{subset}_frames_keypoints.csv", annotations_csv(rows, IBUG68))
     return planted
 
 
@@ -125,63 +125,52 @@ def put_image(face: FaceAnnotation, target: Path, mirrored: bool) -> None:
         target.symlink_to(face.image.resolve())
         return
     image = read_image(face.image, orient=False)[:, ::-1]
-    atomic_write(
-        target,
-        cv2.imencode(".png", cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR))[
-            1
-        ].tobytes(),
-    )
+    bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+    atomic_write(target, cv2.imencode(".png", bgr)[1].tobytes())
 
 
-def print_table(found: Audit, planted: dict[Key, str]) -> None:
-    """Recall and precision a kind, and how many of the other faces were flagged, as Markdown."""
-    kinds = {
-        (part, face.name): kind
-        for part, face, kind in zip(
-            found.subset_of, found.faces, found.label_outliers.kinds, strict=True
-        )
-    }
-    print(
-        "| fault | planted | flagged | named right | given that name | precision of the name |\n|---|---|---|---|---|---|"
-    )
-    for kind, name in KINDS.items():
-        mine = [key for key, planted_kind in planted.items() if planted_kind == kind]
-        flagged = sum(bool(kinds[key]) for key in mine)
-        right = sum(kinds[key] == name for key in mine)
-        given = sum(value == name for value in kinds.values())
-        precision = f"{100 * right / given:.0f} %" if given else "-"
-        print(
-            f"| {kind} | {len(mine)} | {flagged} ({100 * flagged / len(mine):.0f} %) | {right} | {given} | {precision} |"
-        )
+def print_table(audit: Audit, planted: dict[Key, str]) -> None:
+    """Recall and precision by fault, and flags among the other faces, as Markdown."""
+    rows = zip(audit.subset_of, audit.faces, audit.label_outliers.kinds, strict=True)
+    kinds = {(subset, face.name): kind for subset, face, kind in rows}
+    header = ("fault", "planted", "flagged", "named right", "this name", "precision of the name")
+    print(f"| {' | '.join(header)} |\n{'|---' * len(header)}|")
+    for fault, name in KINDS.items():
+        keys = [key for key, value in planted.items() if value == fault]
+        flagged = sum(bool(kinds[key]) for key in keys)
+        right = sum(kinds[key] == name for key in keys)
+        total = sum(value == name for value in kinds.values())
+        precision = f"{100 * right / total:.0f} %" if total else "-"
+        share = f"{flagged} ({100 * flagged / len(keys):.0f} %)"
+        print(f"| {fault} | {len(keys)} | {share} | {right} | {total} | {precision} |")
     others = [kind for key, kind in kinds.items() if key not in planted]
-    flagged = sum(map(bool, others))
-    print(
-        f"\nof the {len(others)} other faces {flagged} ({100 * flagged / len(others):.2f} %) are flagged"
-    )
-    print(
-        f"precision of a flag: {100 * (1 - flagged / max(1, sum(map(bool, kinds.values())))):.0f} %"
-    )
+    flagged, flags = sum(map(bool, others)), sum(map(bool, kinds.values()))
+    percent = 100 * flagged / len(others)
+    print(f"\nof the {len(others)} other faces {flagged} ({percent:.2f} %) are flagged")
+    print(f"precision of a flag: {100 * (1 - flagged / max(1, flags)):.0f} %")
 
 
 def print_repairs(
-    found: Audit, planted: dict[Key, str], parts: Mapping[str, list[FaceAnnotation]]
+    audit: Audit, planted: dict[Key, str], subsets: Mapping[str, list[FaceAnnotation]]
 ) -> None:
-    """How many wrong orders were undone to the very label that was there before."""
-    before = {(part, face.name): face.points for part, faces in parts.items() for face in faces}
+    """How many wrong orders were corrected to exactly the original label."""
+    before = {
+        (subset, face.name): face.points for subset, faces in subsets.items() for face in faces
+    }
     exact = wrong = 0
-    for i, (part, face, permutation) in enumerate(
-        zip(found.subset_of, found.faces, found.permutations, strict=True)
+    for i, (subset, face, permutation) in enumerate(
+        zip(audit.subset_of, audit.faces, audit.permutations, strict=True)
     ):
         if not permutation:
             continue
-        key = (part, face.name)
+        key = (subset, face.name)
         truth = before[key]
         if planted.get(key) == "mirrored, names kept":
-            width = found.scan.sizes[i, 0]
+            width = audit.scan.sizes[i, 0]
             truth = (truth * (-1, 1) + (width - 1, 0))[list(IBUG68.flip)]
-        exact += (same := bool(np.abs(found.ordered[i] - truth).max() < 0.01))
+        exact += (same := bool(np.abs(audit.ordered[i] - truth).max() < 0.01))
         wrong += not same
-    print(f"labels mended by --fix: {exact} to exactly what they were, {wrong} to something else")
+    print(f"labels corrected by --fix: {exact} exactly, {wrong} to something else")
 
 
 def main() -> None:
@@ -190,24 +179,23 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=Path("../shared/data/youtube-faces"))
-    parser.add_argument("--model", default="small", help="none to judge by shapes alone")
+    parser.add_argument("--model", default="small", help="none for shapes alone")
     parser.add_argument("--faults", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    parts = load_annotations(options.data, ReadOptions(origin=(0, 0))).subsets
+    subsets = load_annotations(options.data, ReadOptions(origin=(0, 0))).subsets
     with tempfile.TemporaryDirectory() as folder:
-        planted = plant(parts, Path(folder), options.faults, np.random.default_rng(options.seed))
+        planted = plant(subsets, Path(folder), options.faults, np.random.default_rng(options.seed))
         start, work = time.perf_counter(), time.process_time()
         copy = load_annotations(folder, ReadOptions(origin=(0, 0))).subsets
-        network = None if options.model == "none" else KeypointPredictor(options.model)
-        found = audit_dataset(copy, IBUG68, network, options.model)
+        predictor = None if options.model == "none" else KeypointPredictor(options.model)
+        audit = audit_dataset(copy, IBUG68, predictor, options.model)
     seconds, processor = time.perf_counter() - start, time.process_time() - work
-    print(
-        f"{len(found.faces)} faces, {len(planted)} with planted faults, seed {options.seed}, network: {options.model}"
-    )
+    print(f"{len(audit.faces)} faces, {len(planted)} with planted faults, seed {options.seed}")
+    print(f"model: {options.model}")
     print(f"{seconds:.0f} s, {processor:.0f} s of processor time\n")
-    print_table(found, planted)
-    print_repairs(found, planted, parts)
+    print_table(audit, planted)
+    print_repairs(audit, planted, subsets)
 
 
 if __name__ == "__main__":

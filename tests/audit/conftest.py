@@ -1,4 +1,4 @@
-"""A small data set whose faults are known, and a network that knows the truth."""
+"""A small data set with known faults, and a predictor of the true points."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,8 +21,8 @@ COUNT = 60
 
 
 class Oracle:
-    """A network that knows the points of each image by its number in the top left corner, or top
-    right in a mirror image.
+    """Predicts the true points of an image by its number in the top left corner, or top right in a
+    mirror image.
 
     Args:
         truth: ``(N, 68, 2)``, pixels.
@@ -38,18 +38,22 @@ class Oracle:
         points = self.truth[int(image[0, -1 if mirrored else 0, 0]) - 1]
         if mirrored:
             points = points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
-        found = np.repeat(points[None] + (self.bias, 0), len(np.asarray(boxes)), axis=0).astype(
+        predicted = np.repeat(points[None] + (self.bias, 0), len(np.asarray(boxes)), axis=0).astype(
             np.float32
         )
-        unknown = np.full(found.shape[:2], np.nan, np.float32)
+        unknown = np.full(predicted.shape[:2], np.nan, np.float32)
         return Keypoints(
-            found, np.full((*found.shape, 2), np.nan, np.float32), unknown, unknown[:, 0], IBUG68
+            predicted,
+            np.full((*predicted.shape, 2), np.nan, np.float32),
+            unknown,
+            unknown[:, 0],
+            IBUG68,
         )
 
 
 @pytest.fixture(scope="session")
 def truth() -> Matrix:
-    """The points ``(60, 68, 2)`` of drawn people, in images of 100 x 90 px; eyes some 30 px apart."""
+    """Points ``(60, 68, 2)`` of drawn people, in images of 100 x 90 px; eyes some 30 px apart."""
     rng = np.random.default_rng(5)
     heads = [
         random_head(rng) @ random_rotation(rng)[:2].T * rng.uniform(24, 32)

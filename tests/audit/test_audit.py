@@ -30,9 +30,9 @@ from facedots.spec import Predictor
 Annotate = Callable[[Matrix], list[FaceAnnotation]]
 
 
-def told(found: list[Finding], check: str) -> Finding:
-    (answer,) = (finding for finding in found if finding.check == check)
-    return answer
+def finding_of(findings: list[Finding], check: str) -> Finding:
+    (finding,) = (one for one in findings if one.check == check)
+    return finding
 
 
 @pytest.fixture
@@ -67,23 +67,25 @@ def test_single_faults_are_found(faulty: Audit) -> None:
     assert faulty.copied_labels == [(5, 6)]
 
 
-def test_orders_are_undone_in_the_copy_only(faulty: Audit, truth: Matrix) -> None:
+def test_orders_are_corrected_in_the_copy_only(faulty: Audit, truth: Matrix) -> None:
     np.testing.assert_allclose(faulty.ordered[1], truth[1] + (1.5, 0), atol=1.5)
     np.testing.assert_allclose(faulty.ordered[2], truth[2] + (13.5, 0), atol=1.5)
     assert np.abs(faulty.labels[1] - truth[1]).mean() > 5
 
 
-def test_findings_say_what_is_wrong(faulty: Audit) -> None:
-    found = summarize(faulty)
-    assert told(found, "Equal files").level == "error"
-    assert "train/p04.png repeats train/p03.png" in told(found, "Equal files").text
-    assert told(found, "Points in their order").text.startswith("2 labels in a wrong order: ")
-    offsets = [finding for finding in found if finding.check == "Labels lie on the features"]
+def test_findings_name_the_faults(faulty: Audit) -> None:
+    findings = summarize(faulty)
+    assert finding_of(findings, "Equal files").level == "error"
+    assert "train/p04.png repeats train/p03.png" in finding_of(findings, "Equal files").text
+    assert finding_of(findings, "Points in their order").text.startswith(
+        "2 labels in a wrong order: "
+    )
+    offsets = [finding for finding in findings if finding.check == "Labels lie on the features"]
     assert [finding.level for finding in offsets] == ["error", "error"]
     assert "px to the right" in offsets[0].text
-    assert told(found, "Unique labels").level == "error"
-    assert told(found, "Near duplicates across subsets").level == "ok"
-    assert told(found, "Images can be read").text == "all 60 of them"
+    assert finding_of(findings, "Unique labels").level == "error"
+    assert finding_of(findings, "Near duplicates across subsets").level == "ok"
+    assert finding_of(findings, "Images can be read").text == "all 60 of them"
 
 
 def test_only_what_is_certain_is_changed(faulty: Audit) -> None:
@@ -141,7 +143,7 @@ def test_the_report_is_one_page_and_two_files(faulty: Audit, tmp_path: Path) -> 
     assert {rows[0]["kind"], rows[1]["kind"]} == {LEFT_RIGHT_SWAPPED, MIRRORED_POINTS}
 
 
-def test_what_two_parts_share(
+def test_near_duplicates_and_people_across_subsets(
     annotate: Annotate, truth: Matrix, folder: Path, oracle: Predictor
 ) -> None:
     image = read_image(folder / "p00.png")
@@ -150,36 +152,36 @@ def test_what_two_parts_share(
     write_image(folder / "again.png", np.asarray(brighter, np.uint8))
     faces = annotate(truth)
     twice = replace(faces[0], image=folder / "again.png", name="again.png", group="ann")
-    found = audit_dataset(
+    audit = audit_dataset(
         {"train": [replace(faces[0], group="ann"), *faces[1:40]], "test": [twice, *faces[40:]]},
         IBUG68,
         oracle,
     )
-    (pair,) = found.near_duplicates
+    (pair,) = audit.near_duplicates
     assert (pair.first, pair.second) == (0, 40)
     assert pair.distance <= MAX_HAMMING
     assert (
         "1 image of test nearly equal to one of train"
-        in told(summarize(found), "Near duplicates across subsets").text
+        in finding_of(summarize(audit), "Near duplicates across subsets").text
     )
-    assert told(summarize(found), "People in one subset only").level == "error"
+    assert finding_of(summarize(audit), "People in one subset only").level == "error"
 
 
 def test_other_data_are_only_compared(annotate: Annotate, truth: Matrix, folder: Path) -> None:
     faces = annotate(truth)
     shutil.copy(folder / "p00.png", folder / "copy.png")
     elsewhere = replace(faces[0], image=folder / "copy.png", name="copy.png")
-    found = audit_dataset({"mine": faces[:40]}, IBUG68, against={"exam": [elsewhere, faces[50]]})
-    assert found.subsets == ("mine",)
-    assert len(found.faces) == 40
+    audit = audit_dataset({"mine": faces[:40]}, IBUG68, against={"exam": [elsewhere, faces[50]]})
+    assert audit.subsets == ("mine",)
+    assert len(audit.faces) == 40
     assert [
-        (found.images[pair.first].subset, found.images[pair.second].subset)
-        for pair in found.near_duplicates
+        (audit.images[pair.first].subset, audit.images[pair.second].subset)
+        for pair in audit.near_duplicates
     ] == [("mine", "against/exam")]
-    (change,) = plan_changes(found).values()
+    (change,) = plan_changes(audit).values()
     assert (change.name, change.action) == ("p00.png", "dropped")
     assert change.reason == "the same file as against/exam/copy.png"
-    assert [path.name for path in write_clean(found, plan_changes(found), folder / "clean")] == [
+    assert [path.name for path in write_clean(audit, plan_changes(audit), folder / "clean")] == [
         "mine.csv",
         "changes.json",
     ]
@@ -194,7 +196,7 @@ def test_two_faces_of_one_photo_in_equal_files_both_stay(
     assert plan_changes(audit_dataset({"all": annotate(labels)}, IBUG68)) == {}
 
 
-def test_other_points_are_audited_without_the_network(
+def test_other_schemas_are_audited_without_the_network(
     annotate: Annotate, truth: Matrix, oracle: Predictor
 ) -> None:
     few = (0, 8, 16, 30, 36, 45, 48, 54)
@@ -218,57 +220,56 @@ def test_other_points_are_audited_without_the_network(
         replace(face, points=points.astype(np.float32))
         for face, points in zip(annotate(truth), labels, strict=True)
     ]
-    found = audit_dataset({"cats": faces}, cat, oracle, "oracle")
-    assert found.model == ""
+    audit = audit_dataset({"cats": faces}, cat, oracle, "oracle")
+    assert audit.model == ""
     assert (
         "oracle predicts 68 points of ibug68, not those of cat8"
-        in told(summarize(found), "Labels lie on the features").text
+        in finding_of(summarize(audit), "Labels lie on the features").text
     )
-    assert found.permutations[0] is not None
-    assert found.permutations[0].name == LEFT_RIGHT_SWAPPED
-    assert found.label_outliers.flagged[1]
+    assert audit.permutations[0] is not None
+    assert audit.permutations[0].name == LEFT_RIGHT_SWAPPED
+    assert audit.label_outliers.flagged[1]
 
 
-def test_an_empty_answer_is_no_error(
+def test_unreadable_images_and_too_few_faces(
     annotate: Annotate, truth: Matrix, folder: Path, tmp_path: Path
 ) -> None:
     (folder / "p01.png").write_bytes(b"broken")
-    found = audit_dataset({"tiny": annotate(truth[:3])}, IBUG68)
-    assert told(summarize(found), "Labels look right").level == "skipped"
-    assert told(summarize(found), "Images can be read").level == "error"
-    write_report(found, tmp_path / "report", "tiny", changes=plan_changes(found))
+    audit = audit_dataset({"tiny": annotate(truth[:3])}, IBUG68)
+    assert finding_of(summarize(audit), "Labels look right").level == "skipped"
+    assert finding_of(summarize(audit), "Images can be read").level == "error"
+    write_report(audit, tmp_path / "report", "tiny", changes=plan_changes(audit))
 
 
-def test_whole_sets_in_another_order_are_seen_as_such(
-    annotate: Annotate, truth: Matrix, oracle: Predictor
-) -> None:
-    found = audit_dataset({"all": annotate(truth[:, list(IBUG68.flip)])}, IBUG68, oracle)
+def test_whole_sets_in_another_order(annotate: Annotate, truth: Matrix, oracle: Predictor) -> None:
+    audit = audit_dataset({"all": annotate(truth[:, list(IBUG68.flip)])}, IBUG68, oracle)
     assert all(
-        permutation and permutation.name == LEFT_RIGHT_SWAPPED for permutation in found.permutations
+        permutation and permutation.name == LEFT_RIGHT_SWAPPED for permutation in audit.permutations
     )
     assert (
-        "the data set follows another order" in told(summarize(found), "Points in their order").text
+        "the data set follows another order"
+        in finding_of(summarize(audit), "Points in their order").text
     )
 
 
-def test_finds_in_the_real_data_what_is_known_of_them(data_dir: Path) -> None:
+def test_known_faults_of_the_real_data(data_dir: Path) -> None:
     whole = load_annotations(data_dir / "youtube-faces", ReadOptions(origin=(0, 0))).subsets
     people = set(sorted({face.group for face in whole["test"]})[:15])
     parts = {
         part: [face for face in faces if face.group in people] for part, faces in whole.items()
     }
-    found = audit_dataset(parts, IBUG68, KeypointPredictor("small"), "small")
-    answers = summarize(found)
+    audit = audit_dataset(parts, IBUG68, KeypointPredictor("small"), "small")
+    findings = summarize(audit)
     count = len(parts["test"])
-    assert f"test: {count} PNG files" in told(answers, "File names match the format").text
-    assert f"test: {count}." in told(answers, "Channels").text
-    assert told(answers, "People in one subset only").level == "error"
-    assert told(answers, "People in one subset only").text.startswith("15 of 15 people")
-    assert told(answers, "Unique file names").text.startswith(f"{count} file names")
+    assert f"test: {count} PNG files" in finding_of(findings, "File names match the format").text
+    assert f"test: {count}." in finding_of(findings, "Channels").text
+    assert finding_of(findings, "People in one subset only").level == "error"
+    assert finding_of(findings, "People in one subset only").text.startswith("15 of 15 people")
+    assert finding_of(findings, "Unique file names").text.startswith(f"{count} file names")
     assert all(
-        "whole numbers" in answer.text for answer in answers if answer.check == "Exact coordinates"
+        "whole numbers" in answer.text for answer in findings if answer.check == "Exact coordinates"
     )
-    assert found.label_offsets["training"].significant
-    assert found.label_offsets["training"].pixels[0] == pytest.approx(1.2, abs=0.4)
-    assert told(answers, "Points in their order").level == "ok"
-    assert found.label_outliers.flagged.mean() < 0.05
+    assert audit.label_offsets["training"].significant
+    assert audit.label_offsets["training"].pixels[0] == pytest.approx(1.2, abs=0.4)
+    assert finding_of(findings, "Points in their order").level == "ok"
+    assert audit.label_outliers.flagged.mean() < 0.05

@@ -49,9 +49,11 @@ def test_each_permutation_is_matched_by_a_prediction_and_corrected(
     wrong[:, list(permutation.order)] = truth[:5]
     blurred = truth[:5] + np.random.default_rng(0).normal(0, 0.8, truth[:5].shape)
     units = ReferenceShape.fit(truth, IBUG68).eye_distances(truth[:5])
-    found = match_prediction(wrong, blurred, units, possible_permutations(IBUG68), np.full(5, WIDE))
-    assert [one and one.name for one in found] == [name] * 5
-    for i, one in enumerate(found):
+    result = match_prediction(
+        wrong, blurred, units, possible_permutations(IBUG68), np.full(5, WIDE)
+    )
+    assert [one and one.name for one in result] == [name] * 5
+    for i, one in enumerate(result):
         assert one is not None
         np.testing.assert_allclose(one.corrected(wrong[i], WIDE), truth[i])
 
@@ -73,8 +75,10 @@ def test_mirrored_points_in_an_image_that_is_not(truth: Matrix) -> None:
     wrong = aside * (-1, 1) + (WIDE - 1, 0)
     units = ReferenceShape.fit(truth, IBUG68).eye_distances(truth[:5])
     for label in (wrong, wrong[:, list(IBUG68.flip)]):
-        found = match_prediction(label, aside, units, mirror_permutations(IBUG68), np.full(5, WIDE))
-        for i, one in enumerate(found):
+        result = match_prediction(
+            label, aside, units, mirror_permutations(IBUG68), np.full(5, WIDE)
+        )
+        for i, one in enumerate(result):
             assert one is not None
             assert one.name == MIRRORED_POINTS
             np.testing.assert_allclose(one.corrected(label[i], WIDE), aside[i])
@@ -85,5 +89,5 @@ def test_shapes_match_without_a_prediction(name: str, truth: Matrix) -> None:
     permutation = NAMED[name]
     labels = truth.copy()
     labels[:4] = truth[:4, list(permutation.order)]  # Both undo themselves.
-    found = match_shape(labels, ReferenceShape.fit(labels, IBUG68), IBUG68)
-    assert [one and one.name for one in found] == [name] * 4 + [None] * (len(truth) - 4)
+    result = match_shape(labels, ReferenceShape.fit(labels, IBUG68), IBUG68)
+    assert [one and one.name for one in result] == [name] * 4 + [None] * (len(truth) - 4)
