@@ -66,7 +66,8 @@ class Audit:
         coverage: Distribution of sizes, poses and brightness.
 
     Example:
-        >>> audit = audit_dataset(load_annotations("faces/"), IBUG68)  # doctest: +SKIP
+        >>> data = load_annotations("faces/")  # doctest: +SKIP
+        >>> audit = audit_dataset(data.subsets, data.schema)  # doctest: +SKIP
         >>> [audit.faces[i].name for i in audit.ranking[:3]]  # doctest: +SKIP
         ['0817.jpg', '0112.jpg', '0400.jpg']
     """
@@ -105,6 +106,11 @@ class Audit:
     def predicted_mask(self, subset: str) -> NDArray[np.bool_]:
         """Faces of a subset with a prediction, ``bool (N,)``."""
         return self.mask(subset) & self.scan.has_prediction
+
+    def face_name(self, i: int) -> str:
+        """``subset/name`` of a face."""
+        prefix, name = f"{self.subset_of[i]}/", self.faces[i].name
+        return name if name.startswith(prefix) else prefix + name
 
     @property
     def ranking(self) -> list[int]:
@@ -164,8 +170,8 @@ def audit_dataset(
         against: Other data, whose images and people must not be shared.
 
     Example:
-        >>> from facedots.annotations import load_annotations
-        >>> audit = audit_dataset(load_annotations("faces/"), IBUG68)  # doctest: +SKIP
+        >>> data = load_annotations("faces/")  # doctest: +SKIP
+        >>> audit = audit_dataset(data.subsets, data.schema)  # doctest: +SKIP
     """
     skip_reason = "no network was given" if predictor is None else ""
     if predictor and predictor.spec.schema != schema:

@@ -160,7 +160,7 @@ def _context(
         "change_rows": _change_rows(changes or {}),
         "all_change_rows": None
         if changes is None
-        else [[f"{one.subset}/{one.name}", one.action, one.reason] for one in changes.values()],
+        else [[audit.face_name(i), one.action, one.reason] for i, one in changes.items()],
     }
 
 
@@ -239,7 +239,7 @@ def _outlier_tiles(audit: Audit, count: int = 50) -> Iterator[tuple[Image, str]]
         if moved and not audit.permutations[i]:
             names = [audit.schema.names[k] for k in moved[:3]] + ["…"] * (len(moved) > 3)
             kind += f" ({', '.join(names)})"
-        place = f"{rank}. {audit.subset_of[i]}/{face.name}"
+        place = f"{rank}. {audit.face_name(i)}"
         caption = f"{place}\n{kind}; {outliers.scores[i]:.2f} times the limit"
         yield draw_face_tile(image, audit.labels[i], predicted[i], moved, audit.schema), caption
 
