@@ -188,7 +188,7 @@ rows = {
         "points outside the image": part.labels.points_outside,
         "byte duplicates": part.files.byte_duplicates,
     }
-    for name, part in stats.parts.items()
+    for name, part in stats.subsets.items()
 }
 pd.DataFrame(rows)
 
@@ -310,7 +310,7 @@ Image.fromarray(contact_sheet(tiles, region_colors(IBUG68)))
 
 # %%
 print(
-    f"{sum(part.labels.points_outside for part in stats.parts.values())} points lie outside "
+    f"{sum(part.labels.points_outside for part in stats.subsets.values())} points lie outside "
     "their image in this slice"
 )
 

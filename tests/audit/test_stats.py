@@ -104,7 +104,7 @@ def parts(tmp_path: Path) -> dict[str, list[FaceAnnotation]]:
 
 
 def test_files_by_hand(parts: dict[str, list[FaceAnnotation]]) -> None:
-    files = data_stats(parts, PAIR).parts["test"].files
+    files = data_stats(parts, PAIR).subsets["test"].files
     assert files.images == 3
     assert len(files.unreadable) == 1
     assert "Dee_00.png" in files.unreadable[0]
@@ -126,28 +126,28 @@ def test_what_the_parts_share_by_hand(parts: dict[str, list[FaceAnnotation]]) ->
 
 def test_groups_and_videos_by_hand(parts: dict[str, list[FaceAnnotation]]) -> None:
     stats = data_stats(parts, PAIR)
-    assert (stats.parts["train"].groups, stats.parts["train"].videos) == (2, 3)
+    assert (stats.subsets["train"].groups, stats.subsets["train"].videos) == (2, 3)
 
 
 def test_duplicates_within_a_part(parts: dict[str, list[FaceAnnotation]]) -> None:
     both = {"all": [*parts["train"], *parts["test"]]}
     stats = data_stats(both, PAIR)
-    assert stats.parts["all"].files.byte_duplicates == 1
-    assert stats.parts["all"].files.near_duplicates == 1
+    assert stats.subsets["all"].files.byte_duplicates == 1
+    assert stats.subsets["all"].files.near_duplicates == 1
     assert stats.shared == ()
 
 
 def test_json_holds_no_nan(parts: dict[str, list[FaceAnnotation]]) -> None:
     unreadable = {"broken": [face for face in parts["test"] if "Dee" in face.name]}
     text = json.dumps(data_stats(unreadable, PAIR).to_dict(), allow_nan=False)
-    assert json.loads(text)["parts"]["broken"]["files"]["width"]["min"] is None
+    assert json.loads(text)["subsets"]["broken"]["files"]["width"]["min"] is None
 
 
 def test_finds_in_the_real_data_what_its_readme_lists(data_dir: Path) -> None:
     stats = data_stats(
         load_annotations(data_dir / "youtube-faces", ReadOptions(origin=(0, 0))).subsets
     )
-    training, test = stats.parts["training"], stats.parts["test"]
+    training, test = stats.subsets["training"], stats.subsets["test"]
     assert (training.labels.faces, test.labels.faces) == (3462, 770)
     assert training.labels.whole_numbers
     assert test.labels.whole_numbers

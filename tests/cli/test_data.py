@@ -106,9 +106,9 @@ def test_stats_prints_tables(folder: Path) -> None:
 def test_stats_as_json(folder: Path) -> None:
     shutil.copy(folder / "training" / "Bo_20.jpg", folder / "test" / "Ann_02.jpg")
     stats = json.loads(run("stats", folder, "--json"))
-    assert list(stats["parts"]) == ["training", "test"]
-    assert stats["parts"]["training"]["labels"]["faces"] == 3
-    assert stats["parts"]["training"]["videos"] == 3
+    assert list(stats["subsets"]) == ["training", "test"]
+    assert stats["subsets"]["training"]["labels"]["faces"] == 3
+    assert stats["subsets"]["training"]["videos"] == 3
     (shared,) = stats["shared"]
     assert (shared["groups"], shared["videos"], shared["byte_duplicates"]) == (1, 1, 1)
 

@@ -131,7 +131,7 @@ def test_label_studio_there_and_back_and_the_data_commands_read_it(
     assert result.stdout.splitlines()[:2] == ["faces: 3 kept", "points: 0 of 204 moved"]
     parts = load_annotations(mine).subsets
     assert [len(faces) for faces in parts.values()] == [3]
-    assert data_stats(parts).parts["fixed"].labels.faces == 3
+    assert data_stats(parts).subsets["fixed"].labels.faces == 3
 
 
 def test_images_that_were_annotated_from_scratch(work: Path, tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ class Audit:
     @property
     def subset_pairs(self) -> list[tuple[str, str]]:
         """Pairs of different subsets, at least one of them audited."""
-        pairs = combinations(self.stats.parts, 2)
+        pairs = combinations(self.stats.subsets, 2)
         return [pair for pair in pairs if not all(name.startswith(AGAINST) for name in pair)]
 
     def mask(self, subset: str) -> NDArray[np.bool_]:

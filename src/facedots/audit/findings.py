@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from facedots.audit.audit import AGAINST, Audit
-from facedots.audit.stats import PartStats
+from facedots.audit.stats import SubsetStats
 
 Level = Literal["error", "warning", "skipped", "ok"]
 """``error``: something is wrong; ``warning``: users of the data must know it; ``skipped``: not
@@ -128,17 +128,17 @@ def _near_duplicates(audit: Audit) -> Iterator[Finding]:
 
 
 def _shared_people(audit: Audit) -> Iterator[Finding]:
-    check, parts, pairs = "People in one subset only", audit.stats.parts, audit.subset_pairs
+    check, subsets, pairs = "People in one subset only", audit.stats.subsets, audit.subset_pairs
     shared = [
         pair for pair in audit.stats.shared if pair.groups and (pair.first, pair.second) in pairs
     ]
     for pair in shared:
-        second = parts[pair.second]
+        second = subsets[pair.second]
         videos = f" and {pair.videos} of its {second.videos} videos" if pair.videos else ""
         people = f"{pair.groups} of {second.groups} people or photos of {pair.second}"
         yield Finding(check, "error", f"{people}{videos} are in {pair.first} too: the split leaks")
     if pairs and not shared:
-        if any(stats.groups for stats in parts.values()):
+        if any(stats.groups for stats in subsets.values()):
             yield Finding(check, "ok", "no person or photo is in two subsets")
         else:
             yield Finding(check, "skipped", "the annotations do not tell people apart")
@@ -256,6 +256,6 @@ def _coverage(audit: Audit) -> Iterator[Finding]:
         yield Finding(check, "ok", "at least 2 % of the faces are in every class")
 
 
-def _audited(audit: Audit) -> dict[str, PartStats]:
-    parts = audit.stats.parts
-    return {name: stats for name, stats in parts.items() if not name.startswith(AGAINST)}
+def _audited(audit: Audit) -> dict[str, SubsetStats]:
+    subsets = audit.stats.subsets
+    return {name: stats for name, stats in subsets.items() if not name.startswith(AGAINST)}

@@ -1,6 +1,4 @@
-"""``facedots data``: look at annotated images, count what there is, fetch the public set. Needs
-``facedots[train]``.
-"""
+"""``facedots data``: show, count and audit labeled images; download the public set."""
 
 import json
 import math
@@ -24,14 +22,17 @@ from facedots.cli.options import LabelOptions, expand_options
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from facedots.audit.stats import DataStats, PartStats, Spread
+    from facedots.audit.stats import DataStats, Spread, SubsetStats
 
 data_app = typer.Typer(
-    no_args_is_help=True, help="Look at data sets, count what is in them, fetch the public one."
+    no_args_is_help=True, help="Show, count and audit labeled images; download the public set."
 )
 
 Source = Annotated[
-    Path, typer.Argument(help="A CSV, a COCO .json, or a folder with these or with .pts files.")
+    Path,
+    typer.Argument(
+        help="CSV, COCO or Label Studio .json, CVAT .xml or .zip, or a folder of these."
+    ),
 ]
 
 
@@ -61,7 +62,7 @@ def stats(
     labels: LabelOptions,
     json_out: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
 ) -> None:
-    """Print the table to read before training: sizes, labels, duplicates, what the parts share."""
+    """Print sizes, labels, duplicates, and what subsets share: to be read before training."""
     from facedots.annotations.load import load_annotations
     from facedots.audit.stats import data_stats
 
@@ -84,7 +85,7 @@ def download(
         str | None, typer.Option(help="Take the data from this zip file or address instead.")
     ] = None,
 ) -> None:
-    """Fetch the public YouTube-faces frames (some 340 MB), and check that they are the right ones."""
+    """Download the public YouTube-faces frames (some 340 MB) and check their content."""
     from facedots.data.download import ARCHIVE_URL, download_youtube_faces
 
     console = Console(stderr=True, highlight=False)
@@ -107,8 +108,8 @@ def download(
 
         target = download_youtube_faces(folder, archive or ARCHIVE_URL, progress=show)
     console.print(
-        "checked against what is pinned: the numbers of all labels; the bytes of the labeled test images; "
-        "names and sizes of the training images (their pixels are not pinned)",
+        "checked against what is pinned: the numbers of all labels; the bytes of the labeled test "
+        "images; names and sizes of the training images (their pixels are not pinned)",
         soft_wrap=True,
     )
     typer.echo(target)
@@ -116,59 +117,57 @@ def download(
 
 def _print_stats(stats: "DataStats") -> None:
     console = Console()
-    table = Table("smallest … median … largest", *stats.parts, title="What the parts are")
-    for name, values in _rows(list(stats.parts.values())).items():
+    table = Table("smallest … median … largest", *stats.subsets, title="The subsets")
+    for name, values in _rows(list(stats.subsets.values())).items():
         table.add_row(name, *values)
     console.print(table)
-    for part, result in stats.parts.items():
+    for subset, result in stats.subsets.items():
         for fault in result.files.unreadable:
-            console.print(f"{part}: {fault}", style="red", soft_wrap=True, markup=False)
+            console.print(f"{subset}: {fault}", style="red", soft_wrap=True, markup=False)
     if not stats.shared:
         return
-    table = Table(
-        "",
-        *(f"{pair.second}\nin {pair.first}" for pair in stats.shared),
-        title="What the parts share",
-    )
-    table.add_row("people or photos", *(str(pair.groups) for pair in stats.shared))
-    table.add_row("videos", *(str(pair.videos) for pair in stats.shared))
-    table.add_row(
-        "file names",
-        *(f"{pair.names}, {pair.names_of_other_images} of other images" for pair in stats.shared),
-    )
-    table.add_row("images with equal bytes", *(str(pair.byte_duplicates) for pair in stats.shared))
-    table.add_row(
-        "images that look the same", *(str(pair.near_duplicates) for pair in stats.shared)
-    )
+    names = [f"{pair.second}\nin {pair.first}" for pair in stats.shared]
+    table = Table("", *names, title="What the subsets share")
+    rows = {
+        "people or photos": [str(pair.groups) for pair in stats.shared],
+        "videos": [str(pair.videos) for pair in stats.shared],
+        "file names": [
+            f"{pair.names}, {pair.names_of_other_images} of other images" for pair in stats.shared
+        ],
+        "images with equal bytes": [str(pair.byte_duplicates) for pair in stats.shared],
+        "images that look the same": [str(pair.near_duplicates) for pair in stats.shared],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
     console.print(table)
 
 
-def _rows(parts: "list[PartStats]") -> dict[str, list[str]]:
-    labels, files = [part.labels for part in parts], [part.files for part in parts]
+def _rows(subsets: "list[SubsetStats]") -> dict[str, list[str]]:
+    labels, files = [subset.labels for subset in subsets], [subset.files for subset in subsets]
     return {
-        "faces": [str(part.faces) for part in labels],
-        "people or photos": [str(part.groups or "unknown") for part in parts],
-        "videos": [str(part.videos or "unknown") for part in parts],
-        "images": [str(part.images) for part in files],
-        "  that cannot be read": [str(len(part.unreadable)) for part in files],
-        "  width, px": [_spread(part.width) for part in files],
-        "  height, px": [_spread(part.height) for part in files],
-        "  really are": [_counts(part.formats) for part in files],
-        "  under a wrong ending": [str(part.misnamed) for part in files],
-        "  channels": [_counts(part.modes) for part in files],
-        "  byte duplicates of others": [str(part.byte_duplicates) for part in files],
-        "  pairs that look the same": [str(part.near_duplicates) for part in files],
-        "eye distance, px": [_spread(part.eye_distance) for part in labels],
-        "coordinates, px": [_spread(part.coordinates) for part in labels],
-        "  only whole numbers": ["yes" if part.whole_numbers else "no" for part in labels],
+        "faces": [str(each.faces) for each in labels],
+        "people or photos": [str(each.groups or "unknown") for each in subsets],
+        "videos": [str(each.videos or "unknown") for each in subsets],
+        "images": [str(each.images) for each in files],
+        "  that cannot be read": [str(len(each.unreadable)) for each in files],
+        "  width, px": [_spread(each.width) for each in files],
+        "  height, px": [_spread(each.height) for each in files],
+        "  format of the bytes": [_counts(each.formats) for each in files],
+        "  under a wrong ending": [str(each.misnamed) for each in files],
+        "  channels": [_counts(each.modes) for each in files],
+        "  byte duplicates of others": [str(each.byte_duplicates) for each in files],
+        "  pairs that look the same": [str(each.near_duplicates) for each in files],
+        "eye distance, px": [_spread(each.eye_distance) for each in labels],
+        "coordinates, px": [_spread(each.coordinates) for each in labels],
+        "  only whole numbers": ["yes" if each.whole_numbers else "no" for each in labels],
         "  rounding would cost, NME %": [
-            f"{part.rounding_nme:.2f}{' (it did)' if part.whole_numbers else ''}" for part in labels
+            f"{each.rounding_nme:.2f}{' (it did)' if each.whole_numbers else ''}" for each in labels
         ],
-        "points missing": [str(part.missing_points) for part in labels],
+        "points missing": [str(each.missing_points) for each in labels],
         "points outside the image": [
-            f"{part.points_outside} in {part.faces_outside} faces" for part in labels
+            f"{each.points_outside} in {each.faces_outside} faces" for each in labels
         ],
-        "  furthest, px": [f"{part.furthest_outside:.1f}" for part in labels],
+        "  furthest, px": [f"{each.furthest_outside:.1f}" for each in labels],
     }
 
 
