@@ -5,9 +5,9 @@
 # the data? Afterwards you can read a label by its number, you know what one pixel is worth, and you
 # have set and found six traps yourself. Runs in half a minute.
 #
-# All notebooks run on the real frames where `FACEDOTS_DATA` names their folder (`facedots data
-# download` fetches them), and otherwise on faces that facedots draws. What you see on the web was
-# run on drawn faces: images of people are not ours to publish.
+# All notebooks run on the real frames where `FACEDOTS_DATA` names their folder
+# (`facedots data download` fetches them), and otherwise on faces that facedots draws. What you see
+# on the web was run on drawn faces: images of people are not ours to publish.
 
 # %%
 # %matplotlib inline
@@ -196,9 +196,9 @@ pd.DataFrame(rows)
 # ## Trap 1: the name says JPEG, the bytes say otherwise
 #
 # The published frames of YouTube Faces are RGBA **PNG bytes under a `.jpg` name**. matplotlib looks
-# at the bytes and gives *floats in [0, 1]* for PNG, but `uint8` for JPEG, so the textbook's `image
-# / 255` turns such images black. A network trained on them meets inputs 255 times larger at the
-# first true JPEG. Set the trap and step into it:
+# at the bytes and gives *floats in [0, 1]* for PNG, but `uint8` for JPEG, so the textbook's
+# `image / 255` turns such images black. A network trained on them meets inputs 255 times larger at
+# the first true JPEG. Set the trap and step into it:
 
 # %%
 work = tempfile.TemporaryDirectory()

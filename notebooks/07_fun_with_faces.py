@@ -235,6 +235,6 @@ assert not covered[2][mask].any()
 # Only `solid` leaves nothing to recognize: networks can be trained to match blurred or pixelated
 # faces. From the shell:
 #
-# `facedots filter group.jpg --with lips,hat --out out` · `facedots pose group.jpg --json
-# faces.json` · `facedots align photos --out faces` · `facedots anonymize photos --method solid
-# --out out` · `facedots video film.mp4 --out dots.mp4`
+# `facedots filter group.jpg --with lips,hat --out out` ·
+# `facedots pose group.jpg --json faces.json` · `facedots align photos --out faces` ·
+# `facedots anonymize photos --method solid --out out` · `facedots video film.mp4 --out dots.mp4`

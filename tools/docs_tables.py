@@ -189,7 +189,7 @@ def card_scores(card: str) -> dict[str, Cells]:
 def terms(card: str) -> str:
     """What the weights of a model card may be used for."""
     text = (ROOT / "docs" / "models" / f"{card}.md").read_text(encoding="utf-8")
-    line = re.search(r"^- \*\*License and use\*\*: (.*)$", text, re.MULTILINE)
+    line = re.search(r"^- \*\*Terms\*\*: (.*)$", text, re.MULTILINE)
     assert line is not None, f"{card}: no license"
     return "research, non-commercial" if "non-commercial" in line[1] else "research"
 

@@ -29,7 +29,14 @@ from facedots.training import export_run, load_run
 from facedots.training.run import ONNX_FILE, PROVENANCE_FILE
 
 ROOT = Path(__file__).parents[1]
-TABLE_HEAD = "| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |\n|---|---|---|---|---|---|---|"
+TABLE_HEAD = """| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |
+|---|---|---|---|---|---|---|"""
+NOTES = """\
+FR10 counts a missed face as failed; NME and NME* are over the detected faces. NME* is the NME after
+one constant shift of all faces is removed. The official split is for comparison only: its test
+people are all in its training part. The identity-disjoint rows are honest: each run is tested on
+unseen people. Rows in the labels' own style come from the same weights, exported with the label
+style of YouTube Faces (`facedots export --label-style`)."""
 YOUTUBE, W300 = "youtube-faces", "300w"
 INT8_LOSS = 0.05
 
@@ -87,52 +94,49 @@ def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str
     """The Markdown page of a network."""
     recipe, _ = load_run(run)
     source = json.loads((run / PROVENANCE_FILE).read_text())
-    files = [
-        file for file in (FOLDER / f"{name}.onnx", FOLDER / f"{name}-int8.onnx") if file.exists()
-    ]
+    files = [FOLDER / f"{name}.onnx", FOLDER / f"{name}-int8.onnx"]
+    files = [file for file in files if file.exists()]
     spec = KeypointPredictor(files[0]).spec
-    square = "the face's tight box" if spec.crop.mode == "box" else "the middle of the frame"
+    size, on_box = spec.input_size, spec.crop.mode == "box"
     stored = {True: "convolutions in int8", False: "stored as float16, used as float32"}
-    judged = spec.crop.mode == "box"
-    parts = [
+    facts = {
+        "Input": f"{size} × {size} px, {'RGB' if spec.channels == 3 else 'gray'}, a square of "
+        f"{spec.crop.scale:g} × the side of "
+        + ("the face's tight box" if on_box else "the middle of the frame"),
+        "Output": f"{spec.schema.count} points ({spec.schema.name}), "
+        + ("a covariance each, a score of the face" if on_box else "no covariance, no score"),
+        "Label style": recipe.label_style or ", ".join(recipe.sources),
+        "Trained on": f"{recipe.trained_on}; {source['faces']['train']} faces, "
+        f"{source['faces']['validation']} more for validation and calibration",
+        "Terms": f"code Apache-2.0; weights research only. {recipe.license}",
+        "Reproduce": f"`facedots train recipes/{name}.yaml --data DIR --out RUN` "
+        f"({recipe.epochs} epochs)",
+        **{f"Run for {split}": f"the same recipe, {n} epochs" for split, n in epochs.items()},
+    }
+    regions = next(iter(scores.values())).nme_by_region.items()
+    lines = [
         f"# {name}",
-        f"*Written by `tools/ship_weights.py` on {datetime.now(UTC):%Y-%m-%d}; trained {source['started'][:10]}, "
-        f"revision {(source['git'] or 'unknown')[:12]}, {source['machine']}, {platform.processor() or 'CPU'}.*",
+        f"*Written by `tools/ship_weights.py` on {datetime.now(UTC):%Y-%m-%d}; "
+        f"trained {source['started'][:10]}, revision {(source['git'] or 'unknown')[:12]}, "
+        f"{source['machine']}, {platform.processor() or 'CPU'}.*",
         *(
-            f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, {stored['int8' in file.name]}"
+            f"- **File**: `{file.relative_to(ROOT)}`, {file.stat().st_size / 1e6:.2f} MB, ONNX, "
+            f"{stored['int8' in file.name]}"
             for file in files
         ),
-        f"- **Sees**: {spec.input_size} × {spec.input_size} px, {'RGB' if spec.channels == 3 else 'gray'}, a square of "
-        f"{spec.crop.scale:g} × the side of {square}",
-        f"- **Gives**: {spec.schema.count} points ({spec.schema.name})"
-        + (", a covariance each, a score of the face" if judged else ", no covariance, no score"),
-        f"- **Labels as**: {recipe.label_style or ', '.join(recipe.sources)}",
-        f"- **Trained on**: {recipe.trained_on}; {source['faces']['train']} faces, "
-        f"{source['faces']['validation']} more held out to choose the checkpoint and to calibrate",
-        f"- **License and use**: {recipe.license}",
-        f"- **Again**: `facedots train recipes/{name}.yaml --data DIR --out RUN` ({recipe.epochs} epochs)",
-        *(
-            f"- **Run of {split}**: the same recipe, {count} epochs"
-            for split, count in epochs.items()
-        ),
+        *(f"- **{label}**: {text}" for label, text in facts.items()),
         "",
-        "Scores; FR10 counts a missed face as failed, NME and NME* are over the faces found. NME* is the NME after one constant",
-        "shift of all faces together is taken off. The official split is for comparison only: its test people are all in its",
-        "training part. The identity-disjoint rows are honest: each run never saw the people that it is measured on. Rows in the",
-        "labels' own style come from the same weights, exported to label as the YouTube set does (`facedots export --label-style`).",
+        NOTES,
         "",
         TABLE_HEAD,
         *(table_row(what, score) for what, score in scores.items()),
         "",
         "NME of the first row by region, %: "
-        + ", ".join(
-            f"{region} {value:.2f}"
-            for region, value in next(iter(scores.values())).nme_by_region.items()
-        )
+        + ", ".join(f"{region} {value:.2f}" for region, value in regions)
         + ".",
         "",
     ]
-    return "\n".join(parts)
+    return "\n".join(lines)
 
 
 def with_scores(file: Path, scores: dict[str, float]) -> bytes:
