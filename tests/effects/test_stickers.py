@@ -18,7 +18,6 @@ from facedots.effects.stickers import (
     FOLDER,
     Sticker,
     Stickers,
-    find_sticker,
     load_sticker,
     paste,
     premultiplied,
@@ -78,7 +77,7 @@ def rows_of(ours: Sticker) -> list[int]:
 @settings(max_examples=30)
 @given(similarities, st.sampled_from(sticker_names()))
 def test_stickers_lie_on_the_mean_face_as_they_were_drawn(matrix: Matrix, name: str) -> None:
-    ours = replace(find_sticker(name), fit="affine")
+    ours = replace(load_sticker(name), fit="affine")
     zoom = float(np.sqrt(np.linalg.det(matrix[:, :2])))
     points = apply_affine(matrix, MEAN_SHAPE)
     np.testing.assert_allclose(
@@ -232,12 +231,12 @@ def test_the_files_are_what_the_tool_draws() -> None:
     for name in ("dog-nose", "mustache"):
         image, text = tool.draw(name)
         assert (FOLDER / f"{name}.yaml").read_text() == text
-        assert np.abs(find_sticker(name).image.astype(int) - image).mean() < 0.5
+        assert np.abs(load_sticker(name).image.astype(int) - image).mean() < 0.5
 
 
 @pytest.mark.parametrize("name", sticker_names())
 def test_every_sticker_is_small_and_clear_at_its_border(name: str) -> None:
-    image = find_sticker(name).image
+    image = load_sticker(name).image
     assert (FOLDER / f"{name}.png").stat().st_size < 40_000
     assert image[..., 3].max() > 200
     for line in (image[0], image[-1], image[:, 0], image[:, -1]):
@@ -256,7 +255,7 @@ GOOD = "image: mine.png\nfit: similarity\nanchors:\n  right_eye_0: [1, 2]\n  lef
 
 
 def test_five_lines_make_a_sticker(tmp_path: Path) -> None:
-    ours = find_sticker(str(write(tmp_path, GOOD)))
+    ours = load_sticker(str(write(tmp_path, GOOD)))
     assert (ours.name, ours.fit, dict(ours.anchors)) == (
         "mine",
         "similarity",
@@ -304,4 +303,4 @@ def test_unknown_stickers_get_the_list(tmp_path: Path) -> None:
     with pytest.raises(StickerError, match="beard: no such sticker; there are crown, dog-ears"):
         Stickers(["beard"])
     with pytest.raises(StickerError, match=r"gone\.yaml: cannot be read"):
-        find_sticker(tmp_path / "gone.yaml")
+        load_sticker(tmp_path / "gone.yaml")

@@ -1,6 +1,7 @@
 """The triangle mesh of the keypoints: triangulation, fit of the mean shape, forehead, wireframe."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -109,10 +110,11 @@ def forehead(points: ArrayLike, top: float = 0.95) -> Floats:
     return apply_affine(fit_shape(MEAN_SHAPE, points), arc)
 
 
+@dataclass(frozen=True)
 class Mesh:
     """Effect: the wireframe over every face.
 
-    Args:
+    Attributes:
         color: RGB.
         opacity: In [0, 1].
 
@@ -122,16 +124,15 @@ class Mesh:
         >>> result = Mesh(color=(255, 255, 255))(image, Pipeline()(image))  # doctest: +SKIP
     """
 
-    def __init__(self, color: Color = (120, 255, 220), opacity: float = 0.7) -> None:
-        self._color = color
-        self._opacity = opacity
+    color: Color = (120, 255, 220)
+    opacity: float = 0.7
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
         """A copy of the RGB image with the meshes; edges to missing points are left out."""
         lines = np.array(check_image(image))
         for face in faces:
-            draw_mesh(lines, face.points, self._color)
-        mixed = cv2.addWeighted(lines, self._opacity, image, 1 - self._opacity, 0)
+            draw_mesh(lines, face.points, self.color)
+        mixed = cv2.addWeighted(lines, self.opacity, image, 1 - self.opacity, 0)
         return np.asarray(mixed, np.uint8)
 
 

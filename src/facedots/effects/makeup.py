@@ -1,6 +1,7 @@
 """Makeup: lips, brows and cheeks tinted through soft masks; light, shadow and pores stay."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -16,46 +17,41 @@ from facedots.types import Face, check_image
 _LIGHTNESS_SHARE = 0.5
 """How far the lightness follows the paint."""
 
+CHEEK_CENTER, CHEEK_HALF_AXES = (0.5, 0.42), (0.19, 0.13)
+"""The left cheek's ellipse on the mean shape, in outer-eye distances."""
 
+Area = tuple[Sequence[Floats], float, Sequence[Floats] | None]
+"""Polygons, softness of their border in pixels, and polygons that bound the paint."""
+
+
+@dataclass(frozen=True)
 class Makeup:
     """Base of the makeup effects: paint of one color on every face.
 
-    Args:
+    Attributes:
         color: RGB.
         strength: In [0, 1]; 1 is all of the color's hue.
     """
 
-    def __init__(self, color: Color, strength: float) -> None:
-        self._color = color
-        self._strength = strength
+    color: Color
+    strength: float
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
         """A copy of the RGB image with the paint on every face."""
         result = np.array(check_image(image))
         for face in faces:
-            self._paint(result, mesh_points(face))
+            for polygons, feather, within in self._areas(mesh_points(face)):
+                tint(result, polygons, feather, self.color, strength=self.strength, within=within)
         return result
 
-    def _paint(self, image: Image, points: Floats) -> None:
-        """Paint one face ``(68, 2)`` in place."""
+    def _areas(self, points: Floats) -> Iterator[Area]:
+        """The painted areas of a face ``(68, 2)``."""
         raise NotImplementedError
 
-    def _tint(
-        self,
-        image: Image,
-        polygons: Sequence[ArrayLike],
-        feather: float,
-        within: Sequence[ArrayLike] | None = None,
-    ) -> None:
-        tint(image, polygons, feather, self._color, strength=self._strength, within=within)
 
-
+@dataclass(frozen=True)
 class Lips(Makeup):
-    """Effect: lipstick.
-
-    Args:
-        color: RGB.
-        strength: In [0, 1]; 1 is all of the color's hue.
+    """Effect: lipstick, see :class:`Makeup`.
 
     Example:
         >>> from facedots import Pipeline, read_image, sample_portrait
@@ -63,19 +59,16 @@ class Lips(Makeup):
         >>> result = Lips(color=(150, 20, 90))(image, Pipeline()(image))  # doctest: +SKIP
     """
 
-    def __init__(self, color: Color = (186, 24, 54), strength: float = 0.65) -> None:
-        super().__init__(color, strength)
+    color: Color = (186, 24, 54)
+    strength: float = 0.65
 
-    def _paint(self, image: Image, points: Floats) -> None:
-        self._tint(image, region_polygons(points, "lips"), 0.018 * face_unit(points))
+    def _areas(self, points: Floats) -> Iterator[Area]:
+        yield region_polygons(points, "lips"), 0.018 * face_unit(points), None
 
 
+@dataclass(frozen=True)
 class Brows(Makeup):
-    """Effect: brow pencil.
-
-    Args:
-        color: RGB.
-        strength: In [0, 1]; 1 is all of the color's hue.
+    """Effect: brow pencil, see :class:`Makeup`.
 
     Example:
         >>> from facedots import Pipeline, read_image, sample_portrait
@@ -83,20 +76,17 @@ class Brows(Makeup):
         >>> result = Brows(strength=0.5)(image, Pipeline()(image))  # doctest: +SKIP
     """
 
-    def __init__(self, color: Color = (52, 34, 26), strength: float = 0.7) -> None:
-        super().__init__(color, strength)
+    color: Color = (52, 34, 26)
+    strength: float = 0.7
 
-    def _paint(self, image: Image, points: Floats) -> None:
+    def _areas(self, points: Floats) -> Iterator[Area]:
         for brow in ("right_brow", "left_brow"):
-            self._tint(image, region_polygons(points, brow), 0.025 * face_unit(points))
+            yield region_polygons(points, brow), 0.025 * face_unit(points), None
 
 
+@dataclass(frozen=True)
 class Blush(Makeup):
-    """Effect: blush on the cheeks, none beyond the outline of the face.
-
-    Args:
-        color: RGB.
-        strength: In [0, 1]; 1 is all of the color's hue.
+    """Effect: blush on the cheeks, none beyond the outline of the face; see :class:`Makeup`.
 
     Example:
         >>> from facedots import Pipeline, read_image, sample_portrait
@@ -104,18 +94,16 @@ class Blush(Makeup):
         >>> result = Blush()(image, Pipeline()(image))  # doctest: +SKIP
     """
 
-    CENTER, HALF_AXES = (0.5, 0.42), (0.19, 0.13)
-    """The left cheek's ellipse on the mean shape, in outer-eye distances."""
+    color: Color = (214, 84, 96)
+    strength: float = 0.4
 
-    def __init__(self, color: Color = (214, 84, 96), strength: float = 0.4) -> None:
-        super().__init__(color, strength)
-
-    def _paint(self, image: Image, points: Floats) -> None:
+    def _areas(self, points: Floats) -> Iterator[Area]:
         angle = np.linspace(0, 2 * np.pi, 32, endpoint=False)
-        left = np.stack([np.cos(angle), np.sin(angle)], axis=1) * self.HALF_AXES + self.CENTER
+        circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        left = circle * CHEEK_HALF_AXES + CHEEK_CENTER
         turn, outline = fit_shape(MEAN_SHAPE, points), region_polygons(points, "face")
         for cheek in (left, left * (-1, 1)):
-            self._tint(image, [apply_affine(turn, cheek)], 0.09 * face_unit(points), outline)
+            yield [apply_affine(turn, cheek)], 0.09 * face_unit(points), outline
 
 
 def face_unit(points: Floats) -> float:

@@ -152,7 +152,7 @@ class Stickers:
 
     def __init__(self, stickers: Iterable[Sticker | str | Path]) -> None:
         chosen = [
-            sticker if isinstance(sticker, Sticker) else find_sticker(sticker)
+            sticker if isinstance(sticker, Sticker) else load_sticker(sticker)
             for sticker in stickers
         ]
         self._layers = [(sticker, premultiplied(sticker.image)) for sticker in chosen]
@@ -214,31 +214,20 @@ def sticker_names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.yaml"))
 
 
-def find_sticker(name: str | Path) -> Sticker:
+def load_sticker(name: str | Path) -> Sticker:
     """A built-in sticker by its name, or any by the path of its YAML file.
 
     Raises:
-        StickerError: The sticker is unknown or its files have faults.
-    """
-    if str(name) in sticker_names():
-        return load_sticker(FOLDER / f"{name}.yaml")
-    if Path(name).suffix in (".yaml", ".yml"):
-        return load_sticker(name)
-    names = ", ".join(sticker_names())
-    raise StickerError(
-        f"{name}: no such sticker; there are {names}, or give a sticker's .yaml file"
-    )
-
-
-def load_sticker(path: str | Path) -> Sticker:
-    """The sticker of a YAML file; the image's path is relative to it.
-
-    Raises:
-        StickerError: A file is missing or has faults.
+        StickerError: The sticker is unknown, or a file is missing or has faults.
     """
     import yaml
 
-    file = Path(path)
+    names = sticker_names()
+    file = FOLDER / f"{name}.yaml" if str(name) in names else Path(name)
+    if file.suffix not in (".yaml", ".yml"):
+        raise StickerError(
+            f"{name}: no such sticker; there are {', '.join(names)}, or give a sticker's .yaml file"
+        )
     try:
         fields = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
