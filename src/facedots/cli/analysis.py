@@ -124,14 +124,14 @@ def pose(
 
 
 def _guess(face: "Face") -> str | None:
-    """The word for a face whose signals are known."""
+    """The emotion that the signals of a face suggest; None without signals."""
     from facedots.analysis.expression import guess_emotion
 
     return guess_emotion(face.signals).name if face.signals else None
 
 
 def _lines(result: "ImageResult") -> list[str]:
-    """What a person wants to know, a line a face."""
+    """One line per face, for people."""
     if not result.faces:
         return [f"{result.source}: no face found"]
     lines = []
@@ -139,8 +139,9 @@ def _lines(result: "ImageResult") -> list[str]:
         if face.pose is None or face.signals is None:
             lines.append(f"{result.source}: a face whose points make no head")
             continue
-        pose = f"yaw {round(face.pose.yaw):+}° pitch {round(face.pose.pitch):+}° roll {round(face.pose.roll):+}°"
-        lines.append(
-            f"{result.source}: {pose}, smile {face.signals['smile']:+.2f}, looks {_guess(face)}"
+        angles = " ".join(
+            f"{name} {round(getattr(face.pose, name)):+}°" for name in ("yaw", "pitch", "roll")
         )
+        smile = f"smile {face.signals['smile']:+.2f}"
+        lines.append(f"{result.source}: {angles}, {smile}, looks {_guess(face)}")
     return lines

@@ -72,8 +72,8 @@ def export_labels(
             f"import {LABEL_STUDIO[0]}"
         )
         typer.echo(
-            f"the order: {RANKING}; afterwards: facedots label import EXPORTED_FILE --exported {out} "
-            "--out fixed.csv"
+            f"the order: {RANKING}; afterwards: facedots label import EXPORTED_FILE "
+            f"--exported {out} --out fixed.csv"
         )
 
 

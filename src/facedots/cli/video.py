@@ -21,7 +21,7 @@ def video(
     source: Annotated[
         str,
         typer.Argument(
-            help="A file, a folder of frames, the number of a camera, or an rtsp:// or http:// address."
+            help="A file, a folder of frames, a camera's number, or an rtsp:// or http:// address."
         ),
     ],
     *,
