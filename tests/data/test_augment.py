@@ -1,6 +1,4 @@
-"""Random crops and photometric changes: points stay with the image, the same seed gives the same
-sample.
-"""
+"""Random crops and photometric augmentation: points move with the image; determinism."""
 
 from typing import Any
 
@@ -86,7 +84,7 @@ def test_crop_moves_dots_and_points_alike_and_back(size: int, kind: Any, scale: 
     )
 
 
-def test_crop_lays_the_framing_around_the_box() -> None:
+def test_crop_is_around_the_box() -> None:
     sample = face_sample()
     around_points = Crop(CropSpec("box", 1.0), 101)(sample)
     box = tight_boxes(around_points["keypoints"][None])[0]
@@ -138,7 +136,7 @@ def test_random_affine_moves_dots_and_points_alike_and_back(
 
 @given(st.floats(-170, 170))
 @settings(max_examples=20, deadline=None)
-def test_a_rolled_face_is_framed_as_a_detector_would(angle: float) -> None:
+def test_a_rolled_face_is_cropped_as_by_a_detector(angle: float) -> None:
     affine = RandomAffine(
         CropSpec("box", 1.5), 100, PAIR, rotate=abs(angle), p_wide=0, zoom=(1, 1), shift=0
     )
@@ -249,13 +247,13 @@ def test_blur_and_low_resolution_move_nothing(seed: int) -> None:
 
 
 @given(st.floats(1, 15), st.floats(0, np.pi))
-def test_motion_kernel_is_centerd_and_sums_to_one(length: float, angle: float) -> None:
+def test_motion_kernel_is_centered_and_sums_to_one(length: float, angle: float) -> None:
     kernel = motion_kernel(length, angle)
     assert kernel.sum() == pytest.approx(1, abs=1e-5)
     np.testing.assert_array_equal(kernel, kernel[::-1, ::-1])
 
 
-def test_noise_has_the_deviation_it_names() -> None:
+def test_noise_has_its_standard_deviation() -> None:
     gray: Sample = {
         "image": np.full((128, 128, 3), 128, np.uint8),
         "keypoints": np.zeros((1, 2), np.float32),
@@ -314,7 +312,7 @@ def test_crops_without_a_face_have_no_points_and_are_far_from_the_face(kind: Any
         assert zoom > 2.1 or zoom < 1 / 2.1 or aside > 0.44
 
 
-def test_far_off_boxes_reach_further_than_the_others() -> None:
+def test_bad_boxes_reach_further_than_the_others() -> None:
     sample = face_sample()
     crop_spec = CropSpec("box", 1.2)
     plain = Crop(crop_spec, 64)(sample)["keypoints"]

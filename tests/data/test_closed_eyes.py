@@ -1,4 +1,4 @@
-"""Eyes drawn shut: the lids meet in the labels, and the image shows skin where the eye was."""
+"""Closed eyes: the lids meet in the labels, and the image shows skin over the eye."""
 
 import cv2
 import numpy as np
@@ -55,7 +55,7 @@ def test_nothing_moves_far_from_the_eye() -> None:
     assert rows.max() <= 108
 
 
-def test_an_open_eye_is_read_where_it_is() -> None:
+def test_closing_zero_is_the_identity() -> None:
     places = np.random.default_rng(0).uniform(0, 200, (500, 2))
     np.testing.assert_array_equal(lid_source(places, EYE, 0.0), places)
 

@@ -1,6 +1,4 @@
-"""Training items say which style their points follow and whether they show a face; plain ones are
-as at test time.
-"""
+"""Items of a training: label style, negatives, determinism, cooldown."""
 
 from dataclasses import replace
 
@@ -27,13 +25,14 @@ def test_a_face_without_augmentation_is_one() -> None:
     assert items[0]["crop"].dtype == torch.uint8
 
 
-def test_non_faces_come_as_often_as_asked_and_without_points() -> None:
+def test_negative_fraction_of_the_crops_has_no_points() -> None:
     dataset = CropDataset(FACES, SPEC, strength=1.0, negative_fraction=0.3)
     items = [dataset[epoch, row] for epoch in range(100) for row in range(3)]
     none = np.array([float(item["face"]) == 0 for item in items])
     assert 0.2 < none.mean() < 0.4
     assert all(
-        bool(item["points"].isnan().all()) == gone for item, gone in zip(items, none, strict=True)
+        bool(item["points"].isnan().all()) == negative
+        for item, negative in zip(items, none, strict=True)
     )
 
 

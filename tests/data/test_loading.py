@@ -1,4 +1,4 @@
-"""Batches come out the same again, and yet no two workers or epochs draw the same numbers."""
+"""Batches repeat from a seed; workers and epochs draw different numbers."""
 
 import copy
 import pickle

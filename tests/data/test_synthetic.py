@@ -8,7 +8,6 @@ import pytest
 
 from facedots.data import synthetic
 from facedots.data.synthetic import (
-    SyntheticDataset,
     cached_synthetic,
     draw_face,
     random_head,
@@ -20,30 +19,12 @@ from facedots.io.images import read_image
 from facedots.schema import IBUG68
 
 
-def test_a_sample_depends_on_seed_and_index_alone() -> None:
-    first, again, other = (
-        SyntheticDataset(5, seed=1),
-        SyntheticDataset(9, seed=1),
-        SyntheticDataset(5, seed=2),
-    )
-    again[0]
-    assert np.array_equal(first[3]["image"], again[3]["image"])
-    assert np.array_equal(first[3]["keypoints"], again[3]["keypoints"])
-    assert not np.array_equal(first[3]["keypoints"], first[2]["keypoints"])
-    assert not np.array_equal(first[3]["keypoints"], other[3]["keypoints"])
-
-
-def test_samples_have_the_keys_of_all_samples() -> None:
-    faces = SyntheticDataset(3, transform=lambda sample: {**sample, "marked": True})
-    sample = faces[-1]
-    assert sample["name"] == "synthetic/000002"
-    assert sample["label_bias_x"] == 0.0
-    assert sample["marked"]
-    assert sample["image"].dtype == np.uint8
-    assert sample["keypoints"].dtype == np.float32
-    assert sample["keypoints"].shape == (IBUG68.count, 2)
-    with pytest.raises(IndexError):
-        faces[3]
+def test_a_face_depends_on_the_state_of_the_generator_alone() -> None:
+    first, again, other = (draw_face(np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert np.array_equal(first[0], again[0])
+    assert np.array_equal(first[1], again[1])
+    assert not np.array_equal(first[1], other[1])
+    assert (first[0].dtype, first[1].dtype, first[1].shape) == (np.uint8, np.float32, (68, 2))
 
 
 def test_image_sizes_are_in_range_and_most_points_inside() -> None:
@@ -138,11 +119,11 @@ def test_written_files_equal_the_drawing_and_are_reused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faces = write_synthetic(tmp_path, 3, seed=4)
-    drawn = SyntheticDataset(3, seed=4)
-    for face, sample in zip(faces, (drawn[number] for number in range(3)), strict=True):
-        assert face.name == face.group == sample["name"]
-        assert np.array_equal(face.points, sample["keypoints"])
-        difference = read_image(face.image).astype(int) - sample["image"]
+    for number, face in enumerate(faces):
+        image, points = draw_face(np.random.default_rng((4, number)))
+        assert face.name == face.group == f"synthetic/{number:06}"
+        assert np.array_equal(face.points, points)
+        difference = read_image(face.image).astype(int) - image
         assert np.abs(difference).mean() < 8  # JPEG
     monkeypatch.setattr(synthetic, "draw_face", None)
     assert [face.name for face in write_synthetic(tmp_path, 3, seed=4)] == [

@@ -1,4 +1,4 @@
-"""From somebody's own COCO file with a schema of its own to a network in use, by public means."""
+"""From a custom COCO file with its own schema to predictions and a report, by the commands."""
 
 import json
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_a_run_carries_the_schema_of_its_data(folder: Path) -> None:
     assert predictor.card.license.startswith("Not stated")
 
 
-def test_missing_points_cost_nothing_and_spoil_nothing(folder: Path) -> None:
+def test_missing_points_do_not_spoil_the_run(folder: Path) -> None:
     predictor = KeypointPredictor(folder / "run" / "model.onnx")
     found = predictor.predict(
         np.full((64, 64, 3), 40, np.uint8), tight_boxes([[[46, 44], [18, 44], [32, 16]]])
@@ -99,8 +99,7 @@ def test_evaluate_and_predict(folder: Path) -> None:
         result = CliRunner().invoke(app, command, catch_exceptions=False)
         assert result.exit_code == 0, result.output
     report = json.loads((folder / "report" / "report.json").read_text())
-    # A tenth of the 40 is the exam; of two of every three the labels span a box, whether the top is
-    # known or not.
+    # A tenth of the 40 is test; faces whose labels span no box do not count.
     assert report["sources"] == ["custom"]
     assert 1 <= report["n"] <= 6
     document = json.loads((folder / "arrows.json").read_text())

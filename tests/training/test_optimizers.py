@@ -1,6 +1,4 @@
-"""Optimizers: which parameters they treat how, the size of a first step by hand, and weight decay
-on matrices alone.
-"""
+"""Optimizers: parameter groups, the size of a first step, and weight decay on matrices only."""
 
 import pytest
 import torch
@@ -25,7 +23,7 @@ def first_step(
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_muon_turns_every_direction_of_a_bodys_kernel_alike(model: str) -> None:
+def test_muon_orthogonalizes_the_steps_of_kernels(model: str) -> None:
     bodies = 0
     for name, (before, after) in first_step("muon", model).items():
         step = (after - before).flatten(1) if after.ndim > 1 else after - before
@@ -43,7 +41,7 @@ def test_muon_turns_every_direction_of_a_bodys_kernel_alike(model: str) -> None:
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_decay_shrinks_kernels_and_matrices_alone(optimizer: str) -> None:
+def test_weight_decay_shrinks_kernels_and_matrices_only(optimizer: str) -> None:
     plain, shrunk = first_step(optimizer), first_step(optimizer, weight_decay=0.5)
     for name, (before, after) in plain.items():
         expected = after - LR * 0.5 * before if after.ndim > 1 else after

@@ -1,4 +1,4 @@
-"""Recipes: the published ones load, overrides hold, faults are named all at once."""
+"""Recipes: loading, overrides, and all faults in one error."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def test_published_recipes_load_and_survive_a_round_trip(path: Path, tmp_path: P
     assert recipe.license
     assert recipe.trained_on or recipe.sources == (
         "custom",
-    )  # of own data, the card names the path
+    )  # the card then names the path of the data
 
 
 def test_overrides_are_read_from_strings(tmp_path: Path) -> None:

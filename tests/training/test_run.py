@@ -1,6 +1,4 @@
-"""Runs: a killed and resumed one ends like an unbroken one, Ctrl-C leaves a usable one, and two
-epochs on real data learn.
-"""
+"""Runs: files, resuming after SIGKILL, Ctrl-C, and two epochs on real data."""
 
 import csv
 import json
@@ -55,10 +53,10 @@ def one_thread() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
-def stop_in_mid_epoch(
+def interrupt_in_mid_epoch(
     folder: Path, signal_number: int, epoch: int, recipe: Recipe = RECIPE
 ) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A run in a process of its own that sends itself a signal in the middle of an epoch."""
+    """A run in another process that sends itself a signal in the middle of an epoch."""
     file, out = folder / "recipe.yaml", folder / "run"
     file.write_text(recipe.to_yaml())
     script = STOPPED_RUN.format(epoch=epoch, signal=signal_number, data=DATA)
@@ -73,13 +71,13 @@ def epochs_of(run: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("unbroken") / "run"
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("uninterrupted") / "run"
     train(RECIPE, DATA, out)
     return out
 
 
-def test_a_run_leaves_everything_behind(unbroken: Path) -> None:
+def test_files_and_provenance_of_a_run(uninterrupted: Path) -> None:
     for name in (
         "recipe.yaml",
         "curves.png",
@@ -88,20 +86,20 @@ def test_a_run_leaves_everything_behind(unbroken: Path) -> None:
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
     ):
-        assert (unbroken / name).stat().st_size > 0, name
-    assert load_recipe(unbroken / "recipe.yaml") == RECIPE
-    provenance = json.loads((unbroken / "provenance.json").read_text())
+        assert (uninterrupted / name).stat().st_size > 0, name
+    assert load_recipe(uninterrupted / "recipe.yaml") == RECIPE
+    provenance = json.loads((uninterrupted / "provenance.json").read_text())
     assert provenance["faces"] == {"train": 48, "validation": 6, "test": 6}
     assert len(provenance["fingerprint"]["train"]) == 64
     assert provenance["versions"]["torch"]
-    assert [row["epoch"] for row in epochs_of(unbroken)] == ["0", "1", "2"]
-    header = (unbroken / METRICS_FILE).read_text().splitlines()[0].split(",")
+    assert [row["epoch"] for row in epochs_of(uninterrupted)] == ["0", "1", "2"]
+    header = (uninterrupted / METRICS_FILE).read_text().splitlines()[0].split(",")
     assert {"train_loss_step", "train_loss_epoch", "val_loss", "val_nme", "lr"} <= set(header)
 
 
-def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:
+def test_the_model_card_names_drawn_faces(uninterrupted: Path) -> None:
     session = onnxruntime.InferenceSession(
-        str(unbroken / ONNX_FILE), providers=["CPUExecutionProvider"]
+        str(uninterrupted / ONNX_FILE), providers=["CPUExecutionProvider"]
     )
     card = json.loads(session.get_modelmeta().custom_metadata_map["facedots.card"])
     assert "drawn" in card["trained_on"]
@@ -110,47 +108,47 @@ def test_the_file_says_that_its_faces_were_drawn(unbroken: Path) -> None:
     assert (np.linalg.eigvalsh(covariance) > 0).all()
 
 
-def test_killed_and_resumed_a_run_ends_with_the_same_weights(
-    unbroken: Path, tmp_path: Path
-) -> None:
-    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=2)
+def test_a_killed_and_resumed_run_has_the_same_weights(uninterrupted: Path, tmp_path: Path) -> None:
+    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=2)
     assert process.returncode == -signal.SIGKILL, process.stderr
     assert not (out / ONNX_FILE).exists()
     train(*load_run(out), out, resume=True)
-    assert (out / WEIGHTS_FILE).read_bytes() == (unbroken / WEIGHTS_FILE).read_bytes()
+    assert (out / WEIGHTS_FILE).read_bytes() == (uninterrupted / WEIGHTS_FILE).read_bytes()
     assert [row["val_nme"] for row in epochs_of(out)] == [
-        row["val_nme"] for row in epochs_of(unbroken)
+        row["val_nme"] for row in epochs_of(uninterrupted)
     ]
 
 
-def test_killed_before_the_first_checkpoint_a_run_starts_again(
-    unbroken: Path, tmp_path: Path
+def test_a_run_killed_before_its_first_checkpoint_starts_again(
+    uninterrupted: Path, tmp_path: Path
 ) -> None:
-    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=0)
+    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=0)
     assert process.returncode == -signal.SIGKILL, process.stderr
     train(*load_run(out), out, resume=True)
-    assert (out / WEIGHTS_FILE).read_bytes() == (unbroken / WEIGHTS_FILE).read_bytes()
+    assert (out / WEIGHTS_FILE).read_bytes() == (uninterrupted / WEIGHTS_FILE).read_bytes()
 
 
-def test_dropout_draws_the_same_after_a_resume(tmp_path: Path) -> None:
+def test_dropout_is_the_same_after_a_resume(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"model": "baseline", "loss": "smooth_l1", "epochs": 2})
-    out, process = stop_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)
+    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)
     assert process.returncode == -signal.SIGKILL, process.stderr
     train(*load_run(out), out, resume=True)
-    train(recipe, DATA, tmp_path / "unbroken")
-    assert (out / WEIGHTS_FILE).read_bytes() == (tmp_path / "unbroken" / WEIGHTS_FILE).read_bytes()
+    train(recipe, DATA, tmp_path / "uninterrupted")
+    assert (out / WEIGHTS_FILE).read_bytes() == (
+        tmp_path / "uninterrupted" / WEIGHTS_FILE
+    ).read_bytes()
 
 
 def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
-    out, process = stop_in_mid_epoch(tmp_path, signal.SIGINT, epoch=1)
+    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGINT, epoch=1)
     assert process.returncode == 0, process.stderr
     assert "--resume" in process.stderr
     assert (out / ONNX_FILE).exists()
 
 
-def test_a_run_is_never_overwritten(unbroken: Path) -> None:
+def test_a_run_is_never_overwritten(uninterrupted: Path) -> None:
     with pytest.raises(RecipeError, match="holds a run already"):
-        train(RECIPE, DATA, unbroken)
+        train(RECIPE, DATA, uninterrupted)
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ from .photometric import motion_kernel as motion_kernel
 from .sources import load_source as load_source
 from .splits import Split as Split
 from .splits import load_split as load_split
-from .synthetic import SyntheticDataset as SyntheticDataset
 from .synthetic import draw_face as draw_face
 from .synthetic import random_head as random_head
 from .synthetic import random_rotation as random_rotation

@@ -6,17 +6,14 @@ their model cards say so.
 """
 
 import hashlib
-import operator
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from torch.utils.data import Dataset
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_table import CsvFile
-from facedots.data.dataset import Sample, Transform
 from facedots.data.synthetic_painter import HeadOutline, paint_head
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io.files import atomic_write
@@ -24,40 +21,10 @@ from facedots.io.images import write_image
 from facedots.schema import IBUG68
 
 
-class SyntheticDataset(Dataset[Sample]):
-    """Drawn faces as samples, drawn when accessed; sample ``i`` depends on ``seed`` and ``i`` only.
-
-    Args:
-        count: Number of faces.
-        seed: Another one gives other faces.
-        transform: Applied to each sample.
-
-    Example:
-        >>> faces = SyntheticDataset(100)
-        >>> faces[99]["name"], faces[99]["keypoints"].shape
-        ('synthetic/000099', (68, 2))
-    """
-
-    def __init__(self, count: int, seed: int = 0, transform: Transform | None = None) -> None:
-        self.count = count
-        self.seed = seed
-        self.transform = transform
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> Sample:
-        """The sample at ``index``, with the keys of :data:`facedots.data.dataset.Sample`; negative
-        ones count from the end.
-        """
-        number = range(self.count)[operator.index(index)]
-        image, points = _numbered_face(self.seed, number)
-        sample = {"image": image, "keypoints": points, "name": _name(number), "label_bias_x": 0.0}
-        return self.transform(sample) if self.transform else sample
-
-
 def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[FaceAnnotation]:
     """Write drawn faces as JPEGs of quality 95 and ``faces-<count>.csv``; existing images are kept.
+
+    Face ``i`` is ``draw_face(np.random.default_rng((seed, i)))``.
 
     Returns:
         One annotation per face, read back from the CSV; each face is a group of its own.
@@ -71,12 +38,12 @@ def write_synthetic(folder: str | Path, count: int, seed: int = 0) -> list[FaceA
     if not all(file.is_file() for file in (*files, table)):
         rows = ["name," + ",".join(f"{axis}{i}" for i in range(IBUG68.count) for axis in "xy")]
         for number, file in enumerate(files):
-            image, points = _numbered_face(seed, number)
+            image, points = draw_face(np.random.default_rng((seed, number)))
             if not file.is_file():
                 write_image(file, image)
             rows.append(f"{file.name}," + ",".join(map(str, points.ravel())))
         atomic_write(table, "\n".join(rows) + "\n")
-    names = map(_name, range(count))
+    names = [f"synthetic/{number:06}" for number in range(count)]
     faces = zip(CsvFile(table).faces(root), names, strict=True)
     return [replace(face, name=name, group=name) for face, name in faces]
 
@@ -88,18 +55,10 @@ def cached_synthetic(count: int, seed: int = 0) -> list[FaceAnnotation]:
     Raises:
         OutputError: The cache cannot be written.
     """
-    image, points = _numbered_face(seed, 0)
+    image, points = draw_face(np.random.default_rng((seed, 0)))
     drawing = hashlib.sha256(image.tobytes() + points.tobytes()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
     return write_synthetic(cache / "facedots" / f"synthetic-{drawing}", count, seed)
-
-
-def _numbered_face(seed: int, number: int) -> tuple[Image, Floats]:
-    return draw_face(np.random.default_rng((seed, number)))
-
-
-def _name(number: int) -> str:
-    return f"synthetic/{number:06}"
 
 
 def draw_face(generator: np.random.Generator) -> tuple[Image, Floats]:

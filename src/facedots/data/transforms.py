@@ -180,7 +180,8 @@ def _crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sampl
 class Normalize:
     """Convert the image to gray ``float32 (H, W)`` in [0, 1] and the points to about [-1, 1].
 
-    The edges of the image, half a pixel outside the outermost pixel centers, are -1 and 1.
+    The edges of the image, half a pixel outside the outermost pixel centers, are -1 and 1;
+    :func:`denormalize_keypoints` is the inverse.
     ``uint8`` is divided by 255; a float image must be in [0, 1] already. Alpha is dropped. Gray is
     Rec. 601 luma.
 
@@ -192,8 +193,6 @@ class Normalize:
         >>> sample = Normalize()({"image": image, "keypoints": points})
         >>> sample["image"].shape, sample["keypoints"].tolist()
         ((50, 100), [[-1.0, 0.0]])
-        >>> Normalize().inverse(sample)["keypoints"].tolist()
-        [[-0.5, 24.5]]
     """
 
     def __call__(self, sample: Sample) -> Sample:
@@ -201,11 +200,6 @@ class Normalize:
         image = sample["image"]
         points = normalize_keypoints(sample["keypoints"], image.shape[:2])
         return {**sample, "image": _gray(image), "keypoints": points}
-
-    def inverse(self, sample: Sample) -> Sample:
-        """The sample with its points in pixels again; the image stays gray."""
-        points = denormalize_keypoints(sample["keypoints"], sample["image"].shape[:2])
-        return {**sample, "keypoints": points}
 
 
 def normalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Floats:

@@ -68,7 +68,7 @@ class BaselineCNN(KeypointNet):
         for conv, norm in zip(self.convolutions(), self.norms, strict=True):
             x = conv(x)
             if conv is not self.conv6:
-                x = self.pool(x)  # before norm and ReLU, which costs a quarter of doing it after
+                x = self.pool(x)  # before norm and ReLU, which would work on four times the cells
             x = torch.relu(norm(x))
         coordinates = self.head(x.flatten(1))
         return ModelOutput(coordinates, torch.full_like(coordinates[:, 0, 0], torch.nan))

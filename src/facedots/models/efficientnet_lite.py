@@ -47,10 +47,8 @@ FPN_CHANNELS, FUSED_CHANNELS = 96, 160
 
 
 class _FrozenDepthwise(torch.autograd.Function):
-    """A depthwise convolution whose kernels get no gradient.
-
-    The input's gradient is another depthwise convolution, with flipped kernels: on a CPU three
-    times as fast as torch's own backward, which saves 40 % of a training step.
+    """A depthwise convolution whose kernels get no gradient, with a backward pass that is fast on a
+    CPU (docs/experiments.md, "Models and training").
     """
 
     @staticmethod
@@ -130,7 +128,7 @@ class EfficientNetLiteHeatmap(KeypointNet):
     stride 8 -> one heatmap per point.
 
     Training starts from ImageNet's weights (:meth:`load_pretrained`) and keeps the first blocks and
-    all depthwise kernels frozen, which would take two thirds of the time on a CPU.
+    all depthwise kernels frozen.
 
     Args:
         schema: The points.

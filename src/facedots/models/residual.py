@@ -76,8 +76,8 @@ class ResidualConfig:
 class ResidualNet(KeypointNet):
     """RGB crop -> strides 4, 8, 16, ... -> fused at stride 8 -> one heatmap per point.
 
-    Dense 3x3 convolutions and ReLU only: these train three times faster than depthwise ones on a
-    CPU and survive int8. The coarsest features also predict the score.
+    Dense 3x3 convolutions and ReLU only, which are fast on a CPU and survive int8. The coarsest
+    features also predict the score.
 
     Args:
         config: Size of the network.

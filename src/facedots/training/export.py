@@ -27,8 +27,8 @@ OPSET = 18
 MIN_FLOAT16_SIZE = 1024
 """Constants with fewer values stay float32."""
 TOLERANCE, INT8_TOLERANCE = 0.15, 0.8
-"""Largest mean difference between torch and ONNX Runtime that export accepts, in pixels of the
-crop.
+"""Largest accepted mean difference between torch and ONNX Runtime, in pixels of the crop; see
+docs/experiments.md, "Models and training".
 """
 
 Crops = NDArray[np.uint8]
@@ -148,7 +148,7 @@ def store_as_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def strip_metadata(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Remove the exporter's notes on each node (stack traces, types): a tenth of a small file."""
+    """Remove the exporter's notes on each node (stack traces, types)."""
     graph = model.graph
     for part in (*graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -17,7 +17,6 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from facedots.data.sources import SOURCE_NAMES
@@ -93,8 +92,6 @@ class Recipe(BaseModel):
     """Fraction of the epochs, the last ones, with a quarter of augmentation and half the jitter."""
     negative_fraction: Fraction = 0.07
     """Fraction of crops without a well-placed face, for networks that predict a score."""
-    validate_every: PositiveInt = 1
-    """Epochs between two validations and checkpoints."""
     precision: Literal["auto", "bf16", "float32"] = "auto"
     """Precision of the training: bf16, float32, or auto: bf16 where the processor supports it."""
     workers: NonNegativeInt = 0
@@ -125,15 +122,6 @@ class Recipe(BaseModel):
             if name not in choices:
                 raise ValueError(f"{name!r} is none of {', '.join(filter(None, choices))}")
         return value
-
-    @model_validator(mode="after")
-    def _check_intervals(self) -> Self:
-        if self.epochs % self.validate_every:
-            raise ValueError(
-                f"epochs: {self.epochs} is no multiple of validate_every: {self.validate_every};"
-                " the last epoch must be validated"
-            )
-        return self
 
     @property
     def exported_style(self) -> str:

@@ -268,7 +268,6 @@ def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
         plugins=[AtomicCheckpointIO()],
         log_every_n_steps=10,
         num_sanity_val_steps=0,
-        check_val_every_n_epoch=recipe.validate_every,
         benchmark=True,
         enable_model_summary=False,
     )
