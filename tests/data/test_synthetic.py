@@ -24,7 +24,9 @@ def test_a_face_depends_on_the_state_of_the_generator_alone() -> None:
     assert np.array_equal(first[0], again[0])
     assert np.array_equal(first[1], again[1])
     assert not np.array_equal(first[1], other[1])
-    assert (first[0].dtype, first[1].dtype, first[1].shape) == (np.uint8, np.float32, (68, 2))
+    assert first[0].dtype == np.uint8
+    assert first[1].dtype == np.float32
+    assert first[1].shape == (IBUG68.count, 2)
 
 
 def test_image_sizes_are_in_range_and_most_points_inside() -> None:
