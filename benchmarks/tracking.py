@@ -33,14 +33,14 @@ from facedots import (
     KeypointPredictor,
     RetinaFace,
     Tracker,
-    open_source,
+    open_reader,
     read_image,
     similarity,
     tight_boxes,
 )
 from facedots.data import draw_face, load_source
 from facedots.geometry import Floats, Image
-from facedots.io import Frame, PyAVSink, VideoInfo, atomic_write
+from facedots.io import Frame, PyAVWriter, VideoInfo, atomic_write
 
 RATE = 30
 SIZE = (640, 480)
@@ -144,7 +144,9 @@ def make_film(path: Path, second: list[Image], minutes: float) -> int:
     """A film of one second again and again, by copying its packets; how many frames it has."""
     height, width = second[0].shape[:2]
     once = path.with_stem("once")
-    with PyAVSink(once, VideoInfo(width, height, Fraction(RATE), Fraction(1, RATE), None)) as sink:
+    with PyAVWriter(
+        once, VideoInfo(width, height, Fraction(RATE), Fraction(1, RATE), None)
+    ) as sink:
         for i, image in enumerate(second):
             sink.write(Frame(image, Fraction(i, RATE)))
     repeats = round(minutes * 60)
@@ -178,7 +180,7 @@ def measure_memory(second: list[Image], minutes: float, model: str) -> Memory:
             Path(folder) / "out.csv",
         )
         frames = make_film(film, second, minutes)
-        with open_source(film) as source:
+        with open_reader(film) as source:
             assert source.info.frames == frames
         command = [sys.executable, "-m", "facedots", "video", str(film)]
         child = subprocess.Popen(

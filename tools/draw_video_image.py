@@ -12,17 +12,17 @@ import cv2
 import numpy as np
 from typer.testing import CliRunner
 
-from facedots import open_source, read_image, sample_portrait, similarity, write_image
+from facedots import open_reader, read_image, sample_portrait, similarity, write_image
 from facedots.cli.main import app
 from facedots.geometry import Image
-from facedots.io import Frame, PyAVSink, VideoInfo, VideoSink
+from facedots.io import Frame, PyAVWriter, VideoInfo, VideoWriter
 
 TARGET = Path(__file__).parents[1] / "docs" / "images" / "video.jpg"
 WIDTH, HEIGHT, COUNT = 240, 240, 60
 SHOWN = (5, 20, 35, 50)
 
 
-def write_film(sink: VideoSink) -> None:
+def write_film(sink: VideoWriter) -> None:
     """The portrait swings, nods and grows."""
     image = read_image(sample_portrait())
     middle = (image.shape[1] / 2, image.shape[0] * 0.37)
@@ -46,7 +46,7 @@ def followed(film: Path, *options: str) -> Image:
         app, ["video", str(film), "--out", str(out), *options], catch_exceptions=False
     )
     print(result.output.strip())
-    frames = [frame.image for frame in open_source(out)]
+    frames = [frame.image for frame in open_reader(out)]
     return np.hstack([frames[number] for number in SHOWN])
 
 
@@ -54,7 +54,9 @@ def main() -> None:
     """Write the image."""
     with TemporaryDirectory() as folder:
         film = Path(folder) / "film.mp4"
-        with PyAVSink(film, VideoInfo(WIDTH, HEIGHT, Fraction(30), Fraction(1, 30), None)) as sink:
+        with PyAVWriter(
+            film, VideoInfo(WIDTH, HEIGHT, Fraction(30), Fraction(1, 30), None)
+        ) as sink:
             write_film(sink)
         rows = [followed(film), followed(film, "--filter", "sunglasses,mustache")]
     write_image(TARGET, np.vstack(rows))

@@ -58,8 +58,8 @@ from .io.images import sample_portrait as sample_portrait
 from .io.images import write_image as write_image
 from .io.results import to_csv as to_csv
 from .io.results import to_json as to_json
-from .io.video import open_sink as open_sink
-from .io.video import open_source as open_source
+from .io.video import open_reader as open_reader
+from .io.video import open_writer as open_writer
 from .pipeline import Pipeline as Pipeline
 from .pipeline import process_video as process_video
 from .plots.draw import draw_faces as draw_faces

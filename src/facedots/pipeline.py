@@ -17,7 +17,7 @@ from facedots.inference.predictor import KeypointPredictor
 from facedots.types import Face
 
 if TYPE_CHECKING:
-    from facedots.io.video import Frame, VideoSource
+    from facedots.io.video import Frame, VideoReader
 
 
 class Pipeline:
@@ -103,7 +103,7 @@ def process_video(
     Whatever ends the processing early, the frames done are kept as valid files.
 
     Args:
-        source: As in :func:`~facedots.io.video.open_source`.
+        source: As in :func:`~facedots.io.video.open_reader`.
         pipeline: The networks; by default :class:`Pipeline` as it is.
         out: Film to write: .mp4, .mov, .mkv or .webm.
         csv: Table to write, see docs/results.md.
@@ -129,7 +129,7 @@ def process_video(
         (250, {0: 3})
     """
     from facedots.io.tables import CsvTable, JsonLinesTable, ParquetTable
-    from facedots.io.video import Frame, open_sink, open_source
+    from facedots.io.video import Frame, open_reader, open_writer
     from facedots.plots.draw import draw_faces
     from facedots.tracking.tracker import Tracker
 
@@ -142,8 +142,8 @@ def process_video(
     draw = draw or partial(draw_faces, box=False)
     expressions = _Expressions() if pose else None
     with ExitStack() as stack:
-        video = stack.enter_context(open_source(str(source), fps))
-        film = stack.enter_context(open_sink(out, video, sound=sound)) if out else None
+        video = stack.enter_context(open_reader(str(source), fps))
+        film = stack.enter_context(open_writer(out, video, sound=sound)) if out else None
         kinds = [(CsvTable, csv), (JsonLinesTable, jsonl), (ParquetTable, parquet)]
         schema, signals = pipeline.predictor.spec.schema, expressions.names if expressions else ()
         tables = [
@@ -195,7 +195,7 @@ class _Expressions:
         return {track_id: counter.count for track_id, counter in sorted(self._counters.items())}
 
 
-def _expected_frames(video: "VideoSource", seconds: float | None) -> int | None:
+def _expected_frames(video: "VideoReader", seconds: float | None) -> int | None:
     """Frames of a source or of its first seconds; ``None`` where it does not tell."""
     total = video.info.frames
     if seconds is None:
@@ -204,7 +204,7 @@ def _expected_frames(video: "VideoSource", seconds: float | None) -> int | None:
     return min(total, allowed) if total else allowed
 
 
-def _first_seconds(video: "VideoSource", seconds: float | None) -> "Iterator[Frame]":
+def _first_seconds(video: "VideoReader", seconds: float | None) -> "Iterator[Frame]":
     """The frames of a source, or those of its first seconds."""
     first = None
     for frame in video:

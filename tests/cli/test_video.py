@@ -27,7 +27,7 @@ from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
 from facedots.io.results import FaceColumns
-from facedots.io.video import Frame, VideoInfo, VideoSource, open_source
+from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import isotropic_covariance
@@ -101,7 +101,7 @@ def test_dots_are_drawn_and_every_frame_is_listed(folder: Path) -> None:
     result = run(folder, "--out", str(out), "--fps", "12.5", *options)
     assert result.exit_code == 0, result.output
     assert "8 frames, 2 of them without a face, 1 face;" in result.stdout
-    frames = list(open_source(out))
+    frames = list(open_reader(out))
     assert [frame.time for frame in frames] == [Fraction(2 * i, 25) for i in range(8)]
     assert_matches_reference(frames[5].image, "video_dots")
     listed = pd.read_csv(tables[0])
@@ -116,7 +116,7 @@ def test_effects_take_the_place_of_dots(folder: Path) -> None:
     out = folder / "out.mp4"
     result = run(folder, "--out", str(out), "--filter", "sunglasses,mustache", "--seconds", "0.1")
     assert result.exit_code == 0, result.output
-    frames = list(open_source(out))
+    frames = list(open_reader(out))
     assert len(frames) == 3
     assert_matches_reference(frames[2].image, "video_filter")
 
@@ -140,11 +140,11 @@ def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(folder: Pat
     assert "4.png" in str(result.exception)
     assert "out.mp4" in str(result.exception)
     assert "4 frames" in str(result.exception)
-    assert len(list(open_source(folder / "out.mp4"))) == 4
+    assert len(list(open_reader(folder / "out.mp4"))) == 4
     assert len(pd.read_csv(folder / "out.csv")) == 4
 
 
-class Interrupted(VideoSource):
+class Interrupted(VideoReader):
     """Somebody presses Ctrl-C after three frames."""
 
     def __init__(self) -> None:
@@ -161,13 +161,13 @@ class Interrupted(VideoSource):
 
 
 def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video, "open_source", lambda *_: Interrupted())
+    monkeypatch.setattr(video, "open_reader", lambda *_: Interrupted())
     result = run(folder, "--out", str(folder / "out.mp4"), source="0")
     monkeypatch.undo()
     assert result.exit_code == 130
     assert "3 frames" in result.stdout
     assert "Ctrl-C" in result.stderr
-    assert len(list(open_source(folder / "out.mp4"))) == 3
+    assert len(list(open_reader(folder / "out.mp4"))) == 3
 
 
 @pytest.mark.parametrize(

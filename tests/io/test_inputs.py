@@ -161,7 +161,7 @@ def test_a_refusal_a_flood_a_break_and_a_drip(server: str) -> None:
     with pytest.raises(DownloadError, match=r"/long: larger than 0 MB; download it yourself"):
         read_url(f"{server}/long", limit=100_000)
     with pytest.raises(DownloadError, match=r"/drip: too slow"):
-        read_url(f"{server}/drip", max_lost_seconds=0.1)
+        read_url(f"{server}/drip", max_seconds=0.1)
 
 
 @pytest.mark.parametrize(

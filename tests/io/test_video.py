@@ -19,18 +19,18 @@ from facedots.geometry import Image
 from facedots.io import video
 from facedots.io.images import write_image
 from facedots.io.video import (
-    FolderSource,
+    FolderReader,
     Frame,
     VideoInfo,
-    VideoSink,
-    VideoSource,
-    open_sink,
-    open_source,
+    VideoReader,
+    VideoWriter,
+    open_reader,
+    open_writer,
 )
-from facedots.io.video_opencv import CameraSource, OpenCVSink, OpenCVSource
+from facedots.io.video_opencv import CameraReader, OpenCVReader, OpenCVWriter
 
 av = pytest.importorskip("av")
-from facedots.io.video_pyav import PyAVSink, PyAVSource  # noqa: E402
+from facedots.io.video_pyav import PyAVReader, PyAVWriter  # noqa: E402
 
 TICK = Fraction(1, 90_000)
 WIDTH, HEIGHT = 48, 32
@@ -58,15 +58,15 @@ def information(time_base: Fraction = TICK, width: int = WIDTH, height: int = HE
     return VideoInfo(width, height, Fraction(25), time_base, None)
 
 
-def write_film(sink: VideoSink, frames: list[Frame]) -> Path:
+def write_film(sink: VideoWriter, frames: list[Frame]) -> Path:
     with sink:
         for frame in frames:
             sink.write(frame)
     return sink.path
 
 
-def copy(source: VideoSource, target: Path, *, sound: bool = True) -> None:
-    with source, open_sink(target, source, sound=sound) as sink:
+def copy(source: VideoReader, target: Path, *, sound: bool = True) -> None:
+    with source, open_writer(target, source, sound=sound) as sink:
         for frame in source:
             sink.write(frame)
 
@@ -120,8 +120,8 @@ def sound_packets(path: Path) -> list[bytes]:
 @pytest.mark.parametrize("start", [0, 5000])
 def test_irregular_times_come_back_exactly(tmp_path: Path, suffix: str, start: int) -> None:
     frames = irregular_frames(30, start)
-    path = write_film(PyAVSink(tmp_path / f"a{suffix}", information()), frames)
-    with PyAVSource(str(path)) as source:
+    path = write_film(PyAVWriter(tmp_path / f"a{suffix}", information()), frames)
+    with PyAVReader(str(path)) as source:
         back = list(source)
         assert source.info.frames == 30
     assert [frame.time for frame in back] == [frame.time for frame in frames]
@@ -135,8 +135,8 @@ def test_irregular_times_come_back_exactly(tmp_path: Path, suffix: str, start: i
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
 def test_matroska_keeps_milliseconds(tmp_path: Path, suffix: str) -> None:
     frames = irregular_frames(12)
-    path = write_film(PyAVSink(tmp_path / f"a{suffix}", information()), frames)
-    times = [frame.time for frame in open_source(path)]
+    path = write_film(PyAVWriter(tmp_path / f"a{suffix}", information()), frames)
+    times = [frame.time for frame in open_reader(path)]
     assert max(abs(one - frame.time) for one, frame in zip(times, frames, strict=True)) <= Fraction(
         1, 2000
     )
@@ -148,8 +148,8 @@ def test_colors_are_those_that_readers_see_who_ignore_tags_and_who_do_not(
 ) -> None:
     saturated = [(200, 40, 40), (40, 200, 40), (40, 40, 200)]
     frames = [Frame(plain(color, 32, height), Fraction(i, 25)) for i, color in enumerate(saturated)]
-    path = write_film(PyAVSink(tmp_path / "a.mp4", information(width=32, height=height)), frames)
-    for color, frame in zip(saturated, PyAVSource(str(path)), strict=True):
+    path = write_film(PyAVWriter(tmp_path / "a.mp4", information(width=32, height=height)), frames)
+    for color, frame in zip(saturated, PyAVReader(str(path)), strict=True):
         assert np.abs(frame.image.mean((0, 1)) - color).max() < 5
 
 
@@ -157,9 +157,10 @@ def test_an_odd_size_grows_by_a_repeated_edge(tmp_path: Path) -> None:
     image = np.zeros((31, 47, 3), np.uint8)
     image[:, -1] = image[-1] = 255
     path = write_film(
-        PyAVSink(tmp_path / "a.mp4", information(width=47, height=31)), [Frame(image, Fraction(0))]
+        PyAVWriter(tmp_path / "a.mp4", information(width=47, height=31)),
+        [Frame(image, Fraction(0))],
     )
-    (back,) = PyAVSource(str(path))
+    (back,) = PyAVReader(str(path))
     assert back.image.shape == (32, 48, 3)
     assert back.image[-1].min() > 200
     assert back.image[:-3, :-4].max() < 60
@@ -176,17 +177,17 @@ def test_a_turned_film_stands_upright(tmp_path: Path) -> None:
         encoded = av.VideoFrame.from_ndarray(image, "rgb24")
         container.mux(stream.encode(encoded))
         container.mux(stream.encode(None))
-    turned = [next(iter(kind(str(path)))).image for kind in (PyAVSource, OpenCVSource)]
+    turned = [next(iter(kind(str(path)))).image for kind in (PyAVReader, OpenCVReader)]
     assert [image.shape for image in turned] == [(WIDTH, HEIGHT, 3)] * 2
     assert np.abs(turned[0].astype(int) - turned[1]).mean() < 3
-    with PyAVSource(str(path)) as source:
+    with PyAVReader(str(path)) as source:
         assert (source.info.width, source.info.height) == (HEIGHT, WIDTH)
 
 
 def test_sound_is_copied_byte_for_byte(tmp_path: Path) -> None:
     path = noisy_film(tmp_path / "a.mp4", 30, sound="aac")
     for name in ("b.mp4", "b.mkv", "silent.mp4"):
-        copy(open_source(path), tmp_path / name, sound=name != "silent.mp4")
+        copy(open_reader(path), tmp_path / name, sound=name != "silent.mp4")
     assert (
         sound_packets(tmp_path / "b.mp4")
         == sound_packets(path)
@@ -201,17 +202,17 @@ def test_sound_that_a_format_cannot_hold_is_refused_before_anything_is_written(
 ) -> None:
     path = noisy_film(tmp_path / "a.mp4", 5, sound="aac")
     with (
-        open_source(path) as source,
+        open_reader(path) as source,
         pytest.raises(OutputError, match=r"\.webm cannot hold .* \(aac\).*\.mkv"),
     ):
-        open_sink(tmp_path / "b.webm", source)
+        open_writer(tmp_path / "b.webm", source)
     assert [file.name for file in tmp_path.iterdir()] == ["a.mp4"]
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
-@pytest.mark.parametrize("kind", [PyAVSource, OpenCVSource])
+@pytest.mark.parametrize("kind", [PyAVReader, OpenCVReader])
 def test_what_was_read_before_a_cut_is_kept(
-    tmp_path: Path, name: str, kind: type[PyAVSource] | type[OpenCVSource]
+    tmp_path: Path, name: str, kind: type[PyAVReader] | type[OpenCVReader]
 ) -> None:
     path = cut(
         noisy_film(tmp_path / name, options={"movflags": "faststart"} if name == "a.mp4" else {}),
@@ -221,12 +222,12 @@ def test_what_was_read_before_a_cut_is_kept(
         copy(kind(str(path)), tmp_path / "b.mp4")
     count = int(str(broken.value).split("after frame ")[1].split()[0])
     assert 15 < count < 45
-    assert len(list(open_source(tmp_path / "b.mp4"))) == count
+    assert len(list(open_reader(tmp_path / "b.mp4"))) == count
 
 
-@pytest.mark.parametrize("kind", [PyAVSource, OpenCVSource])
+@pytest.mark.parametrize("kind", [PyAVReader, OpenCVReader])
 def test_what_is_no_film_is_said(
-    tmp_path: Path, kind: type[PyAVSource] | type[OpenCVSource]
+    tmp_path: Path, kind: type[PyAVReader] | type[OpenCVReader]
 ) -> None:
     (tmp_path / "notes.mp4").write_text("not a film")
     without_index = cut(noisy_film(tmp_path / "a.mp4"), 0.5)
@@ -236,20 +237,20 @@ def test_what_is_no_film_is_said(
 
 
 def test_a_killed_process_leaves_a_film(tmp_path: Path) -> None:
-    sink = PyAVSink(tmp_path / "a.mp4", information())
+    sink = PyAVWriter(tmp_path / "a.mp4", information())
     rng = np.random.default_rng(2)
     for i in range(130):
         sink.write(Frame(rng.integers(0, 255, (HEIGHT, WIDTH, 3), np.uint8), Fraction(i, 25)))
     (partial,) = tmp_path.iterdir()
     shutil.copy(partial, tmp_path / "left.mp4")
     sink.close()
-    assert len(list(open_source(tmp_path / "left.mp4"))) > 30
-    assert len(list(open_source(tmp_path / "a.mp4"))) == 130
+    assert len(list(open_reader(tmp_path / "left.mp4"))) > 30
+    assert len(list(open_reader(tmp_path / "a.mp4"))) == 130
 
 
-@pytest.mark.parametrize("kind", [PyAVSink, OpenCVSink])
+@pytest.mark.parametrize("kind", [PyAVWriter, OpenCVWriter])
 def test_without_a_frame_there_is_no_file(
-    tmp_path: Path, kind: type[PyAVSink] | type[OpenCVSink]
+    tmp_path: Path, kind: type[PyAVWriter] | type[OpenCVWriter]
 ) -> None:
     (tmp_path / "a.mp4").write_text("old")
     kind(tmp_path / "a.mp4", information()).close()
@@ -257,42 +258,42 @@ def test_without_a_frame_there_is_no_file(
     assert len(list(tmp_path.iterdir())) == 1
 
 
-@pytest.mark.parametrize("kind", [PyAVSink, OpenCVSink])
+@pytest.mark.parametrize("kind", [PyAVWriter, OpenCVWriter])
 def test_a_frame_of_another_size_is_refused_and_the_rest_kept(
-    tmp_path: Path, kind: type[PyAVSink] | type[OpenCVSink]
+    tmp_path: Path, kind: type[PyAVWriter] | type[OpenCVWriter]
 ) -> None:
     frames = [Frame(plain((9, 9, 9)), Fraction(0)), Frame(plain((9, 9, 9), 10, 8), Fraction(1))]
     with pytest.raises(OutputError, match="frame 2 has 10 x 8"):
         write_film(kind(tmp_path / "a.mp4", information()), frames)
-    assert len(list(open_source(tmp_path / "a.mp4"))) == 1
+    assert len(list(open_reader(tmp_path / "a.mp4"))) == 1
 
 
 def test_targets_that_cannot_be_are_refused(tmp_path: Path) -> None:
-    path = write_film(PyAVSink(tmp_path / "a.mp4", information()), even_frames(3))
+    path = write_film(PyAVWriter(tmp_path / "a.mp4", information()), even_frames(3))
     (tmp_path / "file").write_text("")
-    with open_source(path) as source:
+    with open_reader(path) as source:
         with pytest.raises(OutputError, match="the source itself"):
-            open_sink(tmp_path / ".." / tmp_path.name / "a.mp4", source)
+            open_writer(tmp_path / ".." / tmp_path.name / "a.mp4", source)
         with pytest.raises(OutputError, match=r"\.mp4, \.m4v"):
-            open_sink(tmp_path / "a.gif", source)
+            open_writer(tmp_path / "a.gif", source)
         with pytest.raises(OutputError, match="cannot be written"):
-            open_sink(tmp_path / "file" / "b.mp4", source)
+            open_writer(tmp_path / "file" / "b.mp4", source)
 
 
 def test_without_pyav_opencv_keeps_time_by_repeating_frames(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_film(PyAVSink(tmp_path / "a.mp4", information()), even_frames(6))
+    path = write_film(PyAVWriter(tmp_path / "a.mp4", information()), even_frames(6))
     monkeypatch.setattr(video, "has_pyav", lambda: False)
-    with open_source(path) as source:
-        assert isinstance(source, OpenCVSource)
+    with open_reader(path) as source:
+        assert isinstance(source, OpenCVReader)
         assert [frame.time for frame in source] == [Fraction(i, 25) for i in range(6)]
-        sink = open_sink(tmp_path / "b.mp4", source)
-    assert isinstance(sink, OpenCVSink)
+        sink = open_writer(tmp_path / "b.mp4", source)
+    assert isinstance(sink, OpenCVWriter)
     late = [
         Frame(plain(color_of(i)), Fraction(time, 25)) for i, time in enumerate([10, 11, 14, 15])
     ]
-    back = list(open_source(write_film(sink, late)))
+    back = list(open_reader(write_film(sink, late)))
     seen = [
         int(
             np.abs([np.array(color_of(i)) - frame.image.mean((0, 1)) for i in range(4)])
@@ -308,7 +309,7 @@ def test_a_folder_is_read_in_natural_order_at_its_rate(tmp_path: Path) -> None:
     for number in (10, 9, 1):
         write_image(tmp_path / f"frame_{number}.png", plain((number, 0, 0)))
     (tmp_path / "notes.txt").write_text("not an image")
-    source = open_source(tmp_path, 12.5)
+    source = open_reader(tmp_path, 12.5)
     assert [(int(frame.image[0, 0, 0]), frame.time) for frame in source] == [
         (1, 0),
         (9, Fraction(2, 25)),
@@ -317,17 +318,17 @@ def test_a_folder_is_read_in_natural_order_at_its_rate(tmp_path: Path) -> None:
     assert source.info == VideoInfo(WIDTH, HEIGHT, Fraction(25, 2), Fraction(2, 25), 3)
     (tmp_path / "frame_11.png").write_bytes(b"broken")
     with pytest.raises(VideoError, match=r"frame_11\.png"):
-        list(open_source(tmp_path))
+        list(open_reader(tmp_path))
 
 
 def test_an_empty_folder_or_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no images in it"):
-        open_source(tmp_path)
+        open_reader(tmp_path)
     with pytest.raises(VideoError, match="no such file or folder"):
-        open_source(tmp_path / "missing.mp4")
+        open_reader(tmp_path / "missing.mp4")
     write_image(tmp_path / "a.png", plain((1, 2, 3)))
     with pytest.raises(VideoError, match="must be positive"):
-        FolderSource(tmp_path, 0)
+        FolderReader(tmp_path, 0)
 
 
 class FakeCamera:
@@ -356,10 +357,10 @@ def test_a_camera_that_disappears_leaves_what_it_gave(
     monkeypatch.setattr(cv2, "VideoCapture", FakeCamera)
     now = iter([100.0, 100.04, 100.1])
     monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    with pytest.raises(VideoError, match=r"camera 0: gives no more images after frame 3"):
-        copy(open_source("0"), tmp_path / "a.mp4")
+    with pytest.raises(VideoError, match=r"camera 0: stopped after frame 3"):
+        copy(open_reader("0"), tmp_path / "a.mp4")
     monkeypatch.undo()
-    frames = list(open_source(tmp_path / "a.mp4"))
+    frames = list(open_reader(tmp_path / "a.mp4"))
     assert [frame.time for frame in frames] == [0, Fraction(4, 100), Fraction(1, 10)]
     assert np.abs(frames[0].image[0, 0].astype(int) - (200, 100, 50)).max() < 5
 
@@ -367,7 +368,7 @@ def test_a_camera_that_disappears_leaves_what_it_gave(
 def test_a_camera_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", FakeCamera)
     with pytest.raises(VideoError, match="camera 3: cannot be opened"):
-        CameraSource(3)
+        CameraReader(3)
 
 
 @pytest.fixture
@@ -397,7 +398,7 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 def test_an_address_is_read_like_a_file(tmp_path: Path, server: str) -> None:
     noisy_film(tmp_path / "a.mkv", 10)
-    with open_source(f"{server}/a.mkv") as source:
+    with open_reader(f"{server}/a.mkv") as source:
         assert len(list(source)) == 10
         assert "secret" not in source.name
 
@@ -406,11 +407,11 @@ def test_a_cut_connection_and_a_wrong_address_are_said_without_the_password(
     tmp_path: Path, server: str
 ) -> None:
     noisy_film(tmp_path / "cut.mkv", 60)
-    source = open_source(f"{server}/cut.mkv")
+    source = open_reader(f"{server}/cut.mkv")
     with pytest.raises(
         VideoError, match=r"^http://127\.0\.0\.1:\d+/cut\.mkv: the connection is gone after frame"
     ) as gone:
         list(source)
     with pytest.raises(VideoError, match="cannot be opened") as missing:
-        open_source(f"{server}/missing.mkv")
+        open_reader(f"{server}/missing.mkv")
     assert "secret" not in f"{gone.value} {missing.value}"

@@ -18,8 +18,8 @@ from .tables import JsonLinesTable as JsonLinesTable
 from .tables import ParquetTable as ParquetTable
 from .video import Frame as Frame
 from .video import VideoInfo as VideoInfo
-from .video import VideoSink as VideoSink
-from .video import VideoSource as VideoSource
-from .video import open_sink as open_sink
-from .video import open_source as open_source
-from .video_pyav import PyAVSink as PyAVSink
+from .video import VideoReader as VideoReader
+from .video import VideoWriter as VideoWriter
+from .video import open_reader as open_reader
+from .video import open_writer as open_writer
+from .video_pyav import PyAVWriter as PyAVWriter

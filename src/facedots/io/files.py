@@ -2,10 +2,32 @@
 
 import contextlib
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from facedots.errors import OutputError
+
+
+class Closable(ABC):
+    """What is closed at the end of a ``with`` block, however it ends."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Give files and devices back; may be called twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class AtomicFile:

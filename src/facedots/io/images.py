@@ -12,7 +12,12 @@ from facedots.geometry import Image
 from facedots.io.files import atomic_write
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""File endings that a folder is searched for; an explicitly named file may have any ending."""
+"""File endings by which folders are searched; an explicitly named file may have any ending."""
+
+
+def is_image_file(path: Path) -> bool:
+    """Whether a searched file counts as an image: by its ending, and not hidden."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def decode_image(data: bytes, *, orient: bool = True, source: object = "image") -> Image:
@@ -21,12 +26,12 @@ def decode_image(data: bytes, *, orient: bool = True, source: object = "image") 
 
     Args:
         data: The bytes of a JPEG, PNG, WebP, BMP or TIFF file.
-        orient: Turn the image as its EXIF orientation says. Off for annotated data, whose points
-            refer to stored pixels.
-        source: How an error message calls the image.
+        orient: Apply the EXIF orientation. Off for annotated data, whose points refer to stored
+            pixels.
+        source: The image's name in error messages.
 
     Raises:
-        ImageError: The bytes are no image that OpenCV can decode.
+        ImageError: OpenCV cannot decode the bytes.
     """
     buffer: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
     flags = cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -36,13 +41,14 @@ def decode_image(data: bytes, *, orient: bool = True, source: object = "image") 
         raise ImageError(f"{source}: cannot be decoded: {error.err}") from error
     if decoded is None:
         raise ImageError(
-            f"{source}: not an image that can be decoded (JPEG, PNG, WebP, BMP, TIFF); is the file complete?"
+            f"{source}: not an image that can be decoded (JPEG, PNG, WebP, BMP, TIFF); "
+            "is the file complete?"
         )
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def read_image(path: str | Path, *, orient: bool = True) -> Image:
-    """The image in a file, as :func:`decode_image` gives it.
+    """Read an image as ``uint8 (H, W, 3)`` RGB; see :func:`decode_image`.
 
     Raises:
         ImageError: The file is missing or cannot be decoded.

@@ -1,4 +1,4 @@
-"""What a user names as images: files, folders, patterns, and addresses on the web."""
+"""Images by name: files, folders, patterns, and web addresses."""
 
 import glob
 import http.client
@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from facedots.errors import DownloadError, ImageError
 from facedots.geometry import Image
-from facedots.io.images import SUFFIXES, decode_image, read_image
+from facedots.io.images import SUFFIXES, decode_image, is_image_file, read_image
 
 _WILDCARDS = "*?["
 _CHUNK = 1 << 16
@@ -20,23 +20,26 @@ _CHUNK = 1 << 16
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An image that was named, not yet read.
+    """The name of an image, not yet read.
 
     Attributes:
-        location: Its path or its URL.
-        relative: Its path below the folder that was named, or else its file name: where a result
-            about it may go.
+        location: Its path or URL.
+        relative: Its path below the searched folder, else its file name: where results may go.
+
+    Example:
+        >>> ImageSource("photos/a.jpg", Path("a.jpg")).read().shape  # doctest: +SKIP
+        (480, 640, 3)
     """
 
     location: str
     relative: Path
 
     def read(self) -> Image:
-        """The image, turned as its EXIF orientation says: ``uint8 (H, W, 3)`` RGB.
+        """The image as ``uint8 (H, W, 3)`` RGB, its EXIF orientation applied.
 
         Raises:
             ImageError: It is missing or cannot be decoded.
-            DownloadError: It does not come from its address.
+            DownloadError: It cannot be downloaded.
         """
         if is_url(self.location):
             return decode_image(read_url(self.location), source=self.location)
@@ -44,7 +47,7 @@ class ImageSource:
 
 
 def is_url(source: str) -> bool:
-    """Whether a source is an address on the web, http or https."""
+    """Whether a source is an http or https address."""
     return source.lower().startswith(("http://", "https://"))
 
 
@@ -54,78 +57,78 @@ def find_images(source: str, recursive: bool = False) -> list[ImageSource]:
     Args:
         source: A file (whatever its ending), a folder (its files with the endings of images), a
             pattern with ``*``, ``?``, ``[…]`` or ``**``, or a URL.
-        recursive: Look into the folders of a folder too.
+        recursive: Search the folders of a folder too.
 
     Raises:
-        ImageError: There is nothing there.
+        ImageError: There is no image.
     """
     if is_url(source):
         return [ImageSource(source, Path(unquote(Path(urlsplit(source).path).name) or "image"))]
     path = Path(source)
     if path.is_dir():
         files = sorted(path.rglob("*") if recursive else path.iterdir())
-        found = [
-            ImageSource(str(file), file.relative_to(path)) for file in files if _is_image(file)
-        ]
+        images = [ImageSource(str(f), f.relative_to(path)) for f in files if is_image_file(f)]
         hint = "" if recursive else "; --recursive looks into its folders too"
-        return _some(
-            found, f"{source}: no images ({', '.join(sorted(SUFFIXES))}) in this folder{hint}"
-        )
-    if path.exists() or not any(wildcard in source for wildcard in _WILDCARDS):
+        problem = f"no images ({', '.join(sorted(SUFFIXES))}) in this folder{hint}"
+    elif path.exists() or not any(wildcard in source for wildcard in _WILDCARDS):
         return [ImageSource(source, Path(path.name))]
-    matches = (Path(match) for match in sorted(glob.glob(source, recursive=True)))  # noqa: PTH207 (Path.glob wants a folder)
-    ending_given = path.suffix and not any(wildcard in path.suffix for wildcard in _WILDCARDS)
-    files = [file for file in matches if (file.is_file() if ending_given else _is_image(file))]
-    return _some(
-        [ImageSource(str(file), Path(file.name)) for file in files],
-        f"{source}: no image fits this pattern",
-    )
+    else:
+        matches = map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
+        any_suffix = not path.suffix or any(wildcard in path.suffix for wildcard in _WILDCARDS)
+        accepts = is_image_file if any_suffix else Path.is_file
+        images = [ImageSource(str(file), Path(file.name)) for file in filter(accepts, matches)]
+        problem = "no image fits this pattern"
+    if not images:
+        raise ImageError(f"{source}: {problem}")
+    return images
 
 
 def distinct(images: Iterable[ImageSource]) -> Iterator[ImageSource]:
-    """The images without those that were named before, by whatever path."""
-    seen: set[str] = set()
+    """The images without repetitions, whatever path names them."""
+    keys: set[str] = set()
     for image in images:
         key = image.location if is_url(image.location) else str(Path(image.location).resolve())
-        if key not in seen:
-            seen.add(key)
+        if key not in keys:
+            keys.add(key)
             yield image
 
 
 def read_url(
-    url: str, *, limit: int = 64 << 20, timeout: float = 20.0, max_lost_seconds: float = 120.0
+    url: str, *, limit: int = 64 << 20, timeout: float = 20.0, max_seconds: float = 120.0
 ) -> bytes:
-    """The bytes at an address, http or https.
+    """The bytes at an http or https address.
 
     Args:
         url: The address.
-        limit: Bytes beyond which the answer is refused.
+        limit: Largest accepted number of bytes.
         timeout: Seconds without a byte after which the connection counts as dead.
-        max_lost_seconds: Seconds that the whole answer may take.
+        max_seconds: Longest accepted time in all.
 
     Raises:
-        DownloadError: The server refuses or cannot be reached, or the answer is too large or too
+        DownloadError: The server refuses or cannot be reached, or the data are too large or too
             slow.
     """
     started = time.monotonic()
     data = bytearray()
     try:
         request = urllib.request.Request(url, headers={"User-Agent": "facedots"})
-        with urllib.request.urlopen(request, timeout=timeout) as answer:
-            while chunk := answer.read(_CHUNK):
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            while chunk := response.read(_CHUNK):
                 data += chunk
                 if len(data) > limit:
                     raise DownloadError(
-                        f"{url}: larger than {limit >> 20} MB; download it yourself and give the file"
+                        f"{url}: larger than {limit >> 20} MB; "
+                        "download it yourself and give the file"
                     )
-                if time.monotonic() - started > max_lost_seconds:
+                if time.monotonic() - started > max_seconds:
                     raise DownloadError(
-                        f"{url}: too slow, {len(data)} bytes in {max_lost_seconds:.0f} s; download it yourself"
+                        f"{url}: too slow, {len(data)} bytes in {max_seconds:.0f} s; "
+                        "download it yourself"
                     )
-            promised = int(answer.headers.get("Content-Length") or len(data))
-            if len(data) < promised:
+            expected = int(response.headers.get("Content-Length") or len(data))
+            if len(data) < expected:
                 raise DownloadError(
-                    f"{url}: the connection broke after {len(data)} of {promised} bytes; try again"
+                    f"{url}: the connection broke after {len(data)} of {expected} bytes; try again"
                 )
     except urllib.error.HTTPError as error:
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
@@ -133,15 +136,3 @@ def read_url(
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DownloadError(f"{url}: cannot be fetched: {reason}") from error
     return bytes(data)
-
-
-def _is_image(file: Path) -> bool:
-    """Whether a file found by searching counts as an image: by its ending, and not hidden."""
-    return file.suffix.lower() in SUFFIXES and not file.name.startswith(".") and file.is_file()
-
-
-def _some(found: list[ImageSource], otherwise: str) -> list[ImageSource]:
-    """The images found, or the error that there is none."""
-    if not found:
-        raise ImageError(otherwise)
-    return found

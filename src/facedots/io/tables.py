@@ -2,15 +2,13 @@
 
 import csv
 import json
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from facedots.errors import explain_missing_extra
-from facedots.io.files import AtomicFile
+from facedots.io.files import AtomicFile, Closable
 from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row
 from facedots.schema import KeypointSchema
 from facedots.types import Face
@@ -19,7 +17,7 @@ _INTEGERS = ("frame", "face_id", "success")
 _ROWS_PER_GROUP = 1000
 
 
-class FaceTable(ABC):
+class FaceTable(Closable):
     """A table of the faces of a video, written row by row; whatever ends the writing, the rows
     written so far become a valid file.
 
@@ -72,17 +70,6 @@ class FaceTable(ABC):
                     self._finish()
             finally:
                 self._file.commit()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @abstractmethod
     def _start(self) -> None:

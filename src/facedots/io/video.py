@@ -1,34 +1,30 @@
-"""Moving images in and out, one frame at a time: an hour of video takes no more memory than a
-minute.
+"""Video readers and writers, frame by frame: memory does not grow with the length.
 
-PyAV reads and writes them where it is installed (the extra ``video``); then every frame keeps its
-exact time and sound is copied. OpenCV does it otherwise, without sound and at a constant rate, and
-always for cameras.
+PyAV reads and writes where it is installed (the extra ``video``): each frame keeps its exact time,
+and sound is copied. Otherwise, and for cameras, OpenCV does, without sound and at a constant rate.
 """
 
 import importlib.util
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlsplit
 
 from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
-from facedots.io.images import SUFFIXES, read_image
+from facedots.io.files import Closable
+from facedots.io.images import SUFFIXES, is_image_file, read_image
 from facedots.types import check_image
 
 ADDRESSES = ("rtsp://", "rtsps://", "http://", "https://")
-"""How the network addresses begin that can be read."""
+"""Prefixes of readable network addresses."""
 
 VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-"""File endings that can be written. MP4 and MOV keep any time exactly, MKV and WebM to the
-millisecond.
-"""
+"""Writable file endings. MP4 and MOV keep any time exactly, MKV and WebM to the millisecond."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +32,14 @@ class Frame:
     """One image of a video.
 
     Attributes:
-        image: RGB, ``uint8 (H, W, 3)``, turned upright where the file says how.
-        time: Seconds on the clock of the source, exact; the first frame's need not be 0.
+        image: RGB, ``uint8 (H, W, 3)``, upright.
+        time: Exact seconds on the clock of the video; the first frame's need not be 0.
+
+    Example:
+        >>> import numpy as np
+        >>> frame = Frame(np.zeros((48, 64, 3), np.uint8), Fraction(1, 25))
+        >>> float(frame.time)
+        0.04
     """
 
     image: Image
@@ -46,15 +48,19 @@ class Frame:
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a source tells before its first frame.
+    """What is known of a video before its first frame.
 
     Attributes:
         width: In pixels, as :attr:`Frame.image` has them.
         height: In pixels.
-        rate: Frames a second, on average; a file may say it wrongly.
-        time_base: The unit, in seconds, in which the source counts time.
-        frames: About how many frames will come; ``None`` where nobody knows.
-        pixel_aspect: Width over height of one pixel on the screen.
+        rate: Average frames per second, as the file states them.
+        time_base: Unit of the video's clock, in seconds.
+        frames: Approximate number of frames; ``None`` where unknown.
+        pixel_aspect: Width over height of one displayed pixel.
+
+    Example:
+        >>> VideoInfo(640, 480, Fraction(25), Fraction(1, 25), None).pixel_aspect
+        Fraction(1, 1)
     """
 
     width: int
@@ -65,12 +71,17 @@ class VideoInfo:
     pixel_aspect: Fraction = Fraction(1)
 
 
-class VideoSource(ABC):
-    """Frames in order; use it as a context manager, iterate once.
+class VideoReader(Closable):
+    """The frames of a video, camera or stream in order; a context manager, to be iterated once.
 
     Attributes:
-        name: What to call the source in messages and tables; a password in an address is left out.
+        name: Its name in messages and tables, without a password in an address.
         info: What is known before the first frame.
+
+    Example:
+        >>> with open_reader("clip.mp4") as video:  # doctest: +SKIP
+        ...     for frame in video:
+        ...         faces = pipeline(frame.image)
     """
 
     name: str
@@ -81,32 +92,16 @@ class VideoSource(ABC):
         """The frames.
 
         Raises:
-            VideoError: The file is cut off or damaged, the camera or the connection is gone. All
-                frames before it were given.
+            VideoError: The file is cut off or damaged, or the camera or the connection is gone, after
+                the last readable frame.
         """
 
-    @abstractmethod
-    def close(self) -> None:
-        """Give files and devices back; may be called twice."""
 
-    def __enter__(self) -> Self:
-        return self
+class VideoWriter(Closable):
+    """A video file being written; whatever ends the writing, the frames so far become a valid file.
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-
-class VideoSink(ABC):
-    """A video file being written; whatever ends the writing, what was written so far becomes a
-    valid file of that name.
-
-    The file is written beside its place under a temporary name and renamed by :meth:`close`. No
-    frame, no file.
+    The file grows under a temporary name; :meth:`close` renames it. Without a frame there is no
+    file.
 
     Args:
         path: The file; its ending decides the format.
@@ -114,6 +109,11 @@ class VideoSink(ABC):
     Attributes:
         path: The file.
         count: Frames written so far.
+
+    Example:
+        >>> with open_reader("clip.mp4") as video, open_writer("out.mp4", video) as writer:
+        ...     for frame in video:  # doctest: +SKIP
+        ...         writer.write(Frame(255 - frame.image, frame.time))
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -124,43 +124,28 @@ class VideoSink(ABC):
 
     @abstractmethod
     def write(self, frame: Frame) -> None:
-        """Append a frame, at its time.
+        """Append a frame at its time.
 
         Raises:
-            OutputError: It has another size than the first one, or the file cannot be written.
+            OutputError: Its size is not the video's, or the file cannot be written.
         """
 
-    @abstractmethod
-    def close(self) -> None:
-        """Finish the file and give it its name; may be called twice."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def check(self, image: Image, width: int, height: int) -> None:
-        """Refuse an image that does not fit the video."""
-        given = check_image(image).shape
-        if given[:2] != (height, width):
+        """Raise :class:`OutputError` unless an image has the video's size."""
+        rows, columns = check_image(image).shape[:2]
+        if (rows, columns) != (height, width):
             raise OutputError(
-                f"{self.path}: the video has {width} x {height} pixels, frame {self.count + 1} has {given[1]} x {given[0]}"
+                f"{self.path}: the video has {width} x {height} pixels, "
+                f"frame {self.count + 1} has {columns} x {rows}"
             )
 
 
-class FolderSource(VideoSource):
-    """The images of a folder as a video, in the order of their names, where ``frame_2`` comes
-    before ``frame_10``.
+class FolderReader(VideoReader):
+    """The images of a folder as a video, sorted by name with ``frame_2`` before ``frame_10``.
 
     Args:
-        folder: Holds the images; other files and folders in it are passed over.
-        rate: Frames a second.
+        folder: Holds the images; other files and folders in it are ignored.
+        rate: Frames per second.
 
     Raises:
         VideoError: There is no image, or the rate is not positive.
@@ -170,13 +155,8 @@ class FolderSource(VideoSource):
     def __init__(self, folder: str | Path, rate: float | Fraction = 25) -> None:
         self.name = str(folder)
         if rate <= 0:
-            raise VideoError(f"{folder}: {rate} frames a second; the rate must be positive")
-        named = (
-            file
-            for file in Path(folder).iterdir()
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith(".")
-        )
-        self._files = sorted(named, key=_natural)
+            raise VideoError(f"{folder}: {rate} frames per second; the rate must be positive")
+        self._files = sorted(filter(is_image_file, Path(folder).iterdir()), key=_natural)
         if not self._files:
             raise VideoError(f"{folder}: no images in it; looked for {', '.join(sorted(SUFFIXES))}")
         height, width = read_image(self._files[0]).shape[:2]
@@ -200,13 +180,13 @@ class FolderSource(VideoSource):
         """Nothing is kept open."""
 
 
-def open_source(source: str | Path | int, rate: float | None = None) -> VideoSource:
-    """The frames of a file, a folder of images, a camera (its index) or a network address
-    (``rtsp://``, ``http://`` …).
+def open_reader(source: str | Path | int, rate: float | None = None) -> VideoReader:
+    """Open a video file, a folder of images, a camera or a network stream for reading.
 
     Args:
-        source: Path, address or index; a string of digits is an index unless a file has that name.
-        rate: Frames a second of a folder of images, where it is not 25.
+        source: A path, an address (``rtsp://``, ``http://`` …) or a camera's index; a string of
+            digits is an index unless a file has that name.
+        rate: Frames per second of a folder of images, by default 25.
 
     Raises:
         VideoError: It cannot be opened; the message says why.
@@ -215,26 +195,27 @@ def open_source(source: str | Path | int, rate: float | None = None) -> VideoSou
     if text.startswith(ADDRESSES):
         return _open_stream(text, without_password(text))
     if Path(text).is_dir():
-        return FolderSource(text) if rate is None else FolderSource(text, rate)
+        return FolderReader(text) if rate is None else FolderReader(text, rate)
     if text.isdecimal() and not Path(text).exists():
-        from facedots.io.video_opencv import CameraSource
+        from facedots.io.video_opencv import CameraReader
 
-        return CameraSource(int(text))
+        return CameraReader(int(text))
     if not Path(text).is_file():
         raise VideoError(
-            f"{text}: no such file or folder; a camera is given by its index, a stream by its rtsp:// or http:// address"
+            f"{text}: no such file or folder; a camera is given by its index, "
+            "a stream by its rtsp:// or http:// address"
         )
     return _open_stream(str(Path(text).absolute()), text)
 
 
-def open_sink(path: str | Path, source: VideoSource, *, sound: bool = True) -> VideoSink:
-    """A video file for the frames of a source, with its size, its clock and, where PyAV has opened
-    it, its sound.
+def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) -> VideoWriter:
+    """Open a video file for the transformed frames of another one, with its size, its clock and,
+    with PyAV, its sound.
 
     Args:
         path: The file to write.
-        source: What is being transformed; the sound is copied while it is iterated.
-        sound: False leaves the sound out.
+        source: The video that is being transformed; the sound is copied while it is iterated.
+        sound: Copy the sound.
 
     Raises:
         OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
@@ -243,16 +224,16 @@ def open_sink(path: str | Path, source: VideoSource, *, sound: bool = True) -> V
     if Path(path).exists() and Path(source.name).exists() and Path(path).samefile(source.name):
         raise OutputError(f"{path}: is the source itself; choose another name")
     if not has_pyav():
-        from facedots.io.video_opencv import OpenCVSink
+        from facedots.io.video_opencv import OpenCVWriter
 
-        return OpenCVSink(path, source.info)
-    from facedots.io.video_pyav import PyAVSink, PyAVSource
+        return OpenCVWriter(path, source.info)
+    from facedots.io.video_pyav import PyAVReader, PyAVWriter
 
-    sounding = source if sound and isinstance(source, PyAVSource) else None
-    sink = PyAVSink(path, source.info, sounding.sound if sounding else None)
-    if sounding:
-        sounding.take_sound = sink.write_sound
-    return sink
+    if not sound or not isinstance(source, PyAVReader):
+        return PyAVWriter(path, source.info)
+    writer = PyAVWriter(path, source.info, source.sound)
+    source.on_sound = writer.write_sound
+    return writer
 
 
 def has_pyav() -> bool:
@@ -261,7 +242,7 @@ def has_pyav() -> bool:
 
 
 def without_password(address: str) -> str:
-    """An address as it may be shown.
+    """An address as messages show it.
 
     >>> without_password("rtsp://admin:secret@camera.local:554/1")
     'rtsp://camera.local:554/1'
@@ -270,17 +251,17 @@ def without_password(address: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _open_stream(path: str, name: str) -> VideoSource:
-    """A file or an address through PyAV, else OpenCV."""
+def _open_stream(path: str, name: str) -> VideoReader:
+    """A file or an address, through PyAV or else OpenCV."""
     if has_pyav():
-        from facedots.io.video_pyav import PyAVSource
+        from facedots.io.video_pyav import PyAVReader
 
-        return PyAVSource(path, name)
-    from facedots.io.video_opencv import OpenCVSource
+        return PyAVReader(path, name)
+    from facedots.io.video_opencv import OpenCVReader
 
-    return OpenCVSource(path, name)
+    return OpenCVReader(path, name)
 
 
 def _natural(file: Path) -> list[Any]:
-    """A sort key that takes the numbers in a name as numbers."""
+    """A sort key that compares the numbers in a name as numbers."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]

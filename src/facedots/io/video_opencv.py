@@ -13,23 +13,23 @@ import numpy as np
 from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import AtomicFile
-from facedots.io.video import Frame, VideoInfo, VideoSink, VideoSource
+from facedots.io.video import Frame, VideoInfo, VideoReader, VideoWriter
 
 _TICK = Fraction(1, 90_000)
 """The clock of cameras and of files that OpenCV reads."""
 
 _TOLERANCE = 1.0
-"""Seconds that a file may end before it says; OpenCV knows lengths only as a number of frames."""
+"""Seconds by which a file may be shorter than stated; OpenCV gives lengths only in frames."""
 
 _CODECS = {".webm": "VP90"}
 
 
-class OpenCVSource(VideoSource):
+class OpenCVReader(VideoReader):
     """A video file or a network stream.
 
     Args:
         path: Path or address.
-        name: What messages call it; by default the path.
+        name: Its name in messages; by default the path.
 
     Raises:
         VideoError: OpenCV cannot open it.
@@ -40,7 +40,8 @@ class OpenCVSource(VideoSource):
         self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise VideoError(
-                f"{self.name}: cannot be opened: OpenCV does not know its codec, it is cut off, or the address does not answer; "
+                f"{self.name}: cannot be opened: OpenCV does not know its codec, it is cut off, "
+                "or the address does not answer; "
                 "pip install 'facedots[video]' reads more formats and says more"
             )
         self._live = path.startswith("rtsp")
@@ -61,18 +62,18 @@ class OpenCVSource(VideoSource):
             )
 
     def close(self) -> None:
-        """Give the file or the connection back."""
+        """Release the file or the connection."""
         self._capture.release()
 
 
-class CameraSource(VideoSource):
-    """A camera of this machine; a frame's time is when it arrived, and the first one's is 0.
+class CameraReader(VideoReader):
+    """A camera of this machine; a frame's time is its arrival, from 0.
 
     Args:
-        index: Which camera, from 0.
+        index: The camera's number, from 0.
 
     Raises:
-        VideoError: There is no such camera, or another program has it.
+        VideoError: There is no such camera, or another program uses it.
     """
 
     def __init__(self, index: int) -> None:
@@ -88,7 +89,7 @@ class CameraSource(VideoSource):
         """Frames without end.
 
         Raises:
-            VideoError: The camera gives no more.
+            VideoError: The camera stops.
         """
         start, count = 0.0, 0
         while (image := _read(self._capture)) is not None:
@@ -96,24 +97,22 @@ class CameraSource(VideoSource):
             start = start if count else now
             count += 1
             yield Frame(image, round((now - start) / _TICK) * _TICK)
-        raise VideoError(
-            f"{self.name}: gives no more images after frame {count}; was it unplugged?"
-        )
+        raise VideoError(f"{self.name}: stopped after frame {count}; was it unplugged?")
 
     def close(self) -> None:
-        """Give the camera back."""
+        """Release the camera."""
         self._capture.release()
 
 
-class OpenCVSink(VideoSink):
+class OpenCVWriter(VideoWriter):
     """A video file at a constant rate: MPEG-4, or VP9 in WebM.
 
-    A frame is repeated or left out where the times of the source ask for it, so that the film keeps
+    Frames are repeated or dropped where the times of the source require it, so that the video keeps
     time within half a frame.
 
     Args:
         path: The file; its ending decides the format.
-        info: Of the source: size and rate.
+        info: Size and rate, from the source.
 
     Raises:
         OutputError: The ending is unknown, or the folder cannot be written.
@@ -135,12 +134,12 @@ class OpenCVSink(VideoSink):
         self._slots = 0
 
     def write(self, frame: Frame) -> None:
-        """Append a frame, as often as its time asks for."""
+        """Append a frame, as often as its time requires."""
         self.check(frame.image, self._info.width, self._info.height)
         self._first = frame.time if self._first is None else self._first
         stored = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
-        wanted = round((frame.time - self._first) * self._info.rate) + 1
-        while self._slots < wanted:
+        slots = round((frame.time - self._first) * self._info.rate) + 1
+        while self._slots < slots:
             self._writer.write(stored)
             self._slots += 1
         self.count += 1
@@ -154,17 +153,16 @@ class OpenCVSink(VideoSink):
         (self._file.commit if self.count else self._file.rollback)()
 
 
-def _information(capture: cv2.VideoCapture, usual_rate: Fraction) -> VideoInfo:
+def _information(capture: cv2.VideoCapture, default_rate: Fraction) -> VideoInfo:
     rate = capture.get(cv2.CAP_PROP_FPS)
     frames = capture.get(cv2.CAP_PROP_FRAME_COUNT)
-    width, height = (
-        int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
-    )
-    exact = Fraction(rate).limit_denominator(1001) if 0 < rate < 1000 else usual_rate
+    width = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+    height = int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    exact = Fraction(rate).limit_denominator(1001) if 0 < rate < 1000 else default_rate
     return VideoInfo(width, height, exact, _TICK, round(frames) if frames > 0 else None)
 
 
 def _read(capture: cv2.VideoCapture) -> Image | None:
     """The next image as RGB."""
-    there, image = capture.read()
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8) if there else None
+    success, image = capture.read()
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8) if success else None

@@ -1,5 +1,6 @@
-"""Video files and network streams through PyAV (FFmpeg): exact times, sound copied. Needs the extra
-``video``.
+"""Video files and network streams through PyAV (FFmpeg), with exact times and copied sound.
+
+Needs the extra ``video``.
 """
 
 import itertools
@@ -21,17 +22,15 @@ from av.video.stream import VideoStream
 from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import AtomicFile
-from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoSink, VideoSource
+from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
 
-av.logging.set_level(None)  # FFmpeg's own messages; what matters of them comes as an error.
+av.logging.set_level(None)  # FFmpeg's messages; failures are raised as errors.
 
 _TIMEOUT = 10.0
-"""Seconds that a network stream may be silent."""
+"""Seconds without data after which a network stream counts as dead."""
 
 _TOLERANCE = Fraction(1, 2)
-"""Seconds that a file may end before it says; containers round, and a sound may be longer than the
-images.
-"""
+"""Seconds by which a file may be shorter than stated: containers round, and sound may be longer."""
 
 _TURNS = {
     90: cv2.ROTATE_90_COUNTERCLOCKWISE,
@@ -46,38 +45,37 @@ _VP9: _Encoders = (
     ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
 )
 
-# A fragment a second, complete in the file as soon as it is written, so that even a killed process
-# leaves a film; closing makes it an ordinary MP4. Without delay_moov there would be no edit list:
-# the first time would become 0, and sound would slip.
+# One fragment per second, so that even a killed process leaves a playable file; closing makes it an
+# ordinary MP4. Without delay_moov there would be no edit list: the first time would become 0, and
+# sound would slip.
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
 
-# The matrix between RGB and YCbCr that players assume where a file does not say: BT.709 for high
-# definition, else BT.601.
+# The RGB-YCbCr matrix that players assume by default: BT.709 for high definition, else BT.601.
 _BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
 
 
-class PyAVSource(VideoSource):
+class PyAVReader(VideoReader):
     """A video file or a network stream.
 
     Args:
         path: Path or address.
-        name: What messages call it; by default the path.
+        name: Its name in messages; by default the path.
 
     Attributes:
-        sound: The sound that can be copied; ``None`` where there is none.
-        take_sound: Called with each packet of it while the frames are read.
+        sound: The sound stream; ``None`` where there is none.
+        on_sound: Called with each sound packet while the frames are read.
 
     Raises:
-        VideoError: It is no video, is cut off before its index, its codec is unknown, or the
+        VideoError: It is no video, is cut off before its index, has an unknown codec, or the
             address does not answer.
     """
 
     def __init__(self, path: str, name: str | None = None) -> None:
         self.name = name or path
-        self.take_sound: Callable[[Packet[Any]], None] | None = None
+        self.on_sound: Callable[[Packet[Any]], None] | None = None
         self._remote = path.startswith(ADDRESSES)
         self._live = path.startswith("rtsp")
-        address = path if self._remote else f"file:{path}"  # A file called "http:x" stays a file.
+        address = path if self._remote else f"file:{path}"  # A file named "http:x" stays a file.
         turn = 0 if self._remote else self._rotation(address)
         self._container = self._open(address)
         self._stream = self._container.streams.video[0]
@@ -87,23 +85,17 @@ class PyAVSource(VideoSource):
         self.info = self._information(turn)
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, upright; packets of a live stream that got damaged on their way are passed
-        over.
-        """
+        """The frames, upright; damaged packets of a live stream are skipped."""
         reached, count = Fraction(0), 0
+        sound_index = self.sound.index if self.sound else None
         try:
             for packet in itertools.chain(self._container.demux(), [None]):
                 if packet is None or (packet.size and packet.stream_index == self._stream.index):
                     for frame in self._decode(packet):
                         count += 1
                         yield self._frame(frame, count)
-                elif (
-                    packet.size
-                    and self.take_sound
-                    and self.sound
-                    and packet.stream_index == self.sound.index
-                ):
-                    self.take_sound(packet)
+                elif packet.size and self.on_sound and packet.stream_index == sound_index:
+                    self.on_sound(packet)
                 if packet and packet.pts is not None and packet.time_base is not None:
                     reached = max(reached, (packet.pts + (packet.duration or 0)) * packet.time_base)
         except av.error.FFmpegError as error:
@@ -113,21 +105,17 @@ class PyAVSource(VideoSource):
             raise VideoError(self._ends_early(count))
 
     def close(self) -> None:
-        """Give the file or the connection back."""
+        """Release the file or the connection."""
         self._container.close()
 
     def _open(self, address: str) -> av.container.InputContainer:
         options = {"rtsp_transport": "tcp"} if self._live else {}
         try:
-            container = av.open(
-                address, "r", options=options, timeout=_TIMEOUT if self._remote else None
-            )
+            timeout = _TIMEOUT if self._remote else None
+            container = av.open(address, "r", options=options, timeout=timeout)
         except (av.error.FFmpegError, OSError) as error:
-            hint = (
-                "is the address right?"
-                if self._remote
-                else "it is no video that FFmpeg knows, or it is cut off"
-            )
+            hint = "it is no video that FFmpeg knows, or it is cut off"
+            hint = "is the address right?" if self._remote else hint
             raise VideoError(f"{self.name}: cannot be opened ({error.strerror}); {hint}") from error
         if container.streams.video:
             return container
@@ -135,50 +123,43 @@ class PyAVSource(VideoSource):
         raise VideoError(f"{self.name}: holds no moving images")
 
     def _rotation(self, address: str) -> int:
-        """By how many degrees, counter-clockwise, the images are to be turned; only a decoded frame
-        says so.
-        """
+        """Degrees, counter-clockwise, to turn the images by; only a decoded frame has them."""
         with self._open(address) as container:
+            stream = container.streams.video[0]
             try:
-                return next(
-                    frame.rotation for frame in container.decode(container.streams.video[0])
-                )
+                return next(container.decode(stream)).rotation
             except (av.error.FFmpegError, StopIteration) as error:
-                codec = container.streams.video[0].codec_context.name
                 raise VideoError(
-                    f"{self.name}: not one frame can be decoded ({codec}); the file is damaged or cut off"
+                    f"{self.name}: not one frame can be decoded ({stream.codec_context.name}); "
+                    "the file is damaged or cut off"
                 ) from error
 
     def _information(self, turn: int) -> VideoInfo:
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         start, end = self._container.start_time or 0, self._end()
-        estimate = (
-            None if end is None else max(1, round((end - Fraction(start, av.time_base)) * rate))
-        )
-        width, height, aspect = (
-            stream.width,
-            stream.height,
-            stream.sample_aspect_ratio or Fraction(1),
-        )
+        frames: int | None = stream.frames
+        if not frames:
+            frames = (
+                None if end is None else max(1, round((end - Fraction(start, av.time_base)) * rate))
+            )
+        width, height = stream.width, stream.height
+        aspect = stream.sample_aspect_ratio or Fraction(1)
         if abs(turn) == 90:
             width, height, aspect = height, width, 1 / aspect
-        return VideoInfo(
-            width, height, rate, stream.time_base or 1 / rate, stream.frames or estimate, aspect
-        )
+        return VideoInfo(width, height, rate, stream.time_base or 1 / rate, frames, aspect)
 
     def _end(self) -> Fraction | None:
-        """When the last stream ends, by what the container says of itself."""
+        """The end of the last stream in seconds, as the container states it."""
         if self._container.duration is None:
             return None
-        if (
-            self._container.format.name == "avi" and self._stream.average_rate
-        ):  # FFmpeg shortens its duration to what is there.
+        # FFmpeg shortens the stated duration of a cut AVI.
+        if self._container.format.name == "avi" and self._stream.average_rate:
             return self._stream.frames / self._stream.average_rate
         return Fraction((self._container.start_time or 0) + self._container.duration, av.time_base)
 
     def _decode(self, packet: "Packet[Any] | None") -> list[VideoFrame]:
-        """The frames that a packet completes; ``None`` asks for those that wait."""
+        """The frames that a packet completes; ``None`` flushes the decoder."""
         try:
             return self._stream.decode(packet)
         except av.error.InvalidDataError:
@@ -190,29 +171,24 @@ class PyAVSource(VideoSource):
         image: Image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
         if self._turn is not None:
             image = np.asarray(cv2.rotate(image, self._turn), np.uint8)
-        clock = self._stream.time_base
-        return Frame(
-            image,
-            (count - 1) / self.info.rate
-            if frame.pts is None or clock is None
-            else frame.pts * clock,
-        )
+        if frame.pts is None or self._stream.time_base is None:
+            return Frame(image, (count - 1) / self.info.rate)
+        return Frame(image, frame.pts * self._stream.time_base)
 
     def _ends_early(self, count: int) -> str:
-        """What went wrong, and where."""
+        """The message of a video that ends too early."""
         what = "the connection is gone" if self._remote else "the file is damaged or cut off"
         total = f" of about {self.info.frames}" if self.info.frames else ""
         return f"{self.name}: {what} after frame {count}{total}"
 
 
-class PyAVSink(VideoSink):
-    """A video file: H.264, or VP9 in WebM; odd sizes grow by a repeated row or column, which these
-    codecs ask for.
+class PyAVWriter(VideoWriter):
+    """A video file: H.264, or VP9 in WebM; odd sizes are padded by a repeated row or column.
 
     Args:
         path: The file; its ending decides the format.
-        info: Of the source: size, clock, rate.
-        sound: To be copied; :meth:`write_sound` takes its packets.
+        info: Size, clock and rate, from the source.
+        sound: Sound stream of the source to copy; :meth:`write_sound` takes its packets.
 
     Raises:
         OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
@@ -242,11 +218,11 @@ class PyAVSink(VideoSink):
             raise
 
     def write(self, frame: Frame) -> None:
-        """Append a frame at its time; where that is not after the last one's, one tick after it."""
-        self.check(frame.image, self._info.width, self._info.height)
-        image = cv2.copyMakeBorder(
-            frame.image, 0, self._info.height % 2, 0, self._info.width % 2, cv2.BORDER_REPLICATE
-        )
+        """Append a frame at its time, or one tick after the last one where that is later."""
+        width, height = self._info.width, self._info.height
+        self.check(frame.image, width, height)
+        padding = (0, height % 2, 0, width % 2)
+        image = cv2.copyMakeBorder(frame.image, *padding, cv2.BORDER_REPLICATE)
         encoded = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24")
         encoded = encoded.reformat(
             format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE
@@ -257,7 +233,7 @@ class PyAVSink(VideoSink):
         self.count += 1
 
     def write_sound(self, packet: "Packet[Any]") -> None:
-        """Append a packet of the source's sound, as it is."""
+        """Append a packet of the source's sound unchanged."""
         if self._sound and self._open:
             packet.stream = self._sound
             self._mux(lambda: [packet])
@@ -292,17 +268,16 @@ class PyAVSink(VideoSink):
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = self._info.time_base
         stream.codec_context.sample_aspect_ratio = self._info.pixel_aspect
-        stream.codec_context.colorspace, stream.codec_context.color_range = (
-            self._matrix,
-            _LIMITED_RANGE,
-        )
+        stream.codec_context.colorspace = self._matrix
+        stream.codec_context.color_range = _LIMITED_RANGE
         return stream
 
     def _add_sound(self, sound: AudioStream) -> AudioStream:
         if sound.codec_context.name not in self._container.supported_codecs:
-            name = f"{self.path.suffix} cannot hold the source's sound ({sound.codec_context.name})"
+            codec = sound.codec_context.name
             raise OutputError(
-                f"{self.path}: {name}; choose .mkv, which holds any, or leave the sound out"
+                f"{self.path}: {self.path.suffix} cannot hold the source's sound ({codec}); "
+                "choose .mkv, which holds any, or leave the sound out"
             )
         return self._container.add_stream_from_template(sound)
 
@@ -312,6 +287,5 @@ def _encoder(candidates: _Encoders) -> tuple[str, dict[str, str]]:
     for name, options in candidates:
         if name in av.codecs_available:
             return name, options
-    raise OutputError(
-        f"this build of PyAV has no encoder {' or '.join(name for name, _ in candidates)}; install PyAV from PyPI"
-    )
+    names = " or ".join(name for name, _ in candidates)
+    raise OutputError(f"this build of PyAV has no encoder {names}; install PyAV from PyPI")
