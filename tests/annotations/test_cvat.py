@@ -60,7 +60,8 @@ def skeleton(*points: str) -> str:
         f'<points label="{label}" outside="0" occluded="0" points="{place}"/>'
         for label, place in (p.split() for p in points)
     )
-    return f'<annotations><image id="0" name="one.jpg"><skeleton label="face">{elements}</skeleton></image></annotations>'
+    image = f'<skeleton label="face">{elements}</skeleton>'
+    return f'<annotations><image id="0" name="one.jpg">{image}</image></annotations>'
 
 
 def test_an_export_is_read_with_its_flags_its_shapes_and_its_order(folder: Path) -> None:
@@ -183,7 +184,8 @@ def test_all_faults_are_named_at_once(folder: Path) -> None:
         "image one.jpg, skeleton face: the point 'right_eye' is there twice",
         "image one.jpg, skeleton face: 'right_eye': two finite numbers expected, not 'x,y'",
         "image gone.jpg, points face: 4 points expected (schema four), found 3",
-        f"image gone.jpg: no image {folder / 'gone.jpg'}; put it back, or take it out of the export",
+        f"image gone.jpg: no image {folder / 'gone.jpg'}; "
+        "put it back, or take it out of the export",
     ]
 
 
@@ -209,15 +211,13 @@ def test_other_files_are_refused(folder: Path, text: str, fault: str) -> None:
     assert fault in found
 
 
-def test_a_image_that_stands_in_two_tasks_is_refused(folder: Path) -> None:
+def test_an_image_that_stands_in_two_tasks_is_refused(folder: Path) -> None:
     image = skeleton("nose 1,1").removeprefix("<annotations>").removesuffix("</annotations>")
     (found,) = faults(
         folder, f"<annotations>{image}{image.replace('one.jpg', 'batch/one.jpg')}</annotations>"
     )
-    assert (
-        found
-        == f"image batch/one.jpg: {folder / 'one.jpg'} stands in image one.jpg already; export one of the two"
-    )
+    again = f"{folder / 'one.jpg'} stands in image one.jpg already; export one of the two"
+    assert found == f"image batch/one.jpg: {again}"
 
 
 def test_a_missing_file_is_named(folder: Path) -> None:

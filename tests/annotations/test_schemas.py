@@ -1,4 +1,4 @@
-"""What the points of somebody's own data mean: from schema.yaml, COCO categories and CSV headers."""
+"""Schemas of custom data: from schema.yaml, COCO categories and CSV headers."""
 
 import json
 from pathlib import Path

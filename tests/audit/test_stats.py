@@ -35,7 +35,7 @@ def test_the_rounding_error_is_that_of_random_points() -> None:
 
 
 @pytest.mark.parametrize(("x", "outside"), [(-0.5, 0), (-0.6, 1), (9.5, 0), (9.6, 1)])
-def test_a_image_reaches_half_a_pixel_beyond_its_centers(x: float, outside: int) -> None:
+def test_an_image_reaches_half_a_pixel_beyond_its_centers(x: float, outside: int) -> None:
     assert label_stats(np.array([[[x, 1], [5, 1]]]), [(10, 10)], PAIR).points_outside == outside
 
 
@@ -73,7 +73,7 @@ def test_rounded_coordinates_are_seen_whatever_was_subtracted(
 
 @pytest.fixture
 def parts(tmp_path: Path) -> dict[str, list[FaceAnnotation]]:
-    """Two parts that share a person, a video, a name with other pixels, and an image byte for byte."""
+    """Two subsets that share a person, a video, a name of other pixels, and an image's bytes."""
     shades = {
         "train/Ann_00.png": 10,
         "train/Ann_11.png": 90,

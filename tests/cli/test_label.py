@@ -205,7 +205,7 @@ def test_what_cannot_be_done_is_said(
     )
 
 
-def test_a_image_that_cannot_be_read_is_listed_and_does_not_stop_the_others(
+def test_an_image_that_cannot_be_read_is_listed_and_does_not_stop_the_others(
     source: Path, tiny_model: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(source, tmp_path / "in")

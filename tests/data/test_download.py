@@ -178,6 +178,9 @@ def test_the_real_data_is_as_pinned(data_dir: Path) -> None:
 
 
 def test_importing_opens_no_connection() -> None:
-    code = "import socket; socket.socket.connect = None; import facedots.data.download, sys; print('torch' in sys.modules)"
+    code = (
+        "import socket; socket.socket.connect = None; "
+        "import facedots.data.download, sys; print('torch' in sys.modules)"
+    )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"

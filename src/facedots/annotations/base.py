@@ -66,10 +66,10 @@ class AnnotationFile(ABC):
         return self.path.parent
 
     def schema(self) -> KeypointSchema:
-        """What the points mean, as far as the file can tell; IBUG68 where the format cannot.
+        """What the points mean; IBUG68 for formats that do not name points.
 
         Raises:
-            DataError: The file does not tell, with what to write.
+            DataError: The file does not name its points; the message says what to write.
         """
         return IBUG68
 

@@ -25,7 +25,7 @@ EXIF_MARKS = (b"Exif\0\0", b"eXIf", b"EXIF")
 EXIF_BYTES = 1 << 18
 
 ORIENTATION = 0x0112
-"""The EXIF tag that says how an image is turned when it is shown."""
+"""The EXIF tag for how an image is turned when it is shown."""
 
 _TO_STORED = {
     2: (False, (True, False)),
@@ -150,7 +150,7 @@ class ImageFinder:
             if path.is_file():
                 return path
         name = _clean(parts[-1]) if parts else ""
-        uploaded = _clean(re.sub(r"^[0-9a-f]{8}-", "", parts[-1])) if parts else ""
+        uploaded = re.sub(r"^[0-9a-f]{8}-", "", name)
         files = self._by_clean_name.get(name) or self._by_clean_name.get(uploaded, [])
         if len(files) > 1:
             places = " or ".join(map(str, files[:3]))
@@ -197,7 +197,7 @@ def stored_points(points: Floats, image: str | Path) -> Floats:
 
     Args:
         points: ``(..., 2)``.
-        image: Its file; EXIF data may say that it is shown turned or mirrored.
+        image: Its file, which its EXIF data may turn or mirror.
 
     Raises:
         ImageError: It cannot be read.

@@ -22,7 +22,7 @@ from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
 LOCAL_FILES = "/data/local-files/?d="
-"""What Label Studio serves the files below its document root as."""
+"""Address at which Label Studio serves the files below its document root."""
 
 FACE, POINTS, IMAGE = "face", "points", "image"
 """The names of the tags in the labeling interface; the first is also the label of a face's
@@ -36,25 +36,19 @@ _COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9
 """One a region, in turn."""
 
 
-def to_label_studio(
-    results: Iterable[ImageResult],
-    schema: KeypointSchema,
-    address: str = LOCAL_FILES,
-    model: str = "",
-) -> str:
+def to_label_studio(results: Iterable[ImageResult], schema: KeypointSchema, model: str = "") -> str:
     """JSON of tasks with predictions, in the order of the results.
 
     Missing points are left out. The score of a prediction is the mean confidence of the points.
 
     Args:
-        results: Their ``source`` is a path relative to ``address``.
+        results: Their ``source`` is a path below Label Studio's document root.
         schema: What the points mean.
-        address: Precedes the path of each image.
         model: Name of the model, for people to read.
     """
     tasks = [
         {
-            "data": {IMAGE: address + quote(result.source), "file": result.source},
+            "data": {IMAGE: LOCAL_FILES + quote(result.source), "file": result.source},
             "predictions": [_prediction(result, schema, model)] if result.faces else [],
         }
         for result in results

@@ -95,15 +95,15 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
     set (:data:`~facedots.annotations.known_sets.KNOWN_SETS`) is read with its facts, and a folder
     that holds folders of such sets stands for these.
 
-    The schema is that of the options; else of a ``schema.yaml`` beside the data or the images; else
-    of the file: 68 points are iBUG's, COCO names its points in the category, a CSV in its header.
+    The schema is that of the options, else of a ``schema.yaml`` beside the data or the images, else
+    of the file: 68 points are iBUG's, COCO names its points in the category, CSV in the header.
 
     Returns:
-        Subsets in a stable order. Names of faces are unique; where a set of no known origin has
-        several subsets, they begin with the subset's name.
+        Subsets in a stable order. Names of faces are unique: where custom data have several
+        subsets, they begin with the subset's name.
 
     Raises:
-        DataError: There is nothing to read, or nothing tells what the points are.
+        DataError: There is nothing to read, or nothing names the points.
         AnnotationError: A file has faults.
     """
     path, options = Path(source), options or ReadOptions()
@@ -126,7 +126,7 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
 
 
 def load_known(known: KnownSet, folder: Path, options: ReadOptions) -> AnnotationSet:
-    """The faces of a known data set in its folder; labels that are not there are left out.
+    """The faces of a known data set in its folder; missing label files are skipped.
 
     Raises:
         AnnotationError: A file has faults.
@@ -192,7 +192,7 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
 
 
 def _opened(path: Path, format: str, chosen: str | None) -> AnnotationFile:
-    """A parsed file; a JSON file whose format nobody chose is told by its content."""
+    """A parsed file; without a chosen format, a JSON file is recognized by its content."""
     if chosen is None and path.suffix.lower() == ".json":
         content = read_json(path, "COCO keypoints or of Label Studio's tasks")
         return (LabelStudioFile if isinstance(content, list) else CocoFile)(path, content)

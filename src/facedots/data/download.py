@@ -158,7 +158,7 @@ def _digest(lines: Iterable[str]) -> str:
 
 
 def _unpack_checked(zipped: Path, target: Path, pins: Pins) -> None:
-    """Unpack beside the target, check, rename: the target appears whole and right, or not at all."""
+    """Unpack beside the target, check, rename: the target appears complete or not at all."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{FOLDER}.", dir=target.parent))

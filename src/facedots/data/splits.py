@@ -5,8 +5,8 @@ is among the training frames too. ``disjoint:k`` is fold ``k`` of five by person
 frames of both CSVs. In both, every tenth photo of 300-W is test: photos sorted by name, the 10th,
 20th, 30th, … with all their faces.
 
-Of custom data, ``official`` takes subsets for what their names say: *test*, *val*, else train.
-Without such names a tenth of the groups (images, photos) is test, chosen by a hash of their names.
+``official`` splits custom data by the names of subsets: *test*, *val*, else train. Without such
+names a tenth of the groups (images, photos) is test, chosen by a hash of their names.
 ``disjoint:k`` folds all groups.
 """
 
@@ -140,7 +140,7 @@ def person_folds(faces: Iterable[FaceAnnotation]) -> dict[str, int]:
 
 
 def _shuffle_key(group: str) -> str:
-    """Sorting by it shuffles, the same way everywhere and whatever other groups there are."""
+    """Sort key that shuffles groups the same way everywhere, whatever the other groups."""
     return hashlib.sha256(f"{SEED}/{group}".encode()).hexdigest()
 
 

@@ -67,7 +67,7 @@ class FaceChange:
 
     @property
     def point_kinds(self) -> list[str]:
-        """For each point ``"moved"``, ``"removed"``, ``"added"``, or ``""`` where nothing changed."""
+        """For each point ``"moved"``, ``"removed"``, ``"added"``, or ``""`` if unchanged."""
         old, new = np.isfinite(self.before).all(axis=1), np.isfinite(self.after).all(axis=1)
         cases = [old & new & (self.distances > MOVED), old & ~new, new & ~old]
         kinds: list[str] = np.select(cases, ["moved", "removed", "added"], "").tolist()
@@ -170,7 +170,7 @@ def _in_image(
 
 
 def _distance(old: Floats, new: Floats) -> float:
-    """Mean distance of the points in sides of the old face's box; infinite without common points."""
+    """Mean distance of points in sides of the old face's box; infinite without common points."""
     common = np.isfinite(old).all(axis=1) & np.isfinite(new).all(axis=1)
     if not common.any():
         return float("inf")

@@ -1,10 +1,6 @@
-"""Readers of CSV, .pts and COCO keypoints: what they return, and that they name every fault at
-once.
-"""
+"""CSV files: what they read as, what is written, and that all faults are named at once."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,9 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.coco import CocoFile
 from facedots.annotations.csv_table import CsvFile, annotations_csv
-from facedots.annotations.pts import PtsFolder
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats
 from facedots.schema import IBUG68, KeypointSchema
@@ -74,7 +68,7 @@ def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Pat
     ] == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
-def test_csv_with_missing_points_and_several_faces_in_a_image(folder: Path) -> None:
+def test_csv_with_missing_points_and_several_faces_in_an_image(folder: Path) -> None:
     (folder / "b.jpg#2").touch()
     (folder / "points.csv").write_text(
         "name,x0,y0,x1,y1\na.jpg#1,1,2,3,4\na.jpg#2,5,6,,\nb.jpg#2, , ,3,4\nc.jpg,1,2,3,4\n"
@@ -172,134 +166,3 @@ def test_csv_that_is_missing_or_not_text_is_refused(folder: Path) -> None:
     (folder / "latin.csv").write_bytes(b"name,x0,y0,x1,y1\nJos\xe9.jpg,1,2,3,4\n")
     with pytest.raises(AnnotationError, match="UTF-8"):
         CsvFile(folder / "latin.csv").faces(folder, PAIR)
-
-
-def _write_pts(path: Path, *lines: str) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("\n".join(["version: 1", "n_points: 2", "{", *lines, "}"]) + "\n")
-
-
-def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:
-    _write_pts(folder / "a.pts", "1 1", "3.5 2.25")
-    for face in ("12_1", "12_2", "image_0012"):
-        _write_pts(folder / "sub" / f"{face}.pts", "1 1", "1 1")
-        (folder / "sub" / f"{face}.PNG").touch()
-    faces = PtsFolder(folder).faces(schema=PAIR)
-    assert [face.name for face in faces] == [
-        "a.jpg",
-        "sub/12_1.PNG",
-        "sub/12_2.PNG",
-        "sub/image_0012.PNG",
-    ]
-    assert [face.group for face in faces] == ["a", "sub/12", "sub/12", "sub/image_0012"]
-    assert faces[0].points.tolist() == [[0, 0], [2.5, 1.25]]
-
-
-def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
-    _write_pts(folder / "a.pts", "1 1")
-    _write_pts(folder / "b.pts", "1 x", "1")
-    (folder / "c.pts").write_text("1 1\n2 2\n")
-    _write_pts(folder / "d.pts", "1 1", "nan 2")
-    with pytest.raises(AnnotationError) as caught:
-        PtsFolder(folder).faces(schema=PAIR)
-    assert caught.value.faults == [
-        "a.pts: 2 points expected, found 1",
-        "b.pts: line 4: 'x' in place 2 is not a finite number",
-        "b.pts: line 5: two numbers expected, found 1",
-        "c.pts: not a .pts file: a header, then the points between { and }, one per line",
-        "d.pts: line 5: 'nan' in place 1 is not a finite number",
-        "d.pts: no image of the same name beside it",
-    ]
-
-
-def test_pts_folder_without_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"no \.pts file"):
-        PtsFolder(tmp_path / "nowhere").faces(schema=PAIR)
-
-
-def _coco(**changes: Any) -> dict[str, Any]:
-    """Two images, three faces, keypoint names in another order than the schema's."""
-    content: dict[str, Any] = {
-        "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
-        "categories": [
-            {"id": 3, "name": "cat", "keypoints": ["nose", "tail"]},
-            {"id": 5, "name": "face", "keypoints": ["left", "right"], "skeleton": [[1, 2]]},
-        ],
-        "annotations": [
-            {"id": 10, "image_id": 1, "category_id": 5, "keypoints": [4, 5, 2, 1, 2, 1]},
-            {"id": 11, "image_id": 2, "category_id": 5, "keypoints": [9, 9, 0, 1, 2, 2]},
-            {"id": 12, "image_id": 2, "category_id": 5, "keypoints": [7, 7, 2, 8, 8, 2]},
-            {"id": 13, "image_id": 2, "category_id": 5, "keypoints": [0, 0, 0, 0, 0, 0]},
-            {"id": 14, "image_id": 2, "category_id": 3, "keypoints": [0, 0, 2, 0, 0, 2]},
-        ],
-    }
-    return {**content, **changes}
-
-
-def _read_coco(folder: Path, content: dict[str, Any], origin: tuple[float, float] = (0, 0)) -> Any:
-    (folder / "faces.json").write_text(json.dumps(content))
-    return CocoFile(folder / "faces.json").faces(folder, PAIR, origin)
-
-
-def test_coco_is_put_into_the_schemas_order_with_unlabeled_points_missing(folder: Path) -> None:
-    faces = _read_coco(folder, _coco(), origin=(0.5, 0.5))
-    assert [face.name for face in faces] == ["a.jpg", "b.jpg#11", "b.jpg#12"]
-    assert [face.group for face in faces] == ["a.jpg", "b.jpg", "b.jpg"]
-    assert faces[0].points.tolist() == [[0.5, 1.5], [3.5, 4.5]]
-    np.testing.assert_array_equal(faces[1].points, [[0.5, 1.5], [np.nan, np.nan]])
-
-
-def test_coco_with_other_names_keeps_the_files_order(folder: Path) -> None:
-    category = {"id": 5, "name": "face", "keypoints": ["0", "1"]}
-    faces = _read_coco(folder, _coco(categories=[category]))
-    assert faces[0].points.tolist() == [[4, 5], [1, 2]]
-
-
-def test_coco_names_all_faults_at_once(folder: Path) -> None:
-    annotations = [
-        {"id": 1, "image_id": 1, "category_id": 5, "keypoints": [1, 2, 2]},
-        {"id": 2, "image_id": 9, "category_id": 5, "keypoints": [1, 2, 2, 1, 2, 2]},
-        {"id": 3, "image_id": 2, "category_id": 5, "keypoints": [1, 2, 2, None, 2, 2]},
-        {"id": 3, "image_id": 4, "category_id": 5, "keypoints": [1, 2, 2, 1, float("nan"), 2]},
-    ]
-    images = [
-        {"id": 1, "file_name": "a.jpg"},
-        {"id": 2, "file_name": "a.jpg"},
-        {"id": 4, "file_name": "gone.jpg"},
-    ]
-    with pytest.raises(AnnotationError) as caught:
-        _read_coco(folder, _coco(annotations=annotations, images=images))
-    assert caught.value.faults == [
-        "image a.jpg: the file name repeats",
-        "annotation 3: the id repeats",
-        "annotation 1: keypoints must hold 6 numbers: x, y and visibility of 2 points",
-        "annotation 2: its image_id stands for no image",
-        "annotation 3: keypoints hold something that is not a finite number",
-        f"annotation 3: no file {folder / 'gone.jpg'}",
-        "annotation 3: keypoints hold something that is not a finite number",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        (_coco(categories=[]), "no category has the 2 keypoints"),
-        (_coco(annotations=[]), "no annotation"),
-        ({"images": []}, "categories"),
-        ({"images": [], "categories": [1], "annotations": []}, "structure"),
-    ],
-)
-def test_coco_of_another_structure_is_refused(
-    folder: Path, content: dict[str, Any], fault: str
-) -> None:
-    with pytest.raises(AnnotationError, match=fault):
-        _read_coco(folder, content)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", ""])
-def test_coco_that_is_not_json_is_refused(folder: Path, text: str) -> None:
-    (folder / "bad.json").write_text(text)
-    with pytest.raises(AnnotationError, match="COCO"):
-        CocoFile(folder / "bad.json").faces(folder, PAIR)
-    with pytest.raises(AnnotationError, match="cannot be read"):
-        CocoFile(folder / "none.json").faces(folder, PAIR)

@@ -1,4 +1,4 @@
-"""Points on images that cameras turned: the right stored pixel for each of EXIF's eight ways."""
+"""Images that exports of tools refer to, and points on images that cameras turned."""
 
 import struct
 from pathlib import Path
@@ -7,9 +7,61 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.annotations.exports import stored_points
+from facedots.annotations.exports import ImageFinder, stored_points
 from facedots.errors import ImageError
 from facedots.io.images import read_image
+
+
+@pytest.fixture
+def finder(tmp_path: Path) -> ImageFinder:
+    for name in (
+        "a.jpg",
+        "deep/a.jpg",
+        "deep/é x (1).png",
+        "d#1?.jpg",
+        "one/twin.jpg",
+        "two/twin.jpg",
+        "b.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return ImageFinder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("deep/a.jpg", "deep/a.jpg"),
+        ("images/default/deep/a.jpg", "deep/a.jpg"),
+        ("deep\\a.jpg", "deep/a.jpg"),
+        ("d#1?.jpg", "d#1?.jpg"),
+        ("/data/local-files/?d=mnt/deep/%C3%A9%20x%20%281%29.png", "deep/é x (1).png"),
+        ("/data/upload/3/0a1b2c3d-%C3%A9_x_1.png", "deep/é x (1).png"),
+        ("/data/upload/3/0a1b2c3d-d1.jpg", "d#1?.jpg"),
+        ("https://example.org/images/a.jpg?size=full", "a.jpg"),
+        ("s3://bucket/deep/a.jpg", "deep/a.jpg"),
+        ("../../deep/a.jpg", "deep/a.jpg"),
+    ],
+)
+def test_a_reference_finds_its_image(finder: ImageFinder, reference: str, found: str) -> None:
+    assert finder.find(reference) == finder.root / found
+
+
+@pytest.mark.parametrize(
+    ("reference", "fault"),
+    [
+        ("gone.jpg", r"no image .*gone\.jpg; put it back"),
+        ("", "no image"),
+        ("x/twin.jpg", r"may be .*one.* or .*two"),
+        ("b", "no image"),
+    ],
+)
+def test_what_is_not_there_or_not_clear_is_refused(
+    finder: ImageFinder, reference: str, fault: str
+) -> None:
+    with pytest.raises(ImageError, match=fault):
+        finder.find(reference)
 
 
 def turned_jpeg(orientation: int) -> bytes:
@@ -41,7 +93,7 @@ def test_a_point_on_the_seen_image_is_found_on_the_stored_one(
         assert stored_points(np.array([(47, 0)], np.float32), file).tolist() == [[0, 0]]
 
 
-def test_a_image_without_exif_is_not_decoded(tmp_path: Path) -> None:
+def test_an_image_without_exif_is_not_decoded(tmp_path: Path) -> None:
     (tmp_path / "plain.jpg").write_bytes(b"no image")
     points = np.array([(1, 2), (np.nan, np.nan)], np.float32)
     assert stored_points(points, tmp_path / "plain.jpg") is points

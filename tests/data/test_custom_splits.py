@@ -122,7 +122,7 @@ def test_role_of_a_part() -> None:
     assert {name: role_of(name) for name in roles} == roles
 
 
-def test_usual_sources(tmp_path: Path, data_dir: Path) -> None:
+def test_detected_sources(tmp_path: Path, data_dir: Path) -> None:
     assert (
         detect_sources(data_dir) == detect_sources(data_dir / "youtube-faces") == ("youtube-faces",)
     )
