@@ -1,7 +1,7 @@
 """Facts about the public data sets that facedots knows: files, origin, label bias, people, videos.
 
 Wherever such a set is read, its faces get these facts. Where the numbers come from:
-docs/conventions.md, "Labels that are displaced".
+docs/conventions.md, "Label offsets".
 """
 
 import re
