@@ -52,7 +52,7 @@ def test_what_an_effect_refuses_is_listed_with_its_image(tmp_path: Path) -> None
     write_image(tmp_path / "face.png", IMAGE)
     result = run(tmp_path / "face.png", "--with", "swap", "--out", tmp_path / "out")
     assert result.exit_code == 1
-    assert f"{tmp_path}/face.png: faces are swapped where there are two or more" in result.stderr
+    assert f"{tmp_path}/face.png: swapping needs two or more faces" in result.stderr
     assert not (tmp_path / "out").exists()
 
 

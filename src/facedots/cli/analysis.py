@@ -13,13 +13,7 @@ from facedots.cli.options import (
     Sources,
     expand_options,
 )
-from facedots.cli.output import (
-    collect_failures,
-    count_faces,
-    is_printed,
-    show_progress,
-    write_or_print,
-)
+from facedots.cli.output import ImageRun, count_faces, is_printed, write_or_print
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,14 +45,15 @@ def align(
     maps there and back: x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12, in pixels whose centers
     have whole numbers.
     """
-    from facedots.batch import align_images, list_images
+    from facedots.batch import align_images
 
     pipeline = networks.load()
-    with collect_failures() as failures:
-        images = list_images(sources, recursive=recursive, on_error=failures.append)
-        for result in align_images(
-            images, pipeline, out, size=size, template=template, on_error=failures.append
-        ):
+    with ImageRun(sources, recursive) as run:
+        on_error = run.failures.append
+        results = align_images(
+            run.images, pipeline, out, size=size, template=template, on_error=on_error
+        )
+        for result in run.show_progress(results, "aligning"):
             typer.echo(f"{result.source}: {count_faces(len(result.faces))}")
 
 
@@ -87,7 +82,6 @@ def pose(
     """
     from facedots.analysis.expression import SIGNALS, FaceAnalyzer
     from facedots.analysis.pose import Camera, draw_axes
-    from facedots.batch import list_images, predict_images, result_paths
     from facedots.io.results import FaceColumns, to_csv, to_json
     from facedots.schema import IBUG68
 
@@ -101,17 +95,8 @@ def pose(
         camera = Camera.guess(image.shape[:2], focal)
         return draw_axes(image, [face.pose for face in faces if face.pose], camera)
 
-    with collect_failures() as failures:
-        images = list_images(sources, recursive=recursive, on_error=failures.append)
-        results = list(
-            predict_images(
-                show_progress(images, "measuring faces"),
-                measure,
-                draw=draw,
-                targets=result_paths(images, out, "pose") if out else None,
-                on_error=failures.append,
-            )
-        )
+    with ImageRun(sources, recursive) as run:
+        results = list(run.predict("measuring faces", measure, draw, out, "pose"))
         for result in results:
             for line in _lines(result):
                 typer.echo(line, err=printed)

@@ -14,13 +14,7 @@ from facedots.cli.options import (
     Sources,
     expand_options,
 )
-from facedots.cli.output import (
-    collect_failures,
-    count_faces,
-    is_printed,
-    show_progress,
-    write_or_print,
-)
+from facedots.cli.output import ImageRun, count_faces, is_printed, write_or_print
 from facedots.errors import FacedotsError
 
 if TYPE_CHECKING:
@@ -50,24 +44,15 @@ def predict(
     An image that cannot be read does not stop the others: all such are listed at the end, and the
     exit status is 1.
     """
-    from facedots.batch import list_images, predict_images, result_paths
     from facedots.io.results import to_csv, to_json
     from facedots.plots.draw import draw_faces
 
     printed = is_printed(json_file, csv_file)
     pipeline = networks.load()
     schema = pipeline.predictor.spec.schema
-    with collect_failures() as failures:
-        images = list_images(sources, recursive=recursive, on_error=failures.append)
-        results = list(
-            predict_images(
-                show_progress(images, "finding faces"),
-                pipeline,
-                draw=partial(draw_faces, numbers=numbers),
-                targets=result_paths(images, out, "dots") if out else None,
-                on_error=failures.append,
-            )
-        )
+    with ImageRun(sources, recursive) as run:
+        draw = partial(draw_faces, numbers=numbers)
+        results = list(run.predict("finding faces", pipeline, draw, out, "dots"))
         _print_counts(results, to_stderr=printed)
         if json_file:
             write_or_print(json_file, to_json(results, schema, networks.model))
@@ -134,22 +119,13 @@ def filter_images(
     An unknown name is answered by a list of all names. Images without a face are written as they
     are, and reported as such.
     """
-    from facedots.batch import list_images, predict_images, result_paths
     from facedots.effects.base import chain_effects, named_effects
 
     draw = chain_effects(named_effects(effects))
     pipeline = networks.load()
-    with collect_failures() as failures:
-        images = list_images(sources, recursive=recursive, on_error=failures.append)
-        targets = result_paths(images, out, "filtered")
-        for result in predict_images(
-            show_progress(images, "filtering"),
-            pipeline,
-            draw=draw,
-            targets=targets,
-            on_error=failures.append,
-        ):
-            typer.echo(f"{targets[result.source]}: {count_faces(len(result.faces))}")
+    with ImageRun(sources, recursive) as run:
+        for result in run.predict("filtering", pipeline, draw, out, "filtered"):
+            typer.echo(f"{run.targets[result.source]}: {count_faces(len(result.faces))}")
 
 
 @expand_options
@@ -182,7 +158,6 @@ def anonymize(
     exit status is 1. The new images carry no metadata and no thumbnail. Look at them before you
     publish them: no detector is perfect.
     """
-    from facedots.batch import list_images, predict_images, result_paths
     from facedots.effects.anonymize import Anonymizer
 
     if networks.detector == "single-object":
@@ -193,22 +168,13 @@ def anonymize(
     anonymizer = Anonymizer(method, on_no_face=on_no_face)
     pipeline = networks.load(min_score)
     without_face = "COPIED AS IT IS" if on_no_face == "copy" else "all of it covered"
-    with collect_failures() as failures:
-        images = list_images(sources, recursive=recursive, on_error=failures.append)
-        targets = result_paths(images, out, "anonymous")
-        results = []
-        for result in predict_images(
-            show_progress(images, "anonymizing"),
-            pipeline,
-            draw=anonymizer,
-            targets=targets,
-            on_error=failures.append,
-        ):
-            results.append(result)
-            done = "covered" if result.faces else without_face
-            joint = " " if result.faces else ", "
-            typer.echo(f"{targets[result.source]}: {count_faces(len(result.faces))}{joint}{done}")
-        empty = [result.source for result in results if not result.faces]
+    with ImageRun(sources, recursive) as run:
+        empty = []
+        for result in run.predict("anonymizing", pipeline, anonymizer, out, "anonymous"):
+            done = " covered" if result.faces else f", {without_face}"
+            typer.echo(f"{run.targets[result.source]}: {count_faces(len(result.faces))}{done}")
+            if not result.faces:
+                empty.append(result.source)
         if empty:
-            title = f"{len(empty)} of {len(images)} images without a face found:"
+            title = f"{len(empty)} of {len(run.images)} images without a face found:"
             typer.echo("\n  ".join([title, *empty]), err=True)

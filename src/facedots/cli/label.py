@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facedots.cli.options import LabelOptions, PipelineOptions, Recursive, expand_options
-from facedots.cli.output import collect_failures, show_progress
+from facedots.cli.output import ImageRun
 from facedots.errors import DataError
 from facedots.io.files import atomic_write
 
@@ -40,18 +40,15 @@ def export_labels(
     Images without a face come before all others; ranking.csv lists the order. docs/annotating.md
     goes through both tools step by step.
     """
-    from facedots.batch import list_images, predict_images
     from facedots.labeling.batch import CVAT, IMAGES, LABEL_STUDIO, RANKING, save_batch
     from facedots.labeling.ranking import rank_by_uncertainty
 
     pipeline = networks.load()
-    with collect_failures() as failures:
-        images = list_images([str(folder)], recursive=recursive, on_error=failures.append)
-        names = {image.location: image.relative.as_posix() for image in images}
-        shown = show_progress(images, "finding faces")
+    with ImageRun([str(folder)], recursive) as run:
+        names = {image.location: image.relative.as_posix() for image in run.images}
         results = [
             replace(result, source=names[result.source])
-            for result in predict_images(shown, pipeline, on_error=failures.append)
+            for result in run.predict("finding faces", pipeline)
         ]
         chosen = rank_by_uncertainty(results)[:top]
         counts = [len(result.faces) for result in chosen]
