@@ -77,7 +77,7 @@ pd.DataFrame(rows, index=["small", "always the mean face"]).T.round(2)
 # draw them all: which share of the faces has at most which error?
 
 # %%
-ced_figure({"small": result.nme, "mean face": floor_nme})
+ced_figure({"small": result.nme}, {"mean face": floor_nme})
 
 # %% [markdown]
 # ## Best, typical, worst
@@ -106,7 +106,7 @@ comparison_figure({name: [compared(i) for i in faces] for name, faces in chosen.
 # *along* the line. Most of its error is that, and no network can remove it.
 
 # %%
-regions_figure(scores.nme_by_region, scores.nme)
+regions_figure({"small": scores.nme_by_region}, scores.nme)
 
 # %% [markdown]
 # ## Confidence intervals

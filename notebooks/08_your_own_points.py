@@ -233,7 +233,7 @@ shutil.copytree(
 )
 results = ("--out", work / "drawn", "--json", work / "cats.json")
 print(
-    shell("predict", work / "some", "--model", work / "cat9.onnx", "--detector", "none", *results)
+    shell("predict", work / "some", "--model", work / "cat9.onnx", "--detector", "single-object", *results)
 )
 photos = [facedots.read_image(path) for path in sorted((work / "drawn").glob("*"))]
 Image.fromarray(

@@ -43,6 +43,8 @@ from .errors import VideoError as VideoError
 from .errors import WeightsError as WeightsError
 from .evaluation.metrics import nme as nme
 from .evaluation.protocol import evaluate as evaluate
+from .evaluation.protocol import evaluate_split as evaluate_split
+from .evaluation.result import Evaluation as Evaluation
 from .geometry import CropSpec as CropSpec
 from .geometry import apply_affine as apply_affine
 from .geometry import box_iou as box_iou

@@ -29,7 +29,7 @@ def test_prints_scores_and_writes_the_report(tiny_model: Path, cache: Path, tmp_
     assert (content["model"], content["split"], content["boxes"], content["sources"]) == (
         "tiny",
         "synthetic",
-        "truth",
+        "ground-truth",
         [],
     )
     assert content["weights_sha256"] == hashlib.sha256(tiny_model.read_bytes()).hexdigest()

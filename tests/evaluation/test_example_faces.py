@@ -2,15 +2,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facedots.evaluation.example_faces import FACES_PER_ROW, chosen_faces, found_by_nme, tiles
-from facedots.evaluation.protocol import Evaluation
+from facedots.evaluation.example_faces import FACES_PER_ROW, example_rows, example_tiles, ranking
+from facedots.evaluation.result import Evaluation
 
 Maker = Callable[..., Evaluation]
 
 
 def test_rows_of_faces_are_best_typical_worst(make_evaluation: Maker) -> None:
     shifts = np.random.default_rng(0).permutation(31) / 10
-    rows = chosen_faces(make_evaluation(shifts))
+    rows = example_rows(make_evaluation(shifts))
     errors = {
         name: [float(face.title.split()[-2]) for face in faces] for name, faces in rows.items()
     }
@@ -21,13 +21,20 @@ def test_rows_of_faces_are_best_typical_worst(make_evaluation: Maker) -> None:
 
 
 def test_missed_faces_are_not_among_those_found(make_evaluation: Maker) -> None:
-    assert found_by_nme(make_evaluation([3, np.nan, 1, 2])) == [2, 3, 0]
+    assert ranking(make_evaluation([3, np.nan, 1, 2])) == [2, 3, 0]
 
 
-def test_tiles_tell_what_is_on_them(make_evaluation: Maker) -> None:
-    evaluation, other = make_evaluation([1, np.nan, 2]), make_evaluation([0.5, 3, 0])
+def test_tiles_have_captions(make_evaluation: Maker) -> None:
+    evaluation = make_evaluation([1, np.nan, 2])
+    other = make_evaluation([0.5, 3, 0], name="rival")
     evaluation.attributes["yaw"][:] = [-12, np.nan, 0]
-    images = tiles(evaluation, [0, 1], {"rival": other})
+    rows = example_tiles(evaluation, [other])
+    assert {name: len(tiles) for name, tiles in rows.items()} == {
+        "largest errors": 2,
+        "typical faces": 2,
+        "missed: no box on these faces": 1,
+    }
+    images = [rows["typical faces"][0], rows["missed: no box on these faces"][0]]
     assert [caption.splitlines() for _, caption in images] == [
         ["test/face_0.png", "NME 10.0 %", "rival: 5.0 %", "eyes 0 px apart, turned 12°"],
         ["test/face_1.png", "missed", "rival: 30.0 %", "eyes 50 px apart"],

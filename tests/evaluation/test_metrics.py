@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 from facedots.errors import ShapeError
 from facedots.evaluation import metrics
 from facedots.geometry import apply_affine, similarity
+from facedots.plots.curves import ced_curve
 from facedots.schema import IBUG68, KeypointSchema
 
 # Four points: two eyes that scale the error, a nose, a chin.
@@ -100,7 +101,7 @@ def test_auc_by_hand() -> None:
 
 @pytest.mark.parametrize("errors", [[], [1, np.nan]])
 def test_rates_refuse_what_cannot_be_measured(errors: list[float]) -> None:
-    for function in (metrics.failure_rate, metrics.auc, metrics.ced_curve):
+    for function in (metrics.failure_rate, metrics.auc, ced_curve):
         with pytest.raises(ValueError, match="not measurable"):
             function(errors)
 
@@ -193,7 +194,7 @@ def test_shift_free_nme_does_not_see_a_common_shift(
 
 @given(percentages, st.floats(1, 20))
 def test_auc_is_the_area_under_the_ced_staircase(errors: list[float], limit: float) -> None:
-    corners, share = metrics.ced_curve(errors, limit)
+    corners, share = ced_curve(errors, limit)
     assert metrics.auc(errors, limit) == pytest.approx(
         np.sum(np.diff(corners) * share[:-1]) / limit
     )
@@ -201,10 +202,17 @@ def test_auc_is_the_area_under_the_ced_staircase(errors: list[float], limit: flo
 
 @given(percentages, st.floats(1, 20))
 def test_ced_curve_counts_faces(errors: list[float], limit: float) -> None:
-    corners, share = metrics.ced_curve(errors, limit)
+    corners, share = ced_curve(errors, limit)
     assert corners[0] == 0
     assert corners[-1] == limit
     assert share.tolist() == [
         pytest.approx(100 * sum(e <= corner for e in errors) / len(errors)) for corner in corners
     ]
     assert share[-1] == pytest.approx(100 - metrics.failure_rate(errors, limit))
+
+
+def test_worst_tenth() -> None:
+    assert metrics.worst_tenth(range(20)) == 18.5
+    assert metrics.worst_tenth(range(21)) == 19
+    assert metrics.worst_tenth([1, np.inf, np.nan]) == 1
+    assert np.isnan(metrics.worst_tenth([]))

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -6,28 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.evaluation.protocol import Evaluation
-from facedots.evaluation.report import report_dict, report_markdown, write_report
-from facedots.evaluation.result import RESULT_FILE, EvalContext, Result, read_result
+from facedots.errors import DataError
+from facedots.evaluation.report import report_dict, report_html, write_comparison, write_report
+from facedots.evaluation.result import RESULT_FILE, Evaluation
 from facedots.io.images import read_image
 
-SETTING = EvalContext(
-    "corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar"
-)
 Maker = Callable[..., Evaluation]
 
 
 @pytest.fixture(scope="module")
-def measured(make_evaluation: Maker) -> Result:
+def measured(make_evaluation: Maker) -> Evaluation:
     """Ten faces, the i-th one i/10 px to the right, the last one missed."""
     shifts = [i / 10 for i in range(9)]
-    return Result(
-        "corner", make_evaluation([*shifts, np.nan], sigma=1.0), SETTING, np.full(10, 20.0)
-    )
+    return make_evaluation([*shifts, np.nan], sigma=1.0, baseline=np.full(10, 20.0))
 
 
 @pytest.fixture(scope="module")
-def written(measured: Result, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def written(measured: Evaluation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return write_report(measured, tmp_path_factory.mktemp("report") / "new")
 
 
@@ -74,61 +70,157 @@ def test_json_holds_the_scores_in_percent_and_the_setting(written: dict[str, Pat
     assert content["date"].endswith("+00:00")
 
 
-def test_images_are_written_and_linked(written: dict[str, Path]) -> None:
+def test_figures_are_written(written: dict[str, Path]) -> None:
     images = [name for name in written if name.endswith(".png")]
     assert images == ["ced.png", "regions.png", "faces.png", "calibration.png"]
-    text = written["report.md"].read_text()
     for name in images:
         assert read_image(written[name]).std() > 5
-        assert f"({name})" in text
     assert sorted(path.name for path in written["ced.png"].parent.iterdir()) == sorted(written)
 
 
 def test_the_page_and_the_result_are_written_too(
-    written: dict[str, Path], measured: Result
+    written: dict[str, Path], measured: Evaluation
 ) -> None:
     html = written["report.html"].read_text(encoding="utf-8")
     assert "Report on corner" in html
     assert "official split leaks" in html
-    again = read_result(written[RESULT_FILE])
-    assert again.evaluation.scores == measured.evaluation.scores
-
-
-def test_markdown_says_what_a_reader_must_know(measured: Result) -> None:
-    text = report_markdown(replace(measured, floor=None), [])
-    assert "| NME, mean | 4.00 |" in text
-    assert "| NME of the mean shape in the same places | – |" in text
-    assert "| points inside their 50 % region, % | 100.00 |" in text
-    assert "10 faces measured, 1 of them missed, 1 more skipped" in text
-    assert "Boxes from: haar, end to end." in text
-    assert "official split leaks" in text
-    assert "- test/face_9.png" in text
-    assert "- test/bad.png: cannot be read" in text
-
-
-def test_drawn_faces_are_labeled_as_such(measured: Result) -> None:
-    setting = EvalContext("corner", "", "synthetic:20", (), "synthetic", "official", "truth")
-    text = report_markdown(replace(measured, setting=setting), [])
-    assert "drawn by facedots" in text
-    assert "leaks" not in text
-    assert "flatter" not in text
+    assert Evaluation.load(written[RESULT_FILE]).scores == measured.scores
 
 
 def test_network_without_sigma_has_no_calibration(make_evaluation: Maker, tmp_path: Path) -> None:
-    result = Result("corner", make_evaluation([1]), SETTING)
-    assert "calibration.png" not in write_report(result, tmp_path)
+    assert "calibration.png" not in write_report(make_evaluation([1]), tmp_path)
     assert json.loads((tmp_path / "report.json").read_text())["uncertainty"] is None
-    assert "## Uncertainty" not in (tmp_path / "report.md").read_text()
 
 
 def test_everything_missed_is_still_reported(make_evaluation: Maker, tmp_path: Path) -> None:
-    result = Result("corner", make_evaluation([np.nan, np.nan]), SETTING)
-    paths = write_report(result, tmp_path)
-    assert list(paths) == ["report.html", "report.json", "report.md", "ced.png", RESULT_FILE]
+    paths = write_report(make_evaluation([np.nan, np.nan]), tmp_path)
+    assert list(paths) == ["report.html", "report.json", "ced.png", RESULT_FILE]
     assert json.loads(paths["report.json"].read_text())["nme"] is None
 
 
-def test_report_dict_does_not_hide_an_infinite_floor(measured: Result) -> None:
-    floor = np.full(10, 30.0)
-    floor[9] = np.inf
-    assert report_dict(replace(measured, floor=floor))["nme_mean_shape"] == 30
+def test_the_baseline_is_over_the_faces_found(measured: Evaluation) -> None:
+    baseline = np.full(10, 30.0)
+    baseline[9] = np.inf
+    assert report_dict(replace(measured, baseline=baseline))["nme_mean_shape"] == 30
+
+
+def headings(html: str) -> list[str]:
+    return re.findall(r"<h2[^>]*>(.*?)</h2>", html)
+
+
+def row(html: str, name: str) -> list[str]:
+    """The cells of the first row called so."""
+    match = re.search(rf'<th scope="row">{re.escape(name)}</th>(.*?)</tr>', html)
+    assert match, name
+    return re.findall(r"<td[^>]*>(.*?)</td>", match[1])
+
+
+@pytest.fixture(scope="module")
+def one(make_evaluation: Maker) -> Evaluation:
+    history = {"train_loss": {0.0: 3.0, 1.0: 2.0}, "val_nme": {0.0: 9.0, 1.0: 5.0}}
+    fields = {"name": "one", "baseline": np.full(4, 20.0), "history": history}
+    return make_evaluation([0.1, 0.2, 0.9, np.nan], sigma=[0.1, 0.2, 0.3, 1], **fields)
+
+
+@pytest.fixture(scope="module")
+def page(one: Evaluation) -> str:
+    return report_html([one])
+
+
+def test_a_report_has_all_sections_and_each_says_what_it_shows(page: str) -> None:
+    assert headings(page) == [
+        "What was measured",
+        "Scores",
+        "Cumulative error",
+        "Error by part of the face",
+        "Error by kind of image",
+        "Uncertainty",
+        "People with the largest errors",
+        "Example faces",
+        "Training",
+        "Faces that could not be measured",
+        "Abbreviations",
+    ]
+    parts = re.split(r"<h2", page)[3:-2]
+    assert all(re.match(r"[^>]*>[^<]*</h2>\s*<p>", part) for part in parts)
+
+
+def test_numbers_of_a_report(page: str) -> None:
+    assert row(page, "faces measured") == ["4"]
+    assert row(page, "NME: mean error, %") == ["4.00"]
+    assert row(page, "NME of the worst tenth of the faces, %") == ["9.00"]
+    assert row(page, "FR10: failure rate (NME above 10 %), %") == ["25.00"]
+    assert row(page, "baseline: NME of an average face in each box, %") == ["20.00"]
+    # Sizes 0, 33, 67 and 100 px; the last face was missed.
+    assert row(page, "32 to 48 px") == ["1", "2.00"]
+    assert row(page, "96 px and more") == ["1", "–"]
+    # person_0 has the first two faces, person_1 one that was found.
+    assert row(page.split("People with the largest errors")[2], "one") == ["2", "5.25", "9.00"]
+
+
+def test_images_and_figures_of_a_report(page: str) -> None:
+    # Worst and typical ones, three each, and the missed one.
+    assert page.count("<img ") == 7
+    assert "missed: no box on these faces" in page
+    # Curve, regions, slices, reliability, sparsification, training.
+    assert page.count("<svg ") == 6
+
+
+def test_a_comparison_marks_the_best(one: Evaluation, make_evaluation: Maker) -> None:
+    other = make_evaluation([0.2, 0.1, 0.3, 0.4], name="two")
+    html = report_html([one, other])
+    assert "Comparison of one and two" in html
+    assert row(html, "NME: mean error, %") == ["4.00", "2.50"]
+    assert '<td class="number">4.00</td><td class="number marked">2.50</td>' in html
+    assert "not in this section: two" in html
+    assert "two: 4.0 %" in html
+    assert "Not comparable" not in html
+
+
+def test_coverage_nearest_to_nominal_is_best(make_evaluation: Maker) -> None:
+    # All points inside the 50 % region, half of them, and none.
+    evaluations = [make_evaluation([1, 1, 5, 5], s, name=str(s)) for s in (9, 2, 0.1)]
+    html = report_html(evaluations)
+    cells = (("number", 100), ("number marked", 50), ("number", 0))
+    marked = "".join(f'<td class="{name}">{value:.2f}</td>' for name, value in cells)
+    # In the summary, and for the eyes and the chin.
+    assert html.count(marked) == 3
+
+
+def test_what_cannot_be_compared_is_called_so(one: Evaluation, make_evaluation: Maker) -> None:
+    other = make_evaluation([0.1, 0.2], name="two")
+    other = replace(other, context=replace(other.context, boxes="ground-truth"))
+    html = report_html([one, other])
+    assert "Not comparable: one and two were measured on different faces" in html
+    assert "boxes came from different places" in html
+
+
+def test_without_sigma_people_and_training_their_sections_are_short(make_evaluation: Maker) -> None:
+    html = report_html([make_evaluation([1, 2], groups=("", ""), skipped=())])
+    assert "without uncertainty, so there is nothing to measure" in html
+    assert not {
+        "People with the largest errors",
+        "Training",
+        "Faces that could not be measured",
+    } & set(headings(html))
+
+
+def test_images_that_are_gone_are_no_reason_to_fail(one: Evaluation, tmp_path: Path) -> None:
+    html = report_html([replace(one, images=(tmp_path / "gone.png",) * 4)])
+    assert "The images of one cannot be shown" in html
+    assert "gone.png" in html
+
+
+def test_nothing_found_is_still_a_page(make_evaluation: Maker) -> None:
+    html = report_html([make_evaluation([np.nan] * 3)])
+    assert row(html, "NME: mean error, %") == ["–"]
+
+
+def test_a_comparison_of_other_faces_needs_force(
+    one: Evaluation, make_evaluation: Maker, tmp_path: Path
+) -> None:
+    both = [one, make_evaluation([0.1], name="two")]
+    with pytest.raises(DataError, match="different faces"):
+        write_comparison(both, tmp_path / "page.html")
+    write_comparison(both, tmp_path / "page.html", force=True)
+    assert "Not comparable" in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -5,85 +5,71 @@ import numpy as np
 import pytest
 
 from facedots.errors import DataError
-from facedots.evaluation.protocol import Evaluation
-from facedots.evaluation.result import EvalContext, Result, caveats, read_result, write_result
+from facedots.evaluation.result import Evaluation, training_history
 
-SETTING = EvalContext(
-    "corner", "ab" * 32, "/data", ("youtube-faces",), "official", "official", "haar"
-)
 Maker = Callable[..., Evaluation]
 
 
 @pytest.mark.parametrize(
-    ("floor", "history"),
-    [(None, None), (np.array([1.0, np.inf]), {"val_nme": {0.0: 9.5, 1.0: 4.25}})],
+    ("baseline", "history"),
+    [(None, {}), (np.array([1.0, np.inf]), {"val_nme": {0.0: 9.5, 1.0: 4.25}})],
 )
-def test_a_result_comes_back_as_it_was(
+def test_an_evaluation_is_loaded_as_it_was_saved(
     make_evaluation: Maker,
     tmp_path: Path,
-    floor: np.ndarray | None,
-    history: dict[str, dict[float, float]] | None,
+    baseline: np.ndarray | None,
+    history: dict[str, dict[float, float]],
 ) -> None:
-    result = Result("corner", make_evaluation([0.5, np.nan], sigma=2.0), SETTING, floor, history)
-    write_result(tmp_path / "a.npz", result)
-    again = read_result(tmp_path / "a.npz")
-    assert (again.name, again.setting, again.history) == ("corner", SETTING, history)
-    np.testing.assert_array_equal(again.floor, floor)
-    for field in ("true", "predicted", "covariance", "confidence", "score", "squares", "nme"):
-        np.testing.assert_array_equal(
-            getattr(again.evaluation, field), getattr(result.evaluation, field)
-        )
-    for field in ("names", "groups", "images", "skipped", "schema", "dof", "missed"):
-        assert getattr(again.evaluation, field) == getattr(result.evaluation, field)
-    for name, values in result.evaluation.attributes.items():
-        np.testing.assert_array_equal(again.evaluation.attributes[name], values)
+    saved = make_evaluation([0.5, np.nan], 2.0, dof=5.5, baseline=baseline, history=history)
+    saved.save(tmp_path / "evaluation.npz")
+    for path in (tmp_path, tmp_path / "evaluation.npz"):
+        loaded = Evaluation.load(path)
+        np.testing.assert_array_equal(loaded.baseline, baseline)
+        for field in ("true", "predicted", "covariance", "confidence", "score", "squares", "nme"):
+            np.testing.assert_array_equal(getattr(loaded, field), getattr(saved, field))
+        for field in ("name", "context", "history", "names", "groups", "images", "skipped"):
+            assert getattr(loaded, field) == getattr(saved, field)
+        assert (loaded.schema, loaded.dof, loaded.missed) == (saved.schema, 5.5, saved.missed)
+        for name, values in saved.attributes.items():
+            np.testing.assert_array_equal(loaded.attributes[name], values)
 
 
 @pytest.mark.parametrize("damage", [b"", b"no archive", b"PK\x03\x04 broken"])
 def test_damaged_files_are_an_error(tmp_path: Path, damage: bytes) -> None:
     (tmp_path / "a.npz").write_bytes(damage)
     with pytest.raises(DataError, match="facedots evaluate"):
-        read_result(tmp_path / "a.npz")
+        Evaluation.load(tmp_path / "a.npz")
 
 
-def test_what_else_can_be_wrong_with_a_file(make_evaluation: Maker, tmp_path: Path) -> None:
+def test_what_else_can_be_wrong_with_a_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
-        read_result(tmp_path / "none.npz")
+        Evaluation.load(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    with pytest.raises(DataError, match="not what `facedots evaluate` writes"):
-        read_result(tmp_path / "other.npz")
+    with pytest.raises(DataError, match="not a file that `facedots evaluate` writes"):
+        Evaluation.load(tmp_path / "other.npz")
     np.savez(tmp_path / "newer.npz", about=np.array('{"version": 99}'))
     with pytest.raises(DataError, match="another version"):
-        read_result(tmp_path / "newer.npz")
+        Evaluation.load(tmp_path / "newer.npz")
 
 
-@pytest.mark.parametrize(
-    ("sources", "trained", "split", "flattered"),
-    [
-        (("youtube-faces",), "official", "disjoint:0", True),
-        (("300w", "youtube-faces"), "disjoint:1", "disjoint:0", True),
-        (("youtube-faces",), "disjoint:0", "disjoint:0", False),
-        (("youtube-faces",), "synthetic", "disjoint:0", False),
-        (("youtube-faces",), "", "disjoint:0", False),
-        # The held-out photos of 300-W are the same in every split.
-        (("300w",), "official", "disjoint:0", False),
-    ],
-)
-def test_network_that_was_trained_on_test_faces_is_called_out(
-    sources: tuple[str, ...], trained: str, split: str, flattered: bool
-) -> None:
-    told = caveats(EvalContext("corner", "", "/data", sources, split, trained, "truth"))
-    assert any("flatter" in sentence for sentence in told) == flattered
+LOG = """epoch,step,train_loss_step,train_loss_epoch,val_loss,val_nme,lr
+0,9,9.0,,,,0.001
+0,19,7.0,,,,0.002
+0,19,,8.0,5.0,12.0,
+1,29,5.0,,,,0.001
+1,39,,5.0,4.0,7.5,
+2,59,,4.5,4.5,8.0,
+,60,,1.0,,,
+"""
 
 
-@pytest.mark.parametrize(
-    ("style", "sources", "expected"),
-    [("300w", ("youtube-faces",), True), ("300w", ("300w",), False), ("", ("300w",), False)],
-)
-def test_another_style_of_labels_is_told(
-    style: str, sources: tuple[str, ...], expected: bool
-) -> None:
-    told = caveats(
-        EvalContext("corner", "", "/data", sources, "official", "official", "truth", style)
-    )
-    assert any("labels as 300w does" in sentence for sentence in told) == expected
+def test_training_history_is_the_mean_of_each_epoch(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(LOG)
+    history = training_history(tmp_path / "metrics.csv")
+    assert history["val_nme"] == {0: 12, 1: 7.5, 2: 8}
+    assert history["train_loss_step"] == {0: 8, 1: 5}
+
+
+def test_a_missing_log_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="cannot be read"):
+        training_history(tmp_path / "metrics.csv")

@@ -6,14 +6,7 @@ import pytest
 
 from facedots.analysis.pose import Camera, project
 from facedots.analysis.shapes import HEAD_MODEL
-from facedots.evaluation.slices import (
-    ATTRIBUTES,
-    cut,
-    face_attributes,
-    group_means,
-    slice_edges,
-    worst_tenth,
-)
+from facedots.evaluation.slices import ATTRIBUTES, cut, face_attributes, group_means, slice_edges
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import HeadPose
 
@@ -82,9 +75,3 @@ def test_people_largest_error_first() -> None:
         np.array([1, 3, 8, np.inf, np.inf, 9]), ["ann", "ann", "bob", "bob", "cid", ""]
     )
     assert list(means.items()) == [("bob", 8), ("ann", 2)]
-
-
-def test_worst_tenth_of_people() -> None:
-    assert worst_tenth({str(i): i for i in range(20)}) == 18.5
-    assert worst_tenth({str(i): i for i in range(21)}) == 19
-    assert math.isnan(worst_tenth({}))

@@ -1,11 +1,15 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facedots.evaluation.uncertainty_metrics import (
     confidence_bins,
     coverage,
     coverage_probability,
+    failure_recall,
     reliability,
+    sparsification,
 )
 from facedots.uncertainty import negative_log_likelihood
 
@@ -15,7 +19,7 @@ def test_bins_by_hand() -> None:
     assert result.sigma.tolist() == [1, 5]
     # Per axis: sqrt((0 + 4) / 2 / 2), sqrt((36 + 64) / 2 / 2).
     assert result.rms == pytest.approx([1, 5])
-    assert result.typical == pytest.approx([1 / 1.17741, 7 / 1.17741], rel=1e-5)
+    assert result.robust == pytest.approx([1 / 1.17741, 7 / 1.17741], rel=1e-5)
 
 
 def test_honest_sigma_lies_on_the_diagonal() -> None:
@@ -25,7 +29,7 @@ def test_honest_sigma_lies_on_the_diagonal() -> None:
     result = reliability(sigma, errors)
     assert len(result.sigma) == 10
     assert result.rms == pytest.approx(result.sigma, rel=0.05)
-    assert result.typical == pytest.approx(result.sigma, rel=0.05)
+    assert result.robust == pytest.approx(result.sigma, rel=0.05)
 
 
 def test_fewer_points_than_bins() -> None:
@@ -60,9 +64,68 @@ def test_confidence_bins_by_hand() -> None:
     bins = confidence_bins(
         [0.0, 0.05, 0.95, 1.0, 0.9, 0.99, np.nan], [False, True, True, True, True, False, True]
     )
-    assert bins.said == pytest.approx([2.5, 96])
-    assert bins.came == pytest.approx([50, 75])
+    assert bins.predicted == pytest.approx([2.5, 96])
+    assert bins.observed == pytest.approx([50, 75])
     assert bins.share == pytest.approx([100 / 3, 200 / 3])
     # A third of the points off by 47.5, two thirds by 21.
-    assert bins.gap == pytest.approx(47.5 / 3 + 42 / 3)
-    assert np.isnan(confidence_bins([np.nan], [True]).gap)
+    assert bins.ece == pytest.approx(47.5 / 3 + 42 / 3)
+    assert np.isnan(confidence_bins([np.nan], [True]).ece)
+
+
+ERRORS = st.lists(st.floats(0.5, 50), min_size=2, max_size=30)
+
+
+def test_sparsification_by_hand() -> None:
+    # Most uncertain first: 1, then 4, then 3, then 2.
+    result = sparsification([4, 1, 3, 2], [3, 9, 2, 1])
+    assert result.remaining.tolist() == [2.5, 3, 2.5, 2]
+    assert result.oracle.tolist() == [2.5, 2, 1.5, 1]
+    assert result.random == 2.5
+    # (0 + 1 + 1 + 1) over (0 + 0.5 + 1 + 1.5).
+    assert result.ause == pytest.approx(100)
+
+
+def test_equal_uncertainty_is_as_good_as_random() -> None:
+    result = sparsification([5, 1, 3], [2, 2, 2])
+    assert result.remaining == pytest.approx([3, 3, 3])
+    assert result.ause == pytest.approx(100)
+
+
+def test_equal_errors_have_no_order() -> None:
+    assert np.isnan(sparsification([0.1] * 7, range(7)).ause)
+    assert np.isnan(sparsification([], []).ause)
+
+
+@given(ERRORS)
+def test_the_right_order_is_perfect_and_the_wrong_one_worse_than_random(
+    errors: list[float],
+) -> None:
+    if np.ptp(errors) < 0.1:
+        return
+    assert sparsification(errors, errors).ause == pytest.approx(0, abs=1e-9)
+    assert sparsification(errors, np.negative(errors)).ause > 100
+    scaled = sparsification(errors, [9 * error + 2 for error in errors])
+    assert scaled.ause == pytest.approx(0, abs=1e-9)
+
+
+def test_values_that_are_not_finite_do_not_count() -> None:
+    result = sparsification([4, np.inf, 1, 2], [5, 9, np.nan, 1])
+    assert result.remaining.tolist() == [3, 2]
+
+
+def test_failures_among_the_most_uncertain() -> None:
+    errors = [9, 12, 1, 20, 2, 3, 4, 5, 6, 8]
+    # The most uncertain are the second and the third; failures: the first, second and fourth.
+    assert failure_recall(errors, [0, 9, 8, 1, 1, 1, 1, 1, 1, 1], fraction=0.2) == pytest.approx(
+        100 / 3
+    )
+    assert failure_recall(errors, [8, 9, 0, 1, 1, 1, 1, 1, 1, 1], threshold=10, fraction=0.2) == 50
+    assert np.isnan(failure_recall([1, 2], [1, 2]))
+
+
+def test_each_of_equally_uncertain_cases_is_as_likely() -> None:
+    assert failure_recall([9] + [1] * 9, [3] * 10) == pytest.approx(10)
+    # The first is taken; the second is one of three, one of them a failure.
+    assert failure_recall(
+        [9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 4, 4, 4, 1, 1, 1, 1, 1, 1], fraction=0.2
+    ) == pytest.approx(50 + 50 / 3)

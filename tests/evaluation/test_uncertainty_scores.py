@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from facedots.evaluation.protocol import Evaluation
+from facedots.evaluation.result import Evaluation
 from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
 from facedots.uncertainty import confidence
 
@@ -13,27 +13,27 @@ Maker = Callable[..., Evaluation]
 def test_numbers_by_hand(make_evaluation: Maker) -> None:
     # Eye distance 10 px. Every point of face i is i px to the right; sigma 1 px, so i standard
     # deviations.
-    report = UncertaintyMetrics(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0))
-    scores = report.scores()
+    metrics = UncertaintyMetrics(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0))
+    scores = metrics.scores()
     # Regions of 50 % and 90 % reach 1.18 and 2.15 standard deviations.
     assert (scores.coverage_50, scores.coverage_90) == (50, 75)
     # In percent of the eye distance sigma is 10: ln(2 pi 100), and half of the mean of 0, 1, 4, 9.
     assert scores.nll == pytest.approx(np.log(200 * np.pi) + 3.5 / 2)
     assert scores.ause == pytest.approx(100)
-    assert report.known
+    assert metrics.available
 
 
 def test_order_is_by_parts_of_the_face_and_missed_faces_do_not_count(
     make_evaluation: Maker,
 ) -> None:
-    report = UncertaintyMetrics(
+    metrics = UncertaintyMetrics(
         make_evaluation(shifts=[0.1, 0.9, 0.5, np.nan], sigma=[1, 9, 5, np.nan])
     )
-    assert report.of_faces()[:3] == pytest.approx([10, 90, 50])
-    assert report.sparsification().ause == pytest.approx(0, abs=1e-4)
-    assert report.sparsification().random == pytest.approx(5)
-    assert report.scores().ause == pytest.approx(0, abs=1e-4)
-    assert np.isnan(report.failure_recall())
+    assert metrics.face_sigma()[:3] == pytest.approx([10, 90, 50])
+    assert metrics.sparsification().ause == pytest.approx(0, abs=1e-4)
+    assert metrics.sparsification().random == pytest.approx(5)
+    assert metrics.scores().ause == pytest.approx(0, abs=1e-4)
+    assert np.isnan(metrics.values()["failure_recall"])
 
 
 def test_regions_are_looked_at_on_their_own(make_evaluation: Maker) -> None:
@@ -52,21 +52,21 @@ def test_confidence_is_held_against_five_percent(make_evaluation: Maker) -> None
     expected = confidence(
         evaluation.predicted[0], evaluation.covariance[0], evaluation.schema, None
     )[0]
-    assert bins.said == pytest.approx([100 * expected])
-    assert bins.came.tolist() == [50]
+    assert bins.predicted == pytest.approx([100 * expected])
+    assert bins.observed.tolist() == [50]
     assert bins.share.tolist() == [100]
 
 
-def test_without_sigma_there_is_nothing_to_say(make_evaluation: Maker) -> None:
-    report = UncertaintyMetrics(make_evaluation(shifts=[0, 1], sigma=np.nan))
-    assert not report.known
-    assert report.to_dict() is None
+def test_without_sigma_there_is_nothing_to_measure(make_evaluation: Maker) -> None:
+    metrics = UncertaintyMetrics(make_evaluation(shifts=[0, 1], sigma=np.nan))
+    assert not metrics.available
+    assert metrics.to_dict() is None
 
 
 def test_json_has_numbers_or_none(make_evaluation: Maker) -> None:
     content = UncertaintyMetrics(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0)).to_dict()
     assert content is not None
     assert content["coverage_90"] == 75
-    assert content["bad_faces_removed"] is None
+    assert content["failure_recall"] is None
     assert content["by_region"]["chin"]["coverage_50"] == 50
     assert set(content["by_region"]) == {"eyes", "chin"}

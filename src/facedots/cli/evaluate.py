@@ -1,111 +1,128 @@
-"""``facedots evaluate``: how good a network is on faces it has not seen. Needs ``facedots[train]``."""
+"""``facedots evaluate`` and ``facedots compare``: the scores of networks on test faces."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from facedots.cli.measure import (
-    DetectorChoice,
-    DetectorName,
-    EvalConfig,
-    SourceNames,
-    SplitName,
-    measure,
-)
+from facedots.cli.options import expand_options
 from facedots.errors import DataError
 
 if TYPE_CHECKING:
-    from facedots.evaluation.result import Result
-
-_MEASURES = {
-    "NME, mean": "nme",
-    "NME, median": "nme_median",
-    "NME*, shift-free": "nme_shift_free",
-    "FR10": "fr10",
-    "AUC10": "auc10",
-    "NME of the mean shape": "nme_mean_shape",
-}
-_UNCERTAINTY = {
-    "inside the 50 % region": "coverage_50",
-    "inside the 90 % region": "coverage_90",
-    "AUSE, of random": "ause",
-    "bad faces among the 10 % of largest sigma": "bad_faces_removed",
-}
+    from facedots.detection.base import Detector
+    from facedots.evaluation.result import Evaluation
 
 
+class BoxSource(StrEnum):
+    """Where the box of a test face comes from."""
+
+    GROUND_TRUTH = "ground-truth"
+    RETINAFACE = "retinaface"
+    HAAR = "haar"
+
+    def load(self) -> "Detector | None":
+        """The detector; ``None`` for the tight box of the true points."""
+        if self is BoxSource.GROUND_TRUTH:
+            return None
+        if self is BoxSource.HAAR:
+            from facedots.detection.haar import Haar
+
+            return Haar()
+        from facedots.detection.retinaface import RetinaFace
+
+        return RetinaFace()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalOptions:
+    """The test faces, and where their boxes come from."""
+
+    split: Annotated[
+        str, typer.Option(help="official, or disjoint:0 to disjoint:4 (by person).")
+    ] = "official"
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="youtube-faces, 300w or custom; by default, what the folder holds."),
+    ] = None
+    detector: Annotated[
+        BoxSource, typer.Option(help="Boxes of the labels, or of a detector (end to end).")
+    ] = BoxSource.GROUND_TRUTH
+
+    def run(self, weights: str, data: str) -> "Evaluation":
+        """Measure a network, with a progress bar on stderr."""
+        from facedots.evaluation.protocol import evaluate_split
+
+        sources, detector = self.source or (), self.detector.load()
+        return evaluate_split(weights, data, self.split, sources, detector, progress=True)
+
+
+@expand_options
 def evaluate(
     weights: Annotated[
-        str,
-        typer.Argument(
-            help="A name from `facedots models`, an .onnx file, or the folder of a run."
-        ),
+        str, typer.Argument(help="A name from `facedots models`, an .onnx file, or a run's folder.")
     ],
     *,
     data: Annotated[
         str, typer.Option(help="Folder with the data, or synthetic:N for N drawn faces.")
     ],
-    out: Annotated[
-        Path, typer.Option(help="Folder for report.html, report.json, report.md and images.")
-    ],
-    split: SplitName = "official",
-    source: SourceNames = None,
-    detector: DetectorChoice = DetectorName.NONE,
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and figures.")],
+    options: EvalOptions,
 ) -> None:
-    """Measure a network on the test faces of a split, print the scores and write a report with
-    images.
+    """Measure a network on the test faces of a split: print the scores, write a report.
 
     Set several reports side by side with `facedots compare`.
     """
-    from facedots.evaluation.report import report_dict, write_report
-    from facedots.evaluation.result import caveats
+    from facedots.evaluation.comparability import caveats
+    from facedots.evaluation.report import write_report
 
-    result = measure(weights, EvalConfig.of(data, split, source, detector))
-    paths = write_report(result, out)
+    evaluation = options.run(weights, data)
+    paths = write_report(evaluation, out)
     console = Console(highlight=False)
-    console.print(_table(report_dict(result)))
-    for sentence in caveats(result.setting):
-        Console(stderr=True, highlight=False).print(f"[yellow]{sentence}[/]", soft_wrap=True)
+    console.print(_table(evaluation))
+    _warn(caveats(evaluation.context))
     for path in paths.values():
         console.print(str(path), soft_wrap=True)
 
 
-def _table(content: dict[str, Any]) -> Table:
-    data = ", ".join(content["sources"]) or content["data"]
-    table = Table(
-        "measure",
-        title=f"{content['model']} on {data}, {content['split']}, boxes: {content['boxes']}",
-    )
+def _table(evaluation: "Evaluation") -> Table:
+    from facedots.evaluation.measures import ACCURACY, FACE_UNCERTAINTY, UNCERTAINTY, accuracy
+    from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
+
+    context, scores = evaluation.context, evaluation.scores
+    title = f"{evaluation.name} on {context.faces_text}, {context.split}, boxes: {context.boxes}"
+    table = Table("measure", title=title)
     table.add_column(justify="right")
-    table.add_row("faces", str(content["n"]))
-    table.add_row("missed", str(content["missed"]))
-    table.add_row("skipped", str(len(content["skipped"])), end_section=True)
-    for title, key in _MEASURES.items():
-        table.add_row(title, _percent(content[key]), end_section=key == "nme_mean_shape")
-    if content["uncertainty"]:
-        for title, key in _UNCERTAINTY.items():
-            table.add_row(
-                title, _percent(content["uncertainty"][key]), end_section=key == "bad_faces_removed"
-            )
-    for region, value in content["nme_by_region"].items():
-        table.add_row(f"NME, {region.replace('_', ' ')}", _percent(value))
+    table.add_row("faces", str(scores.n))
+    table.add_row("missed", str(scores.missed))
+    table.add_row("skipped", str(len(evaluation.skipped)))
+    uncertainty, groups = UncertaintyMetrics(evaluation), [(list(ACCURACY), accuracy(evaluation))]
+    if uncertainty.available:
+        groups.append(([*UNCERTAINTY, *FACE_UNCERTAINTY], uncertainty.values()))
+    for measures, values in groups:
+        table.add_section()
+        for measure in measures:
+            value = values[measure.name]
+            known = f"{value:.2f} {measure.unit}"
+            table.add_row(measure.title, known if isfinite(value) else "–")
+    table.add_section()
+    for region, nme in scores.nme_by_region.items():
+        table.add_row(f"NME, {region.replace('_', ' ')}", f"{nme:.2f} %")
     return table
 
 
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f} %"
-
-
+@expand_options
 def compare(
     what: Annotated[
         list[str],
         typer.Argument(
             metavar="REPORT_OR_WEIGHTS...",
-            help="Folders that `facedots evaluate` wrote; or networks to measure now: names from `facedots models`, "
-            ".onnx files, folders of runs. NAME=FOLDER calls it so on the page.",
+            help="Folders that `facedots evaluate` wrote; or networks to measure now: names from "
+            "`facedots models`, .onnx files, folders of runs. NAME=FOLDER names one on the page.",
         ),
     ],
     *,
@@ -113,65 +130,55 @@ def compare(
     data: Annotated[
         str | None, typer.Option(help="For networks: folder with the data, or synthetic:N.")
     ] = None,
-    split: SplitName = "official",
-    source: SourceNames = None,
-    detector: DetectorChoice = DetectorName.NONE,
+    options: EvalOptions,
     force: Annotated[
-        bool,
-        typer.Option(
-            "--anyway", help="Also where faces or labels differ, with a warning on the page."
-        ),
+        bool, typer.Option("--force", help="Also where faces or labels differ, with a warning.")
     ] = False,
 ) -> None:
     """Set networks side by side on one HTML page: scores, curves, error by slice, uncertainty,
-    worst faces, training.
+    example faces, training.
 
-    Reports are taken as they are; networks are measured first, on the faces that --data and --split
-    name. Numbers of different faces or labels are not set side by side unless --anyway says so.
+    Reports are used as they are; networks are measured first, on the faces of --data and --split.
     """
-    from facedots.evaluation.report_page import report_page
-    from facedots.evaluation.result import comparison_warnings, incompatibilities, with_own_names
+    from facedots.evaluation.comparability import (
+        comparison_warnings,
+        distinct_names,
+        incompatibilities,
+    )
+    from facedots.evaluation.report import write_comparison
 
-    exam = None if data is None else EvalConfig.of(data, split, source, detector)
-    results = [_result(*_split_name(each), exam) for each in what]
-    names = with_own_names(results, [_split_name(each)[1] for each in what])
-    results = [replace(result, name=name) for result, name in zip(results, names, strict=True)]
-    reasons = incompatibilities(results)
-    if reasons and not force:
-        raise DataError(
-            "\n".join(
-                [
-                    *reasons,
-                    "Measure all on the same faces, or give --anyway to see them side by side.",
-                ]
-            )
-        )
-    console = Console(stderr=True, highlight=False)
-    for sentence in [*reasons, *comparison_warnings(results)]:
-        console.print(f"[yellow]{sentence}[/]", soft_wrap=True)
-    report_page(results).write(out)
+    evaluations = [_load_or_run(*_split_name(each), data, options) for each in what]
+    names = distinct_names(evaluations, [_split_name(each)[1] for each in what])
+    evaluations = [replace(e, name=name) for e, name in zip(evaluations, names, strict=True)]
+    try:
+        write_comparison(evaluations, out, force=force)
+    except DataError as error:
+        fix = "Measure all on the same faces, or set them side by side with --force."
+        raise DataError(f"{error}\n{fix}") from error
+    _warn([*incompatibilities(evaluations), *comparison_warnings(evaluations)])
     Console(highlight=False).print(str(out), soft_wrap=True)
 
 
+def _warn(sentences: list[str]) -> None:
+    console = Console(stderr=True, highlight=False)
+    for sentence in sentences:
+        console.print(f"[yellow]{sentence}[/]", soft_wrap=True)
+
+
 def _split_name(what: str) -> tuple[str, str]:
-    """The name and the rest of ``NAME=FOLDER``; no name where there is none, or where that is
-    itself a path.
-    """
+    """Name and path of ``NAME=PATH``; no name in a plain path, or in one with an equals sign."""
     name, equals, path = what.partition("=")
     return (name, path) if equals and not Path(what).exists() else ("", what)
 
 
-def _result(name: str, what: str, exam: EvalConfig | None) -> "Result":
-    from facedots.evaluation.result import RESULT_FILE, read_result
+def _load_or_run(name: str, what: str, data: str | None, options: EvalOptions) -> "Evaluation":
+    from facedots.evaluation.result import RESULT_FILE, Evaluation
 
-    file = Path(what) / RESULT_FILE
-    if file.is_file():
-        result = read_result(file)
-    elif exam is not None:
-        result = measure(what, exam)
+    if (Path(what) / RESULT_FILE).is_file():
+        evaluation = Evaluation.load(what)
+    elif data is not None:
+        evaluation = options.run(what, data)
     else:
-        raise DataError(
-            f"{what}: no report of `facedots evaluate` (there is no {RESULT_FILE} in it); to measure a network now, give "
-            "--data DIR"
-        )
-    return replace(result, name=name or result.name)
+        reason = f"no report of `facedots evaluate` (it has no {RESULT_FILE})"
+        raise DataError(f"{what}: {reason}; to measure a network now, give --data DIR")
+    return replace(evaluation, name=name or evaluation.name)

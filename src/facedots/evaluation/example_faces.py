@@ -1,45 +1,73 @@
-"""Which faces of a test set to look at, as images."""
+"""Faces of a test set as small images: the best, typical, worst and missed ones."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from facedots.evaluation.protocol import Evaluation
+from facedots.evaluation.metrics import Doubles
+from facedots.evaluation.result import Evaluation
 from facedots.geometry import Image
 from facedots.io.images import read_image
 from facedots.plots.faces import Comparison, comparison_tile
 
 FACES_PER_ROW = 6
+_WORST, _TYPICAL, _MISSED = 10, 5, 10
 
 
-def chosen_faces(evaluation: Evaluation) -> dict[str, list[Comparison]]:
-    """The faces with the lowest, the middle and the highest NME; missed ones have nothing to show."""
-    order = found_by_nme(evaluation)
-    count = min(FACES_PER_ROW, len(order))
-    middle = (len(order) - count) // 2
-    rows = {
-        "best": order[:count],
-        "typical": order[middle : middle + count],
-        "worst": order[::-1][:count],
-    }
-    return {
-        name: [comparison(evaluation, face) for face in chosen] for name, chosen in rows.items()
-    }
-
-
-def found_by_nme(evaluation: Evaluation) -> list[int]:
-    """The indices of the faces that were found, lowest NME first."""
+def ranking(evaluation: Evaluation) -> list[int]:
+    """The indices of the faces that were not missed, lowest NME first."""
     order = np.argsort(evaluation.nme, kind="stable")
-    return [int(face) for face in order[np.isfinite(evaluation.nme[order])]]
+    indices: list[int] = order[np.isfinite(evaluation.nme[order])].tolist()
+    return indices
 
 
-def comparison(evaluation: Evaluation, face: int) -> Comparison:
-    """One face with its true and its predicted points, named and with its NME.
+def example_rows(evaluation: Evaluation) -> dict[str, list[Comparison]]:
+    """The faces with the lowest, the middle and the highest NME, without missed ones."""
+    order = ranking(evaluation)
+    rows = {
+        "best": order[:FACES_PER_ROW],
+        "typical": _middle(order, FACES_PER_ROW),
+        "worst": order[::-1][:FACES_PER_ROW],
+    }
+    return {name: [_comparison(evaluation, face) for face in row] for name, row in rows.items()}
+
+
+def example_tiles(
+    evaluation: Evaluation, others: Iterable[Evaluation] = ()
+) -> dict[str, list[tuple[Image, str]]]:
+    """Small images of the worst, typical and missed faces with captions: name, NME, size, turn.
+
+    Args:
+        evaluation: Whose predictions are drawn.
+        others: Evaluations of the same faces; their NME is in the captions.
 
     Raises:
-        ImageError: Its image cannot be read any more.
+        ImageError: An image cannot be read any more.
     """
+    order = ranking(evaluation)
+    missed: list[int] = np.flatnonzero(np.isinf(evaluation.nme)).tolist()
+    rows = {
+        "largest errors": order[::-1][:_WORST],
+        "typical faces": _middle(order, _TYPICAL),
+        "missed: no box on these faces": missed[:_MISSED],
+    }
+    nme = {other.name: other.nme for other in others}
+    return {
+        title: [
+            (comparison_tile(_comparison(evaluation, i)), _caption(evaluation, i, nme)) for i in row
+        ]
+        for title, row in rows.items()
+        if row
+    }
+
+
+def _middle(order: list[int], count: int) -> list[int]:
+    start = max(0, (len(order) - count) // 2)
+    return order[start : start + count]
+
+
+def _comparison(evaluation: Evaluation, face: int) -> Comparison:
     return Comparison(
         image=read_image(evaluation.images[face], orient=False),
         true=evaluation.true[face],
@@ -48,32 +76,10 @@ def comparison(evaluation: Evaluation, face: int) -> Comparison:
     )
 
 
-def tiles(
-    evaluation: Evaluation, faces: Iterable[int], others: Mapping[str, Evaluation]
-) -> list[tuple[Image, str]]:
-    """Small images of faces, each with a caption: name, NME, how large and how turned.
-
-    Args:
-        evaluation: Whose predictions are drawn.
-        faces: Their indices.
-        others: By name, the same faces measured with other networks; their NME stands in the
-            caption.
-
-    Raises:
-        ImageError: An image cannot be read any more.
-    """
-    return [
-        (comparison_tile(comparison(evaluation, face)), _caption(evaluation, face, others))
-        for face in faces
-    ]
-
-
-def _caption(evaluation: Evaluation, face: int, others: Mapping[str, Evaluation]) -> str:
-    missed = not np.isfinite(evaluation.nme[face])
-    lines = [evaluation.names[face], "missed" if missed else f"NME {evaluation.nme[face]:.1f} %"]
-    lines += [f"{name}: {other.nme[face]:.1f} %" for name, other in others.items()]
-    yaw = evaluation.attributes["yaw"][face]
-    turned = f", turned {abs(yaw):.0f}°" if np.isfinite(yaw) else ""
-    return "\n".join(
-        [*lines, f"eyes {evaluation.attributes['eye_distance'][face]:.0f} px apart{turned}"]
-    )
+def _caption(evaluation: Evaluation, face: int, others: Mapping[str, Doubles]) -> str:
+    error, attributes = evaluation.nme[face], evaluation.attributes
+    lines = [evaluation.names[face], f"NME {error:.1f} %" if np.isfinite(error) else "missed"]
+    lines += [f"{name}: {errors[face]:.1f} %" for name, errors in others.items()]
+    yaw = attributes["yaw"][face]
+    turn = f", turned {abs(yaw):.0f}°" if np.isfinite(yaw) else ""
+    return "\n".join([*lines, f"eyes {attributes['eye_distance'][face]:.0f} px apart{turn}"])

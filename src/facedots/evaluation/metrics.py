@@ -1,7 +1,7 @@
-"""How wrong predicted points are. NumPy only; every number is exact, none is read off a grid.
+"""Errors of predicted points and their summaries. NumPy only; every number is exact.
 
-Shapes: N faces, K points. A point without a label (NaN in ``true``) counts nowhere. A labeled point
-without a prediction (NaN in ``predicted``) is infinitely wrong, so a face that was missed has the
+Shapes: N faces, K points. A point without a label (NaN in ``true``) counts nowhere. A labeled
+point without a prediction (NaN in ``predicted``) has an infinite error, so a missed face has the
 NME ``inf``: it fails every threshold and adds nothing to the area under the curve.
 """
 
@@ -28,21 +28,19 @@ def point_errors(predicted: ArrayLike, true: ArrayLike) -> Doubles:
     >>> point_errors([[[3, 4], [1, 1], [np.nan, 0]]], [[[0, 0], [np.nan, 1], [0, 0]]]).tolist()
     [[5.0, nan, inf]]
     """
-    wanted = np.asarray(check_shape(true, "N K 2", "true points"), np.float64)
-    given = np.asarray(
-        check_shape(predicted, "{} {} 2".format(*wanted.shape), "predicted points"), np.float64
-    )
-    errors = np.asarray(np.hypot(*np.moveaxis(given - wanted, -1, 0)), np.float64)
-    errors[np.isnan(given).any(axis=-1)] = np.inf
-    errors[np.isnan(wanted).any(axis=-1)] = np.nan
+    labels = np.asarray(check_shape(true, "N K 2", "true points"), np.float64)
+    shape = "{} {} 2".format(*labels.shape)
+    points = np.asarray(check_shape(predicted, shape, "predicted points"), np.float64)
+    x, y = np.moveaxis(points - labels, -1, 0)
+    errors: Doubles = np.hypot(x, y)
+    errors[np.isnan(points).any(axis=-1)] = np.inf
+    errors[np.isnan(labels).any(axis=-1)] = np.nan
     return errors
 
 
 def norm_distances(true: ArrayLike, schema: KeypointSchema) -> Doubles:
-    """The distance ``(N,)`` in pixels between the schema's ``norm_pair``; NaN where a point of it
-    is missing or both coincide.
-
-    For iBUG's 68 points: the outer corners of the eyes.
+    """The distance ``(N,)`` in pixels between the schema's ``norm_pair`` (for iBUG's 68 points: the
+    outer corners of the eyes); NaN where a point of it is missing or both coincide.
     """
     points = np.asarray(check_shape(true, f"N {schema.count} 2", "true points"), np.float64)
     first, second = schema.norm_pair
@@ -51,7 +49,7 @@ def norm_distances(true: ArrayLike, schema: KeypointSchema) -> Doubles:
 
 
 def nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Doubles:
-    """The normalized mean error ``(N,)`` in percent: mean distance of a face's points over its
+    """The normalized mean error ``(N,)`` in percent: mean error of a face's points over its
     :func:`norm_distances`.
 
     NaN where a face has no label to measure by, ``inf`` where a labeled point has no prediction.
@@ -62,8 +60,8 @@ def nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Double
 def nme_by_region(
     predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema
 ) -> dict[str, Doubles]:
-    """The NME ``(N,)`` in percent of each region's points alone; NaN for a face without a label in
-    the region.
+    """The NME ``(N,)`` in percent over each region's points; NaN for a face without a label in the
+    region.
     """
     errors, distances = point_errors(predicted, true), norm_distances(true, schema)
     return {
@@ -73,11 +71,8 @@ def nme_by_region(
 
 
 def constant_shift(predicted: ArrayLike, true: ArrayLike) -> Doubles:
-    """The one shift ``(dx, dy)`` in pixels that predictions have in common: the median of predicted
-    minus true.
-
-    Over all points of all faces, each axis for itself; a median, so that failures do not move it.
-    NaN if nothing was predicted.
+    """The shift ``(dx, dy)`` in pixels that all predictions have in common: the median of predicted
+    minus true over all points of all faces; NaN if nothing was predicted.
 
     >>> constant_shift([[[2, 0], [3, 1], [99, 99]]], [[[1, 0], [2, 1], [3, 3]]]).tolist()
     [1.0, 0.0]
@@ -88,22 +83,20 @@ def constant_shift(predicted: ArrayLike, true: ArrayLike) -> Doubles:
 
 
 def shift_free_nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Doubles:
-    """NME*: the NME ``(N,)`` in percent after the :func:`constant_shift` of all faces together is
-    taken off.
+    """NME*: the NME ``(N,)`` in percent once the :func:`constant_shift` of all faces is removed.
 
-    Labels of one data set often sit one pixel beside another's for no better reason than how pixels
-    are counted; NME* compares networks without that. The shift is taken in pixels, as such
-    displacements are, not in parts of the face.
+    Data sets place their labels up to a pixel apart by different conventions for pixel
+    coordinates; NME* compares networks regardless of that.
     """
     shift = np.nan_to_num(constant_shift(predicted, true))
     return nme(np.asarray(predicted, np.float64) - shift, true, schema)
 
 
 def failure_rate(errors: ArrayLike, threshold: float = 10.0) -> float:
-    """The share of faces, in percent, whose NME ``(N,)`` is above the threshold (both in percent).
+    """The percentage of faces whose NME ``(N,)`` is above the threshold, both in percent.
 
     Raises:
-        ValueError: No face, or NaN among them: leave out what cannot be measured first.
+        ValueError: No face, or NaN among them: leave out faces that cannot be measured first.
 
     >>> failure_rate([3, 10, 10.5, np.inf])
     50.0
@@ -113,9 +106,7 @@ def failure_rate(errors: ArrayLike, threshold: float = 10.0) -> float:
 
 def auc(errors: ArrayLike, threshold: float = 10.0) -> float:
     """The area under the cumulative error curve from 0 to the threshold, in percent of the whole:
-    100 if nothing is wrong.
-
-    The curve is a staircase, so its area is exactly the mean of ``max(0, 1 - error / threshold)``.
+    100 if all errors are 0. Exactly the mean of ``max(0, 1 - error / threshold)``.
 
     Raises:
         ValueError: As :func:`failure_rate`.
@@ -126,44 +117,27 @@ def auc(errors: ArrayLike, threshold: float = 10.0) -> float:
     return float(100 * np.mean(np.maximum(0, 1 - _measured(errors) / threshold)))
 
 
-def ced_curve(errors: ArrayLike, limit: float = 10.0) -> tuple[Doubles, Doubles]:
-    """The cumulative error distribution up to a limit, as the corners of its staircase.
-
-    Args:
-        errors: NME of each face ``(N,)``, in percent.
-        limit: Where the curve ends, in percent.
-
-    Returns:
-        Errors ``(M,)``, rising from 0 to the limit, and the share of faces ``(M,)`` in percent
-        whose error is at most that. Between two corners the share stays what it was at the left
-        one.
-
-    Raises:
-        ValueError: As :func:`failure_rate`.
-
-    >>> [corner.tolist() for corner in ced_curve([2, 4, 4, 30])]
-    [[0.0, 2.0, 4.0, 10.0], [0.0, 25.0, 75.0, 75.0]]
-    """
-    measured = np.sort(_measured(errors))
-    corners = np.unique(np.concatenate([[0.0], measured[measured <= limit], [limit]]))
-    return corners, 100 * np.searchsorted(measured, corners, side="right") / len(measured)
-
-
 @dataclass(frozen=True)
 class Scores:
-    """What a table says of a set of faces. Percent, unless another unit is named.
+    """Summary of a set of faces, in percent unless another unit is named.
 
     Attributes:
-        n: Number of faces measured, missed ones among them.
+        n: Number of faces measured, including missed ones.
         missed: Number of faces without a prediction.
         nme: Mean NME of the faces that were not missed.
         nme_median: Median NME of all n faces; a missed face counts as worse than any other.
-        fr10: Share of all n faces with NME > 10 %; a missed face is one of them.
+        fr10: Share of all n faces with NME > 10 %, including missed ones.
         auc10: Area under the cumulative error curve of all n faces up to 10 %; a missed face adds
             nothing.
         nme_by_region: Mean NME of each region's points, over the faces that were not missed.
         nme_shift_free: Mean NME* of the same faces, see :func:`shift_free_nme`.
-        shift: The shift (dx, dy) in pixels that NME* takes off.
+        shift: The shift (dx, dy) in pixels that NME* removes.
+
+    Example:
+        >>> square = np.array([[[0, 0], [10, 0]]])
+        >>> schema = KeypointSchema("eyes", ("r", "l"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
+        >>> score(square + [[[0, 0], [0, 1]]], square, schema).nme
+        5.0
     """
 
     n: int
@@ -177,20 +151,11 @@ class Scores:
     shift: tuple[float, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers for JSON, to four decimals; what could not be measured is ``None``."""
-        return {
-            "n": self.n,
-            "missed": self.missed,
-            "nme": _plain(self.nme),
-            "nme_median": _plain(self.nme_median),
-            "fr10": _plain(self.fr10),
-            "auc10": _plain(self.auc10),
-            "nme_by_region": {
-                region: _plain(value) for region, value in self.nme_by_region.items()
-            },
-            "nme_shift_free": _plain(self.nme_shift_free),
-            "shift_px": [_plain(value) for value in self.shift],
-        }
+        """Plain numbers for JSON, to four decimals; unknown ones are ``None``."""
+        fields = {**vars(self)}
+        fields["shift_px"] = fields.pop("shift")
+        numbers: dict[str, Any] = plain(fields)
+        return numbers
 
 
 def score(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Scores:
@@ -202,46 +167,73 @@ def score(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Scor
     """
     errors = nme(predicted, true, schema)
     found = np.isfinite(_measured(errors))
-    shift = constant_shift(predicted, true)
+    by_region = nme_by_region(predicted, true, schema)
+    dx, dy = constant_shift(predicted, true).tolist()
     return Scores(
         n=len(errors),
         missed=int(np.sum(~found)),
-        nme=_mean_of_known(errors[found]),
+        nme=finite_mean(errors),
         nme_median=float(np.median(errors)),
         fr10=failure_rate(errors),
         auc10=auc(errors),
-        nme_by_region={
-            region: _mean_of_known(values[found])
-            for region, values in nme_by_region(predicted, true, schema).items()
-        },
-        nme_shift_free=_mean_of_known(shift_free_nme(predicted, true, schema)[found]),
-        shift=(float(shift[0]), float(shift[1])),
+        nme_by_region={name: finite_mean(values[found]) for name, values in by_region.items()},
+        nme_shift_free=finite_mean(shift_free_nme(predicted, true, schema)),
+        shift=(dx, dy),
     )
+
+
+def finite_mean(values: ArrayLike) -> float:
+    """The mean of the finite values, of any shape; NaN if there are none.
+
+    >>> finite_mean([1, np.nan, 3, np.inf])
+    2.0
+    """
+    numbers = np.asarray(values, np.float64)
+    numbers = numbers[np.isfinite(numbers)]
+    return float(numbers.mean()) if len(numbers) else np.nan
+
+
+def worst_tenth(values: ArrayLike) -> float:
+    """The mean of the largest tenth of the finite values, rounded up to whole ones; NaN if there
+    are none.
+
+    >>> worst_tenth([9, 5, 4])
+    9.0
+    """
+    numbers = np.asarray(values, np.float64)
+    numbers = np.sort(numbers[np.isfinite(numbers)])[::-1]
+    return finite_mean(numbers[: -(-len(numbers) // 10)])
+
+
+def plain(value: Any) -> Any:
+    """Numbers, also within dicts and sequences, as JSON has them: to four decimals, ``None``
+    where not finite.
+
+    >>> plain({"a": (0.123456, np.inf), "n": 3})
+    {'a': [0.1235, None], 'n': 3}
+    """
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return round(float(value), 4) if np.isfinite(value) else None
+    return value
 
 
 def _mean_of_labeled(errors: Doubles) -> Doubles:
-    """The mean ``(N,)`` of each row without its NaN; NaN for a row that holds nothing else."""
+    """The mean ``(N,)`` of each row without its NaN; NaN for a row of nothing else."""
     labeled = ~np.isnan(errors)
-    count = labeled.sum(axis=1)
-    total = np.where(labeled, errors, 0).sum(axis=1)
-    return np.asarray(
-        np.divide(total, count, out=np.full(len(errors), np.nan), where=count > 0), np.float64
-    )
-
-
-def _mean_of_known(values: Doubles) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
+    count, total = labeled.sum(axis=1), np.where(labeled, errors, 0).sum(axis=1)
+    means = np.full(len(errors), np.nan)
+    np.divide(total, count, out=means, where=count > 0)
+    return means
 
 
 def _measured(errors: ArrayLike) -> Doubles:
     values = np.asarray(check_shape(errors, "N", "errors"), np.float64)
-    if not len(values) or np.isnan(values).any():
-        raise ValueError(
-            f"{len(values)} faces, {np.isnan(values).sum()} of them not measurable: leave those out first"
-        )
+    unknown = np.isnan(values).sum()
+    if not len(values) or unknown:
+        text = f"{len(values)} faces, {unknown} of them not measurable: leave those out first"
+        raise ValueError(text)
     return values
-
-
-def _plain(value: float) -> float | None:
-    return round(float(value), 4) if np.isfinite(value) else None

@@ -1,115 +1,57 @@
-"""How a network is measured: each labeled face once, in the image as stored, with the true box or a
+"""Measure a network: each labeled face once, in the image as stored, in the true box or a
 detector's.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
+from rich.console import Console
+from rich.progress import track
 
 from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.load import ReadOptions
+from facedots.data.sources import detect_sources
+from facedots.data.splits import load_split
 from facedots.detection.base import Detector
 from facedots.errors import DataError, ImageError
-from facedots.evaluation.metrics import Doubles, Scores, nme, norm_distances, score
+from facedots.evaluation.metrics import nme, norm_distances
+from facedots.evaluation.result import (
+    GROUND_TRUTH,
+    WHOLE_IMAGE,
+    EvalContext,
+    Evaluation,
+    training_history,
+)
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
-from facedots.geometry import Floats, Matrix, box_iou, tight_boxes
+from facedots.geometry import CropSpec, Floats, Matrix, box_iou, tight_boxes
+from facedots.inference.predictor import KeypointPredictor
+from facedots.inference.weights import weights_file
 from facedots.io.images import read_image
 from facedots.schema import KeypointSchema
-from facedots.spec import ModelSpec, Predictor
+from facedots.spec import Predictor
 from facedots.types import Detections, Keypoints
-from facedots.uncertainty import sigma_of
 
-MIN_OVERLAP = 0.3
-"""A detection that overlaps the labeled face by less (IoU) has found something else: the face
-counts as missed.
-"""
+MIN_IOU = 0.3
+"""A face whose best-scored detection has a lower IoU with its tight box counts as missed."""
 
+LOG_FILE = "logs/metrics.csv"
+"""Training log in the folder of a run."""
 
-@dataclass(frozen=True)
-class Evaluation:
-    """The faces of a data set beside what a network made of them, in the order of the annotations.
-
-    Attributes:
-        names: N names, as the annotations have them.
-        groups: N people or photos, as the annotations have them; ``""`` where unknown.
-        images: N image files.
-        true: ``float32 (N, K, 2)``, the labels in pixels; NaN where a point has none.
-        predicted: ``float32 (N, K, 2)`` in pixels; NaN for a missed face.
-        covariance: ``float32 (N, K, 2, 2)`` in square pixels; NaN for a missed face and where the
-            network gives none.
-        confidence: ``float32 (N, K)`` in [0, 1], that a point is within 5 % of the eye distance;
-            NaN like the covariance.
-        score: ``float32 (N,)`` in [0, 1], the network's belief that it saw a face; NaN for a missed
-            face and where it gives none.
-        squares: ``float64 (N, 3)``, center x, center y, side in pixels of the square that the
-            network saw; NaN for a missed face.
-        attributes: Name -> ``float64 (N,)``, see :data:`facedots.evaluation.slices.ATTRIBUTES`.
-        skipped: Name and reason of each face that could not be measured at all; they count nowhere.
-        schema: What the K points mean.
-        dof: Of the law of the errors, see :mod:`facedots.uncertainty`.
-    """
-
-    names: tuple[str, ...]
-    groups: tuple[str, ...]
-    images: tuple[Path, ...]
-    true: Floats
-    predicted: Floats
-    covariance: Floats
-    confidence: Floats
-    score: Floats
-    squares: Matrix
-    attributes: Mapping[str, Doubles]
-    skipped: tuple[tuple[str, str], ...]
-    schema: KeypointSchema
-    dof: float | None = None
-
-    @cached_property
-    def nme(self) -> Doubles:
-        """``float64 (N,)`` in percent; ``inf`` for a missed face."""
-        return nme(self.predicted, self.true, self.schema)
-
-    @cached_property
-    def scores(self) -> Scores:
-        """The summary of the N faces."""
-        return score(self.predicted, self.true, self.schema)
-
-    @property
-    def sigma(self) -> Floats:
-        """``float32 (N, K)`` in pixels; NaN for a missed face and where the network gives none."""
-        return sigma_of(self.covariance)
-
-    @property
-    def missed(self) -> tuple[str, ...]:
-        """The names of the faces without a prediction."""
-        return tuple(
-            name for name, error in zip(self.names, self.nme, strict=True) if np.isinf(error)
-        )
-
-
-@dataclass(frozen=True)
-class _Measured:
-    """One face that was measured; the fields are those of :class:`Evaluation`."""
-
-    annotation: FaceAnnotation
-    found: Keypoints | None
-    square: Matrix
-    attributes: Mapping[str, float]
+_MEAN_SHAPE_FACES = 500
 
 
 def evaluate(
-    predictor: Predictor,
-    annotations: Iterable[FaceAnnotation],
-    boxes: Literal["truth"] | Detector = "truth",
+    predictor: Predictor, annotations: Iterable[FaceAnnotation], detector: Detector | None = None
 ) -> Evaluation:
-    """Let a network find the points of labeled faces.
+    """Predict the points of labeled faces.
 
-    With a detector the test goes end to end: the network gets the detector's best-scored box,
-    whatever the labels say. The labels only judge it: no box, or one with an IoU below
-    :data:`MIN_OVERLAP` with the face's tight box, is a missed face, which counts as a failure, not
-    as absent.
+    With a detector the test is end to end: the network gets the detector's best-scored box. No
+    box, or one with an IoU below :data:`MIN_IOU` with the face's tight box, is a missed face, which
+    counts as a failure.
 
     A face is skipped, with the reason, where its image cannot be read or its labels give no scale
     (a point of the ``norm_pair`` is missing) or no box.
@@ -117,91 +59,189 @@ def evaluate(
     Args:
         predictor: The network.
         annotations: The labeled faces; images are read one after the other.
-        boxes: ``"truth"`` for the tight box of the true points, or a detector.
+        detector: Finds the boxes; by default, the tight boxes of the true points.
 
     Raises:
-        DataError: Not one face could be measured, or the labels are not of the network's schema.
+        DataError: No face could be measured, or the labels do not have the network's schema.
     """
     measured: list[_Measured] = []
     skipped: list[tuple[str, str]] = []
     for annotation in annotations:
         try:
-            reason = _fault(annotation, predictor.spec.schema)
+            reason = _unmeasurable(annotation, predictor.spec.schema)
             if not reason:
-                measured.append(_measure(predictor, annotation, boxes))
+                measured.append(_measure(predictor, annotation, detector))
         except ImageError as error:
             reason = str(error)
         if reason:
             skipped.append((annotation.name, reason))
     if not measured:
-        reasons = (
-            "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
-            or "there are no annotations"
-        )
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
+        reasons = reasons or "there are no annotations"
         raise DataError(f"none of {len(skipped)} faces could be measured: {reasons}")
-    return _joined(measured, skipped, predictor.spec)
-
-
-def _joined(
-    measured: list[_Measured], skipped: list[tuple[str, str]], spec: ModelSpec
-) -> Evaluation:
-    count = spec.schema.count
-    nothing = Keypoints(
-        points=np.full((1, count, 2), np.nan, np.float32),
-        covariance=np.full((1, count, 2, 2), np.nan, np.float32),
-        confidence=np.full((1, count), np.nan, np.float32),
-        score=np.full(1, np.nan, np.float32),
-        schema=spec.schema,
-    )
-    found = [nothing if face.found is None else face.found for face in measured]
+    spec = predictor.spec
+    boxes = WHOLE_IMAGE if spec.crop.mode == "frame" else GROUND_TRUTH
+    context = EvalContext(type(detector).__name__.lower() if detector else boxes)
+    annotations = [face.annotation for face in measured]
+    keypoints = [face.keypoints or _missing(spec.schema) for face in measured]
     return Evaluation(
-        names=tuple(face.annotation.name for face in measured),
-        groups=tuple(face.annotation.group for face in measured),
-        images=tuple(face.annotation.image for face in measured),
-        true=np.stack([face.annotation.points for face in measured]),
-        predicted=np.concatenate([face.points for face in found]),
-        covariance=np.concatenate([face.covariance for face in found]),
-        confidence=np.concatenate([face.confidence for face in found]),
-        score=np.concatenate([face.score for face in found]),
+        name=spec.name,
+        schema=spec.schema,
+        names=tuple(face.name for face in annotations),
+        groups=tuple(face.group for face in annotations),
+        images=tuple(face.image for face in annotations),
+        true=np.stack([face.points for face in annotations]),
+        predicted=np.concatenate([face.points for face in keypoints]),
+        covariance=np.concatenate([face.covariance for face in keypoints]),
+        confidence=np.concatenate([face.confidence for face in keypoints]),
+        score=np.concatenate([face.score for face in keypoints]),
         squares=np.stack([face.square for face in measured]),
         attributes={
             a.name: np.array([face.attributes[a.name] for face in measured]) for a in ATTRIBUTES
         },
         skipped=tuple(skipped),
-        schema=spec.schema,
         dof=spec.dof,
+        context=context,
     )
 
 
-def _fault(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
-    """Why a face cannot be measured, or nothing."""
-    if annotation.points.shape != (schema.count, 2):
-        raise DataError(
-            f"{annotation.name}: {len(annotation.points)} points, but the network predicts {schema.count} ({schema.name})"
-        )
-    if np.isnan(norm_distances(annotation.points[None], schema)).any():
-        return "the two points that scale the error are not both labeled, or coincide"
-    box = tight_boxes(annotation.points[None])[0]
-    return "" if (box[2:] > box[:2]).all() else "the labeled points lie on one line: no box"
+def evaluate_split(
+    weights: str | Path,
+    data: str | Path,
+    split: str = "official",
+    sources: Sequence[str] = (),
+    detector: Detector | None = None,
+    *,
+    progress: bool = False,
+) -> Evaluation:
+    """Measure a network on the test faces of a split, as ``facedots evaluate`` does.
+
+    Args:
+        weights: A name from ``facedots models``, an ``.onnx`` file, or the folder of a run, whose
+            log is read too.
+        data: Folder with the data, or ``synthetic:N`` for N drawn faces.
+        split: See :data:`facedots.data.splits.SPLITS`.
+        sources: Data sets in the folder; by default, those that
+            :func:`~facedots.data.sources.detect_sources` finds.
+        detector: Finds the boxes; by default, the tight boxes of the true points.
+        progress: Show a progress bar on stderr.
+
+    Raises:
+        FacedotsError: There are no such weights or data, or no face could be measured.
+    """
+    synthetic = str(data).startswith("synthetic:")
+    sources = () if synthetic else tuple(sources or detect_sources(data))
+    file = weights_file(str(weights))
+    predictor = KeypointPredictor(file)
+    options = ReadOptions(schema=predictor.spec.schema)
+    faces = load_split(data, sources, split, options=options)
+    console = Console(stderr=True, highlight=False)
+    label = f"measuring {weights}"
+    shown = track(faces.test, label, console=console, transient=True, disable=not progress)
+    evaluation = evaluate(predictor, shown, detector)
+    context = replace(
+        evaluation.context,
+        data=str(data),
+        sources=sources,
+        split="synthetic" if synthetic else split,
+        weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+        trained_split=predictor.card.split,
+        label_style=predictor.card.style,
+    )
+    mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
+    log = Path(weights) / LOG_FILE
+    return replace(
+        evaluation,
+        context=context,
+        baseline=nme(mean_face, evaluation.true, evaluation.schema),
+        history=training_history(log) if log.is_file() else {},
+    )
+
+
+def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:
+    """The mean face ``float32 (K, 2)`` of a training set, relative to the center of the network's
+    square, in sides of it: a baseline for scores. At most 500 faces, evenly spaced, are used.
+
+    Args:
+        annotations: The training set.
+        crop_spec: Decides the square.
+
+    Raises:
+        DataError: There is no annotation.
+        ImageError: An image cannot be read; they are only with the mode ``"frame"``.
+    """
+    if not annotations:
+        raise DataError("no training faces to take the mean shape of")
+    count = min(_MEAN_SHAPE_FACES, len(annotations))
+    shapes = []
+    for i in np.linspace(0, len(annotations) - 1, count).astype(int):
+        face, size = annotations[i], (1, 1)
+        if crop_spec.mode == "frame":
+            height, width, _ = read_image(face.image, orient=False).shape
+            size = (height, width)
+        square = crop_spec.crop_squares(tight_boxes(face.points[None]), size)[0]
+        shapes.append((face.points - square[:2]) / square[2])
+    mean: Floats = np.nanmean(shapes, axis=0).astype(np.float32)
+    return mean
+
+
+def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
+    """Put a :func:`mean_shape` into squares ``(N, 3)``, center x, center y, side in pixels: points
+    ``float32 (N, K, 2)``.
+
+    >>> place_shape([[-0.5, 0], [0.25, 0.5]], [[10, 20, 4]]).tolist()
+    [[[8.0, 20.0], [11.0, 22.0]]]
+    """
+    square = np.asarray(squares, np.float64)[:, None]
+    points = square[..., :2] + np.asarray(shape, np.float64) * square[..., 2:]
+    return points.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """One face; no keypoints where it was missed."""
+
+    annotation: FaceAnnotation
+    keypoints: Keypoints | None
+    square: Matrix
+    attributes: Mapping[str, float]
 
 
 def _measure(
-    predictor: Predictor, annotation: FaceAnnotation, boxes: Literal["truth"] | Detector
+    predictor: Predictor, annotation: FaceAnnotation, detector: Detector | None
 ) -> _Measured:
     image = read_image(annotation.image, orient=False)
     attributes = face_attributes(image, annotation.points, predictor.spec.schema)
     box = tight_boxes(annotation.points[None])
-    if not isinstance(boxes, str):
-        box = _found(boxes(image), box)
+    if detector is not None:
+        box = _best_box(detector(image), box)
     if not len(box):
         return _Measured(annotation, None, np.full(3, np.nan), attributes)
     square = predictor.spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
     return _Measured(annotation, predictor.predict(image, box), square, attributes)
 
 
-def _found(detections: Detections, true_box: Floats) -> Floats:
+def _missing(schema: KeypointSchema) -> Keypoints:
+    """NaN in place of a missed face's keypoints."""
+    covariance = np.full((1, schema.count, 2, 2), np.nan, np.float32)
+    points, confidence, score = covariance[..., 0], covariance[..., 0, 0], covariance[:, 0, 0, 0]
+    return Keypoints(points, covariance, confidence, score, schema)
+
+
+def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
+    """Why a face cannot be measured; empty where it can."""
+    if annotation.points.shape != (schema.count, 2):
+        network = f"the network predicts {schema.count} ({schema.name})"
+        raise DataError(f"{annotation.name}: {len(annotation.points)} points, but {network}")
+    if np.isnan(norm_distances(annotation.points[None], schema)).any():
+        return "the two points that scale the error are not both labeled, or coincide"
+    box = tight_boxes(annotation.points[None])[0]
+    return "" if (box[2:] > box[:2]).all() else "the labeled points are on one line: no box"
+
+
+def _best_box(detections: Detections, true_box: Floats) -> Floats:
     """The best-scored detection ``(1, 4)``, or ``(0, 4)`` if there is none or it is not on the
     labeled face.
     """
     best = detections.boxes[np.argsort(-detections.scores, kind="stable")[:1]].reshape(-1, 4)
-    return best[box_iou(best, true_box)[:, 0] >= MIN_OVERLAP]
+    return best[box_iou(best, true_box)[:, 0] >= MIN_IOU]

@@ -1,263 +1,241 @@
-"""A network measured, with all that a report says of it, and its file: reports of several networks
-are made from these.
-"""
+"""The result of measuring one network, and its file, from which reports are made."""
 
+import csv
 import io
 import json
+import math
 import zipfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from facedots.errors import DataError
-from facedots.evaluation.metrics import Doubles
-from facedots.evaluation.protocol import Evaluation
+from facedots.evaluation.metrics import Doubles, Scores, nme, score
+from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write
 from facedots.schema import KeypointSchema
+from facedots.uncertainty import sigma_of
 
 RESULT_FILE = "evaluation.npz"
-_VERSION = 1
+GROUND_TRUTH, WHOLE_IMAGE = "ground-truth", "whole-image"
+_VERSION = 2
 _ARRAYS = ("true", "predicted", "covariance", "confidence", "score", "squares")
+_TUPLES = ("names", "groups", "images", "skipped")
 _ATTRIBUTE = "attribute_"
 
 
 @dataclass(frozen=True)
 class EvalContext:
-    """What was measured, on what, how: without it a score means nothing.
+    """What was measured, on which data and how; ``""`` where unknown.
 
     Attributes:
-        model: The name of the network or its file.
-        weights_sha256: Of the weight file, in hexadecimal.
+        boxes: Where the boxes came from: :data:`GROUND_TRUTH`, :data:`WHOLE_IMAGE` for a network
+            that takes the whole frame, or the detector's name.
         data: The folder, or ``synthetic:N``.
-        sources: The data sets in it that were used.
+        sources: The data sets in it.
         split: As in ``"official"``.
-        trained_split: The split whose training part the network has seen; ``""`` if unknown.
-        boxes: Where the boxes came from: ``"truth"``, ``"none"`` for a network that sees the whole
-            frame, or the detector's name.
-        style: The data set whose way of labeling the network follows; ``""`` if it knows but one.
+        weights_sha256: Of the weight file, in hexadecimal.
+        trained_split: The split whose training part the network was trained on.
+        label_style: The data set whose labeling style the network follows; ``""`` if it was
+            trained on one style only.
+
+    Example:
+        >>> EvalContext("haar", "data", ("300w",), "official").boxes
+        'haar'
     """
 
-    model: str
-    weights_sha256: str
-    data: str
-    sources: tuple[str, ...]
-    split: str
-    trained_split: str
-    boxes: str
-    style: str = ""
+    boxes: str = GROUND_TRUTH
+    data: str = ""
+    sources: tuple[str, ...] = ()
+    split: str = ""
+    weights_sha256: str = ""
+    trained_split: str = ""
+    label_style: str = ""
+
+    @property
+    def boxes_text(self) -> str:
+        """Where the boxes came from, in words."""
+        texts = {
+            GROUND_TRUTH: "the tight box of the true points",
+            WHOLE_IMAGE: "none: the network takes the whole image",
+        }
+        return texts.get(self.boxes, self.boxes)
+
+    @property
+    def faces_text(self) -> str:
+        """Where the faces came from, in words."""
+        return ", ".join(self.sources) or self.data
 
 
-def caveats(setting: EvalContext) -> list[str]:
-    """What a reader of scores that were measured so must know not to be misled, a sentence each."""
-    people = "youtube-faces" in setting.sources
-    sentences = []
-    if people and setting.trained_split not in ("", "synthetic", setting.split):
-        sentences.append(
-            f"The network was trained on split {setting.trained_split}: it has seen faces of this test set, and its scores "
-            "flatter it."
-        )
-    if people and setting.split == "official":
-        sentences.append(
-            "The official split leaks: everyone in it is in the training set too. Read it beside a disjoint split."
-        )
-    others = [source for source in setting.sources if source != setting.style]
-    if setting.style and others:
-        sentences.append(
-            f"The network labels as {setting.style} does, and {' and '.join(others)} in another style: part of the error is that "
-            f"difference. `facedots export RUN --style {others[0]}` makes a run's network label as they do."
-        )
-    if setting.data.startswith("synthetic:"):
-        sentences.append(
-            "These are faces drawn by facedots; the scores say nothing about real ones."
-        )
-    return sentences
-
-
-@dataclass(frozen=True)
-class Result:
-    """One network, measured.
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The labeled faces of a data set and one network's predictions for them, in the order of the
+    annotations.
 
     Attributes:
-        name: How reports call it.
-        evaluation: The faces, and what the network made of them.
-        setting: What was measured, on what, how.
-        floor: NME ``(N,)`` in percent of the same faces with the mean shape in the same places, or
-            ``None``.
-        history: The log of the training run, where it is known: column -> epoch -> value.
+        name: How reports call the network.
+        schema: What the K points mean.
+        names: N names of faces, as the annotations have them.
+        groups: N people or photos, as the annotations have them; ``""`` where unknown.
+        images: N image files.
+        true: ``float32 (N, K, 2)``, the labels in pixels; NaN where a point has none.
+        predicted: ``float32 (N, K, 2)`` in pixels; NaN for a missed face.
+        covariance: ``float32 (N, K, 2, 2)`` in square pixels; NaN for a missed face and where the
+            network predicts none.
+        confidence: ``float32 (N, K)`` in [0, 1], the probability that a point is within 5 % of the
+            eye distance; NaN like the covariance.
+        score: ``float32 (N,)`` in [0, 1], the network's score of the face; NaN for a missed face
+            and where it predicts none.
+        squares: ``float64 (N, 3)``, center x, center y, side in pixels of the network's crop; NaN
+            for a missed face.
+        attributes: Name -> ``float64 (N,)``, see :data:`facedots.evaluation.slices.ATTRIBUTES`.
+        skipped: Name and reason of each face that could not be measured; they count nowhere.
+        dof: Degrees of freedom of the errors' law, see :mod:`facedots.uncertainty`.
+        context: What was measured, on which data and how.
+        baseline: NME ``(N,)`` in percent of a mean face put into the same squares, or ``None``.
+        history: Log of the training run: column -> epoch -> value; empty where unknown.
+
+    Example:
+        >>> Evaluation.load("report/evaluation.npz").scores.nme  # doctest: +SKIP
+        3.79
     """
 
     name: str
-    evaluation: Evaluation
-    setting: EvalContext
-    floor: Doubles | None = None
-    history: Mapping[str, Mapping[float, float]] | None = None
+    schema: KeypointSchema
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    images: tuple[Path, ...]
+    true: Floats
+    predicted: Floats
+    covariance: Floats
+    confidence: Floats
+    score: Floats
+    squares: Matrix
+    attributes: Mapping[str, Doubles]
+    skipped: tuple[tuple[str, str], ...] = ()
+    dof: float | None = None
+    context: EvalContext = EvalContext()
+    baseline: Doubles | None = None
+    history: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
+
+    @cached_property
+    def nme(self) -> Doubles:
+        """``float64 (N,)`` in percent; ``inf`` for a missed face."""
+        return nme(self.predicted, self.true, self.schema)
+
+    @cached_property
+    def scores(self) -> Scores:
+        """The summary of the N faces."""
+        return score(self.predicted, self.true, self.schema)
+
+    @property
+    def sigma(self) -> Floats:
+        """``float32 (N, K)`` in pixels; NaN like the covariance."""
+        return sigma_of(self.covariance)
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The names of the faces without a prediction."""
+        return tuple(np.array(self.names, object)[np.isinf(self.nme)])
+
+    def save(self, path: str | Path) -> None:
+        """Write NumPy's ``.npz`` without pickle, about 2 MB for 770 faces.
+
+        Raises:
+            OutputError: The file cannot be written.
+        """
+        about = {
+            "version": _VERSION,
+            "name": self.name,
+            "schema": json.loads(self.schema.to_json()),
+            "dof": self.dof,
+            "context": asdict(self.context),
+            "history": {name: list(epochs.items()) for name, epochs in self.history.items()},
+            **{name: getattr(self, name) for name in _TUPLES},
+            "images": [str(image.absolute()) for image in self.images],
+        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        arrays |= {_ATTRIBUTE + name: values for name, values in self.attributes.items()}
+        if self.baseline is not None:
+            arrays["baseline"] = self.baseline
+        data = io.BytesIO()
+        np.savez_compressed(data, about=np.array(json.dumps(about)), **arrays)
+        atomic_write(path, data.getvalue())
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Evaluation":
+        """Read the file that :meth:`save` wrote, or the one in a report's folder.
+
+        Raises:
+            DataError: The file is missing, damaged, or of another version.
+        """
+        file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
+        try:
+            with np.load(file, allow_pickle=False) as content:
+                return cls._parsed(content, file)
+        except OSError as error:
+            raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
+        except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            reason = f"not a file that `facedots evaluate` writes: {error}"
+            raise DataError(f"{file}: {reason}") from error
+
+    @classmethod
+    def _parsed(cls, content: "np.lib.npyio.NpzFile", file: Path) -> "Evaluation":
+        about = json.loads(str(content["about"]))
+        if about["version"] != _VERSION:
+            reason = "written by another version of facedots; run `facedots evaluate` again"
+            raise DataError(f"{file}: {reason}")
+        context, attributes = about["context"], [n for n in content.files if _ATTRIBUTE in n]
+        return cls(
+            name=about["name"],
+            schema=KeypointSchema.from_json(json.dumps(about["schema"])),
+            names=tuple(about["names"]),
+            groups=tuple(about["groups"]),
+            images=tuple(map(Path, about["images"])),
+            **{name: content[name] for name in _ARRAYS},
+            attributes={name.removeprefix(_ATTRIBUTE): content[name] for name in attributes},
+            skipped=tuple((name, reason) for name, reason in about["skipped"]),
+            dof=about["dof"],
+            context=EvalContext(**{**context, "sources": tuple(context["sources"])}),
+            baseline=content["baseline"] if "baseline" in content.files else None,
+            history={name: dict(epochs) for name, epochs in about["history"].items()},
+        )
 
 
-def write_result(path: str | Path, result: Result) -> None:
-    """Write a result as NumPy's ``.npz``: about 2 MB for 770 faces, and no pickle in it.
+def training_history(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
+    """Read Lightning's ``metrics.csv``: column -> epoch -> mean of the values logged in it.
+
+    Columns without a number are left out; ``<name>_epoch`` is called ``<name>``, beside
+    ``<name>_step``.
 
     Raises:
-        OutputError: The file cannot be written.
+        DataError: The file cannot be read.
     """
-    faces = result.evaluation
-    about = {
-        "version": _VERSION,
-        "name": result.name,
-        "setting": asdict(result.setting),
-        "schema": json.loads(faces.schema.to_json()),
-        "tail": faces.dof,
-        "names": faces.names,
-        "groups": faces.groups,
-        "images": [str(image.absolute()) for image in faces.images],
-        "skipped": faces.skipped,
-        "history": {name: list(epochs.items()) for name, epochs in result.history.items()}
-        if result.history
-        else None,
-    }
-    arrays = {name: getattr(faces, name) for name in _ARRAYS}
-    arrays |= {_ATTRIBUTE + name: values for name, values in faces.attributes.items()}
-    if result.floor is not None:
-        arrays["floor"] = result.floor
-    data = io.BytesIO()
-    np.savez_compressed(data, about=np.array(json.dumps(about)), **arrays)
-    atomic_write(path, data.getvalue())
-
-
-def read_result(path: str | Path) -> Result:
-    """The result that :func:`write_result` wrote.
-
-    Raises:
-        DataError: The file is missing, damaged, or of another version.
-    """
+    values: dict[str, dict[float, list[float]]] = {}
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return _parsed(file, path)
+        with Path(metrics_csv).open(newline="") as file:
+            for row in csv.DictReader(file):
+                epoch = _number(row.get("epoch"))
+                for column, cell in row.items():
+                    value = _number(cell)
+                    if math.isfinite(epoch) and math.isfinite(value):
+                        name = str(column).removesuffix("_epoch")
+                        values.setdefault(name, {}).setdefault(epoch, []).append(value)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not what `facedots evaluate` writes: {error}") from error
+        reason = f"cannot be read: {error.strerror}; is this the log of a run?"
+        raise DataError(f"{metrics_csv}: {reason}") from error
+    return {
+        column: {epoch: float(np.mean(epochs[epoch])) for epoch in sorted(epochs)}
+        for column, epochs in values.items()
+    }
 
 
-def _parsed(file: "np.lib.npyio.NpzFile", path: str | Path) -> Result:
-    about = json.loads(str(file["about"]))
-    if about["version"] != _VERSION:
-        raise DataError(
-            f"{path}: written by another version of facedots; run `facedots evaluate` again"
-        )
-    faces = Evaluation(
-        names=tuple(about["names"]),
-        groups=tuple(about["groups"]),
-        images=tuple(Path(image) for image in about["images"]),
-        **{name: file[name] for name in _ARRAYS},
-        attributes={
-            name.removeprefix(_ATTRIBUTE): file[name]
-            for name in file.files
-            if name.startswith(_ATTRIBUTE)
-        },
-        skipped=tuple((name, reason) for name, reason in about["skipped"]),
-        schema=KeypointSchema.from_json(json.dumps(about["schema"])),
-        dof=about["tail"],
-    )
-    return Result(
-        name=about["name"],
-        evaluation=faces,
-        setting=EvalContext(**{**about["setting"], "sources": tuple(about["setting"]["sources"])}),
-        floor=file["floor"] if "floor" in file.files else None,
-        history={name: dict(epochs) for name, epochs in about["history"].items()}
-        if about["history"]
-        else None,
-    )
-
-
-_LABELS_AGREE = 0.01  # pixels
-
-
-def same_faces(first: Result, second: Result) -> bool:
-    """Whether both were measured on the same faces in the same order, with the same labels."""
-    one, other = first.evaluation, second.evaluation
-    return one.names == other.names and bool(
-        np.allclose(one.true, other.true, rtol=0, atol=_LABELS_AGREE, equal_nan=True)
-    )
-
-
-def incompatibilities(results: Sequence[Result]) -> list[str]:
-    """Why the numbers of the results cannot be compared, a sentence each: other points, other
-    faces, other labels.
-    """
-    first = results[0]
-    sentences = []
-    for other in results[1:]:
-        one, two = first.evaluation, other.evaluation
-        pair = f"{first.name} and {other.name}"
-        if one.schema != two.schema:
-            sentences.append(
-                f"{pair} predict different points ({one.schema.name} and {two.schema.name})."
-            )
-        elif one.names != two.names:
-            shared = len(set(one.names) & set(two.names))
-            sentences.append(
-                f"{pair} were measured on different faces: {_what(first)} with {len(one.names)} faces, against "
-                f"{_what(other)} with {len(two.names)}; {shared} are in both."
-            )
-        elif not same_faces(first, other):
-            sentences.append(f"{pair} were measured on the same faces, but with different labels.")
-    return sentences
-
-
-def comparison_warnings(results: Sequence[Result]) -> list[str]:
-    """What differs between results that may be compared all the same, a sentence each."""
-    sentences = []
-    if len({result.setting.boxes for result in results}) > 1:
-        boxes = "; ".join(
-            f"{result.name}: {BOXES.get(result.setting.boxes, result.setting.boxes)}"
-            for result in results
-        )
-        sentences.append(
-            f"The boxes came from different places, which alone changes the error ({boxes})."
-        )
-    trained = {result.setting.trained_split for result in results}
-    if len(trained) > 1:
-        splits = "; ".join(
-            f"{result.name}: {result.setting.trained_split or 'unknown'}" for result in results
-        )
-        sentences.append(
-            f"The networks were trained on different splits, so not all have seen the same faces ({splits})."
-        )
-    seen: dict[str, str] = {}
-    for result in results:
-        settings = (result.setting.weights_sha256, result.setting.boxes)
-        pair = seen.setdefault("/".join(settings), result.name)
-        if pair != result.name:
-            sentences.append(f"{pair} and {result.name} are the same weights.")
-    return sentences
-
-
-def with_own_names(results: Sequence[Result], origins: Sequence[str]) -> list[str]:
-    """A name for each result: its own, and where two are called the same, the folder or file that
-    it came from behind it.
-    """
-    names = [result.name for result in results]
-    for told in (
-        [Path(origin).name for origin in origins],
-        origins,
-        [f"{i + 1}" for i in range(len(names))],
-    ):
-        own = [
-            f"{name} ({more})" if names.count(name) > 1 else name
-            for name, more in zip(names, told, strict=True)
-        ]
-        if len(set(own)) == len(own):
-            break
-    return own
-
-
-BOXES = {"truth": "the tight box of the true points", "none": "nowhere: it sees the whole image"}
-"""What ``Setting.boxes`` means, in words; any other is the name of a detector."""
-
-
-def _what(result: Result) -> str:
-    return (
-        f"{', '.join(result.setting.sources) or result.setting.data}, split {result.setting.split}"
-    )
+def _number(cell: object) -> float:
+    """The number in a cell; NaN if it is empty or no number."""
+    try:
+        return float(str(cell or "nan"))
+    except ValueError:
+        return math.nan

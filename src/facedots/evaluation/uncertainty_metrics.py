@@ -1,9 +1,7 @@
-"""Whether a predicted covariance means what it says: regions that hold as many points as they
-promise, likelihood, bins.
+"""Metrics of predicted uncertainty: coverage, calibration, sparsification. NumPy only.
 
-A network says how its errors are spread: with a covariance in the plane and a tail (see
-:mod:`facedots.uncertainty`). Here that is held against the errors that came. Arrays may have any
-leading shape ``(...)``; what is NaN was not predicted or has no label.
+Arrays may have any leading shape ``(...)``; NaN is a point without a prediction or a label. The
+law of the errors is that of :mod:`facedots.uncertainty`.
 """
 
 from dataclasses import dataclass
@@ -16,17 +14,23 @@ from facedots.geometry import check_shape
 from facedots.uncertainty import mahalanobis, radius_cdf
 
 _MEDIAN_RADIUS = float(np.sqrt(2 * np.log(2)))
-"""Half the points of a round two-dimensional Gaussian lie within so many standard deviations
-(median of Rayleigh's law).
-"""
+"""Median distance of a round two-dimensional Gaussian, in standard deviations (Rayleigh)."""
+
+FAILURE_NME = 8.0
+"""NME in percent above which a face counts as a failure in :func:`failure_recall`."""
 
 
 def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float | None) -> Doubles:
     """The probability ``(...)`` of the smallest elliptical region around the prediction that holds
-    the truth.
+    the true point.
 
-    Where covariances are right, these numbers are spread evenly over [0, 1]: the 90 % region holds
-    the truth if its number is at most 0.9 (the probability integral transform).
+    Uniform over [0, 1] where covariances are right (the probability integral transform): the 90 %
+    region holds the true point if its number is at most 0.9.
+
+    Args:
+        residuals: ``(..., 2)``, predicted minus true points.
+        covariance: ``(..., 2, 2)``, in the square of their unit.
+        dof: Degrees of freedom of the errors' law; ``None`` for a Gaussian.
 
     >>> coverage_probability([[1.1774, 0.0]], [np.eye(2)], None).round(3).tolist()
     [0.5]
@@ -34,19 +38,19 @@ def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float
     return radius_cdf(mahalanobis(residuals, covariance), dof)
 
 
-def coverage(probabilities: ArrayLike, promised: float) -> float:
-    """The share of points, in percent, that lie in their region of a probability; NaN without any
-    known point.
+def coverage(probabilities: ArrayLike, nominal: float) -> float:
+    """The percentage of points inside their region of a probability; NaN without any point.
 
     Args:
-        probabilities: Of :func:`coverage_probability`.
-        promised: In [0, 1]; the result should be 100 times that.
+        probabilities: See :func:`coverage_probability`.
+        nominal: In [0, 1]; the result should be 100 times that.
 
     >>> coverage([0.2, 0.5, 0.95, np.nan], 0.9).__round__(1)
     66.7
     """
-    known = _known(probabilities)
-    return float(100 * np.mean(known <= promised)) if len(known) else np.nan
+    values = np.asarray(probabilities, np.float64).ravel()
+    values = values[~np.isnan(values)]
+    return float(100 * np.mean(values <= nominal)) if len(values) else np.nan
 
 
 @dataclass(frozen=True)
@@ -54,192 +58,179 @@ class ConfidenceBins:
     """Points in ten bins of their confidence, each 10 % wide; B bins have points. In percent.
 
     Attributes:
-        said: ``(B,)``, mean confidence in each bin.
-        came: ``(B,)``, share of its points that are as near as confidence is about.
+        predicted: ``(B,)``, mean confidence of each bin.
+        observed: ``(B,)``, share of its points that are within the distance of the confidence.
         share: ``(B,)``, share of all points that are in the bin.
+
+    Example:
+        >>> confidence_bins([0.9, 0.9], [True, False]).ece
+        40.0
     """
 
-    said: Doubles
-    came: Doubles
+    predicted: Doubles
+    observed: Doubles
     share: Doubles
 
     @property
-    def gap(self) -> float:
-        """By how much confidence is wrong, on average over the points (expected calibration error);
-        NaN without points.
+    def ece(self) -> float:
+        """Expected calibration error: mean absolute difference of confidence and observed share
+        over the points, in percentage points; NaN without points.
         """
-        return (
-            float(np.sum(self.share * np.abs(self.said - self.came)) / 100)
-            if len(self.share)
-            else np.nan
-        )
+        differences = np.abs(self.predicted - self.observed)
+        return float(np.sum(self.share * differences) / 100) if len(self.share) else np.nan
 
 
-def confidence_bins(confidence: ArrayLike, near: ArrayLike) -> ConfidenceBins:
-    """Predicted probabilities against what came.
+def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
+    """Predicted confidence against the observed share of points.
 
     Args:
         confidence: ``(N,)`` in [0, 1]; NaN is left out.
-        near: ``bool (N,)``, whether the point was as near as the confidence is about.
+        within: ``bool (N,)``, whether the point was within the distance of the confidence.
 
     >>> bins = confidence_bins([0.92, 0.98, 0.5, np.nan], [True, False, True, True])
-    >>> bins.said.round(6).tolist(), bins.came.tolist(), bins.share.round(1).tolist()
+    >>> bins.predicted.round(6).tolist(), bins.observed.tolist(), bins.share.round(1).tolist()
     ([50.0, 95.0], [100.0, 50.0], [33.3, 66.7])
     """
-    said = np.asarray(check_shape(confidence, "N", "confidence"), np.float64)
-    came = np.asarray(check_shape(near, str(len(said)), "near"), bool)[np.isfinite(said)]
-    said = _known(said)
-    place = np.minimum((said * 10).astype(int), 9)
-    parts = [place == i for i in np.unique(place)]
+    predicted = np.asarray(check_shape(confidence, "N", "confidence"), np.float64)
+    observed = np.asarray(check_shape(within, str(len(predicted)), "within"), bool)
+    known = ~np.isnan(predicted)
+    predicted, observed = predicted[known], observed[known]
+    place = np.minimum((predicted * 10).astype(int), 9)
+    bins = [place == i for i in np.unique(place)]
     return ConfidenceBins(
-        said=np.array([100 * said[part].mean() for part in parts]),
-        came=np.array([100 * came[part].mean() for part in parts]),
-        share=np.array([100 * part.mean() for part in parts]),
+        predicted=np.array([100 * predicted[chosen].mean() for chosen in bins]),
+        observed=np.array([100 * observed[chosen].mean() for chosen in bins]),
+        share=np.array([100 * chosen.mean() for chosen in bins]),
     )
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Points sorted by their predicted sigma and cut into bins of equal number. All in the unit of
-    the sigma that was given.
+    """Points sorted by predicted sigma, in bins of equal count; all in the unit of sigma.
 
     Attributes:
         sigma: ``(B,)``, root mean square of the predicted sigma in each bin.
-        rms: ``(B,)``, what sigma should have been: the standard deviation along each axis of the
-            errors in the bin.
-        typical: ``(B,)``, the same estimated from the median error, which outliers do not move.
+        rms: ``(B,)``, observed: the standard deviation of the errors along each axis.
+        robust: ``(B,)``, the same estimated from the median error, which ignores outliers.
+
+    Example:
+        >>> reliability([1, 1, 2, 2], [1, 1, 2, 4], bins=2).rms.round(3).tolist()
+        [0.707, 2.236]
     """
 
     sigma: Doubles
     rms: Doubles
-    typical: Doubles
+    robust: Doubles
 
 
 def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Reliability:
-    """Predicted sigma against the errors that came, in bins of equal number.
+    """Predicted sigma against observed errors, in bins of equal count.
 
     Args:
-        sigma: ``(N,)``, predicted standard deviation of a point along each axis; pairs with NaN or
-            infinity in them are left out.
-        errors: ``(N,)``, the distance of the predicted from the true point, in the same unit.
+        sigma: ``(N,)``, predicted standard deviation of a point along each axis; pairs that are
+            not finite are left out.
+        errors: ``(N,)``, distance of the predicted from the true point, in the same unit.
         bins: B, fewer if there are fewer points.
 
     >>> result = reliability([1, 1, 2, 2], [1, 1, 2, 4], bins=2)
     >>> result.sigma.tolist(), (result.rms**2).round(6).tolist()
     ([1.0, 2.0], [0.5, 5.0])
     """
-    said = np.asarray(check_shape(sigma, "N", "sigma"), np.float64)
-    came = np.asarray(check_shape(errors, str(len(said)), "errors"), np.float64)
-    known = np.isfinite(said) & np.isfinite(came)
-    order = np.argsort(said[known], kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
-    said, came = said[known], came[known]
+    observed, predicted = _sorted_pairs(errors, sigma)
+    parts = [part for part in np.array_split(np.arange(len(predicted)), bins) if len(part)]
     return Reliability(
-        sigma=np.array([np.sqrt(np.mean(said[part] ** 2)) for part in parts]),
-        # A squared distance is the sum of two squared residuals, one an axis.
-        rms=np.array([np.sqrt(np.mean(came[part] ** 2) / 2) for part in parts]),
-        typical=np.array([np.median(came[part]) / _MEDIAN_RADIUS for part in parts]),
+        sigma=np.array([np.sqrt(np.mean(predicted[part] ** 2)) for part in parts]),
+        # A squared distance is the sum of two squared residuals, one per axis.
+        rms=np.array([np.sqrt(np.mean(observed[part] ** 2) / 2) for part in parts]),
+        robust=np.array([np.median(observed[part]) / _MEDIAN_RADIUS for part in parts]),
     )
-
-
-def _known(values: ArrayLike) -> Doubles:
-    given = np.asarray(values, np.float64).ravel()
-    return given[~np.isnan(given)]
-
-
-BAD_NME = 8.0
-"""A face with an NME above this, in percent, is one that somebody should look at again."""
 
 
 @dataclass(frozen=True)
 class Sparsification:
-    """The mean error of what remains when the least sure of N cases are left out one after the
-    other.
+    """The mean error of the remaining cases as the most uncertain of N are removed one by one.
 
     Attributes:
-        removed: ``(N,)``, share of the cases left out, in percent, from 0 to just below 100.
-        remaining: ``(N,)``, mean error of the others; where several are equally sure, on average
-            over their orders.
-        best: ``(N,)``, the same if the largest errors went first: no uncertainty can do better.
-        random: Mean error of all: what remains, on average, if cases are left out at random.
+        remaining: ``(N,)``, mean error after 0, 1, … removals; among equally uncertain cases,
+            averaged over their orders.
+        oracle: ``(N,)``, the same if the largest errors were removed first: the lower bound.
+
+    Example:
+        >>> sparsification([4, 1, 1], [9, 2, 3]).ause
+        0.0
     """
 
-    removed: Doubles
     remaining: Doubles
-    best: Doubles
-    random: float
+    oracle: Doubles
+
+    @property
+    def random(self) -> float:
+        """Mean error of all cases: what remains, on average, after random removals."""
+        return float(self.remaining[0]) if len(self.remaining) else np.nan
 
     @property
     def ause(self) -> float:
-        """Area under the sparsification error, in percent of that of leaving out at random: 0 is
-        perfect, 100 is worth nothing.
-
-        The sparsification error is ``remaining - best``. NaN if all errors are the same, since then
-        no order is better.
+        """Area under the sparsification error (remaining - oracle), in percent of that of random
+        removals: 0 is perfect, 100 is worthless. NaN if all errors are equal.
         """
-        worst = float(np.sum(self.random - self.best))
-        return (
-            100 * float(np.sum(self.remaining - self.best)) / worst
-            if worst > 1e-9 * len(self.best) * self.random
-            else np.nan
-        )
+        worst = float(np.sum(self.random - self.oracle))
+        if not worst > 1e-9 * len(self.oracle) * self.random:
+            return np.nan
+        return 100 * float(np.sum(self.remaining - self.oracle)) / worst
 
 
 def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Sparsification:
-    """What remains of errors ``(N,)`` when the cases with the largest uncertainty ``(N,)`` are left
-    out.
+    """Remove the most uncertain cases first; those with a value that is not finite do not count.
 
-    Cases where either is not finite are left out from the start.
+    Args:
+        errors: ``(N,)``.
+        uncertainty: ``(N,)``, in any unit.
 
-    >>> result = sparsification([4, 1, 1], [9, 2, 3])
-    >>> result.remaining.tolist(), result.ause
-    ([2.0, 1.0, 1.0], 0.0)
+    >>> sparsification([4, 1, 1], [9, 2, 3]).remaining.tolist()
+    [2.0, 1.0, 1.0]
     """
-    came, said = _pairs(errors, uncertainty)
-    order = np.argsort(said, kind="stable")
-    came, said = came[order], said[order]
-    if not len(came):
-        return Sparsification(came, came, came, np.nan)
-    _, which, counts = np.unique(said, return_inverse=True, return_counts=True)
-    expected = (np.bincount(which, came) / counts)[which]
-    left = np.arange(len(came), 0, -1)
+    observed, predicted = _sorted_pairs(errors, uncertainty)
+    if not len(observed):
+        return Sparsification(observed, observed)
+    _, groups, counts = np.unique(predicted, return_inverse=True, return_counts=True)
+    expected = (np.bincount(groups, observed) / counts)[groups]
+    left = np.arange(len(observed), 0, -1)
     return Sparsification(
-        removed=100 * np.arange(len(came)) / len(came),
-        remaining=np.cumsum(expected)[::-1] / left,
-        best=np.cumsum(np.sort(came))[::-1] / left,
-        random=float(came.mean()),
+        remaining=np.cumsum(expected)[::-1] / left, oracle=np.cumsum(np.sort(observed))[::-1] / left
     )
 
 
 def failure_recall(
-    errors: ArrayLike, uncertainty: ArrayLike, bad: float = BAD_NME, drop: float = 0.1
+    errors: ArrayLike, uncertainty: ArrayLike, threshold: float = FAILURE_NME, fraction: float = 0.1
 ) -> float:
-    """The share of bad cases, in percent, that go when the least sure ones are dropped; NaN if none
-    is bad.
+    """The percentage of failures among the most uncertain cases; NaN if there is no failure.
 
     Args:
-        errors: ``(N,)``; cases where it or the uncertainty is not finite do not count.
+        errors: ``(N,)``; cases with a value that is not finite do not count.
         uncertainty: ``(N,)``.
-        bad: Cases with a larger error are bad.
-        drop: The share of all cases to drop, rounded to whole cases; of equally sure ones, each as
+        threshold: Cases with a larger error are failures.
+        fraction: Of all cases to take, rounded to whole ones; of equally uncertain ones, each as
             likely as another.
 
     >>> failure_recall([9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 1, 1, 1, 1, 1, 1, 1, 1, 1])
     50.0
     """
-    came, said = _pairs(errors, uncertainty)
-    is_bad = came > bad
-    count = round(drop * len(said))
-    if not is_bad.any() or not count:
+    observed, predicted = _sorted_pairs(errors, uncertainty)
+    failures = observed > threshold
+    count = round(fraction * len(predicted))
+    if not failures.any() or not count:
         return np.nan
-    limit = np.sort(said)[-count]
-    surely, maybe = said > limit, said == limit
-    chance = (count - surely.sum()) / maybe.sum()
-    return float(100 * (is_bad[surely].sum() + chance * is_bad[maybe].sum()) / is_bad.sum())
+    limit = predicted[-count]
+    above, tied = predicted > limit, predicted == limit
+    chance = (count - above.sum()) / tied.sum()
+    return float(100 * (failures[above].sum() + chance * failures[tied].sum()) / failures.sum())
 
 
-def _pairs(errors: ArrayLike, uncertainty: ArrayLike) -> tuple[Doubles, Doubles]:
-    came = np.asarray(check_shape(errors, "N", "errors"), np.float64)
-    said = np.asarray(check_shape(uncertainty, str(len(came)), "uncertainty"), np.float64)
-    known = np.isfinite(came) & np.isfinite(said)
-    return came[known], said[known]
+def _sorted_pairs(errors: ArrayLike, uncertainty: ArrayLike) -> tuple[Doubles, Doubles]:
+    """Errors and uncertainties ``(N,)``, both finite, by increasing uncertainty."""
+    observed = np.asarray(check_shape(errors, "N", "errors"), np.float64)
+    predicted = np.asarray(check_shape(uncertainty, str(len(observed)), "uncertainty"), np.float64)
+    finite = np.isfinite(observed) & np.isfinite(predicted)
+    observed, predicted = observed[finite], predicted[finite]
+    order = np.argsort(predicted, kind="stable")
+    return observed[order], predicted[order]

@@ -1,4 +1,4 @@
-"""What a table says of how far a network knows where it is wrong."""
+"""The uncertainty of an evaluation's predictions in numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from facedots.evaluation.metrics import Doubles, norm_distances, point_errors
-from facedots.evaluation.protocol import Evaluation
+from facedots.evaluation.metrics import Doubles, finite_mean, norm_distances, plain, point_errors
+from facedots.evaluation.result import Evaluation
 from facedots.evaluation.uncertainty_metrics import (
     ConfidenceBins,
     Sparsification,
@@ -22,133 +22,122 @@ from facedots.uncertainty import CONFIDENT_WITHIN, negative_log_likelihood
 
 @dataclass(frozen=True)
 class UncertaintyScores:
-    """How far the predicted uncertainty of some points can be trusted; NaN where it could not be
-    measured.
+    """Quality of the predicted uncertainty of some points; NaN where it cannot be measured.
 
     Attributes:
         coverage_50: Share of points inside their 50 % region, in percent; 50 is right.
         coverage_90: Share of points inside their 90 % region, in percent; 90 is right.
-        nll: Mean negative log-likelihood in nats a point, for errors in percent of the eye
-            distance; less is better.
-        ause: Area under the sparsification error, in percent of leaving out at random; 0 is
-            perfect.
-        confidence_gap: Mean difference of confidence and the share that was as near as it says, in
-            percentage points; 0 is right.
+        nll: Mean negative log-likelihood in nats per point, for errors in percent of the eye
+            distance; lower is better.
+        ause: Area under the sparsification error, in percent of random removals; 0 is perfect.
+        ece: Mean difference of confidence and observed share, in percentage points; 0 is right.
+
+    Example:
+        >>> UncertaintyScores(50.0, 90.0, 4.5, 40.0, 0.0).coverage_90
+        90.0
     """
 
     coverage_50: float
     coverage_90: float
     nll: float
     ause: float
-    confidence_gap: float
-
-    def to_dict(self) -> dict[str, float | None]:
-        """Plain numbers for JSON, to four decimals; what could not be measured is ``None``."""
-        return {
-            name: round(value, 4) if np.isfinite(value) else None
-            for name, value in vars(self).items()
-        }
+    ece: float
 
 
 class UncertaintyMetrics:
-    """The uncertainty of an evaluation against the errors that came.
+    """Predicted uncertainty against observed errors.
 
-    Errors are in percent of the true eye distance. Where points or faces are put in order, sigma is
-    in percent of the *predicted* one, which is what a user has. Faces that were missed and points
-    without a label count nowhere.
+    Errors are in percent of the true eye distance. Where points or faces are ranked, sigma is in
+    percent of the *predicted* one, which is known in use. Missed faces and points without a label
+    do not count.
 
     Args:
         evaluation: Faces and predictions.
+
+    Attributes:
+        coverage_probability: ``(N, K)``, of each point's smallest region that holds the label.
+        errors: ``(N, K)``, percent of the true eye distance.
+        sigma: ``(N, K)``, percent of the predicted eye distance.
+
+    Example:
+        >>> UncertaintyMetrics(evaluation).scores().coverage_90  # doctest: +SKIP
+        89.02
     """
 
     def __init__(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
-        scale = 100 / norm_distances(evaluation.true, evaluation.schema)
-        residuals = (np.asarray(evaluation.predicted, np.float64) - evaluation.true) * scale[
-            :, None, None
-        ]
+        schema, dof = evaluation.schema, evaluation.dof
+        scale = 100 / norm_distances(evaluation.true, schema)
+        residuals = evaluation.predicted.astype(np.float64) - evaluation.true
+        residuals *= scale[:, None, None]
         covariance = evaluation.covariance * (scale**2)[:, None, None, None]
-        self.covering: Doubles = coverage_probability(residuals, covariance, evaluation.dof)
-        """``(N, K)``: the probability of each point's smallest region that holds the truth."""
-        self.errors: Doubles = point_errors(evaluation.predicted, evaluation.true) * scale[:, None]
-        """``(N, K)``, percent of the true eye distance."""
-        self.sigma: Doubles = (
-            evaluation.sigma
-            * 100
-            / norm_distances(evaluation.predicted, evaluation.schema)[:, None]
-        )
-        """``(N, K)``, percent of the predicted eye distance."""
-        self._all = list(range(evaluation.schema.count))
-        self._nll = negative_log_likelihood(residuals, covariance, evaluation.dof)
+        self.coverage_probability = coverage_probability(residuals, covariance, dof)
+        self.errors = point_errors(evaluation.predicted, evaluation.true) * scale[:, None]
+        predicted_distances = norm_distances(evaluation.predicted, schema)
+        self.sigma: Doubles = evaluation.sigma * 100 / predicted_distances[:, None]
+        self._nll = negative_log_likelihood(residuals, covariance, dof)
 
     @property
-    def known(self) -> bool:
-        """Whether there is any uncertainty to look at."""
-        return bool(np.isfinite(self.covering).any())
+    def available(self) -> bool:
+        """Whether the network predicts any uncertainty."""
+        return bool(np.isfinite(self.coverage_probability).any())
 
     def scores(self, points: Sequence[int] | None = None) -> UncertaintyScores:
-        """The numbers over some points of the schema, by their indices; over all of them for
-        ``None``.
-        """
-        chosen = self._all if points is None else list(points)
-        nll = self._nll[:, chosen]
+        """The scores over some points of the schema, by index; ``None`` for all."""
+        chosen = self._chosen(points)
+        probability = self.coverage_probability[:, chosen]
+        errors, sigma = self.errors[:, chosen].ravel(), self.sigma[:, chosen].ravel()
         return UncertaintyScores(
-            coverage_50=coverage(self.covering[:, chosen], 0.5),
-            coverage_90=coverage(self.covering[:, chosen], 0.9),
-            nll=float(np.mean(nll[np.isfinite(nll)])) if np.isfinite(nll).any() else np.nan,
-            ause=sparsification(self.errors[:, chosen].ravel(), self.sigma[:, chosen].ravel()).ause,
-            confidence_gap=self.confidence(chosen).gap,
+            coverage_50=coverage(probability, 0.5),
+            coverage_90=coverage(probability, 0.9),
+            nll=finite_mean(self._nll[:, chosen]),
+            ause=sparsification(errors, sigma).ause,
+            ece=self.confidence(points).ece,
         )
 
     def by_region(self) -> dict[str, UncertaintyScores]:
-        """The numbers of each region's points."""
-        return {
-            region: self.scores(points)
-            for region, points in self._evaluation.schema.regions.items()
-        }
+        """The scores of each region's points."""
+        regions = self._evaluation.schema.regions
+        return {region: self.scores(points) for region, points in regions.items()}
 
     def confidence(self, points: Sequence[int] | None = None) -> ConfidenceBins:
-        """Confidence against the share of points that were within 5 % of the eye distance, over
-        some points or all.
+        """Confidence against the share of points within 5 % of the eye distance, over some points
+        or all.
         """
-        chosen = self._all if points is None else list(points)
-        near = self.errors[:, chosen] <= 100 * CONFIDENT_WITHIN
-        said = np.where(
-            np.isfinite(self.errors[:, chosen]), self._evaluation.confidence[:, chosen], np.nan
-        )
-        return confidence_bins(said.ravel(), near.ravel())
+        errors = self.errors[:, self._chosen(points)]
+        confidence = self._evaluation.confidence[:, self._chosen(points)]
+        confidence = np.where(np.isfinite(errors), confidence, np.nan)
+        return confidence_bins(confidence.ravel(), (errors <= 100 * CONFIDENT_WITHIN).ravel())
 
-    def of_faces(self) -> Doubles:
+    def face_sigma(self) -> Doubles:
         """The mean sigma ``(N,)`` of each face's points, in percent of its predicted eye distance;
         NaN where it has none.
         """
-        return np.asarray(self.sigma.mean(axis=1))
+        means: Doubles = self.sigma.mean(axis=1)
+        return means
 
     def sparsification(self) -> Sparsification:
-        """What remains of the faces' NME when the faces with the largest sigma are left out."""
-        return sparsification(self._evaluation.nme, self.of_faces())
+        """The mean NME of the remaining faces as those with the largest sigma are removed."""
+        return sparsification(self._evaluation.nme, self.face_sigma())
 
-    def failure_recall(self) -> float:
-        """The share of faces with an NME above 8 %, in percent, that go with the worst 10 % of
-        faces by sigma.
+    def values(self) -> dict[str, float]:
+        """The value of each measure of :data:`~facedots.evaluation.measures.UNCERTAINTY` and
+        :data:`~facedots.evaluation.measures.FACE_UNCERTAINTY` by name.
         """
-        return failure_recall(self._evaluation.nme, self.of_faces())
-
-    def doubted(self) -> float:
-        """The share of the faces with a score, in percent, whose score is below 0.5; NaN where the
-        network gives none.
-        """
-        known = self._evaluation.score[np.isfinite(self._evaluation.score)]
-        return float(100 * np.mean(known < 0.5)) if len(known) else np.nan
+        score = self._evaluation.score[np.isfinite(self._evaluation.score)]
+        return {
+            **vars(self.scores()),
+            "ause_faces": self.sparsification().ause,
+            "failure_recall": failure_recall(self._evaluation.nme, self.face_sigma()),
+            "low_score": finite_mean(100.0 * (score < 0.5)),
+        }
 
     def to_dict(self) -> dict[str, Any] | None:
-        """Everything for JSON; ``None`` where the network gives no uncertainty."""
-        if not self.known:
+        """Plain numbers for JSON; ``None`` where the network predicts no uncertainty."""
+        if not self.available:
             return None
-        faces, removed = self.sparsification().ause, self.failure_recall()
-        return {
-            **self.scores().to_dict(),
-            "ause_faces": round(faces, 4) if np.isfinite(faces) else None,
-            "bad_faces_removed": round(removed, 4) if np.isfinite(removed) else None,
-            "by_region": {region: scores.to_dict() for region, scores in self.by_region().items()},
-        }
+        by_region = {region: plain(vars(scores)) for region, scores in self.by_region().items()}
+        return {**plain(self.values()), "by_region": by_region}
+
+    def _chosen(self, points: Sequence[int] | None) -> list[int]:
+        return list(range(self._evaluation.schema.count) if points is None else points)

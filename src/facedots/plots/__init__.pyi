@@ -3,10 +3,13 @@ from .curves import GRAY as GRAY
 from .curves import GREEN as GREEN
 from .curves import ORANGE as ORANGE
 from .curves import PINK as PINK
+from .curves import ced_curve as ced_curve
 from .curves import ced_figure as ced_figure
+from .curves import color_cycle as color_cycle
 from .curves import regions_figure as regions_figure
 from .curves import save_figure as save_figure
-from .curves import training_figure as training_figure
+from .curves import slices_figure as slices_figure
+from .curves import style_axes as style_axes
 from .draw import draw_faces as draw_faces
 from .draw import draw_keypoints as draw_keypoints
 from .draw import draw_numbered as draw_numbered
@@ -19,5 +22,10 @@ from .kernels import filter_figure as filter_figure
 from .kernels import frequency_figure as frequency_figure
 from .kernels import kernel_grid as kernel_grid
 from .kernels import map_grid as map_grid
+from .page import render_page as render_page
 from .samples import contact_sheet as contact_sheet
 from .samples import write_samples as write_samples
+from .training import training_figure as training_figure
+from .uncertainty import calibration_figure as calibration_figure
+from .uncertainty import reliability_figure as reliability_figure
+from .uncertainty import sparsification_figure as sparsification_figure

@@ -1,39 +1,29 @@
-"""Curves and bars of training and testing, as matplotlib figures. No global state: nothing here
-touches pyplot.
+"""Errors of one or several networks as matplotlib figures: arrays in, figures out.
+
+Nothing here touches pyplot's global state.
 """
 
-import csv
 import io
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from facedots.errors import DataError
-from facedots.evaluation.metrics import auc, ced_curve, failure_rate
 from facedots.io.files import atomic_write
 
 BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
-"""Okabe and Ito's colors, which people who see colors differently can tell apart."""
+"""Okabe and Ito's colors, which color-blind people can tell apart."""
 
-SERIES = (
-    (BLUE, "-"),
-    (ORANGE, "-"),
-    (GREEN, "-"),
-    (PINK, "-"),
-    ("#E69F00", "--"),
-    ("#56B4E9", "--"),
-    (GRAY, "--"),
+CYCLE = (
+    *((color, "-") for color in (BLUE, ORANGE, GREEN, PINK)),
+    *((color, "--") for color in ("#E69F00", "#56B4E9", GRAY)),
 )
-"""Colors and line styles of several networks in one image; they repeat."""
-
-History = Mapping[str, Mapping[float, float]]
-"""What was logged in training: column -> epoch -> value."""
+"""Colors and line styles of several networks in one figure; they repeat."""
 
 
 def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
@@ -47,242 +37,13 @@ def save_figure(figure: Figure, path: str | Path, dpi: int = 150) -> None:
     atomic_write(path, data.getvalue())
 
 
-def series(
-    names: Iterable[str], palette_names: Sequence[str] = ()
-) -> Iterator[tuple[str, str, str]]:
-    """Name, color and line style of each; the same in several images if all have the same names to
-    choose ``palette_names``.
-    """
-    drawn = list(names)
-    places = {name: i for i, name in enumerate(palette_names or drawn)}
-    for name in drawn:
-        yield name, *SERIES[places[name] % len(SERIES)]
-
-
-def several_ced_figure(curves: Mapping[str, ArrayLike], threshold: float = 10.0) -> Figure:
-    """Cumulative error curves of several networks with equal rights; arguments as those of
-    :func:`ced_figure`.
-    """
-    figure, axes = new_figure(6.8, 4.6)
-    for name, color, style in series(curves):
-        corners, share = ced_curve(curves[name], threshold)
-        label = f"{name}: AUC {auc(curves[name], threshold):.1f} %"
-        axes.step(
-            corners, share, where="post", linestyle=style, color=color, linewidth=1.8, label=label
-        )
-    axes.set(
-        xlim=(0, threshold), ylim=(0, 101), xlabel="NME, %", ylabel="faces with at most this NME, %"
-    )
-    axes.legend(loc="lower right", frameon=False)
-    return figure
-
-
-def ced_figure(curves: Mapping[str, ArrayLike], threshold: float = 10.0) -> Figure:
-    """Cumulative error curves: which share of the faces has an NME of at most so much.
-
-    Args:
-        curves: Name -> NME of each face ``(N,)`` in percent, ``inf`` for a missed one. The first is
-            the network under test: its median and its failure rate are marked; the others stand
-            dashed beside it.
-        threshold: Where the curves end and failures begin, in percent.
-    """
-    figure, axes = new_figure(6.4, 4.4)
-    for i, (name, errors) in enumerate(curves.items()):
-        corners, share = ced_curve(errors, threshold)
-        label = f"{name}: AUC {auc(errors, threshold):.1f} %"
-        style, color = ("-", BLUE) if i == 0 else ("--", (GRAY, GREEN, PINK)[(i - 1) % 3])
-        axes.step(
-            corners, share, where="post", linestyle=style, color=color, linewidth=2, label=label
-        )
-    errors = np.asarray(next(iter(curves.values())), float)
-    median, failed = float(np.median(errors)), failure_rate(errors, threshold)
-    if median <= threshold:
-        axes.plot([median, median], [0, 50], ":", color=ORANGE, linewidth=1.5)
-        axes.plot(median, 50, "o", color=ORANGE)
-        axes.annotate(
-            f"median {median:.2f} %",
-            (median, 50),
-            (8, -4),
-            textcoords="offset points",
-            color=ORANGE,
-        )
-    axes.annotate(
-        f"FR{threshold:g} {failed:.1f} %",
-        (threshold, 100 - failed),
-        (-10, -34 if failed < 50 else 28),
-        textcoords="offset points",
-        ha="right",
-        color=ORANGE,
-        arrowprops={"arrowstyle": "->", "color": ORANGE},
-    )
-    axes.set(
-        xlim=(0, threshold), ylim=(0, 101), xlabel="NME, %", ylabel="faces with at most this NME, %"
-    )
-    axes.set_title(f"Cumulative error distribution, {len(errors)} faces")
-    axes.legend(loc="upper left", frameon=False)
-    return figure
-
-
-def regions_figure(by_region: Mapping[str, float], overall: float) -> Figure:
-    """Bars of the mean NME in percent of each region, worst on top, with the NME of all points as a
-    line.
-
-    A region without a number (NaN) is left out.
-    """
-    known = sorted((value, region) for region, value in by_region.items() if math.isfinite(value))
-    figure, axes = new_figure(6.4, 0.9 + 0.42 * max(len(known), 2))
-    bars = axes.barh(
-        [region.replace("_", " ") for _, region in known],
-        [value for value, _ in known],
-        color=BLUE,
-        height=0.65,
-    )
-    axes.axvline(overall, color=ORANGE, linestyle="--", label=f"all points {overall:.2f} %")
-    axes.bar_label(
-        bars, fmt="%.2f", padding=4, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1}
-    )
-    axes.grid(False, axis="y")
-    axes.margins(x=0.12)
-    axes.set(xlabel="NME, %", title="Error by region")
-    figure.legend(loc="outside lower right", frameon=False)
-    return figure
-
-
-def calibration_figure(
-    sigma: ArrayLike, rms: ArrayLike, typical: ArrayLike, unit: str = "% of eye distance"
-) -> Figure:
-    """Predicted sigma against the errors that came, one dot a bin; on the diagonal sigma means what
-    it says.
-
-    Args:
-        sigma: Predicted, ``(B,)``.
-        rms: Standard deviation of the errors in each bin, ``(B,)``.
-        typical: The same estimated from the median error.
-        unit: Of all three.
-    """
-    figure, axes = new_figure(5.0, 4.6)
-    said = np.asarray(sigma, float)
-    top = 1.08 * float(np.max([said, np.asarray(rms, float), np.asarray(typical, float)]))
-    axes.plot([0, top], [0, top], "--", color=GRAY, linewidth=1, label="what it should be")
-    axes.plot(said, rms, "o-", color=ORANGE, label="standard deviation of the errors")
-    axes.plot(said, typical, "s-", color=BLUE, label="the same, from the median error")
-    axes.set(
-        xlim=(0, top),
-        ylim=(0, top),
-        xlabel=f"predicted sigma, {unit}",
-        ylabel=f"error that came, {unit}",
-    )
-    axes.set_title("Does sigma mean what it says?")
-    axes.legend(loc="upper left", frameon=False)
-    return figure
-
-
-def training_figure(metrics_csv: str | Path) -> Figure:
-    """Loss and validation NME of a training run, by epoch.
-
-    Args:
-        metrics_csv: Lightning's ``metrics.csv``. Its columns ``train_loss`` (or
-            ``train_loss_epoch``), ``val_loss``, ``val_nme`` and ``lr`` are drawn over ``epoch``, as
-            far as they are there. Any cell may be empty; what was logged several times in an epoch
-            is averaged.
-
-    Raises:
-        DataError: The file is not there, or nothing that can be drawn is in it.
-    """
-    return history_figure(training_history(metrics_csv), metrics_csv)
-
-
-def history_figure(with_numbers: History, source: object = "the log of the run") -> Figure:
-    """What :func:`training_figure` draws, of a log that was read; errors call it ``source``."""
-    panels = {
-        title: lines
-        for title, lines in _PANELS.items()
-        if any(name in with_numbers for name in lines)
-    }
-    if not panels:
-        wanted = [name for lines in _PANELS.values() for name in lines]
-        raise DataError(f"{source}: none of the columns {', '.join(wanted)} has a number in it")
-    figure = Figure(figsize=(6.8, 2.5 * len(panels) + 0.4), layout="constrained")
-    rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (title, lines) in zip(rows, panels.items(), strict=True):
-        style_axes(axes)
-        axes.set_ylabel(title)
-        for name, (label, color) in lines.items():
-            if name in with_numbers:
-                epochs = with_numbers[name]
-                axes.plot(
-                    list(epochs),
-                    list(epochs.values()),
-                    color=color,
-                    label=label,
-                    marker="o",
-                    markersize=3,
-                )
-        if len(lines) > 1:
-            axes.legend(frameon=False)
-        if "val_nme" in lines:
-            _mark_best(axes, with_numbers["val_nme"])
-    rows[-1].set_xlabel("epoch")
-    rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    return figure
-
-
-_PANELS = {
-    "loss": {"train_loss": ("training", GRAY), "val_loss": ("validation", BLUE)},
-    "validation NME, %": {"val_nme": ("", BLUE)},
-    "learning rate": {"lr": ("", GREEN)},
-}
-
-
-def training_history(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
-    """Column -> epoch -> mean of the numbers there; columns without any are left out.
-
-    Lightning calls a value that it logs by step and by epoch ``<name>_step`` and ``<name>_epoch``;
-    here the latter is ``<name>``.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    values: dict[str, dict[float, list[float]]] = {}
-    try:
-        with Path(metrics_csv).open(newline="") as file:
-            for row in csv.DictReader(file):
-                epoch = _number(row.get("epoch"))
-                numbers = {
-                    str(column).removesuffix("_epoch"): _number(cell)
-                    for column, cell in row.items()
-                }
-                for name, value in numbers.items():
-                    if math.isfinite(epoch) and math.isfinite(value):
-                        values.setdefault(name, {}).setdefault(epoch, []).append(value)
-    except OSError as error:
-        raise DataError(
-            f"{metrics_csv}: cannot be read: {error.strerror}; is this the log of a run?"
-        ) from error
-    return {
-        column: {epoch: float(np.mean(epochs[epoch])) for epoch in sorted(epochs)}
-        for column, epochs in values.items()
-    }
-
-
-def _number(cell: object) -> float:
-    """The number in a cell; NaN if it is empty, not there, or no number."""
-    try:
-        return float(str(cell or "nan"))
-    except ValueError:
-        return math.nan
-
-
-def _mark_best(axes: Axes, epochs: Mapping[float, float]) -> None:
-    best = min(epochs, key=epochs.__getitem__)
-    axes.plot(best, epochs[best], "o", color=ORANGE)
-    axes.set_title(
-        f"best {epochs[best]:.2f} % in epoch {best:g}", color=ORANGE, fontsize="medium", loc="right"
-    )
+def color_cycle(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Color and line style of each name, by its position."""
+    return {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(names)}
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of so many inches with one tidy drawing area."""
+    """A figure with one plain drawing area; sizes in inches."""
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     style_axes(axes)
@@ -290,7 +51,151 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def style_axes(axes: Axes) -> None:
-    """No frame, and a light grid behind what is drawn."""
+    """Remove the frame and put a light grid behind the curves."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
+
+
+def shared_legend(figure: Figure, axes: Axes) -> None:
+    """Put the legend of one drawing area below the whole figure."""
+    handles, labels = axes.get_legend_handles_labels()
+    columns = max(1, min(4, len(labels)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def ced_curve(
+    errors: ArrayLike, limit: float = 10.0
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Corners of the cumulative error distribution, a staircase from 0 to a limit.
+
+    Args:
+        errors: NME of each face ``(N,)`` in percent; ``inf`` for a missed face.
+        limit: Where the curve ends, in percent.
+
+    Returns:
+        Errors ``(M,)``, increasing, and the percentage of faces ``(M,)`` with at most that error;
+        it is constant between two corners.
+
+    Raises:
+        ValueError: No face, or NaN among them.
+
+    >>> [corner.tolist() for corner in ced_curve([2, 4, 4, 30])]
+    [[0.0, 2.0, 4.0, 10.0], [0.0, 25.0, 75.0, 75.0]]
+    """
+    ordered = np.sort(np.asarray(errors, np.float64))
+    if not len(ordered) or np.isnan(ordered).any():
+        raise ValueError("no faces, or some not measurable: leave those out first")
+    corners = np.unique([0.0, *ordered[ordered <= limit], limit])
+    return corners, 100 * np.searchsorted(ordered, corners, side="right") / len(ordered)
+
+
+def ced_figure(
+    errors: Mapping[str, ArrayLike],
+    baselines: Mapping[str, ArrayLike] | None = None,
+    threshold: float = 10.0,
+) -> Figure:
+    """Cumulative error curves: the percentage of faces with at most a given NME.
+
+    Of a single network, the median and the failure rate are marked.
+
+    Args:
+        errors: Network -> NME of each face ``(N,)`` in percent, ``inf`` for a missed face.
+        baselines: The same for dashed curves.
+        threshold: Where the curves end and failures begin, in percent.
+    """
+    figure, axes = new_figure(6.6, 4.5)
+    styles = color_cycle(errors)
+    baselines = baselines or {}
+    styles |= {n: (c, "--") for n, c in zip(baselines, (GRAY, GREEN, PINK) * 9, strict=False)}
+    for name, values in {**errors, **baselines}.items():
+        corners, share = ced_curve(values, threshold)
+        auc = float(np.diff(corners) @ share[:-1]) / threshold
+        color, style = styles[name]
+        label = f"{name}: AUC {auc:.1f} %"
+        axes.step(corners, share, style, where="post", color=color, linewidth=1.9, label=label)
+    if len(errors) == 1:
+        (values,) = errors.values()
+        _mark_median_and_failures(axes, np.asarray(values, np.float64), threshold)
+    axes.set(xlim=(0, threshold), ylim=(0, 101))
+    axes.set(xlabel="NME, %", ylabel="faces with at most this NME, %")
+    axes.legend(loc="upper left" if len(errors) == 1 else "lower right", frameon=False)
+    return figure
+
+
+def _mark_median_and_failures(axes: Axes, errors: NDArray[np.float64], threshold: float) -> None:
+    median, failures = float(np.median(errors)), float(100 * np.mean(errors > threshold))
+    axes.set_title(f"Cumulative error distribution, {len(errors)} faces")
+    annotate = partial(axes.annotate, textcoords="offset points", color=ORANGE)
+    if median <= threshold:
+        axes.plot([median, median], [0, 50], ":", color=ORANGE, linewidth=1.5)
+        axes.plot(median, 50, "o", color=ORANGE)
+        annotate(f"median {median:.2f} %", (median, 50), (8, -4))
+    corner, offset = (threshold, 100 - failures), (-10, -34 if failures < 50 else 28)
+    arrow = {"arrowstyle": "->", "color": ORANGE}
+    text = f"FR{threshold:g} {failures:.1f} %"
+    annotate(text, corner, offset, ha="right", arrowprops=arrow)
+
+
+def regions_figure(
+    by_region: Mapping[str, Mapping[str, float]], overall: float | None = None
+) -> Figure:
+    """Mean NME of each region, the worst region of the first network on top: bars of a single
+    network, one dot per network of several.
+
+    Args:
+        by_region: Network -> region -> NME in percent, NaN where unknown.
+        overall: NME over all points, drawn as a line.
+    """
+    first = next(iter(by_region.values()))
+    regions = sorted(first, key=lambda region: np.nan_to_num(first[region]))
+    if len(by_region) == 1:
+        regions = [region for region in regions if math.isfinite(first[region])]
+    figure, axes = new_figure(6.6, 1.0 + 0.41 * max(len(regions), 2))
+    places = range(len(regions))
+    for name, (color, _) in color_cycle(by_region).items():
+        values = [by_region[name].get(region, np.nan) for region in regions]
+        if len(by_region) == 1:
+            bars = axes.barh(places, values, color=color, height=0.65)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axes.bar_label(bars, fmt="%.2f", padding=4, bbox=box)
+            axes.grid(False, axis="y")
+            axes.margins(x=0.12)
+        else:
+            axes.plot(values, places, "o", color=color, markersize=7, alpha=0.85, label=name)
+    axes.set_yticks(places, [region.replace("_", " ") for region in regions])
+    axes.set_xlim(left=0)
+    axes.set(xlabel="NME, %")
+    if overall is not None:
+        axes.axvline(overall, color=ORANGE, linestyle="--", label=f"all points {overall:.2f} %")
+    shared_legend(figure, axes)
+    return figure
+
+
+def slices_figure(
+    panels: Mapping[str, tuple[Sequence[str], Mapping[str, Sequence[float]]]],
+) -> Figure:
+    """Mean NME over the slices of each attribute of the faces, one panel per attribute.
+
+    Args:
+        panels: Title -> labels of the S slices, and network -> NME in percent ``(S,)``, NaN for an
+            empty slice.
+    """
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(8.8, 3.1 * rows + 0.4), layout="constrained")
+    grid = figure.subplots(rows, 2, squeeze=False).ravel()
+    for axes, (title, (labels, values)) in zip(grid, panels.items(), strict=False):
+        style_axes(axes)
+        for name, (color, style) in color_cycle(values).items():
+            axes.plot(values[name], style, marker="o", color=color, label=name)
+        ticks = [label.replace(" to ", "–").replace(" and more", " +") for label in labels]
+        axes.set_xticks(range(len(labels)), ticks)
+        axes.tick_params(axis="x", labelsize=8)
+        axes.margins(x=0.12)
+        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
+        axes.set(title=title, ylabel="NME, %")
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    if len(next(iter(panels.values()))[1]) > 1:
+        shared_legend(figure, grid[0])
+    return figure

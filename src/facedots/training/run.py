@@ -245,9 +245,12 @@ def _calibration_crops(
 
 
 def _draw_curves(run: Path) -> None:
-    from facedots.plots.curves import save_figure, training_figure
+    from facedots.evaluation.result import training_history
+    from facedots.plots.curves import save_figure
+    from facedots.plots.training import training_figure
 
-    save_figure(training_figure(run / METRICS_FILE), run / "curves.png")
+    log = run / METRICS_FILE
+    save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")
 
 
 def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
