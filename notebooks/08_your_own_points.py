@@ -231,10 +231,9 @@ ced_figure({"true box": with_box.nme, "without a box": alone})
 shutil.copytree(
     work / "cats" / "test", work / "some", ignore=lambda folder, names: sorted(names)[6:]
 )
+networks = ("--model", work / "cat9.onnx", "--detector", "single-object")
 results = ("--out", work / "drawn", "--json", work / "cats.json")
-print(
-    shell("predict", work / "some", "--model", work / "cat9.onnx", "--detector", "single-object", *results)
-)
+print(shell("predict", work / "some", *networks, *results))
 photos = [facedots.read_image(path) for path in sorted((work / "drawn").glob("*"))]
 Image.fromarray(
     contact_sheet(
