@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ class CsvFile(AnnotationFile):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         self._rows = _cells(self.path)
-        self._numbers = [_numbers(row[1:]) for row in self._rows]
+        self._numbers = [to_numbers(row[1:]) for row in self._rows]
 
     @property
     def image_folder(self) -> Path:
@@ -120,7 +121,7 @@ def number_faults(cells: Sequence[str], values: Matrix, place: str, first: int) 
         place: What a cell's place is called, as in ``"column"``.
         first: Number of the first cell's place.
     """
-    bad = np.flatnonzero(~np.isfinite(values))
+    bad = np.flatnonzero(np.isnan(values))
     if not len(bad):
         return []
     more = f", nor are {len(bad) - 1} more" if len(bad) > 1 else ""
@@ -128,25 +129,16 @@ def number_faults(cells: Sequence[str], values: Matrix, place: str, first: int) 
 
 
 def to_numbers(cells: Sequence[str]) -> Matrix:
-    """Cells as ``float64``; NaN where one is no number."""
-    try:
-        return np.array(cells, np.float64)
-    except ValueError:
-        return np.array([_number(cell) for cell in cells], np.float64)
+    """Cells as ``float64``; NaN where one is empty or no finite number."""
+    return np.array([_number(cell) for cell in cells], np.float64)
 
 
 def _number(cell: str) -> float:
     try:
-        return float(cell)
+        number = float(cell)
     except ValueError:
-        return float("nan")
-
-
-def _numbers(cells: Sequence[str]) -> Matrix:
-    """The coordinates of a row; infinite numbers and text are NaN like missing points."""
-    values = to_numbers([cell if cell.strip() else "nan" for cell in cells])
-    values[~np.isfinite(values)] = np.nan
-    return values
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _cells(csv_file: Path) -> list[list[str]]:
@@ -172,6 +164,8 @@ def _image_of(name: str, folder: Path) -> str:
 
 def _row_faults(cells: Sequence[str], values: Matrix) -> list[str]:
     """What is wrong with the coordinates of a row; two empty cells are a missing point."""
+    if not np.isnan(values).any():
+        return []
     empty = [not cell.strip() for cell in cells]
     missing = np.array([x and y for x, y in zip(empty[::2], empty[1::2], strict=False)], bool)
     if len(missing) and missing.all():
