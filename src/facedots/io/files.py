@@ -30,6 +30,15 @@ class Closable(ABC):
         self.close()
 
 
+@contextlib.contextmanager
+def output_errors(path: str | Path) -> Iterator[None]:
+    """Turn an ``OSError`` into an :class:`OutputError` that names the file to write."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 class AtomicFile:
     """A file that grows under a temporary name, until :meth:`commit` renames it or :meth:`rollback`
     deletes it.
@@ -56,16 +65,8 @@ class AtomicFile:
         self.path = self.target.with_name(name)
         if self.target.is_dir():
             raise OutputError(f"{self.target}: cannot be written: it is a folder")
-        with self.errors():
+        with output_errors(self.target):
             self.target.parent.mkdir(parents=True, exist_ok=True)
-
-    @contextlib.contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn an ``OSError`` into an :class:`OutputError` that names the target."""
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(f"{self.target}: cannot be written: {error.strerror}") from error
 
     def commit(self) -> None:
         """Give the file its name: readers see the old file or the new one, never a part.
@@ -74,7 +75,7 @@ class AtomicFile:
             OutputError: The file cannot be renamed.
         """
         try:
-            with self.errors():
+            with output_errors(self.target):
                 self.path.replace(self.target)
         except OutputError:
             self.rollback()
@@ -94,7 +95,7 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
     """
     file = AtomicFile(path)
     try:
-        with file.errors():
+        with output_errors(path):
             file.path.write_bytes(data.encode() if isinstance(data, str) else data)
     except OutputError:
         file.rollback()

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from facedots.errors import explain_missing_extra
-from facedots.io.files import AtomicFile, Closable
+from facedots.io.files import AtomicFile, Closable, output_errors
 from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row
 from facedots.schema import KeypointSchema
 from facedots.types import Face
@@ -42,7 +42,7 @@ class FaceTable(Closable):
         self._source = source
         self._file = AtomicFile(path)
         self._is_open = True
-        with self._file.errors():
+        with output_errors(self._file.target):
             self._start()
 
     def write(self, frame: int, time: Fraction | float, faces: Sequence[Face]) -> None:
@@ -52,7 +52,7 @@ class FaceTable(Closable):
             OutputError: The disk is full.
         """
         rows: Sequence[Face | None] = faces or [None]
-        with self._file.errors():
+        with output_errors(self._file.target):
             for face in rows:
                 track = face.track_id if face else None
                 self._append(self.columns.row(frame, track, face, self._source, float(time)))
@@ -66,7 +66,7 @@ class FaceTable(Closable):
         if self._is_open:
             self._is_open = False
             try:
-                with self._file.errors():
+                with output_errors(self._file.target):
                     self._finish()
             finally:
                 self._file.commit()
