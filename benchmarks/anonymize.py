@@ -135,21 +135,25 @@ def main() -> None:
     labels = sum(frame.labels for frame in frames)
     inner = sum(total[region] for region in INNER)
     print(
-        f"{len(frames)} labeled test frames of YouTube Faces, {labels} labels in them, one thread, {date.today()}\n"
+        f"{len(frames)} labeled test frames of YouTube Faces, {labels} labels in them, one "
+        f"thread, {date.today()}\n"
     )
     print(f"- frames where no face was found: {len(missing)} {' '.join(missing)}")
     print(
-        f"- faces covered: {sum(frame.faces for frame in frames)}, in doubt: {sum(frame.doubtful for frame in frames)}"
+        f"- faces covered: {sum(frame.faces for frame in frames)}, in doubt: "
+        f"{sum(frame.doubtful for frame in frames)}"
     )
     print(f"- **inner labels uncovered (eyes, nose, mouth): {inner}**")
     print(f"- all labels uncovered: {sum(total.values())} {dict(total)}")
     print(
-        f"- share of the image covered, median: {100 * np.median([frame.share for frame in frames]):.1f} %"
+        "- share of the image covered, median: "
+        f"{100 * np.median([frame.share for frame in frames]):.1f} %"
     )
     print(f"- time to blur, median: {np.median([frame.milliseconds for frame in frames]):.1f} ms")
     for how in ANONYMIZERS:
         print(
-            f"- face found again after {how}: {100 * np.mean([how in frame.found_again for frame in frames]):.1f} %"
+            f"- face found again after {how}: "
+            f"{100 * np.mean([how in frame.found_again for frame in frames]):.1f} %"
         )
 
 

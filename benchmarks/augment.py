@@ -89,14 +89,17 @@ def main() -> None:
         height, width = np.median([frame["image"].shape[:2] for frame in frames], axis=0)
         rates = per_second(chain, frames, options.runs + 1)[1:]  # the first run warms up
         print(
-            f"{kind} frames ({len(frames)}, median {height:.0f} x {width:.0f}) to {options.size} px, one core: "
-            f"{statistics.median(rates):.0f} samples/s (median of {len(rates)}; {min(rates):.0f} to {max(rates):.0f})"
+            f"{kind} frames ({len(frames)}, median {height:.0f} x {width:.0f}) to {options.size} "
+            "px, one core: "
+            f"{statistics.median(rates):.0f} samples/s (median of {len(rates)}; {min(rates):.0f} "
+            f"to {max(rates):.0f})"
         )
         affine, *photometric = chain.transforms
         crops = [affine(frame) for frame in frames]
         print(f"  {'step':<14} {'p':>5} {'µs when done':>13} {'µs a sample':>12}")
         print(
-            f"  {'RandomAffine':<14} {1:>5} {microseconds(affine, frames, options.runs):>13.0f} {'':>12}"
+            f"  {'RandomAffine':<14} {1:>5} {microseconds(affine, frames, options.runs):>13.0f} "
+            f"{'':>12}"
         )
         for step in photometric:
             if isinstance(step, Photometric):
@@ -105,7 +108,8 @@ def main() -> None:
                     for which in (replace(step, p=1.0), step)
                 ]
                 print(
-                    f"  {type(step).__name__:<14} {step.p:>5.2f} {times[0]:>13.0f} {times[1]:>12.0f}"
+                    f"  {type(step).__name__:<14} {step.p:>5.2f} {times[0]:>13.0f} "
+                    f"{times[1]:>12.0f}"
                 )
     index = iter(range(10**9))
     seeding = per_second(lambda _: reseed(generator, 0, 0, next(index)), [{}] * 5000, options.runs)

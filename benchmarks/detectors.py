@@ -96,7 +96,8 @@ def main() -> None:
         detectors.append(YuNet(options.yunet))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
     print(
-        "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | faces |"
+        "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | "
+        "faces |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for detector in detectors:

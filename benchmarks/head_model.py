@@ -137,7 +137,8 @@ def refined(faces: Matrix, rounds: int) -> Matrix:
         shape, rotations = nodded(shape, rotations)
         shape = (shape - (shape[36] + shape[45]) / 2) / np.linalg.norm(shape[45] - shape[36])
     print(
-        f"{len(faces) // 2} faces, median error {100 * np.median(error):.2f} % of the eye distance, {frontal.sum()} frontal"
+        f"{len(faces) // 2} faces, median error {100 * np.median(error):.2f} % of the eye "
+        f"distance, {frontal.sum()} frontal"
     )
     shape = shape * (1, 1, RELIEF)
     rotations, _ = poses(shape[inner] - shape[inner].mean(axis=0), faces[:, inner], rotations, 10)

@@ -120,19 +120,22 @@ def main() -> None:
     cv2.setNumThreads(1)
     rng = np.random.default_rng(0)
     print(
-        "| noise, % of the eye distance | angle | mean | 95 % below | largest, degrees |\n|---|---|---|---|---|"
+        "| noise, % of the eye distance | angle | mean | 95 % below | largest, degrees "
+        "|\n|---|---|---|---|---|"
     )
     for noise in (0.0, 0.015, 0.03):
         for name, errors in zip(
             ("yaw", "pitch", "roll"), pose_errors(noise, options.heads, rng).T, strict=True
         ):
             print(
-                f"| {100 * noise:.1f} | {name} | {errors.mean():.2f} | {np.percentile(errors, 95):.2f} | {errors.max():.2f} |"
+                f"| {100 * noise:.1f} | {name} | {errors.mean():.2f} | "
+                f"{np.percentile(errors, 95):.2f} | {errors.max():.2f} |"
             )
     truth, read = drawn(1000, rng)
     gaps = np.abs(read - truth).mean(axis=0)
     print(
-        f"\n1000 drawn heads: mean error of the gap between lids {gaps[0]:.4f}, between lips {gaps[1]:.4f} eye distances"
+        f"\n1000 drawn heads: mean error of the gap between lids {gaps[0]:.4f}, between lips "
+        f"{gaps[1]:.4f} eye distances"
     )
     print("\n| drawn | read closed | read open |\n|---|---|---|")
     for name, chosen in (("closed", truth[:, 0] < SHUT), ("open", truth[:, 0] >= SHUT)):

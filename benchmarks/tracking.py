@@ -195,7 +195,8 @@ def measure_memory(second: list[Image], minutes: float, model: str) -> Memory:
 def markdown(speed: Speed, memory: list[Memory]) -> str:
     """Both tables."""
     rows = [
-        "| frames a second | ms a frame | detector's share | detector's looks | frames | one face in |",
+        "| frames a second | ms a frame | detector's share | detector's looks | frames | one "
+        "face in |",
         "|---|---|---|---|---|---|",
     ]
     cells = [
@@ -232,7 +233,8 @@ def main() -> None:
     small = moving(image, points, (160, 120), RATE)
     memory = [measure_memory(small, minutes, options.model) for minutes in options.minutes]
     print(
-        f"One face at 640 x 480, one thread, {machine()}, {date.today()}, processor time\n\n{markdown(speed, memory)}"
+        f"One face at 640 x 480, one thread, {machine()}, {date.today()}, processor "
+        f"time\n\n{markdown(speed, memory)}"
     )
     if options.out:
         document = {"date": str(date.today()), "machine": machine(), "speed": asdict(speed)}

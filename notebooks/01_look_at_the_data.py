@@ -367,7 +367,8 @@ if REAL:
     )
     print(f"{len(test_videos & train_videos)} of the {len(test_videos)} videos are")
     print(
-        f"{stats.shared[0].near_duplicates} test frames of this slice look like one of its training "
+        f"{stats.shared[0].near_duplicates} test frames of this slice look like one of its "
+        "training "
         "frames"
     )
 

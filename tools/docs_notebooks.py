@@ -58,7 +58,8 @@ def _output(output: Mapping[str, Any], name: str, images: Pages) -> str:
     """One output of a cell; an image is put among ``images``."""
     if output["output_type"] == "error":
         raise ValueError(
-            f"{name}: a cell of the notebook ended with {output['ename']}; run it again before it is published"
+            f"{name}: a cell of the notebook ended with {output['ename']}; run it again before "
+            "it is published"
         )
     data = output.get("data", {"text/plain": output.get("text", "")})
     for kind, suffix in _IMAGE_TYPES.items():

@@ -29,7 +29,8 @@ def recipe_page() -> str:
         "",
         "*Made from `facedots.training.recipe.Recipe`.*",
         "",
-        "A recipe is a YAML file of `field: value` lines; `recipes/` holds those of the networks that ship.",
+        "A recipe is a YAML file of `field: value` lines; `recipes/` holds those of the networks "
+        "that ship.",
         "A field on the command line overrides the file's, with `-` for `_`, as in",
         "`facedots train recipes/small.yaml --batch-size 64 --data DIR --out RUN`.",
         "",

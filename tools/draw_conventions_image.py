@@ -170,7 +170,8 @@ def uncertainty(image: Image, points: Floats) -> Figure:
         )
     long, short = principal_axes(one)[0]
     near.set_title(
-        f"point {index}: axes {long:.1f} and {short:.1f} px, sigma {np.sqrt(np.trace(one) / 2):.1f} px",
+        f"point {index}: axes {long:.1f} and {short:.1f} px, sigma "
+        f"{np.sqrt(np.trace(one) / 2):.1f} px",
         color=INK,
     )
     near.set(

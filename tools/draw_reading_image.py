@@ -54,7 +54,8 @@ def main() -> None:
     cells = [
         titled(
             axes,
-            f"yaw {round(face.pose.yaw):+}, pitch {round(face.pose.pitch):+}, roll {round(face.pose.roll):+}",
+            f"yaw {round(face.pose.yaw):+}, pitch {round(face.pose.pitch):+}, roll "
+            f"{round(face.pose.roll):+}",
         )
     ]
     cells += [

@@ -542,7 +542,8 @@ def main() -> None:
         atomic_write(folder / f"{name}.png", encoded.tobytes())
         atomic_write(folder / f"{name}.yaml", text)
         print(
-            f"{folder / name}.png: {image.shape[1]} x {image.shape[0]}, {len(encoded) / 1000:.0f} kB"
+            f"{folder / name}.png: {image.shape[1]} x {image.shape[0]}, "
+            f"{len(encoded) / 1000:.0f} kB"
         )
 
 
