@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from setting import DATA, machine, options_with_data
+from common import DATA, machine, options_with_data
 
 from facedots import KeypointPredictor, RetinaFace, Tracker, apply_affine, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation

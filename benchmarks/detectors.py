@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from setting import DATA, options_with_data
+from common import DATA, options_with_data
 
 from facedots import Haar, RetinaFace, YuNet, box_iou, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation

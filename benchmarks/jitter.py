@@ -28,8 +28,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from common import DATA, Faces, machine, options_with_data
 from peer_runs import PEERS, points_of
-from setting import DATA, Faces, machine, options_with_data
 
 from facedots import (
     KeypointPredictor,

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from setting import DATA, Faces, machine, options_with_data
+from common import DATA, Faces, machine, options_with_data
 
 from facedots import IBUG68, WEIGHTS, KeypointPredictor, crop_matrix
 from facedots.data import load_source

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import dlib  # type: ignore[import-not-found]
-from peer_worker import Box, CropSpec, Predict, serve, square
+from peer_worker import Box, PeerCrop, Predict, serve, square
 
 
 def prepare(_model: str) -> tuple[Predict, str, list[str]]:
@@ -22,8 +22,8 @@ def prepare(_model: str) -> tuple[Predict, str, list[str]]:
     weights = str(Path(package.origin).parent / "models" / "shape_predictor_68_face_landmarks.dat")
     predictor = dlib.shape_predictor(weights)
 
-    def predict(image: Any, box: Box, crop_spec: CropSpec) -> tuple[Any, float]:
-        left, top, side = square(box, crop_spec)
+    def predict(image: Any, box: Box, crop: PeerCrop) -> tuple[Any, float]:
+        left, top, side = square(box, crop)
         shape = predictor(
             image, dlib.rectangle(*(round(value) for value in (left, top, left + side, top + side)))
         )

@@ -14,7 +14,7 @@ const [facesFolder, jobFolder] = process.argv.slice(2)
 
 const milliseconds = () => { const used = process.cpuUsage(); return (used.user + used.system) / 1000 }
 
-// The square of a framing, black beyond the picture's border.
+// The square of a crop, black beyond the image's border.
 function cut (face, pixels, [scale, up]) {
   if (!scale) return { x: 0, y: 0, tensor: tf.tensor3d(pixels.subarray(face.start, face.start + 3 * face.width * face.height), [face.height, face.width, 3], 'int32') }
   const [left, top, right, bottom] = face.box
@@ -51,21 +51,21 @@ async function main () {
   const run = net.runNet.bind(net)
   net.runNet = (input) => { const start = milliseconds(); const out = run(input); network = milliseconds() - start; return out }
 
-  const points = new Float32Array(job.framings.length * faces.length * POINTS * 2)
-  const times = new Float32Array(job.framings.length * job.rounds * faces.length * 2)
+  const points = new Float32Array(job.crops.length * faces.length * POINTS * 2)
+  const times = new Float32Array(job.crops.length * job.rounds * faces.length * 2)
   let p = 0
   let t = 0
-  for (const framing of job.framings) {
+  for (const crop of job.crops) {
     for (let round = 0; round < job.rounds; round++) {
       p -= round ? faces.length * POINTS * 2 : 0
       for (const face of faces) {
         const start = milliseconds()
-        const { x, y, tensor } = cut(face, pixels, framing)
+        const { x, y, tensor } = cut(face, pixels, crop)
         const found = await net.detectLandmarks(tensor)
         tensor.dispose()
         times[t++] = milliseconds() - start
         times[t++] = network
-        for (const place of found.positions) { // a place of 0 is the crop's border, half a pixel before the first one's centre
+        for (const place of found.positions) { // a place of 0 is the crop's border, half a pixel before the first one's center
           points[p++] = x + place.x - 0.5
           points[p++] = y + place.y - 0.5
         }

@@ -7,7 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from peer_worker import Box, CropSpec, Predict, serve
+from peer_worker import Box, PeerCrop, Predict, serve
 
 import facedots
 from facedots import WEIGHTS, KeypointPredictor
@@ -38,7 +38,7 @@ def prepare(model: str) -> tuple[Predict, str, list[str]]:
     model = model.removesuffix(" x2")
     stopwatch, predictor = Stopwatch(), KeypointPredictor(model, refine=2 if twice else 1)
 
-    def predict(image: Any, box: Box, _framing: CropSpec) -> tuple[Any, float]:
+    def predict(image: Any, box: Box, _crop: PeerCrop) -> tuple[Any, float]:
         stopwatch.milliseconds = 0.0
         points = predictor.predict(image, np.array([box])).points[0]
         return points, stopwatch.milliseconds

@@ -13,7 +13,7 @@ from typing import Any
 
 import mediapipe  # type: ignore[import-not-found]
 import numpy as np
-from peer_worker import Box, CropSpec, Predict, cut, serve
+from peer_worker import Box, PeerCrop, Predict, cut, serve
 
 VERTICES = [
     *(127, 234, 177, 215, 172, 136, 149, 176, 152, 400, 378, 365, 397, 435, 401, 454, 356),
@@ -36,15 +36,15 @@ def prepare(model: str) -> tuple[Predict, str, list[str]]:
     }
     still = mediapipe.solutions.face_mesh.FaceMesh(static_image_mode=True, **settings)
 
-    def predict(image: Any, box: Box, crop_spec: CropSpec) -> tuple[Any, float]:
-        crop, x, y = cut(image, box, crop_spec)
-        found = still.process(crop).multi_face_landmarks
-        if not found:
+    def predict(image: Any, box: Box, crop: PeerCrop) -> tuple[Any, float]:
+        pixels, x, y = cut(image, box, crop)
+        faces = still.process(pixels).multi_face_landmarks
+        if not faces:
             return None, math.nan
         places = np.array(
-            [(found[0].landmark[vertex].x, found[0].landmark[vertex].y) for vertex in VERTICES]
+            [(faces[0].landmark[vertex].x, faces[0].landmark[vertex].y) for vertex in VERTICES]
         )
-        return places * (crop.shape[1], crop.shape[0]) + (x - 0.5, y - 0.5), math.nan
+        return places * (pixels.shape[1], pixels.shape[0]) + (x - 0.5, y - 0.5), math.nan
 
     folder = Path(mediapipe.__file__).parent / "modules"
     mesh = "face_landmark_with_attention" if model == "attention" else "face_landmark"

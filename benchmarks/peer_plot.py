@@ -22,26 +22,28 @@ class Dot:
         ms: Milliseconds a face.
         error: In percent.
         ours: One of facedots' networks.
-        known: It was trained on these very faces: drawn hollow.
+        trained_on_it: It was trained on these very faces: drawn hollow.
     """
 
     name: str
     ms: float
     error: float
     ours: bool
-    known: bool = False
+    trained_on_it: bool = False
 
 
 def front(dots: Sequence[Dot]) -> list[Dot]:
     """Those that none is both faster and more accurate than, fastest first; what was trained on the
     faces does not count.
 
-    >>> some = [Dot("a", 1, 5, True), Dot("b", 2, 6, False), Dot("c", 3, 4, False), Dot("d", 1, 1, False, known=True)]
+    >>> some = [Dot("a", 1, 5, True), Dot("b", 2, 6, False), Dot("c", 3, 4, False), Dot("d", 1, 1, False, trained_on_it=True)]
     >>> [dot.name for dot in front(some)]
     ['a', 'c']
     """
     best: list[Dot] = []
-    for dot in sorted((dot for dot in dots if not dot.known), key=lambda dot: (dot.ms, dot.error)):
+    for dot in sorted(
+        (dot for dot in dots if not dot.trained_on_it), key=lambda dot: (dot.ms, dot.error)
+    ):
         if not best or dot.error < best[-1].error:
             best.append(dot)
     return best
@@ -72,7 +74,7 @@ def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
             "o",
             color=_color(dot),
             markersize=8,
-            fillstyle="none" if dot.known else "full",
+            fillstyle="none" if dot.trained_on_it else "full",
         )
     axes.set_xscale("log")
     axes.margins(x=0.18, y=0.14)
@@ -100,7 +102,7 @@ def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
     note = "nobody is left of and below the dotted line" + "\nhollow: trained on these faces" * any(
-        dot.known for dot in dots
+        dot.trained_on_it for dot in dots
     )
     axes.text(
         0.99,

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from common import ROOT, Faces
 from numpy.typing import NDArray
-from setting import ROOT, Faces
 
 from facedots import IBUG68, WEIGHTS, FacedotsError
 from facedots.evaluation import shift_free_nme
@@ -30,8 +30,8 @@ THREADS = dict.fromkeys(
     ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"), "1"
 )
 
-CropSpec = tuple[float, float]
-AS_IT_IS: CropSpec = (1.0, 0.0)
+PeerCrop = tuple[float, float]
+AS_IT_IS: PeerCrop = (1.0, 0.0)
 SQUARES = tuple(
     (scale, up)
     for scale in (1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7)
@@ -41,7 +41,7 @@ CROPS = (
     (0.0, 0.0),
     *((scale, up) for scale in (1.4, 1.6, 1.8, 2.0, 2.5, 3.0) for up in (0.0, 0.1, 0.2)),
 )
-"""Framings to choose from: of peers that take a box, and of those that look for the face themselves
+"""Crops to choose from: of peers that take a box, and of those that look for the face themselves
 (0: in the whole image).
 """
 
@@ -58,19 +58,19 @@ class Contestant:
         name: In tables.
         worker: ``facedots``, ``dlib``, ``mediapipe`` or ``face_api``.
         model: What the worker is told to open.
-        youtube: The framing for YouTube Faces, see ``peer_worker.py``; one of ours takes the box as
+        youtube: The crop for YouTube Faces, see ``peer_worker.py``; one of ours takes the box as
             it is.
-        w300: The framing for 300-W.
-        choice: The framings that those two were chosen from.
+        w300: The crop for 300-W.
+        choice: The crops that those two were chosen from.
         finds_faces: Its own detector is inside, so it hardly notices which box it was given.
     """
 
     name: str
     worker: str
     model: str
-    youtube: CropSpec = AS_IT_IS
-    w300: CropSpec = AS_IT_IS
-    choice: tuple[CropSpec, ...] = SQUARES
+    youtube: PeerCrop = AS_IT_IS
+    w300: PeerCrop = AS_IT_IS
+    choice: tuple[PeerCrop, ...] = SQUARES
     finds_faces: bool = False
 
     @property
@@ -78,8 +78,8 @@ class Contestant:
         """One of facedots' networks."""
         return self.worker == "facedots"
 
-    def crop_spec(self, source: str) -> CropSpec:
-        """The framing for ``youtube-faces`` or ``300w``."""
+    def crop(self, source: str) -> PeerCrop:
+        """The crop for ``youtube-faces`` or ``300w``."""
         return self.youtube if source == "youtube-faces" else self.w300
 
 
@@ -108,7 +108,7 @@ PEERS = {
         "face-api.js 68 tiny", "face_api", "68 tiny", (1.4, 0.0), (1.3, 0.0)
     ),
 }
-"""Framings: found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py
+"""Crops: found by :func:`tune` on 30 to 60 validation faces a set (2026-11-22); ``peers.py
 --tune`` takes all faces.
 """
 CONTESTANTS = {**OURS, **TWICE, **PEERS}
@@ -126,7 +126,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker said of N faces, in F framings and R rounds.
+    """What a worker said of N faces, in F crops and R rounds.
 
     Attributes:
         points: ``float32 (F, N, 68, 2)`` in pixels; NaN where nothing was found.
@@ -158,9 +158,7 @@ def store(faces: Faces, folder: Path) -> Path:
     return folder
 
 
-def run(
-    contestant: Contestant, stored: Path, framings: Sequence[CropSpec], rounds: int = 1
-) -> Answer:
+def run(contestant: Contestant, stored: Path, crops: Sequence[PeerCrop], rounds: int = 1) -> Answer:
     """Let a contestant find the points of stored faces.
 
     Raises:
@@ -170,11 +168,11 @@ def run(
     with tempfile.TemporaryDirectory() as name:
         job = Path(name)
         (job / "job.json").write_text(
-            json.dumps({"model": contestant.model, "framings": framings, "rounds": rounds})
+            json.dumps({"model": contestant.model, "crops": crops, "rounds": rounds})
         )
         _call([*command, str(stored.resolve()), name], folder, contestant.name)
         answer = json.loads((job / "answer.json").read_text())
-        shape = (len(framings), rounds, len(json.loads((stored / "faces.json").read_text())))
+        shape = (len(crops), rounds, len(json.loads((stored / "faces.json").read_text())))
         points = np.fromfile(job / "points.f32", np.float32).reshape(
             shape[0], shape[2], IBUG68.count, 2
         )
@@ -192,8 +190,8 @@ def points_of(contestant: Contestant, faces: Faces) -> Floats:
         return points
 
 
-def tune(contestant: Contestant, stored: Path, true: Floats) -> CropSpec:
-    """Of a contestant's choice the framing with the least mean NME* on the stored faces, where a
+def tune(contestant: Contestant, stored: Path, true: Floats) -> PeerCrop:
+    """Of a contestant's choice the crop with the least mean NME* on the stored faces, where a
     missed face counts as 100 %.
 
     Raises what :func:`run` raises.
@@ -267,7 +265,7 @@ def _call(command: list[str], folder: Path, name: str) -> None:
 
 def milliseconds(answer: Answer) -> NDArray[np.float64]:
     """Whole call and network ``(2,)``: the median over faces, then over rounds without the first,
-    of an answer in one framing.
+    of an answer in one crop.
     """
     rounds = np.median(answer.milliseconds[0], axis=1)
     return np.asarray(np.median(rounds[1:] if len(rounds) > 1 else rounds, axis=0), np.float64)

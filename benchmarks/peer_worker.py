@@ -6,13 +6,13 @@ speaks the same, in Node):
 * ``FACES/faces.json``: a list of ``{"start", "height", "width", "box"}``; ``FACES/pixels.bin``: all
   images one after the other, RGB bytes, each from its ``start``; boxes are tight ones, ``x0 y0 x1
   y1`` in pixels, (0, 0) the center of the top-left pixel.
-* ``JOB/job.json``: ``{"model": name, "framings": [[scale, up], …], "rounds": R}``.
-* The worker adds ``JOB/points.f32``, float32 (framings, faces, 68, 2) in pixels, NaN where nothing
-  was found; ``JOB/times.f32``, float32 (framings, rounds, faces, 2), milliseconds of processor time
+* ``JOB/job.json``: ``{"model": name, "crops": [[scale, up], …], "rounds": R}``.
+* The worker adds ``JOB/points.f32``, float32 (crops, faces, 68, 2) in pixels, NaN where nothing
+  was found; ``JOB/times.f32``, float32 (crops, rounds, faces, 2), milliseconds of processor time
   of the whole call and of the network in it (NaN where it cannot be told apart); and
   ``JOB/answer.json``: ``{"version", "weights": [paths], "peak_mb"}``.
 
-A framing ``(scale, up)`` is the square whose side is ``scale`` times the mean side of the box, with
+A crop ``(scale, up)`` is the square whose side is ``scale`` times the mean side of the box, with
 its center ``up`` box heights above that of the box; a scale of 0 means the whole image.
 """
 
@@ -29,9 +29,9 @@ import numpy as np
 POINTS = 68
 
 Box = Sequence[float]
-CropSpec = Sequence[float]
-Predict = Callable[[Any, Box, CropSpec], tuple[Any, float]]
-"""(image, tight box, framing) -> points (68, 2) or ``None``, and milliseconds of the network or
+PeerCrop = Sequence[float]
+Predict = Callable[[Any, Box, PeerCrop], tuple[Any, float]]
+"""(image, tight box, crop) -> points (68, 2) or ``None``, and milliseconds of the network or
 NaN.
 """
 
@@ -47,14 +47,14 @@ def serve(prepare: Callable[[str], tuple[Predict, str, list[str]]]) -> None:
     task = json.loads((job / "job.json").read_text())
     predict, version, weights = prepare(task["model"])
     images = read_faces(faces)
-    rounds, framings = task["rounds"], task["framings"]
-    points = np.full((len(framings), len(images), POINTS, 2), np.nan, np.float32)
-    times = np.full((len(framings), rounds, len(images), 2), np.nan, np.float32)
-    for f, crop_spec in enumerate(framings):
+    rounds, crops = task["rounds"], task["crops"]
+    points = np.full((len(crops), len(images), POINTS, 2), np.nan, np.float32)
+    times = np.full((len(crops), rounds, len(images), 2), np.nan, np.float32)
+    for f, crop in enumerate(crops):
         for r in range(rounds):
             for i, (image, box) in enumerate(images):
                 start = time.process_time()
-                found, network = predict(image, box, crop_spec)
+                found, network = predict(image, box, crop)
                 times[f, r, i] = (time.process_time() - start) * 1000, network
                 if found is not None:
                     points[f, i] = found
@@ -77,27 +77,27 @@ def read_faces(folder: Path) -> list[tuple[Any, list[float]]]:
     return faces
 
 
-def square(box: Box, crop_spec: CropSpec) -> tuple[float, float, float]:
-    """Left, top and side of the square that a framing cuts out, in pixels."""
+def square(box: Box, crop: PeerCrop) -> tuple[float, float, float]:
+    """Left, top and side of the square that a crop cuts out, in pixels."""
     left, top, right, bottom = box
-    scale, up = crop_spec
+    scale, up = crop
     side = scale * (right - left + bottom - top) / 2
     return (left + right) / 2 - side / 2, (top + bottom) / 2 - up * (bottom - top) - side / 2, side
 
 
-def cut(image: Any, box: Box, crop_spec: CropSpec) -> tuple[Any, int, int]:
-    """The square of a framing at the image's own resolution, black beyond its border, and its left
+def cut(image: Any, box: Box, crop: PeerCrop) -> tuple[Any, int, int]:
+    """The square of a crop at the image's own resolution, black beyond its border, and its left
     and top in whole pixels.
     """
-    if not crop_spec[0]:
+    if not crop[0]:
         return image, 0, 0
-    x, y, side = (round(value) for value in square(box, crop_spec))
+    x, y, side = (round(value) for value in square(box, crop))
     height, width = image.shape[:2]
     top, left, bottom, right = max(0, y), max(0, x), min(height, y + side), min(width, x + side)
-    crop = np.zeros((side, side, 3), np.uint8)
+    pixels = np.zeros((side, side, 3), np.uint8)
     if top < bottom and left < right:
-        crop[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
-    return crop, x, y
+        pixels[top - y : bottom - y, left - x : right - x] = image[top:bottom, left:right]
+    return pixels, x, y
 
 
 def peak_mb() -> float | None:

@@ -4,7 +4,7 @@ boxes, one run, one core.
     python benchmarks/peers.py [--data ../shared/data] [--out out/bench] [--write docs/peers.md]
 
 Prints Markdown; writes it, the numbers as JSON and the plot of accuracy against time into
-``--out``. ``--write`` makes the page of the documentation; ``--tune`` searches the peers' framings
+``--out``. ``--write`` makes the page of the documentation; ``--tune`` searches the peers' crops
 again. Peers are installed under ``.cache/peers`` at the first call (PyPI and npm must be in reach);
 one that fails is reported and left out. ``peer_runs.py`` says who they are.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import DATA, ROOT, Faces, machine, options_with_data
 from peer_plot import Dot, pareto_figure
 from peer_runs import (
     CONTESTANTS,
@@ -28,14 +29,13 @@ from peer_runs import (
     PEERS,
     Answer,
     Contestant,
-    CropSpec,
+    PeerCrop,
     PeerError,
     milliseconds,
     run,
     store,
     tune,
 )
-from setting import DATA, ROOT, Faces, machine, options_with_data
 
 from facedots import IBUG68, load_split
 from facedots.annotations import FaceAnnotation
@@ -44,19 +44,19 @@ from facedots.io import atomic_write
 from facedots.plots import save_figure
 
 SETS = {"youtube-faces": "YouTube Faces test frames", "300w": "300-W validation photos"}
-KNOWN = {("dlib 68", "300w")}
-"""Who was trained on what: dlib on all of 300-W, so there it recites."""
+TRAINED_ON = {("dlib 68", "300w")}
+"""Networks and the sets that they were trained on: dlib on all of 300-W."""
 
 
 @dataclass(frozen=True)
-class EvalConfig:
+class EvalSet:
     """Faces of one data set, and where they are stored for the workers."""
 
     faces: Faces
     stored: Path
 
     @classmethod
-    def of(cls, annotations: Sequence[FaceAnnotation], folder: Path) -> "EvalConfig":
+    def of(cls, annotations: Sequence[FaceAnnotation], folder: Path) -> "EvalSet":
         """Annotated faces, stored in a new folder."""
         faces = Faces.of(annotations)
         return cls(faces, store(faces, folder))
@@ -74,7 +74,7 @@ class Row:
         network_ms: Of the network in it; NaN where it cannot be told apart.
         peak_mb: The largest resident size of a process that finds the points of one face.
         file_mb: Of all its weight files, in MB (10^6 bytes).
-        framings: Source -> the framing that it was shown.
+        crops: Source -> the crop that it was shown.
         scores: Source -> its scores.
     """
 
@@ -85,7 +85,7 @@ class Row:
     network_ms: float
     peak_mb: float
     file_mb: float
-    framings: Mapping[str, CropSpec]
+    crops: Mapping[str, PeerCrop]
     scores: Mapping[str, Scores]
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,34 +101,31 @@ class Row:
 
 
 def measure(
-    contestant: Contestant, exams: Mapping[str, EvalConfig], alone: Path, rounds: int
+    contestant: Contestant, test_sets: Mapping[str, EvalSet], alone: Path, rounds: int
 ) -> Row:
-    """One contestant on all exams; the time is that of the first.
+    """One contestant on all test_sets; the time is that of the first.
 
     Args:
         contestant: Who.
-        exams: Source -> faces.
+        test_sets: Source -> faces.
         alone: One stored face, for the memory.
-        rounds: Of the first exam, after one to warm up.
+        rounds: Of the first test_set, after one to warm up.
 
     Raises:
         PeerError: It cannot be installed or failed.
     """
     answers: list[Answer] = []
     scores = {}
-    for source, exam in exams.items():
+    for source, test_set in test_sets.items():
         answers.append(
             run(
-                contestant,
-                exam.stored,
-                [contestant.crop_spec(source)],
-                1 if answers else rounds + 1,
+                contestant, test_set.stored, [contestant.crop(source)], 1 if answers else rounds + 1
             )
         )
-        scores[source] = score(answers[-1].points[0], exam.faces.points, IBUG68)
+        scores[source] = score(answers[-1].points[0], test_set.faces.points, IBUG68)
     whole, network = milliseconds(answers[0]).tolist()
     peak = run(contestant, alone, [contestant.youtube]).peak_mb
-    framings = {source: contestant.crop_spec(source) for source in exams}
+    crops = {source: contestant.crop(source) for source in test_sets}
     size = answers[0].weights / 1e6
     return Row(
         contestant.name,
@@ -138,7 +135,7 @@ def measure(
         network,
         peak,
         size,
-        framings,
+        crops,
         scores,
     )
 
@@ -153,20 +150,20 @@ def accuracy(rows: Sequence[Row], source: str) -> str:
     """The table of one data set, best first."""
     cells = []
     for row in sorted(rows, key=lambda row: row.scores[source].nme_shift_free):
-        scores, (scale, up) = row.scores[source], row.framings[source]
+        scores, (scale, up) = row.scores[source], row.crops[source]
         name = (
             f"**{row.name}**"
             if row.ours
-            else row.name + " (trained on these photos)" * ((row.name, source) in KNOWN)
+            else row.name + " (trained on these photos)" * ((row.name, source) in TRAINED_ON)
         )
-        crop_spec = "its own" if row.ours else f"{scale:g}, {up:g}" if scale else "whole image"
+        crop = "its own" if row.ours else f"{scale:g}, {up:g}" if scale else "whole image"
         numbers = [scores.nme, scores.nme_shift_free, scores.fr10, scores.auc10]
         shift = "({:+.1f}, {:+.1f})".format(*scores.shift)
         cells.append(
-            [name, *(f"{number:.2f}" for number in numbers), shift, str(scores.missed), crop_spec]
+            [name, *(f"{number:.2f}" for number in numbers), shift, str(scores.missed), crop]
         )
     return table(
-        ["", "NME %", "NME* %", "FR10 %", "AUC10 %", "shift, px", "missed", "framing: scale, up"],
+        ["", "NME %", "NME* %", "FR10 %", "AUC10 %", "shift, px", "missed", "crop: scale, up"],
         cells,
     )
 
@@ -190,22 +187,22 @@ def cost(rows: Sequence[Row]) -> str:
     )
 
 
-PAGE = """# Beside other people's networks
+PAGE = """# Comparison with other networks
 
-Generated by `python benchmarks/peers.py --write docs/peers.md` on {date}, {machine}. One run, one core, every
-contestant in a process of its own. `make bench` runs it anew.
+Generated by `python benchmarks/peers.py --write docs/peers.md` on {date}, {machine}.
+One run, one core, every network in a process of its own. `make bench` runs it again.
 
 {image}## YouTube Faces, {n_youtube} official test frames
 
 {youtube}
 
-Our networks were trained on the training part of this set, which shows the same people; the peers were not. So this
-table flatters ours: the identity-disjoint scores in the README and the model cards are what to expect on other
-people.
+Our networks were trained on the training part of this set, which shows the same people; the peers
+were not. So this table is too good for ours: the identity-disjoint scores in
+[benchmarks](benchmarks.md) and in the model cards are what to expect on other people.
 
 ## 300-W, {n_300w} validation faces
 
-Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
+Every tenth photo by name of 300-W's training part (`facedots.data.load_split`).
 
 {w300}
 
@@ -213,33 +210,34 @@ Every tenth photo by name of 300-W's training part (`facedots.data.splits`).
 
 {cost}
 
-{failed}## How it was measured
+{failed}## Method
 
-- **Boxes**: everybody gets the tight box of the true points. Each peer's *framing*, the square that it is shown, was
-  chosen in its favor from a grid, for each data set anew, by its NME\\* on faces held out of the training parts, never
-  on these (`peers.py --tune` does it again): side over the mean side of the box, and how many box heights its center
-  lies above the box's.
-- **MediaPipe** finds the face itself, in the crop or in the whole image, whichever was better; its time includes
-  that. A face that it misses counts as a failure (FR10, AUC10), not in the mean. Its 468 vertices become 68 points by
-  a list fitted to training faces of both sets (`benchmarks/peer_mediapipe.py`).
-- **NME**: mean distance over that of the outer eye corners. **NME\\***: the same after one constant shift in pixels
-  is taken off, one for all faces and points of a set: the median of predicted minus true, each axis for itself, for
-  each contestant its own (`facedots.evaluation.metrics.constant_shift`). Every data set puts its labels a little
-  elsewhere, and peers never saw these. On YouTube frames compare NME\\*. **FR10**: share of faces above 10 %.
-  **AUC10**: area under the error curve up to 10 %.
-- **Time**: processor time of all threads of the process, one face a call, median over the YouTube frames, then over
-  {rounds} rounds after one to warm up. From the decoded frame and the box to 68 points, cropping included. A dash:
-  the network cannot be told apart. face-api.js runs on TensorFlow.js' WebAssembly, the fastest that npm alone can
-  install.
-- **Memory**: the largest resident size of a process that loads the library and one network and finds one face,
-  interpreter and all.
+- **Boxes**: every network gets the tight box of the true points. Each peer's *crop* was chosen in its
+  favor from a grid, for each data set separately, by its NME\\* on faces held out of the training
+  parts, never on these (`peers.py --tune` repeats it): side over the mean side of the box, and how
+  many box heights its center lies above the box's.
+- **MediaPipe** detects the face itself, in the crop or in the whole image, whichever was better; its
+  time includes that. A missed face counts as a failure (FR10, AUC10), not in the mean. Its 468
+  vertices become 68 points by a list fitted to training faces of both sets
+  (`benchmarks/peer_mediapipe.py`).
+- **NME**: mean point error over the distance of the outer eye corners. **NME\\***: the same after one
+  constant shift in pixels is removed, one for all faces and points of a set: the median of predicted
+  minus true, per axis and network (`facedots.evaluation.metrics.constant_shift`). Every data set
+  places its labels a little differently, and peers were trained on other labels. On YouTube frames
+  compare NME\\*. **FR10**: share of faces above 10 %. **AUC10**: area under the error curve up to 10 %.
+- **Time**: processor time of all threads of the process, one face per call, median over the YouTube
+  frames, then over {rounds} rounds after one to warm up. From the decoded frame and the box to 68
+  points, cropping included. A dash: the network cannot be timed alone. face-api.js runs on
+  TensorFlow.js' WebAssembly, the fastest backend that npm alone can install.
+- **Memory**: the largest resident size of a process that loads the library and one network and
+  finds one face, interpreter included.
 """
 
 
 def page(
     rows: Sequence[Row],
     failed: Sequence[str],
-    exams: Mapping[str, EvalConfig],
+    test_sets: Mapping[str, EvalSet],
     rounds: int,
     image: str = "",
 ) -> str:
@@ -249,9 +247,9 @@ def page(
         date=date.today(),
         machine=machine(),
         image=f"![NME* against processor time]({image})\n\n" if image else "",
-        n_youtube=len(exams["youtube-faces"].faces.images),
+        n_youtube=len(test_sets["youtube-faces"].faces.images),
         youtube=accuracy(rows, "youtube-faces"),
-        n_300w=len(exams["300w"].faces.images),
+        n_300w=len(test_sets["300w"].faces.images),
         w300=accuracy(rows, "300w"),
         cost=cost(rows),
         failed=f"{fails}\n" if fails else "",
@@ -268,7 +266,7 @@ def dots(rows: Sequence[Row]) -> dict[str, list[Dot]]:
                 row.ms,
                 row.scores[source].nme_shift_free,
                 row.ours,
-                (row.name, source) in KNOWN,
+                (row.name, source) in TRAINED_ON,
             )
             for row in rows
         ]
@@ -276,13 +274,13 @@ def dots(rows: Sequence[Row]) -> dict[str, list[Dot]]:
     }
 
 
-def tune_all(contestants: Sequence[Contestant], exams: Mapping[str, EvalConfig]) -> None:
-    """Print the framing that suits each peer best."""
+def tune_all(contestants: Sequence[Contestant], test_sets: Mapping[str, EvalSet]) -> None:
+    """Print the crop that suits each peer best."""
     for contestant in contestants:
         if not contestant.ours:
             best = {
-                source: tune(contestant, exam.stored, exam.faces.points)
-                for source, exam in exams.items()
+                source: tune(contestant, test_set.stored, test_set.faces.points)
+                for source, test_set in test_sets.items()
             }
             print(f"{contestant.name}: {best}", flush=True)
 
@@ -311,7 +309,7 @@ def main() -> None:
     parser.add_argument(
         "--tune",
         action="store_true",
-        help="only search the framings anew, on validation faces, and print them",
+        help="only search the crops anew, on validation faces, and print them",
     )
     parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*OURS, *PEERS])
     options = options_with_data(parser)
@@ -325,23 +323,23 @@ def main() -> None:
             tune_all(
                 chosen,
                 {
-                    source: EvalConfig.of(split.validation[: options.faces], folder / source)
+                    source: EvalSet.of(split.validation[: options.faces], folder / source)
                     for source, split in splits.items()
                 },
             )
             return
-        exams = {
-            source: EvalConfig.of(split.test[: options.faces], folder / source)
+        test_sets = {
+            source: EvalSet.of(split.test[: options.faces], folder / source)
             for source, split in splits.items()
         }
-        alone = store(exams["youtube-faces"].faces.first(1), folder / "alone")
+        alone = store(test_sets["youtube-faces"].faces.first(1), folder / "alone")
         for contestant in chosen:
             print(contestant.name, file=sys.stderr, flush=True)
             try:
-                rows.append(measure(contestant, exams, alone, options.rounds))
+                rows.append(measure(contestant, test_sets, alone, options.rounds))
             except PeerError as error:
                 failed.append(str(error))
-    text = page(rows, failed, exams, options.rounds)
+    text = page(rows, failed, test_sets, options.rounds)
     print(text)
     numbers = {
         "date": str(date.today()),
@@ -357,7 +355,9 @@ def main() -> None:
     figure = pareto_figure(dots(rows))
     save_figure(figure, options.out / "peers.png")
     if options.write:
-        atomic_write(options.write, page(rows, failed, exams, options.rounds, "images/peers.png"))
+        atomic_write(
+            options.write, page(rows, failed, test_sets, options.rounds, "images/peers.png")
+        )
         save_figure(figure, options.write.parent / "images" / "peers.png")
         subprocess.run([sys.executable, ROOT / "tools" / "docs_tables.py"], check=True)
 

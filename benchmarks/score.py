@@ -22,10 +22,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from common import DATA, machine, options_with_data
 from corruptions import CORRUPTIONS, Case
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from setting import DATA, machine, options_with_data
 
 from facedots import (
     WEIGHTS,

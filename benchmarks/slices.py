@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import cv2
 import numpy as np
+from common import Faces
 from numpy.typing import NDArray
-from setting import Faces
 
 from facedots import IBUG68, Camera, head_pose
 from facedots.analysis import expression_signals

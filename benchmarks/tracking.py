@@ -26,7 +26,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from setting import DATA, machine
+from common import DATA, machine
 
 from facedots import (
     Detections,

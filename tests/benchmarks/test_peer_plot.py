@@ -16,7 +16,7 @@ def test_equally_fast_the_better_one_counts_and_what_knew_the_faces_does_not() -
     dots = [
         Dot("worse", 1, 6, False),
         Dot("better", 1, 5, False),
-        Dot("reciter", 0.5, 1, False, known=True),
+        Dot("reciter", 0.5, 1, False, trained_on_it=True),
     ]
     assert [dot.name for dot in front(dots)] == ["better"]
 

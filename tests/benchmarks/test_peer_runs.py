@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import peer_runs
 import pytest
+from common import Faces
 from peer_runs import Answer, Contestant, PeerError, milliseconds, points_of, run, store, tune
 from peer_worker import cut, read_faces, square
-from setting import Faces
 
 from facedots.data.synthetic import draw_face
 from facedots.geometry import tight_boxes
@@ -23,10 +23,10 @@ def prepare(model):
     if model == "broken":
         raise RuntimeError("no such model")
     if model == "mute":
-        return lambda image, box, framing: (None, float("nan")), "1.0", [__file__]
-    def corners(image, box, framing):
+        return lambda image, box, crop: (None, float("nan")), "1.0", [__file__]
+    def corners(image, box, crop):
         left, top, _, _ = box
-        return [(left * framing[0], top * framing[0])] * 68, 0.5
+        return [(left * crop[0], top * crop[0])] * 68, 0.5
     return corners, "1.0", [__file__]
 
 serve(prepare)
@@ -81,7 +81,7 @@ def test_an_answer_comes_back_in_order(tmp_path: Path, worker: Path) -> None:
     assert answer.peak_mb > 5
 
 
-def test_the_framing_with_the_smallest_error_is_chosen(tmp_path: Path, worker: Path) -> None:
+def test_the_crop_with_the_smallest_error_is_chosen(tmp_path: Path, worker: Path) -> None:
     faces = drawn(2)
     true = np.repeat(1.2 * faces.boxes[:, None, :2], 68, axis=1).astype(np.float32)
     true[:, 45] += 40  # the eye distance that errors are told in
@@ -135,7 +135,7 @@ def test_milliseconds_are_medians_without_the_first_round() -> None:
     ]
 
 
-def test_a_framing_by_hand() -> None:
+def test_a_crop_by_hand() -> None:
     # The box is 20 wide and 40 high around (20, 30): the mean side is 30; 0.1 heights up is 4 px.
     assert square([10, 10, 30, 50], (2.0, 0.1)) == pytest.approx((-10, -4, 60))
 
@@ -148,7 +148,7 @@ def test_a_cut_is_black_beyond_the_border() -> None:
     assert crop[10:50, 10:50].min() == 200
 
 
-def test_a_framing_of_scale_zero_is_the_whole_image() -> None:
+def test_a_crop_of_scale_zero_is_the_whole_image() -> None:
     image = np.zeros((4, 5, 3), np.uint8)
     crop, x, y = cut(image, [1, 1, 2, 2], (0, 0))
     assert crop is image

@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from peers import EvalConfig, Row, accuracy, cost, dots, page, table
-from setting import Faces
+from common import Faces
+from peers import EvalSet, Row, accuracy, cost, dots, page, table
 
 from facedots.evaluation.metrics import score
 from facedots.schema import IBUG68
@@ -16,7 +16,7 @@ def row(name: str, error: float, network: float = 1.0) -> Row:
     predicted[:, ::2, 0] += error
     predicted[:, 1::2, 0] -= error
     scores = score(predicted, TRUE, IBUG68)
-    framings = {"youtube-faces": (0.0, 0.0), "300w": (1.2, 0.1)}
+    crops = {"youtube-faces": (0.0, 0.0), "300w": (1.2, 0.1)}
     return Row(
         name,
         name.startswith("facedots"),
@@ -25,8 +25,8 @@ def row(name: str, error: float, network: float = 1.0) -> Row:
         network,
         np.nan,
         3.5,
-        framings,
-        dict.fromkeys(framings, scores),
+        crops,
+        dict.fromkeys(crops, scores),
     )
 
 
@@ -59,13 +59,18 @@ def test_the_page_names_who_failed() -> None:
     faces = Faces(
         ["a"] * 3, [np.zeros((9, 9, 3), np.uint8)] * 3, TRUE, np.zeros((3, 4), np.float32)
     )
-    exams = dict.fromkeys(("youtube-faces", "300w"), EvalConfig(faces, Path()))
-    text = page(ROWS, ["npm: not found"], exams, 3, "images/peers.png")
+    test_sets = dict.fromkeys(("youtube-faces", "300w"), EvalSet(faces, Path()))
+    text = page(ROWS, ["npm: not found"], test_sets, 3, "images/peers.png")
     assert "- not measured: npm: not found\n" in text
     assert "](images/peers.png)" in text
     assert "3 official test frames" in text
 
 
 def test_the_plot_knows_who_was_trained_on_what() -> None:
-    known = {(title, dot.name) for title, shown in dots(ROWS).items() for dot in shown if dot.known}
-    assert known == {("300-W validation photos", "dlib 68")}
+    trained_on_it = {
+        (title, dot.name)
+        for title, shown in dots(ROWS).items()
+        for dot in shown
+        if dot.trained_on_it
+    }
+    assert trained_on_it == {("300-W validation photos", "dlib 68")}

@@ -4,10 +4,10 @@ from typing import Any
 import numpy as np
 import pytest
 import robustness
+from common import Faces
 from corruptions import CORRUPTIONS, COVERS
-from peer_runs import Answer, Contestant, CropSpec, PeerError
+from peer_runs import Answer, Contestant, PeerCrop, PeerError
 from robustness import CLEAN, corrupted, measure, ratios, summary_table
-from setting import Faces
 
 from facedots.data.synthetic import draw_face
 from facedots.geometry import tight_boxes
@@ -61,7 +61,7 @@ def test_every_fault_is_measured_against_its_own_truth_and_who_fails_is_left_out
         shown.append(given)
         return folder
 
-    def run(contestant: Contestant, _stored: Path, _framings: list[CropSpec]) -> Answer:
+    def run(contestant: Contestant, _stored: Path, _crops: list[PeerCrop]) -> Answer:
         if contestant.name == "ill":
             raise PeerError("ill: not today")
         points = shown[-1].points.copy()

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from setting import Faces
+from common import Faces
 from slices import brightness, parts, slices_of, worst_people
 
 from facedots.data.synthetic import draw_face
