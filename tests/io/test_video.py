@@ -166,22 +166,55 @@ def test_an_odd_size_grows_by_a_repeated_edge(tmp_path: Path) -> None:
     assert back.image[:-3, :-4].max() < 60
 
 
-def test_a_turned_film_stands_upright(tmp_path: Path) -> None:
-    path = tmp_path / "a.mp4"
-    with av.open(str(path), "w") as container:
+CORNERS = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+CORNERS[: HEIGHT // 2, : WIDTH // 2] = (220, 30, 30)
+CORNERS[: HEIGHT // 2, WIDTH // 2 :] = (30, 220, 30)
+CORNERS[HEIGHT // 2 :, : WIDTH // 2] = (30, 30, 220)
+
+
+def oriented_film(path: Path, turn: int, *, hflip: bool = False) -> Path:
+    """Three frames of :data:`CORNERS`, stored as they are, to be turned and mirrored on show."""
+    with av.open(str(path), "w", options={"movflags": "faststart"}) as container:
         stream = container.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.set_display_rotation(90)
-        image = plain((0, 0, 0))
-        image[: HEIGHT // 2, : WIDTH // 2] = 255
-        encoded = av.VideoFrame.from_ndarray(image, "rgb24")
-        container.mux(stream.encode(encoded))
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv444p"
+        stream.set_display_rotation(turn, hflip=hflip)
+        for number in range(3):
+            encoded = av.VideoFrame.from_ndarray(CORNERS, "rgb24")
+            encoded.pts, encoded.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(encoded))
         container.mux(stream.encode(None))
-    turned = [next(iter(kind(str(path)))).image for kind in (PyAVReader, OpenCVReader)]
-    assert [image.shape for image in turned] == [(WIDTH, HEIGHT, 3)] * 2
-    assert np.abs(turned[0].astype(int) - turned[1]).mean() < 3
-    with PyAVReader(str(path)) as source:
-        assert (source.info.width, source.info.height) == (HEIGHT, WIDTH)
+    return path
+
+
+@pytest.mark.parametrize("hflip", [False, True])
+@pytest.mark.parametrize("turn", [0, 90, 180, 270])
+def test_all_eight_display_matrices_stand_upright(
+    tmp_path: Path, server: str, turn: int, hflip: bool
+) -> None:
+    path = oriented_film(tmp_path / "a.mp4", turn, hflip=hflip)
+    expected = np.rot90(CORNERS, turn // 90)
+    expected = expected[:, ::-1] if hflip else expected
+    readers = (PyAVReader(str(path)), PyAVReader(f"{server}/a.mp4"), OpenCVReader(str(path)))
+    for reader in readers:
+        with reader:
+            assert (reader.info.height, reader.info.width) == expected.shape[:2]
+            frames = list(reader)
+        assert len(frames) == 3
+        for frame in frames:
+            assert frame.image.shape == expected.shape
+            assert np.abs(frame.image.astype(int) - expected).mean() < 12
+
+
+def test_decoder_errors_are_counted_and_the_rest_is_read(tmp_path: Path) -> None:
+    path = noisy_film(tmp_path / "a.mp4")
+    data = bytearray(path.read_bytes())
+    start, length = int(len(data) * 0.5), int(len(data) * 0.05)
+    data[start : start + length] = np.random.default_rng(0).bytes(length)
+    path.write_bytes(data)
+    with PyAVReader(str(path)) as reader:
+        frames = list(reader)
+    assert reader.damaged >= 60 - len(frames) > 0
+    assert frames[-1].time == Fraction(59, 25)
 
 
 def test_sound_is_copied_byte_for_byte(tmp_path: Path) -> None:

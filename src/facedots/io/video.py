@@ -77,6 +77,7 @@ class VideoReader(Closable):
     Attributes:
         name: Its name in messages and tables, without a password in an address.
         info: What is known before the first frame.
+        damaged: Frames so far that the decoder refused or gave only in part; OpenCV never tells.
 
     Example:
         >>> with open_reader("clip.mp4") as video:  # doctest: +SKIP
@@ -86,6 +87,7 @@ class VideoReader(Closable):
 
     name: str
     info: VideoInfo
+    damaged: int = 0
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:

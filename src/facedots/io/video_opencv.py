@@ -4,6 +4,7 @@ constant rate.
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import numpy as np
 
 from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
+from facedots.io.display_matrix import file_orientation
 from facedots.io.files import AtomicFile
-from facedots.io.video import Frame, VideoInfo, VideoReader, VideoWriter
+from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
 
 _TICK = Fraction(1, 90_000)
 """The clock of cameras and of files that OpenCV reads."""
@@ -45,7 +47,12 @@ class OpenCVReader(VideoReader):
                 "pip install 'facedots[video]' reads more formats and says more"
             )
         self._live = path.startswith("rtsp")
+        self._orientation = None if path.startswith(ADDRESSES) else file_orientation(path)
+        if self._orientation:
+            self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
         self.info = _information(self._capture, Fraction(25))
+        if self._orientation and self._orientation.transposed:
+            self.info = replace(self.info, width=self.info.height, height=self.info.width)
 
     def __iter__(self) -> Iterator[Frame]:
         """The frames, upright."""
@@ -53,7 +60,8 @@ class OpenCVReader(VideoReader):
         while (image := _read(self._capture)) is not None:
             count += 1
             reached = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            yield Frame(image, round(reached / _TICK) * _TICK)
+            upright = self._orientation(image) if self._orientation else image
+            yield Frame(upright, round(reached / _TICK) * _TICK)
         length = self.info.frames / self.info.rate if self.info.frames else 0
         if self._live or not count or reached + float(1 / self.info.rate) < length - _TOLERANCE:
             total = f" of about {self.info.frames}" if self.info.frames else ""

@@ -20,7 +20,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from facedots.errors import OutputError, VideoError
-from facedots.geometry import Image
+from facedots.io.display_matrix import Orientation
 from facedots.io.files import AtomicFile
 from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
 
@@ -31,13 +31,6 @@ _TIMEOUT = 10.0
 
 _TOLERANCE = Fraction(1, 2)
 """Seconds by which a file may be shorter than stated: containers round, and sound may be longer."""
-
-_TURNS = {
-    90: cv2.ROTATE_90_COUNTERCLOCKWISE,
-    -90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    -180: cv2.ROTATE_180,
-}
 
 _Encoders = tuple[tuple[str, dict[str, str]], ...]
 _H264: _Encoders = (("libx264", {"crf": "18", "preset": "veryfast"}), ("libopenh264", {}))
@@ -76,33 +69,30 @@ class PyAVReader(VideoReader):
         self._remote = path.startswith(ADDRESSES)
         self._live = path.startswith("rtsp")
         address = path if self._remote else f"file:{path}"  # A file named "http:x" stays a file.
-        turn = 0 if self._remote else self._rotation(address)
         self._container = self._open(address)
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.sound: AudioStream | None = next(iter(self._container.streams.audio), None)
-        self._turn = _TURNS.get(turn)
-        self.info = self._information(turn)
+        self._reached, self._count = Fraction(0), 0
+        self._parts = self._read()
+        self._waiting: list[VideoFrame | Packet[Any]] = []
+        self.info = self._information(self._first_frame())
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames, upright; damaged packets of a live stream are skipped."""
-        reached, count = Fraction(0), 0
-        sound_index = self.sound.index if self.sound else None
+        """The frames, upright; packets that cannot be decoded are counted and skipped."""
         try:
-            for packet in itertools.chain(self._container.demux(), [None]):
-                if packet is None or (packet.size and packet.stream_index == self._stream.index):
-                    for frame in self._decode(packet):
-                        count += 1
-                        yield self._frame(frame, count)
-                elif packet.size and self.on_sound and packet.stream_index == sound_index:
-                    self.on_sound(packet)
-                if packet and packet.pts is not None and packet.time_base is not None:
-                    reached = max(reached, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            for part in itertools.chain(self._waiting, self._parts):
+                if isinstance(part, VideoFrame):
+                    self._waiting = []
+                    self._count += 1
+                    yield self._frame(part)
+                elif self.on_sound:
+                    self.on_sound(part)
         except av.error.FFmpegError as error:
-            raise VideoError(f"{self._ends_early(count)} ({error.strerror})") from error
+            raise VideoError(f"{self._ends_early()} ({error.strerror})") from error
         end = self._end()
-        if (end is None and self._live) or (end is not None and reached < end - _TOLERANCE):
-            raise VideoError(self._ends_early(count))
+        if (end is None and self._live) or (end is not None and self._reached < end - _TOLERANCE):
+            raise VideoError(self._ends_early())
 
     def close(self) -> None:
         """Release the file or the connection."""
@@ -122,30 +112,42 @@ class PyAVReader(VideoReader):
         container.close()
         raise VideoError(f"{self.name}: holds no moving images")
 
-    def _rotation(self, address: str) -> int:
-        """Degrees, counter-clockwise, to turn the images by; only a decoded frame has them."""
-        with self._open(address) as container:
-            stream = container.streams.video[0]
-            try:
-                return next(container.decode(stream)).rotation
-            except (av.error.FFmpegError, StopIteration) as error:
-                raise VideoError(
-                    f"{self.name}: not one frame can be decoded ({stream.codec_context.name}); "
-                    "the file is damaged or cut off"
-                ) from error
+    def _read(self) -> "Iterator[VideoFrame | Packet[Any]]":
+        """The frames, as they are stored, and the sound packets between them."""
+        sound_index = self.sound.index if self.sound else None
+        for packet in itertools.chain(self._container.demux(), [None]):
+            if packet is None or (packet.size and packet.stream_index == self._stream.index):
+                yield from self._decode(packet)
+            elif packet.size and packet.stream_index == sound_index:
+                yield packet
+            if packet and packet.pts is not None and packet.time_base is not None:
+                end = (packet.pts + (packet.duration or 0)) * packet.time_base
+                self._reached = max(self._reached, end)
 
-    def _information(self, turn: int) -> VideoInfo:
+    def _first_frame(self) -> VideoFrame:
+        """The first frame, which alone has size and orientation; :meth:`__iter__` repeats it."""
+        reason = "the file is damaged or cut off"
+        try:
+            for part in self._parts:
+                self._waiting.append(part)
+                if isinstance(part, VideoFrame):
+                    return part
+        except av.error.FFmpegError as error:
+            reason = str(error.strerror)
+        codec = self._stream.codec_context.name
+        self.close()
+        raise VideoError(f"{self.name}: not one frame can be decoded ({codec}); {reason}")
+
+    def _information(self, first: VideoFrame) -> VideoInfo:
         stream = self._stream
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         start, end = self._container.start_time or 0, self._end()
-        frames: int | None = stream.frames
-        if not frames:
-            frames = (
-                None if end is None else max(1, round((end - Fraction(start, av.time_base)) * rate))
-            )
-        width, height = stream.width, stream.height
+        frames: int | None = stream.frames or None
+        if not frames and end is not None:
+            frames = max(1, round((end - Fraction(start, av.time_base)) * rate))
+        width, height = first.width, first.height
         aspect = stream.sample_aspect_ratio or Fraction(1)
-        if abs(turn) == 90:
+        if _orientation(first).transposed:
             width, height, aspect = height, width, 1 / aspect
         return VideoInfo(width, height, rate, stream.time_base or 1 / rate, frames, aspect)
 
@@ -161,25 +163,31 @@ class PyAVReader(VideoReader):
     def _decode(self, packet: "Packet[Any] | None") -> list[VideoFrame]:
         """The frames that a packet completes; ``None`` flushes the decoder."""
         try:
-            return self._stream.decode(packet)
+            frames = self._stream.decode(packet)
         except av.error.InvalidDataError:
-            if self._live:
-                return []
-            raise
+            self.damaged += 1
+            return []
+        cut = packet is not None and packet.is_corrupt
+        self.damaged += max(cut, sum(frame.is_corrupt for frame in frames))
+        return frames
 
-    def _frame(self, frame: VideoFrame, count: int) -> Frame:
-        image: Image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-        if self._turn is not None:
-            image = np.asarray(cv2.rotate(image, self._turn), np.uint8)
+    def _frame(self, frame: VideoFrame) -> Frame:
+        image = _orientation(frame)(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
         if frame.pts is None or self._stream.time_base is None:
-            return Frame(image, (count - 1) / self.info.rate)
+            return Frame(image, (self._count - 1) / self.info.rate)
         return Frame(image, frame.pts * self._stream.time_base)
 
-    def _ends_early(self, count: int) -> str:
+    def _ends_early(self) -> str:
         """The message of a video that ends too early."""
         what = "the connection is gone" if self._remote else "the file is damaged or cut off"
         total = f" of about {self.info.frames}" if self.info.frames else ""
-        return f"{self.name}: {what} after frame {count}{total}"
+        return f"{self.name}: {what} after frame {self._count}{total}"
+
+
+def _orientation(frame: VideoFrame) -> Orientation:
+    """How a frame is to be shown."""
+    data: Any = frame.side_data.get("DISPLAYMATRIX")
+    return Orientation.from_matrix(np.frombuffer(data, np.int32)) if data else Orientation()
 
 
 class PyAVWriter(VideoWriter):
