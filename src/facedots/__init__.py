@@ -7,9 +7,14 @@
 
 The public names stand in ``__init__.pyi`` and are loaded when they are first used, so that
 ``import facedots`` is quick. Each package has a surface of its own, as in :mod:`facedots.data`.
+
+Importing facedots switches ONNX Runtime's usage reports off; see :mod:`facedots.telemetry`.
 """
 
 from facedots.errors import lazy_surface
+from facedots.telemetry import disable_telemetry
+
+disable_telemetry()
 
 __version__ = "0.1.0"
 __getattr__, __dir__, __all__ = lazy_surface(__name__, __file__)
