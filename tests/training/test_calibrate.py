@@ -7,7 +7,7 @@ from torch import Tensor
 
 from facedots.models.base import HeatmapHead, KeypointNet, ModelOutput
 from facedots.models.registry import build_model
-from facedots.training.calibrate import calibrate
+from facedots.training.calibrate import calibrate_covariance
 from facedots.uncertainty import radius_quantile
 
 
@@ -59,7 +59,7 @@ def drawn_faces(scale: float, floor: float, dof: float, count: int = 400) -> Fac
 @pytest.mark.parametrize(("scale", "floor", "dof"), [(0.7, 1.2, 5.0), (2.0, 0.5, 20.0)])
 def test_scale_floor_and_dof_are_recovered(scale: float, floor: float, dof: float) -> None:
     net = FixedNet()
-    fitted = calibrate(net, drawn_faces(scale, floor, dof))  # type: ignore[arg-type]
+    fitted = calibrate_covariance(net, drawn_faces(scale, floor, dof))  # type: ignore[arg-type]
     assert fitted is not None
     # Compare quantiles: a large number of degrees of freedom is hardly determined itself.
     assert radius_quantile(0.9, fitted) == pytest.approx(radius_quantile(0.9, dof), rel=0.03)
@@ -72,4 +72,4 @@ def test_scale_floor_and_dof_are_recovered(scale: float, floor: float, dof: floa
 
 
 def test_a_network_without_covariance_is_not_changed() -> None:
-    assert calibrate(build_model("baseline"), []) is None  # type: ignore[arg-type]
+    assert calibrate_covariance(build_model("baseline"), []) is None  # type: ignore[arg-type]

@@ -26,6 +26,13 @@ class Photometric(ABC):
     Attributes:
         p: Probability.
         generator: Source of the randomness.
+
+    Example:
+        >>> class Invert(Photometric):
+        ...     def apply(self, image):
+        ...         return 255 - image
+        >>> Invert()({"image": np.zeros((1, 1), np.uint8)})["image"].tolist()
+        [[255]]
     """
 
     p: float = 1.0

@@ -10,7 +10,9 @@ from facedots.uncertainty import negative_log_likelihood
 MIN_DOF, MAX_DOF = 2.5, 62.5
 
 
-def calibrate(net: KeypointNet, faces: CropDataset, batch_size: int = 64) -> float | None:
+def calibrate_covariance(
+    net: KeypointNet, faces: CropDataset, batch_size: int = 64
+) -> float | None:
     """Fit ``scale`` and ``floor`` of the covariance per region, and the degrees of freedom of the
     errors; the first two are stored in the network's head.
 

@@ -40,7 +40,7 @@ from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import ModelSpec
-from facedots.training.calibrate import calibrate
+from facedots.training.calibrate import calibrate_covariance
 from facedots.training.callbacks import (
     AtomicCheckpointIO,
     EpochProgressBar,
@@ -194,7 +194,7 @@ def export_run(
     net.head.select_style(recipe.sources.index(style))
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction)
     held_out = [face for face in split.validation if face.label_style in ("", style)]
-    net.spec = replace(net.spec, dof=calibrate(net, CropDataset(held_out, net.spec)))
+    net.spec = replace(net.spec, dof=calibrate_covariance(net, CropDataset(held_out, net.spec)))
     save_weights(net, Path(run) / WEIGHTS_FILE)
     crops = _calibration_crops(split.train, net.spec) if int8 else None
     return export_onnx(net, Path(onnx_file), card_fields(recipe, data, style), crops)
