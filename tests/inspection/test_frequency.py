@@ -51,7 +51,7 @@ def test_known_kernels(kernel: Floats, words: str) -> None:
 def test_measures_of_known_kernels() -> None:
     edge, line, spot = describe_kernel(SOBEL), describe_kernel(LINE), describe_kernel(LAPLACIAN)
     assert (edge.odd, line.odd, spot.odd) == pytest.approx((1, 0, 0))
-    assert (edge.plain, describe_kernel(np.ones((3, 3))).plain) == pytest.approx((0, 1))
+    assert (edge.dc, describe_kernel(np.ones((3, 3))).dc) == pytest.approx((0, 1))
     # |H| of Sobel is 2 sin(2 pi fx) (2 + 2 cos(2 pi fy)), at most 8: at a quarter of a cycle, along
     # x alone.
     assert edge.peak == 0.25

@@ -55,7 +55,7 @@ def test_kernels_are_numbered_and_over_rgb_in_color() -> None:
     assert labels(figure) == ["0", "1", "2", "3", "4", "5"]
     assert title(figure) == "conv1: 6 kernels 3 x 3 over 3 channels, as colors"
     assert "channel 2" in title(kernel_grid(layer(6, 3, 3, 3), channel=2))
-    assert "their mean" in title(kernel_grid(layer(6, 8, 3, 3)))
+    assert "mean of the channels" in title(kernel_grid(layer(6, 8, 3, 3)))
 
 
 def test_color_kernel_keeps_its_colors() -> None:
@@ -73,29 +73,29 @@ def test_pointwise_layer_is_shown_as_its_matrix() -> None:
     assert shown == pytest.approx(pointwise.kernels[:, :, 0, 0])
 
 
-def test_at_most_so_many_maps_are_shown_and_it_is_said() -> None:
+def test_only_the_first_maps_are_shown_and_the_title_says_so() -> None:
     figure = map_grid(RNG.normal(0, 1, (70, 4, 6)), "conv2")
     assert labels(figure) == [str(i) for i in range(64)]
     assert title(figure) == "conv2: 70 feature maps 6 x 4 (the first 64)"
 
 
-def test_filter_figure_stands_original_crop_kernel_and_answer_side_by_side() -> None:
+def test_filter_figure_shows_original_crop_kernel_and_output() -> None:
     image, crop = np.zeros((30, 40, 3), np.uint8), np.full((8, 8, 3), 99, np.uint8)
     figure = filter_figure(image, crop, (20, 15, 16), layer(2, 3, 3, 3), kernel=1)
     titles = [axes.get_title() for axes in figure.axes if axes.get_title()]
     assert titles == [
         "original, 40 x 30",
-        "what the network sees, 8 px",
+        "input of the network, 8 px",
         "kernel 1 as colors",
-        "kernel 1, mean of its channels",
-        "the image through it",
+        "kernel 1, mean of the channels",
+        "filtered",
     ]
     gray = filter_figure(image, crop[..., :1], (20, 15, 16), layer(2, 1, 5, 5))
     assert len([axes for axes in gray.axes if axes.get_title()]) == 4
     assert len(gray.axes[2].texts) == 25
 
 
-def test_kernels_are_described_beside_their_numbers() -> None:
+def test_kernels_are_described_next_to_their_numbers() -> None:
     sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
     kernels = Layer("conv1", np.stack([sobel, np.ones((3, 3))])[:, None].astype(np.float32), "out")
     assert labels(kernel_grid(kernels, described=True)) == ["0 edge 90°", "1 blur"]
@@ -103,7 +103,7 @@ def test_kernels_are_described_beside_their_numbers() -> None:
     assert labels(kernel_grid(color, described=True)) == ["0 edge 0°"]
 
 
-def test_frequency_figure_says_what_each_kernel_detects() -> None:
+def test_frequency_figure_describes_each_kernel() -> None:
     sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
     figure = frequency_figure({"sobel": sobel, "color": np.stack([sobel.T, sobel.T, sobel.T])})
     figure.canvas.draw()

@@ -1,5 +1,6 @@
 """``facedots models``: which networks come with facedots, and on what terms."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -8,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from facedots.errors import ImageError, WeightsError
+from facedots.errors import ImageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from facedots.geometry import Floats, Image
-    from facedots.inference.predictor import KeypointPredictor
+    from facedots.geometry import Floats
 
 
 def models(
@@ -84,36 +84,17 @@ def features(
     Without --layer: the feature maps of all layers, and the kernels of the first. Batch norm does
     not show: it is folded into the convolutions.
     """
-    from facedots.inference.predictor import KeypointPredictor
     from facedots.inference.weights import weights_file
-    from facedots.inspection.layers import (
-        cut_crop,
-        feature_maps,
-        find_layer,
-        list_layers,
-        load_model,
-    )
     from facedots.io.images import read_image
     from facedots.plots.curves import save_figure
-    from facedots.plots.kernels import filter_figure, kernel_grid, map_grid
+    from facedots.plots.kernels import feature_figures
 
-    file = weights_file(weights)
-    predictor, model, pixels = KeypointPredictor(file), load_model(file), read_image(image)
-    layers = list_layers(model)
-    if not layers:
-        raise WeightsError(f"{file}: the network has no convolution")
-    chosen = layers[0] if layer is None else find_layer(layers, layer)
-    crop, square = cut_crop(predictor, pixels, _box(predictor, pixels, box, image))
-    figures = {
-        f"kernels-{chosen.name}": kernel_grid(chosen, channel),
-        f"filter-{chosen.name}-{kernel}": filter_figure(
-            pixels, crop, square, chosen, kernel=kernel, channel=channel
-        ),
-    }
-    maps = feature_maps(model, crop)
-    for number, name in enumerate(maps):
-        if layer is None or name == chosen.name:
-            figures[f"maps-{number:02}-{name}"] = map_grid(maps[name], name)
+    corners, pixels = None if box is None else _parse_box(box), read_image(image)
+    draw = functools.partial(feature_figures, layer=layer, kernel=kernel, channel=channel)
+    try:
+        figures = draw(weights_file(weights), pixels, corners)
+    except ImageError as error:
+        raise ImageError(f"{image}: {error}; give its box as --box x0,y0,x1,y1") from error
     console = Console(highlight=False)
     for name, figure in figures.items():
         path = out / (re.sub(r"[^-.#\w]", "_", name) + ".png")
@@ -121,29 +102,11 @@ def features(
         console.print(str(path), soft_wrap=True)
 
 
-def _box(
-    predictor: "KeypointPredictor", pixels: "Image", given: str | None, source: Path
-) -> "Floats | None":
-    """The box on the command line, else the detector's best; none where the network sees the whole
-    frame.
-    """
-    import numpy as np
-
-    from facedots.detection.retinaface import RetinaFace
+def _parse_box(text: str) -> "Floats":
     from facedots.geometry import check_boxes
 
-    if given is not None:
-        try:
-            return np.asarray(
-                check_boxes([[float(number) for number in given.split(",")]])[0], np.float32
-            )
-        except ValueError as error:
-            raise typer.BadParameter(
-                "--box needs four numbers with an area, as in 10,20,110,140"
-            ) from error
-    if predictor.spec.crop.mode == "frame":
-        return None
-    found = RetinaFace()(pixels)
-    if not len(found):
-        raise ImageError(f"{source}: no face found; give its box as --box x0,y0,x1,y1")
-    return np.asarray(found.boxes[0], np.float32)
+    try:
+        return check_boxes([[float(number) for number in text.split(",")]])[0]
+    except ValueError as error:
+        reason = "--box needs four numbers with an area, as in 10,20,110,140"
+        raise typer.BadParameter(reason) from error

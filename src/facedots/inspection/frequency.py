@@ -1,7 +1,7 @@
-"""What a kernel detects, measured by its frequency response: how strongly it answers gratings of
-each fineness and direction.
+"""What a kernel detects, by its frequency response: the amplitude of its output for gratings of
+each frequency and direction.
 
-Frequencies are in cycles a pixel: 0 is a plain area, 0.5 a pattern that changes from pixel to
+Frequencies are in cycles per pixel: 0 is a constant area, 0.5 a pattern that changes from pixel to
 pixel. NumPy only.
 """
 
@@ -16,43 +16,44 @@ from facedots.geometry import Floats, check_shape
 Kind = Literal["nothing", "blur", "brightness", "edge", "line", "spot"]
 
 GRID = 64
-"""Frequencies a side, from -0.5 up to 0.5; zero stands in the middle, at index 32."""
+"""Frequencies per side, from -0.5 up to 0.5; zero is in the middle, at index 32."""
 
-PLAIN = 0.5
-"""A kernel that answers a plain area by more than this, of its strongest answer, tells brightness,
-not change.
-"""
+MIN_DC = 0.5
+"""A kernel whose response to a constant area exceeds this share of its peak detects brightness."""
 
-ORIENTED = 0.3
-"""Selectivity above which a kernel counts as oriented. A slope in one direction has 0.5, a bend in
-one direction 0.67: their powers go with the second and the fourth power of a cosine. A Laplacian
-has 0.
+MIN_SELECTIVITY = 0.3
+"""Selectivity above which a kernel is oriented. A first derivative has 0.5, a second derivative
+0.67 (their powers go with the second and fourth power of a cosine), a Laplacian 0.
 """
 
 
 @dataclass(frozen=True)
 class KernelDescription:
-    """What a kernel answers to.
+    """What a kernel responds to.
 
     Attributes:
-        kind: ``"blur"``: plain areas, and less the finer the pattern; ``"brightness"``: plain areas
-            and fine patterns alike; ``"edge"``: a step from dark to bright in one direction;
-            ``"line"``: a thin line in one direction; ``"spot"``: change in all directions alike, as
-            center against surround does; ``"nothing"``: all its weights are zero.
-        orientation: Of the edges or lines that it answers most, in degrees in [0, 180),
-            counter-clockwise as seen: 0 is horizontal, 90 vertical. Means little where
+        kind: ``"blur"``: constant areas, less the finer the pattern; ``"brightness"``: constant
+            areas and fine patterns alike; ``"edge"``: a step in one direction; ``"line"``: a thin
+            line in one direction; ``"spot"``: change in all directions alike; ``"nothing"``: all
+            weights are zero.
+        orientation: Of the edges or lines with the strongest response, in degrees in [0, 180),
+            counter-clockwise as seen: 0 is horizontal, 90 vertical. Arbitrary where
             ``selectivity`` is low.
-        selectivity: In [0, 1]: 1 where it answers one direction only, 0 where all directions alike.
-        plain: Answer to a plain area over the strongest answer, in [0, 1].
-        peak: Frequency of the strongest answer, cycles a pixel.
+        selectivity: In [0, 1]: 1 for a response in one direction only, 0 if all are alike.
+        dc: Response to a constant area over the peak response, in [0, 1].
+        peak: Frequency of the peak response, cycles per pixel.
         odd: Share of the kernel's energy that changes sign under half a turn, in [0, 1]; 1 for an
             edge, 0 for a line.
+
+    Example:
+        >>> str(describe_kernel([[-1, 0, 1]]))
+        'edge 90°'
     """
 
     kind: Kind
     orientation: float
     selectivity: float
-    plain: float
+    dc: float
     peak: float
     odd: float
 
@@ -62,7 +63,7 @@ class KernelDescription:
 
 
 def frequency_response(kernel: ArrayLike) -> Floats:
-    """The amplitude ``float32 (GRID, GRID)`` with which a grating of each frequency comes out; rows
+    """The amplitude ``float32 (GRID, GRID)`` of the output for a grating of each frequency; rows
     are fy, columns fx.
 
     Args:
@@ -73,24 +74,26 @@ def frequency_response(kernel: ArrayLike) -> Floats:
     [0.0, 2.0]
     """
     plane = np.asarray(check_shape(kernel, "h w", "kernel"), np.float64)
-    return np.asarray(np.abs(np.fft.fftshift(np.fft.fft2(plane, (GRID, GRID)))), np.float32)
+    return np.abs(np.fft.fftshift(np.fft.fft2(plane, (GRID, GRID)))).astype(np.float32)
 
 
 def frequencies() -> NDArray[np.float64]:
     """The GRID frequencies of the columns, and of the rows, of :func:`frequency_response`."""
-    return np.asarray(np.fft.fftshift(np.fft.fftfreq(GRID)))
+    return np.fft.fftshift(np.fft.fftfreq(GRID))
 
 
 def describe_kernel(kernel: ArrayLike) -> KernelDescription:
-    """What a kernel ``(h, w)`` answers to, from its frequency response alone.
+    """Describe a kernel ``(h, w)`` by its frequency response.
 
-    The orientation is the axis of the answer's power in the plane of frequencies (its second
-    circular moment). Each frequency counts as much as photographs hold of it: their power falls
-    with its square (Field, J. Opt. Soc. Am. A 4, 1987). Frequencies above 0.5, which only the
-    corners of the plane hold, are left out, so that no direction is favored.
+    The orientation is the axis of the power in the frequency plane (its second circular moment).
+    Frequencies are weighted by the power spectrum of photographs, which falls with the square
+    (Field, J. Opt. Soc. Am. A 4, 1987). Those above 0.5, in the corners of the plane, are left
+    out, so that no direction is favored.
 
-    >>> str(describe_kernel([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])), str(describe_kernel(np.ones((3, 3))))
-    ('edge 90°', 'blur')
+    >>> str(describe_kernel([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
+    'edge 90°'
+    >>> str(describe_kernel(np.ones((3, 3))))
+    'blur'
     """
     plane = np.asarray(kernel, np.float64)
     response = frequency_response(plane).astype(np.float64)
@@ -101,37 +104,32 @@ def describe_kernel(kernel: ArrayLike) -> KernelDescription:
     inside = (radius > 0) & (radius < 0.5)
     power = np.divide(response**2, radius**2, out=np.zeros_like(response), where=inside)
     moment = (power * np.exp(2j * np.arctan2(fy, fx))).sum() / max(power.sum(), 1e-30)
-    # The pattern's stripes are at right angles to the direction in which it varies; rows count
-    # downwards.
+    # Stripes are at right angles to the direction in which they vary; rows count downwards.
     orientation = float((90 - np.rad2deg(np.angle(moment)) / 2) % 180)
     selectivity = float(abs(moment))
-    strongest = np.where(radius < 0.5, response, 0)
-    plain = float(response[GRID // 2, GRID // 2] / strongest.max())
-    half_turned = plane[::-1, ::-1]
-    odd = float((((plane - half_turned) / 2) ** 2).sum() / (plane**2).sum())
-    fine = float(response[inside & (radius > 0.25)].mean() / strongest.max())
+    candidates = np.where(radius < 0.5, response, 0)
+    peak = float(radius.flat[int(candidates.argmax())])
+    dc = float(response[GRID // 2, GRID // 2] / candidates.max())
+    odd = float((((plane - plane[::-1, ::-1]) / 2) ** 2).sum() / (plane**2).sum())
+    fine = float(response[inside & (radius > 0.25)].mean() / candidates.max())
     kind: Kind
-    if plain >= PLAIN:
-        kind = "blur" if fine < plain / 2 else "brightness"
-    elif selectivity < ORIENTED:
+    if dc >= MIN_DC:
+        kind = "blur" if fine < dc / 2 else "brightness"
+    elif selectivity < MIN_SELECTIVITY:
         kind = "spot"
     else:
         kind = "edge" if odd > 0.5 else "line"
-    return KernelDescription(
-        kind, orientation, selectivity, plain, float(radius.flat[int(strongest.argmax())]), odd
-    )
+    return KernelDescription(kind, orientation, selectivity, dc, peak, odd)
 
 
 def split_color(kernel: ArrayLike) -> tuple[Floats, Floats, float]:
-    """A kernel over several channels ``(C, h, w)`` as one pattern times one color, as well as that
-    goes.
-
-    The largest term of its singular value decomposition; the signs are such that the color's
-    largest weight is positive.
+    """The best approximation of a kernel over several channels ``(C, h, w)`` by one pattern times
+    one color: the first term of its singular value decomposition, the color's largest weight
+    positive.
 
     Returns:
         The color ``float32 (C,)`` of length 1, the pattern ``float32 (h, w)``, and the share of the
-        kernel's energy, in [0, 1], that their product holds.
+        kernel's energy, in [0, 1], in their product.
 
     >>> color, pattern, share = split_color([[[3, 3]], [[-4, -4]]])
     >>> color.round(1), pattern.round(1), round(share, 3)
@@ -143,8 +141,5 @@ def split_color(kernel: ArrayLike) -> tuple[Floats, Floats, float]:
     sign = np.sign(color[np.abs(color).argmax()]) or 1.0
     energy = float((values**2).sum())
     share = float(values[0] ** 2 / energy) if energy else 0.0
-    return (
-        np.asarray(sign * color, np.float32),
-        np.asarray(sign * pattern, np.float32).reshape(planes.shape[1:]),
-        share,
-    )
+    pattern = (sign * pattern).reshape(planes.shape[1:])
+    return (sign * color).astype(np.float32), pattern.astype(np.float32), share

@@ -1,9 +1,7 @@
-"""What a convolutional network has learned, read from its ONNX file: the kernels of its layers and
-what they make of an image.
+"""The kernels of a network and their outputs for an image, from its ONNX file and without torch.
 
-No torch is needed. Batch norm is not to be seen: the export folds it into the convolution before
-it, so a kernel here is the trained one times its norm's factor. Images of all this are in
-:mod:`facedots.plots.kernels`.
+The export folds batch norm into the convolution before it, so a kernel here is the trained one
+times the factor of its norm. Figures are in :mod:`facedots.plots.kernels`.
 """
 
 import re
@@ -27,7 +25,7 @@ from facedots.geometry import Floats, Image, Matrix, check_boxes, check_shape, c
 from facedots.inference.predictor import KeypointPredictor
 
 RGB = 3
-"""A layer with that many input channels looks at a color image."""
+"""Input channels of a layer whose input is a color image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +33,16 @@ class Layer:
     """One convolution of a network.
 
     Attributes:
-        name: The module's name in the network, as in ``"stem.0.0"``, where the file still knows it;
-            else the ONNX node's name.
+        name: The module's name in the network, as in ``"stem.0.0"``, where the file has it; else
+            the ONNX node's name.
         kernels: ``float32 (O, I, h, w)``: O kernels over I input channels, normalized pixels for
             the first layer.
-        output: The ONNX tensor that holds its feature maps.
+        output: The ONNX tensor of its feature maps.
+
+    Example:
+        >>> from facedots.inference.weights import WEIGHTS
+        >>> list_layers(load_model(WEIGHTS["small"].path))[0].kernels.shape[1:]
+        (3, 3, 3)
     """
 
     name: str
@@ -65,12 +68,10 @@ def load_model(path: str | Path) -> onnx.ModelProto:
 
 
 def list_layers(model: onnx.ModelProto) -> list[Layer]:
-    """The two-dimensional convolutions of a network, first to last; also of one stored as float16
-    or quantized (QDQ).
+    """The two-dimensional convolutions of a network, first to last, in float32 however they are
+    stored (float16 or quantized, QDQ).
     """
-    arrays = {
-        constant.name: numpy_helper.to_array(constant) for constant in model.graph.initializer
-    }
+    arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     producers = {output: node for node in model.graph.node for output in node.output}
     found = []
     for node in model.graph.node:
@@ -88,7 +89,7 @@ def find_layer(layers: Iterable[Layer], name: str) -> Layer:
     """The layer called ``name``.
 
     Raises:
-        WeightsError: There is none; the message lists those that are.
+        WeightsError: There is none; the message lists all layers.
     """
     by_name = {layer.name: layer for layer in layers}
     if name not in by_name:
@@ -97,13 +98,13 @@ def find_layer(layers: Iterable[Layer], name: str) -> Layer:
 
 
 def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> Floats:
-    """One kernel of a layer, ready for :func:`filter_image`.
+    """One kernel of a layer, as :func:`filter_image` takes it.
 
     Args:
         layer: The layer.
         kernel: Which of its O kernels.
-        channel: Which input channel; by default all three planes where there are three (RGB), else
-            the mean over the channels.
+        channel: Which input channel; by default all three planes of RGB, else the mean over the
+            channels.
 
     Returns:
         ``float32 (h, w)``, or ``(3, h, w)``.
@@ -115,24 +116,24 @@ def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> 
     if not 0 <= kernel < count:
         raise WeightsError(f"layer {layer.name} has the kernels 0 to {count - 1}, no {kernel}")
     if channel is not None and not 0 <= channel < inputs:
-        raise WeightsError(
-            f"layer {layer.name} has the input channels 0 to {inputs - 1}, no {channel}"
-        )
+        channels = f"the input channels 0 to {inputs - 1}"
+        raise WeightsError(f"layer {layer.name} has {channels}, no {channel}")
     weights = layer.kernels[kernel]
     if channel is not None:
-        return np.asarray(weights[channel], np.float32)
-    return weights if inputs == RGB else np.asarray(weights.mean(axis=0), np.float32)
+        plane: Floats = weights[channel]
+        return plane
+    return weights if inputs == RGB else weights.mean(axis=0)
 
 
 def cut_crop(
     predictor: KeypointPredictor, image: Image, box: ArrayLike | None = None
 ) -> tuple[Image, Matrix]:
-    """What a network sees of an image: exactly the crop that it gets in use.
+    """The crop of an image that a network takes.
 
     Args:
-        predictor: The network in use.
+        predictor: The network.
         image: RGB, ``uint8 (H, W, 3)``.
-        box: Tight box of the face, ``x0 y0 x1 y1``; a network that sees the whole frame needs none.
+        box: Tight box of the face, ``x0 y0 x1 y1``; not needed for whole-frame networks.
 
     Returns:
         The crop ``uint8 (S, S, C)``, and its square ``float64 (3,)``: center x, center y, side in
@@ -143,22 +144,21 @@ def cut_crop(
     """
     spec = predictor.spec
     if box is None and spec.crop.mode == "box":
-        raise ValueError(f"the network {spec.name} sees a crop around a face: give its box")
+        raise ValueError(f"the network {spec.name} takes a crop around a face: give its box")
     boxes = check_boxes(np.asarray((0, 0, 1, 1) if box is None else box)[None])
     square = spec.crop.crop_squares(boxes, (image.shape[0], image.shape[1]))[0]
     return predictor.cut_crops(image, [crop_matrix(square, spec.input_size)])[0], square
 
 
 def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
-    """What each layer answers to a crop: name -> ``float32 (C, H, W)``, before the ReLU that
-    follows it.
+    """The output of each layer for a crop: name -> ``float32 (C, H, W)``, before the ReLU.
 
     Args:
         model: The network.
         crop: ``uint8 (S, S, C)``, see :func:`cut_crop`.
 
     Raises:
-        ShapeError: The crop has another size than the network's input.
+        ShapeError: The crop does not have the shape of the network's input.
         WeightsError: ONNX Runtime cannot run the file.
     """
     crops = model.graph.input[0]
@@ -167,34 +167,31 @@ def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
     layers = list_layers(model)
     opened = onnx.ModelProto()
     opened.CopyFrom(model)
-    known = {output.name for output in model.graph.output}
+    outputs = {output.name for output in model.graph.output}
     opened.graph.output.extend(
-        onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in known
+        onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in outputs
     )
     try:
-        session = onnxruntime.InferenceSession(
-            opened.SerializeToString(), providers=["CPUExecutionProvider"]
-        )
+        data, providers = opened.SerializeToString(), ["CPUExecutionProvider"]
+        session = onnxruntime.InferenceSession(data, providers=providers)
         maps = session.run([layer.output for layer in layers], {crops.name: crop[None]})
-    except Exception as error:  # ONNX Runtime's errors have no common class of their own.
+    except Exception as error:  # ONNX Runtime's errors have no common class.
         raise WeightsError(f"ONNX Runtime cannot run the network: {error}") from error
-    return {
-        layer.name: np.asarray(answer[0], np.float32)
-        for layer, answer in zip(layers, maps, strict=True)
-    }
+    pairs = zip(layers, maps, strict=True)
+    return {layer.name: np.asarray(output[0], np.float32) for layer, output in pairs}
 
 
 def filter_image(image: ArrayLike, kernel: ArrayLike) -> Floats:
-    """What one kernel makes of an image, by ``cv2.filter2D``: like a layer of the network, a
+    """Filter an image with one kernel by ``cv2.filter2D``: like a layer of the network, a
     correlation, at full size.
 
     Args:
         image: ``(H, W)`` gray or ``(H, W, C)``, uint8 or values in [0, 1].
-        kernel: ``(h, w)``, used on the mean of the channels; or ``(C, h, w)``, one plane a channel,
-            whose answers are added.
+        kernel: ``(h, w)``, for the mean of the channels; or ``(C, h, w)``, one plane per channel,
+            whose outputs are added.
 
     Returns:
-        ``float32 (H, W)``, not clipped, around 0 where the kernel finds nothing.
+        ``float32 (H, W)``, not clipped, around 0 where the kernel does not respond.
 
     Raises:
         ShapeError: Image and kernel do not have the same number of channels.
@@ -202,29 +199,23 @@ def filter_image(image: ArrayLike, kernel: ArrayLike) -> Floats:
     >>> filter_image([[0, 0, 255]], np.array([[-1, 0, 1]])).tolist()
     [[0.0, 255.0, 0.0]]
     """
-    given = np.asarray(image)
-    pixels = np.asarray(given, np.float32) / (255 if given.dtype == np.uint8 else 1)
-    weights = np.asarray(kernel, np.float32)
+    array, weights = np.asarray(image), np.asarray(kernel, np.float32)
+    planes = array.astype(np.float32) / (255 if array.dtype == np.uint8 else 1)
+    planes = planes if planes.ndim == 3 else planes[..., None]
     if weights.ndim == 2:
-        pixels, weights = (
-            (pixels.mean(axis=2) if pixels.ndim == 3 else pixels)[..., None],
-            weights[None],
-        )
-    planes = pixels if pixels.ndim == 3 else pixels[..., None]
+        planes, weights = planes.mean(axis=2, keepdims=True), weights[None]
     check_shape(weights, f"{planes.shape[2]} h w", "kernel")
-    answers = [
-        cv2.filter2D(np.ascontiguousarray(planes[..., c]), cv2.CV_32F, weights[c])
-        for c in range(len(weights))
+    outputs = [
+        cv2.filter2D(np.ascontiguousarray(planes[..., c]), cv2.CV_32F, plane)
+        for c, plane in enumerate(weights)
     ]
-    return np.asarray(np.sum(answers, axis=0), np.float32)
+    return np.sum(outputs, axis=0, dtype=np.float32)
 
 
 def _weights(
     name: str, arrays: Mapping[str, NDArray[Any]], producers: Mapping[str, onnx.NodeProto]
 ) -> Floats | None:
-    """The constant tensor called ``name``, taken back to floats where it is stored smaller; None if
-    it is not constant.
-    """
+    """The constant tensor called ``name`` as float32; ``None`` if it is not constant."""
     if name in arrays:
         return np.asarray(arrays[name], np.float32)
     node = producers.get(name)
@@ -235,9 +226,8 @@ def _weights(
     stored, scale, *zero = (np.asarray(arrays[part], np.float32) for part in node.input)
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
     along = [-1 if scale.ndim and d == axis % stored.ndim else 1 for d in range(stored.ndim)]
-    return np.asarray(
-        (stored - (zero[0].reshape(along) if zero else 0)) * scale.reshape(along), np.float32
-    )
+    offset = zero[0].reshape(along) if zero else np.float32(0)
+    return (stored - offset) * scale.reshape(along)
 
 
 def _module_name(node: onnx.NodeProto) -> str:
@@ -246,22 +236,18 @@ def _module_name(node: onnx.NodeProto) -> str:
 
 
 def _without_wrapper(names: list[str]) -> list[str]:
-    """The names without the modules that all of them share, as the one that an export wraps around
-    the network.
-    """
+    """The names without the modules that all share, such as the wrapper of an export."""
     parts = [name.split(".") for name in names]
-    wrappers = takewhile(
-        lambda level: len(set(level)) == 1, zip(*(modules[:-1] for modules in parts), strict=False)
-    )
-    depth = len(list(wrappers))
+    levels = zip(*(modules[:-1] for modules in parts), strict=False)
+    depth = len(list(takewhile(lambda level: len(set(level)) == 1, levels)))
     return [".".join(modules[depth:]) for modules in parts]
 
 
 def _distinct(names: list[str]) -> list[str]:
     """The names, the second use of the same weights marked ``#2`` and so on."""
-    seen: Counter[str] = Counter()
-    result = []
+    uses: Counter[str] = Counter()
+    distinct = []
     for name in names:
-        seen[name] += 1
-        result.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
-    return result
+        uses[name] += 1
+        distinct.append(name if uses[name] == 1 else f"{name}#{uses[name]}")
+    return distinct

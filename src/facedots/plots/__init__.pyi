@@ -18,6 +18,7 @@ from .draw import region_colors as region_colors
 from .faces import Comparison as Comparison
 from .faces import comparison_figure as comparison_figure
 from .kernels import SIGNED as SIGNED
+from .kernels import feature_figures as feature_figures
 from .kernels import filter_figure as filter_figure
 from .kernels import frequency_figure as frequency_figure
 from .kernels import kernel_grid as kernel_grid

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facedots.drawing import FRACTION_BITS, Color, draw_disc, draw_line, fixed_length, fixed_point
 from facedots.geometry import Floats, Image, check_shape, tight_boxes
@@ -26,19 +26,14 @@ PALETTE: tuple[Color, ...] = (
     (190, 150, 255),
     (255, 90, 80),
 )
-"""RGB colors of the regions, in the order of the schema; they repeat where a schema has more
-regions.
-"""
+"""RGB colors of the regions, in the order of the schema; they repeat."""
 
 RIM: Color = (20, 20, 20)
 BOX_COLOR: Color = (255, 255, 255)
 
-_NUMBERED_FACE = 640.0  # pixels that a face needs for 68 legible numbers
-_LINED_FACE, _RIMMED_FACE = (
-    120.0,
-    60.0,
-)  # on smaller faces lines, or rims and scores, would hide the face
-_LARGEST_SIDE = 4096
+_NUMBERED_FACE = 640.0  # px of a face for 68 legible numbers
+_MIN_LINED, _MIN_RIMMED = 120.0, 60.0  # px; lines, rims and scores would hide smaller faces
+_MAX_SIDE = 4096
 
 
 def region_colors(schema: KeypointSchema) -> dict[str, Color]:
@@ -57,13 +52,11 @@ def enlarge(image: Image, points: ArrayLike, factor: float) -> tuple[Image, Floa
     if factor == 1:
         return image.copy(), np.asarray(points, np.float32)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    resized = cv2.resize(
-        image, size, interpolation=cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
-    )
-    # A point on a pixel's center stays there: pixel edges scale, and they lie half a pixel off the
-    # centers.
+    interpolation = cv2.INTER_CUBIC if factor > 1 else cv2.INTER_AREA
+    resized: Image = cv2.resize(image, size, interpolation=interpolation)
+    # Pixel edges scale; they are half a pixel from the centers.
     moved = (np.asarray(points, np.float64) + 0.5) * (size[0] / width, size[1] / height) - 0.5
-    return np.asarray(resized, np.uint8), np.asarray(moved, np.float32)
+    return resized, moved.astype(np.float32)
 
 
 def draw_keypoints(
@@ -73,59 +66,52 @@ def draw_keypoints(
     covariance: ArrayLike | None = None,
     numbered: bool = False,
 ) -> Image:
-    """A copy of the image with the keypoints of one face; points that are missing (NaN) are left
-    out.
+    """Draw the keypoints of one face onto a copy of the image; missing ones (NaN) are left out.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
         points: ``(K, 2)``, pixels.
         schema: What the points mean.
-        covariance: ``(K, 2, 2)``, square pixels; an ellipse around each point shows one standard
-            deviation in every direction.
-        numbered: Write each point's index beside it. Legible where the face is a few hundred pixels
-            large: see :func:`enlarge`.
+        covariance: ``(K, 2, 2)``, square pixels; drawn as an ellipse of one standard deviation.
+        numbered: Write each point's index next to it; for small faces see :func:`draw_numbered`.
 
     Raises:
         ShapeError: The image or the points have another shape.
     """
     drawn = np.array(check_image(image))
-    given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
-    present = _present(given)
-    size = _face_size(given)
-    colors = region_colors(schema)
-    color_of = [colors[region] for region in schema.region_of]
-    if size >= _LINED_FACE:
+    points = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
+    present, size = np.isfinite(points).all(axis=1), _face_size(points)
+    colors = [region_colors(schema)[region] for region in schema.region_of]
+    if size >= _MIN_LINED:
         for first, second in schema.edges:
             if present[first] and present[second]:
-                draw_line(drawn, given[[first, second]], color_of[first], max(1, round(size / 300)))
+                draw_line(drawn, points[[first, second]], colors[first], max(1, round(size / 300)))
     if covariance is not None:
-        lengths, angles = principal_axes(
-            check_shape(covariance, f"{schema.count} 2 2", "covariance")
-        )
+        check_shape(covariance, f"{schema.count} 2 2", "covariance")
+        lengths, angles = principal_axes(covariance)
         for i in np.flatnonzero(present & np.isfinite(lengths).all(axis=1)):
-            center, angle = fixed_point(given[i]).tolist(), float(angles[i])
+            center, angle = fixed_point(points[i]).tolist(), float(angles[i])
             half_axes = (fixed_length(lengths[i, 0]), fixed_length(lengths[i, 1]))
-            style = (color_of[i], 1, cv2.LINE_AA, FRACTION_BITS)
+            style = (colors[i], 1, cv2.LINE_AA, FRACTION_BITS)
             cv2.ellipse(drawn, center, half_axes, angle, 0, 360, *style)
     radius = float(np.clip(size / 110, 0.6, 12))
     for i in np.flatnonzero(present):
-        if size >= _RIMMED_FACE:
-            draw_disc(drawn, given[i], radius + max(0.6, radius / 4), RIM)
-        draw_disc(drawn, given[i], radius, color_of[i])
+        if size >= _MIN_RIMMED:
+            draw_disc(drawn, points[i], radius + max(0.6, radius / 4), RIM)
+        draw_disc(drawn, points[i], radius, colors[i])
     if numbered:
-        _draw_numbers(drawn, given, present, color_of, size)
+        _draw_numbers(drawn, points, colors, size)
     return drawn
 
 
 def draw_numbered(
     image: Image, points: ArrayLike, schema: KeypointSchema, face_size: float = _NUMBERED_FACE
 ) -> Image:
-    """A copy of the image with the numbered keypoints of one face.
-
-    It is enlarged until the face has ``face_size`` pixels, or the image 4096.
+    """Draw the numbered keypoints of one face onto a copy of the image, which is enlarged until
+    the face has ``face_size`` pixels, or the image 4096.
     """
-    given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
-    large, moved = enlarge(check_image(image), given, _factor(image, [given], face_size))
+    points = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
+    large, moved = enlarge(check_image(image), points, _factor(image, [points], face_size))
     return draw_keypoints(large, moved, schema, numbered=True)
 
 
@@ -138,13 +124,13 @@ def draw_faces(
     sigma: bool = False,
     face_size: float = 0.0,
 ) -> Image:
-    """A copy of the image with every face's keypoints and box.
+    """Draw the keypoints and box of every face onto a copy of the image.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
-        faces: What :class:`~facedots.pipeline.Pipeline` found in it.
-        numbers: Write each point's index beside it; a face needs 640 pixels for that.
-        box: Draw the box that the network was given, with the face's score.
+        faces: As :class:`~facedots.pipeline.Pipeline` returns them.
+        numbers: Write each point's index next to it; enlarges faces to 640 pixels.
+        box: Draw the box of each face, with its score.
         sigma: Draw an ellipse of one standard deviation around each point.
         face_size: Enlarge the image until its smallest face has this many pixels, or the image
             4096.
@@ -153,8 +139,8 @@ def draw_faces(
         ``uint8 (H', W', 3)``; larger than ``image`` only with ``numbers`` or ``face_size``.
     """
     check_image(image)
-    wanted = max(face_size, _NUMBERED_FACE if numbers else 0.0)
-    factor = _factor(image, [face.points for face in faces], wanted)
+    face_size = max(face_size, _NUMBERED_FACE if numbers else 0.0)
+    factor = _factor(image, [face.points for face in faces], face_size)
     drawn, _ = enlarge(image, np.zeros((0, 2)), factor)
     scale = np.array([drawn.shape[1] / image.shape[1], drawn.shape[0] / image.shape[0]])
     for face in faces:
@@ -162,68 +148,55 @@ def draw_faces(
         if box:
             _draw_box(drawn, corners, face.score)
         moved = (face.points + 0.5) * scale - 0.5
-        spread = face.covariance * np.outer(scale, scale) if sigma else None
-        drawn = draw_keypoints(drawn, moved, face.schema, spread, numbers)
+        covariance = face.covariance * np.outer(scale, scale) if sigma else None
+        drawn = draw_keypoints(drawn, moved, face.schema, covariance, numbers)
     return drawn
 
 
-def _present(points: Floats) -> NDArray[np.bool_]:
-    """Which points of a face are not missing: ``bool (K,)``."""
-    return np.asarray(np.isfinite(points).all(axis=1))
-
-
 def _face_size(points: Floats) -> float:
-    """The longer side of the tight box around the present points of a face, in pixels; 0 without
-    any.
-    """
-    if not _present(points).any():
+    """The longer side of the face's tight box in pixels; 0 if all points are missing."""
+    if not np.isfinite(points).all(axis=1).any():
         return 0.0
     left, top, right, bottom = tight_boxes(points[None])[0].tolist()
     return float(max(right - left, bottom - top))
 
 
-def _factor(image: Image, faces: Sequence[Floats], wanted: float) -> float:
-    """How much to enlarge an image so that its smallest face has the wanted size; 1 where it has."""
-    smallest = min((size for size in map(_face_size, faces) if size > 0), default=wanted or 1.0)
-    return float(max(1.0, min(wanted / smallest, _LARGEST_SIDE / max(image.shape[:2]))))
+def _factor(image: Image, faces: Sequence[Floats], face_size: float) -> float:
+    """How much to enlarge an image until its smallest face has this size; at least 1."""
+    smallest = min((size for size in map(_face_size, faces) if size > 0), default=face_size or 1.0)
+    return float(max(1.0, min(face_size / smallest, _MAX_SIDE / max(image.shape[:2]))))
 
 
 def _draw_box(image: Image, corners: ArrayLike, score: float) -> None:
-    """A box with the face's score above it, onto the image itself."""
-    (left, top), (right, bottom) = (
-        np.round(np.asarray(corners)).clip(-(2**15), 2**15).astype(int).tolist()
-    )
+    """Draw a box with the score above it, in place."""
+    pixels = np.round(np.asarray(corners)).clip(-(2**15), 2**15).astype(int)
+    (left, top), (right, bottom) = pixels.tolist()
     size = max(right - left, bottom - top)
     line = max(1, round(size / 200))
-    if size >= _RIMMED_FACE:
+    if size >= _MIN_RIMMED:
         cv2.rectangle(image, (left, top), (right, bottom), RIM, line + 2)
         height = float(np.clip(size / 20, 8, 40))
-        _write(
-            image, f"{score:.2f}", (left, max(top - height / 2, height * 1.2)), height, BOX_COLOR
-        )
+        corner = (left, max(top - height / 2, height * 1.2))
+        _write(image, f"{score:.2f}", corner, height, BOX_COLOR)
     cv2.rectangle(image, (left, top), (right, bottom), BOX_COLOR, line)
 
 
-def _draw_numbers(
-    image: Image, points: Floats, present: NDArray[np.bool_], colors: Sequence[Color], size: float
-) -> None:
-    """The index of each present point, moved away from where the other points crowd, onto the image
-    itself.
-    """
-    shown: list[int] = np.flatnonzero(present).tolist()
+def _draw_numbers(image: Image, points: Floats, colors: Sequence[Color], size: float) -> None:
+    """Write the index of each point, moved away from its neighbors, in place."""
+    shown: list[int] = np.flatnonzero(np.isfinite(points).all(axis=1)).tolist()
     height = float(np.clip(size / 50, 7, 28))
     for i in shown:
         gaps = points[i] - points[shown]
         push = (gaps / (np.linalg.norm(gaps, axis=1, keepdims=True) + height / 4) ** 3).sum(axis=0)
         x, y = points[i] + push / max(1e-12, float(np.hypot(*push))) * height * 1.4
-        text = str(i)
-        _write(image, text, (x - 0.4 * height * len(text), y + height / 2), height, colors[i])
+        corner = (x - 0.4 * height * len(str(i)), y + height / 2)
+        _write(image, str(i), corner, height, colors[i])
 
 
 def _write(
     image: Image, text: str, left_bottom: tuple[float, float], height: float, color: Color
 ) -> None:
-    """Text ``height`` pixels high with a dark rim, onto the image itself."""
+    """Write text ``height`` pixels high with a dark rim, in place."""
     scale = height / 21  # the capitals of Hershey's font are 21 units high
     place = (round(left_bottom[0]), round(left_bottom[1]))
     line = max(1, round(height / 12))

@@ -34,9 +34,8 @@ def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0)
     Yields:
         The files, as they are written.
     """
-    chosen = np.random.default_rng(seed).choice(
-        len(data.faces), min(count, len(data.faces)), replace=False
-    )
+    total, rng = len(data.faces), np.random.default_rng(seed)
+    chosen = rng.choice(total, min(count, total), replace=False)
     tiles = []
     for face in (data.faces[i] for i in sorted(chosen)):
         image = read_image(face.image, orient=False)
@@ -52,10 +51,10 @@ def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0)
 def contact_sheet(
     tiles: Sequence[tuple[Image, str]], legend: Mapping[str, Color], columns: int = 4
 ) -> Image:
-    """One image of many.
+    """Many images on one.
 
     Args:
-        tiles: RGB images and their captions, row by row; a caption too long is cut on its left.
+        tiles: RGB images and their captions, row by row; long captions are cut on the left.
         legend: Words and their colors, written below.
         columns: Images in a row.
 
@@ -64,9 +63,8 @@ def contact_sheet(
     """
     columns = min(columns, len(tiles))
     cell = TILE + _GAP
-    sheet = np.full(
-        (-(-len(tiles) // columns) * (cell + _LINE) + _LINE, columns * cell, 3), PAPER, np.uint8
-    )
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * (cell + _LINE) + _LINE, columns * cell, 3), PAPER, np.uint8)
     for i, (image, caption) in enumerate(tiles):
         top, left = i // columns * (cell + _LINE), i % columns * cell
         fitted = enlarge(image, np.zeros((0, 2)), TILE / max(image.shape[:2]))[0]
@@ -75,10 +73,9 @@ def contact_sheet(
         _caption(sheet, caption, (left + _GAP, top + cell), int(TILE / _LETTER))
     place = 6
     for word, color in legend.items():
-        cv2.rectangle(
-            sheet, (place, sheet.shape[0] - 19), (place + 12, sheet.shape[0] - 7), color, -1
-        )
-        _caption(sheet, word, (place + 18, sheet.shape[0] - _LINE), len(word))
+        bottom = sheet.shape[0]
+        cv2.rectangle(sheet, (place, bottom - 19), (place + 12, bottom - 7), color, -1)
+        _caption(sheet, word, (place + 18, bottom - _LINE), len(word))
         place += round(18 + _LETTER * len(word) + 18)
     return sheet
 
