@@ -43,3 +43,12 @@ def test_an_expected_error_is_one_line_and_status_1() -> None:
     assert done.returncode == 1
     assert "nowhere.jpg" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_line_loads_nothing_heavy_before_a_command_runs() -> None:
+    heavy = ("numpy", "cv2", "onnxruntime", "torch", "matplotlib", "pandas")
+    code = (
+        f"import sys, facedots.cli.main; print([name for name in {heavy} if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
