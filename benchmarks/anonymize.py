@@ -1,12 +1,12 @@
-"""Does anonymizing leave anything of a face? Over all labeled test frames of YouTube Faces, with
-the networks end to end.
+"""Uncovered keypoints and re-detected faces after anonymization, end to end, on the labeled test
+frames of YouTube Faces.
 
     python benchmarks/anonymize.py --data ../shared/data [--model small] [--frames 770] [--misses
     FOLDER]
 
 A label is uncovered when no mask covers its pixel. "Inner" are eyes, nose and mouth. A face is
-found again when RetinaFace, as the pipeline uses it, sees one in the covered image where the labels
-are.
+found again when RetinaFace, as the pipeline uses it, finds one in the covered image where the
+labels are.
 """
 
 import argparse
@@ -47,13 +47,11 @@ INNER = ("right_eye", "left_eye", "nose", "mouth")
 
 @dataclass(frozen=True)
 class Frame:
-    """What was done to one frame: how many faces were found and doubted, and how many labels of
-    each region stay uncovered.
-    """
+    """Result of one frame: detected and uncertain faces, and uncovered labels by region."""
 
     name: str
     faces: int
-    doubtful: int
+    uncertain: int
     uncovered: Counter[str]
     labels: int
     share: float
@@ -73,7 +71,9 @@ def uncovered_labels(mask: Mask, points: Floats) -> tuple[Counter[str], int]:
     )
 
 
-def look(pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation) -> tuple[Frame, Image]:
+def anonymize_frame(
+    pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation
+) -> tuple[Frame, Image]:
     """Anonymize one frame in every way and see what is left; the blurred frame is returned too."""
     image = read_image(truth.image, orient=False)
     faces = pipeline(image)
@@ -91,11 +91,11 @@ def look(pipeline: Pipeline, again: RetinaFace, truth: FaceAnnotation) -> tuple[
         if (box_iou(tight, again(anonymizer(image, faces)).boxes) > 0.4).any()
     }
     left, labels = uncovered_labels(mask, truth.points)
-    doubtful = sum(map(is_uncertain, faces))
+    uncertain = sum(map(is_uncertain, faces))
     return Frame(
         truth.name,
         len(faces),
-        doubtful,
+        uncertain,
         left,
         labels,
         float(mask.mean()),
@@ -112,7 +112,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--model", default="small")
     parser.add_argument("--min-score", type=float, default=0.3)
-    parser.add_argument("--frames", type=int, default=None, help="only the first so many")
+    parser.add_argument("--frames", type=int, default=None, help="only this many frames")
     parser.add_argument(
         "--misses", type=Path, help="write the frames with uncovered labels into this folder"
     )
@@ -125,7 +125,7 @@ def main() -> None:
     again = RetinaFace()
     frames = []
     for truth in test[: options.frames]:
-        frame, blurred = look(pipeline, again, truth)
+        frame, blurred = anonymize_frame(pipeline, again, truth)
         frames.append(frame)
         if options.misses and frame.uncovered:
             write_image(options.misses / f"{Path(frame.name).stem}.png", blurred)
@@ -140,8 +140,8 @@ def main() -> None:
     )
     print(f"- frames where no face was found: {len(missing)} {' '.join(missing)}")
     print(
-        f"- faces covered: {sum(frame.faces for frame in frames)}, in doubt: "
-        f"{sum(frame.doubtful for frame in frames)}"
+        f"- faces covered: {sum(frame.faces for frame in frames)}, uncertain: "
+        f"{sum(frame.uncertain for frame in frames)}"
     )
     print(f"- **inner labels uncovered (eyes, nose, mouth): {inner}**")
     print(f"- all labels uncovered: {sum(total.values())} {dict(total)}")

@@ -1,5 +1,5 @@
-"""How many planted faults the audit finds: 100 of five known kinds in a copy of the YouTube-faces
-labels.
+"""Recall and precision of the audit: 100 planted errors of five kinds in a copy of the YouTube
+Faces labels.
 
     python benchmarks/audit.py [--data ../shared/data/youtube-faces --model small --faults 100
     --seed 0]

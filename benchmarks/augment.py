@@ -1,5 +1,6 @@
-"""How many training crops a second one core makes from decoded frames; run ``python
-benchmarks/augment.py``.
+"""Training crops per second on one core, from decoded frames.
+
+python benchmarks/augment.py
 """
 
 import argparse

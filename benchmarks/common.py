@@ -1,6 +1,4 @@
-"""What the benchmarks share: where the data lies, which faces are measured on, and what machine
-this is.
-"""
+"""Shared by the benchmarks: the data, the faces, Markdown tables, the machine."""
 
 import argparse
 import os
@@ -28,8 +26,8 @@ class Faces:
         names: N names.
         images: N images, RGB ``uint8 (H, W, 3)``.
         points: ``float32 (N, K, 2)``, the labels in pixels.
-        boxes: ``float32 (N, 4)``, the boxes that are given away, in pixels; by default the tight
-            ones of the labels.
+        boxes: ``float32 (N, 4)``, input boxes in pixels; by default the tight ones of the
+            labels.
     """
 
     names: Sequence[str]
@@ -39,7 +37,7 @@ class Faces:
 
     @classmethod
     def of(cls, annotations: Sequence[FaceAnnotation]) -> "Faces":
-        """The images read, the boxes from the labels."""
+        """Read the images; the boxes are those of the labels."""
         points = np.stack([face.points for face in annotations])
         images = [read_image(face.image, orient=False) for face in annotations]
         return cls([face.name for face in annotations], images, points, tight_boxes(points))
@@ -56,16 +54,14 @@ class Faces:
         return cls(names, images, points, boxes)
 
     def first(self, count: int) -> "Faces":
-        """The first so many of them."""
+        """The first ``count`` of them."""
         return Faces(
             self.names[:count], self.images[:count], self.points[:count], self.boxes[:count]
         )
 
 
 def options_with_data(parser: argparse.ArgumentParser) -> argparse.Namespace:
-    """The options of a benchmark; where there is no folder ``--data``, it says so and ends, which
-    is no failure.
-    """
+    """Parse the options; exit with status 0 where the folder ``--data`` does not exist."""
     options = parser.parse_args()
     if not options.data.is_dir():
         print(f"no data at {options.data}; nothing measured")
@@ -74,8 +70,15 @@ def options_with_data(parser: argparse.ArgumentParser) -> argparse.Namespace:
 
 
 def machine() -> str:
-    """What this was measured on."""
+    """Processor, cores and system."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     models = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
+    name = models[0] if models else platform.processor()
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}"
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; the first column is text, the others are numbers."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

@@ -1,8 +1,8 @@
 """What goes wrong with images of faces, each fault at fixed strengths, the same for everybody at
 every call.
 
-A :class:`Case` goes in and comes out: the image, the true points, the box that is given away.
-Strengths that depend on the size of a face (blur, motion, resolution, cut-outs) are told for the
+A corruption maps a :class:`Case` to another: the image, the true points, the input box.
+Strengths that depend on the size of a face (blur, motion, resolution, cut-outs) are given for the
 *reference crop*: the square around the tight box whose side is 1.3 times the longer side of the
 box, at 128 x 128 pixels. What is random depends on the fault and the face's name alone.
 """
@@ -32,7 +32,7 @@ class Case:
     Attributes:
         image: RGB ``uint8 (H, W, 3)``.
         points: ``float32 (K, 2)``, the truth in pixels; NaN where a point is not labeled.
-        box: ``float32 (4,)``, what the network is given, ``x0 y0 x1 y1`` in pixels.
+        box: ``float32 (4,)``, input of the network, ``x0 y0 x1 y1`` in pixels.
     """
 
     image: Image
@@ -128,7 +128,7 @@ def cut_out(case: Case, share: float, random: np.random.Generator) -> Case:
 
 def roll(case: Case, degrees: float, random: np.random.Generator) -> Case:
     """A tilted head: the image turned about the middle of the tight box, this way or that, the box
-    made anew around the points.
+    recomputed around the points.
 
     The frame keeps its size and place; what lies outside it is black.
     """
@@ -142,7 +142,7 @@ def roll(case: Case, degrees: float, random: np.random.Generator) -> Case:
 
 
 def box_shift(case: Case, share: float, random: np.random.Generator) -> Case:
-    """A careless detector: the box beside the face by this share of its width and of its height, in
+    """A bad detector: the box shifted by this share of its width and of its height, in
     one of four directions.
     """
     x0, y0, x1, y1 = case.box.tolist()
@@ -288,8 +288,8 @@ COVERS = (
     Corruption("mask", 0, mask),
     Corruption("hand", 0, hand),
 )
-"""Drawn over a part of the face; told beside the others, outside the mean. They want the 68 points
-of the iBUG order.
+"""Drawn over a part of the face; reported apart from the others, outside the mean. They need the 68
+points of the iBUG order.
 """
 
 

@@ -46,7 +46,7 @@ class Head:
 
     @classmethod
     def cut(cls, face: FaceAnnotation, eyes: float) -> "Head":
-        """An ellipse around the head, at an eye distance of so many pixels."""
+        """An ellipse around the head, at the given eye distance in pixels."""
         image = read_image(face.image, orient=False)
         zoom = eyes / float(np.linalg.norm(face.points[36] - face.points[45]))
         image = np.asarray(
@@ -105,7 +105,7 @@ class Scene:
         return [right, left] if self.rightwards else [left, right]
 
     def frames(self) -> Iterator[Image]:
-        """The film."""
+        """The video."""
         generator = np.random.default_rng(self.seed)
         for number in range(self.count):
             canvas = self.background.astype(np.float64)
@@ -146,7 +146,7 @@ def make_scene(faces: list[FaceAnnotation], seed: int) -> Scene:
 def who_is_who(scene: Scene, tracker: Tracker) -> list[dict[int | None, int]]:
     """For each frame, which head (0 or 1) each number is on; -1 where it is on neither."""
     eyes = [float(np.linalg.norm(head.points[36] - head.points[45])) for head in scene.heads]
-    seen = []
+    tracks = []
     for number, image in enumerate(scene.frames()):
         places = zip(scene.heads, scene.places(number), strict=True)
         truth = [
@@ -160,8 +160,8 @@ def who_is_who(scene: Scene, tracker: Tracker) -> list[dict[int | None, int]]:
                 for points, eye in zip(truth, eyes, strict=True)
             ]
             row[face.track_id] = int(np.argmin(gaps)) if min(gaps) < NEAR else -1
-        seen.append(row)
-    return seen
+        tracks.append(row)
+    return tracks
 
 
 def measure(scenes: list[Scene], model: str) -> Result:

@@ -1,5 +1,4 @@
-"""How the face detectors do on real frames: what they miss, what they invent, how long they take,
-and how their boxes lie.
+"""Face detectors on real frames: recall, false positives, time, and the offsets of their boxes.
 
     python benchmarks/detectors.py [--data ../shared/data] [--part training] [--yunet
     face_detection_yunet_2023mar.onnx]
@@ -26,12 +25,12 @@ from facedots.detection import Adjustment
 from facedots.geometry import Floats, Image
 
 MATCH_IOU = 0.5
-"""A face counts as found when the adjusted box overlaps the labels' tight box by this much."""
+"""A face counts as hits when the adjusted box overlaps the labels' tight box by this much."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one detector said of one frame: its boxes (N, 4), the labels' tight box (4,),
+class Detection:
+    """One detector on one frame: its boxes (N, 4), the tight box of the labels (4,), and
     milliseconds of processor time.
     """
 
@@ -40,43 +39,48 @@ class Look:
     milliseconds: float
 
 
-def looks(
+def detect_all(
     framed: Callable[[Image], tuple[Floats, Floats]], faces: list[FaceAnnotation]
-) -> list[Look]:
-    """Every frame, seen by one detector."""
-    seen = []
+) -> list[Detection]:
+    """One detector on every frame."""
+    detections = []
     for face in faces:
         image = read_image(face.image, orient=False)
         start = time.process_time()
         boxes, _ = framed(image)
-        seen.append(
-            Look(boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000)
+        detections.append(
+            Detection(
+                boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000
+            )
         )
-    return seen
+    return detections
 
 
-def measured_adjustment(seen: list[Look]) -> tuple[Adjustment, int]:
+def measured_adjustment(detections: list[Detection]) -> tuple[Adjustment, int]:
     """The adjustment that these frames ask for, and over how many faces: in each frame the box that
     fits the labels best.
     """
     pairs = []
-    for look in seen:
-        if len(look.boxes):
-            overlaps = box_iou([look.truth], look.boxes)[0]
+    for detection in detections:
+        if len(detection.boxes):
+            overlaps = box_iou([detection.truth], detection.boxes)[0]
             if overlaps.max() > 0.3:
-                pairs.append((look.boxes[overlaps.argmax()], look.truth))
+                pairs.append((detection.boxes[overlaps.argmax()], detection.truth))
     detected, truth = (np.array(side) for side in zip(*pairs, strict=True))
     return Adjustment.between(detected, truth), len(pairs)
 
 
-def found_and_false(seen: list[Look], adjustment: Adjustment) -> tuple[float, float]:
+def found_and_false(detections: list[Detection], adjustment: Adjustment) -> tuple[float, float]:
     """Recall in percent and boxes a frame that are not the labeled face; some of those are faces
-    that nobody labeled.
+    that are not labeled.
     """
-    matches = [box_iou([look.truth], adjustment.tight(look.boxes))[0] > MATCH_IOU for look in seen]
-    found = sum(match.any() for match in matches)
-    false = sum(match.size for match in matches) - found
-    return 100 * found / len(seen), false / len(seen)
+    matches = [
+        box_iou([detection.truth], adjustment.tight(detection.boxes))[0] > MATCH_IOU
+        for detection in detections
+    ]
+    hits = sum(match.any() for match in matches)
+    false = sum(match.size for match in matches) - hits
+    return 100 * hits / len(detections), false / len(detections)
 
 
 def main() -> None:
@@ -101,14 +105,14 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for detector in detectors:
-        seen = looks(detector.framed, faces)
-        adjustment, pairs = measured_adjustment(seen)
-        recall, false = found_and_false(seen, detector.adjustment)
+        detections = detect_all(detector.framed, faces)
+        adjustment, pairs = measured_adjustment(detections)
+        recall, false = found_and_false(detections, detector.adjustment)
         edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)
         columns = [
             f"{recall:.2f}",
             f"{false:.3f}",
-            f"{np.median([look.milliseconds for look in seen]):.1f}",
+            f"{np.median([detection.milliseconds for detection in detections]):.1f}",
         ]
         columns += [f"{edge:+.3f}" for edge in edges] + [str(pairs)]
         print(f"| {type(detector).__name__} | {' | '.join(columns)} |", flush=True)

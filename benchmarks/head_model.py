@@ -172,7 +172,7 @@ def angles(rotations: Matrix) -> Matrix:
 
 
 def main() -> None:
-    """Print the shape as it stands in the module, and what the data look like through it."""
+    """Print the shape as Python, and statistics of the data under it."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

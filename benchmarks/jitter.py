@@ -1,15 +1,15 @@
-"""Flicker and lag in video whose truth is known: still test frames set in motion, with changing
+"""Flicker and lag in video with ground truth: still test frames set in motion, with changing
 light and noise.
 
     python benchmarks/jitter.py [--data ../shared/data] [--part test] [--model small] [--out
     out/jitter.json]
 
-Each still moves, turns and grows along a smooth path of known similarities, on average by 1 % of
+Each still moves, turns and grows along a smooth path of similarities, on average by 1 % of
 the eye distance a frame; its brightness swings and every frame has noise of its own. The tracker
 follows it from the whole frame, detector included.
 
-* flicker: mean ‖Δp - Δg‖ over the eye distance, Δ from frame to frame, p found and g true points,
-    in percent;
+* flicker: mean ‖Δp - Δg‖ over the eye distance, Δ from frame to frame, p predicted and g true
+    points, in percent;
 * NME: mean ‖p - g‖ over the eye distance, in percent, as the labels have it;
 * lag: frames by which the center of the points is behind, the least-squares fit of its error to the
     true velocity.
@@ -104,7 +104,7 @@ def make_clip(face: FaceAnnotation, count: int, seed: int) -> Clip:
 
 
 def wave(generator: np.random.Generator, count: int) -> Matrix:
-    """A smooth swing within [-1, 1] ``(count,)``: three sines with periods of two to seven seconds."""
+    """A smooth curve ``(count,)`` in [-1, 1]: three sines with periods of two to seven seconds."""
     frequencies = generator.uniform(1 / 7, 1 / 2, 3) / RATE
     phases, shares = generator.uniform(0, 2 * np.pi, 3), generator.dirichlet(np.ones(3))
     return np.asarray(
@@ -121,16 +121,16 @@ class Scores:
     lag: float
 
     @classmethod
-    def of(cls, found: Floats, truth: Floats) -> "Scores":
+    def of(cls, predicted: Floats, truth: Floats) -> "Scores":
         """Of one clip, (T, K, 2) each; frames without a face (NaN) do not count."""
         eyes = np.linalg.norm(truth[:, 36] - truth[:, 45], axis=1)[:, None]
-        error = found - truth
+        error = predicted - truth
         flicker = np.nanmean(np.linalg.norm(np.diff(error, axis=0), axis=2) / eyes[1:])
         nme = np.nanmean(np.linalg.norm(error, axis=2) / eyes)
         velocity, behind = np.diff(truth.mean(axis=1), axis=0), -error.mean(axis=1)
         behind = (behind - np.nanmean(behind, axis=0))[1:]
-        known = np.isfinite(behind).all(axis=1)
-        lag = (behind[known] * velocity[known]).sum() / (velocity[known] ** 2).sum()
+        finite = np.isfinite(behind).all(axis=1)
+        lag = (behind[finite] * velocity[finite]).sum() / (velocity[finite] ** 2).sum()
         return cls(float(100 * flicker), float(100 * nme), float(lag))
 
 
@@ -146,11 +146,13 @@ class Result:
     missed: int
 
 
-def summary(name: str, found: list[Floats], clips: list[Clip]) -> Result:
+def summary(name: str, predicted: list[Floats], clips: list[Clip]) -> Result:
     """The row of one method; ``found`` has (T, K, 2) for each clip."""
-    scores = [Scores.of(points, clip.truth()) for points, clip in zip(found, clips, strict=True)]
+    scores = [
+        Scores.of(points, clip.truth()) for points, clip in zip(predicted, clips, strict=True)
+    ]
     lags = [score.lag for score in scores]
-    missed = sum(int(np.isnan(points).any(axis=(1, 2)).sum()) for points in found)
+    missed = sum(int(np.isnan(points).any(axis=(1, 2)).sum()) for points in predicted)
     flicker, nme = (
         float(np.mean([getattr(score, what) for score in scores])) for what in ("flicker", "nme")
     )
@@ -159,7 +161,7 @@ def summary(name: str, found: list[Floats], clips: list[Clip]) -> Result:
 
 def follow(clip: Clip, predictor: KeypointPredictor, detector: RetinaFace) -> tuple[Floats, Floats]:
     """Points (T, K, 2) and sigma (T, K) of the labeled face, not smoothed; NaN where it was not
-    found.
+    predicted.
     """
     tracker = Tracker(detector, predictor, smooth=False)
     truth = clip.truth()
@@ -180,7 +182,7 @@ def smoothed(points: Floats, sigma: Floats) -> Floats:
     """What the tracker makes of such points when it smooths."""
     smoother = FaceSmoother()
     frames = enumerate(zip(points, sigma, strict=True))
-    return np.stack([smoother(found, doubt, i / RATE) for i, (found, doubt) in frames])
+    return np.stack([smoother(points, sigma, i / RATE) for i, (points, sigma) in frames])
 
 
 def dlib_points(clip: Clip) -> Floats:
@@ -208,7 +210,7 @@ def measure(clips: list[Clip], model: str, dlib: bool) -> list[Result]:
         )
     name = predictor.spec.name
     results = [
-        summary(f"facedots {name}, as found", raw, clips),
+        summary(f"facedots {name}, unsmoothed", raw, clips),
         summary(f"facedots {name}, smoothed", quiet, clips),
     ]
     if dlib:
@@ -263,7 +265,10 @@ def main() -> None:
     chosen = np.random.default_rng(0).choice(len(faces), options.faces, replace=False)
     clips = [make_clip(faces[index], options.frames, seed) for seed, index in enumerate(chosen)]
     results = measure(clips, options.model, not options.no_dlib)
-    what = f"{options.faces} {options.part} stills of YouTube Faces in motion, {options.frames} frames each"
+    what = (
+        f"{options.faces} {options.part} stills of YouTube Faces in motion, "
+        f"{options.frames} frames each"
+    )
     print(f"{what}, {machine()}, {date.today()}\n\n{markdown(results)}")
     if options.out:
         document = {

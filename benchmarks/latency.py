@@ -4,7 +4,7 @@ call and sixteen.
     python benchmarks/latency.py [--data ../shared/data] [--out out/latency.json]
 
 Times are processor time, so that what else the machine does counts for little: the median over the
-faces, then over the rounds. ``peers.py`` measures the whole call beside other people's networks.
+faces, then over the rounds. ``peers.py`` compares the whole call with other networks.
 """
 
 import argparse
@@ -38,7 +38,7 @@ class Result:
         crop: Cutting out and scaling the crop, part of ``whole``.
         network: The network alone, part of ``whole``.
         network_batch: The network alone, a face of a batch of 16.
-        nme: On all these faces, tight boxes of the labels given.
+        nme: On all these faces, with the tight boxes of the labels.
     """
 
     name: str
@@ -122,8 +122,10 @@ def main() -> None:
     test = load_source(options.data, "youtube-faces").subsets["test"]
     faces = Faces.of(test[:: max(1, len(test) // options.faces)])
     results = [measure(name, faces, options.rounds) for name in WEIGHTS]
-    head = f"{len(faces.images)} test frames of YouTube Faces, tight boxes given, one thread, {machine()}, {date.today()}"
-    print(f"{head}, processor time, median of {options.rounds} rounds\n\n{markdown(results)}")
+    print(
+        f"{len(faces.images)} test frames of YouTube Faces, tight boxes, one thread, {machine()}, "
+        f"{date.today()}, processor time, median of {options.rounds} rounds\n\n{markdown(results)}"
+    )
     if options.out:
         document = {
             "date": str(date.today()),

@@ -1,6 +1,4 @@
-"""One of our networks, measured exactly as the peers are; see ``peer_worker.py``. It takes the
-tight box as it is.
-"""
+"""One of our networks, measured like the peers, on the tight box; see ``peer_worker.py``."""
 
 import time
 from typing import Any
@@ -32,7 +30,7 @@ class Stopwatch:
 
 
 def prepare(model: str) -> tuple[Predict, str, list[str]]:
-    """A network by its name or the path of its file; ``name x2`` looks twice."""
+    """A network by its name or the path of its file; ``name x2`` runs two passes."""
     cv2.setNumThreads(1)
     twice = model.endswith(" x2")
     model = model.removesuffix(" x2")

@@ -1,7 +1,7 @@
 """MediaPipe's FaceMesh ("mesh") and its heavier sister with attention ("attention"), 468 vertices;
 see ``peer_worker.py``.
 
-Its own detector is inside and looks in every crop. The vertex that stands for a point is the one
+Its own detector runs in every crop. The vertex that stands for a point is the one
 that on average lay nearest to it, and mirrored to its mirror image, on 600 frames of YouTube Faces
 and 600 photos of 300-W, training parts both (2026-11-22).
 """
@@ -24,7 +24,7 @@ VERTICES = [
     *(78, 82, 13, 312, 308, 317, 14, 87),
 ]
 LEAST_CONFIDENCE = 0.1
-"""Of its detector; lower than its own 0.5, since a face is known to be there."""
+"""Of its detector; lower than the default 0.5, since each crop shows a face."""
 
 
 def prepare(model: str) -> tuple[Predict, str, list[str]]:

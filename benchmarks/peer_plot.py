@@ -18,7 +18,7 @@ class Dot:
     """One network.
 
     Attributes:
-        name: Stands beside it.
+        name: Its label.
         ms: Milliseconds a face.
         error: In percent.
         ours: One of facedots' networks.
@@ -36,9 +36,10 @@ def front(dots: Sequence[Dot]) -> list[Dot]:
     """Those that none is both faster and more accurate than, fastest first; what was trained on the
     faces does not count.
 
-    >>> some = [Dot("a", 1, 5, True), Dot("b", 2, 6, False), Dot("c", 3, 4, False), Dot("d", 1, 1, False, trained_on_it=True)]
-    >>> [dot.name for dot in front(some)]
-    ['a', 'c']
+    >>> slow, fast = Dot("a", 2, 6, False), Dot("b", 1, 5, True)
+    >>> best, trained = Dot("c", 3, 4, False), Dot("d", 1, 1, False, trained_on_it=True)
+    >>> [dot.name for dot in front([slow, fast, best, trained])]
+    ['b', 'c']
     """
     best: list[Dot] = []
     for dot in sorted(
@@ -60,7 +61,7 @@ def pareto_figure(panels: Mapping[str, Sequence[Dot]]) -> Figure:
     for axes, (title, dots) in zip(grid, panels.items(), strict=True):
         _panel(axes, dots)
         axes.set_title(title)
-    figure.draw_without_rendering()  # Only now it is known how many pixels lie between two dots.
+    figure.draw_without_rendering()  # pixel distances are defined from here on
     for axes, dots in zip(grid, panels.values(), strict=True):
         _name(axes, dots)
     return figure
@@ -101,8 +102,9 @@ def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    note = "nobody is left of and below the dotted line" + "\nhollow: trained on these faces" * any(
-        dot.trained_on_it for dot in dots
+    note = (
+        "no network is left of and below the dotted line"
+        + "\nhollow: trained on these faces" * any(dot.trained_on_it for dot in dots)
     )
     axes.text(
         0.99,
@@ -117,9 +119,7 @@ def _panel(axes: Axes, dots: Sequence[Dot]) -> None:
 
 
 def _name(axes: Axes, dots: Sequence[Dot]) -> None:
-    """Names beside the dots: each in the first place around its dot where it hides neither a dot
-    nor another name.
-    """
+    """Label the dots: each name in the first free place around its dot."""
     taken = [
         Bbox.from_bounds(x - 7, y - 7, 14, 14)
         for x, y in axes.transData.transform([(dot.ms, dot.error) for dot in dots])

@@ -1,9 +1,9 @@
-"""Who is measured, in which environment of its own, and the parent's half of a run;
+"""The networks that are compared, their environments, and the parent's half of a run;
 ``peer_worker.py`` describes the other half.
 
 Environments are made at the first call, under ``.cache/peers``: a virtual environment for each
 Python peer, an npm folder for face-api.js. Every worker runs on one core, in a process of its own,
-so a peer that fails takes nobody with it.
+so a peer that fails does not affect the others.
 """
 
 import json
@@ -41,28 +41,28 @@ CROPS = (
     (0.0, 0.0),
     *((scale, up) for scale in (1.4, 1.6, 1.8, 2.0, 2.5, 3.0) for up in (0.0, 0.1, 0.2)),
 )
-"""Crops to choose from: of peers that take a box, and of those that look for the face themselves
+"""Crops to choose from: of peers that take a box, and of those that detect the face themselves
 (0: in the whole image).
 """
 
 
 class PeerError(FacedotsError):
-    """A peer cannot be installed or did not do its job; the message says why."""
+    """A peer cannot be installed or failed; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """Someone who finds 68 points.
+    """A network that predicts 68 points.
 
     Attributes:
         name: In tables.
         worker: ``facedots``, ``dlib``, ``mediapipe`` or ``face_api``.
-        model: What the worker is told to open.
+        model: What the worker opens.
         youtube: The crop for YouTube Faces, see ``peer_worker.py``; one of ours takes the box as
             it is.
         w300: The crop for 300-W.
         choice: The crops that those two were chosen from.
-        finds_faces: Its own detector is inside, so it hardly notices which box it was given.
+        finds_faces: It runs its own detector, so the box hardly matters.
     """
 
     name: str
@@ -126,7 +126,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker said of N faces, in F crops and R rounds.
+    """A worker's predictions for N faces, in F crops and R rounds.
 
     Attributes:
         points: ``float32 (F, N, 68, 2)`` in pixels; NaN where nothing was found.
@@ -134,7 +134,7 @@ class Answer:
             alone or NaN.
         version: Of the software.
         weights: Size of the files of its networks, in bytes.
-        peak_mb: The largest resident size of its process, in MB; NaN where it is not known.
+        peak_mb: The largest resident size of its process, in MB; NaN where unknown.
     """
 
     points: Floats

@@ -7,9 +7,9 @@ speaks the same, in Node):
   images one after the other, RGB bytes, each from its ``start``; boxes are tight ones, ``x0 y0 x1
   y1`` in pixels, (0, 0) the center of the top-left pixel.
 * ``JOB/job.json``: ``{"model": name, "crops": [[scale, up], …], "rounds": R}``.
-* The worker adds ``JOB/points.f32``, float32 (crops, faces, 68, 2) in pixels, NaN where nothing
-  was found; ``JOB/times.f32``, float32 (crops, rounds, faces, 2), milliseconds of processor time
-  of the whole call and of the network in it (NaN where it cannot be told apart); and
+* The worker adds ``JOB/points.f32``, float32 (crops, faces, 68, 2) in pixels, NaN where nothing was
+  predicted; ``JOB/times.f32``, float32 (crops, rounds, faces, 2), milliseconds of processor time of
+  the whole call and of the network in it (NaN where it cannot be timed alone); and
   ``JOB/answer.json``: ``{"version", "weights": [paths], "peak_mb"}``.
 
 A crop ``(scale, up)`` is the square whose side is ``scale`` times the mean side of the box, with
@@ -54,10 +54,10 @@ def serve(prepare: Callable[[str], tuple[Predict, str, list[str]]]) -> None:
         for r in range(rounds):
             for i, (image, box) in enumerate(images):
                 start = time.process_time()
-                found, network = predict(image, box, crop)
+                predicted, network = predict(image, box, crop)
                 times[f, r, i] = (time.process_time() - start) * 1000, network
-                if found is not None:
-                    points[f, i] = found
+                if predicted is not None:
+                    points[f, i] = predicted
     points.tofile(job / "points.f32")
     times.tofile(job / "times.f32")
     (job / "answer.json").write_text(
@@ -107,5 +107,5 @@ def peak_mb() -> float | None:
     Linux' ``ru_maxrss`` will not do: a child inherits that of its parent.
     """
     status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
-    return int(found[1]) / 1024 if found else None
+    predicted = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.is_file() else None
+    return int(predicted[1]) / 1024 if predicted else None

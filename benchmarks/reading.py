@@ -1,9 +1,9 @@
-"""How well pose and signals are read: on heads whose truth is known, and, with data, on eyes that a
-warp draws shut.
+"""Errors of head pose and expression signals: on heads with ground truth, and, with data, on eyes
+that a warp draws shut.
 
     python benchmarks/reading.py [--data ../shared/data --model small]
 
-The first table turns the head model itself, adds noise to its projection, and looks for the angles.
+The first table turns the head model itself, adds noise to its projection, and estimates the angles.
 The second reads solid heads of drawn people, which differ from the model in every proportion, under
 random turns. The third closes the eyes of people in the held-out photos of 300-W, by moving the
 upper lids of their labels down and bending the image with them, and asks the network.
@@ -47,15 +47,15 @@ def pose_errors(noise: float, count: int, rng: np.random.Generator) -> Matrix:
         yaw, pitch, roll = turn.tolist()
         truth = HeadPose(yaw, pitch, roll, place.astype(np.float32), 0.0)
         points = project(HEAD_MODEL, truth, CAMERA)
-        found = head_pose(
+        pose = head_pose(
             points + rng.normal(0, noise * CAMERA.focal / place[2], points.shape), CAMERA
         )
-        errors.append(np.abs(np.array([found.yaw, found.pitch, found.roll]) - turn))
+        errors.append(np.abs(np.array([pose.yaw, pose.pitch, pose.roll]) - turn))
     return np.array(errors)
 
 
 def drawn(count: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
-    """True and read gaps ``(count, 2)`` of the right eye and of the mouth, in outer-eye distances."""
+    """True and measured gaps ``(count, 2)`` of right eye and mouth, in outer-eye distances."""
     truth, read = [], []
     for _ in range(count):
         turn, solid = random_rotation(rng), random_head(rng)
@@ -149,7 +149,8 @@ def main() -> None:
         opening = lids_drawn_shut(options.data, options.model, shares)
         print(f"\n{len(opening)} faces, lids open: median gap {np.median(opening[:, 0]):.3f}\n")
         print(
-            "| lids closed to | gap seen, of that before: 25 % | median | 75 % |\n|---|---|---|---|"
+            "| lids closed to | measured gap, of that before: 25 % | median | 75 % |\n"
+            "|---|---|---|---|"
         )
         for share, seen in zip(shares, opening.T[1:], strict=True):
             low, middle, high = np.percentile(seen / opening[:, 0], [25, 50, 75])

@@ -1,5 +1,5 @@
-"""Does a network's score tell good crops of faces from bad ones? ROC curves, on photos that it was
-not trained on.
+"""ROC curves of the predicted score: good crops of faces against bad ones, on photos that were not
+trained on.
 
     python benchmarks/score.py [--data ../shared/data] [--models small baseline] [--out out/score]
 
@@ -44,7 +44,7 @@ from facedots.tracking import CONFIDENT_SCORE, LOST_SCORE
 
 Doubles = NDArray[np.float64]
 
-GOOD, SPOILT = "good", "good, but spoilt"
+GOOD, CORRUPTED = "good", "good, but corrupted"
 DRIFTED = ("shifted by 30-60 %", "half as large", "twice as large")
 NO_FACE = "no face"
 TRIES = 200
@@ -66,7 +66,7 @@ def drifted_boxes(box: Floats, rng: np.random.Generator) -> dict[str, Floats]:
 
 
 def moved(box: Floats, shift: Doubles, zoom: float) -> Floats:
-    """A box shifted by so many of its longer sides, and made so many times as large."""
+    """A box shifted by multiples of its longer side, and scaled."""
     corners = box.reshape(2, 2).astype(np.float64)
     middle, half = (
         corners.mean(axis=0) + shift * np.ptp(corners, axis=0).max(),
@@ -128,7 +128,7 @@ def auc(good: Doubles, bad: Doubles) -> float:
 
 
 @dataclass(frozen=True)
-class Beliefs:
+class CropScores:
     """What a network says of crops: its score, and the same made of its sigmas, both higher where
     it believes more.
     """
@@ -137,27 +137,29 @@ class Beliefs:
     sigma: Doubles
 
 
-def beliefs(found: Keypoints) -> Beliefs:
+def scores_of(keypoints: Keypoints) -> CropScores:
     """Of N crops ``(N,)`` each."""
-    tight = tight_boxes(found.points)
+    tight = tight_boxes(keypoints.points)
     sides = np.sqrt(np.prod(tight[:, 2:] - tight[:, :2], axis=1))
-    return Beliefs(
-        np.asarray(found.score, np.float64),
-        np.asarray(-np.median(found.sigma, axis=1) / sides, np.float64),
+    return CropScores(
+        np.asarray(keypoints.score, np.float64),
+        np.asarray(-np.median(keypoints.sigma, axis=1) / sides, np.float64),
     )
 
 
-def look(
+def predict_crops(
     predictors: Mapping[str, KeypointPredictor], faces: Sequence[FaceAnnotation], seed: int
-) -> dict[str, dict[str, Beliefs]]:
-    """What each network says of the crops of each kind: model -> kind -> beliefs."""
+) -> dict[str, dict[str, CropScores]]:
+    """What each network says of the crops of each kind: model -> kind -> scores_of."""
     detector, rng = RetinaFace(min_score=0.3), np.random.default_rng(seed)
-    said: dict[str, dict[str, list[Beliefs]]] = {model: defaultdict(list) for model in predictors}
+    predictions: dict[str, dict[str, list[CropScores]]] = {
+        model: defaultdict(list) for model in predictors
+    }
     for face in faces:
         image = read_image(face.image, orient=False)
         tight = tight_boxes(face.points[None])
         kinds = {GOOD: good_box(tight[0], rng)} | drifted_boxes(tight[0], rng)
-        spoilt = CORRUPTIONS[rng.integers(len(CORRUPTIONS))](
+        corrupted = CORRUPTIONS[rng.integers(len(CORRUPTIONS))](
             Case(image, face.points, kinds[GOOD]), face.name
         )
         heads = np.concatenate([tight, detector(image).boxes])
@@ -167,24 +169,28 @@ def look(
         if nowhere is not None:
             kinds[NO_FACE] = nowhere
         for model, predictor in predictors.items():
-            found = beliefs(predictor.predict(image, np.stack(list(kinds.values()))))
-            said[model][SPOILT].append(beliefs(predictor.predict(spoilt.image, spoilt.box[None])))
+            keypoints = scores_of(predictor.predict(image, np.stack(list(kinds.values()))))
+            predictions[model][CORRUPTED].append(
+                scores_of(predictor.predict(corrupted.image, corrupted.box[None]))
+            )
             for i, kind in enumerate(kinds):
-                said[model][kind].append(Beliefs(found.score[i : i + 1], found.sigma[i : i + 1]))
+                predictions[model][kind].append(
+                    CropScores(keypoints.score[i : i + 1], keypoints.sigma[i : i + 1])
+                )
     return {
         model: {
-            kind: Beliefs(
+            kind: CropScores(
                 np.concatenate([one.score for one in all_of_it]),
                 np.concatenate([one.sigma for one in all_of_it]),
             )
             for kind, all_of_it in kinds.items()
         }
-        for model, kinds in said.items()
+        for model, kinds in predictions.items()
     }
 
 
-def row(kind: str, kinds: Mapping[str, Beliefs]) -> dict[str, float | int | str | None]:
-    """One kind of crops beside the good ones; what the network does not say is None."""
+def row(kind: str, kinds: Mapping[str, CropScores]) -> dict[str, float | int | str | None]:
+    """One kind of crops against the good ones; None where the network predicts no score."""
     bad, good = kinds[kind], kinds[GOOD]
     scored, doubted = np.isfinite(good.score).all(), np.isfinite(good.sigma).all()
     return {
@@ -193,14 +199,21 @@ def row(kind: str, kinds: Mapping[str, Beliefs]) -> dict[str, float | int | str 
         "median": float(np.median(bad.score)) if scored else None,
         "below_lost": float((bad.score < LOST_SCORE).mean()) if scored else None,
         "below_confident": float((bad.score < CONFIDENT_SCORE).mean()) if scored else None,
-        "auc_score": auc(good.score, bad.score) if scored and kind not in (GOOD, SPOILT) else None,
-        "auc_sigma": auc(good.sigma, bad.sigma) if doubted and kind not in (GOOD, SPOILT) else None,
+        "auc_score": auc(good.score, bad.score)
+        if scored and kind not in (GOOD, CORRUPTED)
+        else None,
+        "auc_sigma": auc(good.sigma, bad.sigma)
+        if doubted and kind not in (GOOD, CORRUPTED)
+        else None,
     }
 
 
 def table(model: str, rows: Sequence[Mapping[str, float | int | str | None]]) -> str:
     """Markdown."""
-    head = f"| {model}: crops | number | median score | < {LOST_SCORE} | < {CONFIDENT_SCORE} | AUC | AUC by sigma |"
+    head = (
+        f"| {model}: crops | number | median score | < {LOST_SCORE} | < {CONFIDENT_SCORE} "
+        "| AUC | AUC by sigma |"
+    )
     lines = [head, "|---" * 7 + "|"]
     for values in rows:
         cells = [
@@ -211,11 +224,11 @@ def table(model: str, rows: Sequence[Mapping[str, float | int | str | None]]) ->
     return "\n".join(lines)
 
 
-def figure(model: str, kinds: Mapping[str, Beliefs]) -> Figure:
+def figure(model: str, kinds: Mapping[str, CropScores]) -> Figure:
     """The ROC curves of the score, and dashed those of sigma."""
     drawn = Figure(figsize=(7, 5.5), layout="constrained")
     axes = drawn.subplots()
-    for color, kind in enumerate(kind for kind in kinds if kind not in (GOOD, SPOILT)):
+    for color, kind in enumerate(kind for kind in kinds if kind not in (GOOD, CORRUPTED)):
         for what, style in (("score", "-"), ("sigma", "--")):
             good, bad = getattr(kinds[GOOD], what), getattr(kinds[kind], what)
             if np.isfinite(good).all():
@@ -255,13 +268,13 @@ def main() -> None:
     predictors = {
         model: predictor for model, predictor in opened.items() if predictor.spec.crop.mode == "box"
     }
-    said = look(predictors, faces, options.seed)
+    predictions = predict_crops(predictors, faces, options.seed)
     rows = {
-        model: [row(kind, kinds) for kind in (GOOD, SPOILT, *DRIFTED, NO_FACE)]
-        for model, kinds in said.items()
+        model: [row(kind, kinds) for kind in (GOOD, CORRUPTED, *DRIFTED, NO_FACE)]
+        for model, kinds in predictions.items()
     }
     print(f"{len(faces)} faces, {machine()}, {date.today()}")
-    for model, kinds in said.items():
+    for model, kinds in predictions.items():
         print(f"\n{table(model, rows[model])}")
         if options.out:
             save_figure(figure(model, kinds), options.out / f"score_{Path(model).stem}.png")

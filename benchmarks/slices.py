@@ -1,4 +1,4 @@
-"""Faces sorted by what they look like, and people by how badly their points are found."""
+"""Faces by attribute, and the people with the largest errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,9 +57,11 @@ def slices_of(faces: Faces) -> list[Slice]:
 def parts(by: str, values: NDArray[np.float64], edges: Sequence[float]) -> list[Slice]:
     """Slices below the first edge, from each edge to the next, and from the last one up.
 
-    >>> [(part.name, part.faces.tolist()) for part in parts("age", np.array([5.0, 10.0, 30.0]), [10, 20])]
-    [('below 10', [True, False, False]), ('10 to 20', [False, True, False]), ('20 and more', [False,
-    False, True])]
+    >>> slices = parts("age", np.array([5.0, 10.0, 30.0]), [10, 20])
+    >>> [part.name for part in slices]
+    ['below 10', '10 to 20', '20 and more']
+    >>> slices[1].faces.tolist()
+    [False, True, False]
     """
     names = [f"below {edges[0]:g}", *(f"{low:g} to {high:g}" for low, high in pairwise(edges))]
     names.append(f"{edges[-1]:g} and more")

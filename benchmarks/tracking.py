@@ -6,7 +6,7 @@ memory stays constant.
 
 Speed is processor time of the tracker on decoded frames: detector, crops, network, identities,
 smoothing; no drawing, no files. Memory is the largest resident size of ``facedots video FILM --out
-… --csv …`` on films of several lengths; each repeats one second of 160 x 120 pixels, whose packets
+… --csv …`` on videos of several lengths; each repeats one second of 160 x 120 pixels, whose packets
 are copied, so that making an hour takes seconds.
 """
 
@@ -69,7 +69,7 @@ class Speed:
 
 @dataclass(frozen=True)
 class Memory:
-    """The largest resident size of the whole command, in MB, on a film of so many minutes."""
+    """The largest resident size of the whole command, in MB, on a video of ``minutes``."""
 
     minutes: float
     frames: int
@@ -86,9 +86,9 @@ class Clock:
     def __call__(self, image: Image) -> Detections:
         """What the detector says."""
         start = time.process_time()
-        found = self._detector(image)
+        detections = self._detector(image)
         self.seconds += time.process_time() - start
-        return found
+        return detections
 
 
 def still(data: Path) -> tuple[Image, Floats]:
@@ -140,8 +140,8 @@ def measure_speed(frames: list[Image], model: str, rounds: int) -> Speed:
     )
 
 
-def make_film(path: Path, second: list[Image], minutes: float) -> int:
-    """A film of one second again and again, by copying its packets; how many frames it has."""
+def make_video(path: Path, second: list[Image], minutes: float) -> int:
+    """A video that repeats one second, by copying its packets; returns its number of frames."""
     height, width = second[0].shape[:2]
     once = path.with_stem("once")
     with PyAVWriter(
@@ -172,17 +172,17 @@ def make_film(path: Path, second: list[Image], minutes: float) -> int:
 
 
 def measure_memory(second: list[Image], minutes: float, model: str) -> Memory:
-    """The whole command on one film."""
+    """The whole command on one video."""
     with tempfile.TemporaryDirectory() as folder:
-        film, out, table = (
+        video, out, table = (
             Path(folder) / "film.mp4",
             Path(folder) / "out.mp4",
             Path(folder) / "out.csv",
         )
-        frames = make_film(film, second, minutes)
-        with open_reader(film) as source:
+        frames = make_video(video, second, minutes)
+        with open_reader(video) as source:
             assert source.info.frames == frames
-        command = [sys.executable, "-m", "facedots", "video", str(film)]
+        command = [sys.executable, "-m", "facedots", "video", str(video)]
         child = subprocess.Popen(
             [*command, "--out", str(out), "--csv", str(table), "--model", model], stdout=sys.stderr
         )
@@ -195,7 +195,7 @@ def measure_memory(second: list[Image], minutes: float, model: str) -> Memory:
 def markdown(speed: Speed, memory: list[Memory]) -> str:
     """Both tables."""
     rows = [
-        "| frames a second | ms a frame | detector's share | detector's looks | frames | one "
+        "| frames a second | ms a frame | detector's share | detector's calls | frames | one "
         "face in |",
         "|---|---|---|---|---|---|",
     ]
@@ -205,7 +205,7 @@ def markdown(speed: Speed, memory: list[Memory]) -> str:
         f"{speed.detector_share:.0f} %",
     ]
     rows.append(f"| {' | '.join(cells)} | {speed.detections} | {speed.frames} | {speed.followed} |")
-    rows += ["", "| minutes of film | frames | largest memory, MB |", "|---|---|---|"]
+    rows += ["", "| minutes of video | frames | largest memory, MB |", "|---|---|---|"]
     rows += [f"| {each.minutes:g} | {each.frames} | {each.megabytes:.0f} |" for each in memory]
     return "\n".join(rows)
 
@@ -223,7 +223,7 @@ def main() -> None:
         type=float,
         nargs="*",
         default=[1, 10],
-        help="lengths of the films whose memory is measured",
+        help="lengths of the videos whose memory is measured",
     )
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     options = parser.parse_args()

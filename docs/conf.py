@@ -36,7 +36,7 @@ python_maximum_signature_line_length = 90
 nitpick_ignore_regex = [
     ("py:.*", r"(?!facedots).*"),
     ("py:attr", r".*"),
-    ("py:class", r"facedots\..*\._\w+"),
+    ("py:class", r"facedots\..*\.(_\w+|T)"),
 ]
 
 add_module_names = False

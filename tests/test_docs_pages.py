@@ -26,7 +26,7 @@ NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 
 
 def blocks(page: Path, *languages: str) -> str:
-    """All fenced blocks of these languages, one after the other; ``""`` is a fence that names none."""
+    """All fenced blocks of these languages, joined; ``""`` is a fence without a language."""
     lines, language = list[str](), None
     for line in page.read_text(encoding="utf-8").splitlines():
         if line.lstrip().startswith("```"):

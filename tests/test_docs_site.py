@@ -69,7 +69,10 @@ def test_every_notebook_is_a_page_that_the_tour_lists() -> None:
         assert str(pages[f"{name}.md"]).startswith("# ")
 
 
-GOOD = '<html><head><link rel="stylesheet" href="s.css"></head><body id="top"><a href="b.html#there">b</a><a href="https://x.org">x</a></body>'
+GOOD = (
+    '<html><head><link rel="stylesheet" href="s.css"></head><body id="top">'
+    '<a href="b.html#there">b</a><a href="https://x.org">x</a></body>'
+)
 
 
 @pytest.fixture

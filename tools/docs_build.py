@@ -25,7 +25,11 @@ from sphinx.cmd.build import build_main
 
 ROOT = Path(__file__).parents[1]
 
-MOVED = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+MOVED = {
+    "CONTRIBUTING.md": "contributing.md",
+    "CHANGELOG.md": "changelog.md",
+    "LICENSE-WEIGHTS.md": "license-weights.md",
+}
 """Pages that stand at the top of the repository, and their names in the site."""
 
 

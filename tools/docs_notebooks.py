@@ -15,9 +15,9 @@ Pages = dict[str, str | bytes]
 
 INTRODUCTION = """# The tour
 
-From images with dots to a network that finds them, one step a page. Every page stands on its own and is a notebook of the
-repository: `make notebooks` runs them all, on the real data where they are and on drawn faces elsewhere. What you see here was
-made on drawn faces, since no image of the data sets may be passed on.
+From labeled images to a network and its use, one step per page. Every page is a notebook of the
+repository: `make notebooks` runs them all, on the real data where available and on drawn faces
+elsewhere. The outputs here are from drawn faces, since no image of the data sets may be published.
 """
 
 _COLORS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")

@@ -151,7 +151,7 @@ class Painting:
 
 
 def both(half: Sequence[tuple[float, float]]) -> Matrix:
-    """A closed outline from its right half, top to bottom: the mirror image follows, bottom to top."""
+    """A closed outline from its right half, top to bottom, and the mirror image of that."""
     right = np.array(half)
     left = right[::-1] * MIRROR
     return np.concatenate([right, left[left[:, 0] != 0]])

@@ -1,4 +1,4 @@
-"""The faces of a large collection of images, by Ray Data: as many processes as asked for, results as Parquet files.
+"""Faces of a large collection of images with Ray Data, in several processes, as Parquet files.
 
 pip install 'ray[data]'
 python docs/examples/many_images.py photos --out faces --processes 2
@@ -15,13 +15,13 @@ Row = dict[str, Any]
 
 
 class FindFaces:
-    """Images to rows; Ray makes one of these in each process, so that the networks are loaded once."""
+    """Images to rows; one per process, so that the networks are loaded once."""
 
     def __init__(self) -> None:
         self.pipeline = facedots.Pipeline()
 
     def __call__(self, row: Row) -> list[Row]:
-        """A row for each face of the image ``row["path"]``, or one that says what is wrong with it or that nobody is there."""
+        """One row per face of the image ``row["path"]``, or one row without a face."""
         path = row["path"]
         try:
             faces = self.pipeline(facedots.read_image(path))

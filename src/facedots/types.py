@@ -219,9 +219,10 @@ class Face:
     def to_dict(self) -> dict[str, Any]:
         """The face of the results document (docs/results.md): plain numbers and lists for JSON.
 
-        A missing point is ``None``. ``covariance`` has ``[xx, xy, yy]`` per point; it, ``sigma`` and
-        ``confidence`` are ``None`` where the network predicts none. ``detection_score``, ``track_id``, ``pose`` and ``signals``
-        are left out where not measured; a missing signal is ``None``.
+        A missing point is ``None``. ``covariance`` has ``[xx, xy, yy]`` per point; it, ``sigma``
+        and ``confidence`` are ``None`` where the network predicts none. ``detection_score``,
+        ``track_id``, ``pose`` and ``signals`` are left out where not measured; a missing signal is
+        ``None``.
         """
         has_covariance = not np.isnan(self.covariance).all()
         covariance = self.covariance[:, [0, 0, 1], [0, 1, 1]]

@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import numpy as np
-from common import Faces
-from peers import EvalSet, Row, accuracy, cost, dots, page, table
+from common import Faces, markdown_table
+from peers import EvalSet, Row, accuracy, cost, dots, page
 
 from facedots.evaluation.metrics import score
 from facedots.schema import IBUG68
@@ -34,7 +34,7 @@ ROWS = [row("dlib 68", 3, np.nan), row("facedots small", 1)]
 
 
 def test_a_table_is_markdown() -> None:
-    assert table(["", "a"], [["x", "1"]]) == "|  | a |\n| --- | ---: |\n| x | 1 |"
+    assert markdown_table(["", "a"], [["x", "1"]]) == "|  | a |\n| --- | ---: |\n| x | 1 |"
 
 
 def test_accuracy_is_sorted_and_marks_ours_and_who_knew_the_faces() -> None:

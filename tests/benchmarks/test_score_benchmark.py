@@ -1,4 +1,4 @@
-"""The crops of ``benchmarks/score.py`` are of the kinds that it says, and its measures are right."""
+"""Crops and measures of ``benchmarks/score.py``."""
 
 import numpy as np
 import pytest
@@ -79,15 +79,15 @@ def test_auc_is_how_often_a_good_crop_beats_a_bad_one(good: list[int], bad: list
 def test_a_row_says_what_the_network_says_and_leaves_out_the_rest() -> None:
     sigma = np.array([-3.0, -2.0])
     kinds = {
-        score.GOOD: score.Beliefs(np.array([0.9, 0.8]), sigma),
-        "bad": score.Beliefs(np.array([0.05, 0.85]), 1.5 * sigma),
+        score.GOOD: score.CropScores(np.array([0.9, 0.8]), sigma),
+        "bad": score.CropScores(np.array([0.05, 0.85]), 1.5 * sigma),
     }
     measures = ("crops", "median", "below_lost", "auc_score", "auc_sigma")
     assert [score.row("bad", kinds)[name] for name in measures] == pytest.approx(
         [2, 0.45, 0.5, 0.75, 0.875]
     )
     unknown = {
-        name: score.Beliefs(np.full(2, np.nan), beliefs.sigma) for name, beliefs in kinds.items()
+        name: score.CropScores(np.full(2, np.nan), beliefs.sigma) for name, beliefs in kinds.items()
     }
     silent = score.row("bad", unknown)
     assert [silent[name] for name in measures] == [2, None, None, None, 0.875]
@@ -104,6 +104,6 @@ def test_beliefs_are_of_the_size_of_the_face() -> None:
         np.array([0.5, 1], np.float32),
         pair,
     )
-    said = score.beliefs(found)
-    assert said.score.tolist() == [0.5, 1]
-    assert said.sigma == pytest.approx([-0.5, -0.25])
+    scores = score.scores_of(found)
+    assert scores.score.tolist() == [0.5, 1]
+    assert scores.sigma == pytest.approx([-0.5, -0.25])

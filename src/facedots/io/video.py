@@ -94,8 +94,8 @@ class VideoReader(Closable):
         """The frames.
 
         Raises:
-            VideoError: The file is cut off or damaged, or the camera or the connection is gone, after
-                the last readable frame.
+            VideoError: The file is cut off or damaged, or the camera or the connection is gone,
+                after the last readable frame.
         """
 
 

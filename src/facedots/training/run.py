@@ -68,14 +68,15 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
 
     Args:
         recipe: The settings, from :func:`~facedots.training.recipe.load_recipe` or ``Recipe(...)``.
-        data: Folder or file with the data of the recipe's sources (:func:`facedots.load_split`), or
-            ``"synthetic:N"`` for N drawn faces.
+        data: Folder or file with the data of the recipe's sources
+            (:func:`~facedots.data.splits.load_split`), or ``"synthetic:N"`` for N drawn faces.
         out: Folder of the run, described at the top of this module. New, or with ``resume`` that of
             an unfinished run.
         resume: Go on after the last whole epoch.
 
     Returns:
-        The ONNX file, ``out/model.onnx``; :class:`facedots.KeypointPredictor` loads it.
+        The ONNX file ``out/model.onnx``, for
+        :class:`~facedots.inference.predictor.KeypointPredictor`.
 
     Raises:
         RecipeError: ``out`` already holds a run, or the run was stopped before its first epoch
