@@ -4,10 +4,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from facedots.detection.base import Detector
 from facedots.detection.retinaface import RetinaFace
@@ -64,6 +66,8 @@ class VideoStats:
         track_ids: IDs of all faces.
         blinks: Blinks of each ID; only where poses are estimated.
         detector_runs: How often the detector ran.
+        sizes: Width and height of the frames, by the number (from 1) of the first that has them.
+        damaged: Frames that the decoder refused or gave only in part.
         started: ``time.monotonic()`` before the first frame.
     """
 
@@ -73,6 +77,8 @@ class VideoStats:
     track_ids: set[int | None] = field(default_factory=set)
     blinks: dict[int, int] = field(default_factory=dict)
     detector_runs: int = 0
+    sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
+    damaged: int = 0
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -93,6 +99,7 @@ def process_video(
     pose: bool = False,
     smooth: bool = True,
     sound: bool = True,
+    mirror: bool = False,
     detect_every: int = 30,
     fps: float | None = None,
     seconds: float | None = None,
@@ -100,7 +107,9 @@ def process_video(
 ) -> VideoStats:
     """Track the faces of a video; write a film with drawings, tables with a row per face, or both.
 
-    Whatever ends the processing early, the frames done are kept as valid files.
+    Whatever ends the processing early, the frames done are kept as valid files. Where frames change
+    their size, the tables go on in the pixels of each frame, and the film fits them into its own
+    size, black around them.
 
     Args:
         source: As in :func:`~facedots.io.video.open_reader`.
@@ -113,6 +122,7 @@ def process_video(
         pose: Estimate head pose and expression signals and count blinks.
         smooth: Smooth the keypoints over time.
         sound: Copy the sound into the film; needs the extra ``video``.
+        mirror: Mirror every frame before all else, as a webcam's picture of oneself.
         detect_every: Frames between two runs of the detector while all faces are tracked well.
         fps: Frame rate of a folder of images.
         seconds: Stop after this much of the source.
@@ -129,7 +139,7 @@ def process_video(
         (250, {0: 3})
     """
     from facedots.io.tables import CsvTable, JsonLinesTable, ParquetTable
-    from facedots.io.video import Frame, open_reader, open_writer
+    from facedots.io.video import Frame, fit_image, open_reader, open_writer
     from facedots.plots.draw import draw_faces
     from facedots.tracking.tracker import Tracker
 
@@ -155,7 +165,7 @@ def process_video(
             pipeline.detector, pipeline.predictor, detect_every=detect_every, smooth=smooth
         )
         stats = VideoStats(_expected_frames(video, seconds))
-        for frame in _first_seconds(video, seconds):
+        for frame in _first_seconds(video, seconds, mirror):
             faces = tracker(frame.image, frame.time)
             if expressions:
                 faces = expressions(frame.image, faces, float(frame.time))
@@ -163,13 +173,20 @@ def process_video(
             stats.frames += 1
             stats.frames_without_face += not faces
             stats.track_ids.update(face.track_id for face in faces)
-            stats.detector_runs = tracker.detector_runs
+            stats.detector_runs, stats.damaged = tracker.detector_runs, video.damaged
+            size = (frame.image.shape[1], frame.image.shape[0])
+            if not stats.sizes or next(reversed(stats.sizes.values())) != size:
+                stats.sizes[stats.frames] = size
             if film:
-                film.write(Frame(draw(frame.image, faces), frame.time))
+                drawn = draw(frame.image, faces)
+                if len(stats.sizes) > 1:
+                    drawn = fit_image(drawn, video.info.width, video.info.height)
+                film.write(Frame(drawn, frame.time))
             for table in tables:
                 table.write(stats.frames, frame.time, faces)
             if on_frame:
                 on_frame(stats)
+        stats.damaged = video.damaged
     return stats
 
 
@@ -204,11 +221,11 @@ def _expected_frames(video: "VideoReader", seconds: float | None) -> int | None:
     return min(total, allowed) if total else allowed
 
 
-def _first_seconds(video: "VideoReader", seconds: float | None) -> "Iterator[Frame]":
-    """The frames of a source, or those of its first seconds."""
+def _first_seconds(video: "VideoReader", seconds: float | None, mirror: bool) -> "Iterator[Frame]":
+    """The frames of a source, or those of its first seconds, mirrored on request."""
     first = None
     for frame in video:
         first = frame.time if first is None else first
         if seconds is not None and frame.time - first >= seconds:
             return
-        yield frame
+        yield replace(frame, image=np.ascontiguousarray(frame.image[:, ::-1])) if mirror else frame

@@ -27,7 +27,7 @@ from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
 from facedots.io.results import FaceColumns
-from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
+from facedots.io.video import FolderReader, Frame, VideoInfo, VideoReader, open_reader
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import isotropic_covariance
@@ -142,6 +142,42 @@ def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(folder: Pat
     assert "4 frames" in str(result.exception)
     assert len(list(open_reader(folder / "out.mp4"))) == 4
     assert len(pd.read_csv(folder / "out.csv")) == 4
+
+
+def test_a_size_that_changes_is_fitted_in_the_film_and_said(folder: Path) -> None:
+    for number in (4, 5):
+        small = cv2.resize(FACE, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        canvas = np.zeros((FACE.shape[0], FACE.shape[1] // 2, 3), np.uint8)
+        canvas[: small.shape[0]] = small
+        write_image(folder / "frames" / f"{number}.png", canvas)
+    result = run(folder, "--out", str(folder / "out.mp4"), "--csv", str(folder / "a.csv"))
+    assert result.exit_code == 0, result.output
+    height, width = FACE.shape[:2]
+    assert f"{width} x {height} from frame 1, {width // 2} x {height} from frame 5" in result.stdout
+    frames = [frame.image for frame in open_reader(folder / "out.mp4")]
+    assert {frame.shape for frame in frames} == {FACE.shape}
+    quarter = width // 4
+    assert frames[4][:, : quarter - 2].max() < 20
+    assert frames[4][:100, quarter:-quarter].max() > 100
+
+
+def test_mirrored_frames_show_and_list_the_mirror_image(folder: Path) -> None:
+    result = run(folder, "--out", str(folder / "out.mp4"), "--csv", str(folder / "a.csv"))
+    mirrored = run(folder, "--out", str(folder / "mirrored.mp4"), "--mirror")
+    assert (result.exit_code, mirrored.exit_code) == (0, 0), mirrored.output
+    last = [list(open_reader(folder / name))[-1].image for name in ("out.mp4", "mirrored.mp4")]
+    assert np.abs(last[0][:, ::-1].astype(int) - last[1]).mean() < 2
+
+
+def test_damaged_frames_are_told_with_status_1(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FolderReader, "damaged", 3)
+    result = run(folder, "--csv", str(folder / "a.csv"))
+    assert result.exit_code == 1
+    assert "8 frames" in result.stdout
+    assert "3 damaged frames in the source" in result.stdout
+    assert len(pd.read_csv(folder / "a.csv")) == 8
 
 
 class Interrupted(VideoReader):

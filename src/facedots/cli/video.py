@@ -53,6 +53,9 @@ def video(
     sound: Annotated[
         bool, typer.Option("--sound/--no-sound", help="Copy the sound; needs PyAV.")
     ] = True,
+    mirror: Annotated[
+        bool, typer.Option("--mirror", help="Mirror the frames first, as a selfie view does.")
+    ] = False,
     detect_every: Annotated[
         int, typer.Option(min=1, help="Frames between two searches for new faces.")
     ] = 30,
@@ -69,7 +72,8 @@ def video(
 
     Frames keep their times and films their sound where PyAV is installed (pip install
     'facedots[video]'). Memory does not grow with the length. Where the source breaks off, or with
-    Ctrl-C, what was written so far is kept as a valid file.
+    Ctrl-C, what was written so far is kept as a valid file; with damaged frames, too, the exit
+    status is 1. Frames that change their size are fitted into the film's, and said.
     """
     from facedots.effects.base import chain_effects, named_effects
     from facedots.pipeline import VideoStats, process_video
@@ -97,6 +101,7 @@ def video(
                 pose=pose,
                 smooth=smooth,
                 sound=sound,
+                mirror=mirror,
                 detect_every=detect_every,
                 fps=fps,
                 seconds=seconds,
@@ -111,6 +116,8 @@ def video(
         typer.echo("stopped by Ctrl-C", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     typer.echo(_summary(files, stats))
+    if stats.damaged:
+        raise typer.Exit(1)
 
 
 def _summary(files: list[str], stats: "VideoStats") -> str:
@@ -123,8 +130,22 @@ def _summary(files: list[str], stats: "VideoStats") -> str:
     return (
         f"{', '.join(files)}: {stats.frames} frames, {stats.frames_without_face} of them without a "
         f"face, {faces}{'; blinks of ' * bool(blinks)}{blinks}; {stats.frames_per_second:.1f} "
-        f"frames a second, detector in {stats.detector_runs}"
+        f"frames a second, detector in {stats.detector_runs}{_troubles(stats)}"
     )
+
+
+def _troubles(stats: "VideoStats") -> str:
+    """What the source did that may surprise: sizes that change, frames that are damaged."""
+    said = ""
+    if len(stats.sizes) > 1:
+        sizes = [f"{w} x {h} from frame {n}" for n, (w, h) in stats.sizes.items()]
+        more = f" and {len(sizes) - 3} more times" if len(sizes) > 3 else ""
+        said += f"; the frames change their size ({', '.join(sizes[:3])}{more}): a film keeps "
+        said += "the first one's, with black borders, tables have the pixels of each frame"
+    if stats.damaged:
+        count = f"{stats.damaged} damaged frame{'s' * (stats.damaged != 1)}"
+        said += f"; {count} in the source, which could not be decoded or only in part"
+    return said
 
 
 def _progress() -> Progress:

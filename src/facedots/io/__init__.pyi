@@ -22,4 +22,4 @@ from .video import VideoReader as VideoReader
 from .video import VideoWriter as VideoWriter
 from .video import open_reader as open_reader
 from .video import open_writer as open_writer
-from .video_pyav import PyAVWriter as PyAVWriter
+from .video_writer_pyav import PyAVWriter as PyAVWriter

@@ -14,6 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import cv2
+import numpy as np
+
 from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import Closable
@@ -229,13 +232,32 @@ def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) ->
         from facedots.io.video_opencv import OpenCVWriter
 
         return OpenCVWriter(path, source.info)
-    from facedots.io.video_pyav import PyAVReader, PyAVWriter
+    from facedots.io.video_pyav import PyAVReader
+    from facedots.io.video_writer_pyav import PyAVWriter
 
     if not sound or not isinstance(source, PyAVReader):
         return PyAVWriter(path, source.info)
     writer = PyAVWriter(path, source.info, source.sound)
     source.on_sound = writer.write_sound
     return writer
+
+
+def fit_image(image: Image, width: int, height: int) -> Image:
+    """An image as large as it fits into ``width`` x ``height`` pixels, in the middle of black.
+
+    >>> fit_image(np.full((2, 2, 3), 255, np.uint8), 4, 2)[..., 0].tolist()
+    [[0, 255, 255, 0], [0, 255, 255, 0]]
+    """
+    rows, columns = image.shape[:2]
+    if (columns, rows) == (width, height):
+        return image
+    zoom = min(width / columns, height / rows)
+    size = (max(1, round(columns * zoom)), max(1, round(rows * zoom)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR)
+    fitted = np.zeros((height, width, 3), np.uint8)
+    top, left = (height - size[1]) // 2, (width - size[0]) // 2
+    fitted[top : top + size[1], left : left + size[0]] = small
+    return fitted
 
 
 def has_pyav() -> bool:

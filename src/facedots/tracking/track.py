@@ -173,6 +173,7 @@ class Track:
         smoother: Smooths the points; ``None`` leaves them as they are.
         velocity: Of the center, ``float32 (2,)``, in pixels per second.
         visible: Whether it is in the current frame.
+        displaced: Whether its last position means nothing any more.
     """
 
     track_id: int
@@ -183,6 +184,13 @@ class Track:
     smoother: FaceSmoother | None
     velocity: Floats = field(default_factory=lambda: np.zeros(2, np.float32))
     visible: bool = True
+    displaced: bool = False
+
+    def displace(self) -> None:
+        """Expect the face anywhere, as after a change of the frame's size; smoothing restarts."""
+        self.visible, self.displaced = False, True
+        self.velocity = np.zeros(2, np.float32)
+        self.smoother = FaceSmoother() if self.smoother else None
 
     def expected_center(self, now: float) -> Floats:
         """Center of the tight box at constant velocity, ``(2,)``."""
@@ -199,8 +207,10 @@ class Track:
         difference = 1 - float(descriptor @ self.appearance)
         reach = _MAX_OFFSET_PER_SECOND * (0.0 if self.visible else now - self.time)
         changed = not self.visible and difference > _MAX_APPEARANCE_COST
-        if changed or offset > _MAX_OFFSET + reach:
+        if changed or (offset > _MAX_OFFSET + reach and not self.displaced):
             return math.inf
+        if self.displaced:
+            return difference
         return offset / (1 + reach) + difference
 
     def update(
@@ -216,7 +226,8 @@ class Track:
             self.appearance = _unit(self.appearance + change)
         if observation.detection_score is not None:
             self.detection_score = observation.detection_score
-        self.last, self.time, self.visible = observation, now, True
+        self.last, self.time = observation, now
+        self.visible, self.displaced = True, False
 
     def result(self) -> Face:
         """The tracked face of this frame, smoothed; call it once per frame."""

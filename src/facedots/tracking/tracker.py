@@ -38,8 +38,8 @@ _COST_LIMIT = 100.0
 class Tracker:
     """Face tracking: stable IDs and temporally smoothed keypoints.
 
-    Call it with the frames of one video in order. Each crop comes from the last points; the
-    detector runs in the first frame, every ``detect_every`` frames, and where a face is lost or
+    Call it with the frames of one video in order; their size may change. Each crop comes from the
+    last points; the detector runs in the first frame, every ``detect_every`` frames, and where a face is lost or
     uncertain. A face keeps its ID while it is visible and while it is hidden for up to
     ``max_lost_seconds``. Needs scipy (``facedots[video]``).
 
@@ -78,6 +78,7 @@ class Tracker:
         self._tracks: list[Track] = []
         self._next_id = 0
         self._frames_since_detection = 0
+        self._size: tuple[int, int] | None = None
         self.detector_runs = 0
 
     def __call__(self, image: Image, time: float | Fraction) -> list[Face]:
@@ -90,7 +91,7 @@ class Tracker:
         Raises:
             ShapeError: The image has another shape or type.
         """
-        check_image(image)
+        self._follow_size(check_image(image))
         now = float(time)
         limit = self._max_lost_seconds
         self._tracks = [track for track in self._tracks if abs(now - track.time) <= limit]
@@ -100,6 +101,14 @@ class Tracker:
             observations = self._detect(image, observations)
         self._associate(image, remove_duplicates(observations), now)
         return [track.result() for track in self._tracks if track.visible]
+
+    def _follow_size(self, image: Image) -> None:
+        """Where the frames change their size, look for the tracked faces anywhere in the image."""
+        size = (image.shape[1], image.shape[0])
+        if self._size not in (None, size):
+            for track in self._tracks:
+                track.displace()
+        self._size = size
 
     def _propagate(self, image: Image) -> list[Observation]:
         """The plausible faces in the visible tracks' last boxes."""
