@@ -34,7 +34,6 @@ from facedots.annotations import FaceAnnotation
 from facedots.data import load_source
 from facedots.effects import is_uncertain
 from facedots.geometry import Floats, Image
-from facedots.inference import weights_file
 from facedots.regions import Mask
 
 ANONYMIZERS = {
@@ -119,9 +118,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     test = load_source(options.data, "youtube-faces").subsets["test"]
-    pipeline = Pipeline(
-        RetinaFace(min_score=options.min_score), KeypointPredictor(weights_file(options.model))
-    )
+    pipeline = Pipeline(RetinaFace(min_score=options.min_score), KeypointPredictor(options.model))
     again = RetinaFace()
     frames = []
     for truth in test[: options.frames]:

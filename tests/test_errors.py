@@ -67,7 +67,9 @@ def test_every_package_of_an_extra_has_its_install_line() -> None:
     installers: dict[str, set[str]] = {}
     for extra in ("parquet", "plots", "train", "video"):
         for requirement in extras[extra]:
-            package = requirement.split(">")[0].split("=")[0].replace("-", "_")
+            package = (
+                requirement.split(">")[0].split("=")[0].replace("-", "_").replace("pillow", "PIL")
+            )
             if not package.startswith("facedots["):
                 installers.setdefault(package, set()).add(f"facedots[{extra}]")
     for package, lines in installers.items():

@@ -16,7 +16,7 @@ class ShapeError(FacedotsError, ValueError):
 
 
 class PointsError(FacedotsError, ValueError):
-    """Too many points are missing, or they lie so that they do not decide what was asked of them."""
+    """Too many points are missing, or their places do not determine the result."""
 
 
 class ImageError(FacedotsError):
@@ -24,44 +24,44 @@ class ImageError(FacedotsError):
 
 
 class VideoError(FacedotsError):
-    """A video, a camera or a stream cannot be opened, or ends before its end."""
+    """A video, a camera or a stream cannot be opened, or ends too early."""
 
 
 class OutputError(FacedotsError):
-    """A result cannot be written where it was asked for."""
+    """A file cannot be written."""
 
 
 class AnnotationError(FacedotsError):
-    """An annotation file has faults; all of them are listed, not only the first.
+    """An annotation file has faults, all of which are listed.
 
-    >>> print(AnnotationError("points.csv", ["row 3: 'abc' is not a number", "row 9: no file x.jpg"]))
-    points.csv: 2 faults
+    >>> print(AnnotationError("a.csv", ["row 3: 'abc' is not a number", "row 9: no file x.jpg"]))
+    a.csv: 2 faults
       row 3: 'abc' is not a number
       row 9: no file x.jpg
     """
 
-    SHOWN = 20
+    MAX_SHOWN = 20
 
     def __init__(self, source: object, faults: Sequence[str]) -> None:
         self.source = str(source)
         self.faults = list(faults)
         lines = [f"{self.source}: {len(self.faults)} fault{'s' * (len(self.faults) != 1)}"]
-        lines += [f"  {fault}" for fault in self.faults[: self.SHOWN]]
-        if len(self.faults) > self.SHOWN:
-            lines.append(f"  … and {len(self.faults) - self.SHOWN} more")
+        lines += [f"  {fault}" for fault in self.faults[: self.MAX_SHOWN]]
+        if len(self.faults) > self.MAX_SHOWN:
+            lines.append(f"  … and {len(self.faults) - self.MAX_SHOWN} more")
         super().__init__("\n".join(lines))
 
 
 class StickerError(FacedotsError):
-    """A sticker's description or image has faults, or no sticker is called so."""
+    """A sticker's description or image has faults, or there is no such sticker."""
 
 
 class DataError(FacedotsError):
-    """A data set is not where it should be, or is not what it should be."""
+    """A data set is missing, or not the expected one."""
 
 
 class DownloadError(FacedotsError):
-    """A download failed or brought other bytes than the pinned ones."""
+    """A download failed, or its content is not the pinned one."""
 
 
 class WeightsError(FacedotsError):
@@ -69,7 +69,7 @@ class WeightsError(FacedotsError):
 
 
 class RecipeError(FacedotsError):
-    """A recipe or an override of one of its fields is not valid."""
+    """A recipe, or an override of one of its fields, is not valid."""
 
 
 _EXTRAS = {

@@ -130,7 +130,8 @@ class CropSpec:
     def __post_init__(self) -> None:
         if self.mode not in ("box", "frame") or not self.scale > 0:
             raise ValueError(
-                f"crop {self.mode!r} x {self.scale}: the mode is 'box' or 'frame', the scale positive"
+                f"crop {self.mode!r} x {self.scale}: "
+                "the mode is 'box' or 'frame', the scale positive"
             )
 
     def crop_squares(self, boxes: ArrayLike, image_size: tuple[int, int]) -> Matrix:

@@ -18,7 +18,7 @@ from facedots.schema import IBUG68, KeypointSchema
 Mask = NDArray[np.bool_]
 
 BROW_HALF = 0.045
-"""Half the thickness of a brow, in outer-eye distances; the points of a brow lie along its middle."""
+"""Half the thickness of a brow, in outer-eye distances; its points lie along its middle."""
 
 _LOOPS: Mapping[str, tuple[tuple[int, ...], ...]] = {
     "jaw": (tuple(range(17)),),
@@ -33,7 +33,7 @@ _LOOPS: Mapping[str, tuple[tuple[int, ...], ...]] = {
 
 
 def region_names(schema: KeypointSchema) -> tuple[str, ...]:
-    """What the other functions here know by name.
+    """The names of all regions, beyond the schema's.
 
     >>> " ".join(region_names(IBUG68))
     'face jaw right_brow left_brow nose right_eye left_eye mouth inner_mouth lips'
@@ -52,29 +52,26 @@ def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG6
     Args:
         points: The points of one face (K, 2), pixels.
         name: One of :func:`region_names`.
-        schema: What the points mean.
+        schema: Meaning of the points.
 
     Raises:
         PointsError: There is no such region, or a point of it is missing.
     """
-    given = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
+    array = check_shape(points, f"{schema.count} 2", "points").astype(np.float32)
     if name not in region_names(schema):
-        raise PointsError(
-            f"no region is called {name!r}; there are {', '.join(region_names(schema))}"
-        )
+        names = ", ".join(region_names(schema))
+        raise PointsError(f"no region is called {name!r}; there are {names}")
     loops = _LOOPS.get(name, ()) if schema == IBUG68 else ()
     if not loops:
         loops = (tuple(range(schema.count)) if name == "face" else schema.regions[name],)
-    missing = [i for loop in loops for i in loop if not np.isfinite(given[i]).all()]
+    missing = [i for loop in loops for i in loop if not np.isfinite(array[i]).all()]
     if missing:
-        raise PointsError(
-            f"region {name!r}: points {missing} are missing, so its outline is unknown"
-        )
+        raise PointsError(f"region {name!r}: points {missing} are missing, so it has no outline")
     if schema == IBUG68 and name.endswith("_brow"):
-        return [_strip(given[list(loops[0])], BROW_HALF * _eye_distance(given, schema))]
+        return [_strip(array[list(loops[0])], BROW_HALF * _eye_distance(array, schema))]
     if schema == IBUG68 and name != "face":
-        return [given[list(loop)] for loop in loops]
-    return [convex_hull(given[list(loops[0])])]
+        return [array[list(loop)] for loop in loops]
+    return [convex_hull(array[list(loops[0])])]
 
 
 def region_mask(
@@ -87,7 +84,7 @@ def region_mask(
         points: The points of one face (K, 2), pixels; they may lie outside the image.
         name: One of :func:`region_names`.
         size: Height and width of the image.
-        schema: What the points mean.
+        schema: Meaning of the points.
 
     Raises:
         PointsError: There is no such region, or a point of it is missing.
@@ -108,26 +105,25 @@ def fill_polygons(polygons: Sequence[ArrayLike], size: tuple[int, int]) -> Mask:
 
 
 def convex_hull(points: ArrayLike) -> Floats:
-    """The convex hull ``float32 (m, 2)`` of points (n, 2); missing ones (NaN) do not count.
+    """The convex hull ``float32 (m, 2)`` of points (n, 2); missing ones (NaN) are ignored.
 
     >>> sorted(convex_hull([[0, 0], [4, 0], [1, 1], [0, 4]]).tolist())
     [[0.0, 0.0], [0.0, 4.0], [4.0, 0.0]]
     """
-    given = np.asarray(check_shape(points, "N 2", "points"), np.float32)
-    known = given[np.isfinite(given).all(axis=1)]
-    return np.asarray(cv2.convexHull(known), np.float32).reshape(-1, 2) if len(known) else known
+    array = check_shape(points, "N 2", "points").astype(np.float32)
+    array = array[np.isfinite(array).all(axis=1)]
+    return np.asarray(cv2.convexHull(array), np.float32).reshape(-1, 2) if len(array) else array
 
 
 def _eye_distance(points: Floats, schema: KeypointSchema) -> float:
-    """The distance of the schema's reference pair in pixels; where one of it is missing, half the
-    width of the rest.
+    """The distance of the schema's ``norm_pair`` in pixels, or half the width of the known points
+    where one of the pair is missing.
     """
-    distance = float(np.linalg.norm(points[schema.norm_pair[0]] - points[schema.norm_pair[1]]))
-    return (
-        distance
-        if np.isfinite(distance)
-        else float(np.nanmax(points[:, 0]) - np.nanmin(points[:, 0])) / 2
-    )
+    first, second = schema.norm_pair
+    distance = float(np.linalg.norm(points[first] - points[second]))
+    if np.isfinite(distance):
+        return distance
+    return float(np.nanmax(points[:, 0]) - np.nanmin(points[:, 0])) / 2
 
 
 def _strip(line: Floats, half: float) -> Floats:

@@ -1,8 +1,7 @@
-"""What the points of a face mean: their names, regions, mirror order, lines to draw, and the pair
-that scales errors.
+"""The meaning of keypoints: names, regions, mirror order, edges, and the pair that scales errors.
 
-Left and right are the subject's own: point 0 of the iBUG order lies on the subject's right, which
-is the left of the image.
+Left and right are the subject's: point 0 of the iBUG order lies on the subject's right, the left of
+the image.
 """
 
 import json
@@ -26,7 +25,11 @@ class KeypointSchema:
         norm_pair: The two points whose distance scales the normalized mean error (NME).
 
     Raises:
-        ValueError: The parts do not fit together.
+        ValueError: The fields contradict each other.
+
+    Example:
+        >>> IBUG68.count, IBUG68.names[36], IBUG68.regions["left_eye"]
+        (68, 'right_eye_0', (42, 43, 44, 45, 46, 47))
     """
 
     name: str
@@ -50,7 +53,7 @@ class KeypointSchema:
             raise ValueError(f"schema {self.name}: edges and norm_pair must be indices of points")
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
-        # A mappingproxy cannot be pickled; data-loader workers get schemas by way of JSON.
+        # A mappingproxy cannot be pickled, so data-loader workers get schemas as JSON.
         return KeypointSchema.from_json, (self.to_json(),)
 
     def __hash__(self) -> int:
@@ -70,7 +73,7 @@ class KeypointSchema:
     @cached_property
     def right_to_left(self) -> tuple[int, int] | None:
         """The ``norm_pair``, the subject's right one first; None where names and ``flip`` do not
-        say which that is.
+        tell.
 
         >>> IBUG68.right_to_left
         (36, 45)
@@ -82,31 +85,25 @@ class KeypointSchema:
         return (first, second) if rights[0] else (second, first)
 
     def index(self, name: str) -> int:
-        """The index of the point called ``name``.
+        """The index of a point by its name.
 
         Raises:
-            ValueError: No point is called so.
+            ValueError: No point has this name.
 
         >>> IBUG68.index("right_eye_0")
         36
         """
         if name not in self.names:
             raise ValueError(
-                f"schema {self.name}: no point is called {name!r}; the names go from {self.names[0]} to {self.names[-1]}"
+                f"schema {self.name}: no point is called {name!r}; "
+                f"the names go from {self.names[0]} to {self.names[-1]}"
             )
         return self.names.index(name)
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""
-        fields = {
-            "name": self.name,
-            "names": self.names,
-            "regions": dict(self.regions),
-            "flip": self.flip,
-            "edges": self.edges,
-            "norm_pair": self.norm_pair,
-        }
-        return json.dumps(fields)
+        names = ("name", "names", "regions", "flip", "edges", "norm_pair")
+        return json.dumps({name: getattr(self, name) for name in names}, default=dict)
 
     @classmethod
     def from_json(cls, text: str) -> "KeypointSchema":
@@ -128,9 +125,9 @@ class KeypointSchema:
 
 
 def _path(indices: Sequence[int], closed: bool = False) -> tuple[tuple[int, int], ...]:
-    """The edges that join consecutive points, and the last to the first where the line is closed."""
-    following = [*indices[1:], indices[0]] if closed else indices[1:]
-    return tuple(zip(indices, following, strict=False))
+    """The edges between consecutive points, and from the last to the first of a closed line."""
+    ends = [*indices[1:], indices[0]] if closed else indices[1:]
+    return tuple(zip(indices, ends, strict=False))
 
 
 def _ibug68() -> KeypointSchema:
@@ -162,9 +159,9 @@ def _ibug68() -> KeypointSchema:
     return KeypointSchema(
         name="ibug68",
         names=tuple(
-            f"{region}_{i}" for region, indices in regions.items() for i in range(len(indices))
+            f"{name}_{i}" for name, indices in regions.items() for i in range(len(indices))
         ),
-        regions={region: tuple(indices) for region, indices in regions.items()},
+        regions={name: tuple(indices) for name, indices in regions.items()},
         flip=tuple(flip),
         edges=tuple(edges),
         norm_pair=(36, 45),
@@ -175,4 +172,4 @@ IBUG68 = _ibug68()
 """The 68 points of the iBUG / Multi-PIE annotation: jaw, brows, nose, eyes, mouth."""
 
 SCHEMAS: Mapping[str, KeypointSchema] = MappingProxyType({IBUG68.name: IBUG68})
-"""Schemas by name, for places where a string arrives."""
+"""The schemas that come with facedots, by name."""

@@ -221,7 +221,6 @@ def audit(
     from facedots.audit.fix import plan_changes, write_clean
     from facedots.audit.report import write_report
     from facedots.inference.predictor import KeypointPredictor
-    from facedots.inference.weights import weights_file
 
     if drop_suspicious and not fix:
         raise typer.BadParameter(
@@ -231,7 +230,7 @@ def audit(
     schema, others = annotations.schema, None
     if against:
         others = load_annotations(against, ReadOptions(schema=schema)).subsets
-    predictor = None if model == "none" else KeypointPredictor(weights_file(model))
+    predictor = None if model == "none" else KeypointPredictor(model)
     with Console(stderr=True).status("auditing all faces"):
         result = audit_dataset(annotations.subsets, schema, predictor, model, others)
         changes = plan_changes(result, drop_suspicious) if fix else None

@@ -105,11 +105,9 @@ class PipelineOptions:
             WeightsError: A network is unknown, or a weight file is missing.
         """
         from facedots.inference.predictor import KeypointPredictor
-        from facedots.inference.weights import WEIGHTS, weights_file
         from facedots.pipeline import Pipeline
 
-        model = self.model if self.model in WEIGHTS else weights_file(self.model)
-        predictor = KeypointPredictor(model, self.threads, self.refine)
+        predictor = KeypointPredictor(self.model, self.threads, self.refine)
         return Pipeline(self._load_detector(predictor, min_score), predictor)
 
     def _load_detector(self, predictor: "KeypointPredictor", min_score: float) -> "Detector":

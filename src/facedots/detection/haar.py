@@ -1,4 +1,4 @@
-"""The classic: OpenCV's cascade of Haar features, whose file comes with OpenCV."""
+"""OpenCV's cascade of Haar features, whose file comes with OpenCV."""
 
 from pathlib import Path
 
@@ -11,11 +11,7 @@ from facedots.geometry import Floats, Image
 from facedots.types import Detections, check_image
 
 ADJUSTMENT = Adjustment(left=0.054, top=0.237, right=-0.075, bottom=0.09)
-"""Median over the 3,462 training frames of YouTube Faces, measured by ``benchmarks/detectors.py``
-on 2026-11-22.
-
-With it 97.7 % of the faces are found, and 0.033 boxes a frame are not the labeled face.
-"""
+"""Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 
@@ -24,14 +20,13 @@ class Haar:
     """Viola and Jones' cascade (2001, doi:10.1109/CVPR.2001.990517) for frontal faces, over a gray
     pyramid.
 
-    Of OpenCV's frontal cascades, ``alt2`` with 3 neighbors and no equalized histogram was the best
-    on 500 training frames: 98.2 % found in 17 ms, against 97.6 % (``default``) and 96.4 % (``alt``)
-    in about 40 ms and no fewer false faces.
-
     Args:
         step: Factor between two sizes of the pyramid, above 1; smaller is slower and finds more.
-        neighbors: A face needs at least this many overlapping hits; more hits mean fewer false
-            faces.
+        neighbors: Overlapping hits that a face needs; more mean fewer false faces.
+
+    Example:
+        >>> Haar()(np.zeros((100, 100, 3), np.uint8)).boxes.shape
+        (0, 4)
     """
 
     adjustment = ADJUSTMENT
@@ -42,8 +37,8 @@ class Haar:
         self._neighbors = neighbors
 
     def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB image ``uint8 (H, W, 3)``, best first. The score of a face with n
-        hits is n / (n + neighbors).
+        """The faces in an RGB image ``uint8 (H, W, 3)``, best first; n hits score
+        n / (n + neighbors).
 
         Raises:
             ShapeError: Not such an image.

@@ -1,4 +1,4 @@
-"""YuNet through OpenCV; its weight file is not shipped here and must be given."""
+"""YuNet through OpenCV, from a weight file of the user."""
 
 from pathlib import Path
 
@@ -11,11 +11,7 @@ from facedots.geometry import Floats, Image
 from facedots.types import Detections, check_image
 
 ADJUSTMENT = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
-"""Median over 770 frames of YouTube Faces, worked out from the side-by-side measurement of 2026
-that this project started from.
-
-``benchmarks/detectors.py --yunet FILE`` measures it on the training frames.
-"""
+"""Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
 _NMS_IOU, _MOST_BOXES = 0.3, 5000
 
@@ -25,16 +21,20 @@ class YuNet:
 
     Args:
         model_file: The file ``face_detection_yunet_2023mar.onnx`` of the OpenCV Zoo.
-        min_score: Faces that the network believes in less, in [0, 1], are dropped.
+        min_score: Faces with a lower score, in [0, 1], are dropped.
         max_side: The long side, in pixels, to which larger images are reduced.
 
     Raises:
         WeightsError: The file is missing or is not YuNet's.
+
+    Example:
+        >>> YuNet("face_detection_yunet_2023mar.onnx")(image).boxes  # doctest: +SKIP
     """
 
     ORIGIN = (
-        "YuNet's weights do not come with facedots: get face_detection_yunet_2023mar.onnx from the OpenCV Zoo "
-        "(github.com/opencv/opencv_zoo, folder models/face_detection_yunet, MIT) and give its path"
+        "YuNet's weights do not come with facedots: get face_detection_yunet_2023mar.onnx from the "
+        "OpenCV Zoo (github.com/opencv/opencv_zoo, folder models/face_detection_yunet, MIT) and "
+        "give its path"
     )
 
     adjustment = ADJUSTMENT

@@ -1,4 +1,4 @@
-"""From boxes to keypoints: all faces of an image in one batch."""
+"""From boxes to keypoints, all faces of an image in one batch."""
 
 from pathlib import Path
 
@@ -31,18 +31,18 @@ _BATCH = 64
 
 
 class KeypointPredictor:
-    """Finds the keypoints of faces whose boxes are known.
+    """Predicts the keypoints of faces from their boxes.
 
     Args:
-        model: A name that ``facedots models`` lists, or the path of an ONNX file that ``facedots
-            export`` wrote.
+        model: A name that ``facedots models`` lists, the path of an ONNX file that ``facedots
+            export`` wrote, or the folder of a run.
         threads: Threads of the network; with one, results repeat to the last bit.
         refine: Refinement passes; 2 re-crops upright around the first prediction (2x slower),
             which makes up for tilted heads and loose boxes.
 
     Raises:
-        WeightsError: The name is unknown, or the file is missing, damaged, or not one of facedots',
-            or ``refine`` is above 1 for a network that sees the whole image anyway.
+        WeightsError: There is no such network, its file is damaged or not one of facedots', or
+            ``refine`` is above 1 for a network that sees the whole image anyway.
         ValueError: ``refine`` is below 1.
 
     Example:
@@ -58,7 +58,8 @@ class KeypointPredictor:
             raise ValueError(f"refine={refine}: at least 1 pass is needed")
         if refine > 1 and self.spec.crop.mode == "frame":
             raise WeightsError(
-                f"{model}: this network sees the whole image, which cannot be re-cropped; use refine=1"
+                f"{model}: this network sees the whole image, which cannot be re-cropped; "
+                "use refine=1"
             )
         self._refine = refine
 

@@ -69,7 +69,8 @@ class Session:
         name = source or ("the weights" if isinstance(weights, bytes) else weights)
         if not isinstance(weights, bytes) and not Path(weights).is_file():
             raise WeightsError(
-                f"{name}: no such file; `facedots models` lists the networks that come with facedots"
+                f"{name}: no such file; "
+                "`facedots models` lists the networks that come with facedots"
             )
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

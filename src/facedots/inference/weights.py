@@ -1,8 +1,7 @@
-"""The weight files that come with facedots. Their license, training data and scores stand in the
-files themselves.
+"""The weight files that come with facedots: ``<name>.onnx`` in ``assets/weights``.
 
-The folder ``assets/weights`` holds ``<name>.onnx`` and ``SHA256SUMS``, which pins their bytes. To
-add or replace a file: ``cd src/facedots/assets/weights && sha256sum *.onnx > SHA256SUMS``.
+``SHA256SUMS`` in that folder pins their bytes. To add or replace a file:
+``cd src/facedots/assets/weights && sha256sum *.onnx > SHA256SUMS``.
 """
 
 import hashlib
@@ -24,8 +23,12 @@ class WeightFile:
     """A network's file and the hash that its bytes must have.
 
     Attributes:
-        path: Where the ONNX file lies.
+        path: Path of the ONNX file.
         sha256: The pinned hash, in hexadecimal.
+
+    Example:
+        >>> WEIGHTS["tiny"].name
+        'tiny'
     """
 
     path: Path
@@ -33,7 +36,7 @@ class WeightFile:
 
     @property
     def name(self) -> str:
-        """What users call it, as in ``KeypointPredictor("small")``."""
+        """Its name, as in ``KeypointPredictor("small")``."""
         return self.path.stem
 
     def read(self) -> bytes:
@@ -50,13 +53,14 @@ class WeightFile:
             ) from error
         if hashlib.sha256(data).hexdigest() != self.sha256:
             raise WeightsError(
-                f"{self.path}: damaged: its bytes are not the ones that SHA256SUMS pins; install facedots again"
+                f"{self.path}: damaged: its bytes are not the ones that SHA256SUMS pins; "
+                "install facedots again"
             )
         return data
 
 
 def pinned_weights(folder: Path = FOLDER) -> Mapping[str, WeightFile]:
-    """The files that ``SHA256SUMS`` in a folder pins, by name; none where there is no such list.
+    """The files that ``SHA256SUMS`` in a folder pins, by name; none without that list.
 
     Raises:
         WeightsError: A line is not ``<sha256>  <name>.onnx``.
@@ -77,20 +81,50 @@ WEIGHTS = pinned_weights()
 """The networks that come with facedots, by name."""
 
 
-def open_weights(model: str | Path, threads: int = 1) -> Session:
-    """A network by its name in :data:`WEIGHTS`, or from the path of an ONNX file.
+RUN_FILE = "model.onnx"
+"""The file of a run's best weights in its folder."""
+
+
+def weights_file(model: str | Path) -> Path:
+    """The ONNX file of a name in :data:`WEIGHTS`, a path, or the folder of a run.
 
     Raises:
-        WeightsError: The name is unknown, or the file is missing, damaged, or not one of facedots'.
+        WeightsError: There is no such file.
     """
-    if isinstance(model, str) and model in WEIGHTS:
-        return Session(WEIGHTS[model].read(), threads, source=WEIGHTS[model].path)
-    if Path(model).suffix == ".onnx" or Path(model).is_file():
-        return Session(model, threads)
+    if str(model) in WEIGHTS:
+        return WEIGHTS[str(model)].path
+    path = Path(model)
+    if path.is_dir():
+        if (path / RUN_FILE).is_file():
+            return path / RUN_FILE
+        raise WeightsError(
+            f"{path}: no {RUN_FILE} in this folder; "
+            f"`facedots export RUN --out RUN/{RUN_FILE}` writes a run's best"
+        )
+    if path.suffix == ".onnx" or path.is_file():
+        return path
     names = ", ".join(WEIGHTS) or "none"
     raise WeightsError(
-        f"{model}: no such network; there are {names}, or give the path of an .onnx file"
+        f"{model}: no such network; there are {names}, "
+        "or give the path of an .onnx file or the folder of a run"
     )
+
+
+def open_weights(model: str | Path, threads: int = 1) -> Session:
+    """Open the network of a name, path or folder, as :func:`weights_file` finds it.
+
+    Raises:
+        WeightsError: There is no such network, or its file is missing, damaged, or not one of
+            facedots'.
+
+    Example:
+        >>> open_weights("tiny").spec.input_size
+        112
+    """
+    if str(model) in WEIGHTS:
+        file = WEIGHTS[str(model)]
+        return Session(file.read(), threads, source=file.path)
+    return Session(weights_file(model), threads)
 
 
 CODE_LICENSE = "Apache-2.0"
@@ -128,31 +162,3 @@ def describe_model(name: str) -> dict[str, Any]:
         "note": card.note,
         "scores": dict(card.scores),
     }
-
-
-RUN_FILE = "model.onnx"
-"""What `facedots train` leaves in the folder of a run: its best weights."""
-
-
-def weights_file(weights: str) -> Path:
-    """The ONNX file that a user means by a name that ``facedots models`` lists, by a path, or by
-    the folder of a run.
-
-    Raises:
-        WeightsError: There is no such file.
-    """
-    if weights in WEIGHTS:
-        return WEIGHTS[weights].path
-    path = Path(weights)
-    if path.is_dir():
-        if (path / RUN_FILE).is_file():
-            return path / RUN_FILE
-        raise WeightsError(
-            f"{path}: no {RUN_FILE} in this folder; `facedots export RUN --out RUN/{RUN_FILE}` writes a run's best"
-        )
-    if path.is_file():
-        return path
-    names = ", ".join(WEIGHTS) or "none yet"
-    raise WeightsError(
-        f"{weights}: neither a network that comes with facedots ({names}), nor an .onnx file, nor the folder of a run"
-    )
