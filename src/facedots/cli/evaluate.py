@@ -107,8 +107,8 @@ def _table(evaluation: "Evaluation") -> Table:
         table.add_section()
         for measure in measures:
             value = values[measure.name]
-            known = f"{value:.2f} {measure.unit}"
-            table.add_row(measure.title, known if isfinite(value) else "–")
+            text = f"{value:.2f} {measure.unit}" if isfinite(value) else "–"
+            table.add_row(measure.title, text)
     table.add_section()
     for region, nme in scores.nme_by_region.items():
         table.add_row(f"NME, {region.replace('_', ' ')}", f"{nme:.2f} %")

@@ -29,7 +29,7 @@ def caveats(context: EvalContext) -> list[str]:
         sentences.append(
             f"The network predicts points in the labeling style of {context.label_style}, and "
             f"{' and '.join(others)} is labeled in another: part of the error is that difference. "
-            f"`facedots export RUN --label-style {others[0]}` exports a run's network in that style."
+            f"`facedots export RUN --label-style {others[0]}` exports its network in that style."
         )
     if context.data.startswith("synthetic:"):
         sentences.append(

@@ -42,12 +42,7 @@ def _table(header: Sequence[str], rows: Sequence[Row], caption: str = "") -> Tab
     if len(header) > 2:
         caption = f"{caption}, best in green" if caption else "Best in green"
     cells = [[title, *values] for title, _, values in rows]
-    return {
-        "header": header,
-        "rows": cells,
-        "caption": caption.removeprefix(", "),
-        "marked": marked,
-    }
+    return {"header": header, "rows": cells, "caption": caption, "marked": marked}
 
 
 def context_row(evaluation: Evaluation) -> list[Cell]:
@@ -79,8 +74,8 @@ def regions(evaluations: Sequence[Evaluation]) -> tuple[Figure | None, Table]:
     """Error by region; no figure where every face was missed."""
     by_region = {e.name: e.scores.nme_by_region for e in evaluations}
     overall = evaluations[0].scores.nme if len(evaluations) == 1 else None
-    found = any(e.scores.missed < e.scores.n for e in evaluations)
-    figure = regions_figure(by_region, overall) if found else None
+    predicted = any(e.scores.missed < e.scores.n for e in evaluations)
+    figure = regions_figure(by_region, overall) if predicted else None
     rows: list[Row] = [
         (region.replace("_", " "), ACCURACY[0], [of[region] for of in by_region.values()])
         for region in evaluations[0].schema.regions

@@ -161,8 +161,8 @@ def group_means(values: Doubles, groups: Sequence[str]) -> Mapping[str, float]:
     """
     of = np.array(groups, object)
     means = {group: finite_mean(values[of == group]) for group in sorted(set(groups) - {""})}
-    known = [item for item in means.items() if np.isfinite(item[1])]
-    return dict(sorted(known, key=lambda item: -item[1]))
+    finite = [item for item in means.items() if np.isfinite(item[1])]
+    return dict(sorted(finite, key=lambda item: -item[1]))
 
 
 def _yaw(points: Floats, size: tuple[int, int]) -> float:

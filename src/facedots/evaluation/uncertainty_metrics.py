@@ -93,8 +93,8 @@ def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
     """
     predicted = np.asarray(check_shape(confidence, "N", "confidence"), np.float64)
     observed = np.asarray(check_shape(within, str(len(predicted)), "within"), bool)
-    known = ~np.isnan(predicted)
-    predicted, observed = predicted[known], observed[known]
+    valid = ~np.isnan(predicted)
+    predicted, observed = predicted[valid], observed[valid]
     place = np.minimum((predicted * 10).astype(int), 9)
     bins = [place == i for i in np.unique(place)]
     return ConfidenceBins(

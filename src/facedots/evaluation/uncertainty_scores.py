@@ -48,7 +48,7 @@ class UncertaintyMetrics:
     """Predicted uncertainty against observed errors.
 
     Errors are in percent of the true eye distance. Where points or faces are ranked, sigma is in
-    percent of the *predicted* one, which is known in use. Missed faces and points without a label
+    percent of the *predicted* one, as in use. Missed faces and points without a label
     do not count.
 
     Args:

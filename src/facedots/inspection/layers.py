@@ -73,15 +73,15 @@ def list_layers(model: onnx.ModelProto) -> list[Layer]:
     """
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     producers = {output: node for node in model.graph.node for output in node.output}
-    found = []
+    convolutions = []
     for node in model.graph.node:
         kernels = _weights(node.input[1], arrays, producers) if node.op_type == "Conv" else None
         if kernels is not None and kernels.ndim == 4:
-            found.append((_module_name(node), kernels, node.output[0]))
-    names = _distinct(_without_wrapper([name for name, _, _ in found]))
+            convolutions.append((_module_name(node), kernels, node.output[0]))
+    names = _distinct(_without_wrapper([name for name, _, _ in convolutions]))
     return [
         Layer(name, kernels, output)
-        for name, (_, kernels, output) in zip(names, found, strict=True)
+        for name, (_, kernels, output) in zip(names, convolutions, strict=True)
     ]
 
 

@@ -1,7 +1,7 @@
 """Render a Jinja2 template as one self-contained HTML file: style, figures and images are inside,
 so it opens anywhere, also offline.
 
-Templates lie beside the code that fills them and extend ``plots/templates/page.html.j2``; the
+Templates are next to the code that fills them and extend ``plots/templates/page.html.j2``; the
 parts of a page are macros of ``plots/templates/macros.html.j2``.
 """
 
