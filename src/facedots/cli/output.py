@@ -61,7 +61,7 @@ class ImageRun:
         return self.show_progress(results, doing)
 
     def show_progress(self, results: Iterable[T], doing: str) -> Iterator[T]:
-        """Pass the results of the images through, with a progress bar where stderr is a terminal."""
+        """Pass the results through, with a progress bar where stderr is a terminal."""
         console, total = Console(stderr=True), len(self.images)
         disable = total < 2 or not console.is_terminal
         bar = track(results, doing, total, console=console, transient=True, disable=disable)
