@@ -8,7 +8,14 @@ import lazy_loader
 
 
 class FacedotsError(Exception):
-    """Base of all errors that facedots raises on purpose."""
+    """Base of all errors that facedots raises on purpose.
+
+    Example:
+        >>> try:
+        ...     read_image("nowhere.jpg")  # doctest: +SKIP
+        ... except FacedotsError as error:
+        ...     print(error)
+    """
 
 
 class ShapeError(FacedotsError, ValueError):

@@ -109,15 +109,15 @@ def positive_part(matrices: _Array) -> _Array:
     >>> positive_part(np.array([[2.0, 0.0], [0.0, -1.0]])).tolist()
     [[2.0, 0.0], [0.0, 0.0]]
     """
-    given: Any = matrices
-    library = _library(given)
-    xx, xy, yy = given[..., 0, 0], given[..., 0, 1], given[..., 1, 1]
+    array: Any = matrices
+    library = _library(array)
+    xx, xy, yy = array[..., 0, 0], array[..., 0, 1], array[..., 1, 1]
     middle, tilt = (xx + yy) / 2, (xx - yy) / 2
     radius = library.sqrt((tilt**2 + xy**2).clip(min=1e-12))
     large, small = (middle + radius).clip(min=0), (middle - radius).clip(min=0)
     mean, stretch = (large + small) / 2, (large - small) / 2 / radius
     entries = [mean + stretch * tilt, stretch * xy, stretch * xy, mean - stretch * tilt]
-    result: _Array = library.stack(entries, -1).reshape(given.shape)
+    result: _Array = library.stack(entries, -1).reshape(array.shape)
     return result
 
 

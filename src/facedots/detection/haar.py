@@ -50,10 +50,10 @@ class Haar:
     def framed(self, image: Image) -> tuple[Floats, Floats]:
         """Boxes (N, 4) in the cascade's own framing and their scores (N,), best first."""
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        found, hits = self._cascade.detectMultiScale2(
+        squares, hits = self._cascade.detectMultiScale2(
             gray, scaleFactor=self._step, minNeighbors=self._neighbors
         )
-        corners = np.asarray(found, np.float32).reshape(-1, 4)
+        corners = np.asarray(squares, np.float32).reshape(-1, 4)
         counts = np.asarray(hits, np.float32).ravel()
         order = np.argsort(-counts, kind="stable")
         boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1) - 0.5

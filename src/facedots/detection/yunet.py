@@ -69,12 +69,12 @@ class YuNet:
         height, width = image.shape[:2]
         zoom = min(1.0, self._max_side / max(height, width))
         size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-        seen = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+        searched = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if zoom < 1:
-            seen = cv2.resize(seen, size, interpolation=cv2.INTER_AREA)
+            searched = cv2.resize(searched, size, interpolation=cv2.INTER_AREA)
         self._network.setInputSize(size)
-        found = self._network.detect(seen)[1]
-        rows = np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)
+        faces = self._network.detect(searched)[1]
+        rows = np.zeros((0, 15), np.float32) if faces is None else np.asarray(faces, np.float32)
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]
         grow = np.array([width / size[0], height / size[1]] * 2)
         boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) * grow - 0.5

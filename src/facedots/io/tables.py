@@ -32,6 +32,9 @@ class FaceTable(Closable):
 
     Raises:
         OutputError: The file cannot be written.
+
+    Example:
+        >>> table: FaceTable = CsvTable("faces.csv", schema, "clip.mp4")  # doctest: +SKIP
     """
 
     def __init__(

@@ -43,6 +43,11 @@ class PyAVWriter(VideoWriter):
         info: Size, clock and rate, from the source.
         sound: Sound stream of the source to copy; :meth:`write_sound` takes its packets.
 
+    Example:
+        >>> info = VideoInfo(640, 480, Fraction(25), Fraction(1, 25), None)  # doctest: +SKIP
+        >>> with PyAVWriter("out.mp4", info) as writer:  # doctest: +SKIP
+        ...     writer.write(Frame(image, Fraction(0)))
+
     Raises:
         OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
             be written.
