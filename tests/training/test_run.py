@@ -147,7 +147,7 @@ def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
 
 
 def test_a_run_is_never_overwritten(uninterrupted: Path) -> None:
-    with pytest.raises(RecipeError, match="holds a run already"):
+    with pytest.raises(RecipeError, match="already holds a run"):
         train(RECIPE, DATA, uninterrupted)
 
 
