@@ -92,7 +92,7 @@ def test_evaluate_and_predict(folder: Path) -> None:
             "--model",
             str(folder / "run"),
             "--detector",
-            "none",
+            "single-object",
             *written,
         ],
     ):
