@@ -39,13 +39,16 @@ def test_predict_writes_nothing_at_home_and_looks_no_name_up(tmp_path: Path) -> 
     assert files(tmp_path) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="strace is a tool of Linux")
 def test_no_thread_of_onnx_runtime_connects(tmp_path: Path) -> None:
-    """Its own network code does not go through Python: the kernel's calls are watched."""
+    """Its own network code, which starts after some seconds, does not go through Python: the
+    kernel's calls are watched.
+    """
     log = tmp_path / "calls"
     code = (
         "import time, facedots; from facedots.io.images import sample_portrait as p;"
-        "facedots.Pipeline()(facedots.read_image(p())); time.sleep(3)"
+        "facedots.Pipeline()(facedots.read_image(p())); time.sleep(25)"
     )
     trace = ["strace", "-f", "-e", "trace=connect,sendto,sendmsg", "-o", str(log)]
     home = tmp_path / "home"

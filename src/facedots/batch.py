@@ -1,17 +1,21 @@
 """Many images at once: find the faces of each, write what is made of it, collect what fails."""
 
 import csv
-import io
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from facedots.analysis.align import Template, align_face
-from facedots.errors import FacedotsError, OutputError
+from facedots.errors import FacedotsError, FileNameError, OutputError, PointsError
 from facedots.geometry import Image
-from facedots.io.files import atomic_write
+from facedots.io.guard import is_input, protect
 from facedots.io.images import SUFFIXES, write_image
-from facedots.io.inputs import ImageSource, distinct, find_images
+from facedots.io.inputs import ImageSource, distinct, find_images, is_url
+from facedots.io.names import csv_cell, csv_name
+from facedots.io.records import RecordFile
+from facedots.io.results import csv_line
 from facedots.types import Face, ImageResult
 
 T = TypeVar("T")
@@ -45,7 +49,9 @@ def list_images(
             if on_error is None:
                 raise
             on_error(str(error))
-    return list(distinct(images))
+    images = list(distinct(images))
+    protect(image.location for image in images if not is_url(image.location))
+    return images
 
 
 def map_images(
@@ -68,10 +74,9 @@ def map_images(
     for source in sources:
         try:
             result = function(source, source.read())
-        except OutputError:
-            raise
         except FacedotsError as error:
-            if on_error is None:
+            stops = isinstance(error, OutputError) and not isinstance(error, FileNameError)
+            if stops or on_error is None:
                 raise
             message = str(error)
             on_error(message if source.location in message else f"{source.location}: {message}")
@@ -107,11 +112,30 @@ def predict_images(
 
     def predict(source: ImageSource, image: Image) -> ImageResult:
         faces = pipeline(image)
-        if draw and targets:
-            write_image(targets[source.location], draw(image, faces))
-        return ImageResult(source.location, image.shape[1], image.shape[0], faces)
+        _check_finite(faces)
+        result = ImageResult(source.location, image.shape[1], image.shape[0], faces)
+        if not draw or not targets:
+            return result
+        target = targets[source.location]
+        try:
+            write_image(target, draw(image, faces))
+        except FileNameError as error:  # the faces are known nevertheless
+            if on_error is None:
+                raise
+            on_error(str(error))
+            return result
+        return replace(result, drawing=target)
 
     return map_images(predict, sources, on_error)
+
+
+def _check_finite(faces: Sequence[Face]) -> None:
+    """Refuse what no file of results can hold."""
+    for face in faces:
+        pose = face.pose
+        angles = (pose.yaw, pose.pitch, pose.roll, pose.reprojection_error) if pose else ()
+        if not all(map(math.isfinite, (face.score, *angles))):
+            raise PointsError("the network's score or the head pose is not a number")
 
 
 TRANSFORMS_FILE = "transforms.csv"
@@ -129,12 +153,14 @@ def align_images(
     *,
     size: int = 112,
     template: Template = "eyes",
+    resume: bool = False,
     on_error: OnError | None = None,
-) -> Iterator[ImageResult]:
+) -> Generator[ImageResult, None, None]:
     """Write every face of images upright into a square of its own, and a table of the transforms.
 
-    ``transforms.csv`` is complete once the iterator is exhausted. It has the affine maps from
-    the image to the square and back: ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``.
+    ``transforms.csv`` is there once the iterator is exhausted or closed, and whatever ends it, with
+    the images until then. It has the affine maps from the image to the square and back:
+    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``.
 
     Args:
         sources: The images.
@@ -142,33 +168,73 @@ def align_images(
         out: Folder for ``<name>_aligned_<face>.<suffix>`` and the table.
         size: Side of a square in pixels.
         template: Where the parts of a face go; see :mod:`facedots.analysis.align`.
+        resume: Skip the images whose faces an earlier run has put into the table and the folder.
         on_error: As in :func:`map_images`.
 
     Raises:
-        OutputError: A file cannot be written, or would overwrite one of the sources.
+        OutputError: A file cannot be written, or would overwrite one of the sources; or the table
+            to go on with is of other squares.
     """
     targets = result_paths(sources, out, "aligned")
     inputs = {Path(source.location).resolve() for source in sources}
-    rows: list[Sequence[object]] = [TRANSFORM_COLUMNS]
+    earlier = _transforms(out, size, template) if resume else {}
+    todo = [source for source in sources if source.location not in earlier]
 
     def align_all(source: ImageSource, image: Image) -> ImageResult:
-        faces = pipeline(image)
+        faces, rows = pipeline(image), []
         for face_id, face in enumerate(faces):
             path = targets[source.location]
             target = path.with_stem(f"{path.stem}_{face_id}")
             if target.resolve() in inputs:
                 raise OutputError(f"{target} is a source and would be overwritten; change --out")
             aligned = align_face(image, face, size, template)
-            write_image(target, aligned.image)
-            name, score = target.relative_to(out).as_posix(), f"{face.score:.4f}"
+            try:
+                write_image(target, aligned.image)
+            except FileNameError as error:  # the other faces can be written
+                if on_error is None:
+                    raise
+                on_error(str(error))
+                continue
+            names = [csv_cell(target.relative_to(out).as_posix()), csv_cell(source.location)]
             maps = [f"{value:.8g}" for value in (*aligned.matrix.flat, *aligned.inverse.flat)]
-            rows.append([name, source.location, face_id, score, template, size, *maps])
+            rows.append([*names, face_id, f"{face.score:.4f}", template, size, *maps])
+        if rows:
+            table.write("".join(map(csv_line, rows)))
         return ImageResult(source.location, image.shape[1], image.shape[0], faces)
 
-    yield from map_images(align_all, sources, on_error)
-    table = io.StringIO()
-    csv.writer(table, lineterminator="\n").writerows(rows)
-    atomic_write(out / TRANSFORMS_FILE, table.getvalue())
+    kept = [row for rows in earlier.values() for row in rows]
+    head = "".join(map(csv_line, [TRANSFORM_COLUMNS, *kept]))
+    with RecordFile(out / TRANSFORMS_FILE, head) as table:
+        yield from map_images(align_all, todo, on_error)
+
+
+def _transforms(out: Path, size: int, template: Template) -> dict[str, list[list[str]]]:
+    """The rows of each source in the table of an earlier run whose faces are all there.
+
+    Raises:
+        OutputError: The table is none, or of other squares.
+    """
+    path = out / TRANSFORMS_FILE
+    if not path.exists():
+        return {}
+    hint = "give another --out, or leave --resume out to replace it"
+    try:
+        with path.open(encoding="utf-8", newline="") as text:
+            head, *table = csv.reader(text, strict=True)
+    except (OSError, ValueError, csv.Error) as error:
+        raise OutputError(f"{path}: not a table of facedots; {hint}") from error
+    if tuple(head) != TRANSFORM_COLUMNS or any(len(row) != len(head) for row in table):
+        raise OutputError(f"{path}: not a table of facedots; {hint}")
+    if any(row[4:6] != [template, str(size)] for row in table):
+        raise OutputError(f"{path}: its faces have another --template or --size; {hint}")
+    rows: dict[str, list[list[str]]] = {}
+    for row in table:
+        rows.setdefault(csv_name(row[1]), []).append(row)
+    return {
+        source: group
+        for source, group in rows.items()
+        if all((out / csv_name(row[0])).is_file() for row in group)
+    }
 
 
 def result_paths(sources: Sequence[ImageSource], out: Path, ending: str) -> dict[str, Path]:
@@ -183,7 +249,7 @@ def result_paths(sources: Sequence[ImageSource], out: Path, ending: str) -> dict
         suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else ".png"
         stem, number = f"{path.stem}_{ending}", 1
         path = path.with_name(stem + suffix)
-        while str(path.resolve()).casefold() in taken:
+        while str(path.resolve()).casefold() in taken or is_input(path):
             number += 1
             path = path.with_name(f"{stem}_{number}{suffix}")
         paths[source.location] = path

@@ -38,6 +38,10 @@ class OutputError(FacedotsError):
     """A file cannot be written."""
 
 
+class FileNameError(OutputError):
+    """One file cannot be written as it is called, or over what is there; others can."""
+
+
 class AnnotationError(FacedotsError):
     """An annotation file has faults, all of which are listed.
 

@@ -107,7 +107,8 @@ def process_video(
 ) -> VideoStats:
     """Track the faces of a video; write a film with drawings, tables with a row per face, or both.
 
-    Whatever ends the processing early, the frames done are kept as valid files. Where frames change
+    Whatever ends the processing early, the frames done are kept as valid files; of a full disk,
+    only those in CSV and JSON lines. Where frames change
     their size, the tables go on in the pixels of each frame, and the film fits them into its own
     size, black around them.
 
@@ -130,7 +131,7 @@ def process_video(
 
     Raises:
         OutputError: There is nothing to write, two outputs are the same file, or one cannot be
-            written.
+            written, or is the source.
         VideoError: The source cannot be opened, or breaks off.
 
     Example:
@@ -138,6 +139,7 @@ def process_video(
         >>> stats.frames, stats.blinks                                           # doctest: +SKIP
         (250, {0: 3})
     """
+    from facedots.io.guard import guard_inputs
     from facedots.io.tables import CsvTable, JsonLinesTable, ParquetTable
     from facedots.io.video import Frame, fit_image, open_reader, open_writer
     from facedots.plots.draw import draw_faces
@@ -152,6 +154,7 @@ def process_video(
     draw = draw or partial(draw_faces, box=False)
     expressions = _Expressions() if pose else None
     with ExitStack() as stack:
+        stack.enter_context(guard_inputs())
         video = stack.enter_context(open_reader(str(source), fps))
         film = stack.enter_context(open_writer(out, video, sound=sound)) if out else None
         kinds = [(CsvTable, csv), (JsonLinesTable, jsonl), (ParquetTable, parquet)]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -258,6 +259,7 @@ class ImageResult:
         width: In pixels.
         height: In pixels.
         faces: Best first; empty where none was found.
+        drawing: The image that was written of it, if any.
 
     Example:
         >>> ImageResult("empty.jpg", 640, 480, []).faces
@@ -268,9 +270,10 @@ class ImageResult:
     width: int
     height: int
     faces: Sequence[Face]
+    drawing: Path | None = None
 
 
 def _rounded(array: Floats, digits: int = 2) -> list[Any]:
-    """Nested lists of numbers with this many decimals; ``None`` for a row with NaN."""
+    """Nested lists of numbers with this many decimals; ``None`` for a row that is not finite."""
     rows = np.asarray(array, np.float64).round(digits)
-    return [None if np.isnan(row).any() else row.tolist() for row in rows]
+    return [row.tolist() if np.isfinite(row).all() else None for row in rows]

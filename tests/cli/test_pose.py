@@ -109,4 +109,4 @@ def test_the_focal_length_can_be_given(folder: Path) -> None:
 def test_both_cannot_be_printed(folder: Path) -> None:
     result = run(folder, "--csv", "-", "--json", "-")
     assert result.exit_code == 1
-    assert "cannot both be printed" in str(result.exception)
+    assert "only one result can be printed" in str(result.exception)

@@ -86,9 +86,14 @@ def test_json_is_one_document_with_every_image() -> None:
 
 
 def test_json_never_holds_what_is_not_json() -> None:
-    broken = replace(face(), points=np.full((2, 2), np.inf, np.float32))
+    endless = replace(face(), points=np.full((2, 2), np.inf, np.float32))
+    result = ImageResult("a.jpg", 4, 3, [endless])
+    assert (
+        json.loads(to_json([result], PAIR, "net"))["images"][0]["faces"][0]["points"] == [None] * 2
+    )
+    broken = replace(face(), score=float("nan"))
     with pytest.raises(ValueError, match="JSON"):
-        to_json([ImageResult("x", 1, 1, [broken])], PAIR, "small")
+        to_json([ImageResult("a.jpg", 4, 3, [broken])], PAIR, "net")
 
 
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(JSON_SCHEMA.read_text()))

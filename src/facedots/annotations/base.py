@@ -10,6 +10,7 @@ import numpy as np
 
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
+from facedots.io.guard import protect
 from facedots.schema import IBUG68, KeypointSchema
 
 Origin = tuple[float, float]
@@ -59,6 +60,7 @@ class AnnotationFile(ABC):
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        protect([self.path])
 
     @property
     def image_folder(self) -> Path:
@@ -89,7 +91,9 @@ class AnnotationFile(ABC):
         Raises:
             AnnotationError: With all faults of the file at once.
         """
-        return self._faces(images or self.image_folder, schema, origin or self.origin)
+        faces = self._faces(images or self.image_folder, schema, origin or self.origin)
+        protect({face.image for face in faces})
+        return faces
 
     @abstractmethod
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:

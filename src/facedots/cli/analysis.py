@@ -1,5 +1,6 @@
 """Commands that measure faces: ``facedots align`` and ``facedots pose``."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -10,10 +11,11 @@ from facedots.cli.options import (
     JsonFile,
     PipelineOptions,
     Recursive,
+    Resume,
     Sources,
     expand_options,
 )
-from facedots.cli.output import ImageRun, count_faces, is_printed, write_or_print
+from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,13 +39,14 @@ def align(
     ] = "eyes",
     networks: PipelineOptions,
     recursive: Recursive = False,
+    resume: Resume = False,
 ) -> None:
     """Cut every face out, upright and in one place, for recognition networks and collections of
     faces.
 
     Faces of an image are numbered from 0, highest score first. The table holds for each the affine
     maps there and back: x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12, in pixels whose centers
-    have whole numbers.
+    have whole numbers. Whatever ends the command, it holds the faces written until then.
     """
     from facedots.batch import align_images
 
@@ -51,10 +54,17 @@ def align(
     with ImageRun(sources, recursive) as run:
         on_error = run.failures.append
         results = align_images(
-            run.images, pipeline, out, size=size, template=template, on_error=on_error
+            run.images,
+            pipeline,
+            out,
+            size=size,
+            template=template,
+            resume=resume,
+            on_error=on_error,
         )
-        for result in run.show_progress(results, "aligning"):
-            typer.echo(f"{result.source}: {count_faces(len(result.faces))}")
+        with contextlib.closing(results):
+            for result in run.show_progress(results, "aligning"):
+                echo(f"{result.source}: {count_faces(len(result.faces))}")
 
 
 @expand_options
@@ -73,6 +83,7 @@ def pose(
     ] = None,
     networks: PipelineOptions,
     recursive: Recursive = False,
+    resume: Resume = False,
 ) -> None:
     """Measure how heads are turned, how open eyes and mouths are, smile and brows.
 
@@ -82,9 +93,11 @@ def pose(
     """
     from facedots.analysis.expression import SIGNALS, FaceAnalyzer
     from facedots.analysis.pose import Camera, draw_axes
-    from facedots.io.results import FaceColumns, to_csv, to_json
+    from facedots.io.result_files import ResultFiles
+    from facedots.io.results import FaceColumns
     from facedots.schema import IBUG68
 
+    json_file, csv_file = output_file(json_file), output_file(csv_file)
     printed = is_printed(json_file, csv_file)
     pipeline = networks.load()
 
@@ -95,17 +108,21 @@ def pose(
         camera = Camera.guess(image.shape[:2], focal)
         return draw_axes(image, [face.pose for face in faces if face.pose], camera)
 
+    extra = {"emotion_guess": _guess}
+    columns = FaceColumns(IBUG68, points=False, pose=True, signals=SIGNALS, extra=extra)
+    lines: list[str] = []
     with ImageRun(sources, recursive) as run:
-        results = list(run.predict("measuring faces", measure, draw, out, "pose"))
-        for result in results:
-            for line in _lines(result):
-                typer.echo(line, err=printed)
-        extra = {"emotion_guess": _guess}
-        if json_file:
-            write_or_print(json_file, to_json(results, IBUG68, networks.model, extra))
-        if csv_file:
-            columns = FaceColumns(IBUG68, points=False, pose=True, signals=SIGNALS, extra=extra)
-            write_or_print(csv_file, to_csv(results, IBUG68, columns))
+        run.place(out, "pose")
+        try:
+            with ResultFiles(json_file, csv_file, columns, networks.model, extra) as files:
+                if resume:
+                    run.resume(files)
+                for result in run.predict("measuring faces", measure, draw):
+                    files.write(result)
+                    lines += _lines(result)
+        finally:
+            if lines:
+                echo(*lines, err=printed)
 
 
 def _guess(face: "Face") -> str | None:

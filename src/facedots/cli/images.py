@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,16 +11,19 @@ from facedots.cli.options import (
     JsonFile,
     PipelineOptions,
     Recursive,
+    Resume,
     Sources,
     expand_options,
 )
-from facedots.cli.output import ImageRun, count_faces, is_printed, write_or_print
+from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
 from facedots.errors import FacedotsError
 
-if TYPE_CHECKING:
-    from facedots.types import ImageResult
-
-OutFolder = Annotated[Path, typer.Option(file_okay=False, help="Folder for the new images.")]
+OutFolder = Annotated[
+    Path,
+    typer.Option(
+        file_okay=False, help="Folder for the new images, which replace those of the same name."
+    ),
+]
 
 
 @expand_options
@@ -38,36 +41,46 @@ def predict(
         bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")
     ] = False,
     recursive: Recursive = False,
+    resume: Resume = False,
 ) -> None:
     """Find the faces in images and the keypoints of each; draw them, write JSON or CSV.
 
     An image that cannot be read does not stop the others: all such are listed at the end, and the
-    exit status is 1.
+    exit status is 1. Whatever ends the command, Ctrl-C (status 130) or a full disk, the images done
+    are in the files, and the others are listed; --resume goes on with these. Existing files are
+    replaced, but never an input.
     """
-    from facedots.io.results import to_csv, to_json
+    from facedots.io.result_files import ResultFiles
+    from facedots.io.results import FaceColumns
     from facedots.plots.draw import draw_faces
 
+    json_file, csv_file = output_file(json_file), output_file(csv_file)
     printed = is_printed(json_file, csv_file)
     pipeline = networks.load()
-    schema = pipeline.predictor.spec.schema
+    columns = FaceColumns(pipeline.predictor.spec.schema)
+    draw = partial(draw_faces, numbers=numbers)
+    counts: list[tuple[str, int]] = []
     with ImageRun(sources, recursive) as run:
-        draw = partial(draw_faces, numbers=numbers)
-        results = list(run.predict("finding faces", pipeline, draw, out, "dots"))
-        _print_counts(results, to_stderr=printed)
-        if json_file:
-            write_or_print(json_file, to_json(results, schema, networks.model))
-        if csv_file:
-            write_or_print(csv_file, to_csv(results, schema))
+        run.place(out, "dots")
+        try:
+            with ResultFiles(json_file, csv_file, columns, networks.model) as files:
+                if resume:
+                    run.resume(files)
+                for result in run.predict("finding faces", pipeline, draw):
+                    files.write(result)
+                    counts.append((result.source, len(result.faces)))
+        finally:
+            _print_counts(counts, to_stderr=printed)
 
 
-def _print_counts(results: "list[ImageResult]", to_stderr: bool) -> None:
+def _print_counts(counts: list[tuple[str, int]], to_stderr: bool) -> None:
     """One line per image, and one in total."""
-    counts = [len(result.faces) for result in results]
-    for result, count in zip(results, counts, strict=True):
-        typer.echo(f"{result.source}: {count_faces(count)}", err=to_stderr)
-    if len(results) > 1:
-        total = f"{sum(counts)} faces in {len(results)} images"
-        typer.echo(f"{total}, {counts.count(0)} of them without a face", err=to_stderr)
+    for source, count in counts:
+        echo(f"{source}: {count_faces(count)}", err=to_stderr)
+    if len(counts) > 1:
+        faces = [count for _, count in counts]
+        total = f"{sum(faces)} faces in {len(faces)} images"
+        echo(f"{total}, {faces.count(0)} of them without a face", err=to_stderr)
 
 
 def demo(
@@ -94,7 +107,7 @@ def demo(
     write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
     atomic_write(out / "demo.json", to_json([result], spec.schema, spec.name))
     dots = len(faces) * spec.schema.count
-    typer.echo(f"{len(faces)} face, {dots} dots: {out / 'demo.png'}, {out / 'demo.json'}")
+    echo(f"{len(faces)} face, {dots} dots: {out / 'demo.png'}, {out / 'demo.json'}")
 
 
 @expand_options
@@ -124,8 +137,10 @@ def filter_images(
     draw = chain_effects(named_effects(effects))
     pipeline = networks.load()
     with ImageRun(sources, recursive) as run:
-        for result in run.predict("filtering", pipeline, draw, out, "filtered"):
-            typer.echo(f"{run.targets[result.source]}: {count_faces(len(result.faces))}")
+        run.place(out, "filtered")
+        for result in run.predict("filtering", pipeline, draw):
+            if result.drawing:
+                echo(f"{result.drawing}: {count_faces(len(result.faces))}")
 
 
 @expand_options
@@ -170,11 +185,13 @@ def anonymize(
     without_face = "COPIED AS IT IS" if on_no_face == "copy" else "all of it covered"
     with ImageRun(sources, recursive) as run:
         empty = []
-        for result in run.predict("anonymizing", pipeline, anonymizer, out, "anonymous"):
+        run.place(out, "anonymous")
+        for result in run.predict("anonymizing", pipeline, anonymizer):
             done = " covered" if result.faces else f", {without_face}"
-            typer.echo(f"{run.targets[result.source]}: {count_faces(len(result.faces))}{done}")
+            if result.drawing:
+                echo(f"{result.drawing}: {count_faces(len(result.faces))}{done}")
             if not result.faces:
                 empty.append(result.source)
         if empty:
             title = f"{len(empty)} of {len(run.images)} images without a face found:"
-            typer.echo("\n  ".join([title, *empty]), err=True)
+            echo(title, *(f"  {source}" for source in empty), err=True)

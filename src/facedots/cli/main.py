@@ -17,10 +17,17 @@ from facedots.cli.models import features, models
 from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError, explain_missing_extra
+from facedots.io.guard import guard_inputs
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Find the keypoints of human faces."
-)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def _guard(context: typer.Context) -> None:
+    """Find the keypoints of human faces."""
+    context.with_resource(guard_inputs())
+
+
 app.command()(demo)
 app.command()(predict)
 app.command(name="filter")(filter_images)

@@ -26,11 +26,16 @@ Recursive = Annotated[
     bool, typer.Option("--recursive", help="Search the folders of folders as well.")
 ]
 JsonFile = Annotated[
-    str | None, typer.Option("--json", metavar="FILE", help="Write JSON; - prints it.")
+    str | None,
+    typer.Option("--json", metavar="FILE", help="Write JSON over what is there; - prints it."),
 ]
 CsvFile = Annotated[
     str | None,
-    typer.Option("--csv", metavar="FILE", help="Write CSV as OpenFace does; - prints it."),
+    typer.Option("--csv", metavar="FILE", help="Write CSV as OpenFace does, over what is there."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with the same outputs: skip the images in all of them."),
 ]
 
 

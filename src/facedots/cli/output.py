@@ -1,28 +1,75 @@
-"""What commands on images print: progress, results, and what failed."""
+"""What commands on images print: progress, results, and what failed or was not done."""
 
+import contextlib
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from types import FrameType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
 from facedots.errors import OutputError
-from facedots.io.files import atomic_write
+from facedots.io.files import stream_number
+from facedots.io.names import printable
 
 if TYPE_CHECKING:
     from facedots.batch import Draw, FindFaces
+    from facedots.io.inputs import ImageSource
+    from facedots.io.result_files import ResultFiles
     from facedots.types import ImageResult
 
 T = TypeVar("T")
 STDOUT = "-"
+_LISTED = 20
+
+
+class Stopped(KeyboardInterrupt):
+    """Another signal than Ctrl-C asked the command to end.
+
+    Attributes:
+        number: Of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what is done is kept."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise Stopped(number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    numbers = [getattr(signal, name) for name in names]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []
+    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    try:
+        for number in numbers:
+            signal.signal(number, stop)
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def exit_status(error: KeyboardInterrupt) -> int:
+    """128 and the number of the signal, as shells have it: 130 for Ctrl-C."""
+    return 128 + (error.number if isinstance(error, Stopped) else signal.SIGINT)
 
 
 class ImageRun:
     """The images that a command goes through, and what fails on the way.
 
-    At the end the failures are listed on stderr, and the exit status is 1 if there are any.
+    At the end the failures are listed on stderr, and the exit status is 1 if there are any. Where
+    the command is stopped, the images that are not done are listed too.
 
     Args:
         sources: Files, folders, patterns and URLs.
@@ -35,65 +82,121 @@ class ImageRun:
     """
 
     def __init__(self, sources: Iterable[str], recursive: bool) -> None:
+        self.failures: list[str] = []
+        self.images: list[ImageSource] = []
+        self.targets: Mapping[str, Path] = {}
+        self._sources, self._recursive = sources, recursive
+        self._todo: list[str] = []
+        self._done = 0
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
         from facedots.batch import list_images
 
-        self.failures: list[str] = []
-        self.images = list_images(sources, recursive=recursive, on_error=self.failures.append)
-        self.targets: Mapping[str, Path] = {}
+        self._stack.enter_context(stoppable())
+        on_error = self.failures.append
+        self.images = list_images(self._sources, recursive=self._recursive, on_error=on_error)
+        return self
 
-    def predict(
-        self,
-        doing: str,
-        pipeline: "FindFaces",
-        draw: "Draw | None" = None,
-        out: Path | None = None,
-        ending: str = "",
-    ) -> "Iterator[ImageResult]":
-        """The faces of each image, drawn into ``out`` if there is one, with a progress bar."""
-        from facedots.batch import predict_images, result_paths
+    def place(self, out: Path | None, ending: str) -> None:
+        """Name the files that are written into ``out``, if there is one."""
+        from facedots.batch import result_paths
 
         if out:
             self.targets = result_paths(self.images, out, ending)
+
+    def resume(self, files: "ResultFiles") -> None:
+        """Skip the images that an earlier run has written into all the files and drawn.
+
+        Raises:
+            OutputError: Nothing is written, or an output is not that of such a run.
+        """
+        from facedots.io.result_files import source_key
+
+        drawn = {source for source, file in self.targets.items() if file.is_file()}
+        missing = {source_key(source) for source in self.targets.keys() - drawn}
+        if files:
+            done = files.resume(missing)
+        elif self.targets:
+            done = {source_key(source) for source in drawn}
+        else:
+            raise OutputError("--resume needs --json FILE, --csv FILE or --out DIR to go on with")
+        todo = [image for image in self.images if source_key(image.location) not in done]
+        self._say_skipped(len(self.images) - len(todo))
+        self.images = todo
+
+    def predict(
+        self, doing: str, pipeline: "FindFaces", draw: "Draw | None" = None
+    ) -> "Iterator[ImageResult]":
+        """The faces of each image, drawn into the targets if there are any, with a progress bar."""
+        from facedots.batch import predict_images
+
         targets, on_error = self.targets, self.failures.append
         results = predict_images(
             self.images, pipeline, draw=draw, targets=targets, on_error=on_error
         )
         return self.show_progress(results, doing)
 
-    def show_progress(self, results: Iterable[T], doing: str) -> Iterator[T]:
+    def show_progress(
+        self, results: "Iterable[ImageResult]", doing: str
+    ) -> "Iterator[ImageResult]":
         """Pass the results through, with a progress bar where stderr is a terminal."""
         console, total = Console(stderr=True), len(self.images)
         disable = total < 2 or not console.is_terminal
-        bar = track(results, doing, total, console=console, transient=True, disable=disable)
-        return iter(bar)
+        self._todo = [image.location for image in self.images]
+        for result in track(
+            results, doing, total, console=console, transient=True, disable=disable
+        ):
+            yield result
+            self._done = self._todo.index(result.source, self._done) + 1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        self._stack.close()
         if self.failures:
-            typer.echo("\n  ".join([f"{len(self.failures)} failed:", *self.failures]), err=True)
-            if kind is None:
-                raise typer.Exit(1)
+            echo(
+                f"{len(self.failures)} failed:", *(f"  {line}" for line in self.failures), err=True
+            )
+        if isinstance(error, KeyboardInterrupt):
+            self._say_not_done(f"stopped by {signal.Signals(exit_status(error) - 128).name}")
+            raise typer.Exit(exit_status(error)) from None
+        if isinstance(error, OutputError):
+            self._say_not_done("stopped")
+        if self.failures and kind is None:
+            raise typer.Exit(1)
+
+    def _say_not_done(self, what: str) -> None:
+        rest = self._todo[self._done :]
+        more = [f"  … and {len(rest) - _LISTED} more"] if len(rest) > _LISTED else []
+        title = f"{what}: {len(rest)} of {len(self._todo)} images not done"
+        echo(title + ":" * bool(rest), *(f"  {name}" for name in rest[:_LISTED]), *more, err=True)
+
+    def _say_skipped(self, count: int) -> None:
+        if count:
+            echo(f"{count} of {len(self.images)} images were done before", err=True)
 
 
-def is_printed(json_file: str | None, csv_file: str | None) -> bool:
-    """Whether one of two results goes to standard output.
+def output_file(file: Any) -> Any:
+    """The file that an option names; ``-`` is the standard output."""
+    return type(file)("/dev/stdout") if str(file) == STDOUT else file
+
+
+def is_printed(*files: str | Path | None) -> bool:
+    """Whether one of the results goes to standard output.
 
     Raises:
-        OutputError: Both do.
+        OutputError: More than one does.
     """
-    if json_file == csv_file == STDOUT:
-        raise OutputError("--json - and --csv - cannot both be printed; give one of them a file")
-    return STDOUT in (json_file, csv_file)
+    printed = [file for file in files if file is not None and stream_number(file) == 1]
+    if len(printed) > 1:
+        raise OutputError("only one result can be printed; give the others a file")
+    return bool(printed)
 
 
-def write_or_print(file: str, text: str) -> None:
-    """Write a text into a file, or print it where that is ``-``."""
-    if file == STDOUT:
-        typer.echo(text, nl=False)
-    else:
-        atomic_write(file, text)
+def echo(*lines: object, err: bool = False) -> None:
+    """Print lines; whatever file names are in them, each stays one line that harms no terminal."""
+    typer.echo("\n".join(printable(str(line)) for line in lines), err=err)
 
 
 def count_faces(count: int) -> str:

@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facedots.cli.options import PipelineOptions, expand_options
-from facedots.errors import VideoError
+from facedots.cli.output import echo, exit_status, is_printed, output_file, stoppable
+from facedots.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
     from facedots.pipeline import VideoStats
@@ -35,7 +36,8 @@ def video(
         ),
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write a CSV file with a row for each face.")
+        Path | None,
+        typer.Option(dir_okay=False, help="Write CSV with a row for each face; - prints it."),
     ] = None,
     jsonl: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Write the same as a JSON object per line.")
@@ -73,16 +75,18 @@ def video(
     Frames keep their times and films their sound where PyAV is installed (pip install
     'facedots[video]'). Memory does not grow with the length. Where the source breaks off, or with
     Ctrl-C, what was written so far is kept as a valid file; with damaged frames, too, the exit
-    status is 1. Frames that change their size are fitted into the film's, and said.
+    status is 1 (130 with Ctrl-C). Existing files are replaced, but never the source. Frames that change their size are fitted into the film's, and said.
     """
     from facedots.effects.base import chain_effects, named_effects
     from facedots.pipeline import VideoStats, process_video
 
     draw = chain_effects(named_effects(effects)) if effects is not None else None
+    csv, jsonl, parquet = output_file(csv), output_file(jsonl), output_file(parquet)
+    printed = is_printed(csv, jsonl, parquet)
     stats, files = VideoStats(), [str(path) for path in (out, csv, jsonl, parquet) if path]
     pipeline = networks.load()
     try:
-        with _progress() as progress:
+        with stoppable(), _progress() as progress:
             task = progress.add_task("tracking faces", total=None, speed=0.0)
 
             def show(current: VideoStats) -> None:
@@ -111,11 +115,16 @@ def video(
         if not stats.frames:
             raise
         raise VideoError(f"{error}; {_summary(files, stats)}") from error
-    except KeyboardInterrupt:
-        typer.echo(_summary(files, stats))
-        typer.echo("stopped by Ctrl-C", err=True)
-        raise typer.Exit(_INTERRUPTED) from None
-    typer.echo(_summary(files, stats))
+    except OutputError as error:
+        if not stats.frames:
+            raise
+        kept = "CSV and JSON lines hold the frames before; other files were deleted"
+        raise OutputError(f"{error}; stopped after frame {stats.frames}: {kept}") from error
+    except KeyboardInterrupt as stop:
+        echo(_summary(files, stats), err=printed)
+        echo("stopped by Ctrl-C" if exit_status(stop) == _INTERRUPTED else "stopped", err=True)
+        raise typer.Exit(exit_status(stop)) from None
+    echo(_summary(files, stats), err=printed)
     if stats.damaged:
         raise typer.Exit(1)
 

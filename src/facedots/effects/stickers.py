@@ -33,6 +33,7 @@ from facedots.analysis.pose import Camera, head_pose, rotation
 from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
 from facedots.errors import PointsError, StickerError
 from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
+from facedots.io.guard import protect
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
@@ -229,6 +230,7 @@ def load_sticker(name: str | Path) -> Sticker:
             f"{name}: no such sticker; there are {', '.join(names)}, or give a sticker's .yaml file"
         )
     try:
+        protect([file])
         fields = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise StickerError(f"{file}: cannot be read: {error.strerror}") from error
@@ -261,6 +263,7 @@ def _anchors(file: Path, given: Any) -> dict[str, tuple[float, float]]:
 def _read_with_alpha(path: Path) -> Image:
     """A PNG as ``uint8``, RGB and alpha if it has one."""
     try:
+        protect([path])
         data = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
         raise StickerError(

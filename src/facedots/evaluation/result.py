@@ -16,6 +16,7 @@ from facedots.errors import DataError
 from facedots.evaluation.metrics import Doubles, Scores, nme, score
 from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write
+from facedots.io.guard import protect
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import sigma_of
 
@@ -174,6 +175,7 @@ class Evaluation:
         """
         file = Path(path) / RESULT_FILE if Path(path).is_dir() else Path(path)
         try:
+            protect([file])
             with np.load(file, allow_pickle=False) as content:
                 return cls._parsed(content, file)
         except OSError as error:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
+from facedots.io.guard import protect
 from facedots.spec import ModelCard, ModelSpec
 
 SPEC_KEY, CARD_KEY = "facedots.spec", "facedots.card"
@@ -72,6 +73,8 @@ class Session:
                 f"{name}: no such file; "
                 "`facedots models` lists the networks that come with facedots"
             )
+        if not isinstance(weights, bytes):
+            protect([weights])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3

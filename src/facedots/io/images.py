@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from facedots.errors import ImageError
 from facedots.geometry import Image
 from facedots.io.files import atomic_write
+from facedots.io.guard import protect
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """File endings by which folders are searched; an explicitly named file may have any ending."""
@@ -53,6 +54,7 @@ def read_image(path: str | Path, *, orient: bool = True) -> Image:
     Raises:
         ImageError: The file is missing or cannot be decoded.
     """
+    protect([path])
     try:
         data = Path(path).read_bytes()
     except OSError as error:

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from facedots.io.names import csv_cell, utf8
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -44,23 +45,25 @@ def results_document(
         extra: Fields of each face to add to those of :meth:`Face.to_dict
             <facedots.types.Face.to_dict>`, or to replace them.
     """
-    extra = extra or {}
     return {
         "schema_version": SCHEMA_VERSION,
         "schema": schema.name,
         "point_names": schema.names,
         "model": model,
-        "images": [
-            {
-                "source": result.source,
-                "width": result.width,
-                "height": result.height,
-                "faces": [
-                    face.to_dict() | {name: value(face) for name, value in extra.items()}
-                    for face in result.faces
-                ],
-            }
-            for result in results
+        "images": [image_fields(result, extra) for result in results],
+    }
+
+
+def image_fields(result: ImageResult, extra: Extra | None = None) -> dict[str, Any]:
+    """An image of the results document; ``extra`` as in :func:`results_document`."""
+    extra = extra or {}
+    return {
+        "source": result.source,
+        "width": result.width,
+        "height": result.height,
+        "faces": [
+            face.to_dict() | {name: value(face) for name, value in extra.items()}
+            for face in result.faces
         ],
     }
 
@@ -69,8 +72,7 @@ def to_json(
     results: Iterable[ImageResult], schema: KeypointSchema, model: str, extra: Extra | None = None
 ) -> str:
     """The :func:`results_document` as one line of JSON."""
-    document = results_document(results, schema, model, extra)
-    return json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_line(results_document(results, schema, model, extra))
 
 
 @dataclass(frozen=True)
@@ -117,18 +119,23 @@ class FaceColumns:
 
         Numbers are rounded as docs/results.md says; missing values are ``None``.
         """
-        score, success = (round(float(face.score), 4), 1) if face else (0.0, 0)
-        row: Row = [frame, face_id, *([round(time, 6)] if self.timestamp else []), score, success]
+        score = float(face.score) if face else 0.0
+        seconds = [round(time, 6)] if self.timestamp else []
+        row: Row = [frame, face_id, *seconds, _finite(score, 4), int(face is not None)]
         for names, digits, read in self._groups:
             values = read(face) if face else [math.nan] * len(names)
-            row += [round(value, digits) if math.isfinite(value) else None for value in values]
+            row += [_finite(value, digits) for value in values]
         row += [value(face) if face else None for value in self.extra.values()]
         return [*row, source]
 
     def cells(self, row: Row) -> list[int | str | None]:
-        """A row for CSV: each number with all its decimals."""
+        """A row for CSV: each number with all its decimals, text as :func:`csv_cell` has it."""
         return [
-            f"{value:.{self._decimals[name]}f}" if isinstance(value, float) else value
+            f"{value:.{self._decimals[name]}f}"
+            if isinstance(value, float)
+            else csv_cell(value)
+            if isinstance(value, str)
+            else value
             for name, value in zip(self.names, row, strict=True)
         ]
 
@@ -159,12 +166,28 @@ class FaceColumns:
         return [float((face.signals or {}).get(name, math.nan)) for name in self.signals]
 
 
+def _finite(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None
+
+
 def _pose_values(face: Face) -> list[float]:
     pose = face.pose
     if pose is None:
         return [math.nan] * len(_POSE)
     angles = (float(pose.yaw), float(pose.pitch), float(pose.roll))
     return [*angles, *pose.translation.tolist(), float(pose.reprojection_error)]
+
+
+def csv_line(cells: Sequence[object]) -> str:
+    """A line of CSV; names in it should come from :func:`~facedots.io.names.csv_cell`."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def json_line(value: object) -> str:
+    """A line of JSON, whatever the file names in it; NaN is refused."""
+    return utf8(json.dumps(value, ensure_ascii=False, allow_nan=False)).decode() + "\n"
 
 
 def to_csv(
@@ -182,11 +205,12 @@ def to_csv(
         columns: Other columns than ``FaceColumns(schema)``.
     """
     columns = columns or FaceColumns(schema)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(columns.names)
-    for frame, result in enumerate(results, start=1):
-        faces: Sequence[Face | None] = result.faces or [None]
-        for face_id, face in enumerate(faces):
-            table.writerow(columns.cells(columns.row(frame, face_id, face, result.source)))
-    return text.getvalue()
+    frames = (image_rows(columns, frame, result) for frame, result in enumerate(results, start=1))
+    return "".join([csv_line(columns.names), *frames])
+
+
+def image_rows(columns: FaceColumns, frame: int, result: ImageResult) -> str:
+    """The lines of CSV of one image."""
+    faces: Sequence[Face | None] = result.faces or [None]
+    rows = [columns.row(frame, i, face, result.source) for i, face in enumerate(faces)]
+    return "".join(csv_line(columns.cells(row)) for row in rows)

@@ -1,15 +1,16 @@
 """Tables of the faces of a video, written row by row: CSV, JSON lines, Parquet."""
 
-import csv
-import json
+import contextlib
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
 from facedots.errors import explain_missing_extra
 from facedots.io.files import AtomicFile, Closable, output_errors
-from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row
+from facedots.io.names import utf8
+from facedots.io.records import RecordFile
+from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row, csv_line, json_line
 from facedots.schema import KeypointSchema
 from facedots.types import Face
 
@@ -43,22 +44,21 @@ class FaceTable(Closable):
         self.columns = FaceColumns(schema, timestamp=True, pose=True, signals=signals)
         self.names = self.columns.names
         self._source = source
-        self._file = AtomicFile(path)
+        self._path = Path(path)
+        self._is_open = False
+        self._start()
         self._is_open = True
-        with output_errors(self._file.target):
-            self._start()
 
     def write(self, frame: int, time: Fraction | float, faces: Sequence[Face]) -> None:
-        """Append the faces of one frame.
+        """Append the faces of one frame, all of them or none.
 
         Raises:
             OutputError: The disk is full.
         """
         rows: Sequence[Face | None] = faces or [None]
-        with output_errors(self._file.target):
-            for face in rows:
-                track = face.track_id if face else None
-                self._append(self.columns.row(frame, track, face, self._source, float(time)))
+        tracks = [(face, face.track_id if face else None) for face in rows]
+        row, source, seconds = self.columns.row, self._source, float(time)
+        self._append([row(frame, track, face, source, seconds) for face, track in tracks])
 
     def close(self) -> None:
         """Finish the file and give it its name; may be called twice.
@@ -68,26 +68,42 @@ class FaceTable(Closable):
         """
         if self._is_open:
             self._is_open = False
-            try:
-                with output_errors(self._file.target):
-                    self._finish()
-            finally:
-                self._file.commit()
+            self._finish()
 
     @abstractmethod
     def _start(self) -> None:
         """Open the file."""
 
     @abstractmethod
-    def _append(self, row: Row) -> None:
-        """Write one row."""
+    def _append(self, rows: Sequence[Row]) -> None:
+        """Write the rows of a frame."""
 
     @abstractmethod
     def _finish(self) -> None:
         """Complete the file."""
 
 
-class CsvTable(FaceTable):
+class _TextTable(FaceTable):
+    """A table of lines; where the disk is full, it holds all frames before."""
+
+    def _start(self) -> None:
+        self._file = RecordFile(self._path, self._head())
+
+    def _head(self) -> str:
+        return ""
+
+    def _append(self, rows: Sequence[Row]) -> None:
+        self._file.write("".join(self._line(row) for row in rows))
+
+    def _finish(self) -> None:
+        self._file.close()
+
+    @abstractmethod
+    def _line(self, row: Row) -> str:
+        """The line of a face."""
+
+
+class CsvTable(_TextTable):
     """Comma-separated values under a line of names; what is missing is empty.
 
     Example:
@@ -96,19 +112,14 @@ class CsvTable(FaceTable):
         ...         table.write(number, frame.time, tracker(frame.image, frame.time))
     """
 
-    def _start(self) -> None:
-        self._text = self._file.path.open("w", encoding="utf-8", newline="")
-        self._writer = csv.writer(self._text, lineterminator="\n")
-        self._writer.writerow(self.names)
+    def _head(self) -> str:
+        return csv_line(self.names)
 
-    def _append(self, row: Row) -> None:
-        self._writer.writerow(self.columns.cells(row))
-
-    def _finish(self) -> None:
-        self._text.close()
+    def _line(self, row: Row) -> str:
+        return csv_line(self.columns.cells(row))
 
 
-class JsonLinesTable(FaceTable):
+class JsonLinesTable(_TextTable):
     """A JSON object per line; what is missing is null.
 
     Example:
@@ -116,19 +127,13 @@ class JsonLinesTable(FaceTable):
         ...     table.write(1, 0.0, faces)
     """
 
-    def _start(self) -> None:
-        self._text = self._file.path.open("w", encoding="utf-8")
-
-    def _append(self, row: Row) -> None:
-        line = dict(zip(self.names, row, strict=True))
-        self._text.write(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n")
-
-    def _finish(self) -> None:
-        self._text.close()
+    def _line(self, row: Row) -> str:
+        return json_line(dict(zip(self.names, row, strict=True)))
 
 
 class ParquetTable(FaceTable):
-    """Apache Parquet through pyarrow (the extra ``parquet``), written in groups of rows.
+    """Apache Parquet through pyarrow (the extra ``parquet``), written in groups of rows. Where the
+    disk is full, there is no file.
 
     Example:
         >>> with ParquetTable("faces.parquet", schema, "clip.mp4") as table:  # doctest: +SKIP
@@ -147,13 +152,18 @@ class ParquetTable(FaceTable):
         metadata = {"facedots.schema_version": str(SCHEMA_VERSION)}
         self._types = pyarrow.schema(types.items(), metadata=metadata)
         self._table = pyarrow.Table
-        self._writer = pyarrow.parquet.ParquetWriter(self._file.path, self._types)
         self._rows: list[dict[str, int | float | str | None]] = []
+        self._source = utf8(self._source).decode()
+        self._file = AtomicFile(self._path)
+        with self._or_none():
+            self._raw = self._file.open()
+            self._writer = pyarrow.parquet.ParquetWriter(self._raw, self._types)
 
-    def _append(self, row: Row) -> None:
-        self._rows.append(dict(zip(self.names, row, strict=True)))
+    def _append(self, rows: Sequence[Row]) -> None:
+        self._rows += [dict(zip(self.names, row, strict=True)) for row in rows]
         if len(self._rows) >= _ROWS_PER_GROUP:
-            self._flush()
+            with self._or_none():
+                self._flush()
 
     def _flush(self) -> None:
         if self._rows:
@@ -161,5 +171,18 @@ class ParquetTable(FaceTable):
         self._rows = []
 
     def _finish(self) -> None:
-        self._flush()
-        self._writer.close()
+        with self._or_none(), self._raw:
+            self._flush()
+            self._writer.close()
+        self._file.commit()
+
+    @contextlib.contextmanager
+    def _or_none(self) -> Iterator[None]:
+        """Delete the file where the block fails: its end says where its rows are."""
+        try:
+            with output_errors(self._path):
+                yield
+        except BaseException:
+            self._is_open = False
+            self._file.rollback()
+            raise

@@ -20,6 +20,7 @@ import numpy as np
 from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import Closable
+from facedots.io.guard import protect
 from facedots.io.images import SUFFIXES, is_image_file, read_image
 from facedots.types import check_image
 
@@ -210,6 +211,7 @@ def open_reader(source: str | Path | int, rate: float | None = None) -> VideoRea
             f"{text}: no such file or folder; a camera is given by its index, "
             "a stream by its rtsp:// or http:// address"
         )
+    protect([text])
     return _open_stream(str(Path(text).absolute()), text)
 
 

@@ -158,7 +158,21 @@ class OpenCVWriter(VideoWriter):
             return
         self._open = False
         self._writer.release()
-        (self._file.commit if self.count else self._file.rollback)()
+        if self.count and self._is_whole():
+            self._file.commit()
+            return
+        self._file.rollback()
+        if self.count:
+            raise OutputError(f"{self.path}: cannot be written; is the disk full?")
+
+    def _is_whole(self) -> bool:
+        """Whether all frames are in the file: OpenCV says nothing of a disk that is full."""
+        if self._file.is_stream:
+            return True
+        capture = cv2.VideoCapture(str(self._file.path), cv2.CAP_FFMPEG)
+        frames = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
+        capture.release()
+        return bool(frames >= self._slots - 1)
 
 
 def _information(capture: cv2.VideoCapture, default_rate: Fraction) -> VideoInfo:

@@ -64,8 +64,9 @@ class PyAVWriter(VideoWriter):
         try:
             self._container = av.open(str(self._file.path), "w", options=options)
         except (av.error.FFmpegError, OSError) as error:
+            self._file.rollback()
             raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
-        self._open = True
+        self._open, self._failed = True, False
         self._last = -(2**62)
         try:
             self._matrix = _BT709 if info.height >= 720 else _BT601
@@ -101,21 +102,24 @@ class PyAVWriter(VideoWriter):
         if not self._open:
             return
         self._open = False
+        self._failed |= not self.count
         try:
-            if self.count:
+            if not self._failed:
                 self._mux(lambda: self._video.encode(None))
             self._container.close()
         except (av.error.FFmpegError, OSError) as error:
-            if self.count:
+            if not self._failed:
+                self._failed = True
                 raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
         finally:
-            (self._file.commit if self.count else self._file.rollback)()
+            (self._file.rollback if self._failed else self._file.commit)()
 
     def _mux(self, packets: "Callable[[], list[Packet[Any]]]") -> None:
         try:
             for packet in packets():
                 self._container.mux_one(packet)
         except (av.error.FFmpegError, OSError) as error:
+            self._failed = True
             raise OutputError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def _add_video(self, encoder: str, options: dict[str, str]) -> VideoStream:

@@ -18,6 +18,7 @@ from facedots.annotations.label_studio import label_studio_config, to_label_stud
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats
 from facedots.io.files import atomic_write
+from facedots.io.guard import protect
 from facedots.io.results import results_document
 from facedots.labeling.ranking import image_uncertainty, most_uncertain_points
 from facedots.schema import KeypointSchema
@@ -134,6 +135,7 @@ def load_batch(folder: Path) -> LabelingBatch:
         DataError: The folder is not one of these, or the images have been moved.
     """
     file = folder / EXPORT
+    protect([file])
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         image_folder = Path(content["image_folder"])

@@ -36,6 +36,7 @@ from facedots.data.crops import CropDataset
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
 from facedots.io.files import atomic_write
+from facedots.io.guard import protect
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
@@ -151,6 +152,7 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best") -> KeypointNet:
         raise RecipeError(
             f"{path} is missing: the run was stopped before its first epoch ended; train again"
         )
+    protect([path, schema_file, Path(run) / RECIPE_FILE])
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
     schema = KeypointSchema.from_json(schema_file.read_text()) if schema_file.exists() else IBUG68
     net = build_model(recipe.model, schema, len(recipe.sources))

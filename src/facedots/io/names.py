@@ -1,0 +1,51 @@
+"""File names in JSON, CSV and terminals: whatever bytes they hold, they harm nothing there."""
+
+import re
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
+_ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
+
+
+def printable(text: str) -> str:
+    r"""A text as one line that does nothing to a terminal: control characters, marks that turn the
+    direction of writing, and bytes that are not UTF-8 are escaped.
+
+    >>> printable("a\x1b[2J\nb.jpg")
+    'a\\x1b[2J\\nb.jpg'
+    """
+    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def utf8(text: str) -> bytes:
+    r"""A text as UTF-8. A byte of a file name that is not UTF-8, which Python holds as a surrogate,
+    becomes ``\udcXX``: in JSON, the escape of that surrogate.
+
+    >>> utf8('"caf\udce9.jpg"')
+    b'"caf\\udce9.jpg"'
+    """
+    return text.encode("utf-8", "backslashreplace")
+
+
+def csv_cell(text: str) -> str:
+    """A text for a cell of CSV: one that a spreadsheet would take as a formula gets a ``'`` before
+    it.
+
+    >>> csv_cell("=1+1.jpg"), csv_cell("a.jpg"), csv_cell("'=1.jpg")
+    ("'=1+1.jpg", 'a.jpg', "''=1.jpg")
+    """
+    text = utf8(text).decode()
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def csv_name(cell: str) -> str:
+    r"""The text that :func:`csv_cell` was given.
+
+    >>> csv_name("'=1+1.jpg"), csv_name(csv_cell("caf\udce9.jpg")) == "caf\udce9.jpg"
+    ('=1+1.jpg', True)
+    """
+    text = cell[1:] if _ESCAPED_FORMULA.match(cell) else cell
+    return _ESCAPED_BYTE.sub(lambda match: chr(int(match[1], 16)), text)
