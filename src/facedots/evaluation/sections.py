@@ -135,8 +135,8 @@ def uncertainty(every: Mapping[str, UncertaintyMetrics]) -> Mapping[str, Any]:
     }
 
 
-def _uncertainty_by_region(metrics: Mapping[str, UncertaintyMetrics]) -> list[Table]:
-    """One table with a column per measure for a single network, one table per measure for
+def _uncertainty_by_region(metrics: Mapping[str, UncertaintyMetrics]) -> list[tuple[str, Table]]:
+    """Title and table: one with a column per measure for a single network, one per measure for
     several.
     """
     by_region = {name: of.by_region() for name, of in metrics.items()}
@@ -148,14 +148,14 @@ def _uncertainty_by_region(metrics: Mapping[str, UncertaintyMetrics]) -> list[Ta
             [text, *(getattr(first[region], m.name) for m in UNCERTAINTY)]
             for region, text in regions.items()
         ]
-        return [{"header": ["part of the face", *titles.values()], "rows": cells}]
+        return [("", {"header": ["part of the face", *titles.values()], "rows": cells})]
     tables = []
     for m, title in titles.items():
         rows: list[Row] = [
             (text, m, [getattr(of[region], m.name) for of in by_region.values()])
             for region, text in regions.items()
         ]
-        tables.append(_table(["part of the face", *by_region], rows, title))
+        tables.append((title, _table(["part of the face", *by_region], rows, title)))
     return tables
 
 
