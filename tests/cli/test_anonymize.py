@@ -100,6 +100,77 @@ def test_metadata_and_the_thumbnail_in_it_are_left_behind(folder: Path, tiny_mod
     assert b"SECRET" not in (folder / "out" / "photo_anonymous.jpg").read_bytes()
 
 
+def phone_photo(path: Path) -> None:
+    """3 megapixels: a face near, and two whose faces have about 55 pixels."""
+    hopper = read_image(sample_portrait())
+    photo = np.full((1500, 2000, 3), 110, np.uint8)
+    small = np.asarray(cv2.resize(hopper, (162, 190), interpolation=cv2.INTER_AREA), np.uint8)
+    for left in (60, 1700):
+        photo[100:290, left : left + 162] = small
+    photo[800:1400, 700:1212] = hopper
+    write_image(path, photo)
+
+
+def test_small_faces_of_a_large_image_are_covered_or_their_neglect_is_told(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    phone_photo(tmp_path / "in" / "phone.png")
+    result = run(tmp_path, tiny_model, "--method", "solid")
+    assert result.exit_code == 0, result.output
+    written = read_image(tmp_path / "out" / "phone_anonymous.png")
+    assert not len(RetinaFace(max_side=2000)(written))
+    reduced = run(tmp_path, tiny_model, "--max-side", "500")
+    assert reduced.exit_code == 1
+    assert "phone.png: written, but faces below 128 pixels were not looked for" in reduced.stderr
+    assert "leave out --max-side" in reduced.stderr
+
+
+def test_the_limits_of_haar_are_told(folder: Path, tiny_model: Path) -> None:
+    (folder / "in" / "none.png").unlink()
+    result = run(folder, tiny_model, "--detector", "haar")
+    assert result.exit_code == 1
+    assert "1 face covered" in result.stdout
+    assert "only upright frontal faces were looked for; choose another" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
+def test_of_an_image_with_frames_the_first_is_covered_and_the_others_are_told(
+    folder: Path, tiny_model: Path, suffix: str
+) -> None:
+    pil = pytest.importorskip("PIL.Image")
+    face = pil.open(folder / "in" / "face.png").convert("RGB")
+    for name in ("face.png", "none.png"):
+        (folder / "in" / name).unlink()
+    source = folder / f"photo{suffix}"
+    face.save(source, save_all=True, append_images=[face.transpose(0)])
+    out = ["--model", str(tiny_model), "--out", str(folder / "out"), "--method", "solid"]
+    result = CliRunner().invoke(app, ["anonymize", str(source), *out])
+    assert result.exit_code == 1
+    (written,) = (folder / "out").iterdir()
+    assert not len(RetinaFace()(read_image(written)))
+    assert pil.open(written).n_frames == 1 if suffix != ".png" else True
+    assert f"photo{suffix}: written, but its first frame alone" in result.stderr
+    face.save(source)
+    assert CliRunner().invoke(app, ["anonymize", str(source), *out]).exit_code == 0
+
+
+def test_a_photo_that_is_turned_by_its_metadata_is_covered_and_written_upright(
+    folder: Path, tiny_model: Path
+) -> None:
+    pil = pytest.importorskip("PIL.Image")
+    (folder / "in" / "none.png").unlink()
+    face = pil.open(folder / "in" / "face.png").convert("RGB")
+    (folder / "in" / "face.png").unlink()
+    exif = pil.Exif()
+    exif[0x0112] = 6
+    face.rotate(90, expand=True).save(folder / "in" / "a.jpg", exif=exif, quality=95)
+    assert run(folder, tiny_model, "--method", "solid").exit_code == 0
+    written = read_image(folder / "out" / "a_anonymous.jpg")
+    assert written.shape == (face.height, face.width, 3)
+    assert not pil.open(folder / "out" / "a_anonymous.jpg").getexif()
+    assert not len(RetinaFace()(written))
+
+
 def test_without_a_detector_nothing_is_anonymized(folder: Path, tiny_model: Path) -> None:
     result = run(folder, tiny_model, "--detector", "single-object")
     assert isinstance(result.exception, FacedotsError)

@@ -13,10 +13,13 @@ from facedots.cli.options import (
     Recursive,
     Resume,
     Sources,
+    ThoroughOptions,
     expand_options,
 )
 from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
 from facedots.errors import FacedotsError
+
+FULL_SEARCH = "leave out --max-side to search all of it"
 
 OutFolder = Annotated[
     Path,
@@ -164,16 +167,20 @@ def anonymize(
             min=0.02, max=1, help="Cover detections of at least this score; not for haar."
         ),
     ] = 0.3,
-    networks: PipelineOptions,
+    networks: ThoroughOptions,
     recursive: Recursive = False,
 ) -> None:
     """Cover every face, forehead and chin included; an uncertain face is covered more widely.
 
     An image without a face is an error unless --on-no-face allows it: it is not written, and the
-    exit status is 1. The new images carry no metadata and no thumbnail. Look at them before you
-    publish them: no detector is perfect.
+    exit status is 1. So it is where faces were not looked for that the detector could find: small
+    ones with --max-side, turned ones with haar. The new images carry no metadata and no thumbnail.
+    Look at them before you publish them: no detector is perfect, and faces below 32 pixels and
+    heads upside down may stay uncovered.
     """
+    from facedots.detection.base import search_limits
     from facedots.effects.anonymize import Anonymizer
+    from facedots.io.frames import holds_more_frames
 
     if networks.detector == "single-object":
         raise FacedotsError(
@@ -192,6 +199,13 @@ def anonymize(
                 echo(f"{result.drawing}: {count_faces(len(result.faces))}{done}")
             if not result.faces:
                 empty.append(result.source)
+            missed = search_limits(pipeline.detector, result.width, result.height)
+            if missed and not (on_no_face == "cover" and not result.faces):
+                fix = "choose another --detector" if networks.detector == "haar" else FULL_SEARCH
+                run.failures.append(f"{result.source}: written, but {missed}; {fix}")
+            if holds_more_frames(result.source):
+                lost = "written, but its first frame alone; split it into images, or use video"
+                run.failures.append(f"{result.source}: {lost}")
         if empty:
             title = f"{len(empty)} of {len(run.images)} images without a face found:"
             echo(title, *(f"  {source}" for source in empty), err=True)

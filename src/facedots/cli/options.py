@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
@@ -133,6 +133,33 @@ class PipelineOptions:
         from facedots.detection.retinaface import RetinaFace
 
         return RetinaFace(min_score=min_score, max_side=self.max_side, threads=self.threads)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThoroughOptions(PipelineOptions):
+    """The same for a command that must miss no face: large images are searched in tiles too."""
+
+    max_side: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Search larger images reduced to this side; 0: at full size too, in tiles."
+        ),
+    ] = 0
+
+    def load(self, min_score: float = 0.3) -> "Pipeline":
+        """Open the networks, as :class:`PipelineOptions` does."""
+        if self.max_side:
+            return super().load(min_score)
+        from facedots.detection.tiled import TiledDetector
+        from facedots.pipeline import Pipeline
+
+        pipeline = replace(self, max_side=1024).load(min_score)
+        if self.detector == "haar":  # Searches at full size anyway.
+            return pipeline
+        # YuNet does not find faces that fill its view: a second look makes them small.
+        coarse = [replace(self, max_side=320)] if self.detector == "yunet" else []
+        whole = [options.load(min_score).detector for options in coarse]
+        return Pipeline(TiledDetector(pipeline.detector, whole), pipeline.predictor)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 around the keypoints.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +26,28 @@ class Detector(Protocol):
     def __call__(self, image: Image) -> Detections:
         """The faces in an RGB image ``uint8 (H, W, 3)``; none found is an empty result."""
         ...
+
+
+def search_limits(detector: object, width: int, height: int) -> str:
+    """The faces that a detector does not look for in an image of this size, in words for users.
+
+    ``""`` where it looks for all that it can find at all, and where it does not say. A detector
+    says so with ``face_sizes(width, height)``, the sides in pixels of the smallest and the largest
+    face that it finds there, and ``only``, the kind of face that it is made for.
+
+    >>> search_limits(PrecomputedBoxes([[0, 0, 9, 9]]), 4000, 3000)
+    ''
+    """
+    parts = []
+    if only := getattr(detector, "only", ""):
+        parts.append(f"only {only} were looked for")
+    if sizes := getattr(detector, "face_sizes", None):
+        smallest, largest = sizes(width, height)
+        if smallest > sizes(1, 1)[0]:
+            parts.append(f"faces below {math.ceil(smallest)} pixels were not looked for")
+        if largest < max(width, height):
+            parts.append(f"faces above {math.floor(largest)} pixels were not looked for")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)

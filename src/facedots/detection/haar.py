@@ -30,6 +30,7 @@ class Haar:
     """
 
     adjustment = ADJUSTMENT
+    only = "upright frontal faces"
 
     def __init__(self, step: float = 1.1, neighbors: int = 3) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))

