@@ -14,6 +14,7 @@ from facedots.annotations.schemas import SCHEMA_HINT, named_schema
 from facedots.errors import AnnotationError, DataError
 from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
+from facedots.io.names import csv_cell, csv_name
 from facedots.schema import IBUG68, KeypointSchema
 
 
@@ -69,7 +70,7 @@ class CsvFile(AnnotationFile):
         first_row: dict[str, int] = {}
         points: list[Matrix] = []
         for number, (row, values) in enumerate(zip(self._rows, self._numbers, strict=True), 1):
-            name = row[0].strip() if row else ""
+            name = csv_name(row[0].strip()) if row else ""
             if not name and len(row) < 2:
                 continue
             wrong = []
@@ -108,7 +109,7 @@ def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchem
     table.writerow(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])
     for face in annotations:
         values = face.points.ravel().tolist()
-        table.writerow([face.name, *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
+        table.writerow([csv_cell(face.name), *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
     return text.getvalue()
 
 

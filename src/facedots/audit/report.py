@@ -28,6 +28,7 @@ from facedots.evaluation.metrics import nme, nme_by_region
 from facedots.geometry import Image, Matrix
 from facedots.io.files import atomic_write
 from facedots.io.images import read_image
+from facedots.io.names import csv_cell
 from facedots.plots.page import Cell, render_page
 
 PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"
@@ -112,8 +113,8 @@ def faces_csv(audit: Audit) -> str:
         values = [test.values[i] for test in outliers.tests.values()]
         table.writerow(
             [
-                audit.subset_of[i],
-                audit.faces[i].name,
+                csv_cell(audit.subset_of[i]),
+                csv_cell(audit.faces[i].name),
                 outliers.kinds[i],
                 " ".join(audit.schema.names[k] for k in outliers.points[i]),
                 f"{outliers.scores[i]:.3f}",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -18,6 +19,8 @@ from rich.progress import (
 from rich.table import Table
 
 from facedots.cli.options import LabelOptions, expand_options
+from facedots.cli.output import echo
+from facedots.io.names import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +44,9 @@ Source = Annotated[
 def show(
     source: Source,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the images.")] = Path("out/data"),
+    out: Annotated[
+        Path, typer.Option(help="Folder for the images, which replace those there.")
+    ] = Path("out/data"),
     count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 8,
     seed: Annotated[int, typer.Option(help="Another number picks other faces.")] = 0,
     labels: LabelOptions,
@@ -51,7 +56,7 @@ def show(
     from facedots.plots.samples import write_samples
 
     for path in write_samples(load_annotations(source, labels.load()), out, count, seed):
-        typer.echo(path)
+        echo(path)
 
 
 @data_app.command()
@@ -89,7 +94,7 @@ def download(
     from facedots.data.download import ARCHIVE_URL, download_youtube_faces
 
     console = Console(stderr=True, highlight=False)
-    console.print(f"YouTube-faces frames, for research: {archive or ARCHIVE_URL}", soft_wrap=True)
+    echo(f"YouTube-faces frames, for research: {archive or ARCHIVE_URL}", err=True)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -112,21 +117,21 @@ def download(
         "images; names and sizes of the training images (their pixels are not pinned)",
         soft_wrap=True,
     )
-    typer.echo(target)
+    echo(target)
 
 
 def _print_stats(stats: "DataStats") -> None:
     console = Console()
-    table = Table("smallest … median … largest", *stats.subsets, title="The subsets")
+    table = Table("smallest … median … largest", *map(escape, stats.subsets), title="The subsets")
     for name, values in _rows(list(stats.subsets.values())).items():
         table.add_row(name, *values)
     console.print(table)
     for subset, result in stats.subsets.items():
         for fault in result.files.unreadable:
-            console.print(f"{subset}: {fault}", style="red", soft_wrap=True, markup=False)
+            echo(f"{subset}: {fault}")
     if not stats.shared:
         return
-    names = [f"{pair.second}\nin {pair.first}" for pair in stats.shared]
+    names = [escape(f"{pair.second}\nin {pair.first}") for pair in stats.shared]
     table = Table("", *names, title="What the subsets share")
     rows = {
         "people or photos": [str(pair.groups) for pair in stats.shared],
@@ -242,6 +247,6 @@ def audit(
     console = Console(highlight=False)
     for finding in summarize(result):
         console.print(f"[{LEVELS[finding.level]}]{finding.level:7}[/] {finding.check}:", end=" ")
-        console.print(finding.text, markup=False, soft_wrap=True)
+        console.print(printable(finding.text), markup=False, soft_wrap=True)
     for path in files:
-        typer.echo(path)
+        echo(path)

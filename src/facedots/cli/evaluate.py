@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from facedots.cli.options import expand_options
+from facedots.cli.output import echo
 from facedots.errors import DataError
+from facedots.io.names import printable
 
 if TYPE_CHECKING:
     from facedots.detection.base import Detector
@@ -82,11 +86,10 @@ def evaluate(
 
     evaluation = options.run(weights, data)
     paths = write_report(evaluation, out)
-    console = Console(highlight=False)
-    console.print(_table(evaluation))
+    Console(highlight=False).print(_table(evaluation))
     _warn(caveats(evaluation.context))
     for path in paths.values():
-        console.print(str(path), soft_wrap=True)
+        echo(path)
 
 
 def _table(evaluation: "Evaluation") -> Table:
@@ -95,7 +98,7 @@ def _table(evaluation: "Evaluation") -> Table:
 
     context, scores = evaluation.context, evaluation.scores
     title = f"{evaluation.name} on {context.faces_text}, {context.split}, boxes: {context.boxes}"
-    table = Table("measure", title=title)
+    table = Table("measure", title=Text(printable(title)))
     table.add_column(justify="right")
     table.add_row("faces", str(scores.n))
     table.add_row("missed", str(scores.missed))
@@ -111,7 +114,7 @@ def _table(evaluation: "Evaluation") -> Table:
             table.add_row(measure.title, text)
     table.add_section()
     for region, nme in scores.nme_by_region.items():
-        table.add_row(f"NME, {region.replace('_', ' ')}", f"{nme:.2f} %")
+        table.add_row(escape(f"NME, {region.replace('_', ' ')}"), f"{nme:.2f} %")
     return table
 
 
@@ -126,7 +129,9 @@ def compare(
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="The page to write.")] = Path("compare.html"),
+    out: Annotated[Path, typer.Option(help="The page to write, over what is there.")] = Path(
+        "compare.html"
+    ),
     data: Annotated[
         str | None, typer.Option(help="For networks: folder with the data, or synthetic:N.")
     ] = None,
@@ -156,13 +161,13 @@ def compare(
         fix = "Measure all on the same faces, or set them side by side with --force."
         raise DataError(f"{error}\n{fix}") from error
     _warn([*incompatibilities(evaluations), *comparison_warnings(evaluations)])
-    Console(highlight=False).print(str(out), soft_wrap=True)
+    echo(out)
 
 
 def _warn(sentences: list[str]) -> None:
     console = Console(stderr=True, highlight=False)
     for sentence in sentences:
-        console.print(f"[yellow]{sentence}[/]", soft_wrap=True)
+        console.print(sentence, style="yellow", markup=False, soft_wrap=True)
 
 
 def _split_name(what: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from facedots.cli.options import LabelOptions, PipelineOptions, Recursive, expand_options
-from facedots.cli.output import ImageRun
+from facedots.cli.output import ImageRun, echo
 from facedots.errors import DataError
 from facedots.io.files import atomic_write
 
@@ -57,18 +57,18 @@ def export_labels(
                 f"{folder}: no face found in {len(chosen)} images, so there is nothing to correct"
             )
         save_batch(out, folder, chosen, pipeline.predictor.spec.schema, networks.model)
-        typer.echo(
+        echo(
             f"{out}: {len(chosen)} of {len(results)} images, {sum(counts)} faces, "
             f"{counts.count(0)} images without a face"
         )
-        typer.echo(
+        echo(
             f"CVAT: labels from {CVAT[1]}, images from {IMAGES}/, then upload {CVAT[0]} as CVAT 1.1"
         )
-        typer.echo(
+        echo(
             f"Label Studio: interface from {LABEL_STUDIO[1]}, serve {IMAGES}/ as local files, "
             f"import {LABEL_STUDIO[0]}"
         )
-        typer.echo(
+        echo(
             f"the order: {RANKING}; afterwards: facedots label import EXPORTED_FILE "
             f"--exported {out} --out fixed.csv"
         )
@@ -81,7 +81,9 @@ def import_labels(
         Path, typer.Argument(help="What CVAT (.zip or .xml) or Label Studio (.json) exported.")
     ],
     *,
-    out: Annotated[Path, typer.Option(dir_okay=False, help="The CSV file to write.")],
+    out: Annotated[
+        Path, typer.Option(dir_okay=False, help="The CSV file to write, over what is there.")
+    ],
     exported: Annotated[
         Path | None,
         typer.Option(
@@ -116,9 +118,9 @@ def import_labels(
         root: Path | None = corrections.batch.image_folder
         if changes is not None:
             atomic_write(changes, changes_csv(corrections.changes, schema))
-        typer.echo("\n".join(summary(corrections.changes)))
+        echo(*summary(corrections.changes))
         if corrections.unlabeled:
-            typer.echo(f"images without a face in this export: {corrections.unlabeled}")
+            echo(f"images without a face in this export: {corrections.unlabeled}")
     elif changes is not None:
         raise DataError("--changes needs --exported: without it predictions are unknown")
     else:
@@ -126,5 +128,5 @@ def import_labels(
         annotations = load_annotations(file, options)
         faces, schema, root = annotations.faces, annotations.schema, options.images
     atomic_write(out, annotations_csv(faces, schema))
-    typer.echo(f"{out}: {len(faces)} faces of images in {root}")
-    typer.echo(f"look at it: facedots data show {out} --images {root}")
+    echo(f"{out}: {len(faces)} faces of images in {root}")
+    echo(f"look at it: facedots data show {out} --images {root}")

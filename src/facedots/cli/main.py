@@ -3,6 +3,7 @@ status.
 """
 
 import sys
+from io import TextIOWrapper
 
 import typer
 from rich.console import Console
@@ -18,6 +19,7 @@ from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
 from facedots.errors import FacedotsError, explain_missing_extra
 from facedots.io.guard import guard_inputs
+from facedots.io.names import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -50,11 +52,15 @@ def main() -> None:
     """Run the command line; an expected error is printed without a traceback and ends with status
     1.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # whatever the terminal's alphabet
+            stream.reconfigure(errors="backslashreplace")
     try:
         with explain_missing_extra():
             app()
     except FacedotsError as error:
+        message = "\n".join(map(printable, str(error).split("\n")))
         Console(stderr=True, highlight=False).print(
-            f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True
+            f"[bold red]error:[/] {escape(message)}", soft_wrap=True
         )
         sys.exit(1)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from facedots.cli.output import echo
 from facedots.errors import ImageError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def features(
     ],
     *,
     image: Annotated[Path, typer.Option(help="The image to look at.")],
-    out: Annotated[Path, typer.Option(help="Folder for the images.")],
+    out: Annotated[Path, typer.Option(help="Folder for the images, which replace those there.")],
     layer: Annotated[
         str | None, typer.Option(help="One layer instead of all; a wrong name lists them.")
     ] = None,
@@ -95,11 +95,10 @@ def features(
         figures = draw(weights_file(weights), pixels, corners)
     except ImageError as error:
         raise ImageError(f"{image}: {error}; give its box as --box x0,y0,x1,y1") from error
-    console = Console(highlight=False)
     for name, figure in figures.items():
         path = out / (re.sub(r"[^-.#\w]", "_", name) + ".png")
         save_figure(figure, path)
-        console.print(str(path), soft_wrap=True)
+        echo(path)
 
 
 def _parse_box(text: str) -> "Floats":

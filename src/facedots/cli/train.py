@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facedots.cli.output import echo
 from facedots.errors import RecipeError
 
 PASS_UNKNOWN_OPTIONS = {"ignore_unknown_options": True}
@@ -61,11 +62,9 @@ def train(
     else:
         recipe = load_recipe(path, overrides)
     if data.startswith("synthetic:"):
-        Console(stderr=True).print(
-            f"[yellow]{data}: drawn faces; the network will not work on photos[/]"
-        )
-    model = run_training(recipe, data, resume or out or "", resume=resume is not None)
-    return Console(highlight=False).print(f"{model}", soft_wrap=True)
+        echo(f"{data}: drawn faces; the network will not work on photos", err=True)
+    echo(run_training(recipe, data, resume or out or "", resume=resume is not None))
+    return None
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str | None, dict[str, str]]:
@@ -103,7 +102,7 @@ def _list_fields() -> None:
 
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run, written by `facedots train`.")],
-    out: Annotated[Path, typer.Option(help="ONNX file to write.")],
+    out: Annotated[Path, typer.Option(help="ONNX file to write, over what is there.")],
     checkpoint: Annotated[str, typer.Option(help="best (by validation NME) or last.")] = "best",
     label_style: Annotated[
         str,
@@ -121,8 +120,5 @@ def export(
     from facedots.training.run import export_run
 
     difference = export_run(run, out, checkpoint, label_style, int8=int8)
-    console = Console(highlight=False)
-    console.print(f"{out}: {out.stat().st_size / 1e6:.2f} MB", soft_wrap=True)
-    console.print(
-        f"mean difference between torch and ONNX Runtime: {difference:.5f} px of the crop"
-    )
+    echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
+    echo(f"mean difference between torch and ONNX Runtime: {difference:.5f} px of the crop")

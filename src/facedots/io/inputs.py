@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 from facedots.errors import DownloadError, ImageError
 from facedots.geometry import Image
 from facedots.io.images import SUFFIXES, decode_image, is_image_file, read_image
+from facedots.io.names import file_name
 
 _WILDCARDS = "*?["
 _CHUNK = 1 << 16
@@ -63,7 +64,8 @@ def find_images(source: str, recursive: bool = False) -> list[ImageSource]:
         ImageError: There is no image.
     """
     if is_url(source):
-        return [ImageSource(source, Path(unquote(Path(urlsplit(source).path).name) or "image"))]
+        name = Path(unquote(urlsplit(source).path)).name  # a part of it may be an escaped slash
+        return [ImageSource(source, Path(file_name(name) if name.strip(".") else "image"))]
     path = Path(source)
     if path.is_dir():
         files = sorted(path.rglob("*") if recursive else path.iterdir())

@@ -1,5 +1,6 @@
 """File names in JSON, CSV and terminals: whatever bytes they hold, they harm nothing there."""
 
+import hashlib
 import re
 
 _UNSAFE = re.compile(
@@ -49,3 +50,21 @@ def csv_name(cell: str) -> str:
     """
     text = cell[1:] if _ESCAPED_FORMULA.match(cell) else cell
     return _ESCAPED_BYTE.sub(lambda match: chr(int(match[1], 16)), text)
+
+
+def file_name(text: str, longest: int = 200) -> str:
+    r"""A text as the name of a new file: nothing in it leaves the folder or harms XML, and it is
+    not too long; where it is cut, a mark of the whole keeps it apart from others.
+
+    >>> file_name("a/b\x1b.png"), file_name("n" * 300 + ".png", 24)
+    ('a_b_.png', 'nnnnnnnnnnn_8dcbf445.png')
+    """
+    name = _UNSAFE.sub("_", text).replace("/", "_").replace("\\", "_")
+    size = len(name.encode())
+    if size <= longest:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    ending = f"_{hashlib.sha256(utf8(text)).hexdigest()[:8]}{dot}{suffix[:8]}"
+    return (stem or name).encode()[: longest - len(ending.encode())].decode(
+        errors="ignore"
+    ) + ending

@@ -19,6 +19,7 @@ from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats
 from facedots.io.files import atomic_write
 from facedots.io.guard import protect
+from facedots.io.names import csv_cell, file_name
 from facedots.io.results import results_document
 from facedots.labeling.ranking import image_uncertainty, most_uncertain_points
 from facedots.schema import KeypointSchema
@@ -104,7 +105,7 @@ def save_batch(
         hint = "export into a new folder, so that their numbers are right"
         raise OutputError(f"{images}: holds images already; {hint}")
     copies = [
-        replace(result, source=f"{i:05d}_{Path(result.source).name}")
+        replace(result, source=file_name(f"{i:05d}_{Path(result.source).name}"))
         for i, result in enumerate(results, start=1)
     ]
     try:
@@ -188,5 +189,5 @@ def _ranking_csv(results: Sequence[ImageResult], copies: Sequence[ImageResult]) 
         value = image_uncertainty(result)
         number = "" if math.isinf(value) else f"{value:.3f}"
         points = " ".join(most_uncertain_points(result))
-        table.writerow([copy.source, result.source, len(result.faces), number, points])
+        table.writerow([copy.source, csv_cell(result.source), len(result.faces), number, points])
     return text.getvalue()

@@ -12,6 +12,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.errors import DataError
 from facedots.geometry import Floats, Matrix, tight_boxes
+from facedots.io.names import csv_cell
 from facedots.labeling.batch import IMAGES, LabelingBatch, load_batch
 from facedots.schema import KeypointSchema
 from facedots.tracking.track import assign
@@ -190,13 +191,13 @@ def changes_csv(changes: Iterable[FaceChange], schema: KeypointSchema) -> str:
     table.writerow(COLUMNS)
     for change in changes:
         if change.kind in ("added", "removed"):
-            table.writerow([change.name, f"face {change.kind}", *[""] * 6])
+            table.writerow([csv_cell(change.name), f"face {change.kind}", *[""] * 6])
             continue
         numbers = np.column_stack([change.distances, change.before, change.after]).tolist()
         for name, kind, row in zip(schema.names, change.point_kinds, numbers, strict=True):
             if kind:
                 cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
-                table.writerow([change.name, kind, name, *cells])
+                table.writerow([csv_cell(change.name), kind, csv_cell(name), *cells])
     return text.getvalue()
 
 

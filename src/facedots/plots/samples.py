@@ -10,6 +10,7 @@ from facedots.annotations.load import AnnotationSet
 from facedots.drawing import Color
 from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
+from facedots.io.names import file_name
 from facedots.plots.draw import draw_keypoints, draw_numbered, enlarge, region_colors
 
 PAPER: Color = (250, 250, 250)
@@ -39,7 +40,7 @@ def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0)
     tiles = []
     for face in (data.faces[i] for i in sorted(chosen)):
         image = read_image(face.image, orient=False)
-        path = out / f"{face.name.replace('/', '__')}.png"
+        path = out / file_name(f"{face.name.replace('/', '__')}.png")
         write_image(path, draw_numbered(image, face.points, data.schema, 480))
         yield path
         small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
