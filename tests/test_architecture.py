@@ -76,3 +76,11 @@ def test_the_number_of_points_comes_from_the_schema(module: str) -> None:
     constants = [node for node in nodes if isinstance(node, ast.Constant) and id(node) not in ends]
     literals = [node.lineno for node in constants if node.value == 68]
     assert not literals, f"a literal 68 in lines {literals}"
+
+
+@pytest.mark.parametrize(
+    "name", sorted({file.relative_to(SRC).parts[0] for file in MODULES.values()})
+)
+def test_the_layout_in_the_design_is_complete(name: str) -> None:
+    layout = (SRC.parents[1] / "docs" / "design.md").read_text(encoding="utf-8").split("## 2.")[0]
+    assert f"── {name}" in layout
