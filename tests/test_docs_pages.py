@@ -1,6 +1,4 @@
-"""What the pages say is true: their doctests run, their command lines exist, made pages say all
-that the code says.
-"""
+"""Pages hold: doctests run, command lines exist, made pages are complete, tables are current."""
 
 import doctest
 import re
@@ -51,9 +49,9 @@ def test_doctests_of_pages_hold(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     test = doctest.DocTestParser().get_doctest(blocks(page, "pycon"), {}, page.name, str(page), 0)
-    said: list[str] = []
-    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
-    assert result.failed == 0, "".join(said)
+    output: list[str] = []
+    result = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=output.append)
+    assert result.failed == 0, "".join(output)
 
 
 def test_there_are_doctests_in_pages() -> None:
@@ -68,7 +66,7 @@ def test_doctests_of_tools_hold(module: ModuleType) -> None:
 
 
 def fault(line: str) -> str:
-    """Why the command line could not be what it says, or nothing."""
+    """Why a command line is invalid, or ""."""
     words = shlex.split(line)
     command: Any = COMMAND
     path = words.pop(0)
@@ -77,17 +75,17 @@ def fault(line: str) -> str:
         if word not in command.commands:
             return "" if word == "--help" else f"{path} has no command {word!r}"
         path, command = f"{path} {word}", command.commands[word]
-    known = {
+    options = {
         name
         for parameter in command.params
         for name in (*parameter.opts, *parameter.secondary_opts)
     } | {"--help"}
     if path == "facedots train":
-        known |= {"--" + name.replace("_", "-") for name in Recipe.model_fields}
+        options |= {"--" + name.replace("_", "-") for name in Recipe.model_fields}
     unknown = [
         word
         for word in words
-        if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in known
+        if re.match(r"--?[a-z]", word) and word.partition("=")[0] not in options
     ]
     return f"{path} has no option {', '.join(unknown)}" if unknown else ""
 
@@ -111,7 +109,7 @@ def test_command_lines_of_pages_exist(page: Path) -> None:
         "facedots data eat",
     ],
 )
-def test_a_command_line_that_does_not_exist_is_told(line: str) -> None:
+def test_a_command_line_that_does_not_exist_is_found(line: str) -> None:
     assert fault(line)
 
 

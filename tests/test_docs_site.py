@@ -1,4 +1,4 @@
-"""The site's own tools: notebooks become pages, and what is wrong in a built site is found."""
+"""Tools of the site: notebooks become pages, broken links and network loads are found."""
 
 import base64
 from pathlib import Path

@@ -83,10 +83,10 @@ def test_outputs_are_small_and_clean(source: Path) -> None:
         )
         assert len(text) <= LARGEST_OUTPUT
         images = [kind for kind in output.get("data", {}) if kind.startswith("image/")]
-        said = output.get("text", "") + "".join(
+        text = output.get("text", "") + "".join(
             output.get("data", {}).get(kind, "") for kind in ("text/plain", "text/html")
         )
-        assert images or not TRACES.search(said), said
+        assert images or not TRACES.search(text), text
 
 
 @each
@@ -121,7 +121,7 @@ def test_only_public_names_are_used(source: Path) -> None:
                 )
 
 
-def test_a_pair_out_of_step_is_told(runner: ModuleType, tmp_path: Path) -> None:
+def test_a_pair_out_of_step_is_reported(runner: ModuleType, tmp_path: Path) -> None:
     source = tmp_path / "09_x.py"
     source.write_text("# %% [markdown]\n# # Title\n\n# %%\nx = 1\n")
     assert "not there" in runner.faults_of_pair(source)[0]
@@ -147,7 +147,7 @@ def test_a_failing_cell_fails_the_run_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("data", ["", "synthetic:10"])
-def test_a_notebook_sees_the_data_it_is_given(
+def test_a_notebook_gets_its_data_from_the_environment(
     runner: ModuleType, tmp_path: Path, data: str
 ) -> None:
     source = tmp_path / "09_x.py"

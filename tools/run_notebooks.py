@@ -1,10 +1,8 @@
-"""Runs the notebooks, keeps each pair of files in sync, and keeps committed outputs small and free
-of data set images.
+"""Run the notebooks, keep each pair of files in step, and keep committed outputs small.
 
-    python tools/run_notebooks.py                run all, on the real data where there are any;
-    executed copies in out/notebooks python tools/run_notebooks.py --update       run all on drawn
-    faces and write notebooks/*.ipynb, which are committed python tools/run_notebooks.py --check
-    run nothing: does each .ipynb hold the cells of its .py?
+    python tools/run_notebooks.py           # all, on the real data if available; to out/notebooks
+    python tools/run_notebooks.py --update  # all, on drawn faces; writes notebooks/*.ipynb
+    python tools/run_notebooks.py --check   # none; does each .ipynb hold the cells of its .py?
 
 The ``.py`` file (jupytext's percent format) is the source; the ``.ipynb`` is made from it, never
 edited: notebooks/README.md.
