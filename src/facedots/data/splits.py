@@ -29,6 +29,7 @@ from facedots.schema import IBUG68, KeypointSchema
 
 FOLDS = 5
 SPLITS = ("official", *(f"disjoint:{k}" for k in range(FOLDS)))
+"""The splits: ``official``, and five folds without a person on both sides."""
 SEED = 20260
 """Decides the folds and the held-out groups; another one makes published ``disjoint`` numbers
 incomparable.
