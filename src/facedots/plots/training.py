@@ -33,8 +33,9 @@ def training_figure(histories: Mapping[str, History]) -> Figure:
     of several.
 
     Args:
-        histories: Run -> log, as :func:`~facedots.evaluation.result.training_history` reads it. Of the
-            columns ``train_loss``, ``val_loss``, ``val_nme`` and ``lr``, those present are drawn.
+        histories: Run -> log, as :func:`~facedots.evaluation.result.training_history` reads it. Of
+            the columns ``train_loss``, ``val_loss``, ``val_nme`` and ``lr``, those present are
+            drawn.
 
     Raises:
         DataError: None is present.
