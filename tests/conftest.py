@@ -1,8 +1,10 @@
 """Fixtures that several test files share."""
 
+import errno
 import json
 import os
 from collections.abc import Callable
+from io import RawIOBase
 from pathlib import Path
 
 import cv2
@@ -160,3 +162,20 @@ def assert_matches_reference() -> Callable[[Image, str], None]:
         assert (gaps.max(axis=2) > 40).mean() < 0.005, f"{name}: parts of the image look different"
 
     return compare
+
+
+@pytest.fixture
+def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """``fill_disk(n)``: from now on no file can grow beyond n bytes."""
+
+    def fill(limit: int) -> None:
+        def write_all(file: RawIOBase, data: bytes) -> None:
+            room = max(0, limit - file.tell())
+            file.write(data[:room])
+            if len(data) > room:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr("facedots.io.files.write_all", write_all)
+        monkeypatch.setattr("facedots.io.records.write_all", write_all)
+
+    return fill

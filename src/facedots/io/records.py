@@ -17,9 +17,6 @@ class RecordFile(Closable):
         separator: What stands between two records.
         tail: What comes last; in a file it follows the last record at any time.
 
-    Attributes:
-        count: Records written so far.
-
     Raises:
         OutputError: The file cannot be written, or is an input of the command.
 
@@ -33,17 +30,21 @@ class RecordFile(Closable):
     def __init__(
         self, target: str | Path, head: str = "", separator: str = "", tail: str = ""
     ) -> None:
-        self.count = 0
         self._separator, self._tail = separator, utf8(tail)
-        self._end = 0
+        self._ends = (0, 0, 0)  # records; where the last one ends; where it begins
         self._file = AtomicFile(target)
         self._is_open = True
         try:
             self._raw = self._file.open()
-            self._put(head)
+            self._put(head, 0)
         except BaseException:
             self._file.rollback()
             raise
+
+    @property
+    def count(self) -> int:
+        """Records written so far."""
+        return self._ends[0]
 
     def write(self, record: str) -> None:
         """Append a record, or raise and leave the file as it was.
@@ -51,8 +52,15 @@ class RecordFile(Closable):
         Raises:
             OutputError: The disk is full, or nobody reads the stream any more.
         """
-        self._put(record if not self.count else self._separator + record)
-        self.count += 1
+        self._put(self._separator + record if self.count else record, 1)
+
+    def undo(self) -> None:
+        """Take the last record back, but not from a stream."""
+        if not self._file.is_stream:
+            count, _, begin = self._ends
+            self._ends = (count - 1, begin, begin)
+            with output_errors(self._file.target):
+                self._restore()
 
     def close(self) -> None:
         """Finish the file and give it its name; may be called twice.
@@ -79,27 +87,28 @@ class RecordFile(Closable):
         else:
             self.close()
 
-    def _put(self, text: str) -> None:
-        data = utf8(text)
+    def _put(self, text: str, records: int) -> None:
+        data, (count, end, _) = utf8(text), self._ends
+        ends = (count + records, end + len(data), end)
         with output_errors(self._file.target):
             if self._file.is_stream:
                 write_all(self._raw, data)
+                self._ends = ends
                 return
             try:
+                self._raw.seek(end)
                 write_all(self._raw, data + self._tail)
+                self._ends = ends
             except BaseException:
                 self._restore()
                 raise
-            self._end += len(data)
-            self._raw.seek(self._end)
 
     def _restore(self) -> None:
         """Put the tail where the failed record began; the place was taken before."""
         try:
-            self._raw.seek(self._end)
+            self._raw.seek(self._ends[1])
             write_all(self._raw, self._tail)
             self._raw.truncate()
-            self._raw.seek(self._end)
         except OSError:
             self._discard()
             raise

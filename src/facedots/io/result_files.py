@@ -57,7 +57,7 @@ class ResultFiles(Closable):
         extra: Extra | None = None,
     ) -> None:
         self._columns, self._extra, self._frame = columns, extra, 0
-        self._empty = results_document([], columns.schema, model)
+        self._empty = json.loads(json_line(results_document([], columns.schema, model)))
         self._files = ExitStack()
         self._json = self._csv = None
         self._json_file, self._csv_file = json_file, csv_file
@@ -73,16 +73,26 @@ class ResultFiles(Closable):
         return bool(self._json or self._csv)
 
     def write(self, result: ImageResult) -> None:
-        """Append the faces of an image.
+        """Append the faces of an image, to both files or to none.
 
         Raises:
             OutputError: The disk is full.
         """
+        item = json_line(image_fields(result, self._extra)) if self._json else ""
+        self._append(item, image_rows(self._columns, self._frame + 1, result) if self._csv else "")
+
+    def _append(self, item: str, rows: str) -> None:
+        count = self._json.count if self._json else 0
+        try:
+            if self._json:
+                self._json.write(item.rstrip("\n"))
+            if self._csv:
+                self._csv.write(rows)
+        except BaseException:
+            if self._json and self._json.count > count:
+                self._json.undo()
+            raise
         self._frame += 1
-        if self._json:
-            self._json.write(json_line(image_fields(result, self._extra)).rstrip("\n"))
-        if self._csv:
-            self._csv.write(image_rows(self._columns, self._frame, result))
 
     def resume(self, redo: Set[str] = frozenset()) -> set[str]:
         """Take over what an earlier run wrote into the same files.
@@ -102,12 +112,8 @@ class ResultFiles(Closable):
         done = [key for key in tables[0] if all(key in table for table in tables)]
         done = [key for key in done if key not in redo]
         for key in done:
-            self._frame += 1
-            if self._json:
-                self._json.write(json_line(images[key]).rstrip("\n"))
-            if self._csv:
-                lines = ([self._frame, *row[1:]] for row in rows[key])
-                self._csv.write("".join(map(csv_line, lines)))
+            lines = ([self._frame + 1, *row[1:]] for row in rows.get(key, []))
+            self._append(json_line(images.get(key)), "".join(map(csv_line, lines)))
         return set(done)
 
     def _json_images(self, file: str) -> dict[str, Any]:
