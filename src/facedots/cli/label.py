@@ -40,8 +40,14 @@ def export_labels(
     Images without a face come before all others; ranking.csv lists the order. docs/annotating.md
     goes through both tools step by step.
     """
-    from facedots.labeling.batch import CVAT, IMAGES, LABEL_STUDIO, RANKING, save_batch
-    from facedots.labeling.ranking import rank_by_uncertainty
+    from facedots.labeling.batch import (
+        CVAT,
+        IMAGES,
+        LABEL_STUDIO,
+        RANKING,
+        rank_by_uncertainty,
+        save_batch,
+    )
 
     pipeline = networks.load()
     with ImageRun([str(folder)], recursive) as run:

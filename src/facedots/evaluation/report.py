@@ -18,10 +18,9 @@ from facedots.evaluation.result import RESULT_FILE, Evaluation
 from facedots.evaluation.uncertainty_metrics import reliability
 from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
 from facedots.io.files import atomic_write
-from facedots.plots.curves import save_figure
+from facedots.plots.curves import save_figure, training_figure
 from facedots.plots.faces import comparison_figure
 from facedots.plots.page import render_page
-from facedots.plots.training import training_figure
 from facedots.plots.uncertainty import calibration_figure
 
 _TEMPLATE = "evaluation/templates/report.html.j2"

@@ -1,11 +1,13 @@
-"""A batch of images for labeling tools: predictions out, corrections back."""
+"""A batch of images for labeling tools: the most uncertain first, predictions out, corrections
+back.
+"""
 
 import csv
 import io
 import json
 import math
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,14 +18,13 @@ from facedots.annotations.cvat import cvat_labels, to_cvat
 from facedots.annotations.exports import stored_points
 from facedots.annotations.label_studio import label_studio_config, to_label_studio
 from facedots.errors import AnnotationError, DataError, OutputError
-from facedots.geometry import Floats
+from facedots.geometry import Floats, tight_boxes
 from facedots.io.files import atomic_write
 from facedots.io.guard import protect
 from facedots.io.names import csv_cell, file_name
 from facedots.io.results import results_document
-from facedots.labeling.ranking import image_uncertainty, most_uncertain_points
 from facedots.schema import KeypointSchema
-from facedots.types import ImageResult
+from facedots.types import Face, ImageResult
 
 IMAGES, EXPORT, RANKING = "images", "export.json", "ranking.csv"
 CVAT = ("cvat/annotations.xml", "cvat/labels.json")
@@ -157,6 +158,36 @@ def load_batch(folder: Path) -> LabelingBatch:
         if shown
     }
     return LabelingBatch(folder, image_folder, schema, sources, predicted)
+
+
+def face_uncertainty(face: Face) -> float:
+    """The mean sigma of a face's points in percent of the longer side of their tight box.
+
+    Infinite where the network gives no sigma. How well it finds errors: docs/annotating.md.
+    """
+    if not np.isfinite(face.sigma).any():
+        return math.inf
+    box = tight_boxes(face.points[None])[0]
+    return 100 * float(np.nanmean(face.sigma) / max(box[2] - box[0], box[3] - box[1]))
+
+
+def image_uncertainty(result: ImageResult) -> float:
+    """The uncertainty of an image's worst face; infinite where no face was found."""
+    return max(map(face_uncertainty, result.faces), default=math.inf)
+
+
+def rank_by_uncertainty(results: Iterable[ImageResult]) -> list[ImageResult]:
+    """Images without a face first, then the others from the most to the least uncertain."""
+    return sorted(results, key=lambda result: (bool(result.faces), -image_uncertainty(result)))
+
+
+def most_uncertain_points(result: ImageResult, count: int = 3) -> list[str]:
+    """The names of the points with the largest sigma in an image's worst face, largest first."""
+    face = max(result.faces, key=face_uncertainty, default=None)
+    if face is None or not np.isfinite(face.sigma).any():
+        return []
+    order = np.argsort(-np.nan_to_num(face.sigma, nan=-1.0), kind="stable")
+    return [face.schema.names[i] for i in order[:count]]
 
 
 def _to_json(points: Floats) -> list[list[float] | None]:

@@ -10,6 +10,7 @@ from .curves import regions_figure as regions_figure
 from .curves import save_figure as save_figure
 from .curves import slices_figure as slices_figure
 from .curves import style_axes as style_axes
+from .curves import training_figure as training_figure
 from .draw import draw_faces as draw_faces
 from .draw import draw_keypoints as draw_keypoints
 from .draw import draw_numbered as draw_numbered
@@ -26,7 +27,6 @@ from .kernels import map_grid as map_grid
 from .page import render_page as render_page
 from .samples import contact_sheet as contact_sheet
 from .samples import write_samples as write_samples
-from .training import training_figure as training_figure
 from .uncertainty import calibration_figure as calibration_figure
 from .uncertainty import reliability_figure as reliability_figure
 from .uncertainty import sparsification_figure as sparsification_figure

@@ -249,8 +249,7 @@ def _calibration_crops(
 
 def _draw_curves(run: Path) -> None:
     from facedots.evaluation.result import training_history
-    from facedots.plots.curves import save_figure
-    from facedots.plots.training import training_figure
+    from facedots.plots.curves import save_figure, training_figure
 
     log = run / METRICS_FILE
     save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")

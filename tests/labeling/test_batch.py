@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from facedots.labeling.ranking import (
+from facedots.labeling.batch import (
     face_uncertainty,
     image_uncertainty,
     most_uncertain_points,

@@ -5,7 +5,7 @@ import pytest
 
 from facedots.errors import DataError
 from facedots.evaluation.result import training_history
-from facedots.plots.training import training_figure
+from facedots.plots.curves import training_figure
 
 LOG = """epoch,step,train_loss_step,train_loss_epoch,val_loss,val_nme,lr
 0,9,9.0,,,,0.001
