@@ -1,4 +1,6 @@
-"""The whole way: from an image to faces with keypoints, and from a video to tracked faces."""
+"""From an image to faces with keypoints (:class:`Pipeline`), and from a video to tracked faces
+(:func:`process_video`).
+"""
 
 import time
 from collections import defaultdict
@@ -105,25 +107,24 @@ def process_video(
     seconds: float | None = None,
     on_frame: Callable[[VideoStats], object] | None = None,
 ) -> VideoStats:
-    """Track the faces of a video; write a film with drawings, tables with a row per face, or both.
+    """Track the faces of a video; write a video with drawings, tables with a row per face, or both.
 
-    Whatever ends the processing early, the frames done are kept as valid files; of a full disk,
-    only those in CSV and JSON lines. Where frames change
-    their size, the tables go on in the pixels of each frame, and the film fits them into its own
-    size, black around them.
+    Whatever ends the processing early, the frames done are kept as valid files; with a full disk,
+    only those in CSV and JSON lines. Where frames change their size, the tables go on in the pixels
+    of each frame, and the written video fits them into the size of the first one, on black.
 
     Args:
         source: As in :func:`~facedots.io.video.open_reader`.
         pipeline: The networks; by default :class:`Pipeline` as it is.
-        out: Film to write: .mp4, .mov, .mkv or .webm.
+        out: Video to write: .mp4, .mov, .mkv or .webm.
         csv: Table to write, see docs/results.md.
         jsonl: The same as a JSON object per line.
         parquet: The same as Apache Parquet; needs the extra ``parquet``.
-        draw: What the film shows, ``draw(image, faces) -> image``; by default keypoints.
+        draw: What the written video shows, ``draw(image, faces) -> image``; by default keypoints.
         pose: Estimate head pose and expression signals and count blinks.
         smooth: Smooth the keypoints over time.
-        sound: Copy the sound into the film; needs the extra ``video``.
-        mirror: Mirror every frame before all else, as a webcam's picture of oneself.
+        sound: Copy the sound into it; needs the extra ``video``.
+        mirror: Mirror every frame before all else, as a selfie view does.
         detect_every: Frames between two runs of the detector while all faces are tracked well.
         fps: Frame rate of a folder of images.
         seconds: Stop after this much of the source.
@@ -156,7 +157,7 @@ def process_video(
     with ExitStack() as stack:
         stack.enter_context(guard_inputs())
         video = stack.enter_context(open_reader(str(source), fps))
-        film = stack.enter_context(open_writer(out, video, sound=sound)) if out else None
+        writer = stack.enter_context(open_writer(out, video, sound=sound)) if out else None
         kinds = [(CsvTable, csv), (JsonLinesTable, jsonl), (ParquetTable, parquet)]
         schema, signals = pipeline.predictor.spec.schema, expressions.names if expressions else ()
         tables = [
@@ -180,11 +181,11 @@ def process_video(
             size = (frame.image.shape[1], frame.image.shape[0])
             if not stats.sizes or next(reversed(stats.sizes.values())) != size:
                 stats.sizes[stats.frames] = size
-            if film:
+            if writer:
                 drawn = draw(frame.image, faces)
                 if len(stats.sizes) > 1:
                     drawn = fit_image(drawn, video.info.width, video.info.height)
-                film.write(Frame(drawn, frame.time))
+                writer.write(Frame(drawn, frame.time))
             for table in tables:
                 table.write(stats.frames, frame.time, faces)
             if on_frame:
@@ -200,11 +201,11 @@ class _Expressions:
         from facedots.analysis.expression import SIGNALS, BlinkCounter, FaceAnalyzer
 
         self.names = SIGNALS
-        self._read = FaceAnalyzer()
+        self._analyze = FaceAnalyzer()
         self._counters: defaultdict[int, BlinkCounter] = defaultdict(BlinkCounter)
 
     def __call__(self, image: Image, faces: Sequence[Face], seconds: float) -> list[Face]:
-        faces = self._read(image, faces)
+        faces = self._analyze(image, faces)
         for face in faces:
             if face.signals and face.track_id is not None:
                 self._counters[face.track_id].update(face.signals, seconds)

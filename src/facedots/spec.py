@@ -142,6 +142,6 @@ class Predictor(Protocol):
         Args:
             image: ``uint8 (H, W, 3)``.
             boxes: ``x0 y0 x1 y1`` in pixels.
-            crops: Upright squares ``(N, 4)`` to use instead, where they are known: see
-                :class:`~facedots.types.Detections`.
+            crops: Squares ``(N, 4)`` to use instead where they are known (not NaN): center x,
+                center y, side in pixels, roll in degrees; see :class:`~facedots.types.Detections`.
         """

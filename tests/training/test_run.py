@@ -13,8 +13,10 @@ import onnxruntime
 import pytest
 
 from facedots.errors import RecipeError
+from facedots.evaluation.result import METRICS_FILE
+from facedots.inference.weights import ONNX_FILE
 from facedots.training.recipe import Recipe, load_recipe
-from facedots.training.run import METRICS_FILE, ONNX_FILE, WEIGHTS_FILE, load_run, train
+from facedots.training.run import WEIGHTS_FILE, load_run, train
 
 DATA = "synthetic:60"
 RECIPE = Recipe(

@@ -1,4 +1,4 @@
-"""``facedots video``: track the faces of a film, a camera or a stream."""
+"""``facedots video``: track the faces of a video file, a camera or a stream."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,7 @@ def video(
     ],
     *,
     out: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Write a film: .mp4, .mov, .mkv or .webm.")
+        Path | None, typer.Option(dir_okay=False, help="Write a video: .mp4, .mov, .mkv or .webm.")
     ] = None,
     effects: Annotated[
         str | None,
@@ -70,12 +70,13 @@ def video(
     ] = None,
     networks: PipelineOptions,
 ) -> None:
-    """Track faces through a video; each has a number of its own, and keypoints that do not flicker.
+    """Track faces through a video: stable IDs and temporally smoothed keypoints.
 
-    Frames keep their times and films their sound where PyAV is installed (pip install
+    Frames keep their times, and the video its sound, where PyAV is installed (pip install
     'facedots[video]'). Memory does not grow with the length. Where the source breaks off, or with
-    Ctrl-C, what was written so far is kept as a valid file; with damaged frames, too, the exit
-    status is 1 (130 with Ctrl-C). Existing files are replaced, but never the source. Frames that change their size are fitted into the film's, and said.
+    Ctrl-C, what was written so far is kept as a valid file. The exit status is 1 where the source
+    breaks off or has damaged frames, and 130 with Ctrl-C. Existing files are replaced, but never
+    the source. Frames that change their size are fitted into the first frame's, with a note.
     """
     from facedots.effects.base import chain_effects, named_effects
     from facedots.pipeline import VideoStats, process_video

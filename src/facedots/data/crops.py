@@ -90,6 +90,7 @@ class CropDataset(Dataset[Item]):
         return len(self.faces)
 
     def __getitem__(self, index: tuple[int, int]) -> Item:
+        """The crop of face ``index[1]`` as it is drawn in epoch ``index[0]``."""
         epoch, row = index
         reseed(self.generator, self.seed, epoch, row)
         augment = self.augment_main if epoch < self.cooldown_start else self.augment_cooldown

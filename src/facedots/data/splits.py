@@ -146,7 +146,7 @@ def _shuffle_key(group: str) -> str:
 
 
 def _partition(faces: Faces, groups: Iterable[str]) -> tuple[Faces, Faces]:
-    """The faces that are not of some groups, and those that are."""
+    """The other faces, and those of some groups: in this order."""
     chosen = set(groups)
     parts: tuple[Faces, Faces] = ([], [])
     for face in faces:

@@ -21,6 +21,7 @@ from facedots.errors import DataError, ImageError
 from facedots.evaluation.metrics import nme, norm_distances
 from facedots.evaluation.result import (
     GROUND_TRUTH,
+    METRICS_FILE,
     WHOLE_IMAGE,
     EvalContext,
     Evaluation,
@@ -37,9 +38,6 @@ from facedots.types import Detections, Keypoints
 
 MIN_IOU = 0.3
 """A face whose best-scored detection has a lower IoU with its tight box counts as missed."""
-
-LOG_FILE = "logs/metrics.csv"
-"""Training log in the folder of a run."""
 
 _MEAN_SHAPE_FACES = 500
 
@@ -149,7 +147,7 @@ def evaluate_split(
         label_style=predictor.card.style,
     )
     mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
-    log = Path(weights) / LOG_FILE
+    log = Path(weights) / METRICS_FILE
     return replace(
         evaluation,
         context=context,
@@ -199,7 +197,7 @@ def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One face; no keypoints where it was missed."""
+    """One face; no keypoints, and NaN in ``square`` (center x, center y, side), where it was missed."""
 
     annotation: FaceAnnotation
     keypoints: Keypoints | None

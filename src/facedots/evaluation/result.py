@@ -21,6 +21,8 @@ from facedots.schema import KeypointSchema
 from facedots.uncertainty import sigma_of
 
 RESULT_FILE = "evaluation.npz"
+METRICS_FILE = "logs/metrics.csv"
+"""Training log in the folder of a run."""
 GROUND_TRUTH, WHOLE_IMAGE = "ground-truth", "whole-image"
 _VERSION = 2
 _ARRAYS = ("true", "predicted", "covariance", "confidence", "score", "squares")

@@ -81,8 +81,8 @@ class KeypointPredictor:
             boxes: Tight boxes around where the keypoints are expected (N, 4), ``x0 y0 x1 y1`` in
                 pixels, any two opposite corners. A network with the crop mode ``"frame"`` sees the
                 whole image for each of them.
-            crops: Upright squares ``(N, 4)`` that replace the boxes where they are known (not NaN),
-                as in :attr:`Detections.crops <facedots.types.Detections>`.
+            crops: Squares ``(N, 4)`` that replace the boxes where they are known (not NaN): center
+                x, center y, side, roll, as in :attr:`Detections.crops <facedots.types.Detections>`.
 
         Raises:
             ShapeError: The image, the boxes or the crops have another shape.
@@ -105,8 +105,8 @@ class KeypointPredictor:
         return Keypoints(output.points, output.covariance, within, output.score, schema)
 
     def _tilted_map(self, x: float, y: float, side: float, roll: float) -> Matrix:
-        """The map from the image to the crop that shows a square, tilted by ``roll`` degrees,
-        upright.
+        """The map from the image to the crop that shows a square, which is tilted by ``roll``
+        degrees, upright.
         """
         rotation = similarity(-roll, 1.0, (0.0, 0.0), (x, y))
         square = (x, y, side * self.spec.crop.scale)

@@ -81,7 +81,7 @@ WEIGHTS = pinned_weights()
 """The networks that come with facedots, by name."""
 
 
-RUN_FILE = "model.onnx"
+ONNX_FILE = "model.onnx"
 """The file of a run's best weights in its folder."""
 
 
@@ -95,11 +95,11 @@ def weights_file(model: str | Path) -> Path:
         return WEIGHTS[str(model)].path
     path = Path(model)
     if path.is_dir():
-        if (path / RUN_FILE).is_file():
-            return path / RUN_FILE
+        if (path / ONNX_FILE).is_file():
+            return path / ONNX_FILE
         raise WeightsError(
-            f"{path}: no {RUN_FILE} in this folder; "
-            f"`facedots export RUN --out RUN/{RUN_FILE}` writes a run's best"
+            f"{path}: no {ONNX_FILE} in this folder; "
+            f"`facedots export RUN --out RUN/{ONNX_FILE}` writes a run's best"
         )
     if path.suffix == ".onnx" or path.is_file():
         return path

@@ -72,10 +72,10 @@ class OneEuroFilter:
     def __call__(
         self, value: _Complex, step: float, trust: float | Matrix = 1.0, unit: float | Matrix = 1.0
     ) -> _Complex:
-        """The filtered values ``(N,)``.
+        """The filtered values, ``complex128 (N,)``.
 
         Args:
-            value: Values of this frame, ``(N,)``.
+            value: Values of this frame, ``complex128 (N,)``.
             step: Seconds since the last frame.
             trust: Factor of the cutoff, scalar or ``(N,)``.
             unit: Unit of speed, scalar or ``(N,)``.

@@ -39,9 +39,9 @@ class Tracker:
     """Face tracking: stable IDs and temporally smoothed keypoints.
 
     Call it with the frames of one video in order; their size may change. Each crop comes from the
-    last points; the detector runs in the first frame, every ``detect_every`` frames, and where a face is lost or
-    uncertain. A face keeps its ID while it is visible and while it is hidden for up to
-    ``max_lost_seconds``. Needs scipy (``facedots[video]``).
+    last points; the detector runs in the first frame, every ``detect_every`` frames, and where a
+    face is lost or uncertain. A face keeps its ID while it is visible and while it is hidden for up
+    to ``max_lost_seconds``. Needs scipy (``facedots[video]``).
 
     Args:
         detector: Finds boxes, see :class:`~facedots.detection.base.Detector`.

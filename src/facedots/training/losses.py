@@ -17,9 +17,13 @@ from facedots.errors import RecipeError
 from facedots.models.base import HeatmapHead, KeypointNet
 
 Loss = Callable[[KeypointNet, Tensor, Tensor], Tensor]
+"""``loss(net, logits, points) -> scalar``."""
 
 REFERENCE_SIZE = 256
+"""Side in pixels of the crop on which errors are measured."""
+
 HEATMAP_WING_WEIGHT = 0.1
+"""Weight of Wing, relative to the cross-entropy of the maps, in ``heatmap_wing``."""
 
 
 def wing(error: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:

@@ -35,6 +35,8 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
+from facedots.evaluation.result import METRICS_FILE, training_history
+from facedots.inference.weights import ONNX_FILE
 from facedots.io.files import atomic_write
 from facedots.io.guard import protect
 from facedots.models.base import KeypointNet
@@ -55,8 +57,8 @@ from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.task import FaceDataModule, KeypointTask
 
 RECIPE_FILE, SCHEMA_FILE, PROVENANCE_FILE = "recipe.yaml", "schema.json", "provenance.json"
-ONNX_FILE, WEIGHTS_FILE = "model.onnx", "model.safetensors"
-CHECKPOINTS, METRICS_FILE = "checkpoints", "logs/metrics.csv"
+WEIGHTS_FILE = "model.safetensors"
+CHECKPOINTS = "checkpoints"
 PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
 
 
@@ -248,7 +250,6 @@ def _calibration_crops(
 
 
 def _draw_curves(run: Path) -> None:
-    from facedots.evaluation.result import training_history
     from facedots.plots.curves import save_figure, training_figure
 
     log = run / METRICS_FILE

@@ -39,7 +39,7 @@ class KeypointTask(pl.LightningModule):
         self.loss = LOSSES[recipe.loss]
 
     def forward(self, crops: Tensor) -> ModelOutput:
-        """The network's output for crops ``uint8 (N, C, S, S)``."""
+        """The network's output for crops ``uint8 (N, C, S, S)``, normalized here."""
         images = self.net.normalize(crops).contiguous(memory_format=torch.channels_last)
         output: ModelOutput = self.net(images)
         return output
@@ -104,7 +104,9 @@ def style_logits(logits: Tensor, style: Tensor) -> Tensor:
 
 
 class FaceDataModule(pl.LightningDataModule):
-    """Training and validation crops of a split for one network."""
+    """Training and validation crops of a split for one network, in batches of
+    :data:`~facedots.data.crops.Item`.
+    """
 
     def __init__(self, split: Split, net: KeypointNet, recipe: Recipe) -> None:
         super().__init__()
