@@ -40,14 +40,14 @@ class Detection:
 
 
 def detect_all(
-    framed: Callable[[Image], tuple[Floats, Floats]], faces: list[FaceAnnotation]
+    native_boxes: Callable[[Image], tuple[Floats, Floats]], faces: list[FaceAnnotation]
 ) -> list[Detection]:
     """One detector on every frame."""
     detections = []
     for face in faces:
         image = read_image(face.image, orient=False)
         start = time.process_time()
-        boxes, _ = framed(image)
+        boxes, _ = native_boxes(image)
         detections.append(
             Detection(
                 boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000
@@ -105,7 +105,7 @@ def main() -> None:
     )
     print("|---|---|---|---|---|---|---|---|---|")
     for detector in detectors:
-        detections = detect_all(detector.framed, faces)
+        detections = detect_all(detector.native_boxes, faces)
         adjustment, pairs = measured_adjustment(detections)
         recall, false = found_and_false(detections, detector.adjustment)
         edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)

@@ -23,10 +23,10 @@ from docs_tables import write_tables
 from facedots import KeypointPredictor, Recipe, RetinaFace, evaluate, load_split
 from facedots.evaluation import Scores
 from facedots.inference.session import CARD_KEY
-from facedots.inference.weights import FOLDER
+from facedots.inference.weights import FOLDER, ONNX_FILE
 from facedots.io import atomic_write
 from facedots.training import export_run, load_run
-from facedots.training.run import ONNX_FILE, PROVENANCE_FILE
+from facedots.training.run import PROVENANCE_FILE
 
 ROOT = Path(__file__).parents[1]
 TABLE_HEAD = """| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from facedots.detection.yunet import ADJUSTMENT, YuNet
+from facedots.detection.yunet import YuNet
 from facedots.errors import WeightsError
 
 SIDE, CELL, SIZE = 64, (3, 2), (24.0, 30.0)
@@ -73,7 +73,7 @@ def blue(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
 
 
 def test_reads_the_networks_box_and_score(model_file: Path) -> None:
-    boxes, scores = YuNet(model_file).framed(blue(SIDE, SIDE))
+    boxes, scores = YuNet(model_file).native_boxes(blue(SIDE, SIDE))
     # The middle of cell (3, 2) lies 28 and 20 pixels from the image's edge, which is at -0.5.
     assert boxes[0] == pytest.approx(
         [28 - 12 - 0.5, 20 - 15 - 0.5, 28 + 12 - 0.5, 20 + 15 - 0.5], abs=1e-4
@@ -82,14 +82,16 @@ def test_reads_the_networks_box_and_score(model_file: Path) -> None:
 
 
 def test_a_reduced_image_gives_boxes_of_the_image(model_file: Path) -> None:
-    boxes, _ = YuNet(model_file, max_side=SIDE).framed(blue(4 * SIDE, 4 * SIDE))
+    boxes, _ = YuNet(model_file, max_side=SIDE).native_boxes(blue(4 * SIDE, 4 * SIDE))
     assert (boxes[0] + 0.5) / 4 == pytest.approx([16, 5, 40, 35], abs=1e-3)
 
 
 def test_the_answer_is_tight(model_file: Path) -> None:
     detector = YuNet(model_file)
     found = detector(blue(SIDE, SIDE))
-    assert np.array_equal(found.boxes, ADJUSTMENT.tight(detector.framed(blue(SIDE, SIDE))[0]))
+    assert np.array_equal(
+        found.boxes, YuNet.adjustment.tight(detector.native_boxes(blue(SIDE, SIDE))[0])
+    )
     assert found.boxes.dtype == found.scores.dtype == np.float32
 
 

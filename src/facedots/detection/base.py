@@ -3,8 +3,9 @@ around the keypoints.
 """
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -85,6 +86,29 @@ class Adjustment:
         sides = np.tile(start[:, 2:] - start[:, :2], 2)
         moves = (np.asarray(tight, np.float64) - start) / sides
         return cls(*np.median(moves, axis=0).tolist())
+
+
+class AdjustedDetector(ABC):
+    """A detector whose boxes frame faces in another way; the class's ``adjustment``, measured once,
+    makes them tight boxes.
+    """
+
+    adjustment: ClassVar[Adjustment]
+
+    def __call__(self, image: Image) -> Detections:
+        """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
+
+        Raises:
+            ShapeError: Not such an image.
+        """
+        boxes, scores = self.native_boxes(check_image(image))
+        return Detections(self.adjustment.tight(boxes), scores)
+
+    @abstractmethod
+    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
+        """Boxes ``float32 (N, 4)`` in the network's own framing and their scores ``float32 (N,)``
+        in [0, 1], best first.
+        """
 
 
 class PrecomputedBoxes:

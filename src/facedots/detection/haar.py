@@ -6,17 +6,13 @@ import cv2
 import cv2.data
 import numpy as np
 
-from facedots.detection.base import Adjustment
+from facedots.detection.base import AdjustedDetector, Adjustment
 from facedots.geometry import Floats, Image
-from facedots.types import Detections, check_image
-
-ADJUSTMENT = Adjustment(left=0.054, top=0.237, right=-0.075, bottom=0.09)
-"""Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 
 
-class Haar:
+class Haar(AdjustedDetector):
     """Viola and Jones' cascade (2001, doi:10.1109/CVPR.2001.990517) for frontal faces, over a gray
     pyramid.
 
@@ -29,7 +25,8 @@ class Haar:
         (0, 4)
     """
 
-    adjustment = ADJUSTMENT
+    adjustment = Adjustment(left=0.054, top=0.237, right=-0.075, bottom=0.09)
+    """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
     only = "upright frontal faces"
 
     def __init__(self, step: float = 1.1, neighbors: int = 3) -> None:
@@ -37,19 +34,10 @@ class Haar:
         self._step = step
         self._neighbors = neighbors
 
-    def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB image ``uint8 (H, W, 3)``, best first; n hits score
+    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
+        """Boxes (N, 4) in the cascade's own framing and their scores (N,), best first; n hits score
         n / (n + neighbors).
-
-        Raises:
-            ShapeError: Not such an image.
         """
-        check_image(image)
-        boxes, scores = self.framed(image)
-        return Detections(ADJUSTMENT.tight(boxes), scores)
-
-    def framed(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes (N, 4) in the cascade's own framing and their scores (N,), best first."""
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         squares, hits = self._cascade.detectMultiScale2(
             gray, scaleFactor=self._step, minNeighbors=self._neighbors

