@@ -205,25 +205,25 @@ def fit_similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
     start = check_shape(source, "N K 2" if many else "N 2", "source points").astype(np.float64)
     shape = start.shape if np.ndim(target) == 3 else start.shape[-2:]
     end = check_shape(target, " ".join(map(str, shape)), "target points").astype(np.float64)
-    known = (np.isfinite(start) & np.isfinite(end)).all(axis=-1, keepdims=True)
-    lowest = np.where(known, start, np.inf).min(axis=-2)
-    decided = (np.where(known, start, -np.inf).max(axis=-2) > lowest).any(axis=-1)
-    if not many and not decided:
+    valid = (np.isfinite(start) & np.isfinite(end)).all(axis=-1, keepdims=True)
+    lowest = np.where(valid, start, np.inf).min(axis=-2)
+    solvable = (np.where(valid, start, -np.inf).max(axis=-2) > lowest).any(axis=-1)
+    if not many and not solvable:
         raise PointsError(
             "a similarity needs two different points, "
-            f"and only {known.sum()} of {known.size} pairs are known"
+            f"and only {valid.sum()} of {valid.size} pairs are known"
         )
     with np.errstate(divide="ignore", invalid="ignore"):
-        count = known.sum(axis=-2, keepdims=True)
-        middle = np.where(known, start, 0).sum(axis=-2, keepdims=True) / count
-        goal = np.where(known, end, 0).sum(axis=-2, keepdims=True) / count
-        s_x, s_y = np.moveaxis(np.where(known, start - middle, 0), -1, 0)
-        t_x, t_y = np.moveaxis(np.where(known, end - goal, 0), -1, 0)
-        power = np.where(decided, _dot(s_x, s_x) + _dot(s_y, s_y), np.nan)
+        count = valid.sum(axis=-2, keepdims=True)
+        start_middle = np.where(valid, start, 0).sum(axis=-2, keepdims=True) / count
+        end_middle = np.where(valid, end, 0).sum(axis=-2, keepdims=True) / count
+        s_x, s_y = np.moveaxis(np.where(valid, start - start_middle, 0), -1, 0)
+        t_x, t_y = np.moveaxis(np.where(valid, end - end_middle, 0), -1, 0)
+        power = np.where(solvable, _dot(s_x, s_x) + _dot(s_y, s_y), np.nan)
         cos = (_dot(s_x, t_x) + _dot(s_y, t_y)) / power
         sin = (_dot(s_x, t_y) - _dot(s_y, t_x)) / power
     linear = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
-    shift = goal.swapaxes(-1, -2) - linear @ middle.swapaxes(-1, -2)
+    shift = end_middle.swapaxes(-1, -2) - linear @ start_middle.swapaxes(-1, -2)
     return np.concatenate([linear, shift], axis=-1)
 
 

@@ -119,21 +119,21 @@ class Gaussian:
         result = np.full(len(samples), np.nan)
         result[complete] = _mahalanobis(samples[complete] - self.mean, self.covariance)
         for i in np.flatnonzero(~complete):
-            known = ~np.isnan(samples[i])
-            if known.any():
-                offsets = (samples[i] - self.mean)[None, known]
-                result[i] = _mahalanobis(offsets, self.covariance[np.ix_(known, known)])[0]
+            valid = ~np.isnan(samples[i])
+            if valid.any():
+                offsets = (samples[i] - self.mean)[None, valid]
+                result[i] = _mahalanobis(offsets, self.covariance[np.ix_(valid, valid)])[0]
         return result
 
     def _imputed(self, samples: Matrix) -> Matrix:
         """The samples with missing coordinates at their conditional mean."""
         filled = samples.copy()
         for i in np.flatnonzero(np.isnan(samples).any(axis=1)):
-            known = ~np.isnan(samples[i])
-            cross = self.covariance[np.ix_(~known, known)]
-            within = self.covariance[np.ix_(known, known)]
-            weights = np.linalg.solve(within, samples[i, known] - self.mean[known])
-            filled[i, ~known] = self.mean[~known] + cross @ weights
+            valid = ~np.isnan(samples[i])
+            cross = self.covariance[np.ix_(~valid, valid)]
+            within = self.covariance[np.ix_(valid, valid)]
+            weights = np.linalg.solve(within, samples[i, valid] - self.mean[valid])
+            filled[i, ~valid] = self.mean[~valid] + cross @ weights
         return filled
 
 

@@ -104,12 +104,12 @@ class _CrossValidatedGaussian:
 
     @classmethod
     def fit(cls, samples: Matrix, schema: KeypointSchema, name: str) -> "_CrossValidatedGaussian":
-        known = np.isfinite(samples).any(axis=(1, 2))
+        valid = np.isfinite(samples).any(axis=(1, 2))
         fold = np.arange(len(samples)) % FOLDS
         distances, residuals = np.full((2, len(samples)), np.nan)
         models = []
         for k in range(FOLDS):
-            train, test = samples[known & (fold != k)], known & (fold == k)
+            train, test = samples[valid & (fold != k)], valid & (fold == k)
             # Mirror images double the examples and make left and right alike.
             model = Gaussian.fit(np.concatenate([train, mirror_shapes(train, schema)]))
             distances[test] = model.distances(samples[test])
@@ -156,11 +156,11 @@ def find_label_outliers(
     shapes = _CrossValidatedGaussian.fit(reference.align(labels), schema, "shape")
     models = [shapes]
     tests = {"shape": shapes.faces, "shape's points": shapes.points}
-    known = np.isfinite(predicted).all(axis=(1, 2))
-    if known.sum() >= MIN_FACES:
+    valid = np.isfinite(predicted).all(axis=(1, 2))
+    if valid.sum() >= MIN_FACES:
         residuals = np.full(labels.shape, np.nan)
-        residuals[known] = reference.align_offsets(
-            labels[known] - predicted[known], predicted[known]
+        residuals[valid] = reference.align_offsets(
+            labels[valid] - predicted[valid], predicted[valid]
         )
         errors = _CrossValidatedGaussian.fit(residuals, schema, "network's error")
         models.append(errors)

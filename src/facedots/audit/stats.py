@@ -42,11 +42,11 @@ class Spread:
     @classmethod
     def of(cls, values: ArrayLike) -> "Spread":
         """The spread of the numbers that are not NaN; NaN of none."""
-        known = np.asarray(values, np.float64).ravel()
-        known = known[~np.isnan(known)]
-        if not known.size:
+        finite = np.asarray(values, np.float64).ravel()
+        finite = finite[~np.isnan(finite)]
+        if not finite.size:
             return cls(np.nan, np.nan, np.nan)
-        return cls(float(known.min()), float(np.median(known)), float(known.max()))
+        return cls(float(finite.min()), float(np.median(finite)), float(finite.max()))
 
 
 @dataclass(frozen=True)
@@ -228,9 +228,9 @@ def _distance_outside(points: Matrix, sizes: Matrix) -> Matrix:
 
 def _on_grid(points: Matrix) -> bool:
     """Whether the coordinates are whole numbers apart from one shift, as that of an origin."""
-    known = points[~np.isnan(points).any(axis=2)]
-    steps = known - known[:1]
-    return len(known) > 0 and bool((np.abs(steps - steps.round()) < 1e-3).all())
+    labeled = points[~np.isnan(points).any(axis=2)]
+    steps = labeled - labeled[:1]
+    return len(labeled) > 0 and bool((np.abs(steps - steps.round()) < 1e-3).all())
 
 
 class _Opened:

@@ -146,16 +146,18 @@ def _summary(files: list[str], stats: "VideoStats") -> str:
 
 def _troubles(stats: "VideoStats") -> str:
     """What the source did that may surprise: sizes that change, frames that are damaged."""
-    said = ""
+    notes = ""
     if len(stats.sizes) > 1:
         sizes = [f"{w} x {h} from frame {n}" for n, (w, h) in stats.sizes.items()]
         more = f" and {len(sizes) - 3} more times" if len(sizes) > 3 else ""
-        said += f"; the frames change their size ({', '.join(sizes[:3])}{more}): a film keeps "
-        said += "the first one's, with black borders, tables have the pixels of each frame"
+        notes += f"; the frames change their size ({', '.join(sizes[:3])}{more}): the video "
+        notes += (
+            "written keeps the first one's, with black borders; tables have each frame's pixels"
+        )
     if stats.damaged:
         count = f"{stats.damaged} damaged frame{'s' * (stats.damaged != 1)}"
-        said += f"; {count} in the source, which could not be decoded or only in part"
-    return said
+        notes += f"; {count} in the source, which could not be decoded or only in part"
+    return notes
 
 
 def _progress() -> Progress:

@@ -128,20 +128,20 @@ def find_generators(part: object) -> list[np.random.Generator]:
     They are the attributes ``generator``, also of ``transform``, ``transforms``, ``dataset`` and
     ``datasets``.
     """
-    found: dict[int, np.random.Generator] = {}
+    generators: dict[int, np.random.Generator] = {}
 
     def visit(part: object) -> None:
         for inner in part if isinstance(part, (list, tuple)) else ():
             visit(inner)
         generator = getattr(part, "generator", None)
         if isinstance(generator, np.random.Generator):
-            found[id(generator)] = generator
+            generators[id(generator)] = generator
         for name in ("transform", "transforms", "dataset", "datasets"):
             if hasattr(part, name):
                 visit(getattr(part, name))
 
     visit(part)
-    return list(found.values())
+    return list(generators.values())
 
 
 def seed_worker(worker_id: int) -> None:

@@ -119,13 +119,13 @@ def load_split(
 def held_out_groups(faces: Iterable[FaceAnnotation], share: float) -> set[str]:
     """Whole groups with at least ``share`` of the faces, but not with one group less."""
     sizes = Counter(face.group for face in faces)
-    wanted, held = share * sizes.total(), 0
+    target, total = share * sizes.total(), 0
     chosen: set[str] = set()
     for group in sorted(sizes, key=_shuffle_key):
-        if held >= wanted:
+        if total >= target:
             break
         chosen.add(group)
-        held += sizes[group]
+        total += sizes[group]
     return chosen
 
 

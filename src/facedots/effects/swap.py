@@ -98,16 +98,18 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
     right, bottom = (np.ceil(end.max(axis=0)).astype(int) + margin).tolist()
     if right <= 0 or bottom <= 0 or left >= width or top >= height:
         return target.copy()
-    seen = np.s_[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
+    window = np.s_[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     borders = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
-    around = np.asarray(cv2.copyMakeBorder(target[seen], *borders, cv2.BORDER_REPLICATE), np.uint8)
+    around = np.asarray(
+        cv2.copyMakeBorder(target[window], *borders, cv2.BORDER_REPLICATE), np.uint8
+    )
     texture = warp_texture(
         source, start, end - (left, top), (bottom - top, right - left), _seam_triangles()
     )
     result = target.copy()
     if texture.mask.any():
         blended = _blended(_matched(texture.image, around, texture.mask), around, texture.mask)
-        result[seen] = blended[
+        result[window] = blended[
             borders[0] : bottom - top - borders[1], borders[2] : right - left - borders[3]
         ]
     return result

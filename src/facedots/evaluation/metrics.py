@@ -166,17 +166,17 @@ def score(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Scor
         ValueError: No face, or one that cannot be measured.
     """
     errors = nme(predicted, true, schema)
-    found = np.isfinite(_measured(errors))
+    detected = np.isfinite(_measured(errors))
     by_region = nme_by_region(predicted, true, schema)
     dx, dy = constant_shift(predicted, true).tolist()
     return Scores(
         n=len(errors),
-        missed=int(np.sum(~found)),
+        missed=int(np.sum(~detected)),
         nme=finite_mean(errors),
         nme_median=float(np.median(errors)),
         fr10=failure_rate(errors),
         auc10=auc(errors),
-        nme_by_region={name: finite_mean(values[found]) for name, values in by_region.items()},
+        nme_by_region={name: finite_mean(values[detected]) for name, values in by_region.items()},
         nme_shift_free=finite_mean(shift_free_nme(predicted, true, schema)),
         shift=(dx, dy),
     )

@@ -135,8 +135,8 @@ def evaluate_split(
     faces = load_split(data, sources, split, options=options)
     console = Console(stderr=True, highlight=False)
     label = f"measuring {weights}"
-    shown = track(faces.test, label, console=console, transient=True, disable=not progress)
-    evaluation = evaluate(predictor, shown, detector)
+    test_faces = track(faces.test, label, console=console, transient=True, disable=not progress)
+    evaluation = evaluate(predictor, test_faces, detector)
     context = replace(
         evaluation.context,
         data=str(data),

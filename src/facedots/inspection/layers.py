@@ -165,14 +165,14 @@ def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
     sides = [axis.dim_value for axis in crops.type.tensor_type.shape.dim]
     check_shape(crop, " ".join(map(str, sides[1:])), "crop")
     layers = list_layers(model)
-    opened = onnx.ModelProto()
-    opened.CopyFrom(model)
+    with_outputs = onnx.ModelProto()
+    with_outputs.CopyFrom(model)
     outputs = {output.name for output in model.graph.output}
-    opened.graph.output.extend(
+    with_outputs.graph.output.extend(
         onnx.ValueInfoProto(name=layer.output) for layer in layers if layer.output not in outputs
     )
     try:
-        data, providers = opened.SerializeToString(), ["CPUExecutionProvider"]
+        data, providers = with_outputs.SerializeToString(), ["CPUExecutionProvider"]
         session = onnxruntime.InferenceSession(data, providers=providers)
         maps = session.run([layer.output for layer in layers], {crops.name: crop[None]})
     except Exception as error:  # ONNX Runtime's errors have no common class.
