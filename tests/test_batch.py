@@ -55,8 +55,9 @@ def test_without_on_error_the_first_failure_is_raised(folder: Path) -> None:
     assert len(next(results).faces) == 0
     with pytest.raises(ImageError, match=r"text\.png"):
         next(results)
+    (folder / "empty").mkdir()
     with pytest.raises(ImageError, match="no images"):
-        list_images([str(folder / "..")])
+        list_images([str(folder / "empty")])
 
 
 def test_drawings_go_to_their_targets(folder: Path) -> None:

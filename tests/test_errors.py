@@ -65,7 +65,7 @@ def test_every_package_of_an_extra_has_its_install_line() -> None:
     text = (Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8")
     extras = tomllib.loads(text)["project"]["optional-dependencies"]
     installers: dict[str, set[str]] = {}
-    for extra in ("parquet", "plots", "train", "video"):
+    for extra in ("heif", "parquet", "plots", "train", "video"):
         for requirement in extras[extra]:
             package = (
                 requirement.split(">")[0].split("=")[0].replace("-", "_").replace("pillow", "PIL")

@@ -11,7 +11,8 @@ from facedots.analysis.align import Template, align_face
 from facedots.errors import FacedotsError, FileNameError, OutputError, PointsError
 from facedots.geometry import Image
 from facedots.io.guard import is_input, protect
-from facedots.io.images import SUFFIXES, write_image
+from facedots.io.headers import MAX_PIXELS
+from facedots.io.images import OUTPUT_SUFFIXES, write_image
 from facedots.io.inputs import ImageSource, distinct, find_images, is_url
 from facedots.io.names import csv_cell, csv_name
 from facedots.io.records import RecordFile
@@ -28,15 +29,22 @@ OnError = Callable[[str], object]
 
 
 def list_images(
-    sources: Iterable[str], *, recursive: bool = False, on_error: OnError | None = None
+    sources: Iterable[str],
+    *,
+    recursive: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    on_error: OnError | None = None,
+    on_skip: OnError | None = None,
 ) -> list[ImageSource]:
     """List the images that files, folders, patterns and URLs name, each once.
 
     Args:
         sources: As in :func:`~facedots.io.inputs.find_images`.
         recursive: Search the folders of folders as well.
-        on_error: Gets the message of each source without an image; without it the first error is
-            raised.
+        max_pixels: Images with more are refused when they are read.
+        on_error: Gets the message of each source without an image, and of each name that cannot
+            be read; without it the first error is raised.
+        on_skip: Gets a line for each source in which something was skipped.
 
     Raises:
         ImageError: A source has no image and there is no ``on_error``.
@@ -44,7 +52,9 @@ def list_images(
     images = []
     for source in sources:
         try:
-            images += find_images(source, recursive)
+            images += find_images(
+                source, recursive, max_pixels=max_pixels, on_error=on_error, on_skip=on_skip
+            )
         except FacedotsError as error:
             if on_error is None:
                 raise
@@ -246,7 +256,7 @@ def result_paths(sources: Sequence[ImageSource], out: Path, ending: str) -> dict
     paths = {}
     for source in sources:
         path = out / source.relative
-        suffix = path.suffix.lower() if path.suffix.lower() in SUFFIXES else ".png"
+        suffix = path.suffix.lower() if path.suffix.lower() in OUTPUT_SUFFIXES else ".png"
         stem, number = f"{path.stem}_{ending}", 1
         path = path.with_name(stem + suffix)
         while str(path.resolve()).casefold() in taken or is_input(path):

@@ -91,6 +91,7 @@ _EXTRAS = {
     "onnx": "train",
     "onnxscript": "train",
     "PIL": "train",
+    "pi_heif": "heif",
     "pyarrow": "parquet",
     "pydantic": "train",
     "pytorch_lightning": "train",

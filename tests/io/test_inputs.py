@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -58,7 +59,7 @@ def test_a_folder_and_its_folders(folder: Path) -> None:
 
 def test_a_folder_without_images_says_what_would_help(folder: Path) -> None:
     (folder / "empty" / "more").mkdir(parents=True)
-    with pytest.raises(ImageError, match=r"empty: no images \(\.bmp.*--recursive"):
+    with pytest.raises(ImageError, match=r"empty: no images \(\.avif.*--recursive"):
         find_images(str(folder / "empty"))
 
 
@@ -108,6 +109,73 @@ def test_what_is_named_twice_is_taken_once(folder: Path, monkeypatch: pytest.Mon
         *find_images(str(folder / "inner" / ".." / "a.png")),
     ]
     assert [image.location for image in distinct(images)] == ["a.png", "b.JPG", "w[1].png"]
+
+
+def searched(source: Path, recursive: bool = False) -> tuple[list[str], list[str], list[str]]:
+    """The names of the images, the faults, and what is said to be skipped."""
+    faults, skipped = list[str](), list[str]()
+    found = find_images(str(source), recursive, on_error=faults.append, on_skip=skipped.append)
+    return [image.relative.as_posix() for image in found], faults, skipped
+
+
+def test_what_a_folder_holds_besides_images_is_counted_in_one_line(folder: Path) -> None:
+    names = ["a.png", "b.JPG", "w[1].png"]
+    line = "skipped: 3 files (.txt hidden no ending), 3 folders"
+    (folder / "more").mkdir()
+    assert searched(folder) == (names, [], [f"{folder}: {line}"])
+    assert searched(folder / "*")[2] == [
+        f"{folder}/*: skipped: 2 files (.txt no ending), 3 folders"
+    ]
+    assert searched(folder / "*.png") == (
+        ["a.png", "w[1].png"],
+        [],
+        [f"{folder}/*.png: skipped: 1 folder"],
+    )
+
+
+def test_the_formats_of_phones_and_browsers_are_images(tmp_path: Path) -> None:
+    for name in ("a.png", "b.avif", "c.jfif", "d.gif", "e.HEIC", "f.heif", "g.jp2"):
+        (tmp_path / name).write_bytes(PNG)
+    assert len(searched(tmp_path)[0]) == 7
+
+
+def test_names_of_images_that_are_no_files_are_faults(folder: Path) -> None:
+    os.mkfifo(folder / "fifo.jpg")
+    (folder / "gone.jpg").symlink_to("nowhere")
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    (folder / "null.jpg").symlink_to("/dev/null")
+    faults = searched(folder)[1]
+    assert [Path(fault.partition(":")[0]).name for fault in faults] == [
+        *("fifo.jpg", "gone.jpg", "loop.jpg", "null.jpg")
+    ]
+    assert "a pipe" in faults[0]
+    assert "a link to nothing" in faults[1]
+    with pytest.raises(ImageError, match=r"fifo\.jpg"):
+        find_images(str(folder))
+
+
+def test_a_locked_folder_is_a_fault_and_the_rest_is_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def scandir(path: str) -> object:
+        if Path(path).name == "inner":
+            raise PermissionError(13, "Permission denied", path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    names, faults, _ = searched(folder, recursive=True)
+    assert names == ["a.png", "b.JPG", "w[1].png"]
+    assert faults == [f"{folder}/inner: cannot be searched: Permission denied"]
+
+
+def test_links_to_folders_are_not_followed_but_counted(folder: Path) -> None:
+    (folder / "up").symlink_to(".")
+    names, faults, skipped = searched(folder, recursive=True)
+    assert len(names) == 5
+    assert not faults
+    assert skipped[0].endswith("1 folder")
 
 
 class Handler(BaseHTTPRequestHandler):

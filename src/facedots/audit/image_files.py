@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.errors import ImageError
 from facedots.geometry import Image
-from facedots.io.images import decode_image
+from facedots.io.images import decode_image, read_image_bytes
 
 HASH_BITS = 256
 """Length of :func:`phash`."""
@@ -76,13 +75,11 @@ def load_image_file(path: Path) -> tuple[ImageFile, Image]:
     Raises:
         ImageError: The file is missing or cannot be decoded.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
+    data = read_image_bytes(path)
     image = decode_image(data, orient=False, source=path)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    channels = 1 if stored is None or stored.ndim == 2 else stored.shape[2]
+    shape = image.shape if stored is None else stored.shape
+    channels = shape[2] if len(shape) == 3 else 1
     formats = (name for name, (magic, _) in _FORMATS.items() if data.startswith(magic))
     file = ImageFile(
         path=path,

@@ -9,6 +9,7 @@ import typer
 from facedots.cli.options import (
     CsvFile,
     JsonFile,
+    MaxPixels,
     PipelineOptions,
     Recursive,
     Resume,
@@ -16,6 +17,7 @@ from facedots.cli.options import (
     expand_options,
 )
 from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
+from facedots.io.headers import MAX_PIXELS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +42,7 @@ def align(
     networks: PipelineOptions,
     recursive: Recursive = False,
     resume: Resume = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Cut every face out, upright and in one place, for recognition networks and collections of
     faces.
@@ -51,7 +54,7 @@ def align(
     from facedots.batch import align_images
 
     pipeline = networks.load()
-    with ImageRun(sources, recursive) as run:
+    with ImageRun(sources, recursive, max_pixels) as run:
         on_error = run.failures.append
         results = align_images(
             run.images,
@@ -84,6 +87,7 @@ def pose(
     networks: PipelineOptions,
     recursive: Recursive = False,
     resume: Resume = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Measure how heads are turned, how open eyes and mouths are, smile and brows.
 
@@ -111,7 +115,7 @@ def pose(
     extra = {"emotion_guess": _guess}
     columns = FaceColumns(IBUG68, points=False, pose=True, signals=SIGNALS, extra=extra)
     lines: list[str] = []
-    with ImageRun(sources, recursive) as run:
+    with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "pose")
         try:
             with ResultFiles(json_file, csv_file, columns, networks.model, extra) as files:

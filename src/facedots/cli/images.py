@@ -9,6 +9,7 @@ import typer
 from facedots.cli.options import (
     CsvFile,
     JsonFile,
+    MaxPixels,
     PipelineOptions,
     Recursive,
     Resume,
@@ -18,6 +19,7 @@ from facedots.cli.options import (
 )
 from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
 from facedots.errors import FacedotsError
+from facedots.io.headers import MAX_PIXELS
 
 FULL_SEARCH = "leave out --max-side to search all of it"
 
@@ -45,6 +47,7 @@ def predict(
     ] = False,
     recursive: Recursive = False,
     resume: Resume = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Find the faces in images and the keypoints of each; draw them, write JSON or CSV.
 
@@ -63,7 +66,7 @@ def predict(
     columns = FaceColumns(pipeline.predictor.spec.schema)
     draw = partial(draw_faces, numbers=numbers)
     counts: list[tuple[str, int]] = []
-    with ImageRun(sources, recursive) as run:
+    with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "dots")
         try:
             with ResultFiles(json_file, csv_file, columns, networks.model) as files:
@@ -128,6 +131,7 @@ def filter_images(
     out: OutFolder,
     networks: PipelineOptions,
     recursive: Recursive = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Put stickers and make-up on every face: sunglasses, mustache, hat, crown, dog-ears, dog-nose,
     party-mask, lips, …
@@ -139,7 +143,7 @@ def filter_images(
 
     draw = chain_effects(named_effects(effects))
     pipeline = networks.load()
-    with ImageRun(sources, recursive) as run:
+    with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "filtered")
         for result in run.predict("filtering", pipeline, draw):
             if result.drawing:
@@ -169,6 +173,7 @@ def anonymize(
     ] = 0.3,
     networks: ThoroughOptions,
     recursive: Recursive = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Cover every face, forehead and chin included; an uncertain face is covered more widely.
 
@@ -190,7 +195,7 @@ def anonymize(
     anonymizer = Anonymizer(method, on_no_face=on_no_face)
     pipeline = networks.load(min_score)
     without_face = "COPIED AS IT IS" if on_no_face == "copy" else "all of it covered"
-    with ImageRun(sources, recursive) as run:
+    with ImageRun(sources, recursive, max_pixels) as run:
         empty = []
         run.place(out, "anonymous")
         for result in run.predict("anonymizing", pipeline, anonymizer):

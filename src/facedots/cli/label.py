@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from facedots.cli.options import LabelOptions, PipelineOptions, Recursive, expand_options
+from facedots.cli.options import LabelOptions, MaxPixels, PipelineOptions, Recursive, expand_options
 from facedots.cli.output import ImageRun, echo
 from facedots.errors import DataError
 from facedots.io.files import atomic_write
+from facedots.io.headers import MAX_PIXELS
 
 label_app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +35,7 @@ def export_labels(
     ] = None,
     networks: PipelineOptions,
     recursive: Recursive = False,
+    max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
     """Write predictions as imports for CVAT and Label Studio, the most uncertain images first.
 
@@ -50,7 +52,7 @@ def export_labels(
     )
 
     pipeline = networks.load()
-    with ImageRun([str(folder)], recursive) as run:
+    with ImageRun([str(folder)], recursive, max_pixels) as run:
         names = {image.location: image.relative.as_posix() for image in run.images}
         results = [
             replace(result, source=names[result.source])

@@ -25,6 +25,9 @@ Sources = Annotated[
 Recursive = Annotated[
     bool, typer.Option("--recursive", help="Search the folders of folders as well.")
 ]
+MaxPixels = Annotated[
+    int, typer.Option(min=1, metavar="N", help="Refuse larger images by their header.")
+]
 JsonFile = Annotated[
     str | None,
     typer.Option("--json", metavar="FILE", help="Write JSON over what is there; - prints it."),

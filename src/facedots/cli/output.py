@@ -4,6 +4,7 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -14,6 +15,7 @@ from rich.progress import track
 
 from facedots.errors import OutputError
 from facedots.io.files import stream_number
+from facedots.io.headers import MAX_PIXELS
 from facedots.io.names import printable
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class ImageRun:
     Args:
         sources: Files, folders, patterns and URLs.
         recursive: Search the folders of folders as well.
+        max_pixels: Larger images fail.
 
     Attributes:
         images: The images that the sources name.
@@ -81,11 +84,13 @@ class ImageRun:
         failures: The message of each source and image that failed.
     """
 
-    def __init__(self, sources: Iterable[str], recursive: bool) -> None:
+    def __init__(
+        self, sources: Iterable[str], recursive: bool, max_pixels: int = MAX_PIXELS
+    ) -> None:
         self.failures: list[str] = []
         self.images: list[ImageSource] = []
         self.targets: Mapping[str, Path] = {}
-        self._sources, self._recursive = sources, recursive
+        self._sources, self._recursive, self._max_pixels = sources, recursive, max_pixels
         self._todo: list[str] = []
         self._done = 0
         self._stack = contextlib.ExitStack()
@@ -94,8 +99,13 @@ class ImageRun:
         from facedots.batch import list_images
 
         self._stack.enter_context(stoppable())
-        on_error = self.failures.append
-        self.images = list_images(self._sources, recursive=self._recursive, on_error=on_error)
+        self.images = list_images(
+            self._sources,
+            recursive=self._recursive,
+            max_pixels=self._max_pixels,
+            on_error=self.failures.append,
+            on_skip=partial(echo, err=True),
+        )
         return self
 
     def place(self, out: Path | None, ending: str) -> None:

@@ -31,9 +31,10 @@ from numpy.typing import ArrayLike
 from facedots.analysis.mesh import fit_shape, mesh_points
 from facedots.analysis.pose import Camera, head_pose, rotation
 from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
-from facedots.errors import PointsError, StickerError
+from facedots.errors import ImageError, PointsError, StickerError
 from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
 from facedots.io.guard import protect
+from facedots.io.images import read_image_bytes
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
@@ -263,13 +264,10 @@ def _anchors(file: Path, given: Any) -> dict[str, tuple[float, float]]:
 def _read_with_alpha(path: Path) -> Image:
     """A PNG as ``uint8``, RGB and alpha if it has one."""
     try:
-        protect([path])
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise StickerError(
-            f"{path}: the sticker's image cannot be read: {error.strerror}"
-        ) from error
-    decoded = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if len(data) else None
+        data = read_image_bytes(path)
+    except ImageError as error:
+        raise StickerError(f"the sticker's image: {error}") from error
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
         raise StickerError(
             f"{path}: the sticker's image cannot be decoded; a PNG with transparency is wanted"

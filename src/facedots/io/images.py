@@ -1,7 +1,11 @@
 """Images from and to files. The bytes decide the format, never the file's name."""
 
 import importlib.util
+import io
+import os
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -11,9 +15,17 @@ from facedots.errors import ImageError
 from facedots.geometry import Image
 from facedots.io.files import atomic_write
 from facedots.io.guard import protect
+from facedots.io.headers import MAX_PIXELS, header_size, is_heif
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+OUTPUT_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+"""File endings that a new image takes over from its source; for others it is ``.png``."""
+SUFFIXES = OUTPUT_SUFFIXES | {".avif", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe"}
 """File endings by which folders are searched; an explicitly named file may have any ending."""
+
+_FORMATS = "JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, HEIC, JPEG 2000"
+_BYTES_PER_PIXEL, _SPARE_BYTES = 8, 256 << 20
+"""Most bytes of a file: what its pixels can need, and room for further images and films in it."""
+_PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
 def is_image_file(path: Path) -> bool:
@@ -21,45 +33,104 @@ def is_image_file(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
-def decode_image(data: bytes, *, orient: bool = True, source: object = "image") -> Image:
+def decode_image(
+    data: bytes, *, orient: bool = True, source: object = "image", max_pixels: int = MAX_PIXELS
+) -> Image:
     """The image in ``data`` as ``uint8 (H, W, 3)`` RGB; alpha is dropped, gray and 16-bit are
-    converted.
+    converted; of several images the first is taken.
 
     Args:
-        data: The bytes of a JPEG, PNG, WebP, BMP or TIFF file.
+        data: The bytes of a JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, JPEG 2000 or, with the extra
+            ``heif``, HEIC file.
         orient: Apply the EXIF orientation. Off for annotated data, whose points refer to stored
             pixels.
         source: The image's name in error messages.
+        max_pixels: Images with more are refused by their header, before anything is decoded.
 
     Raises:
-        ImageError: OpenCV cannot decode the bytes.
+        ImageError: The bytes cannot be decoded, or the image is too large.
+        MissingExtra: It is HEIC, and ``pi-heif`` is not installed.
     """
+    _check_size(io.BytesIO(data), source, max_pixels)
+    if is_heif(data[:1024]):
+        from facedots.io.heif import decode_heif
+
+        return decode_heif(data, source)
     buffer: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
-    flags = cv2.IMREAD_COLOR if orient else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = cv2.IMREAD_COLOR_RGB
     try:
-        decoded = cv2.imdecode(buffer, flags) if len(buffer) else None
+        decoded = cv2.imdecode(buffer, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise ImageError(f"{source}: cannot be decoded: {error.err}") from error
     if decoded is None:
-        raise ImageError(
-            f"{source}: not an image that can be decoded (JPEG, PNG, WebP, BMP, TIFF); "
-            "is the file complete?"
-        )
-    return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+        raise ImageError(_not_an_image(source))
+    return np.asarray(decoded, np.uint8)
 
 
-def read_image(path: str | Path, *, orient: bool = True) -> Image:
+def read_image(path: str | Path, *, orient: bool = True, max_pixels: int = MAX_PIXELS) -> Image:
     """Read an image as ``uint8 (H, W, 3)`` RGB; see :func:`decode_image`.
 
     Raises:
-        ImageError: The file is missing or cannot be decoded.
+        ImageError: The file is missing, is none, is too large or cannot be decoded.
+        MissingExtra: It is HEIC, and ``pi-heif`` is not installed.
+    """
+    data = read_image_bytes(path, max_pixels=max_pixels)
+    return decode_image(data, orient=orient, source=path, max_pixels=max_pixels)
+
+
+def read_image_bytes(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+    """The bytes of an image file, of which no more is read than an image can need.
+
+    Raises:
+        ImageError: The file is missing, is none, or its header promises no image or a larger one.
     """
     protect([path])
     try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read: {error.strerror}") from error
-    return decode_image(data, orient=orient, source=path)
+        kind = Path(path).stat().st_mode
+        if stat.S_ISFIFO(kind) and str(path).startswith(_PIPES):
+            with Path(path).open("rb") as pipe:
+                data = pipe.read(_SPARE_BYTES)
+            _check_size(io.BytesIO(data), path, max_pixels)
+            return data
+        if not stat.S_ISREG(kind):
+            raise ImageError(f"{path}: cannot be read: {file_kind(kind)}, not a file")
+        with Path(path).open("rb") as file:
+            width, height = _check_size(file, path, max_pixels)
+            size = os.fstat(file.fileno()).st_size
+            most = width * height * _BYTES_PER_PIXEL + _SPARE_BYTES
+            if size > most:
+                raise ImageError(
+                    f"{path}: {size >> 20} MB, too many for {width} x {height} pixels; "
+                    "is it damaged? Save it anew"
+                )
+            file.seek(0)
+            return file.read(most)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ImageError(f"{path}: cannot be read: {reason}") from error
+
+
+def _check_size(file: BinaryIO, source: object, max_pixels: int) -> tuple[int, int]:
+    size = header_size(file)
+    if size is None:
+        raise ImageError(_not_an_image(source))
+    width, height = size
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{source}: {width} x {height} pixels, {width * height / 1e6:.0f} megapixels; the "
+            f"limit is {max_pixels / 1e6:g}: reduce it, or raise --max-pixels (max_pixels)"
+        )
+    return size
+
+
+def _not_an_image(source: object) -> str:
+    return f"{source}: not an image that can be decoded ({_FORMATS}); is the file complete?"
+
+
+def file_kind(mode: int) -> str:
+    """What a path is that is no file, by its ``st_mode``."""
+    names = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
+    return names.get(stat.S_IFMT(mode), "a device")
 
 
 def write_image(path: str | Path, image: Image) -> None:

@@ -2,21 +2,30 @@
 
 import glob
 import http.client
+import os
+import stat
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from facedots.errors import DownloadError, ImageError
 from facedots.geometry import Image
-from facedots.io.images import SUFFIXES, decode_image, is_image_file, read_image
+from facedots.io.headers import MAX_PIXELS
+from facedots.io.images import SUFFIXES, decode_image, file_kind, read_image
 from facedots.io.names import file_name
 
 _WILDCARDS = "*?["
 _CHUNK = 1 << 16
+_MOST_ENDINGS = 8
+
+
+Report = Callable[[str], object]
+"""Receives a line that names a file or a folder."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +35,7 @@ class ImageSource:
     Attributes:
         location: Its path or URL.
         relative: Its path below the searched folder, else its file name: where results may go.
+        max_pixels: It is refused if it has more.
 
     Example:
         >>> ImageSource("photos/a.jpg", Path("a.jpg")).read().shape  # doctest: +SKIP
@@ -34,17 +44,19 @@ class ImageSource:
 
     location: str
     relative: Path
+    max_pixels: int = MAX_PIXELS
 
     def read(self) -> Image:
         """The image as ``uint8 (H, W, 3)`` RGB, its EXIF orientation applied.
 
         Raises:
-            ImageError: It is missing or cannot be decoded.
+            ImageError: It is missing, too large or cannot be decoded.
             DownloadError: It cannot be downloaded.
         """
         if is_url(self.location):
-            return decode_image(read_url(self.location), source=self.location)
-        return read_image(self.location)
+            data = read_url(self.location)
+            return decode_image(data, source=self.location, max_pixels=self.max_pixels)
+        return read_image(self.location, max_pixels=self.max_pixels)
 
 
 def is_url(source: str) -> bool:
@@ -52,37 +64,123 @@ def is_url(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
-def find_images(source: str, recursive: bool = False) -> list[ImageSource]:
+def find_images(
+    source: str,
+    recursive: bool = False,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    on_error: Report | None = None,
+    on_skip: Report | None = None,
+) -> list[ImageSource]:
     """The images that one source names, sorted by path.
 
     Args:
         source: A file (whatever its ending), a folder (its files with the endings of images), a
             pattern with ``*``, ``?``, ``[…]`` or ``**``, or a URL.
         recursive: Search the folders of a folder too.
+        max_pixels: Of each image.
+        on_error: Gets a line for each folder that cannot be searched, and for each name with the
+            ending of an image that is no file; without it the first is raised.
+        on_skip: Gets one line that counts what a folder or a pattern holds besides images.
 
     Raises:
         ImageError: There is no image.
     """
     if is_url(source):
         name = Path(unquote(urlsplit(source).path)).name  # a part of it may be an escaped slash
-        return [ImageSource(source, Path(file_name(name) if name.strip(".") else "image"))]
+        relative = Path(file_name(name) if name.strip(".") else "image")
+        return [ImageSource(source, relative, max_pixels)]
     path = Path(source)
-    if path.is_dir():
-        files = sorted(path.rglob("*") if recursive else path.iterdir())
-        images = [ImageSource(str(f), f.relative_to(path)) for f in files if is_image_file(f)]
+    if _is_dir(path):
+        found = _Search(_raise if on_error is None else on_error)
+        found.folder(path, recursive)
+        images = [ImageSource(str(f), f.relative_to(path), max_pixels) for f in sorted(found.files)]
         hint = "" if recursive else "; --recursive looks into its folders too"
         problem = f"no images ({', '.join(sorted(SUFFIXES))}) in this folder{hint}"
-    elif path.exists() or not any(wildcard in source for wildcard in _WILDCARDS):
-        return [ImageSource(source, Path(path.name))]
+    elif not any(wildcard in source for wildcard in _WILDCARDS) or os.path.lexists(path):
+        return [ImageSource(source, Path(path.name), max_pixels)]
     else:
-        matches = map(Path, sorted(glob.glob(source, recursive=True)))  # noqa: PTH207
+        found = _Search(_raise if on_error is None else on_error)
         any_suffix = not path.suffix or any(wildcard in path.suffix for wildcard in _WILDCARDS)
-        accepts = is_image_file if any_suffix else Path.is_file
-        images = [ImageSource(str(file), Path(file.name)) for file in filter(accepts, matches)]
+        for name in sorted(glob.glob(source, recursive=True)):  # noqa: PTH207
+            found.name(Path(name), any_suffix)
+        images = [ImageSource(str(file), Path(file.name), max_pixels) for file in found.files]
         problem = "no image fits this pattern"
+    skipped = found.summary()
     if not images:
-        raise ImageError(f"{source}: {problem}")
+        raise ImageError(f"{source}: {problem}" + (f"; skipped: {skipped}" if skipped else ""))
+    if skipped and on_skip:
+        on_skip(f"{source}: skipped: {skipped}")
     return images
+
+
+class _Search:
+    """Sorts the names in folders into images, faults, and what is skipped."""
+
+    def __init__(self, on_error: Report) -> None:
+        self.files: list[Path] = []
+        self._on_error = on_error
+        self._endings = Counter[str]()
+        self._folders = 0
+
+    def folder(self, folder: Path, recursive: bool) -> None:
+        """Search a folder; links to folders are not followed."""
+        for parent, folders, files in os.walk(folder, onerror=self._locked):
+            folders.sort()
+            for name in sorted(files):
+                self.name(Path(parent, name))
+            linked = [name for name in folders if Path(parent, name).is_symlink()]
+            self._folders += len(linked if recursive else folders)
+            if not recursive:
+                break
+
+    def name(self, path: Path, any_suffix: bool = True) -> None:
+        """Take a name, or count it; any file is taken if its ending does not matter."""
+        hidden, ending = path.name.startswith("."), path.suffix.lower()
+        wanted = not any_suffix or (ending in SUFFIXES and not hidden)
+        try:
+            mode = path.stat().st_mode
+        except OSError as error:
+            reason = "a link to nothing" if path.is_symlink() else error.strerror
+            if wanted:
+                self._on_error(f"{path}: cannot be read: {reason}")
+            else:
+                self._endings[ending] += 1
+            return
+        if stat.S_ISDIR(mode):
+            self._folders += 1
+        elif wanted and stat.S_ISREG(mode):
+            self.files.append(path)
+        elif wanted:
+            self._on_error(f"{path}: cannot be read: {file_kind(mode)}, not a file")
+        elif not hidden or ending in SUFFIXES:
+            self._endings["hidden" if hidden else ending or "no ending"] += 1
+
+    def summary(self) -> str:
+        """What was skipped, or an empty text."""
+        parts, files = [], sum(self._endings.values())
+        if files:
+            names = sorted(self._endings, key=lambda ending: (-self._endings[ending], ending))
+            shown = " ".join(names[:_MOST_ENDINGS])
+            more = " …" if len(names) > _MOST_ENDINGS else ""
+            parts.append(f"{files} file{'s' * (files != 1)} ({shown}{more})")
+        if self._folders:
+            parts.append(f"{self._folders} folder{'s' * (self._folders != 1)}")
+        return ", ".join(parts)
+
+    def _locked(self, error: OSError) -> None:
+        self._on_error(f"{error.filename}: cannot be searched: {error.strerror}")
+
+
+def _raise(message: str) -> None:
+    raise ImageError(message)
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # a name that is too long, or below a locked folder: reading it will tell
+        return False
 
 
 def distinct(images: Iterable[ImageSource]) -> Iterator[ImageSource]:

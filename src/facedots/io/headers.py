@@ -1,0 +1,184 @@
+"""The size that an image file's header states, read before anything is decoded.
+
+Formats without a reader here are refused: nothing is decoded whose size is not known.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from typing import BinaryIO
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+MAX_PIXELS = 100_000_000
+"""Images with more pixels are refused before they are decoded, unless more are asked for."""
+
+_HEAD = 1 << 16
+_BOXES = 1 << 20
+_MOST_SEGMENTS = 4096
+_MOST_ENTRIES = 4096
+_HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+def header_size(file: BinaryIO) -> Size | None:
+    """Width and height as the header states them; ``None`` where there is no known header.
+
+    Reads at most about a megabyte, wherever in the file it lies.
+
+    >>> import io
+    >>> header_size(io.BytesIO(b"P6 640 480 255 "))
+    (640, 480)
+    """
+    head = _read(file, 0, _HEAD)
+    for magic, reader in _READERS:
+        if re.match(magic, head, re.DOTALL):
+            try:
+                return reader(file, head)
+            except (struct.error, ValueError, IndexError, OverflowError):
+                return None
+    return None
+
+
+def is_heif(head: bytes) -> bool:
+    r"""Whether a file begins as HEIC or HEIF does, and is not AVIF.
+
+    >>> is_heif(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), is_heif(b"BM")
+    (True, False)
+    """
+    if head[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(head[:4], "big"), _HEAD)
+    brands = {head[at : at + 4] for at in (8, *range(16, end, 4))}
+    return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
+
+
+def _read(file: BinaryIO, at: int, count: int) -> bytes:
+    file.seek(at)
+    return file.read(count)
+
+
+def _png(file: BinaryIO, head: bytes) -> Size:
+    return struct.unpack(">II", head[16:24])
+
+
+def _gif(file: BinaryIO, head: bytes) -> Size:
+    return struct.unpack("<HH", head[6:10])
+
+
+def _bmp(file: BinaryIO, head: bytes) -> Size:
+    if struct.unpack("<I", head[14:18])[0] < 36:  # OS/2's short header
+        return struct.unpack("<HH", head[18:22])
+    width, height = struct.unpack("<ii", head[18:26])
+    return abs(width), abs(height)
+
+
+def _sun(file: BinaryIO, head: bytes) -> Size:
+    return struct.unpack(">II", head[4:12])
+
+
+def _webp(file: BinaryIO, head: bytes) -> Size | None:
+    kind, data = head[12:16], head[20:30]
+    if kind == b"VP8X":
+        return (int.from_bytes(data[4:7], "little") + 1, int.from_bytes(data[7:10], "little") + 1)
+    if kind == b"VP8L":
+        bits = struct.unpack("<I", data[1:5])[0]
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = struct.unpack("<HH", data[6:10])
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _jpeg(file: BinaryIO, head: bytes) -> Size | None:
+    """The size in the first start-of-frame segment; garbage before a marker is passed over."""
+    at = 2
+    for _ in range(_MOST_SEGMENTS):
+        chunk = _read(file, at, _HEAD)
+        found = re.search(rb"\xff+[^\0\xff]", chunk)
+        if found is None:
+            return None
+        code = chunk[found.end() - 1]
+        at += found.end()
+        if code == 0x01 or 0xD0 <= code <= 0xD8:  # markers without a segment
+            continue
+        segment = _read(file, at, 7)
+        if 0xC0 <= code <= 0xCF and code not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", segment[3:7])
+            return width, height
+        if code in (0xD9, 0xDA):
+            return None
+        at += struct.unpack(">H", segment[:2])[0]
+    return None
+
+
+def _tiff(file: BinaryIO, head: bytes) -> Size | None:
+    """Tags 256 and 257 of the first directory, in TIFF and BigTIFF."""
+    order = "<" if head[:2] == b"II" else ">"
+    big = struct.unpack(order + "H", head[2:4])[0] == 43
+    entry, pointer, number = (20, "Q", "Q") if big else (12, "I", "H")
+    at = struct.unpack(order + pointer, head[8:16] if big else head[4:8])[0]
+    width = struct.calcsize(order + number)
+    count = min(struct.unpack(order + number, _read(file, at, width))[0], _MOST_ENTRIES)
+    table = _read(file, at + width, count * entry)
+    sides: dict[int, int] = {}
+    for start in range(0, len(table) - entry + 1, entry):
+        tag, kind = struct.unpack(order + "HH", table[start : start + 4])
+        if tag in (256, 257) and kind in (1, 3, 4, 16):
+            code = {1: "B", 3: "H", 4: "I", 16: "Q"}[kind]
+            place = start + (12 if big else 8)
+            value = table[place : place + struct.calcsize(code)]
+            sides.setdefault(tag, struct.unpack(order + code, value)[0])
+    return (sides[256], sides[257]) if len(sides) == 2 else None
+
+
+def _boxes(file: BinaryIO, head: bytes) -> Size | None:
+    """The largest ``ispe`` property of AVIF and HEIF."""
+    text = _read(file, 0, _BOXES)
+    sizes = [
+        (int.from_bytes(part[4:8], "big"), int.from_bytes(part[8:12], "big"))
+        for part in text.split(b"ispe")[1:]
+        if len(part) >= 12
+    ]
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
+
+
+def _jpeg2000(file: BinaryIO, head: bytes) -> Size | None:
+    text = _read(file, 0, _BOXES)
+    at = text.find(b"\xff\x4f\xff\x51")
+    if at < 0:
+        return None
+    right, bottom, left, top = struct.unpack(">IIII", text[at + 8 : at + 24])
+    return right - left, bottom - top
+
+
+def _netpbm(file: BinaryIO, head: bytes) -> Size:
+    if head[:2] == b"P7":
+        width, height = (re.search(name + rb"\s+(\d+)", head) for name in (b"WIDTH", b"HEIGHT"))
+        if width is None or height is None:
+            raise ValueError
+        return int(width[1][:12]), int(height[1][:12])
+    words = re.sub(rb"#[^\n]*", b"", head[2:1024]).split()
+    return int(words[0]), int(words[1])
+
+
+def _radiance(file: BinaryIO, head: bytes) -> Size | None:
+    found = re.search(rb"[-+]Y\s+(\d{1,12})\s+[-+]X\s+(\d{1,12})", head)
+    return (int(found[2]), int(found[1])) if found else None
+
+
+_READERS: tuple[tuple[bytes, Callable[[BinaryIO, bytes], Size | None]], ...] = (
+    (rb"\x89PNG\r\n\x1a\n", _png),
+    (rb"\xff\xd8\xff", _jpeg),
+    (rb"GIF8[79]a", _gif),
+    (rb"BM", _bmp),
+    (rb"RIFF....WEBP", _webp),
+    (rb"II[*+]\0|MM\0[*+]", _tiff),
+    (rb"....ftyp", _boxes),
+    (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", _jpeg2000),
+    (rb"P[1-7Ff]\s", _netpbm),
+    (rb"#\?(RADIANCE|RGBE)", _radiance),
+    (rb"\x59\xa6\x6a\x95", _sun),
+)
+"""How a format begins, and what reads its size."""
