@@ -81,9 +81,9 @@ def test_coco_names_all_faults_at_once(folder: Path) -> None:
         "annotation 3: the id repeats",
         "annotation 1: keypoints must hold 6 numbers: x, y and visibility of 2 points",
         "annotation 2: its image_id stands for no image",
-        "annotation 3: keypoints hold something that is not a finite number",
+        "annotation 3: keypoints hold something that is not a finite number of pixels",
         f"annotation 3: no file {folder / 'gone.jpg'}",
-        "annotation 3: keypoints hold something that is not a finite number",
+        "annotation 3: keypoints hold something that is not a finite number of pixels",
     ]
 
 

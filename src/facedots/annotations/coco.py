@@ -1,24 +1,45 @@
 """COCO keypoint files."""
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json, to_pixels
-from facedots.annotations.schemas import SCHEMA_HINT, named_schema
-from facedots.errors import AnnotationError, DataError
-from facedots.schema import KeypointSchema
+from facedots.annotations.base import (
+    MAX_COORDINATE,
+    AnnotationFile,
+    FaceAnnotation,
+    Origin,
+    drop_placeholders,
+    read_json,
+    scale_faults,
+    to_pixels,
+)
+from facedots.annotations.exports import resized_note
+from facedots.annotations.image_files import ImageFinder, Size, is_file, place_points
+from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
+from facedots.errors import AnnotationError, DataError, ImageError
+from facedots.geometry import Matrix
+from facedots.io.images import SUFFIXES
+from facedots.schema import IBUG68, KeypointSchema
+
+_BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 
 class CocoFile(AnnotationFile):
     """A COCO keypoints file: ``images``, ``annotations`` with ``keypoints``, and ``categories``.
 
     The category read is the one with the schema's point names, in any order, else the first with as
-    many points, in its own order. A point of visibility 0 is missing (NaN); annotations without a
-    labeled point are skipped. Names and groups are ``file_name``; where several faces share an
-    image, names end in ``#<annotation id>``.
+    many points: in the order of their numbers, else in its own order. A point of visibility 0, or
+    at (0, 0) or (-1, -1), is missing (NaN); annotations without a labeled point are skipped. Names
+    and groups are ``file_name``; where several faces share an image, names end in
+    ``#<annotation id>``.
+
+    ``width`` and ``height`` of an image are compared with its file. Where they are those of the
+    upright image and EXIF data turn the stored one, points are turned; where an image was resized,
+    they are scaled.
 
     Args:
         path: The file.
@@ -28,6 +49,12 @@ class CocoFile(AnnotationFile):
     def __init__(self, path: str | Path, content: Any = None) -> None:
         super().__init__(path)
         self._content = read_json(self.path, "COCO keypoints") if content is None else content
+
+    @property
+    def image_folder(self) -> Path:
+        """The folder of the file; its parent for COCO's and CVAT's folder ``annotations``."""
+        folder = self.path.parent
+        return folder.resolve().parent if folder.resolve().name == "annotations" else folder
 
     def schema(self) -> KeypointSchema:
         """Names and skeleton of the first category with keypoints.
@@ -41,15 +68,20 @@ class CocoFile(AnnotationFile):
             if category is None:
                 raise DataError(f"{self.path}: no category has keypoints; {SCHEMA_HINT}")
             names = tuple(map(str, category["keypoints"]))
+            if len(names) == IBUG68.count:
+                return IBUG68
             rows = [
                 entry["keypoints"]
                 for entry in self._content["annotations"]
-                if entry["category_id"] == category["id"]
+                if entry["category_id"] == category["id"] and entry.get("keypoints")
             ]
             points = np.asarray(rows, np.float64).reshape(len(rows), len(names), 3)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            edges = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ())
+        except _BROKEN as error:
             raise DataError(f"{self.path}: not a COCO keypoints file: {error!r}") from error
-        edges = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton", ()))
+        if numbered_labels(names, len(names)):
+            what = f"its {len(names)} keypoints have numbers, not names"
+            raise DataError(f"{self.path}: {what}; {SCHEMA_HINT}")
         labeled = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
         name = str(category.get("name", "keypoints"))
         return named_schema(name, names, labeled, edges, self.path)
@@ -57,59 +89,122 @@ class CocoFile(AnnotationFile):
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
         try:
             category, order = self._category(schema)
-            files = {entry["id"]: str(entry["file_name"]) for entry in self._content["images"]}
+            entries = {entry["id"]: entry for entry in self._content["images"]}
+            files = {key: str(entry["file_name"]) for key, entry in entries.items()}
             keyed = [
                 (entry["id"], entry["image_id"], entry["keypoints"])
                 for entry in self._content["annotations"]
-                if entry["category_id"] == category
+                if entry["category_id"] == category and "keypoints" in entry
             ]
-        except (KeyError, TypeError) as error:
+            names, keys = Counter(files.values()), Counter(key for key, _, _ in keyed)
+            faces_in = Counter(image for _, image, _ in keyed)
+        except _BROKEN as error:
             fault = f"not a COCO keypoints file: {error!r} in its structure"
             raise AnnotationError(self.path, [fault]) from error
-
-        names, keys = Counter(files.values()), Counter(key for key, _, _ in keyed)
         faults = [f"image {name}: the file name repeats" for name, n in names.items() if n > 1]
         faults += [f"annotation {key}: the id repeats" for key, n in keys.items() if n > 1]
-        annotations: list[FaceAnnotation] = []
-        faces_in = Counter(image for _, image, _ in keyed)
+        finder, faces = ImageFinder(images), list[_Face]()
         for key, image, values in keyed:
-            wrong = _faults(files.get(image), values, schema.count, images)
+            name = files.get(image, "")
+            file, wrong = _find(finder, name, self.path.stem)
+            wrong = [*wrong, *_faults(values, schema.count)]
             faults += [f"annotation {key}: {fault}" for fault in wrong]
             if wrong:
                 continue
             points = np.asarray(values, np.float64).reshape(schema.count, 3)[order]
             points[points[:, 2] == 0] = np.nan
             if not np.isnan(points).all():
-                file, placed = files[image], to_pixels(points[:, :2], origin)
-                name = f"{file}#{key}" if faces_in[image] > 1 else file
-                annotations.append(FaceAnnotation(images / file, placed, name, file))
-        if not annotations and not faults:
+                face = f"{name}#{key}" if faces_in[image] > 1 else name
+                size = _size(entries[image])
+                faces.append(_Face(file, face, name, size, points[:, :2]))
+        if not faces and not faults:
             faults.append(f"no annotation of category {category} has a labeled point")
         if faults:
             raise AnnotationError(self.path, faults)
-        return annotations
+        return self._stored(faces, origin)
+
+    def _stored(self, faces: list["_Face"], origin: Origin) -> list[FaceAnnotation]:
+        """The faces with points of the stored images.
+
+        Raises:
+            AnnotationError: Points are normalized, or an image is not the one that was labeled.
+        """
+        kept = drop_placeholders(np.stack([face.points for face in faces]), self._notes)
+        faults = scale_faults({face.name: points for face, points in zip(faces, kept, strict=True)})
+        images = [(face.file, face.size) for face in faces]
+        stored, resized, wrong = place_points(list(to_pixels(kept, origin)), images)
+        if faults := [*faults, *wrong]:
+            raise AnnotationError(self.path, faults)
+        self._notes += [resized_note(resized)] if resized else []
+        return [
+            FaceAnnotation(face.file, points, face.name, face.image)
+            for face, points in zip(faces, stored, strict=True)
+        ]
 
     def _category(self, schema: KeypointSchema) -> tuple[Any, list[int]]:
-        """The id of the category to read, and the place of each of the schema's points in it."""
-        named = [(entry["id"], entry.get("keypoints", ())) for entry in self._content["categories"]]
-        fitting = [(key, list(names)) for key, names in named if len(names) == schema.count]
-        for key, names in fitting:
-            if set(names) == set(schema.names):
-                return key, [names.index(name) for name in schema.names]
+        """The id of the category to read, and the place of each of the schema's points in it.
+
+        Raises:
+            AnnotationError: No category has them.
+        """
+        named = [
+            (entry["id"], [str(name) for name in entry.get("keypoints") or ()])
+            for entry in self._content["categories"]
+        ]
+        fitting = [(key, names) for key, names in named if len(names) == schema.count]
+        fitting.sort(key=lambda each: set(each[1]) != set(schema.names))
         if not fitting:
             points = f"the {schema.count} keypoints of the schema {schema.name}"
             raise AnnotationError(self.path, [f"no category has {points}"])
-        return fitting[0][0], list(range(schema.count))
+        key, names = fitting[0]
+        try:
+            return key, point_order(names, schema)
+        except DataError as error:
+            raise AnnotationError(self.path, [f"category {key}: {error}"]) from error
 
 
-def _faults(file: str | None, values: Any, count: int, folder: Path) -> list[str]:
-    """What is wrong with an annotation."""
-    faults = ["its image_id stands for no image"] if file is None else []
-    if file is not None and not (folder / file).is_file():
-        faults.append(f"no file {folder / file}")
+@dataclass(frozen=True, eq=False)
+class _Face:
+    """An annotation: its image's file, names of face and image, the image's size, its points."""
+
+    file: Path
+    name: str
+    image: str
+    size: Size | None
+    points: Matrix
+
+
+def _find(finder: ImageFinder, name: str, labels: str) -> tuple[Path, list[str]]:
+    """The file of an image, and a sentence if there is none.
+
+    CVAT and COCO call the folder of the images as the end of their files: ``images/default``,
+    ``val2017``.
+    """
+    subset = labels.rpartition("_")[2]
+    for folder in ("", f"images/{subset}", subset, "images"):
+        file = finder.root / folder / name
+        if name and is_file(file) and file.suffix.lower() in SUFFIXES:
+            return file, []
+    if not name:
+        return finder.root, ["its image_id stands for no image"]
+    try:
+        return finder.find(name), []
+    except ImageError as error:
+        gone = str(error).startswith("no image")
+        return finder.root, [f"no file {str(finder.root / name)[:300]}" if gone else str(error)]
+
+
+def _size(entry: Any) -> Size | None:
+    """Width and height of an image as the file has them; None where it does not."""
+    sides = entry.get("width"), entry.get("height")
+    return sides if all(isinstance(side, int | float) and side > 0 for side in sides) else None
+
+
+def _faults(values: Any, count: int) -> list[str]:
+    """What is wrong with the numbers of an annotation."""
     if not isinstance(values, list) or len(values) != 3 * count:
         numbers = f"{3 * count} numbers: x, y and visibility of {count} points"
-        return [*faults, f"keypoints must hold {numbers}"]
-    if not all(isinstance(value, int | float) and np.isfinite(value) for value in values):
-        faults.append("keypoints hold something that is not a finite number")
-    return faults
+        return [f"keypoints must hold {numbers}"]
+    if not all(isinstance(value, int | float) and abs(value) < MAX_COORDINATE for value in values):
+        return ["keypoints hold something that is not a finite number of pixels"]
+    return []

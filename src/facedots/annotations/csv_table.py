@@ -2,29 +2,43 @@
 
 import csv
 import io
-import math
-import re
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, to_pixels
-from facedots.annotations.schemas import SCHEMA_HINT, named_schema
-from facedots.errors import AnnotationError, DataError
+from facedots.annotations.base import (
+    AnnotationFile,
+    FaceAnnotation,
+    Origin,
+    drop_placeholders,
+    scale_faults,
+    to_pixels,
+)
+from facedots.annotations.csv_cells import MAX_FAULTS, CsvRows, Row, bad_cells
+from facedots.annotations.image_files import ImageFinder, is_file, stored_points
+from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
+from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
-from facedots.io.names import csv_cell, csv_name
+from facedots.io.names import csv_cell
 from facedots.schema import IBUG68, KeypointSchema
 
 
 class CsvFile(AnnotationFile):
-    """A CSV file: a header row, then per face a row ``image, x0, y0, x1, y1, …``.
+    """A CSV file: a header row, then a row per face with its image and x and y of each point.
 
-    UTF-8; blank lines are skipped. A point whose two cells are empty is missing (NaN). Faces that
-    share an image are called ``a.jpg#1``, ``a.jpg#2``, …; the image is then their group. Rows need
-    the right number of columns, finite numbers, an existing image, and a unique name; faults are
-    reported by row, the header is row 1.
+    The header tells which column is what: ``image, x0, y0, x1, y1, …``; ``x_0, x_1, …, y_0, …`` as
+    OpenFace and ``facedots predict --csv`` have it; ``nose_x, nose_y, …`` in any order; Kaggle's
+    file, whose column ``Image`` holds pixels. Further columns are skipped. A header that calls no
+    column x or y stands for the first of these. UTF-8; blank lines are skipped.
+
+    A point whose two cells are empty, NaN, 0 or -1 is missing (NaN). Images are found as
+    :class:`~facedots.annotations.image_files.ImageFinder` does. Faces that share an image are
+    called ``a.jpg#1``, ``a.jpg#2``, …; the image is then their group. Faults are reported by row,
+    the header is row 1.
 
     Example:
         >>> faces = CsvFile("faces.csv").faces("images")  # doctest: +SKIP
@@ -32,8 +46,8 @@ class CsvFile(AnnotationFile):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
-        self._rows = _cells(self.path)
-        self._numbers = [to_numbers(row[1:]) for row in self._rows]
+        self._table = CsvRows(self.path)
+        self._columns = self._table.columns
 
     @property
     def image_folder(self) -> Path:
@@ -50,53 +64,168 @@ class CsvFile(AnnotationFile):
         Raises:
             DataError: The header does not name the points.
         """
-        header = [cell.strip() for cell in self._rows[0][1:]] if self._rows else []
-        pairs = list(zip(header[::2], header[1::2], strict=False))
-        if len(pairs) == IBUG68.count:
+        labels, count = self._columns.labels, len(self._columns.pairs)
+        is_ibug68 = {label.lower() for label in labels}.issuperset(IBUG68.names)
+        if count == IBUG68.count or is_ibug68 or numbered_labels(labels, IBUG68.count):
             return IBUG68
-        names = tuple(re.sub(r"[_. ]?[xX]$", "", x) for x, _ in pairs)
-        others = tuple(re.sub(r"[_. ]?[yY]$", "", y) for _, y in pairs)
-        if len(header) % 2 or len(pairs) < 2 or names != others or not all(names):
+        if count == 1 and self._table.rows and labels == ("",):
             raise DataError(
-                f"{self.path}: {len(pairs)} points per row, and the header does not name them: "
+                f"{self.path}: a row has one point: write a row per face, "
+                "with the columns image, x0, y0, x1, y1, …"
+            )
+        if count < 2 or not all(labels) or not labels or numbered_labels(labels, count):
+            raise DataError(
+                f"{self.path}: {count} points per row, and the header does not name them: "
                 f"call the columns nose_x, nose_y, left_eye_x, …, or {SCHEMA_HINT}"
             )
-        full = [numbers for numbers in self._numbers[1:] if len(numbers) == len(header)]
-        points = np.reshape(full, (-1, len(pairs), 2))
-        return named_schema(self.path.stem, names, points, (), self.path)
+        points = [row.points for row in self._table.rows]
+        shape = np.reshape(points, (-1, count, 2))
+        return named_schema(self.path.stem, labels, shape, (), self.path)
 
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
-        faults: list[str] = []
-        first_row: dict[str, int] = {}
-        points: list[Matrix] = []
-        for number, (row, values) in enumerate(zip(self._rows, self._numbers, strict=True), 1):
-            name = csv_name(row[0].strip()) if row else ""
-            if not name and len(row) < 2:
-                continue
-            wrong = []
-            if number == 1 and Path(name).suffix.lower() in SUFFIXES:
-                faults.append(f"row 1: a header is missing: the row already names the image {name}")
-            if len(values) != 2 * schema.count:
-                columns = f"name, {schema.count} times x and y"
-                expected = f"{1 + 2 * schema.count} columns expected ({columns})"
-                wrong.append(f"{expected}, found {len(row)}")
-            if number > 1:
-                wrong += [*_name_faults(name, first_row, images), *_row_faults(row[1:], values)]
-                first_row.setdefault(name, number)
-                points.append(values)
-            where = f"row {number} ({name})" if name and number > 1 else f"row {number}"
+        order = self._order(schema)
+        rows = [row for row in self._table.rows if row.found]
+        finder, first_row = ImageFinder(images), dict[str, int]()
+        places, points, faults = list[_Place](), list[Matrix](), list[str]()
+        for row, name in zip(rows, self._names(rows), strict=True):
+            wrong = self._row_faults(row, order)
+            if name in first_row:
+                fix = "" if "#" in name else f"; call faces of one image {name}#1, {name}#2"
+                wrong.insert(0, f"duplicate name, first in row {first_row[name]}{fix}")
+            elif name:
+                first_row[name] = row.number
+                try:
+                    places.append(self._place(name, row, finder))
+                except ImageError as error:
+                    wrong.insert(0, str(error))
+            else:
+                wrong.insert(0, "no column names the image; call one image")
+            where = f"row {row.number} ({name})" if name else f"row {row.number}"
             faults += [f"{where}: {fault}" for fault in wrong]
-        if not points and not faults:
+            if len(faults) > MAX_FAULTS:
+                break
+            points.append(row.points[order])
+        if not rows and not faults:
             faults.append("no rows: a header row and one row per face are expected")
+        faults += _doubles(places)
         if faults:
             raise AnnotationError(self.path, faults)
-        files = [_image_of(name, images) for name in first_row]
-        shared = files != list(first_row)
-        placed = to_pixels(np.reshape(points, (-1, schema.count, 2)), origin)
+        if left_out := len(self._table.rows) - len(rows):
+            self._notes.append(f"{left_out} rows without a face (success 0) are left out")
+        kept = drop_placeholders(np.stack(points), self._notes)
+        named = {place.name: face for place, face in zip(places, kept, strict=True)}
+        if faults := scale_faults(named):
+            raise AnnotationError(self.path, faults)
+        faces = to_pixels(kept, origin)
+        if self._columns.success is not None:
+            # The tables of OpenFace and facedots hold points of upright images.
+            turned = zip(faces, places, strict=True)
+            faces = np.stack([stored_points(face, place.file)[0] for face, place in turned])
+        shared = any(place.image != place.name for place in places)
         return [
-            FaceAnnotation(images / file, face, name, file if shared else "")
-            for name, file, face in zip(first_row, files, placed, strict=True)
+            FaceAnnotation(place.file, face, place.name, place.image if shared else "")
+            for place, face in zip(places, faces, strict=True)
         ]
+
+    def _place(self, name: str, row: Row, finder: ImageFinder) -> "_Place":
+        if self._columns.pixels is None:
+            return _find(name, finder)
+        return _Place(Path(row.name), Path(row.name).name, name)
+
+    def _order(self, schema: KeypointSchema) -> list[int]:
+        """The place of each of the schema's points among those of the header.
+
+        Raises:
+            AnnotationError: The header holds other points, or there is no header.
+        """
+        header, columns, faults = self._table.header, self._columns, list[str]()
+        images = [cell for cell in header[:3] if Path(cell.strip()).suffix.lower() in SUFFIXES]
+        if images and not columns.labels:
+            names = f"the row already names the image {images[0].strip()}"
+            faults.append(f"row 1: a header is missing: {names}")
+        count = len(columns.pairs)
+        try:
+            order = point_order(columns.labels or [f"{i}" for i in range(count)], schema)
+        except DataError as error:
+            expected = f"{1 + 2 * schema.count} columns expected (name, {schema.count} times x "
+            other = f"{expected}and y), found {columns.count}"
+            faults.append(f"row 1: {other if count != schema.count else error}")
+        if not header:
+            faults = ["no rows: a header row and one row per face are expected"]
+        if faults:
+            raise AnnotationError(self.path, faults)
+        return order
+
+    def _row_faults(self, row: Row, order: list[int]) -> list[str]:
+        """What is wrong with the cells of a row."""
+        if row.count != self._columns.count:
+            count, points = self._columns.count, len(order)
+            usual = f"name, {points} times x and y" if count == 1 + 2 * points else "as the header"
+            return [f"{count} columns expected ({usual}), found {row.count}"]
+        wanted = set(order)
+        bad = [(column, text) for point, column, text in row.bad if point in wanted]
+        if bad:
+            return bad_cells(sorted(bad), "column")
+        if np.isnan(row.points[order]).all():
+            return ["no point has coordinates; leave the row out"]
+        return []
+
+    def _names(self, rows: list[Row]) -> list[str]:
+        """The name of the face of each row: its image, with #1, #2, … where tables of OpenFace and
+        facedots hold several faces of an image.
+        """
+        columns, stem = self._columns, self.path.stem
+        if columns.pixels is not None:
+            return [f"{stem}-{row.number - 1:05}" for row in rows]
+        tracked = columns.success is not None or columns.face_id is not None
+        names = [row.name or (stem if tracked and columns.image is None else "") for row in rows]
+        if not tracked:
+            return names
+        faces, numbers = Counter(names), Counter[str]()
+        for i, name in enumerate(names):
+            numbers[name] += 1
+            names[i] = f"{name}#{numbers[name]}" if faces[name] > 1 else name
+        return names
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The image of a face: its file, and its name without the number of the face."""
+
+    file: Path
+    image: str
+    name: str
+
+
+def _find(name: str, finder: ImageFinder) -> _Place:
+    """Find the image of a face by the cell of its row.
+
+    Raises:
+        ImageError: There is no such image, or there are several.
+    """
+    images, (image, mark, number) = finder.root, name.rpartition("#")
+    if not mark or not number.isdecimal() or is_file(images / name):
+        image = name
+    file = images / image
+    outside = image.startswith("/") or ".." in Path(image).parts
+    if is_file(file) and (not outside or file.suffix.lower() in SUFFIXES):
+        return _Place(file, image, name)
+    try:
+        return _Place(finder.find(image), image, name)
+    except ImageError as error:
+        missing = str(error).startswith("no image")
+        raise ImageError(f"no file {str(file)[:300]}" if missing else str(error)) from error
+
+
+def _doubles(places: Iterable[_Place]) -> list[str]:
+    """Sentences about images that two rows name differently, as a.jpg and A.JPG."""
+    names: dict[Path, str] = {}
+    faults = []
+    for place in places:
+        first = names.setdefault(place.file, place.image)
+        if first != place.image:
+            faults.append(f"{first} and {place.image} are one file, {place.file}")
+    return faults
 
 
 def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchema) -> str:
@@ -111,75 +240,3 @@ def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchem
         values = face.points.ravel().tolist()
         table.writerow([csv_cell(face.name), *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
     return text.getvalue()
-
-
-def number_faults(cells: Sequence[str], values: Matrix, place: str, first: int) -> list[str]:
-    """A sentence about the cells that are no finite numbers, or nothing.
-
-    Args:
-        cells: As written.
-        values: As numbers.
-        place: What a cell's place is called, as in ``"column"``.
-        first: Number of the first cell's place.
-    """
-    bad = np.flatnonzero(np.isnan(values))
-    if not len(bad):
-        return []
-    more = f", nor are {len(bad) - 1} more" if len(bad) > 1 else ""
-    return [f"{cells[bad[0]]!r} in {place} {bad[0] + first} is not a finite number{more}"]
-
-
-def to_numbers(cells: Sequence[str]) -> Matrix:
-    """Cells as ``float64``; NaN where one is empty or no finite number."""
-    return np.array([_number(cell) for cell in cells], np.float64)
-
-
-def _number(cell: str) -> float:
-    try:
-        number = float(cell)
-    except ValueError:
-        return math.nan
-    return number if math.isfinite(number) else math.nan
-
-
-def _cells(csv_file: Path) -> list[list[str]]:
-    """The cells of every row; a blank line has none.
-
-    Raises:
-        AnnotationError: The file is missing, or is not a CSV file in UTF-8.
-    """
-    try:
-        with csv_file.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.reader(file, strict=True))
-    except OSError as error:
-        raise AnnotationError(csv_file, [f"cannot be read: {error.strerror}"]) from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise AnnotationError(csv_file, [f"not a CSV file in UTF-8: {error}"]) from error
-
-
-def _image_of(name: str, folder: Path) -> str:
-    """The image of a row: ``a.jpg`` for ``a.jpg#2`` unless a file has that very name."""
-    image, mark, number = name.rpartition("#")
-    return image if mark and number.isdecimal() and not (folder / name).is_file() else name
-
-
-def _row_faults(cells: Sequence[str], values: Matrix) -> list[str]:
-    """What is wrong with the coordinates of a row; two empty cells are a missing point."""
-    if not np.isnan(values).any():
-        return []
-    empty = [not cell.strip() for cell in cells]
-    missing = np.array([x and y for x, y in zip(empty[::2], empty[1::2], strict=False)], bool)
-    if len(missing) and missing.all():
-        return ["no point has coordinates; leave the row out"]
-    known = values.copy()
-    known[: 2 * len(missing)][np.repeat(missing, 2)] = 0
-    return number_faults(cells, known, "column", 2)
-
-
-def _name_faults(name: str, first_row: dict[str, int], folder: Path) -> list[str]:
-    if not name:
-        return ["the first column must name an image"]
-    if name in first_row:
-        return [f"duplicate name, first in row {first_row[name]}"]
-    file = folder / _image_of(name, folder)
-    return [] if file.is_file() else [f"no file {file}"]

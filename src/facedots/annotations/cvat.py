@@ -130,8 +130,8 @@ class CvatFile(AnnotationFile):
                     faces.append(face)
                     place = f"{where}, {shape.tag} {shape.get('label', '')}"
                     faults += [f"{place}: {fault}" for fault in wrong]
-            exported.append(ExportedImage(where, name, faces))
-        return annotations_of(self.path, exported, faults, images, origin)
+            exported.append(ExportedImage(where, name, faces, _size(image)))
+        return annotations_of(self.path, exported, faults, images, origin, notes=self._notes)
 
 
 def _parsed(file: Path) -> ET.Element:
@@ -149,6 +149,14 @@ def _parsed(file: Path) -> ET.Element:
         )
         raise AnnotationError(file, [fault])
     return root
+
+
+def _size(image: ET.Element) -> tuple[float, float] | None:
+    """Width and height of an image when it was labeled; None where they are not written."""
+    try:
+        return float(image.attrib["width"]), float(image.attrib["height"])
+    except (KeyError, ValueError):
+        return None
 
 
 def _zipped(file: Path) -> bytes:

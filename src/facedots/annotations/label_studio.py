@@ -29,6 +29,9 @@ FACE, POINTS, IMAGE = "face", "points", "image"
 rectangle.
 """
 
+MAX_PERCENT = 1e6
+"""How far outside an image a point may lie, in percent of its sides."""
+
 _POINT_WIDTH = 0.015
 """The size that a point is drawn with, in widths of its face."""
 
@@ -162,11 +165,24 @@ class LabelStudioFile(AnnotationFile):
                 chosen = _chosen(annotations)
                 if chosen is not None:
                     faces, wrong = _faces(chosen["result"], schema)
-                    exported.append(ExportedImage(where, _reference(data), faces))
+                    size = _size(chosen["result"])
+                    exported.append(ExportedImage(where, _reference(data), faces, size))
                     faults += [f"{where}: {fault}" for fault in wrong]
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 faults.append(f"{where}: {error!r} in its structure")
-        return annotations_of(self.path, exported, faults, images, origin)
+        return annotations_of(self.path, exported, faults, images, origin, notes=self._notes)
+
+
+def _size(regions: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:
+    """Width and height of the image when it was labeled; None without a point."""
+    sizes = [
+        (float(region["original_width"]), float(region["original_height"]))
+        for region in regions
+        if region.get("type") == "keypointlabels"
+    ]
+    if len(set(sizes)) > 1:
+        raise ValueError("several sizes of one image")
+    return sizes[0] if sizes else None
 
 
 def _chosen(annotations: Sequence[Any]) -> Any:
@@ -219,5 +235,7 @@ def _faces(
                 again = "in one rectangle twice" if parent else alone
                 faults.append(f"the point {labels[0]!r} is {again}")
             x, y = float(region["value"]["x"]), float(region["value"]["y"])
+            if not (abs(x) <= MAX_PERCENT and abs(y) <= MAX_PERCENT):
+                faults.append(f"the point {labels[0]!r} is at {x}, {y} percent of the image")
             face[index] = (x / 100 * region["original_width"], y / 100 * region["original_height"])
     return list(faces.values()), list(dict.fromkeys(faults))

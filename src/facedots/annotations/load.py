@@ -41,6 +41,10 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
+SUBSET_FOLDERS = ("train", "training", "val", "valid", "validation", "test", "testing")
+"""Folders that are searched where a folder has no labels of its own: one subset each."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How to read annotations; the defaults are right for most data.
@@ -91,7 +95,9 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
     """The labeled faces that a path stands for, and what their points mean.
 
     A folder stands for its CSV files; without any, for its JSON files (COCO, Label Studio); without
-    any, for the ``.pts`` files in and below it; without any, for its exports of CVAT. A known data
+    any, for the ``.pts`` files in and below it; without any, for its exports of CVAT. CSV, JSON and
+    exports may also be in a folder ``annotations`` (CVAT, COCO) or in folders ``train``, ``valid``,
+    ``test`` (Roboflow), each a subset. A known data
     set (:data:`~facedots.annotations.known_sets.KNOWN_SETS`) is read with its facts, and a folder
     that holds folders of such sets stands for these.
 
@@ -179,16 +185,44 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
                 f"{path}: the file's ending does not tell its format; "
                 f"give --format, one of {', '.join(FORMATS)}"
             )
+        if fitting[0] == "pts":
+            raise DataError(f"{path}: one .pts file; give its folder {path.parent}")
         return fitting[0], [path]
+    if not path.is_dir():
+        raise DataError(f"{path}: neither a file nor a folder")
     for name in formats:
         if name == "pts":
-            files = [path] if next(path.rglob("*.pts"), None) else []
+            pts = (file for file in path.rglob("*") if file.suffix.lower() in _ENDINGS["pts"])
+            files = [path] if next(pts, None) else []
         else:
-            files = [file for file in path.iterdir() if file.suffix.lower() in _ENDINGS[name]]
+            files = _search(path, _ENDINGS[name])
         if files:
-            return name, sorted(files, key=lambda f: (not f.name.startswith("train"), f.name))
+            return name, sorted(files, key=_training_first)
     endings = dict.fromkeys(f"*{ending}" for name in formats for ending in _ENDINGS[name])
     raise DataError(f"{path}: no annotations here ({' or '.join(endings)})")
+
+
+def _training_first(file: Path) -> tuple[bool, str, str]:
+    subset = _subset_of(file)
+    return not subset.startswith("train"), subset, file.name
+
+
+def _search(folder: Path, endings: Sequence[str]) -> list[Path]:
+    """The files with these endings in a folder; else in its folder ``annotations``, as of CVAT and
+    COCO; else in its folders of subsets, as of Roboflow.
+    """
+
+    def files_in(place: Path) -> list[Path]:
+        found = (file for file in place.iterdir() if not file.name.startswith("."))
+        return [file for file in found if file.suffix.lower() in endings and file.is_file()]
+
+    folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    subsets = [entry for entry in folders if entry.name.lower() in SUBSET_FOLDERS]
+    labels = [entry for entry in folders if entry.name.lower() in ("annotations", "labels")]
+    for places in ([folder], labels, subsets):
+        if files := [file for place in places for file in files_in(place)]:
+            return files
+    return []
 
 
 def _opened(path: Path, format: str, chosen: str | None) -> AnnotationFile:
@@ -203,4 +237,7 @@ def _subset_of(path: Path) -> str:
     """The name of the subset that a file, or a folder of ``.pts`` files, is."""
     labels = known_labels(path)
     place = path.resolve()
-    return labels[1] if labels else place.name if place.is_dir() else place.stem
+    if labels or place.is_dir():
+        return labels[1] if labels else place.name
+    folder = place.parent.name
+    return folder if folder.lower() in SUBSET_FOLDERS else place.stem

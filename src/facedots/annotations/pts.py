@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, to_pixels
-from facedots.annotations.csv_table import number_faults, to_numbers
+from facedots.annotations.csv_cells import number_faults, to_numbers
 from facedots.annotations.schemas import SCHEMA_HINT
 from facedots.errors import AnnotationError, DataError
 from facedots.geometry import Matrix

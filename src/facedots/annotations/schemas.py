@@ -123,6 +123,51 @@ def named_schema(
         raise DataError(f"{file}: {error}; {SCHEMA_HINT}") from error
 
 
+def point_order(labels: Sequence[str], schema: KeypointSchema) -> list[int]:
+    """Where each of the schema's points is among the labels that a file gives to its points.
+
+    By the schema's names, whatever their order; else by number, as in ``p2, p10, p1``; else as
+    written. With names or numbers there may be further labels.
+
+    Raises:
+        DataError: There are too few or too many, or some are the schema's, in another order.
+
+    >>> point_order([f"p{i}" for i in range(68, 0, -1)], IBUG68)[:2]
+    [67, 66]
+    """
+    place = {_plain(label): i for i, label in reversed(list(enumerate(labels)))}
+    missing = [name for name in schema.names if _plain(name) not in place]
+    if not missing:
+        return [place[_plain(name)] for name in schema.names]
+    if numbered := numbered_labels(labels, schema.count):
+        return numbered
+    if len(labels) != schema.count:
+        raise DataError(f"{len(labels)} points are named, {schema.count} expected")
+    known = [name for name in map(_plain, schema.names) if name in place]
+    if any(_plain(schema.names[place[name]]) != name for name in known):
+        few = f"{', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}"
+        raise DataError(f"no point is called {few}, as the schema {schema.name} wants")
+    return list(range(schema.count))
+
+
+def numbered_labels(labels: Sequence[str], count: int) -> list[int]:
+    """The places of ``count`` labels that differ in a number, in its order; else nothing.
+
+    >>> numbered_labels(["x", "p2", "p10", "p1"], 3)
+    [3, 1, 2]
+    """
+    groups: dict[str, dict[int, int]] = {}
+    for i, label in enumerate(labels):
+        if match := re.fullmatch(r"(.*?)([0-9]{1,9})", label.strip()):
+            groups.setdefault(match[1].lower(), {}).setdefault(int(match[2]), i)
+    fitting = [group for group in groups.values() if len(group) == count]
+    return [fitting[0][number] for number in sorted(fitting[0])] if fitting else []
+
+
+def _plain(label: str) -> str:
+    return re.sub(r"[_. -]+", "_", label.strip().lower())
+
+
 def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
     """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names.
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.cvat import cvat_labels, to_cvat
-from facedots.annotations.exports import stored_points
+from facedots.annotations.image_files import stored_points
 from facedots.annotations.label_studio import label_studio_config, to_label_studio
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats, tight_boxes
@@ -153,7 +153,7 @@ def load_batch(folder: Path) -> LabelingBatch:
         hint = "put them back, or change that path in the file"
         raise DataError(f"{file}: the images are no longer in {image_folder}; {hint}")
     predicted = {
-        sources[name]: [stored_points(face, folder / IMAGES / name) for face in shown]
+        sources[name]: [stored_points(face, folder / IMAGES / name)[0] for face in shown]
         for name, shown in faces.items()
         if shown
     }
