@@ -1,4 +1,4 @@
-"""The uncertainty of an evaluation's predictions in numbers."""
+"""The functions of :mod:`facedots.evaluation.uncertainty_metrics`, applied to an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,6 @@
-"""The results of many images as JSON and CSV, image by image: what is done is in the files."""
+"""The results of many images as JSON and CSV, written image by image; for video, see
+:mod:`facedots.io.tables`.
+"""
 
 import csv
 import json

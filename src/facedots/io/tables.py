@@ -1,4 +1,6 @@
-"""Tables of the faces of a video, written row by row: CSV, JSON lines, Parquet."""
+"""Tables of the faces of a video, written row by row: CSV, JSON lines, Parquet; for images, see
+:mod:`facedots.io.result_files`.
+"""
 
 import contextlib
 from abc import abstractmethod
