@@ -108,13 +108,17 @@ def models_table() -> str:
         ("model", "300-W, NME %", "unseen people, NME %", "ms per face", "MB", "terms"), rows
     )
     w300 = peers_table("300-W")
+    measured = re.search(
+        r"on (\d{4}-\d\d-\d\d), (.+?),", (ROOT / "docs" / "peers.md").read_text(encoding="utf-8")
+    )
+    assert measured, "docs/peers.md names no date and machine"
     peer = next(name for name in w300 if "facedots" not in name and "trained on" not in name)
     return f"""{table}
 
 NME: mean point error over the distance of the outer eye corners. 300-W: 205 held-out photos, tight
 boxes. Unseen people: YouTube Faces, mean of five identity-disjoint folds, by shorter runs of the
-float networks. Time: one call on one core of an AMD EPYC. The most accurate public alternative on
-the same photos and core, {peer}, has {w300[peer]["NME* %"]} % after a constant shift is removed, at
+float networks. Time: one call on one core of an {measured[2]}, {measured[1]}, `benchmarks/peers.py`. The
+most accurate public alternative in the same run, {peer}, has {w300[peer]["NME* %"]} % after a constant shift is removed, at
 {times[peer]["whole call, ms a face"]} ms."""
 
 
