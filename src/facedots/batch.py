@@ -2,13 +2,21 @@
 
 import csv
 import math
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from facedots.analysis.align import Template, align_face
-from facedots.errors import FacedotsError, FileNameError, OutputError, PointsError
+from facedots.errors import (
+    DEBUG,
+    FacedotsError,
+    FileNameError,
+    OutputError,
+    PointsError,
+    describe_unexpected,
+)
 from facedots.geometry import Image
 from facedots.io.guard import is_input, protect
 from facedots.io.headers import MAX_PIXELS
@@ -75,7 +83,8 @@ def map_images(
         function: Called with the source and the image, ``uint8 (H, W, 3)`` RGB.
         sources: The images.
         on_error: Gets the message of each image that cannot be read or processed, which is then
-            skipped; without it the first error is raised.
+            skipped; without it the first error is raised. Unexpected errors are such messages too,
+            unless ``FACEDOTS_DEBUG`` is set.
 
     Raises:
         OutputError: A result cannot be written; the others could not be written either.
@@ -90,6 +99,13 @@ def map_images(
                 raise
             message = str(error)
             on_error(message if source.location in message else f"{source.location}: {message}")
+        except (ImportError, AttributeError):  # what is installed fails, whatever the image
+            raise
+        except Exception as error:
+            if on_error is None or DEBUG in os.environ:
+                error.add_note(f"while working on {source.location}")
+                raise
+            on_error(f"{source.location}: {describe_unexpected(error)}")
         else:
             yield result
 

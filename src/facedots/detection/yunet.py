@@ -1,5 +1,6 @@
 """YuNet through OpenCV, from a weight file of the user."""
 
+import threading
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,8 @@ _NMS_IOU, _MOST_BOXES = 0.3, 5000
 
 
 class YuNet(AdjustedDetector):
-    """YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y) as OpenCV's ``FaceDetectorYN`` runs it.
+    """YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y) as OpenCV's ``FaceDetectorYN`` runs it;
+    threads that share a detector wait for each other.
 
     Args:
         model_file: The file ``face_detection_yunet_2023mar.onnx`` of the OpenCV Zoo.
@@ -52,6 +54,7 @@ class YuNet(AdjustedDetector):
             self._network.detect(np.zeros((320, 320, 3), np.uint8))
         except cv2.error as error:
             raise WeightsError(f"{path}: OpenCV cannot open it as YuNet: {error.err}") from error
+        self._lock = threading.Lock()
         self._max_side = max_side
 
     def face_sizes(self, width: int, height: int) -> tuple[float, float]:
@@ -67,8 +70,9 @@ class YuNet(AdjustedDetector):
         searched = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         if zoom < 1:
             searched = cv2.resize(searched, size, interpolation=cv2.INTER_AREA)
-        self._network.setInputSize(size)
-        faces = self._network.detect(searched)[1]
+        with self._lock:
+            self._network.setInputSize(size)
+            faces = self._network.detect(searched)[1]
         rows = np.zeros((0, 15), np.float32) if faces is None else np.asarray(faces, np.float32)
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]
         grow = np.array([width / size[0], height / size[1]] * 2)
