@@ -16,7 +16,7 @@ from facedots.uncertainty import isotropic_covariance
 
 
 def drawn_face(seed: int = 0, zoom: float = 100) -> Floats:
-    """Points that lie as those of a face do, each moved a little, in a frame of 300 x 300 pixels."""
+    """Points placed like those of a face, each moved a little, in a frame of 300 x 300 pixels."""
     rng = np.random.default_rng(seed)
     angle = np.linspace(np.pi, 0, 17)
     points = np.zeros((IBUG68.count, 2))

@@ -107,7 +107,7 @@ def test_the_image_is_not_changed_and_may_be_a_view(detector: RetinaFace, hopper
 
 
 def test_colors_are_red_first(detector: RetinaFace, hopper: Image) -> None:
-    """The network's mean and channel order: with red and blue swapped it is less certain of a face."""
+    """Mean and channel order: with red and blue swapped it is less certain of a face."""
     anything, small = RetinaFace(min_score=0.0001), resized(hopper, 90)
     swapped = np.ascontiguousarray(small[:, :, ::-1])
     assert anything(small).scores[0] > anything(swapped).scores[0]

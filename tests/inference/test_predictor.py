@@ -202,9 +202,7 @@ def test_a_box_outside_the_image_sees_black(predictor: KeypointPredictor) -> Non
 
 def test_a_large_face_is_not_sampled_in_holes(predictor: KeypointPredictor) -> None:
     image = lamp(1200, 900, 1800, 2400, spread=60)
-    image[::2] = (
-        0  # every second row dark: one sample a crop pixel would see stripes, areas see half the light
-    )
+    image[::2] = 0  # every second row dark: an area sees half the light, one sample sees stripes
     found = predictor.predict(image, [[400, 200, 2000, 1600]])
     assert np.abs(found.points - (1200, 900)).max() < 2
 

@@ -21,7 +21,7 @@ def _encoded(suffix: str, stored: NDArray[np.uint8] | NDArray[np.uint16]) -> byt
 
 
 def _with_orientation(jpeg: bytes, orientation: int) -> bytes:
-    """The JPEG with an EXIF segment of one entry, the orientation, right behind its start marker."""
+    """The JPEG with an EXIF segment of one entry, the orientation."""
     tiff = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, orientation, 0)
     exif = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]

@@ -437,7 +437,7 @@ def test_a_camera_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
-    """Serves the films of a folder; those called ``cut…`` only in part, whatever the header says."""
+    """Serves the videos of a folder; those called ``cut…`` only in part."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -197,7 +197,7 @@ def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One face; no keypoints, and NaN in ``square`` (center x, center y, side), where it was missed."""
+    """One face; no keypoints, and NaN in ``square`` (x, y of the center, side), if missed."""
 
     annotation: FaceAnnotation
     keypoints: Keypoints | None
