@@ -39,6 +39,7 @@ from .errors import PointsError as PointsError
 from .errors import RecipeError as RecipeError
 from .errors import ShapeError as ShapeError
 from .errors import StickerError as StickerError
+from .errors import TrainingError as TrainingError
 from .errors import VideoError as VideoError
 from .errors import WeightsError as WeightsError
 from .evaluation.metrics import nme as nme

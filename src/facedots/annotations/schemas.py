@@ -18,11 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facedots.errors import DataError
+from facedots.io.yaml_files import read_yaml
 from facedots.schema import IBUG68, KeypointSchema
 
 SCHEMA_FILE = "schema.yaml"
@@ -52,8 +52,9 @@ def read_schema(file: str | Path) -> KeypointSchema:
     Raises:
         DataError: The file cannot be read, or its fields contradict each other.
     """
+    fields = read_yaml(file, DataError)
     try:
-        content = _SchemaFile.model_validate(yaml.safe_load(Path(file).read_text(encoding="utf-8")))
+        content = _SchemaFile.model_validate(fields)
         names = content.points
         place = {name: i for i, name in enumerate(names)}
         regions = content.regions or {"points": names}
@@ -68,8 +69,6 @@ def read_schema(file: str | Path) -> KeypointSchema:
             edges=tuple((place[a], place[b]) for a, b in content.edges),
             norm_pair=(place[first], place[second]),
         )
-    except (OSError, yaml.YAMLError) as error:
-        raise DataError(f"{file}: not a YAML file: {error}") from error
     except ValidationError as error:
         faults = [
             f"  {'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"

@@ -35,6 +35,7 @@ from facedots.errors import ImageError, PointsError, StickerError
 from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
 from facedots.io.guard import protect
 from facedots.io.images import read_image_bytes
+from facedots.io.yaml_files import read_yaml
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
@@ -222,21 +223,13 @@ def load_sticker(name: str | Path) -> Sticker:
     Raises:
         StickerError: The sticker is unknown, or a file is missing or has faults.
     """
-    import yaml
-
     names = sticker_names()
     file = FOLDER / f"{name}.yaml" if str(name) in names else Path(name)
     if file.suffix not in (".yaml", ".yml"):
         raise StickerError(
             f"{name}: no such sticker; there are {', '.join(names)}, or give a sticker's .yaml file"
         )
-    try:
-        protect([file])
-        fields = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StickerError(f"{file}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise StickerError(f"{file}: not YAML: {error}") from error
+    fields = read_yaml(file, StickerError)
     required = {"image", "anchors"}
     if not isinstance(fields, dict) or not required <= set(fields) <= required | {"fit"}:
         raise StickerError(

@@ -89,10 +89,12 @@ def weights_file(model: str | Path) -> Path:
     """The ONNX file of a name in :data:`WEIGHTS`, a path, or the folder of a run.
 
     Raises:
-        WeightsError: There is no such file.
+        WeightsError: There is no such file, or it comes with facedots and its bytes are not the
+            pinned ones.
     """
-    if str(model) in WEIGHTS:
-        return WEIGHTS[str(model)].path
+    if pinned := _pinned(model):
+        pinned.read()
+        return pinned.path
     path = Path(model)
     if path.is_dir():
         if (path / ONNX_FILE).is_file():
@@ -110,6 +112,20 @@ def weights_file(model: str | Path) -> Path:
     )
 
 
+def _pinned(model: str | Path) -> WeightFile | None:
+    """The file of :data:`WEIGHTS` that a name, a path or a link leads to."""
+    if str(model) in WEIGHTS:
+        return WEIGHTS[str(model)]
+    path = Path(model)
+    if path.suffix == ".onnx" and path.is_file():
+        return next((file for file in WEIGHTS.values() if _same(path, file.path)), None)
+    return None
+
+
+def _same(path: Path, other: Path) -> bool:
+    return other.is_file() and path.samefile(other)
+
+
 def open_weights(model: str | Path, threads: int = 1) -> Session:
     """Open the network of a name, path or folder, as :func:`weights_file` finds it.
 
@@ -121,9 +137,8 @@ def open_weights(model: str | Path, threads: int = 1) -> Session:
         >>> open_weights("tiny").spec.input_size
         112
     """
-    if str(model) in WEIGHTS:
-        file = WEIGHTS[str(model)]
-        return Session(file.read(), threads, source=file.path)
+    if pinned := _pinned(model):
+        return Session(pinned.read(), threads, source=pinned.path)
     return Session(weights_file(model), threads)
 
 

@@ -23,6 +23,7 @@ from onnx import numpy_helper
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, Matrix, check_boxes, check_shape, crop_matrix
 from facedots.inference.predictor import KeypointPredictor
+from facedots.inference.weights import weights_file
 
 RGB = 3
 """Input channels of a layer whose input is a color image."""
@@ -54,8 +55,9 @@ def load_model(path: str | Path) -> onnx.ModelProto:
     """The network in an ONNX file.
 
     Raises:
-        WeightsError: The file is missing or is not ONNX.
+        WeightsError: The file is missing or is not ONNX, or comes with facedots and is damaged.
     """
+    path = weights_file(path)
     try:
         model = onnx.load_model_from_string(Path(path).read_bytes())
     except OSError as error:

@@ -1,5 +1,5 @@
-"""Lightning callbacks and plugins: averaged weights, atomic checkpoints, the progress bar, quiet
-libraries, and one log of a run that was resumed.
+"""Lightning callbacks: averaged weights, the progress bar, quiet libraries, and one log of a run
+that was resumed.
 """
 
 import csv
@@ -13,7 +13,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import RichProgressBar, WeightAveraging
-from pytorch_lightning.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from facedots.io.files import atomic_write
@@ -57,18 +56,6 @@ class WarmupEma(WeightAveraging):
             torch._foreach_lerp_(averages, current, 1 - weight)
         else:  # counters of batch norm
             torch._foreach_copy_(averages, current)
-
-
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Checkpoints that are written whole or not at all, whenever the process is killed."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
-    ) -> None:
-        """Write under another name, then rename."""
-        partial = f"{path}.part"
-        super().save_checkpoint(checkpoint, partial, storage_options)
-        Path(partial).replace(path)
 
 
 class EpochProgressBar(RichProgressBar):

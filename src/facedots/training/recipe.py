@@ -22,6 +22,7 @@ from pydantic import (
 from facedots.data.sources import SOURCE_NAMES
 from facedots.data.splits import SPLITS
 from facedots.errors import RecipeError
+from facedots.io.yaml_files import read_yaml
 from facedots.models.registry import MODELS
 from facedots.training.losses import LOSSES
 from facedots.training.optimizers import OPTIMIZERS
@@ -144,12 +145,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         RecipeError: The file cannot be read, or fields are unknown or invalid; all of them are
             listed.
     """
-    try:
-        fields = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{path}: not YAML: {error}") from error
+    fields = read_yaml(path, RecipeError)
     if not isinstance(fields, dict):
         raise RecipeError(f"{path}: a recipe is a list of `field: value` lines")
     try:

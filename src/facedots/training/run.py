@@ -13,16 +13,10 @@ A run is one folder:
   with its model card.
 """
 
-import hashlib
 import json
-import platform
-import subprocess
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -33,7 +27,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset
-from facedots.data.splits import Split, load_split
+from facedots.data.splits import load_split
 from facedots.errors import RecipeError
 from facedots.evaluation.result import METRICS_FILE, training_history
 from facedots.inference.weights import ONNX_FILE
@@ -45,21 +39,27 @@ from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.training.calibrate import calibrate_covariance
 from facedots.training.callbacks import (
-    AtomicCheckpointIO,
     EpochProgressBar,
     WarmupEma,
     archive_metrics,
     merge_metrics,
     silence_libraries,
 )
+from facedots.training.checkpoints import (
+    CHECKPOINTS,
+    AtomicCheckpointIO,
+    last_checkpoint,
+    remove_partial_files,
+    whole_checkpoint,
+)
 from facedots.training.export import card_fields, export_onnx, save_weights
+from facedots.training.faults import FiniteLoss, explain_faults, lock_run
+from facedots.training.provenance import provenance
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.task import FaceDataModule, KeypointTask
 
 RECIPE_FILE, SCHEMA_FILE, PROVENANCE_FILE = "recipe.yaml", "schema.json", "provenance.json"
 WEIGHTS_FILE = "model.safetensors"
-CHECKPOINTS = "checkpoints"
-PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
 
 
 def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = False) -> Path:
@@ -85,6 +85,10 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
         RecipeError: ``out`` already holds a run, or the run was stopped before its first epoch
             ended.
         DataError: The data are missing.
+        TrainingError: The loss is not a number, another process trains in ``out``, a worker was
+            killed, or memory ran out.
+        WeightsError: The checkpoint to go on from is damaged.
+        OutputError: The disk is full, or ``out`` cannot be written.
 
     Example:
         >>> from facedots import KeypointPredictor, load_recipe, train
@@ -93,7 +97,12 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
         >>> predictor = KeypointPredictor(model)  # doctest: +SKIP
     """
     data, out = str(data), Path(out)
-    last = out / CHECKPOINTS / "last.ckpt"
+    with lock_run(out), explain_faults(out):
+        return _train(recipe, data, out, resume)
+
+
+def _train(recipe: Recipe, data: str, out: Path, resume: bool) -> Path:
+    """:func:`train` in a folder that is locked."""
     if not resume and (out / RECIPE_FILE).exists():
         raise RecipeError(f"{out} already holds a run; give another --out, or --resume {out}")
     silence_libraries()
@@ -108,7 +117,8 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
     net.load_pretrained()
     trainer = _trainer(recipe, out)
     task, faces = KeypointTask(net, recipe), FaceDataModule(split, net, recipe)
-    checkpoint = last if resume and last.exists() else None
+    remove_partial_files(out)
+    checkpoint = last_checkpoint(out) if resume else None
     logs = archive_metrics(out / METRICS_FILE)
     try:
         trainer.fit(task, faces, ckpt_path=checkpoint, weights_only=True)
@@ -147,6 +157,7 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best") -> KeypointNet:
 
     Raises:
         RecipeError: There is no such checkpoint.
+        WeightsError: It is damaged.
     """
     recipe, _ = load_run(run)
     path, schema_file = Path(run) / CHECKPOINTS / f"{checkpoint}.ckpt", Path(run) / SCHEMA_FILE
@@ -155,7 +166,7 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best") -> KeypointNet:
             f"{path} is missing: the run was stopped before its first epoch ended; train again"
         )
     protect([path, schema_file, Path(run) / RECIPE_FILE])
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    state = whole_checkpoint(Path(run), checkpoint)["state_dict"]
     schema = KeypointSchema.from_json(schema_file.read_text()) if schema_file.exists() else IBUG68
     net = build_model(recipe.model, schema, len(recipe.sources))
     net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
@@ -205,42 +216,6 @@ def export_run(
     return export_onnx(net, Path(onnx_file), card_fields(recipe, data, style), crops)
 
 
-def provenance(data: str, split: Split) -> dict[str, Any]:
-    """Data, versions, machine and revision of a run, ready for JSON."""
-    parts = {"train": split.train, "validation": split.validation, "test": split.test}
-    held = ("train", "validation")
-    return {
-        "data": data if data.startswith("synthetic:") else str(Path(data).resolve()),
-        "faces": {name: len(faces) for name, faces in parts.items()},
-        "fingerprint": {name: fingerprint(parts[name]) for name in held},
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": sys.argv,
-        "git": _git_revision(),
-        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {package: version(package) for package in PACKAGES},
-    }
-
-
-def fingerprint(faces: list[FaceAnnotation]) -> str:
-    """A sha256 of the names, points and image files, in the order of the list."""
-    digest = hashlib.sha256()
-    for face in faces:
-        image_hash = hashlib.sha256(face.image.read_bytes()).digest()
-        digest.update(face.name.encode() + face.points.tobytes() + image_hash)
-    return digest.hexdigest()
-
-
-def _git_revision() -> str | None:
-    """The revision of the checkout, followed by ``-dirty`` where files differ."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    folder = Path(__file__).parent
-    try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return result.stdout.strip() or None
-
-
 def _calibration_crops(
     faces: list[FaceAnnotation], spec: ModelSpec, count: int = 200
 ) -> NDArray[np.uint8]:
@@ -269,7 +244,7 @@ def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
         max_epochs=recipe.epochs,
         precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
         accelerator="auto",
-        callbacks=[WarmupEma(recipe.ema_decay), checkpoints, EpochProgressBar()],
+        callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints, EpochProgressBar()],
         logger=[CSVLogger(out, "logs", ""), TensorBoardLogger(out, "tensorboard", "")],
         plugins=[AtomicCheckpointIO()],
         log_every_n_steps=10,

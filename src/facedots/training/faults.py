@@ -1,0 +1,175 @@
+"""What goes wrong in a training, in one line that says what to do; and the lock of a run."""
+
+import contextlib
+import errno
+import math
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from facedots.errors import FacedotsError, OutputError, TrainingError
+from facedots.io.files import output_errors
+
+LOCK_FILE = ".lock"
+CHECKED_STEPS = 50
+"""On a GPU, the loss is read once in so many steps: reading it waits for the device."""
+
+
+class FiniteLoss(pl.Callback):
+    """Stops a training whose loss or weights are no numbers, before a checkpoint is written.
+
+    Raises:
+        TrainingError: In such a training.
+    """
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Look at the loss: on a CPU that of every step."""
+        loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
+        last = batch_idx + 1 == trainer.num_training_batches
+        if (loss.device.type == "cpu" or last or batch_idx % CHECKED_STEPS == 0) and (
+            not math.isfinite(float(loss))
+        ):
+            raise _diverged("the loss is", trainer, batch_idx + 1)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at what the last step left: the weights, their loss, and the points they give."""
+        step, metrics = int(trainer.num_training_batches), trainer.callback_metrics
+        if not math.isfinite(float(metrics.get("val_loss", 0.0))):
+            raise _diverged("the validation loss is", trainer, step)
+        if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
+            raise _diverged("the weights are", trainer, step)
+        if "val_nme" not in metrics:
+            raise TrainingError(
+                "no error could be measured on the validation faces: label both points of the "
+                "schema's norm_pair in some of them, or lower lr, and train again"
+            )
+
+
+def _diverged(what: str, trainer: pl.Trainer, step: int) -> TrainingError:
+    lr = trainer.lightning_module.recipe.lr
+    return TrainingError(
+        f"{what} not a number after step {step} of epoch {trainer.current_epoch + 1}; "
+        f"lower lr (it is {lr:g}) and train again"
+    )
+
+
+@contextlib.contextmanager
+def explain_faults(run: Path) -> Iterator[None]:
+    """Turn what ends a training into one line that names the run and says what to do.
+
+    Raises:
+        TrainingError: The loss is not a number, a worker was killed, or memory is short.
+        OutputError: The disk is full, or the folder cannot be written.
+    """
+    resume = f"`facedots train --resume {run}` goes on"
+    try:
+        yield
+    except TrainingError as error:
+        kept = f"; {run / 'checkpoints'} keeps the epochs before"
+        whole = (run / "checkpoints" / "last.ckpt").exists()
+        raise TrainingError(f"{run}: {error}{kept if whole else ''}") from error
+    except OutputError as error:
+        raise OutputError(f"{error}{_room(error.__cause__)}; mend that, then {resume}") from error
+    except FacedotsError as error:
+        if (told := _in_worker(str(error))) is None:
+            raise
+        raise type(error)(told) from error
+    except OSError as error:
+        place = error.filename or run
+        raise OutputError(
+            f"{place}: cannot be read or written: {error.strerror or error}{_room(error)}; "
+            f"mend that, then {resume}"
+        ) from error
+    except RuntimeError as error:
+        if (advice := _advice(error)) is None:
+            raise
+        raise TrainingError(
+            f"{run}: {advice} in {run / 'recipe.yaml'}, then {resume} after its last whole epoch"
+        ) from error
+
+
+def _room(error: BaseException | None) -> str:
+    """What to do where a disk is full."""
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return " (delete files, or move the run to another disk)" if full else ""
+
+
+def _advice(error: RuntimeError) -> str | None:
+    """What happened and which fields to change, for errors that torch raises."""
+    text = str(error)
+    if "DataLoader worker" in text:
+        return (
+            "a process that reads images ended (killed, often because memory ran out); "
+            "set workers or cache_gb lower"
+        )
+    if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text.lower():
+        return "memory ran out; set batch_size lower"
+    if "can't allocate memory" in text or "shared memory" in text:
+        return "memory ran out; set batch_size, workers or cache_gb lower"
+    return None
+
+
+def _in_worker(text: str) -> str | None:
+    """The error's own line where a worker's traceback is around it."""
+    if not re.match(r"Caught \w+ in DataLoader worker", text):
+        return None
+    line = text.strip().splitlines()[-1]
+    return re.sub(r"^[\w.]+Error: ", "", line)
+
+
+@contextlib.contextmanager
+def lock_run(run: Path) -> Iterator[None]:
+    """Hold the folder of a run, made if need be, against other processes; the lock ends with the
+    process, however that ends. File systems without locks are not guarded.
+
+    Raises:
+        TrainingError: Another process trains in it.
+        OutputError: The folder cannot be written.
+    """
+    path = run / LOCK_FILE
+    with output_errors(path):
+        run.mkdir(parents=True, exist_ok=True)
+        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if not _lock(number):
+            raise TrainingError(
+                f"{run}: another `facedots train` is at work in this folder; wait until it has "
+                "ended, or give another --out"
+            )
+        yield
+    finally:
+        os.close(number)
+
+
+def _lock(number: int) -> bool:
+    """Lock an open file; False where another process has. Forked workers do not inherit it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return True
+    return True
