@@ -89,7 +89,7 @@ class OpenCVError(FacedotsError, ImportError):
 
     _AGAIN = (
         "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python "
-        "opencv-contrib-python-headless; pip install 'opencv-python>=4.12,<5'"
+        "opencv-contrib-python-headless; pip install 'opencv-python>=4.14,<5'"
     )
 
     @classmethod
@@ -98,7 +98,7 @@ class OpenCVError(FacedotsError, ImportError):
 
         >>> print(OpenCVError.explain(ImportError("libGL.so.1: cannot open", name="cv2")))
         OpenCV lacks libGL.so.1: apt-get install libgl1 libglib2.0-0, or \
-pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.12,<5'
+pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.14,<5'
         """
         package = (getattr(error, "name", "") or "").partition(".")[0]
         text = str(error)
@@ -112,7 +112,7 @@ pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.12,<5'
                 f"pip uninstall -y opencv-python; {headless}"
             )
         if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
-            return cls("OpenCV is not installed: pip install 'opencv-python>=4.12,<5'")
+            return cls("OpenCV is not installed: pip install 'opencv-python>=4.14,<5'")
         if (isinstance(error, ImportError) and package == "cv2") or "module 'cv2" in text:
             return cls(
                 f"OpenCV is broken, of another version, or there are two in one place ({text}): "

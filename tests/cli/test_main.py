@@ -145,7 +145,7 @@ main()
             "ImportError('libGL.so.1: cannot open shared object file', name='cv2')",
             "OpenCV lacks libGL.so.1: apt-get install libgl1",
         ),
-        ("sys.modules['cv2'] = None", "None", "pip install 'opencv-python>=4.12,<5'"),
+        ("sys.modules['cv2'] = None", "None", "pip install 'opencv-python>=4.14,<5'"),
     ],
 )
 def test_a_broken_opencv_is_one_line_with_commands(

@@ -33,7 +33,6 @@ from facedots.analysis.pose import Camera, head_pose, rotation
 from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
 from facedots.errors import ImageError, PointsError, StickerError
 from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
-from facedots.io.guard import protect
 from facedots.io.images import read_image_bytes
 from facedots.io.yaml_files import read_yaml
 from facedots.schema import IBUG68

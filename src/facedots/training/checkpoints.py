@@ -18,6 +18,7 @@ from facedots.errors import WeightsError
 from facedots.io.files import atomic_write
 
 CHECKPOINTS = "checkpoints"
+_END, _END_LENGTH = b"PK\5\6", 22  # of a zip archive, without its comment
 _HASH = re.compile(rb"sha256 ([0-9a-f]{64})")
 _HASH_LENGTH = len("sha256 ") + 64
 
@@ -57,10 +58,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
     if not data:
         raise WeightsError(f"{path}: damaged: the file is empty")
-    match = _HASH.fullmatch(data[-_HASH_LENGTH:])
-    body = memoryview(data)[: -_HASH_LENGTH - 2]
-    if match is not None and hashlib.sha256(body).hexdigest().encode() != match[1]:
-        raise WeightsError(f"{path}: damaged: its bytes are not the ones of its hash")
+    if not data.startswith(_END, -_END_LENGTH):  # an archive without a comment is an older one
+        match = _HASH.fullmatch(data[-_HASH_LENGTH:])
+        digest = hashlib.sha256(memoryview(data)[: -_HASH_LENGTH - 2]).hexdigest().encode()
+        if match is None or match[1] != digest:
+            raise WeightsError(f"{path}: damaged: its bytes are not the ones of its hash")
     try:
         content = torch.load(BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's errors on damaged files have no narrower common base
