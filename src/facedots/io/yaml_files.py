@@ -45,7 +45,7 @@ def read_yaml(path: str | Path, error: type[FacedotsError]) -> Any:
         depth = 0
         for event in yaml.parse(text, Loader=loader):
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-                line = event.start_mark.line + 1
+                line = event.start_mark.line + 1 if event.start_mark else 1
                 raise error(f"{path}: line {line}: anchors (&, *) are refused; write values out")
             depth += isinstance(event, yaml.CollectionStartEvent)
             depth -= isinstance(event, yaml.CollectionEndEvent)

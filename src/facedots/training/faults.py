@@ -59,7 +59,7 @@ class FiniteLoss(pl.Callback):
 
 
 def _diverged(what: str, trainer: pl.Trainer, step: int) -> TrainingError:
-    lr = trainer.lightning_module.recipe.lr
+    lr = float(trainer.optimizers[0].param_groups[0]["initial_lr"])
     return TrainingError(
         f"{what} not a number after step {step} of epoch {trainer.current_epoch + 1}; "
         f"lower lr (it is {lr:g}) and train again"
