@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from facedots.cli.options import expand_options
+from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
 from facedots.errors import DataError
 from facedots.io.names import printable
@@ -57,12 +57,16 @@ class EvalOptions:
         BoxSource, typer.Option(help="Boxes of the labels, or of a detector (end to end).")
     ] = BoxSource.GROUND_TRUTH
 
-    def run(self, weights: str, data: str) -> "Evaluation":
+    def run(self, weights: str, data: str, labels: LabelOptions) -> "Evaluation":
         """Measure a network, with a progress bar on stderr."""
         from facedots.evaluation.protocol import evaluate_split
 
-        sources, detector = self.source or (), self.detector.load()
-        return evaluate_split(weights, data, self.split, sources, detector, progress=True)
+        detector, options = self.detector.load(), labels.load()
+        return evaluate_split(
+            *(weights, data, self.split, self.source or (), detector),
+            options=options,
+            progress=True,
+        )
 
 
 @expand_options
@@ -72,10 +76,11 @@ def evaluate(
     ],
     *,
     data: Annotated[
-        str, typer.Option(help="Folder with the data, or synthetic:N for N drawn faces.")
+        str, typer.Option(help="Folder or file with the data, or synthetic:N for N drawn faces.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and figures.")],
     options: EvalOptions,
+    labels: LabelOptions,
 ) -> None:
     """Measure a network on the test faces of a split: print the scores, write a report.
 
@@ -84,7 +89,7 @@ def evaluate(
     from facedots.evaluation.comparability import caveats
     from facedots.evaluation.report import write_report
 
-    evaluation = options.run(weights, data)
+    evaluation = options.run(weights, data, labels)
     paths = write_report(evaluation, out)
     Console(highlight=False).print(_table(evaluation))
     _warn(caveats(evaluation.context))
@@ -136,6 +141,7 @@ def compare(
         str | None, typer.Option(help="For networks: folder with the data, or synthetic:N.")
     ] = None,
     options: EvalOptions,
+    labels: LabelOptions,
     force: Annotated[
         bool, typer.Option("--force", help="Also where faces or labels differ, with a warning.")
     ] = False,
@@ -152,7 +158,7 @@ def compare(
     )
     from facedots.evaluation.report import write_comparison
 
-    evaluations = [_load_or_run(*_split_name(each), data, options) for each in what]
+    evaluations = [_load_or_run(*_split_name(each), data, options, labels) for each in what]
     names = distinct_names(evaluations, [_split_name(each)[1] for each in what])
     evaluations = [replace(e, name=name) for e, name in zip(evaluations, names, strict=True)]
     try:
@@ -176,13 +182,15 @@ def _split_name(what: str) -> tuple[str, str]:
     return (name, path) if equals and not Path(what).exists() else ("", what)
 
 
-def _load_or_run(name: str, what: str, data: str | None, options: EvalOptions) -> "Evaluation":
+def _load_or_run(
+    name: str, what: str, data: str | None, options: EvalOptions, labels: LabelOptions
+) -> "Evaluation":
     from facedots.evaluation.result import RESULT_FILE, Evaluation
 
     if (Path(what) / RESULT_FILE).is_file():
         evaluation = Evaluation.load(what)
     elif data is not None:
-        evaluation = options.run(what, data)
+        evaluation = options.run(what, data, labels)
     else:
         reason = f"no report of `facedots evaluate` (it has no {RESULT_FILE})"
         raise DataError(f"{what}: {reason}; to measure a network now, give --data DIR")

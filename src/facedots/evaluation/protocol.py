@@ -110,6 +110,7 @@ def evaluate_split(
     sources: Sequence[str] = (),
     detector: Detector | None = None,
     *,
+    options: ReadOptions | None = None,
     progress: bool = False,
 ) -> Evaluation:
     """Measure a network on the test faces of a split, as ``facedots evaluate`` does.
@@ -122,6 +123,7 @@ def evaluate_split(
         sources: Data sets in the folder; by default, those that
             :func:`~facedots.data.sources.detect_sources` finds.
         detector: Finds the boxes; by default, the tight boxes of the true points.
+        options: How to read the labels; the schema is the network's.
         progress: Show a progress bar on stderr.
 
     Raises:
@@ -131,7 +133,7 @@ def evaluate_split(
     sources = () if synthetic else tuple(sources or detect_sources(data))
     file = weights_file(str(weights))
     predictor = KeypointPredictor(file)
-    options = ReadOptions(schema=predictor.spec.schema)
+    options = replace(options or ReadOptions(), schema=predictor.spec.schema)
     faces = load_split(data, sources, split, options=options)
     console = Console(stderr=True, highlight=False)
     label = f"measuring {weights}"

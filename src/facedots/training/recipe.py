@@ -19,6 +19,7 @@ from pydantic import (
     field_validator,
 )
 
+from facedots.annotations.load import ReadOptions
 from facedots.data.sources import SOURCE_NAMES
 from facedots.data.splits import SPLITS
 from facedots.errors import RecipeError
@@ -103,6 +104,12 @@ class Recipe(BaseModel):
     """Memory for decoded images, in GB."""
     seed: NonNegativeInt = 0
     """Seed of all randomness."""
+    format: str | None = None
+    """Format of the labels, as for `facedots data stats`; default: what is there."""
+    images: str | None = None
+    """Folder with the images, if not beside the labels."""
+    origin: tuple[float, float] | None = None
+    """What the labels call the center of the top-left pixel, as in 1,1; default: by the format."""
     title: str = ""
     """Title of the model card; default: the network's name."""
     license: str = ""
@@ -113,6 +120,11 @@ class Recipe(BaseModel):
     @field_validator("sources", mode="before")
     @classmethod
     def _split_names(cls, value: Any) -> Any:
+        return tuple(value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("origin", mode="before")
+    @classmethod
+    def _split_numbers(cls, value: Any) -> Any:
         return tuple(value.split(",")) if isinstance(value, str) else value
 
     @field_validator(*CHOICES)
@@ -128,6 +140,11 @@ class Recipe(BaseModel):
     def exported_style(self) -> str:
         """The label style of the exported model."""
         return self.label_style if self.label_style in self.sources else self.sources[0]
+
+    @property
+    def read_options(self) -> ReadOptions:
+        """How to read the labels."""
+        return ReadOptions(self.format, Path(self.images) if self.images else None, self.origin)
 
     def to_yaml(self) -> str:
         """The whole recipe, defaults included; :func:`load_recipe` reads it back."""

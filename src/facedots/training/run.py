@@ -107,7 +107,7 @@ def _train(recipe: Recipe, data: str, out: Path, resume: bool) -> Path:
         raise RecipeError(f"{out} already holds a run; give another --out, or --resume {out}")
     silence_libraries()
     torch.set_num_threads(recipe.threads)
-    split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction)
+    split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
     if not resume:
         atomic_write(out / RECIPE_FILE, recipe.to_yaml())
         atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
@@ -208,7 +208,7 @@ def export_run(
             f"{run}: no label style {style!r}; it was trained on {', '.join(recipe.sources)}"
         )
     net.head.select_style(recipe.sources.index(style))
-    split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction)
+    split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
     held_out = [face for face in split.validation if face.label_style in ("", style)]
     net.spec = replace(net.spec, dof=calibrate_covariance(net, CropDataset(held_out, net.spec)))
     save_weights(net, Path(run) / WEIGHTS_FILE)
