@@ -78,7 +78,9 @@ def test_the_header_tells_the_order(folder: Path, layout: str) -> None:
 
 
 def test_further_columns_and_a_comma_at_the_end_are_skipped(folder: Path) -> None:
-    rows = [[i, 0.9, *row, 7, ""] for i, row in enumerate(rows_of(lambda face: face))]
+    rows: list[list[Any]] = [
+        [i, 0.9, *row, 7, ""] for i, row in enumerate(rows_of(lambda face: face))
+    ]
     file = table(folder, ["", "score", "image", *INTERLEAVED, "box_x0"], rows)
     np.testing.assert_allclose(points_of(file), POINTS)
     index = table(folder, ["", "image", *INTERLEAVED], [row[:1] + row[2:-2] for row in rows])
@@ -114,7 +116,7 @@ def test_tables_of_openface_and_facedots(folder: Path) -> None:
 def test_kaggles_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     pixels = np.arange(144) % 256
-    rows = [[3, 4, 8, 4.5, "", "", " ".join(map(str, pixels))]]
+    rows: list[list[Any]] = [[3, 4, 8, 4.5, "", "", " ".join(map(str, pixels))]]
     header = [f"{name}_{axis}" for name in ("left_eye", "right_eye", "nose_tip") for axis in "xy"]
     data = load_annotations(table(folder, [*header, "Image"], rows))
     assert data.schema.names == ("left_eye", "right_eye", "nose_tip")

@@ -121,7 +121,8 @@ class AnnotationFile(ABC):
 
 def to_pixels(points: Matrix, origin: Origin) -> Floats:
     """A file's coordinates as pixels whose (0, 0) is the center of the top-left pixel."""
-    return np.asarray(points - np.asarray(origin), np.float32)
+    with np.errstate(over="ignore"):  # Infinite, which is refused.
+        return np.asarray(points - np.asarray(origin), np.float32)
 
 
 def drop_placeholders(points: Matrix, notes: list[str]) -> Matrix:
