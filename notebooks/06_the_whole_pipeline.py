@@ -185,12 +185,7 @@ for path in sorted((work / "in").glob("*.png")):
 (work / "faces.json").write_text(to_json(results, face.schema, "small"))
 (work / "faces.csv").write_text(to_csv(results, face.schema))
 document = json.loads((work / "faces.json").read_text())
-print(
-    {
-        key: value if isinstance(value, str) else f"{len(value)} entries"
-        for key, value in document.items()
-    }
-)
+print({key: len(value) if isinstance(value, list) else value for key, value in document.items()})
 pd.read_csv(work / "faces.csv")[
     ["frame", "face_id", "confidence", "success", "x_36", "y_36", "sigma_36", "source"]
 ].round(2)

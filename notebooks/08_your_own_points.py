@@ -203,7 +203,7 @@ print("trained on:", Path(predictor.card.trained_on).name)
 photo = facedots.read_image(split.test[3].image)
 figure, grid = plt.subplots(1, 4, figsize=(9, 3.2), layout="constrained")
 for iteration, axes in enumerate(grid):
-    box = SingleObjectDetector(predictor, looks=iteration)(photo).boxes
+    box = SingleObjectDetector(predictor, refine=iteration)(photo).boxes
     prediction = predictor.predict(photo, box)
     x0, y0, x1, y1 = box[0]
     axes.imshow(draw_keypoints(photo, prediction.points[0], schema))
