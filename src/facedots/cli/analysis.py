@@ -31,7 +31,11 @@ def align(
     sources: Sources,
     *,
     out: Annotated[
-        Path, typer.Option(file_okay=False, help="Folder for the faces and transforms.csv.")
+        Path,
+        typer.Option(
+            file_okay=False,
+            help="Folder for the faces and transforms.csv; files there are replaced.",
+        ),
     ],
     size: Annotated[
         int, typer.Option(min=8, max=4096, help="Side of a face's image, pixels.")

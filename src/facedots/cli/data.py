@@ -193,9 +193,9 @@ LEVELS = {"error": "bold red", "warning": "yellow", "skipped": "dim", "ok": "gre
 def audit(
     source: Source,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for index.html, audit.json, faces.csv.")] = Path(
-        "out/audit"
-    ),
+    out: Annotated[
+        Path, typer.Option(help="Folder for index.html, audit.json, faces.csv, over those there.")
+    ] = Path("out/audit"),
     against: Annotated[
         Path | None, typer.Option(help="Other data that must not share images or people with it.")
     ] = None,

@@ -78,7 +78,9 @@ def evaluate(
     data: Annotated[
         str, typer.Option(help="Folder or file with the data, or synthetic:N for N drawn faces.")
     ],
-    out: Annotated[Path, typer.Option(help="Folder for report.html, report.json and figures.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for report.html, report.json, figures, over those there.")
+    ],
     options: EvalOptions,
     labels: LabelOptions,
 ) -> None:

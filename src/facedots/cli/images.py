@@ -91,7 +91,8 @@ def _print_counts(counts: list[tuple[str, int]], to_stderr: bool) -> None:
 
 def demo(
     out: Annotated[
-        Path, typer.Option(file_okay=False, help="Where demo.png and demo.json go.")
+        Path,
+        typer.Option(file_okay=False, help="Where demo.png and demo.json go, over those there."),
     ] = Path("out"),
 ) -> None:
     """Find the face in matplotlib's sample portrait and write demo.png and demo.json.

@@ -25,6 +25,7 @@ from facedots.data.sources import CUSTOM, SOURCE_NAMES, load_source, role_of
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
 from facedots.geometry import tight_boxes
+from facedots.io.names import utf8
 from facedots.schema import IBUG68, KeypointSchema
 
 FOLDS = 5
@@ -142,7 +143,7 @@ def person_folds(faces: Iterable[FaceAnnotation]) -> dict[str, int]:
 
 def _shuffle_key(group: str) -> str:
     """Sort key that shuffles groups the same way everywhere, whatever the other groups."""
-    return hashlib.sha256(f"{SEED}/{group}".encode()).hexdigest()
+    return hashlib.sha256(utf8(f"{SEED}/{group}")).hexdigest()
 
 
 def _partition(faces: Faces, groups: Iterable[str]) -> tuple[Faces, Faces]:

@@ -9,6 +9,8 @@ import numpy as np
 from facedots.detection.base import AdjustedDetector, Adjustment
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image
+from facedots.io.guard import protect
+from facedots.io.names import is_utf8
 
 FACE_SIZES = (10, 300)
 """Sides of the faces that YuNet is trained for, in pixels as it sees them (OpenCV Zoo)."""
@@ -47,6 +49,9 @@ class YuNet(AdjustedDetector):
         path = Path(model_file)
         if not path.is_file():
             raise WeightsError(f"{path}: no such file; {self.ORIGIN}")
+        protect([path])
+        if not is_utf8(path):
+            raise WeightsError(f"{path}: OpenCV cannot open names that are not UTF-8; rename it")
         try:
             self._network = cv2.FaceDetectorYN.create(
                 str(path), "", (320, 320), min_score, _NMS_IOU, _MOST_BOXES

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
 from facedots.io.guard import protect
+from facedots.io.names import is_utf8
 from facedots.spec import ModelCard, ModelSpec
 
 SPEC_KEY, CARD_KEY = "facedots.spec", "facedots.card"
@@ -78,8 +79,9 @@ class Session:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
-        model = weights if isinstance(weights, bytes) else str(weights)
         try:
+            is_path = not isinstance(weights, bytes) and is_utf8(weights)
+            model = str(weights) if is_path else _bytes(weights)
             self._session = onnxruntime.InferenceSession(
                 model, options, providers=["CPUExecutionProvider"]
             )
@@ -123,6 +125,10 @@ class Session:
                 f"{name}: its metadata cannot be read ({error!r}); {_FIX}"
             ) from error
         return spec, card
+
+
+def _bytes(weights: str | Path | bytes) -> bytes:
+    return weights if isinstance(weights, bytes) else Path(weights).read_bytes()
 
 
 _FIX = "write the file with `facedots export RUN --out model.onnx`"

@@ -31,6 +31,15 @@ def utf8(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")
 
 
+def is_utf8(path: object) -> bool:
+    """Whether a path is UTF-8. OpenCV crashes on others.
+
+    >>> is_utf8("café.mp4"), is_utf8("caf\udce9.mp4")
+    (True, False)
+    """
+    return utf8(str(path)).decode() == str(path)
+
+
 def csv_cell(text: str) -> str:
     """A text for a cell of CSV: one that a spreadsheet would take as a formula gets a ``'`` before
     it.

@@ -15,10 +15,13 @@ from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.display_matrix import file_orientation
 from facedots.io.files import AtomicFile
+from facedots.io.names import is_utf8
 from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
 
 _TICK = Fraction(1, 90_000)
 """The clock of cameras and of files that OpenCV reads."""
+
+_FIX = "rename it, or pip install 'facedots[video]', which can"
 
 _TOLERANCE = 1.0
 """Seconds by which a file may be shorter than stated; OpenCV gives lengths only in frames."""
@@ -39,6 +42,8 @@ class OpenCVReader(VideoReader):
 
     def __init__(self, path: str, name: str | None = None) -> None:
         self.name = name or path
+        if not is_utf8(path):
+            raise VideoError(f"{self.name}: cannot be opened: its name is not UTF-8; {_FIX}")
         self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise VideoError(
@@ -129,6 +134,8 @@ class OpenCVWriter(VideoWriter):
     def __init__(self, path: str | Path, info: VideoInfo) -> None:
         super().__init__(path)
         self._info = info
+        if not is_utf8(self.path.absolute()):
+            raise OutputError(f"{self.path}: cannot be written: its name is not UTF-8; {_FIX}")
         self._file = AtomicFile(self.path)
         codec = cv2.VideoWriter.fourcc(*_CODECS.get(self.path.suffix.lower(), "mp4v"))
         self._writer = cv2.VideoWriter(

@@ -10,7 +10,7 @@ from facedots.annotations.load import AnnotationSet
 from facedots.drawing import Color
 from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
-from facedots.io.names import file_name
+from facedots.io.names import file_name, printable
 from facedots.plots.draw import draw_keypoints, draw_numbered, enlarge, region_colors
 
 PAPER: Color = (250, 250, 250)
@@ -82,6 +82,7 @@ def contact_sheet(
 
 
 def _caption(sheet: Image, text: str, left_top: tuple[int, int], letters: int) -> None:
+    text = printable(text)  # OpenCV crashes on names that are not UTF-8
     shown = text if len(text) <= letters else f"..{text[2 - letters :]}"
     place = (left_top[0], left_top[1] + _LINE - 8)
     cv2.putText(sheet, shown, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)

@@ -11,6 +11,7 @@ from typing import Any
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.splits import Split
+from facedots.io.names import utf8
 
 PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
 
@@ -36,7 +37,7 @@ def fingerprint(faces: list[FaceAnnotation]) -> str:
     digest = hashlib.sha256()
     for face in faces:
         image_hash = hashlib.sha256(face.image.read_bytes()).digest()
-        digest.update(face.name.encode() + face.points.tobytes() + image_hash)
+        digest.update(utf8(face.name) + face.points.tobytes() + image_hash)
     return digest.hexdigest()
 
 
