@@ -91,7 +91,7 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("faces")
     rows = ["name," + ",".join(f"{axis}{i}" for i in range(68) for axis in "xy")]
     for number, name in enumerate([*HOSTILE[:-1], *(f"n{i}.png" for i in range(4))]):
-        if name.strip() == name and "\n" not in name:
+        if name.strip(" '") == name and "\n" not in name:
             image, points = draw_face(np.random.default_rng(number))
             write_image(folder / "drawn.png", image)
             (folder / "drawn.png").rename(folder / name)
