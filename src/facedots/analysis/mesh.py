@@ -90,6 +90,69 @@ def fit_shape(shape: ArrayLike, points: ArrayLike) -> Matrix:
     return np.asarray(solution.T)
 
 
+MIN_SQUEEZE, MAX_MISFIT = 0.5, 0.3
+"""Limits of a plausible face: how much turning the head may squeeze the mean shape, and the RMS
+distance from it in outer-eye distances. See docs/experiments.md.
+"""
+
+
+@dataclass(frozen=True)
+class ShapeFit:
+    """How points lie relative to the mean face, turned as they are.
+
+    Attributes:
+        residuals: ``float64 (68, 2)``, off the places in the mean face, in outer-eye distances.
+        turn: Tilt of the face in degrees, clockwise as seen.
+        squeeze: Smaller over larger scale of the map.
+        misfit: Root mean square distance from the map's face, in outer-eye distances.
+        mirrored: The map mirrors.
+    """
+
+    residuals: Matrix
+    turn: float
+    squeeze: float
+    misfit: float
+    mirrored: bool
+
+    @property
+    def plausible(self) -> bool:
+        """Whether the points are the mean face, turned as a head can be, and little else."""
+        return not self.mirrored and self.near
+
+    @property
+    def near(self) -> bool:
+        """The same of the points or of their mirror image."""
+        return self.squeeze >= MIN_SQUEEZE and self.misfit <= MAX_MISFIT
+
+
+def compare_shape(points: ArrayLike) -> ShapeFit | None:
+    """Compare the points ``(68, 2)`` of a face with the mean face; ``None`` where they decide
+    nothing: they are too few, or lie on a line.
+
+    >>> compare_shape(MEAN_SHAPE * 100 + 50).plausible
+    True
+    >>> compare_shape(MEAN_SHAPE * (-100, 100)).plausible  # mirrored
+    False
+    """
+    face = np.asarray(points, np.float64)
+    try:
+        turn = fit_shape(MEAN_SHAPE, face)
+    except PointsError:
+        return None
+    linear = turn[:, :2]
+    unit, squeezed = np.linalg.svd(linear, compute_uv=False).tolist()
+    if not squeezed > 1e-9 * unit:
+        return None
+    offsets = face - apply_affine(turn, MEAN_SHAPE)
+    return ShapeFit(
+        residuals=offsets @ np.linalg.inv(linear).T,
+        turn=float(np.degrees(np.arctan2(linear[1, 0], linear[0, 0]))),
+        squeeze=squeezed / unit,
+        misfit=float(np.sqrt(np.nanmean((offsets**2).sum(axis=1)))) / unit,
+        mirrored=bool(np.linalg.det(linear) < 0),
+    )
+
+
 def forehead(points: ArrayLike, top: float = 0.95) -> Floats:
     """The expected forehead, ``float32 (9, 2)``: an arc from the right temple to the left.
 

@@ -14,7 +14,9 @@ from facedots.audit.image_files import ImageFile
 from facedots.audit.label_offset import LabelOffset, measure_label_offset
 from facedots.audit.label_order import PointPermutation, correct_labels, find_permutations
 from facedots.audit.outliers import LabelOutliers, find_label_outliers
+from facedots.audit.plausibility import SetPlausibility, measure_plausibility
 from facedots.audit.scan import ImageScan, scan_images
+from facedots.audit.shapes import ReferenceShape
 from facedots.audit.stats import DataStats, data_stats
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
@@ -61,6 +63,7 @@ class Audit:
         stats: Counts of files and labels by subset, those only compared with under :data:`AGAINST`.
         images: All readable images, once per subset.
         near_duplicates: Pairs of images that look the same, by index.
+        plausibility: By subset, whether its labels can be right at all.
         label_offsets: By subset, where predictions were compared.
         label_outliers: The labels that are probably wrong.
         coverage: Distribution of sizes, poses and brightness.
@@ -84,6 +87,7 @@ class Audit:
     stats: DataStats
     images: tuple[AuditImage, ...]
     near_duplicates: tuple[DuplicatePair, ...]
+    plausibility: Mapping[str, SetPlausibility]
     label_offsets: Mapping[str, LabelOffset]
     label_outliers: LabelOutliers
     coverage: tuple[Measure, ...]
@@ -106,6 +110,10 @@ class Audit:
     def predicted_mask(self, subset: str) -> NDArray[np.bool_]:
         """Faces of a subset with a prediction, ``bool (N,)``."""
         return self.mask(subset) & self.scan.has_prediction
+
+    def is_implausible(self, subset: str) -> bool:
+        """Whether the labels of a subset as a whole cannot be right, whatever a network says."""
+        return any(self.plausibility[subset].label_faults(self.schema))
 
     def face_name(self, i: int) -> str:
         """``subset/name`` of a face."""
@@ -189,9 +197,14 @@ def audit_dataset(
     permutations, scan = find_permutations(faces, labels, scan, schema, predictor)
     ordered = correct_labels(labels, permutations, scan.sizes[:, 0])
     offsets: dict[str, LabelOffset] = {}
+    plausibility: dict[str, SetPlausibility] = {}
+    eyes = ReferenceShape.fit(ordered, schema).eye_distances(ordered)
     centered = ordered.copy()
     for name in subsets:
         mask = np.array([subset == name for subset in subset_of], bool)
+        plausibility[name] = measure_plausibility(
+            ordered[mask], scan.predicted[mask], scan.sizes[mask], eyes[mask], schema
+        )
         offset = measure_label_offset(ordered[mask], scan.plain[mask], scan.mirrored[mask], schema)
         if offset:
             offsets[name] = offset
@@ -218,6 +231,7 @@ def audit_dataset(
         stats=data_stats(everything, schema, files),
         images=tuple(images),
         near_duplicates=tuple(find_near_duplicates([image.file for image in images])),
+        plausibility=plausibility,
         label_offsets=offsets,
         label_outliers=find_label_outliers(centered, scan.predicted, permutations, schema),
         coverage=measure_coverage(ordered, scan.sizes, scan.brightness, schema),

@@ -16,6 +16,10 @@ checked; ``ok``.
 """
 
 
+MAX_ROUNDING = 10.0
+"""Percent NME that rounding may cost; faces with eyes 4 pixels apart come to it."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """The answer to one question.
@@ -43,6 +47,7 @@ def summarize(audit: Audit) -> list[Finding]:
         _near_duplicates,
         _shared_people,
         _shared_names,
+        _plausibility,
         _rounding,
         _offset,
         _order,
@@ -153,13 +158,32 @@ def _shared_names(audit: Audit) -> Iterator[Finding]:
             yield Finding("Unique file names", "warning", f"{text}. {hint}")
 
 
+def _plausibility(audit: Audit) -> Iterator[Finding]:
+    check = "Labels can be right"
+    faults = [
+        f"{name}: {fault}"
+        for name, one in audit.plausibility.items()
+        for fault in one.faults(audit.schema)
+    ]
+    yield from (Finding(check, "error", fault) for fault in faults)
+    if faults:
+        return
+    judged = sum(one.faces for one in audit.plausibility.values())
+    text = f"they have the shape of {audit.schema.name}, " if judged else "they have "
+    yield Finding(check, "ok", f"{text}a size and a place that faces can have")
+
+
 def _rounding(audit: Audit) -> Iterator[Finding]:
     check = "Exact coordinates"
     for name, stats in _audited(audit).items():
         cost = f"{stats.labels.rounding_nme:.2f} % NME"
         if stats.labels.whole_numbers:
             text = f"{name}: all coordinates are whole numbers. Rounding alone costs {cost}"
-            yield Finding(check, "warning", f"{text}: no network can be measured below that")
+            level: Level = "error" if stats.labels.rounding_nme > MAX_ROUNDING else "warning"
+            yield Finding(check, level, f"{text}: no network can be measured below that")
+        elif stats.labels.rounding_nme > MAX_ROUNDING:
+            text = f"{name}: rounding to whole pixels would cost {cost}"
+            yield Finding(check, "error", f"{text}: the coordinates are no pixels")
         else:
             text = f"{name}: not rounded to whole pixels, which would cost {cost}"
             yield Finding(check, "ok", text)
@@ -176,7 +200,9 @@ def _offset(audit: Audit) -> Iterator[Finding]:
         horizontal = f"{name}: {abs(x):.2f} ± {error:.2f} px to the {side} ({percent:.1f} %)"
         vertical = f"{abs(y):.2f} px {height} the prediction, which may be the network's bias"
         text = f"{horizontal}; {vertical}"
-        if offset.significant:
+        if audit.is_implausible(name):
+            yield Finding(check, "skipped", f"{name}: the labels as a whole are at fault")
+        elif offset.significant:
             cost = f"A network that finds the features exactly would score {offset.nme:.1f} % NME"
             yield Finding(check, "error", f"{text}. {cost}")
         else:
@@ -186,6 +212,9 @@ def _offset(audit: Audit) -> Iterator[Finding]:
 def _order(audit: Audit) -> Iterator[Finding]:
     check = "Points in their order"
     names = Counter(permutation.name for permutation in audit.permutations if permutation)
+    if not names and any(map(audit.is_implausible, audit.subsets)):
+        yield Finding(check, "skipped", "the labels as a whole are at fault")
+        return
     if not names:
         text = "no label has left and right or the order of points wrong"
         yield Finding(check, "ok", text)

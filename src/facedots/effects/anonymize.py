@@ -11,11 +11,10 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import fit_shape, forehead
-from facedots.analysis.shapes import MEAN_SHAPE
+from facedots.analysis.mesh import compare_shape, forehead
 from facedots.drawing import Color
 from facedots.errors import FacedotsError, PointsError
-from facedots.geometry import Floats, Image, apply_affine, box_iou, tight_boxes
+from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.regions import Mask, convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
@@ -27,11 +26,6 @@ OnNoFace = Literal["error", "copy", "cover"]
 MIN_DETECTION_SCORE, MIN_SCORE, MAX_SIGMA, MIN_IOU = 0.9, 0.5, 0.06, 0.5
 """Limits of a certain face: the scores of detector and network, the mean sigma in sides of its box,
 and the overlap of box and points.
-"""
-
-MIN_SQUEEZE, MAX_MISFIT = 0.5, 0.3
-"""Limits of a plausible shape: how much turning the head may squeeze the mean shape, and the RMS
-distance from it in outer-eye distances. See docs/experiments.md.
 """
 
 CELLS = 5
@@ -182,13 +176,5 @@ def is_uncertain(face: Face) -> bool:
         return True
     if not box_iou(tight, face.box[None])[0, 0] >= MIN_IOU:
         return True
-    return face.schema == IBUG68 and not _is_plausible_shape(face.points)
-
-
-def _is_plausible_shape(points: Floats) -> bool:
-    """Whether points are the mean shape, turned as a head can be, and little else."""
-    turn = fit_shape(MEAN_SHAPE, points)
-    unit, squeezed = np.linalg.svd(turn[:, :2], compute_uv=False).tolist()
-    misfit = float(np.sqrt(((apply_affine(turn, MEAN_SHAPE) - points) ** 2).sum(axis=1).mean()))
-    mirrored = np.linalg.det(turn[:, :2]) < 0
-    return not mirrored and squeezed >= MIN_SQUEEZE * unit and misfit <= MAX_MISFIT * unit
+    fit = compare_shape(face.points) if face.schema == IBUG68 else None
+    return face.schema == IBUG68 and not (fit and fit.plausible)
