@@ -211,7 +211,8 @@ def test_errors_say_what_is_wanted(tmp_path: Path) -> None:
     ):
         load_annotations(tmp_path)
     with pytest.raises(
-        DataError, match="no format 'xml': use one of csv, coco, label-studio, pts, cvat"
+        DataError,
+        match="no format 'xml': use one of csv, coco, label-studio, pts, cvat, imglab, labelme",
     ):
         load_annotations(tmp_path, ReadOptions("xml"))
     (tmp_path / "labels.txt").write_text("")

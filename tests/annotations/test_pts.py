@@ -45,7 +45,7 @@ def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:
 def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
     _write_pts(folder / "a.pts", "1 1")
     _write_pts(folder / "b.pts", "1 x", "1")
-    (folder / "c.pts").write_text("1 1\n2 2\n")
+    (folder / "c.pts").write_text("x y\n2 2\n")
     _write_pts(folder / "d.pts", "1 1", "nan 2")
     with pytest.raises(AnnotationError) as caught:
         PtsFolder(folder).faces(schema=PAIR)

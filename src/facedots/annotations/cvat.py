@@ -5,17 +5,25 @@ A face is a skeleton whose elements are called as the schema's points.
 
 import json
 import xml.etree.ElementTree as ET
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
+from facedots.annotations.archives import read_xml
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin
-from facedots.annotations.exports import TOOL_ORIGIN, ExportedImage, annotations_of, point_index
+from facedots.annotations.exports import (
+    TOOL_ORIGIN,
+    ExportedImage,
+    annotations_of,
+    point_index,
+    size_of,
+)
+from facedots.annotations.image_files import Size
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
+from facedots.io.images import SUFFIXES
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -24,6 +32,8 @@ LABEL = "face"
 
 SIGMA = "sigma"
 """A face's attribute: its mean sigma in pixels, for the person who corrects."""
+
+_SIDES = ("width", "height")
 
 _SURFACE = 100.0
 """Side of the drawing that shows a skeleton in CVAT; its coordinates are percent."""
@@ -102,70 +112,91 @@ def _drawing(schema: KeypointSchema, shape: Floats) -> str:
 
 
 class CvatFile(AnnotationFile):
-    """An export of CVAT, "CVAT for images 1.1": the XML, or the ZIP file with it.
+    """An export of CVAT, "CVAT for images 1.1" or "CVAT for video 1.1": the XML, or the ZIP file
+    with it.
 
     The elements of a skeleton are found by their names, or by their numbers from 1. An element that
     is ``outside`` or absent is missing (NaN); one that is ``occluded`` is a point like others. A
     ``points`` shape with as many points as the schema is a face, too, in the schema's order. Boxes,
     polygons, masks and tags are skipped. For names and groups see
     :func:`~facedots.annotations.exports.annotations_of`.
+
+    Frame 7 of a video is the image ``frame_000007``, as CVAT saves it; else, where there are as
+    many images as frames, the eighth by name.
+
+    Args:
+        path: The file.
+        root: Its content, if it was parsed before.
     """
 
     origin: ClassVar[Origin] = TOOL_ORIGIN
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, root: ET.Element | None = None) -> None:
         super().__init__(path)
-        self._root = _parsed(self.path)
+        self._root = read_xml(self.path, _annotations_xml) if root is None else root
+        if self._root.tag != "annotations":
+            fault = 'not what CVAT exports as "CVAT for images 1.1"'
+            raise AnnotationError(self.path, [f"{fault}; choose that format and export again"])
 
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
+        entries = [
+            (f"image {name or image.get('id', '')}", name, size_of(image), list(image))
+            for image in self._root.iter("image")
+            for name in [image.get("name", "")]
+        ]
         exported, faults = [], list[str]()
-        for image in self._root.iter("image"):
-            name = image.get("name", "")
-            where = f"image {name or image.get('id', '')}"
+        for where, name, size, shapes in [*entries, *self._frames(images)]:
             faces = []
-            for shape in image:
+            for shape in shapes:
                 if shape.tag in ("skeleton", "points"):
                     read = _skeleton if shape.tag == "skeleton" else _points
                     face, wrong = read(shape, schema)
                     faces.append(face)
-                    place = f"{where}, {shape.tag} {shape.get('label', '')}"
+                    place = f"{where}, {shape.tag} {shape.get('label', '')}".rstrip()
                     faults += [f"{place}: {fault}" for fault in wrong]
-            exported.append(ExportedImage(where, name, faces, _size(image)))
+            exported.append(ExportedImage(where, name, faces, size))
         return annotations_of(self.path, exported, faults, images, origin, notes=self._notes)
 
+    def _frames(self, images: Path) -> list[tuple[str, str, Size | None, list[ET.Element]]]:
+        """The frames of a video with the shapes of all tracks: what it is called in messages, the
+        image's name and size, the shapes.
+        """
+        frames: dict[int, list[ET.Element]] = {}
+        for shape in (shape for track in self._root.iter("track") for shape in track):
+            number = shape.get("frame", "")
+            if number.isdecimal() and len(number) < 9 and shape.get("outside") != "1":
+                frames.setdefault(int(number), []).append(shape)
+        if not frames:
+            return []
+        files = sorted(file for file in images.rglob("*") if file.suffix.lower() in SUFFIXES)
+        numbered = any(file.stem.startswith("frame_") for file in files)
+        size = self._root.findtext(".//task/size") or ""
+        ordered = not numbered and size == str(len(files))
+        sides = {side: self._root.findtext(f".//original_size/{side}") for side in _SIDES}
+        pixels = size_of(ET.Element("image", {side: text or "" for side, text in sides.items()}))
+        return [
+            (
+                f"frame {number}",
+                str(files[number].relative_to(images))
+                if ordered and number < len(files)
+                else f"frame_{number:06}.png",
+                pixels,
+                shapes,
+            )
+            for number, shapes in sorted(frames.items())
+        ]
 
-def _parsed(file: Path) -> ET.Element:
-    try:
-        text = _zipped(file) if zipfile.is_zipfile(file) else file.read_bytes()
-        root = ET.fromstring(text)
-    except OSError as error:
-        raise AnnotationError(file, [f"cannot be read: {error.strerror or error}"]) from error
-    except (ET.ParseError, zipfile.BadZipFile) as error:
-        fault = f"not an XML file, nor a ZIP file with one: {error}"
-        raise AnnotationError(file, [fault]) from error
-    if root.tag != "annotations" or root.find("track") is not None:
-        fault = (
-            'not what CVAT exports as "CVAT for images 1.1"; choose that format and export again'
-        )
-        raise AnnotationError(file, [fault])
-    return root
 
+def _annotations_xml(names: list[str]) -> str:
+    """The name of the XML file in an export.
 
-def _size(image: ET.Element) -> tuple[float, float] | None:
-    """Width and height of an image when it was labeled; None where they are not written."""
-    try:
-        return float(image.attrib["width"]), float(image.attrib["height"])
-    except (KeyError, ValueError):
-        return None
-
-
-def _zipped(file: Path) -> bytes:
-    with zipfile.ZipFile(file) as archive:
-        names = [name for name in archive.namelist() if Path(name).name == "annotations.xml"]
-        if len(names) != 1:
-            fault = f"{len(names)} files annotations.xml in it; an export of CVAT has one"
-            raise AnnotationError(file, [fault])
-        return archive.read(names[0])
+    Raises:
+        ValueError: There is none, or there are several.
+    """
+    files = [name for name in names if Path(name).name == "annotations.xml"]
+    if len(files) != 1:
+        raise ValueError(f"{len(files)} files annotations.xml in it; an export of CVAT has one")
+    return files[0]
 
 
 def _skeleton(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[str]]:

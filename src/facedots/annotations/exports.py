@@ -1,5 +1,6 @@
 """Exports of annotation tools: images by what a tool calls them, points as it shows them."""
 
+import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facedots.annotations.base import FaceAnnotation, Origin, to_pixels
-from facedots.annotations.image_files import ImageFinder, stored_points
+from facedots.annotations.image_files import ImageFinder, Size, stored_points
 from facedots.errors import AnnotationError, ImageError
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
@@ -31,7 +32,7 @@ class ExportedImage:
     where: str
     reference: str
     faces: Sequence[Matrix]
-    size: tuple[float, float] | None = None
+    size: Size | None = None
 
 
 def point_index(label: str, schema: KeypointSchema) -> int | None:
@@ -45,6 +46,14 @@ def point_index(label: str, schema: KeypointSchema) -> int | None:
         return schema.names.index(label)
     number = int(label) if label.isdecimal() and len(label) < 9 else 0
     return number - 1 if 0 < number <= schema.count else None
+
+
+def size_of(image: ET.Element) -> Size | None:
+    """Width and height of an image when it was labeled; None where an XML file has none."""
+    try:
+        return float(image.attrib["width"]), float(image.attrib["height"])
+    except (KeyError, ValueError):
+        return None
 
 
 def annotations_of(

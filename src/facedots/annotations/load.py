@@ -5,15 +5,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
+from facedots.annotations.archives import read_member, read_xml, zip_members
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json
 from facedots.annotations.coco import CocoFile
 from facedots.annotations.csv_table import CsvFile
 from facedots.annotations.cvat import CvatFile
+from facedots.annotations.image_files import ImageFinder
+from facedots.annotations.imglab import ImglabFile
 from facedots.annotations.known_sets import KNOWN_SETS, KnownSet, known_labels
 from facedots.annotations.label_studio import LabelStudioFile
+from facedots.annotations.labelme import LabelmeFolder
 from facedots.annotations.pts import PtsFolder
 from facedots.annotations.schemas import schema_beside
-from facedots.errors import DataError
+from facedots.errors import DataError, ImageError
+from facedots.io.images import SUFFIXES
 from facedots.schema import IBUG68, KeypointSchema
 
 Subsets = Mapping[str, list[FaceAnnotation]]
@@ -26,6 +31,8 @@ FORMATS: Mapping[str, type[AnnotationFile]] = MappingProxyType(
         "label-studio": LabelStudioFile,
         "pts": PtsFolder,
         "cvat": CvatFile,
+        "imglab": ImglabFile,
+        "labelme": LabelmeFolder,
     }
 )
 """Readers by the format's name, in the order in which a folder is searched for them."""
@@ -37,6 +44,8 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "label-studio": (".json",),
         "pts": (".pts",),
         "cvat": (".xml", ".zip"),
+        "imglab": (".xml",),
+        "labelme": (".json",),
     }
 )
 
@@ -123,7 +132,7 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
         if known.is_root(path) and options.format in (None, known.format):
             return load_known(known, path, options)
     format, places = _files_of(path, options.format)
-    files = [_opened(place, format, options.format) for place in places]
+    files = [_opened(place, format, options) for place in places]
     schema = options.schema or schema_beside(path)
     if schema is None and options.images is not None:
         schema = schema_beside(options.images)
@@ -196,10 +205,18 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
             files = [path] if next(pts, None) else []
         else:
             files = _search(path, _ENDINGS[name])
+        if files and (name == "labelme" or (name == "coco" and not format and _is_labelme(files))):
+            return "labelme", [path]
         if files:
             return name, sorted(files, key=_training_first)
     endings = dict.fromkeys(f"*{ending}" for name in formats for ending in _ENDINGS[name])
     raise DataError(f"{path}: no annotations here ({' or '.join(endings)})")
+
+
+def _is_labelme(files: Sequence[Path]) -> bool:
+    """Whether JSON files are labelme's, one per image, by the first."""
+    first = read_json(files[0], "annotations")
+    return isinstance(first, dict) and "shapes" in first
 
 
 def _training_first(file: Path) -> tuple[bool, str, str]:
@@ -225,12 +242,38 @@ def _search(folder: Path, endings: Sequence[str]) -> list[Path]:
     return []
 
 
-def _opened(path: Path, format: str, chosen: str | None) -> AnnotationFile:
-    """A parsed file; without a chosen format, a JSON file is recognized by its content."""
-    if chosen is None and path.suffix.lower() == ".json":
+def _opened(path: Path, format: str, options: ReadOptions) -> AnnotationFile:
+    """A parsed file; without a chosen format, JSON, XML and ZIP are recognized by their content."""
+    suffix = path.suffix.lower()
+    if suffix == ".zip":
+        return _unzipped(path, options)
+    if options.format is not None or not path.is_file():
+        return FORMATS[format](path)
+    if suffix == ".xml":
+        root = read_xml(path, lambda names: names[0])
+        return (ImglabFile if root.tag == "dataset" else CvatFile)(path, root)
+    if suffix == ".json":
         content = read_json(path, "COCO keypoints or of Label Studio's tasks")
+        if isinstance(content, dict) and "shapes" in content:
+            return LabelmeFolder(path)
         return (LabelStudioFile if isinstance(content, list) else CocoFile)(path, content)
     return FORMATS[format](path)
+
+
+def _unzipped(path: Path, options: ReadOptions) -> AnnotationFile:
+    """The labels in a ZIP archive: CVAT's XML, or one COCO file."""
+    names = zip_members(path)
+    images = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    if images and options.images is None:
+        try:
+            ImageFinder(path.parent).find(images[0])
+        except ImageError:
+            raise DataError(f"{path}: holds images, too; unpack it and give the folder") from None
+    labels = [name for name in names if name.endswith(".json")]
+    if len(labels) != 1 or options.format == "cvat":
+        return CvatFile(path)
+    content = read_json(path / labels[0], "COCO keypoints", read_member(path, labels[0]))
+    return CocoFile(path, content)
 
 
 def _subset_of(path: Path) -> str:

@@ -6,7 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, to_pixels
+from facedots.annotations.base import (
+    AnnotationFile,
+    FaceAnnotation,
+    Origin,
+    drop_placeholders,
+    read_bytes,
+    scale_faults,
+    to_pixels,
+)
 from facedots.annotations.csv_cells import number_faults, to_numbers
 from facedots.annotations.schemas import SCHEMA_HINT
 from facedots.errors import AnnotationError, DataError
@@ -14,11 +22,15 @@ from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
 from facedots.schema import IBUG68, KeypointSchema
 
+MAX_POINTS = 10_000
+"""The most that a file may hold."""
+
 
 class PtsFolder(AnnotationFile):
     """All ``.pts`` files in a folder and below it, sorted by name; their images lie beside them.
 
-    Names are relative to the folder, the group is the photo, see :func:`photo_id`.
+    Names are relative to the folder, the group is the photo, see :func:`photo_id`. The points may
+    stand without a header, with commas between, and may be missing (NaN, or 0 or -1 twice).
 
     Example:
         >>> faces = PtsFolder("300w/afw").faces()  # doctest: +SKIP
@@ -32,7 +44,8 @@ class PtsFolder(AnnotationFile):
         self._images = {
             entry.with_suffix(""): entry for entry in entries if entry.suffix.lower() in SUFFIXES
         }
-        self._files = {entry: _parsed(entry) for entry in entries if entry.suffix == ".pts"}
+        files = [entry for entry in entries if entry.suffix.lower() == ".pts" and entry.is_file()]
+        self._files = {entry: _parsed(entry) for entry in files}
 
     def schema(self) -> KeypointSchema:
         """IBUG68, since ``.pts`` files do not name their points.
@@ -51,6 +64,7 @@ class PtsFolder(AnnotationFile):
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
         faults = [] if self._files else ["no .pts file in this folder"]
         annotations: list[FaceAnnotation] = []
+        written, dropped = dict[str, Matrix](), list[str]()
         for file, (points, problems) in self._files.items():
             wrong = list(problems)
             if points is not None and len(points) != schema.count:
@@ -60,11 +74,16 @@ class PtsFolder(AnnotationFile):
                 wrong.append("no image of the same name beside it")
             elif points is not None and not wrong:
                 name = image.relative_to(self.path).as_posix()
-                placed = to_pixels(points, origin)
-                annotations.append(FaceAnnotation(image, placed, name, photo_id(name)))
+                known = drop_placeholders(points, dropped)
+                if not np.isnan(known).all():
+                    placed = to_pixels(known, origin)
+                    annotations.append(FaceAnnotation(image, placed, name, photo_id(name)))
+                    written[name] = known
             faults += [f"{file.relative_to(self.path)}: {fault}" for fault in wrong]
-        if faults:
+        if faults := faults or scale_faults(written):
             raise AnnotationError(self.path, faults)
+        if dropped:
+            self._notes.append(f"{dropped[0]}, in {len(dropped)} files")
         return annotations
 
 
@@ -78,22 +97,38 @@ def photo_id(name: str) -> str:
 
 
 def _parsed(file: Path) -> tuple[Matrix | None, list[str]]:
-    """The coordinates ``(n, 2)`` as written, None for another kind of file, and its faults."""
+    """The coordinates ``(n, 2)`` as written, None for another kind of file, and its faults.
+
+    The points are between braces, or all lines are, where there are none.
+    """
     try:
-        numbered = enumerate(file.read_text().splitlines(), start=1)
-    except (OSError, UnicodeDecodeError) as error:
-        return None, [f"cannot be read as text: {error}"]
-    lines = [(number, line.split()) for number, line in numbered if line.strip()]
+        text = read_bytes(file, "a .pts file").decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None, ["not a .pts file in UTF-8; save it as UTF-8"]
+    except AnnotationError as error:
+        return None, error.faults
+    numbered = enumerate(text.splitlines(), start=1)
+    lines = [(number, re.split(r"[\s,;]+", line.strip())) for number, line in numbered]
+    lines = [(number, words) for number, words in lines if words != [""]]
     braces = [i for i, (_, words) in enumerate(lines) if words in (["{"], ["}"])]
-    if len(braces) != 2 or lines[braces[0]][1] != ["{"]:
+    if (
+        not braces
+        and lines
+        and len(lines[0][1]) == 2
+        and not np.isnan(to_numbers(lines[0][1])).any()
+    ):
+        braces = [-1, len(lines)]
+    if len(braces) != 2 or (braces[0] >= 0 and lines[braces[0]][1] != ["{"]):
         return None, ["not a .pts file: a header, then the points between { and }, one per line"]
-    points = np.full((braces[1] - braces[0] - 1, 2), np.nan)
-    faults: list[str] = []
-    for i, (number, words) in enumerate(lines[braces[0] + 1 : braces[1]]):
-        if len(words) == 2:
+    lines = lines[braces[0] + 1 : braces[1]]
+    if len(lines) > MAX_POINTS:
+        return None, [f"more than {MAX_POINTS} points"]
+    points, faults = np.full((len(lines), 2), np.nan), list[str]()
+    for i, (number, words) in enumerate(lines):
+        if len(words) != 2:
+            faults.append(f"line {number}: two numbers expected, found {len(words)}")
+        elif any(word.lower() not in ("nan", "na") for word in words):
             points[i] = to_numbers(words)
             wrong = number_faults(words, points[i], "place", 1)
-        else:
-            wrong = [f"two numbers expected, found {len(words)}"]
-        faults += [f"line {number}: {fault}" for fault in wrong]
+            faults += [f"line {number}: {fault}" for fault in wrong]
     return points, faults

@@ -86,11 +86,18 @@ def export_labels(
 @expand_options
 def import_labels(
     file: Annotated[
-        Path, typer.Argument(help="What CVAT (.zip or .xml) or Label Studio (.json) exported.")
+        Path,
+        typer.Argument(
+            help="What CVAT (.zip or .xml) or Label Studio (.json) exported; without --exported, "
+            "labels in any format."
+        ),
     ],
     *,
     out: Annotated[
-        Path, typer.Option(dir_okay=False, help="The CSV file to write, over what is there.")
+        Path,
+        typer.Option(
+            dir_okay=False, help="The CSV file to write, over what is there; .xml is for dlib."
+        ),
     ],
     exported: Annotated[
         Path | None,
@@ -106,13 +113,16 @@ def import_labels(
 ) -> None:
     """Read corrected faces into a CSV file to train on, and list what was changed.
 
+    Also converts labels of any format: facedots label import LABELS --images DIR --out FILE.
+
     Give --exported after `facedots label export`, or --images for images annotated from scratch.
     Hidden points ("outside" in CVAT, deleted in Label Studio) become empty cells. Images without
     annotations are left out.
     """
     from facedots.annotations.csv_table import annotations_csv
+    from facedots.annotations.imglab import to_imglab
     from facedots.annotations.load import load_annotations
-    from facedots.labeling.changes import changes_csv, load_corrections, summary, tool_format
+    from facedots.labeling.changes import changes_csv, load_corrections, summary
 
     options = labels.load()
     if (exported is None) == (options.images is None):
@@ -132,9 +142,9 @@ def import_labels(
     elif changes is not None:
         raise DataError("--changes needs --exported: without it predictions are unknown")
     else:
-        options = replace(options, format=options.format or tool_format(file))
         annotations = load_annotations(file, options)
         faces, schema, root = annotations.faces, annotations.schema, options.images
-    atomic_write(out, annotations_csv(faces, schema))
+    xml = out.suffix.lower() == ".xml"
+    atomic_write(out, to_imglab(faces) if xml else annotations_csv(faces, schema))
     echo(f"{out}: {len(faces)} faces of images in {root}")
     echo(f"look at it: facedots data show {out} --images {root}")

@@ -171,7 +171,9 @@ class LabelOptions:
 
     format: Annotated[
         str | None,
-        typer.Option(help="csv, coco, label-studio, pts or cvat; by default, what is there."),
+        typer.Option(
+            help="csv, coco, label-studio, pts, cvat, imglab, labelme; by default, what is there."
+        ),
     ] = None
     images: Annotated[
         Path | None,
