@@ -230,3 +230,12 @@ def test_file_sha256(tmp_path: Path) -> None:
         file_sha256(tmp_path / "x")
         == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
+
+
+def test_a_planted_link_is_not_written_through(server: Server, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("untouched")
+    (tmp_path / "data.zip.part").symlink_to(victim)
+    with pytest.raises(OutputError, match=r"data\.zip\.part"):
+        fetch(server.url, tmp_path / "data.zip", pause=0)
+    assert victim.read_text() == "untouched"

@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import os
 import shutil
 import time
 import urllib.error
@@ -140,7 +141,7 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, progress
         needed = f"{(total - done) / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free"
         raise DownloadError(f"{part.parent}: {needed}")
     with output_errors(part):
-        file = part.open("ab" if start else "wb")
+        file = open(part, "ab" if start else "wb", opener=_open_no_link)  # noqa: PTH123
     with file:
         while chunk := response.read(_CHUNK):
             with output_errors(part):  # a full disk is no broken connection
@@ -151,3 +152,8 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, progress
     if total is not None and done < total:
         raise ConnectionError(f"broken after {done} of {total} bytes")
     progress(done, done)
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a part, whose name anybody can foresee, unless it is a link to another file."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
