@@ -1,3 +1,4 @@
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -211,7 +212,10 @@ def test_no_room_on_the_disk(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_disk_that_fills_up_is_no_cut_connection(server: Server, tmp_path: Path) -> None:
+def test_a_disk_that_fills_up_is_no_cut_connection(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facedots.io.fetch._open_no_link", os.open)
     (tmp_path / "data.zip.part").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         fetch(server.url, tmp_path / "data.zip")

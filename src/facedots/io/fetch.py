@@ -141,7 +141,7 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, progress
         needed = f"{(total - done) / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free"
         raise DownloadError(f"{part.parent}: {needed}")
     with output_errors(part):
-        file = open(part, "ab" if start else "wb", opener=_open_no_link)  # noqa: PTH123
+        file = open(part, "ab" if start else "wb", opener=_open_no_link)  # noqa: SIM115
     with file:
         while chunk := response.read(_CHUNK):
             with output_errors(part):  # a full disk is no broken connection
