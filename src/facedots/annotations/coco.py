@@ -18,7 +18,8 @@ from facedots.annotations.base import (
     to_pixels,
 )
 from facedots.annotations.exports import resized_note
-from facedots.annotations.image_files import ImageFinder, Size, is_file, place_points
+from facedots.annotations.image_files import ImageFinder, is_file
+from facedots.annotations.image_sizes import Size, place_points
 from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix

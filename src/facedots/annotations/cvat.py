@@ -20,7 +20,7 @@ from facedots.annotations.exports import (
     point_index,
     size_of,
 )
-from facedots.annotations.image_files import Size
+from facedots.annotations.image_sizes import Size
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
 from facedots.io.images import SUFFIXES
@@ -222,10 +222,15 @@ def _skeleton(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[s
 
 def _points(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[str]]:
     """The face ``(K, 2)`` of a shape without names, and its faults."""
-    pairs = _pairs(shape.get("points", ""))
+    text = shape.get("points", "")
+    count = text.count(";") + 1
+    pairs = _pairs(text) if count == schema.count else np.zeros((0, 2))
     if len(pairs) == schema.count:
         return pairs, []
-    fault = f"{schema.count} points expected (schema {schema.name}), found {len(pairs)}"
+    if count == schema.count:
+        fault = "something in its points is not a finite number"
+    else:
+        fault = f"{schema.count} points expected (schema {schema.name}), found {count}"
     return np.full((schema.count, 2), np.nan), [fault]
 
 

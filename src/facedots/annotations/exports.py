@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from facedots.annotations.base import FaceAnnotation, Origin, to_pixels
-from facedots.annotations.image_files import ImageFinder, Size, stored_points
+from facedots.annotations.image_files import ImageFinder
+from facedots.annotations.image_sizes import Size, stored_points
 from facedots.errors import AnnotationError, ImageError
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema

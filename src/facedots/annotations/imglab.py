@@ -10,7 +10,8 @@ import numpy as np
 from facedots.annotations.archives import read_xml
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, to_pixels
 from facedots.annotations.exports import point_index, resized_note, size_of
-from facedots.annotations.image_files import ImageFinder, Size, place_points, read_header
+from facedots.annotations.image_files import ImageFinder
+from facedots.annotations.image_sizes import Size, place_points, read_header
 from facedots.annotations.schemas import SCHEMA_HINT
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix, tight_boxes

@@ -22,8 +22,8 @@ from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
 from facedots.schema import IBUG68, KeypointSchema
 
-MAX_POINTS = 10_000
-"""The most that a file may hold."""
+MAX_SIZE = 1 << 20
+"""Bytes of the largest file."""
 
 
 class PtsFolder(AnnotationFile):
@@ -102,7 +102,10 @@ def _parsed(file: Path) -> tuple[Matrix | None, list[str]]:
     The points are between braces, or all lines are, where there are none.
     """
     try:
-        text = read_bytes(file, "a .pts file").decode("utf-8-sig")
+        data = read_bytes(file, "a .pts file")
+        if len(data) > MAX_SIZE:
+            return None, [f"not a .pts file of a face: larger than {MAX_SIZE >> 10} kB"]
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return None, ["not a .pts file in UTF-8; save it as UTF-8"]
     except AnnotationError as error:
@@ -121,8 +124,6 @@ def _parsed(file: Path) -> tuple[Matrix | None, list[str]]:
     if len(braces) != 2 or (braces[0] >= 0 and lines[braces[0]][1] != ["{"]):
         return None, ["not a .pts file: a header, then the points between { and }, one per line"]
     lines = lines[braces[0] + 1 : braces[1]]
-    if len(lines) > MAX_POINTS:
-        return None, [f"more than {MAX_POINTS} points"]
     points, faults = np.full((len(lines), 2), np.nan), list[str]()
     for i, (number, words) in enumerate(lines):
         if len(words) != 2:
