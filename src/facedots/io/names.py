@@ -32,7 +32,7 @@ def utf8(text: str) -> bytes:
 
 
 def is_utf8(path: object) -> bool:
-    """Whether a path is UTF-8. OpenCV crashes on others.
+    r"""Whether a path is UTF-8. OpenCV crashes on others.
 
     >>> is_utf8("café.mp4"), is_utf8("caf\udce9.mp4")
     (True, False)
