@@ -72,4 +72,4 @@ def test_nothing_to_evaluate_is_an_error(tiny_model: Path, cache: Path, tmp_path
 def test_unknown_weights_are_an_error(cache: Path, tmp_path: Path) -> None:
     result = run(cache, "nobody", "--out", tmp_path)
     assert isinstance(result.exception, WeightsError)
-    assert "nobody: neither" in str(result.exception)
+    assert "nobody: no such network" in str(result.exception)
