@@ -74,6 +74,29 @@ def test_csv_accepts_a_byte_order_mark_windows_lines_and_blank_lines(folder: Pat
     ] == [[1, 2, 3, 4], [5, 6, 7, 8]]
 
 
+@pytest.mark.parametrize(
+    ("files", "cell", "name"),
+    [
+        (["  a.jpg"], "  a.jpg", "  a.jpg"),
+        (["a.jpg"], "  a.jpg ", "a.jpg"),
+        (["a.jpg", "  a.jpg"], "  a.jpg", "  a.jpg"),
+        (["  a.jpg"], "  a.jpg#2", "  a.jpg#2"),
+        (["=x.jpg"], "'=x.jpg", "=x.jpg"),
+        (["'=x.jpg"], "'=x.jpg", "'=x.jpg"),
+        (["'=x.jpg"], "''=x.jpg", "'=x.jpg"),
+    ],
+)
+def test_an_image_is_the_one_of_that_very_name(
+    tmp_path: Path, files: list[str], cell: str, name: str
+) -> None:
+    for file in files:
+        (tmp_path / file).touch()
+    (tmp_path / "points.csv").write_text(f"name,x0,y0,x1,y1\n{cell},1,2,3,4\n")
+    (face,) = CsvFile(tmp_path / "points.csv").faces(tmp_path, PAIR)
+    assert face.name == name
+    assert face.image.name == name.removesuffix("#2")
+
+
 def test_csv_with_missing_points_and_several_faces_in_an_image(folder: Path) -> None:
     (folder / "b.jpg#2").touch()
     (folder / "points.csv").write_text(

@@ -15,7 +15,6 @@ from facedots.annotations.csv_columns import Columns, find_columns
 from facedots.annotations.pixel_columns import cached_image
 from facedots.errors import AnnotationError
 from facedots.geometry import Matrix
-from facedots.io.names import csv_name
 
 MAX_LINE = 4 << 20
 """Characters of the longest line that is read."""
@@ -33,7 +32,7 @@ class Row:
 
     Attributes:
         number: From 1, for the header.
-        name: The image as written; "" where no column names it.
+        name: The cell of the image, as it stands; "" where no column names it.
         found: Whether there is a face in it; else the points do not count.
         count: Its cells.
         points: ``(n, 2)``, NaN where missing or wrong.
@@ -123,9 +122,9 @@ class CsvRows:
         columns = self.columns
 
         def cell(column: int | None) -> str:
-            return cells[column].strip() if column is not None and column < len(cells) else ""
+            return cells[column] if column is not None and column < len(cells) else ""
 
-        name, found = csv_name(cell(columns.image)), cell(columns.success) not in ("0", "0.0")
+        name, found = cell(columns.image), cell(columns.success).strip() not in ("0", "0.0")
         if columns.pixels is not None:
             name = str(cached_image(cell(columns.pixels), f"{self.path}: row {number}"))
         if len(cells) != columns.count or not found:

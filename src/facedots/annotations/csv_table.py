@@ -24,7 +24,7 @@ from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_lab
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
-from facedots.io.names import csv_cell
+from facedots.io.names import csv_cell, csv_name
 from facedots.schema import IBUG68, KeypointSchema
 
 
@@ -88,7 +88,7 @@ class CsvFile(AnnotationFile):
         rows = [row for row in self._table.rows if row.found]
         finder, first_row = ImageFinder(images), dict[str, int]()
         places, points, faults = list[_Place](), list[Matrix](), list[str]()
-        for row, name in zip(rows, self._names(rows), strict=True):
+        for row, name in zip(rows, self._names(rows, images), strict=True):
             wrong = self._row_faults(row, order)
             if name in first_row:
                 fix = "" if "#" in name else f"; call faces of one image {name}#1, {name}#2"
@@ -171,7 +171,7 @@ class CsvFile(AnnotationFile):
             return ["no point has coordinates; leave the row out"]
         return []
 
-    def _names(self, rows: list[Row]) -> list[str]:
+    def _names(self, rows: list[Row], images: Path) -> list[str]:
         """The name of the face of each row: its image, with #1, #2, … where tables of OpenFace and
         facedots hold several faces of an image.
         """
@@ -179,7 +179,8 @@ class CsvFile(AnnotationFile):
         if columns.pixels is not None:
             return [f"{stem}-{row.number - 1:05}" for row in rows]
         tracked = columns.success is not None or columns.face_id is not None
-        names = [row.name or (stem if tracked and columns.image is None else "") for row in rows]
+        unnamed = stem if tracked and columns.image is None else ""
+        names = [_name(row.name, images) or unnamed for row in rows]
         if not tracked:
             return names
         faces, numbers = Counter(names), Counter[str]()
@@ -198,16 +199,29 @@ class _Place:
     name: str
 
 
+def _name(cell: str, images: Path) -> str:
+    """The image that a cell means: as :func:`~facedots.io.names.csv_cell` or as the user wrote it,
+    with the spaces around it if there is such a file, else without.
+    """
+    meant = dict.fromkeys(read(text) for text in (cell, cell.strip()) for read in (csv_name, str))
+    files = (name for name in meant if len(meant) == 1 or is_file(images / _image(name, images)))
+    return next(files, csv_name(cell.strip()))
+
+
+def _image(name: str, images: Path) -> str:
+    """The name of a face without its number, as in ``a.jpg#2``."""
+    image, mark, number = name.rpartition("#")
+    return image if mark and number.isdecimal() and not is_file(images / name) else name
+
+
 def _find(name: str, finder: ImageFinder) -> _Place:
     """Find the image of a face by the cell of its row.
 
     Raises:
         ImageError: There is no such image, or there are several.
     """
-    images, (image, mark, number) = finder.root, name.rpartition("#")
-    if not mark or not number.isdecimal() or is_file(images / name):
-        image = name
-    file = images / image
+    image = _image(name, finder.root)
+    file = finder.root / image
     outside = image.startswith("/") or ".." in Path(image).parts
     if is_file(file) and (not outside or file.suffix.lower() in SUFFIXES):
         return _Place(file, image, name)
