@@ -47,11 +47,11 @@ def test_a_face_is_what_the_parts_say_of_it(predictor: KeypointPredictor) -> Non
 def test_an_upright_crop_of_the_detector_reaches_the_predictor(
     predictor: KeypointPredictor,
 ) -> None:
-    crops = np.array([[40, 40, 80, 90], [np.nan] * 4], np.float32)
+    squares = np.array([[40, 40, 80, 90], [np.nan] * 4], np.float32)
 
     def detector(image: Image) -> Detections:
         boxes = np.array([[0, 0, 80, 80], [0, 0, 80, 80]], np.float32)
-        return Detections(boxes, np.array([0.9, 0.8], np.float32), crops)
+        return Detections(boxes, np.array([0.9, 0.8], np.float32), squares)
 
     tilted, plain = Pipeline(detector, predictor)(np.zeros((200, 300, 3), np.uint8))
     # The head is tilted by 90 degrees clockwise: to the right in the crop is down in the image.

@@ -152,15 +152,16 @@ class CropSpec:
 
 
 def crop_matrix(square: ArrayLike, size: int) -> Matrix:
-    """The affine map from an image to the ``size`` x ``size`` crop of one square (center x, center
-    y, side).
+    """The affine map from an image to the ``size`` x ``size`` crop of one square: center x, center
+    y, side and, of a tilted one, which the crop shows upright, roll in degrees.
 
     >>> apply_affine(crop_matrix((9.5, 9.5, 20), 10), [[-0.5, -0.5], [9.5, 19.5]]).tolist()
     [[-0.5, -0.5], [4.5, 9.5]]
     """
-    x, y, side = check_shape(square, "3", "square").astype(np.float64)
+    x, y, side, *roll = np.asarray(square, np.float64)
     zoom, middle = size / side, (size - 1) / 2
-    return np.array([[zoom, 0, middle - zoom * x], [0, zoom, middle - zoom * y]])
+    matrix = np.array([[zoom, 0, middle - zoom * x], [0, zoom, middle - zoom * y]])
+    return compose(matrix, similarity(-roll[0], 1.0, (0.0, 0.0), (x, y))) if roll else matrix
 
 
 def similarity(

@@ -52,7 +52,7 @@ class Pipeline:
             ShapeError: Not such an image.
         """
         detections = self.detector(image)
-        keypoints = self.predictor.predict(image, detections.boxes, detections.crops)
+        keypoints = self.predictor.predict(image, detections.boxes, detections.squares)
         faces = keypoints.faces(detections.boxes, detections.scores)
         return sorted(faces, key=lambda face: -face.score)
 

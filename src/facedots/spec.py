@@ -136,12 +136,14 @@ class Predictor(Protocol):
     def spec(self) -> ModelSpec:
         """How the network is fed, and what its points mean."""
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         """The keypoints of N faces in one RGB image, from their tight boxes ``(N, 4)``.
 
         Args:
             image: ``uint8 (H, W, 3)``.
             boxes: ``x0 y0 x1 y1`` in pixels.
-            crops: Squares ``(N, 4)`` to use instead where they are known (not NaN): center x,
-                center y, side in pixels, roll in degrees; see :class:`~facedots.types.Detections`.
+            squares: Tilted squares ``(N, 4)`` to use instead where they are known (not NaN), see
+                :class:`~facedots.types.Detections`.
         """

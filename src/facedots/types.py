@@ -47,20 +47,20 @@ class Detections:
         boxes: ``float32 (N, 4)``, tight boxes around where the keypoints are expected, ``x0 y0 x1
             y1`` in pixels.
         scores: ``float32 (N,)`` in [0, 1], the detector's confidence that this is a face.
-        crops: ``float32 (N, 4)``, where the detector measures the tilt of a face: the upright
-            square around where the keypoints are expected, as center x, center y, side in pixels
-            and roll in degrees (positive: the head is tilted clockwise as seen); rows of NaN where
-            unknown. A predictor crops by it instead of by the box.
+        squares: ``float32 (N, 4)``, where the detector measures the tilt of a face: the square
+            around where the keypoints are expected, tilted with the face, as center x, center y,
+            side in pixels and roll in degrees (positive: clockwise as seen); NaN where unknown. A
+            predictor crops by it instead of by the box.
 
     Example:
         >>> box, score = np.array([[10, 20, 50, 60]], np.float32), np.ones(1, np.float32)
-        >>> len(Detections(box, score, crops=np.array([[30, 40, 44, -15]], np.float32)))
+        >>> len(Detections(box, score, squares=np.array([[30, 40, 44, -15]], np.float32)))
         1
     """
 
     boxes: Floats
     scores: Floats
-    crops: Floats | None = None
+    squares: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)

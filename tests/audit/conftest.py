@@ -33,7 +33,9 @@ class Oracle:
         self.truth, self.bias = truth, bias
         self.spec = ModelSpec("oracle", IBUG68, CropSpec("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         mirrored = not image[0, 0].any()
         points = self.truth[int(image[0, -1 if mirrored else 0, 0]) - 1]
         if mirrored:

@@ -47,7 +47,9 @@ class Truth:
         boxes = tight_boxes(POINTS[None])[: int(image.std() > 5)]
         return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         count = len(np.asarray(boxes))
         points: Floats = np.repeat(POINTS[None], count, axis=0)
         sigma = np.full(points.shape[:2], 1.0 if image.std() > 5 else 100.0, np.float32)

@@ -78,7 +78,9 @@ class HalfWay:
     def __init__(self) -> None:
         self.boxes: list[Floats] = []
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         box = np.asarray(boxes, np.float32)
         self.boxes.append(box[0])
         points = np.asarray((box.reshape(1, 2, 2) + TARGET) / 2, np.float32)

@@ -30,7 +30,9 @@ class CornerPredictor:
 
     spec = ModelSpec("corner", TRIO, CropSpec("box", 2.0), 32, 3, (0.5,) * 3, (0.25,) * 3)
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         assert image.dtype == np.uint8
         x0, y0, x1, y1 = np.asarray(boxes, np.float32).T
         points = np.stack(

@@ -237,19 +237,19 @@ def test_an_unknown_name_says_what_there_is() -> None:
 def test_an_upright_crop_replaces_the_box_where_it_is_known(predictor: KeypointPredictor) -> None:
     image = lamp(70, 40)
     boxes = [[30, 20, 90, 70], [30, 20, 90, 70]]
-    crops = np.array([[60, 45, 50, 30], [np.nan] * 4], np.float32)
-    found = predictor.predict(image, boxes, crops)
+    squares = np.array([[60, 45, 50, 30], [np.nan] * 4], np.float32)
+    found = predictor.predict(image, boxes, squares)
     plain = predictor.predict(image, boxes)
     assert np.abs(found.points - (70, 40)).max() < 0.25
     assert np.array_equal(found.points[1], plain.points[1])
     # 32 pixels of the crop cover 1.25 times the side; the crop is turned back by 30 degrees.
     turn = similarity(30, 1.25 * 50 / 32, (0, 0), (0, 0))
     assert found.covariance[0, 0] == pytest.approx(map_covariance(turn, COVARIANCE), rel=1e-5)
-    with pytest.raises(ShapeError, match="crops"):
-        predictor.predict(image, boxes, crops[:1])
+    with pytest.raises(ShapeError, match="squares"):
+        predictor.predict(image, boxes, squares[:1])
 
 
-def test_a_frame_network_ignores_crops(dot_model: DotModel) -> None:
+def test_a_frame_network_ignores_squares(dot_model: DotModel) -> None:
     whole = KeypointPredictor(dot_model(CropSpec("frame", 1.0), 3))
     found = whole.predict(lamp(60, 45), [[0, 0, 5, 5]], [[2, 2, 5, 45]])
     assert np.array_equal(found.points, whole.predict(lamp(60, 45), [[0, 0, 5, 5]]).points)

@@ -81,7 +81,9 @@ class World:
         scores = np.full(len(boxes), 0.9, np.float32)
         return Detections(np.reshape(boxes, (-1, 4)).astype(np.float32), scores)
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         points, sigmas, scores = [], [], []
         scored = any(np.isfinite(face.score) for face in self.faces)
         for box in np.asarray(boxes, np.float32):

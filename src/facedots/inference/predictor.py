@@ -73,7 +73,9 @@ class KeypointPredictor:
         """What the network is, was trained on, scores, and may be used for."""
         return self._session.card
 
-    def predict(self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None) -> Keypoints:
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
         """The keypoints of N faces in one image.
 
         Args:
@@ -81,21 +83,22 @@ class KeypointPredictor:
             boxes: Tight boxes around where the keypoints are expected (N, 4), ``x0 y0 x1 y1`` in
                 pixels, any two opposite corners. A network with the crop mode ``"frame"`` sees the
                 whole image for each of them.
-            crops: Squares ``(N, 4)`` that replace the boxes where they are known (not NaN): center
-                x, center y, side, roll, as in :attr:`Detections.crops <facedots.types.Detections>`.
+            squares: Tilted squares ``(N, 4)`` that replace the boxes where they are known (not
+                NaN), see :class:`~facedots.types.Detections`.
 
         Raises:
-            ShapeError: The image, the boxes or the crops have another shape.
+            ShapeError: The image, the boxes or the squares have another shape.
             ValueError: A box is not finite or has no area.
         """
         check_image(image)
         tight = check_boxes(boxes)
-        squares = self.spec.crop.crop_squares(tight, (image.shape[0], image.shape[1]))
-        maps = [crop_matrix(square, self.spec.input_size) for square in squares]
-        if crops is not None and self.spec.crop.mode == "box":
-            for i, crop in enumerate(check_shape(crops, f"{len(tight)} 4", "crops")):
-                if np.isfinite(crop).all():
-                    maps[i] = self._tilted_map(*crop)
+        crop, side = self.spec.crop, self.spec.input_size
+        upright = crop.crop_squares(tight, (image.shape[0], image.shape[1]))
+        maps = [crop_matrix(square, side) for square in upright]
+        if squares is not None and crop.mode == "box":
+            for i, tilted in enumerate(check_shape(squares, f"{len(tight)} 4", "squares")):
+                if np.isfinite(tilted).all():
+                    maps[i] = crop_matrix(tilted * (1, 1, crop.scale, 1), side)
         output = self._predict_crops(image, maps)
         for _ in range(self._refine - 1):
             maps = [self._upright_map(face, image) for face in output.points]
@@ -103,14 +106,6 @@ class KeypointPredictor:
         schema = self.spec.schema
         within = confidence(output.points, output.covariance, schema, self.spec.dof)
         return Keypoints(output.points, output.covariance, within, output.score, schema)
-
-    def _tilted_map(self, x: float, y: float, side: float, roll: float) -> Matrix:
-        """The map from the image to the crop that shows a square, which is tilted by ``roll``
-        degrees, upright.
-        """
-        rotation = similarity(-roll, 1.0, (0.0, 0.0), (x, y))
-        square = (x, y, side * self.spec.crop.scale)
-        return compose(crop_matrix(square, self.spec.input_size), rotation)
 
     def _upright_map(self, points: Floats, image: Image) -> Matrix:
         """The map from the image to the crop that shows predicted points ``(K, 2)`` upright and
