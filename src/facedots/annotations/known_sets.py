@@ -55,17 +55,16 @@ class KnownSet:
     label_bias_x: float = 0.0
     subsets: bool = True
 
-    def find(self, root: Path) -> Path | None:
-        """``root/name`` or ``root``, whichever holds all labels; None if neither does."""
+    def labels_in(self, root: Path) -> "list[KnownLabels]":
+        """The labels in ``root/name`` or ``root``: all of them, or some in a folder called as the
+        set; else none.
+        """
         for folder in (root / self.name, root):
-            if all((folder / labels).exists() for labels in self.labels.values()):
-                return folder
-        return None
-
-    def is_root(self, folder: Path) -> bool:
-        """Whether a folder holds all labels of the set, or some and is called as the set."""
-        here = [(folder / labels).exists() for labels in self.labels.values()]
-        return all(here) or (any(here) and folder.resolve().name == self.name)
+            places = {prefix: folder / labels for prefix, labels in self.labels.items()}
+            found = [KnownLabels(self, prefix, p) for prefix, p in places.items() if p.exists()]
+            if len(found) == len(places) or (found and folder.resolve().name == self.name):
+                return found
+        return []
 
     def with_facts(
         self, faces: Sequence[FaceAnnotation], prefix: str, schema: KeypointSchema = IBUG68
@@ -147,14 +146,25 @@ KNOWN_SETS: Mapping[str, KnownSet] = MappingProxyType(
 """The known data sets by name."""
 
 
-def known_labels(path: Path) -> tuple[KnownSet, str] | None:
-    """The set that a file or folder of labels belongs to, by its name, and its prefix there."""
+@dataclass(frozen=True)
+class KnownLabels:
+    """A file or a folder of labels of a known set: the entry ``prefix`` of its ``labels``."""
+
+    known: KnownSet
+    prefix: str
+    path: Path
+
+
+def recognize(path: Path) -> list[KnownLabels]:
+    """The labels of known sets that a path stands for: itself by its name, those of the folder of a
+    set, or those of folders of sets in it; none for other data.
+    """
     place = path.absolute()  # Not resolved: links keep their own names.
     for known in KNOWN_SETS.values():
         for prefix, labels in known.labels.items():
             if place.match(labels):
-                return known, prefix
-    return None
+                return [KnownLabels(known, prefix, path)]
+    return [labels for known in KNOWN_SETS.values() for labels in known.labels_in(path)]
 
 
 def video_of(face: FaceAnnotation) -> str | None:

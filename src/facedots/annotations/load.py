@@ -12,7 +12,7 @@ from facedots.annotations.csv_table import CsvFile
 from facedots.annotations.cvat import CvatFile
 from facedots.annotations.image_files import ImageFinder
 from facedots.annotations.imglab import ImglabFile
-from facedots.annotations.known_sets import KNOWN_SETS, KnownSet, known_labels
+from facedots.annotations.known_sets import KnownLabels, recognize
 from facedots.annotations.label_studio import LabelStudioFile
 from facedots.annotations.labelme import LabelmeFolder
 from facedots.annotations.pts import PtsFolder
@@ -126,11 +126,9 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
         raise DataError(f"no format {options.format!r}: use one of {', '.join(FORMATS)}")
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    if names := [name for name in KNOWN_SETS if (path / name).is_dir()]:
-        return _joined({name: load_annotations(path / name, options) for name in names})
-    for known in KNOWN_SETS.values():
-        if known.is_root(path) and options.format in (None, known.format):
-            return load_known(known, path, options)
+    known = [labels for labels in recognize(path) if labels.path != path]
+    if known := [labels for labels in known if options.format in (None, labels.known.format)]:
+        return load_known(known, options)
     format, places = _files_of(path, options.format)
     files = [_opened(place, format, options) for place in places]
     schema = options.schema or schema_beside(path)
@@ -140,18 +138,21 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
     return _read(entries, schema or files[0].schema(), options)
 
 
-def load_known(known: KnownSet, folder: Path, options: ReadOptions) -> AnnotationSet:
-    """The faces of a known data set in its folder; missing label files are skipped.
+def load_known(entries: Sequence[KnownLabels], options: ReadOptions) -> AnnotationSet:
+    """The faces of known data sets, with the facts of their sets.
 
     Raises:
         AnnotationError: A file has faults.
     """
-    entries = [
-        (prefix if known.subsets else known.name, FORMATS[known.format](folder / labels))
-        for prefix, labels in known.labels.items()
-        if (folder / labels).exists()
-    ]
-    return _read(entries, options.schema or IBUG68, options)
+    several = len({entry.known.name for entry in entries}) > 1
+    files = []
+    for labels in entries:
+        known = labels.known
+        subset = labels.prefix if known.subsets else known.name
+        if several and subset != known.name:
+            subset = f"{known.name}/{subset}"
+        files.append((subset, FORMATS[known.format](labels.path)))
+    return _read(files, options.schema or IBUG68, options)
 
 
 def _read(
@@ -160,24 +161,15 @@ def _read(
     """The faces of opened files, each with the name of its subset."""
     subsets: dict[str, list[FaceAnnotation]] = {}
     for subset, file in entries:
-        known, prefix = known_labels(file.path) or (None, subset)
-        origin = options.origin or (known.origin if known else None)
+        labels = _known_labels(file.path)
+        origin = options.origin or (labels.known.origin if labels else None)
         faces = file.faces(options.images, schema, origin)
-        if known:
-            faces = known.with_facts(faces, prefix, schema)
+        if labels:
+            faces = labels.known.with_facts(faces, labels.prefix, schema)
         elif len(entries) > 1:
             faces = [replace(face, name=f"{subset}/{face.name}") for face in faces]
         subsets.setdefault(subset, []).extend(faces)
     return AnnotationSet(subsets, schema)
-
-
-def _joined(sets: Mapping[str, AnnotationSet]) -> AnnotationSet:
-    subsets = {
-        subset if subset == name else f"{name}/{subset}": faces
-        for name, data in sets.items()
-        for subset, faces in data.subsets.items()
-    }
-    return AnnotationSet(subsets, next(iter(sets.values())).schema)
 
 
 def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
@@ -278,9 +270,13 @@ def _unzipped(path: Path, options: ReadOptions) -> AnnotationFile:
 
 def _subset_of(path: Path) -> str:
     """The name of the subset that a file, or a folder of ``.pts`` files, is."""
-    labels = known_labels(path)
-    place = path.resolve()
+    labels, place = _known_labels(path), path.resolve()
     if labels or place.is_dir():
-        return labels[1] if labels else place.name
+        return labels.prefix if labels else place.name
     folder = place.parent.name
     return folder if folder.lower() in SUBSET_FOLDERS else place.stem
+
+
+def _known_labels(path: Path) -> KnownLabels | None:
+    """The known set's labels that a file, or a folder of ``.pts`` files, is."""
+    return next((labels for labels in recognize(path) if labels.path == path), None)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from facedots.annotations.known_sets import KNOWN_SETS
+from facedots.annotations.known_sets import KNOWN_SETS, KnownLabels, recognize
 from facedots.annotations.load import AnnotationSet, ReadOptions, load_known
 from facedots.errors import DataError
 
@@ -29,16 +29,15 @@ def load_source(data: str | Path, name: str, options: ReadOptions | None = None)
     Example:
         >>> train, test = load_source("data", "youtube-faces").subsets.values()  # doctest: +SKIP
     """
-    known = KNOWN_SETS[name]
-    folder = known.find(Path(data))
-    if folder is None:
-        needed = ", ".join(known.labels.values())
+    labels = _whole_set(data, name)
+    if not labels:
+        needed = ", ".join(KNOWN_SETS[name].labels.values())
         raise DataError(
             f"no {name} data at {data}: {needed} must be there or in its folder {name}; "
             "`facedots data download` fetches what is public, or point --data at a copy; "
             f"your own data are the source {CUSTOM}: recipes/custom.yaml, or --sources {CUSTOM}"
         )
-    return load_known(known, folder, ReadOptions(origin=options.origin if options else None))
+    return load_known(labels, ReadOptions(origin=options.origin if options else None))
 
 
 def detect_sources(data: str | Path) -> tuple[str, ...]:
@@ -47,7 +46,13 @@ def detect_sources(data: str | Path) -> tuple[str, ...]:
     >>> detect_sources("cats/labels.csv")
     ('custom',)
     """
-    return (next((name for name, known in KNOWN_SETS.items() if known.find(Path(data))), CUSTOM),)
+    return (next((name for name in KNOWN_SETS if _whole_set(data, name)), CUSTOM),)
+
+
+def _whole_set(data: str | Path, name: str) -> list[KnownLabels]:
+    """The labels of a known set, if a path holds all of them."""
+    found = [labels for labels in recognize(Path(data)) if labels.known.name == name]
+    return found if len(found) == len(KNOWN_SETS[name].labels) else []
 
 
 def role_of(subset: str) -> str:
