@@ -21,7 +21,7 @@ from common import DATA, Faces, machine, options_with_data
 
 from facedots import IBUG68, WEIGHTS, KeypointPredictor, crop_matrix
 from facedots.data import load_source
-from facedots.evaluation import score
+from facedots.evaluation import measure_accuracy
 from facedots.inference import open_weights
 from facedots.io import atomic_write
 
@@ -91,7 +91,7 @@ def measure(name: str, faces: Faces, rounds: int) -> Result:
         median_ms(lambda i: session.run(crops[i, None]), count, rounds),
         median_ms(lambda i: session.run(crops[BATCH * i :][:BATCH]), count // BATCH, rounds)
         / BATCH,
-        score(np.stack(predicted), faces.points, IBUG68).nme,
+        measure_accuracy(np.stack(predicted), faces.points, IBUG68).nme,
     )
 
 

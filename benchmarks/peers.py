@@ -39,7 +39,7 @@ from peer_runs import (
 
 from facedots import IBUG68, load_split
 from facedots.annotations import FaceAnnotation
-from facedots.evaluation import Scores, score
+from facedots.evaluation import Accuracy, measure_accuracy
 from facedots.io import atomic_write
 from facedots.plots import save_figure
 
@@ -86,7 +86,7 @@ class Row:
     peak_mb: float
     file_mb: float
     crops: Mapping[str, PeerCrop]
-    scores: Mapping[str, Scores]
+    scores: Mapping[str, Accuracy]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON; unknown is ``None``."""
@@ -122,7 +122,7 @@ def measure(
                 contestant, test_set.stored, [contestant.crop(source)], 1 if answers else rounds + 1
             )
         )
-        scores[source] = score(answers[-1].points[0], test_set.faces.points, IBUG68)
+        scores[source] = measure_accuracy(answers[-1].points[0], test_set.faces.points, IBUG68)
     whole, network = milliseconds(answers[0]).tolist()
     peak = run(contestant, alone, [contestant.youtube]).peak_mb
     crops = {source: contestant.crop(source) for source in test_sets}
@@ -152,7 +152,7 @@ def accuracy(rows: Sequence[Row], source: str) -> str:
         )
         crop = "its own" if row.ours else f"{scale:g}, {up:g}" if scale else "whole image"
         numbers = [scores.nme, scores.nme_shift_free, scores.fr10, scores.auc10]
-        shift = "({:+.1f}, {:+.1f})".format(*scores.shift)
+        shift = "({:+.1f}, {:+.1f})".format(*scores.shift_px)
         cells.append(
             [name, *(f"{number:.2f}" for number in numbers), shift, str(scores.missed), crop]
         )

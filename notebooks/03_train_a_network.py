@@ -440,7 +440,7 @@ weights = train(recipe, DATA, Path(run.name) / "small")
 seconds = time.perf_counter() - start
 
 # %%
-by_recipe = evaluate(KeypointPredictor(weights), split.validation).scores.nme
+by_recipe = evaluate(KeypointPredictor(weights), split.validation).accuracy.nme
 print(
     f"small, {recipe.epochs} epochs, {seconds:.0f} s: {by_recipe:.2f} % NME on the same unseen "
     "people"

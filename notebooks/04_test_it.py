@@ -59,7 +59,7 @@ result = evaluate(network, test)
 floor = place_shape(mean_shape(split.train, network.spec.crop), result.squares)
 floor_nme = nme(floor, result.true, IBUG68)
 
-scores = result.scores
+scores = result.accuracy
 rows = {
     "NME, mean": (scores.nme, floor_nme.mean()),
     "NME, median": (scores.nme_median, np.median(floor_nme)),
@@ -157,7 +157,7 @@ pd.DataFrame(
             "NME median": s.nme_median,
             "FR10": s.fr10,
         }
-        for name, s in {"true box": scores, "RetinaFace": end_to_end.scores}.items()
+        for name, s in {"true box": scores, "RetinaFace": end_to_end.accuracy}.items()
     }
 ).T.round(2)
 

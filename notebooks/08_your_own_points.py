@@ -151,7 +151,7 @@ Image.open(work / "run" / "curves.png")
 # %%
 predictor = facedots.KeypointPredictor(work / "run" / "model.onnx")
 with_box = evaluate(predictor, split.test)
-scores = with_box.scores
+scores = with_box.accuracy
 print(
     f"{scores.n} cats: NME {scores.nme:.2f} % of the eye distance, median "
     f"{scores.nme_median:.2f}, failures {scores.fr10:.0f} %"

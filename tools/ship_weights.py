@@ -21,7 +21,7 @@ import onnx
 from docs_tables import write_tables
 
 from facedots import KeypointPredictor, Recipe, RetinaFace, evaluate, load_split
-from facedots.evaluation import Scores
+from facedots.evaluation import Accuracy
 from facedots.inference.session import CARD_KEY
 from facedots.inference.weights import FOLDER, ONNX_FILE
 from facedots.io import atomic_write
@@ -41,7 +41,7 @@ YOUTUBE, W300 = "youtube-faces", "300w"
 INT8_LOSS = 0.05
 
 
-def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[str, Scores]:
+def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[str, Accuracy]:
     """Scores by what was measured, in the order of the table; files in another style go into the
     folder.
     """
@@ -49,26 +49,26 @@ def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[st
     recipe, _ = load_run(run)
     whole_frame = predictor.spec.crop.mode == "frame"
     youtube = load_split(data, [YOUTUBE], "official").test
-    scores: dict[str, Scores] = {}
+    scores: dict[str, Accuracy] = {}
     if not whole_frame:
         scores["300-W validation photos, tight box"] = evaluate(
             predictor, load_split(data, [W300], "official").test
-        ).scores
+        ).accuracy
     if recipe.label_style == W300:
         name = "youtube-faces official, tight box, labels' own style"
-        scores[name] = evaluate(KeypointPredictor(styled(run, folder)), youtube).scores
+        scores[name] = evaluate(KeypointPredictor(styled(run, folder)), youtube).accuracy
     scores[f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}"] = evaluate(
         predictor, youtube
-    ).scores
+    ).accuracy
     if not whole_frame:
         scores["youtube-faces official, box by RetinaFace"] = evaluate(
             predictor, youtube, RetinaFace()
-        ).scores
+        ).accuracy
     for other in disjoint:
         split = load_run(other)[0].split
         scores[f"youtube-faces {split}, labels' own style (its own run)"] = evaluate(
             KeypointPredictor(styled(other, folder)), load_split(data, [YOUTUBE], split).test
-        ).scores
+        ).accuracy
     return scores
 
 
@@ -79,7 +79,7 @@ def styled(run: Path, folder: Path) -> Path:
     return path
 
 
-def table_row(name: str, score: Scores) -> str:
+def table_row(name: str, score: Accuracy) -> str:
     """One line of the model card's table."""
     missed = f" ({score.missed} missed)" if score.missed else ""
     numbers = (score.nme, score.nme_median, score.fr10, score.auc10, score.nme_shift_free)
@@ -90,7 +90,7 @@ def table_row(name: str, score: Scores) -> str:
     )
 
 
-def model_card(run: Path, name: str, scores: dict[str, Scores], epochs: dict[str, int]) -> str:
+def model_card(run: Path, name: str, scores: dict[str, Accuracy], epochs: dict[str, int]) -> str:
     """The Markdown page of a network."""
     recipe, _ = load_run(run)
     source = json.loads((run / PROVENANCE_FILE).read_text())
@@ -157,13 +157,13 @@ def pin(folder: Path) -> None:
     atomic_write(folder / "SHA256SUMS", "".join(lines))
 
 
-def ship_int8(run: Path, name: str, data: str, folder: Path, scores: dict[str, Scores]) -> None:
+def ship_int8(run: Path, name: str, data: str, folder: Path, scores: dict[str, Accuracy]) -> None:
     """Put the int8 file beside the other, if it loses little; its rows are added to the scores."""
     file = folder / "int8.onnx"
     export_run(run, file, int8=True)
     predictor = KeypointPredictor(file)
     rows = {
-        what: evaluate(predictor, load_split(data, [source], "official").test).scores
+        what: evaluate(predictor, load_split(data, [source], "official").test).accuracy
         for source, what in (
             (W300, "300-W validation photos, tight box"),
             (YOUTUBE, "youtube-faces official, tight box"),

@@ -11,7 +11,7 @@ from facedots.geometry import CropSpec, Image
 from facedots.schema import KeypointSchema
 from facedots.types import Keypoints
 
-_RENAMED = {"course": "baseline"}
+_RENAMED = {"course": "baseline", "licence": "license"}
 """Names in the weight files of 2026 -> names of today."""
 
 
@@ -102,7 +102,7 @@ class ModelCard:
         scores: Measured scores by name, as in ``{"youtube-faces official nme": 4.0}``.
 
     Example:
-        >>> ModelCard.from_json('{"title": "small", "licence": "research only"}').license
+        >>> ModelCard.from_json('{"title": "small", "license": "research only"}').license
         'research only'
     """
 
@@ -117,9 +117,7 @@ class ModelCard:
     @classmethod
     def from_json(cls, text: str) -> "ModelCard":
         """The card in a JSON object; fields of later versions are ignored."""
-        stored = dict(json.loads(text))
-        if "licence" in stored:  # as the weight files of 2026 spell it
-            stored["license"] = stored.pop("licence")
+        stored = {_RENAMED.get(name, name): value for name, value in json.loads(text).items()}
         names = {entry.name for entry in fields(cls)}
         return cls(**{name: value for name, value in stored.items() if name in names})
 

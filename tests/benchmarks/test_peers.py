@@ -5,7 +5,7 @@ import numpy as np
 from common import Faces, markdown_table
 from peers import EvalSet, Row, accuracy, cost, dots, page
 
-from facedots.evaluation.metrics import score
+from facedots.evaluation.metrics import measure_accuracy
 from facedots.schema import IBUG68
 
 TRUE = np.random.default_rng(0).uniform(0, 100, (3, 68, 2)).astype(np.float32)
@@ -15,7 +15,7 @@ def row(name: str, error: float, network: float = 1.0) -> Row:
     predicted = TRUE.copy()
     predicted[:, ::2, 0] += error
     predicted[:, 1::2, 0] -= error
-    scores = score(predicted, TRUE, IBUG68)
+    scores = measure_accuracy(predicted, TRUE, IBUG68)
     crops = {"youtube-faces": (0.0, 0.0), "300w": (1.2, 0.1)}
     return Row(
         name,

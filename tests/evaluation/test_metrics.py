@@ -11,6 +11,7 @@ from facedots.evaluation import metrics
 from facedots.geometry import apply_affine, similarity
 from facedots.plots.curves import ced_curve
 from facedots.schema import IBUG68, KeypointSchema
+from facedots.uncertainty import Doubles
 
 # Four points: two eyes that scale the error, a nose, a chin.
 CROSS = KeypointSchema(
@@ -28,7 +29,7 @@ percentages = st.lists(st.floats(0, 40), min_size=1, max_size=30)
 faces = arrays(np.float64, (3, 68, 2), elements=st.floats(-200, 200, width=32))
 
 
-def moved(*offsets: tuple[float, float]) -> metrics.Doubles:
+def moved(*offsets: tuple[float, float]) -> Doubles:
     return np.asarray(TRUE + np.array(offsets)[None], np.float64)
 
 
@@ -126,7 +127,7 @@ def test_scores_over_found_and_missed_faces() -> None:
         ]
     )
     predicted[2, 2:] += [(0, 4), (0, -4)]
-    scores = metrics.score(predicted, true, CROSS)
+    scores = metrics.measure_accuracy(predicted, true, CROSS)
     assert (scores.n, scores.missed) == (4, 1)
     assert scores.nme == pytest.approx((5 + 2.5 + 20) / 3)
     assert scores.nme_median == pytest.approx((5 + 20) / 2)
@@ -136,12 +137,12 @@ def test_scores_over_found_and_missed_faces() -> None:
         "eyes": pytest.approx((10 + 5) / 3),
         "rest": pytest.approx(40 / 3),
     }
-    assert scores.shift == (0, 0)
+    assert scores.shift_px == (0, 0)
     assert scores.nme_shift_free == pytest.approx(scores.nme)
 
 
 def test_scores_are_valid_json_even_if_everything_was_missed() -> None:
-    scores = metrics.score(MISSED, TRUE, CROSS).to_dict()
+    scores = metrics.measure_accuracy(MISSED, TRUE, CROSS).to_dict()
     assert json.loads(json.dumps(scores, allow_nan=False)) == {
         "n": 1,
         "missed": 1,
@@ -169,7 +170,7 @@ def test_nme_does_not_change_when_the_image_is_turned_or_scaled(
 @given(faces)
 def test_perfect_points_score_perfectly(true: np.ndarray) -> None:
     true[:, 45] = true[:, 36] + (0, 25)
-    scores = metrics.score(true, true, IBUG68)
+    scores = metrics.measure_accuracy(true, true, IBUG68)
     assert (scores.nme, scores.fr10, scores.auc10, scores.nme_shift_free) == (0, 0, 100, 0)
 
 

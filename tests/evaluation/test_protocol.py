@@ -57,7 +57,12 @@ def test_true_box_is_given_and_points_come_back(tmp_path: Path) -> None:
     assert result.nme.tolist() == [0, 0]
     # The center of the box, and twice its longer side.
     assert result.squares[0].tolist() == [15, 17.5, 30]
-    assert (result.scores.n, result.scores.auc10, result.missed, result.skipped) == (2, 100, (), ())
+    assert (result.accuracy.n, result.accuracy.auc10, result.missed, result.skipped) == (
+        2,
+        100,
+        (),
+        (),
+    )
     assert result.groups == ("", "")
     assert result.attributes["eye_distance"].tolist() == [10, 10]
     assert result.attributes["brightness"].tolist() == [0, 0]
@@ -68,6 +73,29 @@ def test_detector_box_decides_end_to_end(tmp_path: Path) -> None:
     result = evaluate(CornerPredictor(), [face(tmp_path, "a.png")], detector=lambda image: moved)
     # Each point is 2 px off, over an eye distance of 10 px.
     assert result.nme == pytest.approx([20])
+
+
+def test_upright_crop_of_the_best_detection_is_passed_on(tmp_path: Path) -> None:
+    class Recorder(CornerPredictor):
+        crops: ArrayLike | None = None
+
+        def predict(
+            self, image: Image, boxes: ArrayLike, crops: ArrayLike | None = None
+        ) -> Keypoints:
+            self.crops = crops
+            return super().predict(image, boxes)
+
+    boxes = np.array([[30, 30, 40, 40], TIGHT], np.float32)
+    crops = np.array([[35, 35, 10, 0], [16, 18, 20, -15]], np.float32)
+    found = Detections(boxes, np.array([0.7, 0.8], np.float32), crops)
+    predictor = Recorder()
+    result = evaluate(predictor, [face(tmp_path, "a.png")], detector=lambda image: found)
+    assert np.asarray(predictor.crops).tolist() == [[16, 18, 20, -15]]
+    # The network sees twice the side of the crop.
+    assert result.squares.tolist() == [[16, 18, 40]]
+    crops[1] = np.nan
+    result = evaluate(predictor, [face(tmp_path, "a.png")], detector=lambda image: found)
+    assert result.squares.tolist() == [[15, 17.5, 30]]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +130,7 @@ def test_missed_face_is_a_failure_and_not_absent(tmp_path: Path) -> None:
     result = evaluate(
         CornerPredictor(), [face(tmp_path, "a.png"), face(tmp_path, "b.png")], detector=detector
     )
-    scores = result.scores
+    scores = result.accuracy
     assert (scores.n, scores.missed, scores.nme, scores.fr10, scores.auc10) == (2, 1, 0, 50, 50)
     assert result.missed == ("b.png",)
 
@@ -122,7 +150,7 @@ def test_faces_that_cannot_be_measured_are_skipped_with_the_reason(tmp_path: Pat
     result = evaluate(CornerPredictor(), annotations)
     reasons = dict(result.skipped)
     assert result.names == ("a.png",)
-    assert result.scores.n == 1
+    assert result.accuracy.n == 1
     assert list(reasons) == ["no_eye.png", "flat.png", "damaged.png"]
     assert "scale the error" in reasons["no_eye.png"]
     assert "no box" in reasons["flat.png"]

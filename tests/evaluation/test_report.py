@@ -3,14 +3,24 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from facedots.errors import DataError
-from facedots.evaluation.report import report_dict, report_html, write_comparison, write_report
+from facedots.evaluation.report import (
+    comparison_warnings,
+    distinct_names,
+    incompatibilities,
+    report_dict,
+    report_html,
+    write_comparison,
+    write_report,
+)
 from facedots.evaluation.result import RESULT_FILE, Evaluation
 from facedots.io.images import read_image
+from facedots.schema import KeypointSchema
 
 Maker = Callable[..., Evaluation]
 
@@ -84,7 +94,7 @@ def test_the_page_and_the_result_are_written_too(
     html = written["report.html"].read_text(encoding="utf-8")
     assert "Report on corner" in html
     assert "official split leaks" in html
-    assert Evaluation.load(written[RESULT_FILE]).scores == measured.scores
+    assert Evaluation.load(written[RESULT_FILE]).accuracy == measured.accuracy
 
 
 def test_network_without_sigma_has_no_calibration(make_evaluation: Maker, tmp_path: Path) -> None:
@@ -224,3 +234,61 @@ def test_a_comparison_of_other_faces_needs_force(
         write_comparison(both, tmp_path / "page.html")
     write_comparison(both, tmp_path / "page.html", force=True)
     assert "Not comparable" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def first(make_evaluation: Maker) -> Evaluation:
+    return make_evaluation([0, 1, 2], name="one")
+
+
+def context(evaluation: Evaluation, **fields: Any) -> Evaluation:
+    return replace(evaluation, name="two", context=replace(evaluation.context, **fields))
+
+
+def test_the_same_faces_are_comparable(first: Evaluation) -> None:
+    other = context(first, weights_sha256="cd" * 32, data="/elsewhere")
+    assert incompatibilities([first, other]) == []
+    assert comparison_warnings([first, other]) == []
+
+
+def test_other_faces_are_not(first: Evaluation) -> None:
+    names = ("test/face_0.png", "test/x.png", "test/y.png")
+    other = replace(context(first, split="disjoint:0"), names=names)
+    (sentence,) = incompatibilities([first, other])
+    assert "youtube-faces, split official with 3 faces" in sentence
+    assert "split disjoint:0 with 3" in sentence
+    assert "1 are in both" in sentence
+
+
+def test_other_labels_are_not(first: Evaluation) -> None:
+    moved = replace(first, name="two", true=first.true + np.float32(0.5))
+    assert incompatibilities([first, moved]) == [
+        "one and two were measured on the same faces, but with different labels."
+    ]
+    gap = first.true.copy()
+    gap[0, 2] = np.nan
+    assert incompatibilities([first, replace(first, name="two", true=gap)]) != []
+
+
+def test_other_points_are_not(first: Evaluation) -> None:
+    pair = KeypointSchema("pair", ("a", "b"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
+    other = replace(first, name="two", schema=pair)
+    assert "different points (trio and pair)" in incompatibilities([first, other])[0]
+
+
+def test_other_differences_are_warnings(first: Evaluation) -> None:
+    true_boxes = context(replace(first), boxes="ground-truth")
+    (sentence, *_) = comparison_warnings([true_boxes, replace(first, name="three")])
+    assert "two: the tight box of the true points; three: haar" in sentence
+    trained = context(first, trained_split="", weights_sha256="")
+    assert "one: official; two: unknown" in comparison_warnings([first, trained])[0]
+    assert comparison_warnings([first, replace(first, name="two")]) == [
+        "one and two are the same weights."
+    ]
+
+
+def test_equal_names_get_a_suffix(first: Evaluation) -> None:
+    three = [first, replace(first, name="two"), first]
+    assert distinct_names(three, ["out/a", "out/b", "out/c"]) == ["one (a)", "two", "one (c)"]
+    assert distinct_names(three, ["x/a", "b", "y/a"]) == ["one (x/a)", "two", "one (y/a)"]
+    assert distinct_names(three, ["a", "b", "a"]) == ["one (1)", "two", "one (3)"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from facedots.errors import DataError
-from facedots.evaluation.result import Evaluation, training_history
+from facedots.evaluation.result import EvalContext, Evaluation, training_history
 
 Maker = Callable[..., Evaluation]
 
@@ -73,3 +73,39 @@ def test_training_history_is_the_mean_of_each_epoch(tmp_path: Path) -> None:
 def test_a_missing_log_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot be read"):
         training_history(tmp_path / "metrics.csv")
+
+
+@pytest.mark.parametrize(
+    ("sources", "trained", "split", "warned"),
+    [
+        (("youtube-faces",), "official", "disjoint:0", True),
+        (("300w", "youtube-faces"), "disjoint:1", "disjoint:0", True),
+        (("youtube-faces",), "disjoint:0", "disjoint:0", False),
+        (("youtube-faces",), "synthetic", "disjoint:0", False),
+        (("youtube-faces",), "", "disjoint:0", False),
+        # The held-out photos of 300-W are the same in every split.
+        (("300w",), "official", "disjoint:0", False),
+    ],
+)
+def test_network_that_was_trained_on_test_faces_is_called_out(
+    sources: tuple[str, ...], trained: str, split: str, warned: bool
+) -> None:
+    context = EvalContext("haar", "/data", sources, split, trained_split=trained)
+    assert any("too good" in sentence for sentence in context.caveats()) == warned
+
+
+@pytest.mark.parametrize(
+    ("style", "sources", "expected"),
+    [("300w", ("youtube-faces",), True), ("300w", ("300w",), False), ("", ("300w",), False)],
+)
+def test_another_labeling_style_is_a_caveat(
+    style: str, sources: tuple[str, ...], expected: bool
+) -> None:
+    context = EvalContext("haar", "/data", sources, "official", label_style=style)
+    found = any("labeling style of 300w" in sentence for sentence in context.caveats())
+    assert found == expected
+
+
+def test_drawn_faces_are_a_caveat() -> None:
+    (sentence,) = EvalContext("haar", "synthetic:20", (), "synthetic").caveats()
+    assert "drawn by facedots" in sentence

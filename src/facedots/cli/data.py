@@ -53,7 +53,7 @@ def show(
 ) -> None:
     """Draw random faces with numbered keypoints, one image each and a contact sheet."""
     from facedots.annotations.load import load_annotations
-    from facedots.plots.samples import write_samples
+    from facedots.plots.faces import write_samples
 
     for path in write_samples(load_annotations(source, labels.load()), out, count, seed):
         echo(path)

@@ -88,29 +88,34 @@ def evaluate(
 
     Set several reports side by side with `facedots compare`.
     """
-    from facedots.evaluation.comparability import caveats
     from facedots.evaluation.report import write_report
 
     evaluation = options.run(weights, data, labels)
     paths = write_report(evaluation, out)
     Console(highlight=False).print(_table(evaluation))
-    _warn(caveats(evaluation.context))
+    _warn(evaluation.context.caveats())
     for path in paths.values():
         echo(path)
 
 
 def _table(evaluation: "Evaluation") -> Table:
-    from facedots.evaluation.measures import ACCURACY, FACE_UNCERTAINTY, UNCERTAINTY, accuracy
-    from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
+    from facedots.evaluation.measures import (
+        ACCURACY,
+        FACE_UNCERTAINTY,
+        UNCERTAINTY,
+        UncertaintyMetrics,
+        accuracy_values,
+    )
 
-    context, scores = evaluation.context, evaluation.scores
+    context, accuracy = evaluation.context, evaluation.accuracy
     title = f"{evaluation.name} on {context.faces_text}, {context.split}, boxes: {context.boxes}"
     table = Table("measure", title=Text(printable(title)))
     table.add_column(justify="right")
-    table.add_row("faces", str(scores.n))
-    table.add_row("missed", str(scores.missed))
+    table.add_row("faces", str(accuracy.n))
+    table.add_row("missed", str(accuracy.missed))
     table.add_row("skipped", str(len(evaluation.skipped)))
-    uncertainty, groups = UncertaintyMetrics(evaluation), [(list(ACCURACY), accuracy(evaluation))]
+    uncertainty = UncertaintyMetrics(evaluation)
+    groups = [(list(ACCURACY), accuracy_values(evaluation))]
     if uncertainty.available:
         groups.append(([*UNCERTAINTY, *FACE_UNCERTAINTY], uncertainty.values()))
     for measures, values in groups:
@@ -120,7 +125,7 @@ def _table(evaluation: "Evaluation") -> Table:
             text = f"{value:.2f} {measure.unit}" if isfinite(value) else "–"
             table.add_row(measure.title, text)
     table.add_section()
-    for region, nme in scores.nme_by_region.items():
+    for region, nme in accuracy.nme_by_region.items():
         table.add_row(escape(f"NME, {region.replace('_', ' ')}"), f"{nme:.2f} %")
     return table
 
@@ -153,12 +158,12 @@ def compare(
 
     Reports are used as they are; networks are measured first, on the faces of --data and --split.
     """
-    from facedots.evaluation.comparability import (
+    from facedots.evaluation.report import (
         comparison_warnings,
         distinct_names,
         incompatibilities,
+        write_comparison,
     )
-    from facedots.evaluation.report import write_comparison
 
     evaluations = [_load_or_run(*_split_name(each), data, options, labels) for each in what]
     names = distinct_names(evaluations, [_split_name(each)[1] for each in what])

@@ -1,14 +1,32 @@
-"""The measures that reports show, each once: name, text, unit, which values are better."""
+"""The numbers that reports show, each once: name, text, unit, which values are better; and their
+values for an evaluation.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from facedots.evaluation.metrics import finite_mean, worst_tenth
+from facedots.evaluation.metrics import (
+    finite_mean,
+    norm_distances,
+    plain,
+    point_errors,
+    worst_tenth,
+)
 from facedots.evaluation.result import Evaluation
-from facedots.evaluation.uncertainty_metrics import FAILURE_NME
+from facedots.evaluation.uncertainty_metrics import (
+    FAILURE_NME,
+    ConfidenceBins,
+    Sparsification,
+    confidence_bins,
+    coverage,
+    coverage_probability,
+    failure_recall,
+    sparsification,
+)
+from facedots.uncertainty import CONFIDENT_WITHIN, Doubles, negative_log_likelihood
 
 
 @dataclass(frozen=True)
@@ -32,15 +50,10 @@ class Measure:
     unit: str = "%"
 
     def best(self, values: Sequence[float]) -> list[int]:
-        """Indices of the best values, equal to two decimals; none among fewer than two finite
-        ones.
-        """
-        costs = [self._cost(value) for value in values]
+        """Indices of the best values, equal to two decimals; none of fewer than two finite ones."""
+        costs = [round(self._cost(value), 2) for value in values]
         finite = [cost for cost in costs if np.isfinite(cost)]
-        if len(finite) < 2:
-            return []
-        lowest = round(min(finite), 2)
-        return [i for i, cost in enumerate(costs) if np.isfinite(cost) and round(cost, 2) == lowest]
+        return [i for i, cost in enumerate(costs) if cost == min(finite)] if len(finite) > 1 else []
 
     def _cost(self, value: float) -> float:
         if isinstance(self.better, float):
@@ -57,7 +70,7 @@ ACCURACY = (
     Measure("nme_worst_tenth", "NME of the worst tenth of the faces"),
     Measure("nme_mean_shape", "baseline: NME of an average face in each box", None),
 )
-"""Of :func:`accuracy`."""
+"""Of :func:`accuracy_values`."""
 
 UNCERTAINTY = (
     Measure("coverage_50", "points inside their 50 % region (ideal: 50)", 50.0),
@@ -66,27 +79,109 @@ UNCERTAINTY = (
     Measure("ause", "AUSE over points (0 perfect, 100 worthless)"),
     Measure("ece", "ECE: mean calibration error of the confidence", unit="points"),
 )
-"""Fields of :class:`~facedots.evaluation.uncertainty_scores.UncertaintyScores`, over some points
-or all.
-"""
+"""Of :meth:`UncertaintyMetrics.of_points`; the likelihood is of errors in percent."""
 
+_FAILURES = f"faces with an NME above {FAILURE_NME:.0f} % among the 10 % of largest sigma"
 FACE_UNCERTAINTY = (
     Measure("ause_faces", "AUSE over faces"),
-    Measure(
-        "failure_recall",
-        f"faces with an NME above {FAILURE_NME:.0f} % among the 10 % of largest sigma",
-        "higher",
-    ),
+    Measure("failure_recall", _FAILURES, "higher"),
     Measure("low_score", "faces with a network score below 0.5", None),
 )
-"""Of all faces, see :meth:`~facedots.evaluation.uncertainty_scores.UncertaintyMetrics.values`."""
+"""Of :meth:`UncertaintyMetrics.values`, besides those of all points."""
 
 
-def accuracy(evaluation: Evaluation) -> dict[str, float]:
+def accuracy_values(evaluation: Evaluation) -> dict[str, float]:
     """The value of each of :data:`ACCURACY` by name; NaN where it cannot be measured."""
     baseline = evaluation.baseline
     return {
-        **{m.name: getattr(evaluation.scores, m.name) for m in ACCURACY[:5]},
+        **{m.name: getattr(evaluation.accuracy, m.name) for m in ACCURACY[:5]},
         "nme_worst_tenth": worst_tenth(evaluation.nme),
         "nme_mean_shape": np.nan if baseline is None else finite_mean(baseline),
     }
+
+
+class UncertaintyMetrics:
+    """Predicted uncertainty against observed errors.
+
+    Errors are in percent of the true eye distance. Where points or faces are ranked, sigma is in
+    percent of the *predicted* one, as in use. Missed faces and points without a label do not count.
+
+    Attributes:
+        coverage_probability: ``(N, K)``, of each point's smallest region that holds the label.
+        errors: ``(N, K)``, percent of the true eye distance.
+        sigma: ``(N, K)``, percent of the predicted eye distance; NaN where unknown.
+        face_sigma: ``(N,)``, mean sigma of each face's points.
+
+    Example:
+        >>> UncertaintyMetrics(evaluation).values()["coverage_90"]  # doctest: +SKIP
+        89.02
+    """
+
+    def __init__(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+        schema, dof = evaluation.schema, evaluation.dof
+        scale = 100 / norm_distances(evaluation.true, schema)
+        residuals = evaluation.predicted.astype(np.float64) - evaluation.true
+        residuals *= scale[:, None, None]
+        covariance = evaluation.covariance * (scale**2)[:, None, None, None]
+        self.coverage_probability = coverage_probability(residuals, covariance, dof)
+        self.errors = point_errors(evaluation.predicted, evaluation.true) * scale[:, None]
+        predicted_distances = norm_distances(evaluation.predicted, schema)
+        self.sigma: Doubles = evaluation.sigma * 100 / predicted_distances[:, None]
+        self.face_sigma: Doubles = self.sigma.mean(axis=1)
+        self._nll = negative_log_likelihood(residuals, covariance, dof)
+
+    @property
+    def available(self) -> bool:
+        """Whether the network predicts any uncertainty."""
+        return bool(np.isfinite(self.coverage_probability).any())
+
+    def of_points(self, points: Sequence[int] | None = None) -> dict[str, float]:
+        """The value of each of :data:`UNCERTAINTY` by name, over some points of the schema or all;
+        NaN where it cannot be measured.
+        """
+        chosen = self._chosen(points)
+        probability = self.coverage_probability[:, chosen]
+        errors, sigma = self.errors[:, chosen].ravel(), self.sigma[:, chosen].ravel()
+        return {
+            "coverage_50": coverage(probability, 0.5),
+            "coverage_90": coverage(probability, 0.9),
+            "nll": finite_mean(self._nll[:, chosen]),
+            "ause": sparsification(errors, sigma).ause,
+            "ece": self.confidence(points).ece,
+        }
+
+    def by_region(self) -> dict[str, dict[str, float]]:
+        """:meth:`of_points` of each region."""
+        regions = self._evaluation.schema.regions
+        return {region: self.of_points(points) for region, points in regions.items()}
+
+    def confidence(self, points: Sequence[int] | None = None) -> ConfidenceBins:
+        """Confidence against the share of points within 5 % of the eye distance."""
+        chosen = self._chosen(points)
+        errors, confidence = self.errors[:, chosen], self._evaluation.confidence[:, chosen]
+        confidence = np.where(np.isfinite(errors), confidence, np.nan)
+        return confidence_bins(confidence.ravel(), (errors <= 100 * CONFIDENT_WITHIN).ravel())
+
+    def sparsification(self) -> Sparsification:
+        """The mean NME of the remaining faces as those with the largest sigma are removed."""
+        return sparsification(self._evaluation.nme, self.face_sigma)
+
+    def values(self) -> dict[str, float]:
+        """The value of each of :data:`UNCERTAINTY` and :data:`FACE_UNCERTAINTY` by name."""
+        score = self._evaluation.score[np.isfinite(self._evaluation.score)]
+        return {
+            **self.of_points(),
+            "ause_faces": self.sparsification().ause,
+            "failure_recall": failure_recall(self._evaluation.nme, self.face_sigma),
+            "low_score": finite_mean(100.0 * (score < 0.5)),
+        }
+
+    def to_dict(self) -> dict[str, Any] | None:
+        """Plain numbers for JSON; ``None`` where the network predicts no uncertainty."""
+        if not self.available:
+            return None
+        return {**plain(self.values()), "by_region": plain(self.by_region())}
+
+    def _chosen(self, points: Sequence[int] | None) -> list[int]:
+        return list(range(self._evaluation.schema.count) if points is None else points)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facedots.geometry import check_shape
 from facedots.schema import KeypointSchema
-
-Doubles = NDArray[np.float64]
+from facedots.uncertainty import Doubles
 
 
 def point_errors(predicted: ArrayLike, true: ArrayLike) -> Doubles:
@@ -39,8 +38,8 @@ def point_errors(predicted: ArrayLike, true: ArrayLike) -> Doubles:
 
 
 def norm_distances(true: ArrayLike, schema: KeypointSchema) -> Doubles:
-    """The distance ``(N,)`` in pixels between the schema's ``norm_pair`` (for iBUG's 68 points: the
-    outer corners of the eyes); NaN where a point of it is missing or both coincide.
+    """The distance ``(N,)`` in pixels of the schema's ``norm_pair`` (of iBUG's 68 points: the outer
+    corners of the eyes); NaN where a point of it is missing or both coincide.
     """
     points = np.asarray(check_shape(true, f"N {schema.count} 2", "true points"), np.float64)
     first, second = schema.norm_pair
@@ -49,7 +48,7 @@ def norm_distances(true: ArrayLike, schema: KeypointSchema) -> Doubles:
 
 
 def nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Doubles:
-    """The normalized mean error ``(N,)`` in percent: mean error of a face's points over its
+    """The normalized mean error ``(N,)``: a face's mean error in percent of its
     :func:`norm_distances`.
 
     NaN where a face has no label to measure by, ``inf`` where a labeled point has no prediction.
@@ -60,9 +59,7 @@ def nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Double
 def nme_by_region(
     predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema
 ) -> dict[str, Doubles]:
-    """The NME ``(N,)`` in percent over each region's points; NaN for a face without a label in the
-    region.
-    """
+    """The NME ``(N,)`` over each region's points; NaN for a face without a label in it."""
     errors, distances = point_errors(predicted, true), norm_distances(true, schema)
     return {
         region: 100 * _mean_of_labeled(errors[:, list(points)]) / distances
@@ -118,8 +115,8 @@ def auc(errors: ArrayLike, threshold: float = 10.0) -> float:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Summary of a set of faces, in percent unless another unit is named.
+class Accuracy:
+    """Errors of a set of faces, in percent unless another unit is named.
 
     Attributes:
         n: Number of faces measured, including missed ones.
@@ -131,12 +128,12 @@ class Scores:
             nothing.
         nme_by_region: Mean NME of each region's points, over the faces that were not missed.
         nme_shift_free: Mean NME* of the same faces, see :func:`shift_free_nme`.
-        shift: The shift (dx, dy) in pixels that NME* removes.
+        shift_px: The shift (dx, dy) in pixels that NME* removes.
 
     Example:
         >>> square = np.array([[[0, 0], [10, 0]]])
         >>> schema = KeypointSchema("eyes", ("r", "l"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
-        >>> score(square + [[[0, 0], [0, 1]]], square, schema).nme
+        >>> measure_accuracy(square + [[[0, 0], [0, 1]]], square, schema).nme
         5.0
     """
 
@@ -148,28 +145,26 @@ class Scores:
     auc10: float
     nme_by_region: dict[str, float]
     nme_shift_free: float
-    shift: tuple[float, float]
+    shift_px: tuple[float, float]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers for JSON, to four decimals; unknown ones are ``None``."""
-        fields = {**vars(self)}
-        fields["shift_px"] = fields.pop("shift")
-        numbers: dict[str, Any] = plain(fields)
+        numbers: dict[str, Any] = plain(vars(self))
         return numbers
 
 
-def score(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Scores:
-    """All scores of predicted against true points, both ``(N, K, 2)``; a missed face is a row of
+def measure_accuracy(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Accuracy:
+    """The accuracy of predicted against true points, both ``(N, K, 2)``; a missed face is a row of
     NaN in ``predicted``.
 
     Raises:
         ValueError: No face, or one that cannot be measured.
     """
-    errors = nme(predicted, true, schema)
-    detected = np.isfinite(_measured(errors))
+    errors = _measured(nme(predicted, true, schema))
+    detected = np.isfinite(errors)
     by_region = nme_by_region(predicted, true, schema)
     dx, dy = constant_shift(predicted, true).tolist()
-    return Scores(
+    return Accuracy(
         n=len(errors),
         missed=int(np.sum(~detected)),
         nme=finite_mean(errors),
@@ -178,7 +173,7 @@ def score(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Scor
         auc10=auc(errors),
         nme_by_region={name: finite_mean(values[detected]) for name, values in by_region.items()},
         nme_shift_free=finite_mean(shift_free_nme(predicted, true, schema)),
-        shift=(dx, dy),
+        shift_px=(dx, dy),
     )
 
 
@@ -194,8 +189,7 @@ def finite_mean(values: ArrayLike) -> float:
 
 
 def worst_tenth(values: ArrayLike) -> float:
-    """The mean of the largest tenth of the finite values, rounded up to whole ones; NaN if there
-    are none.
+    """The mean of the largest tenth (rounded up) of the finite values; NaN if there are none.
 
     >>> worst_tenth([9, 5, 4])
     9.0
@@ -206,8 +200,7 @@ def worst_tenth(values: ArrayLike) -> float:
 
 
 def plain(value: Any) -> Any:
-    """Numbers, also within dicts and sequences, as JSON has them: to four decimals, ``None``
-    where not finite.
+    """Numbers, also in dicts and sequences, for JSON: to four decimals, ``None`` if not finite.
 
     >>> plain({"a": (0.123456, np.inf), "n": 3})
     {'a': [0.1235, None], 'n': 3}

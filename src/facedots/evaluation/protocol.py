@@ -4,7 +4,7 @@ detector's.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +47,9 @@ def evaluate(
 ) -> Evaluation:
     """Predict the points of labeled faces.
 
-    With a detector the test is end to end: the network gets the detector's best-scored box. No
-    box, or one with an IoU below :data:`MIN_IOU` with the face's tight box, is a missed face, which
-    counts as a failure.
+    With a detector the test is end to end: the network gets the detector's best-scored box, or its
+    upright crop where the detector measures one. No box, or one with an IoU below :data:`MIN_IOU`
+    with the face's tight box, is a missed face, which counts as a failure.
 
     A face is skipped, with the reason, where its image cannot be read or its labels give no scale
     (a point of the ``norm_pair`` is missing) or no box.
@@ -57,18 +57,21 @@ def evaluate(
     Args:
         predictor: The network.
         annotations: The labeled faces; images are read one after the other.
-        detector: Finds the boxes; by default, the tight boxes of the true points.
+        detector: By default, the boxes are the tight ones of the true points.
 
     Raises:
         DataError: No face could be measured, or the labels do not have the network's schema.
     """
+    spec = predictor.spec
+    faces: list[FaceAnnotation] = []
     measured: list[_Measured] = []
     skipped: list[tuple[str, str]] = []
     for annotation in annotations:
         try:
-            reason = _unmeasurable(annotation, predictor.spec.schema)
+            reason = _unmeasurable(annotation, spec.schema)
             if not reason:
                 measured.append(_measure(predictor, annotation, detector))
+                faces.append(annotation)
         except ImageError as error:
             reason = str(error)
         if reason:
@@ -77,29 +80,24 @@ def evaluate(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         reasons = reasons or "there are no annotations"
         raise DataError(f"none of {len(skipped)} faces could be measured: {reasons}")
-    spec = predictor.spec
     boxes = WHOLE_IMAGE if spec.crop.mode == "frame" else GROUND_TRUTH
-    context = EvalContext(type(detector).__name__.lower() if detector else boxes)
-    annotations = [face.annotation for face in measured]
-    keypoints = [face.keypoints or _missing(spec.schema) for face in measured]
+    keypoints, squares, attributes = zip(*measured, strict=True)
     return Evaluation(
         name=spec.name,
         schema=spec.schema,
-        names=tuple(face.name for face in annotations),
-        groups=tuple(face.group for face in annotations),
-        images=tuple(face.image for face in annotations),
-        true=np.stack([face.points for face in annotations]),
-        predicted=np.concatenate([face.points for face in keypoints]),
-        covariance=np.concatenate([face.covariance for face in keypoints]),
-        confidence=np.concatenate([face.confidence for face in keypoints]),
-        score=np.concatenate([face.score for face in keypoints]),
-        squares=np.stack([face.square for face in measured]),
-        attributes={
-            a.name: np.array([face.attributes[a.name] for face in measured]) for a in ATTRIBUTES
-        },
+        names=tuple(face.name for face in faces),
+        groups=tuple(face.group for face in faces),
+        images=tuple(face.image for face in faces),
+        true=np.stack([face.points for face in faces]),
+        predicted=np.concatenate([of.points for of in keypoints]),
+        covariance=np.concatenate([of.covariance for of in keypoints]),
+        confidence=np.concatenate([of.confidence for of in keypoints]),
+        score=np.concatenate([of.score for of in keypoints]),
+        squares=np.stack(squares),
+        attributes={a.name: np.array([of[a.name] for of in attributes]) for a in ATTRIBUTES},
         skipped=tuple(skipped),
         dof=spec.dof,
-        context=context,
+        context=EvalContext(type(detector).__name__.lower() if detector else boxes),
     )
 
 
@@ -120,9 +118,8 @@ def evaluate_split(
             log is read too.
         data: Folder with the data, or ``synthetic:N`` for N drawn faces.
         split: See :data:`facedots.data.splits.SPLITS`.
-        sources: Data sets in the folder; by default, those that
-            :func:`~facedots.data.sources.detect_sources` finds.
-        detector: Finds the boxes; by default, the tight boxes of the true points.
+        sources: Data sets in the folder; by default, those found in it.
+        detector: See :func:`evaluate`.
         options: How to read the labels; the schema is the network's.
         progress: Show a progress bar on stderr.
 
@@ -160,11 +157,7 @@ def evaluate_split(
 
 def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:
     """The mean face ``float32 (K, 2)`` of a training set, relative to the center of the network's
-    square, in sides of it: a baseline for scores. At most 500 faces, evenly spaced, are used.
-
-    Args:
-        annotations: The training set.
-        crop_spec: Decides the square.
+    square, in sides of it: a baseline. At most 500 faces, evenly spaced, are used.
 
     Raises:
         DataError: There is no annotation.
@@ -197,28 +190,26 @@ def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
     return points.astype(np.float32)
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """One face; no keypoints, and NaN in ``square`` (x, y of the center, side), if missed."""
-
-    annotation: FaceAnnotation
-    keypoints: Keypoints | None
-    square: Matrix
-    attributes: Mapping[str, float]
+_Measured = tuple[Keypoints, Matrix, Mapping[str, float]]
+"""The keypoints of one face, the square (center x, center y, side) that the network saw, and the
+attributes of the face; NaN where missed.
+"""
 
 
 def _measure(
     predictor: Predictor, annotation: FaceAnnotation, detector: Detector | None
 ) -> _Measured:
-    image = read_image(annotation.image, orient=False)
-    attributes = face_attributes(image, annotation.points, predictor.spec.schema)
-    box = tight_boxes(annotation.points[None])
+    spec, image = predictor.spec, read_image(annotation.image, orient=False)
+    attributes = face_attributes(image, annotation.points, spec.schema)
+    box, crop = tight_boxes(annotation.points[None]), None
     if detector is not None:
-        box = _best_box(detector(image), box)
+        box, crop = _best_box(detector(image), box)
     if not len(box):
-        return _Measured(annotation, None, np.full(3, np.nan), attributes)
-    square = predictor.spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
-    return _Measured(annotation, predictor.predict(image, box), square, attributes)
+        return _missing(spec.schema), np.full(3, np.nan), attributes
+    square = spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
+    if crop is not None and spec.crop.mode == "box" and np.isfinite(crop).all():
+        square = crop[0, :3] * (1, 1, spec.crop.scale)
+    return predictor.predict(image, box, crop), square, attributes
 
 
 def _missing(schema: KeypointSchema) -> Keypoints:
@@ -239,9 +230,10 @@ def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
     return "" if (box[2:] > box[:2]).all() else "the labeled points are on one line: no box"
 
 
-def _best_box(detections: Detections, true_box: Floats) -> Floats:
-    """The best-scored detection ``(1, 4)``, or ``(0, 4)`` if there is none or it is not on the
-    labeled face.
+def _best_box(detections: Detections, true_box: Floats) -> tuple[Floats, Floats | None]:
+    """The best-scored detection ``(1, 4)`` and its upright crop, if any; ``(0, 4)`` if there is no
+    detection or it is not on the labeled face.
     """
-    best = detections.boxes[np.argsort(-detections.scores, kind="stable")[:1]].reshape(-1, 4)
-    return best[box_iou(best, true_box)[:, 0] >= MIN_IOU]
+    best = np.argsort(-detections.scores, kind="stable")[:1]
+    best = best[box_iou(detections.boxes[best], true_box)[:, 0] >= MIN_IOU]
+    return detections.boxes[best], None if detections.crops is None else detections.crops[best]

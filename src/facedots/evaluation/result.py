@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from facedots.errors import DataError
-from facedots.evaluation.metrics import Doubles, Scores, nme, score
+from facedots.evaluation.metrics import Accuracy, measure_accuracy, nme
 from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write
 from facedots.io.guard import protect
 from facedots.schema import KeypointSchema
-from facedots.uncertainty import sigma_of
+from facedots.uncertainty import Doubles, sigma_of
 
 RESULT_FILE = "evaluation.npz"
 METRICS_FILE = "logs/metrics.csv"
@@ -35,15 +35,15 @@ class EvalContext:
     """What was measured, on which data and how; ``""`` where unknown.
 
     Attributes:
-        boxes: Where the boxes came from: :data:`GROUND_TRUTH`, :data:`WHOLE_IMAGE` for a network
-            that takes the whole frame, or the detector's name.
+        boxes: Origin of the boxes: :data:`GROUND_TRUTH`, :data:`WHOLE_IMAGE` for a network that
+            takes the whole frame, or the detector's name.
         data: The folder, or ``synthetic:N``.
         sources: The data sets in it.
         split: As in ``"official"``.
         weights_sha256: Of the weight file, in hexadecimal.
         trained_split: The split whose training part the network was trained on.
         label_style: The data set whose labeling style the network follows; ``""`` if it was
-            trained on one style only.
+            trained on one only.
 
     Example:
         >>> EvalContext("haar", "data", ("300w",), "official").boxes
@@ -60,17 +60,43 @@ class EvalContext:
 
     @property
     def boxes_text(self) -> str:
-        """Where the boxes came from, in words."""
-        texts = {
-            GROUND_TRUTH: "the tight box of the true points",
-            WHOLE_IMAGE: "none: the network takes the whole image",
-        }
-        return texts.get(self.boxes, self.boxes)
+        """Origin of the boxes in words."""
+        if self.boxes == WHOLE_IMAGE:
+            return "none: the network takes the whole image"
+        return "the tight box of the true points" if self.boxes == GROUND_TRUTH else self.boxes
 
     @property
     def faces_text(self) -> str:
-        """Where the faces came from, in words."""
+        """Origin of the faces in words."""
         return ", ".join(self.sources) or self.data
+
+    def caveats(self) -> list[str]:
+        """Why the scores may mislead, a sentence each."""
+        people = "youtube-faces" in self.sources
+        sentences = []
+        if people and self.trained_split not in ("", "synthetic", self.split):
+            sentences.append(
+                f"The network was trained on split {self.trained_split}, which contains faces of "
+                "this test set: its scores are too good."
+            )
+        if people and self.split == "official":
+            sentences.append(
+                "The official split leaks: everyone in its test set is in its training set too. "
+                "Compare with a disjoint split."
+            )
+        others = [source for source in self.sources if source != self.label_style]
+        if self.label_style and others:
+            sentences.append(
+                f"The network predicts points in the labeling style of {self.label_style}, and "
+                f"{' and '.join(others)} is labeled in another: part of the error is that "
+                f"difference. `facedots export RUN --label-style {others[0]}` exports its network "
+                "in that style."
+            )
+        if self.data.startswith("synthetic:"):
+            sentences.append(
+                "These faces were drawn by facedots; the scores do not carry over to real ones."
+            )
+        return sentences
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,10 +114,10 @@ class Evaluation:
         predicted: ``float32 (N, K, 2)`` in pixels; NaN for a missed face.
         covariance: ``float32 (N, K, 2, 2)`` in square pixels; NaN for a missed face and where the
             network predicts none.
-        confidence: ``float32 (N, K)`` in [0, 1], the probability that a point is within 5 % of the
-            eye distance; NaN like the covariance.
-        score: ``float32 (N,)`` in [0, 1], the network's score of the face; NaN for a missed face
-            and where it predicts none.
+        confidence: ``float32 (N, K)`` in [0, 1], as in
+            :class:`~facedots.types.Keypoints`; NaN like the covariance.
+        score: ``float32 (N,)`` in [0, 1], the network's score of the face, as in
+            :class:`~facedots.types.Keypoints`; NaN for a missed face.
         squares: ``float64 (N, 3)``, center x, center y, side in pixels of the network's crop; NaN
             for a missed face.
         attributes: Name -> ``float64 (N,)``, see :data:`facedots.evaluation.slices.ATTRIBUTES`.
@@ -102,7 +128,7 @@ class Evaluation:
         history: Log of the training run: column -> epoch -> value; empty where unknown.
 
     Example:
-        >>> Evaluation.load("report/evaluation.npz").scores.nme  # doctest: +SKIP
+        >>> Evaluation.load("report/evaluation.npz").accuracy.nme  # doctest: +SKIP
         3.79
     """
 
@@ -130,9 +156,9 @@ class Evaluation:
         return nme(self.predicted, self.true, self.schema)
 
     @cached_property
-    def scores(self) -> Scores:
-        """The summary of the N faces."""
-        return score(self.predicted, self.true, self.schema)
+    def accuracy(self) -> Accuracy:
+        """The errors of the N faces in summary."""
+        return measure_accuracy(self.predicted, self.true, self.schema)
 
     @property
     def sigma(self) -> Floats:
@@ -142,7 +168,7 @@ class Evaluation:
     @property
     def missed(self) -> tuple[str, ...]:
         """The names of the faces without a prediction."""
-        return tuple(np.array(self.names, object)[np.isinf(self.nme)])
+        return tuple(n for n, error in zip(self.names, self.nme, strict=True) if np.isinf(error))
 
     def save(self, path: str | Path) -> None:
         """Write NumPy's ``.npz`` without pickle, about 2 MB for 770 faces.

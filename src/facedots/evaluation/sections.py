@@ -1,26 +1,36 @@
-"""The sections of a report: their tables as arguments of the macro ``table``, and their figures."""
+"""The sections of a report: their tables as arguments of the macro ``table``, figures and tiles of
+example faces.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from facedots.errors import ImageError
-from facedots.evaluation.comparability import incompatibilities
-from facedots.evaluation.example_faces import example_tiles
-from facedots.evaluation.measures import ACCURACY, FACE_UNCERTAINTY, UNCERTAINTY, Measure, accuracy
+from facedots.evaluation.measures import (
+    ACCURACY,
+    FACE_UNCERTAINTY,
+    UNCERTAINTY,
+    Measure,
+    UncertaintyMetrics,
+    accuracy_values,
+)
 from facedots.evaluation.metrics import finite_mean, worst_tenth
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, Attribute, cut, group_means, slice_edges
 from facedots.evaluation.uncertainty_metrics import coverage
-from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
 from facedots.geometry import Image
+from facedots.io.images import read_image
 from facedots.plots.curves import ced_figure, regions_figure, slices_figure
+from facedots.plots.faces import Comparison, comparison_tile
 from facedots.plots.page import Cell
 from facedots.plots.uncertainty import reliability_figure, sparsification_figure
 
-_PEOPLE_SHOWN = 5
+FACES_PER_ROW = 6
+_WORST, _TYPICAL, _MISSED, _PEOPLE = 10, 5, 10, 5
 
 Table = dict[str, Any]
 """Arguments of the macro ``table``."""
@@ -29,15 +39,13 @@ Row = tuple[str, Measure | None, Sequence[float]]
 """Title, measure if there is a best value, and the value of each network."""
 
 
-def measure_rows(measures: Iterable[Measure], values: Sequence[Mapping[str, float]]) -> list[Row]:
-    """A row for each measure of the values by name of each network."""
+def _rows(measures: Iterable[Measure], values: Sequence[Mapping[str, float]]) -> list[Row]:
+    """A row for each measure from the values by name of each network."""
     return [(f"{m.title}, {m.unit}", m, [of[m.name] for of in values]) for m in measures]
 
 
 def _table(header: Sequence[str], rows: Sequence[Row], caption: str = "") -> Table:
-    """A table with a column per network; the best values of a measure are marked, if there are
-    several networks.
-    """
+    """A table with a column per network; of several, the best values of a measure are marked."""
     marked = {(r, 1 + i) for r, (_, m, values) in enumerate(rows) if m for i in m.best(values)}
     if len(header) > 2:
         caption = f"{caption}, best in green" if caption else "Best in green"
@@ -52,13 +60,13 @@ def context_row(evaluation: Evaluation) -> list[Cell]:
     return [evaluation.name, context.faces_text, context.split, trained, context.boxes_text, sha]
 
 
-def scores_table(evaluations: Sequence[Evaluation]) -> Table:
+def accuracy_table(evaluations: Sequence[Evaluation]) -> Table:
     """Counts of faces and the measures of accuracy."""
     counts: list[Row] = [
-        ("faces measured", None, [e.scores.n for e in evaluations]),
-        ("of these missed (no box found)", None, [e.scores.missed for e in evaluations]),
+        ("faces measured", None, [e.accuracy.n for e in evaluations]),
+        ("of these missed (no box found)", None, [e.accuracy.missed for e in evaluations]),
     ]
-    rows = measure_rows(ACCURACY, [accuracy(evaluation) for evaluation in evaluations])
+    rows = _rows(ACCURACY, [accuracy_values(evaluation) for evaluation in evaluations])
     return _table(["measure", *(e.name for e in evaluations)], [*counts, *rows])
 
 
@@ -72,12 +80,12 @@ def error_curves(evaluations: Sequence[Evaluation]) -> Figure:
 
 def regions(evaluations: Sequence[Evaluation]) -> tuple[Figure | None, Table]:
     """Error by region; no figure where every face was missed."""
-    by_region = {e.name: e.scores.nme_by_region for e in evaluations}
-    overall = evaluations[0].scores.nme if len(evaluations) == 1 else None
-    predicted = any(e.scores.missed < e.scores.n for e in evaluations)
+    by_region = {e.name: e.accuracy.nme_by_region for e in evaluations}
+    overall = evaluations[0].accuracy.nme if len(evaluations) == 1 else None
+    predicted = any(e.accuracy.missed < e.accuracy.n for e in evaluations)
     figure = regions_figure(by_region, overall) if predicted else None
     rows: list[Row] = [
-        (region.replace("_", " "), ACCURACY[0], [of[region] for of in by_region.values()])
+        (_words(region), ACCURACY[0], [of[region] for of in by_region.values()])
         for region in evaluations[0].schema.regions
     ]
     return figure, _table(["part of the face", *by_region], rows, "Mean NME in percent")
@@ -88,22 +96,21 @@ def by_slice(
 ) -> tuple[Figure | None, list[tuple[Attribute, Table]]]:
     """The figure, and a table for each attribute with a finite value."""
     panels, tables = {}, list[tuple[Attribute, Table]]()
-    names = [evaluation.name for evaluation in evaluations]
     for attribute in ATTRIBUTES:
         values = [evaluation.attributes[attribute.name] for evaluation in evaluations]
         edges = slice_edges(attribute, np.concatenate(values))
-        parts = [cut(attribute, of, edges) for of in values]
-        if not parts[0]:
+        if not edges:
             continue
+        slices = [cut(attribute, of, edges) for of in values]
         means = {
             e.name: [finite_mean(e.nme[part.members]) for part in of]
-            for e, of in zip(evaluations, parts, strict=True)
+            for e, of in zip(evaluations, slices, strict=True)
         }
-        labels = [part.label for part in parts[0]]
-        panels[attribute.title] = (labels, means)
-        counts = [int(part.members.sum()) for part in parts[0]]
+        labels = [part.label for part in slices[0]]
+        counts = [int(part.members.sum()) for part in slices[0]]
         rows = [list(row) for row in zip(labels, counts, *means.values(), strict=True)]
-        header = ["slice", "faces", *names]
+        header = ["slice", "faces", *means]
+        panels[attribute.title] = (labels, means)
         tables.append((attribute, {"header": header, "rows": rows, "caption": "NME in percent"}))
     return slices_figure(panels) if panels else None, tables
 
@@ -111,7 +118,6 @@ def by_slice(
 def uncertainty(every: Mapping[str, UncertaintyMetrics]) -> Mapping[str, Any]:
     """Names without uncertainty, tables and figures of the others."""
     metrics = {name: m for name, m in every.items() if m.available}
-    nominal = np.linspace(0, 1, 101)
     inside: dict[str, list[float] | None] = dict.fromkeys(every)
     confidence: dict[str, Any] = dict.fromkeys(every)
     curves: dict[str, Any] = {}
@@ -120,12 +126,11 @@ def uncertainty(every: Mapping[str, UncertaintyMetrics]) -> Mapping[str, Any]:
         label = f"{name}: AUSE {sparsification.ause:.0f} % of random"
         curves[label] = None
         if of.available:
-            inside[name] = [coverage(of.coverage_probability, p) for p in nominal]
+            inside[name] = [coverage(of.coverage_probability, p) for p in np.linspace(0, 1, 101)]
             bins = of.confidence()
             confidence[name] = np.stack([bins.predicted, bins.observed, bins.share])
             curves[label] = (sparsification.remaining, sparsification.oracle)
-    values = [of.values() for of in metrics.values()]
-    rows = measure_rows([*UNCERTAINTY, *FACE_UNCERTAINTY], values)
+    rows = _rows([*UNCERTAINTY, *FACE_UNCERTAINTY], [of.values() for of in metrics.values()])
     return {
         "missing": [name for name in every if name not in metrics],
         "table": _table(["measure", *metrics], rows),
@@ -141,19 +146,15 @@ def _uncertainty_by_region(metrics: Mapping[str, UncertaintyMetrics]) -> list[tu
     """
     by_region = {name: of.by_region() for name, of in metrics.items()}
     first = next(iter(by_region.values()))
-    regions = {region: region.replace("_", " ") for region in first}
     titles = {m: f"{m.title}, {m.unit}" for m in UNCERTAINTY}
     if len(metrics) == 1:
-        cells = [
-            [text, *(getattr(first[region], m.name) for m in UNCERTAINTY)]
-            for region, text in regions.items()
-        ]
+        cells = [[_words(region), *(of[m.name] for m in titles)] for region, of in first.items()]
         return [("", {"header": ["part of the face", *titles.values()], "rows": cells})]
     tables = []
     for m, title in titles.items():
         rows: list[Row] = [
-            (text, m, [getattr(of[region], m.name) for of in by_region.values()])
-            for region, text in regions.items()
+            (_words(region), m, [of[region][m.name] for of in by_region.values()])
+            for region in first
         ]
         tables.append((title, _table(["part of the face", *by_region], rows, title)))
     return tables
@@ -173,20 +174,80 @@ def people(evaluations: Sequence[Evaluation]) -> tuple[Table, list[tuple[str, Ta
     ]
     worst: list[tuple[str, Table]] = []
     for e in evaluations:
-        largest = list(means[e.name].items())[:_PEOPLE_SHOWN]
-        people = [[person, e.groups.count(person), value] for person, value in largest]
-        table = {"header": ["person or photo", "faces", "mean NME, %"], "rows": people}
-        worst.append((f"{e.name}: the {len(people)} with the largest error", table))
+        largest = list(means[e.name].items())[:_PEOPLE]
+        cells = [[person, e.groups.count(person), value] for person, value in largest]
+        table = {"header": ["person or photo", "faces", "mean NME, %"], "rows": cells}
+        worst.append((f"{e.name}: the {len(cells)} with the largest error", table))
     return {"header": header, "rows": rows, "caption": "NME in percent"}, worst
 
 
-def faces(
-    evaluation: Evaluation, evaluations: Sequence[Evaluation]
-) -> tuple[Mapping[str, list[tuple[Image, str]]], str]:
-    """Tiles of example faces by title, and why there are none."""
-    same_faces = not incompatibilities(evaluations)
-    others = [e for e in evaluations if e is not evaluation and same_faces]
+def ranking(evaluation: Evaluation) -> list[int]:
+    """The indices of the faces that were not missed, lowest NME first."""
+    order = np.argsort(evaluation.nme, kind="stable")
+    indices: list[int] = order[np.isfinite(evaluation.nme[order])].tolist()
+    return indices
+
+
+def example_rows(evaluation: Evaluation) -> dict[str, list[Comparison]]:
+    """The faces with the lowest, the middle and the highest NME, without missed ones."""
+    order = ranking(evaluation)
+    rows = {
+        "best": order[:FACES_PER_ROW],
+        "typical": _middle(order, FACES_PER_ROW),
+        "worst": order[::-1][:FACES_PER_ROW],
+    }
+    return {name: [_comparison(evaluation, face) for face in row] for name, row in rows.items()}
+
+
+def example_tiles(
+    evaluation: Evaluation, others: Iterable[Evaluation] = ()
+) -> tuple[dict[str, list[tuple[Image, str]]], str]:
+    """Small images of the worst, typical and missed faces with captions (name, NME, also that of
+    others on the same faces, size, turn) by title; and why there are none.
+    """
+    order = ranking(evaluation)
+    missed: list[int] = np.flatnonzero(np.isinf(evaluation.nme)).tolist()
+    rows = {
+        "largest errors": order[::-1][:_WORST],
+        "typical faces": _middle(order, _TYPICAL),
+        "missed: no box on these faces": missed[:_MISSED],
+    }
     try:
-        return example_tiles(evaluation, others), ""
+        tiles = {
+            title: [
+                (comparison_tile(_comparison(evaluation, i)), _caption(evaluation, i, others))
+                for i in row
+            ]
+            for title, row in rows.items()
+            if row
+        }
     except ImageError as error:
         return {}, f"The images of {evaluation.name} cannot be shown: {error}"
+    return tiles, ""
+
+
+def _middle(order: list[int], count: int) -> list[int]:
+    start = max(0, (len(order) - count) // 2)
+    return order[start : start + count]
+
+
+def _comparison(evaluation: Evaluation, face: int) -> Comparison:
+    return Comparison(
+        image=read_image(evaluation.images[face], orient=False),
+        true=evaluation.true[face],
+        predicted=evaluation.predicted[face],
+        title=f"{Path(evaluation.names[face]).name}\nNME {evaluation.nme[face]:.2f} %",
+    )
+
+
+def _caption(evaluation: Evaluation, face: int, others: Iterable[Evaluation]) -> str:
+    error, attributes = evaluation.nme[face], evaluation.attributes
+    lines = [evaluation.names[face], f"NME {error:.1f} %" if np.isfinite(error) else "missed"]
+    lines += [f"{other.name}: {other.nme[face]:.1f} %" for other in others]
+    yaw = attributes["yaw"][face]
+    turn = f", turned {abs(yaw):.0f}°" if np.isfinite(yaw) else ""
+    return "\n".join([*lines, f"eyes {attributes['eye_distance'][face]:.0f} px apart{turn}"])
+
+
+def _words(region: str) -> str:
+    return region.replace("_", " ")

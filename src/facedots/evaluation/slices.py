@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.analysis.pose import Camera, head_pose
 from facedots.errors import PointsError
-from facedots.evaluation.metrics import Doubles, finite_mean, norm_distances
+from facedots.evaluation.metrics import finite_mean, norm_distances
 from facedots.geometry import (
     CropSpec,
     Floats,
@@ -23,6 +23,7 @@ from facedots.geometry import (
     warp_image,
 )
 from facedots.schema import IBUG68, KeypointSchema
+from facedots.uncertainty import Doubles
 
 _CROP = 128
 

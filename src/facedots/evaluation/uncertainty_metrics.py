@@ -9,9 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.evaluation.metrics import Doubles
 from facedots.geometry import check_shape
-from facedots.uncertainty import mahalanobis, radius_cdf
+from facedots.uncertainty import Doubles, mahalanobis, radius_cdf
 
 _MEDIAN_RADIUS = float(np.sqrt(2 * np.log(2)))
 """Median distance of a round two-dimensional Gaussian, in standard deviations (Rayleigh)."""
@@ -22,10 +21,7 @@ FAILURE_NME = 8.0
 
 def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float | None) -> Doubles:
     """The probability ``(...)`` of the smallest elliptical region around the prediction that holds
-    the true point.
-
-    Uniform over [0, 1] where covariances are right (the probability integral transform): the 90 %
-    region holds the true point if its number is at most 0.9.
+    the true point; uniform over [0, 1] where covariances are right.
 
     Args:
         residuals: ``(..., 2)``, predicted minus true points.
@@ -39,13 +35,10 @@ def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float
 
 
 def coverage(probabilities: ArrayLike, nominal: float) -> float:
-    """The percentage of points inside their region of a probability; NaN without any point.
+    """The percentage of points inside their region of a nominal probability in [0, 1], which it
+    should equal; NaN without any point.
 
-    Args:
-        probabilities: See :func:`coverage_probability`.
-        nominal: In [0, 1]; the result should be 100 times that.
-
-    >>> coverage([0.2, 0.5, 0.95, np.nan], 0.9).__round__(1)
+    >>> coverage([0.2, 0.5, 0.95, np.nan], 0.9).__round__(1)  # of coverage_probability
     66.7
     """
     values = np.asarray(probabilities, np.float64).ravel()
@@ -61,10 +54,6 @@ class ConfidenceBins:
         predicted: ``(B,)``, mean confidence of each bin.
         observed: ``(B,)``, share of its points that are within the distance of the confidence.
         share: ``(B,)``, share of all points that are in the bin.
-
-    Example:
-        >>> confidence_bins([0.9, 0.9], [True, False]).ece
-        40.0
     """
 
     predicted: Doubles
@@ -81,11 +70,8 @@ class ConfidenceBins:
 
 
 def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
-    """Predicted confidence against the observed share of points.
-
-    Args:
-        confidence: ``(N,)`` in [0, 1]; NaN is left out.
-        within: ``bool (N,)``, whether the point was within the distance of the confidence.
+    """Confidence ``(N,)`` in [0, 1] (NaN is left out) against whether the point was within the
+    distance of the confidence, ``bool (N,)``.
 
     >>> bins = confidence_bins([0.92, 0.98, 0.5, np.nan], [True, False, True, True])
     >>> bins.predicted.round(6).tolist(), bins.observed.tolist(), bins.share.round(1).tolist()
@@ -106,16 +92,12 @@ def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Points sorted by predicted sigma, in bins of equal count; all in the unit of sigma.
+    """Points sorted by predicted sigma, in B bins of equal count; all in the unit of sigma.
 
     Attributes:
         sigma: ``(B,)``, root mean square of the predicted sigma in each bin.
         rms: ``(B,)``, observed: the standard deviation of the errors along each axis.
         robust: ``(B,)``, the same estimated from the median error, which ignores outliers.
-
-    Example:
-        >>> reliability([1, 1, 2, 2], [1, 1, 2, 4], bins=2).rms.round(3).tolist()
-        [0.707, 2.236]
     """
 
     sigma: Doubles
@@ -124,13 +106,8 @@ class Reliability:
 
 
 def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Reliability:
-    """Predicted sigma against observed errors, in bins of equal count.
-
-    Args:
-        sigma: ``(N,)``, predicted standard deviation of a point along each axis; pairs that are
-            not finite are left out.
-        errors: ``(N,)``, distance of the predicted from the true point, in the same unit.
-        bins: B, fewer if there are fewer points.
+    """Predicted sigma ``(N,)`` against observed errors ``(N,)``, distances in the same unit; pairs
+    that are not finite are left out.
 
     >>> result = reliability([1, 1, 2, 2], [1, 1, 2, 4], bins=2)
     >>> result.sigma.tolist(), (result.rms**2).round(6).tolist()
@@ -154,10 +131,6 @@ class Sparsification:
         remaining: ``(N,)``, mean error after 0, 1, … removals; among equally uncertain cases,
             averaged over their orders.
         oracle: ``(N,)``, the same if the largest errors were removed first: the lower bound.
-
-    Example:
-        >>> sparsification([4, 1, 1], [9, 2, 3]).ause
-        0.0
     """
 
     remaining: Doubles
@@ -180,14 +153,12 @@ class Sparsification:
 
 
 def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Sparsification:
-    """Remove the most uncertain cases first; those with a value that is not finite do not count.
+    """Remove the most uncertain of cases ``(N,)`` first; those with a value that is not finite do
+    not count.
 
-    Args:
-        errors: ``(N,)``.
-        uncertainty: ``(N,)``, in any unit.
-
-    >>> sparsification([4, 1, 1], [9, 2, 3]).remaining.tolist()
-    [2.0, 1.0, 1.0]
+    >>> curve = sparsification([4, 1, 1], [9, 2, 3])
+    >>> curve.remaining.tolist(), curve.ause
+    ([2.0, 1.0, 1.0], 0.0)
     """
     observed, predicted = _sorted_pairs(errors, uncertainty)
     if not len(observed):
@@ -203,14 +174,11 @@ def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Sparsification:
 def failure_recall(
     errors: ArrayLike, uncertainty: ArrayLike, threshold: float = FAILURE_NME, fraction: float = 0.1
 ) -> float:
-    """The percentage of failures among the most uncertain cases; NaN if there is no failure.
+    """The percentage of failures (errors above the threshold) among a fraction of cases ``(N,)``,
+    the most uncertain ones; NaN if there is no failure.
 
-    Args:
-        errors: ``(N,)``; cases with a value that is not finite do not count.
-        uncertainty: ``(N,)``.
-        threshold: Cases with a larger error are failures.
-        fraction: Of all cases to take, rounded to whole ones; of equally uncertain ones, each as
-            likely as another.
+    Of equally uncertain cases, each is as likely as another; those with a value that is not finite
+    do not count.
 
     >>> failure_recall([9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 1, 1, 1, 1, 1, 1, 1, 1, 1])
     50.0

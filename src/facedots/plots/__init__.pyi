@@ -18,6 +18,8 @@ from .draw import enlarge as enlarge
 from .draw import region_colors as region_colors
 from .faces import Comparison as Comparison
 from .faces import comparison_figure as comparison_figure
+from .faces import contact_sheet as contact_sheet
+from .faces import write_samples as write_samples
 from .kernels import SIGNED as SIGNED
 from .kernels import feature_figures as feature_figures
 from .kernels import filter_figure as filter_figure
@@ -25,8 +27,6 @@ from .kernels import frequency_figure as frequency_figure
 from .kernels import kernel_grid as kernel_grid
 from .kernels import map_grid as map_grid
 from .page import render_page as render_page
-from .samples import contact_sheet as contact_sheet
-from .samples import write_samples as write_samples
 from .uncertainty import calibration_figure as calibration_figure
 from .uncertainty import reliability_figure as reliability_figure
 from .uncertainty import sparsification_figure as sparsification_figure

@@ -1,7 +1,5 @@
 """Errors and training curves of one or several networks as matplotlib figures: arrays in, figures
-out.
-
-Nothing here touches pyplot's global state.
+out, without pyplot's global state.
 """
 
 import io
@@ -14,18 +12,17 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facedots.errors import DataError
 from facedots.io.files import atomic_write
+from facedots.uncertainty import Doubles
 
 BLUE, ORANGE, GREEN, PINK, GRAY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#777777"
 """Okabe and Ito's colors, which color-blind people can tell apart."""
 
-CYCLE = (
-    *((color, "-") for color in (BLUE, ORANGE, GREEN, PINK)),
-    *((color, "--") for color in ("#E69F00", "#56B4E9", GRAY)),
-)
+CYCLE = [(color, "-") for color in (BLUE, ORANGE, GREEN, PINK)]
+CYCLE += [(color, "--") for color in ("#E69F00", "#56B4E9", GRAY)]
 """Colors and line styles of several networks in one figure; they repeat."""
 
 
@@ -67,18 +64,15 @@ def shared_legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
-def ced_curve(
-    errors: ArrayLike, limit: float = 10.0
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Corners of the cumulative error distribution, a staircase from 0 to a limit.
+def ced_curve(errors: ArrayLike, limit: float = 10.0) -> tuple[Doubles, Doubles]:
+    """Corners of the cumulative error distribution, a staircase from 0 to a limit in percent.
 
     Args:
         errors: NME of each face ``(N,)`` in percent; ``inf`` for a missed face.
-        limit: Where the curve ends, in percent.
+        limit: Where the curve ends.
 
     Returns:
-        Errors ``(M,)``, increasing, and the percentage of faces ``(M,)`` with at most that error;
-        it is constant between two corners.
+        Errors ``(M,)``, and the percentage of faces ``(M,)`` with at most that error.
 
     Raises:
         ValueError: No face, or NaN among them.
@@ -98,9 +92,8 @@ def ced_figure(
     baselines: Mapping[str, ArrayLike] | None = None,
     threshold: float = 10.0,
 ) -> Figure:
-    """Cumulative error curves: the percentage of faces with at most a given NME.
-
-    Of a single network, the median and the failure rate are marked.
+    """Cumulative error curves: the percentage of faces with at most a given NME; of a single
+    network with its median and failure rate.
 
     Args:
         errors: Network -> NME of each face ``(N,)`` in percent, ``inf`` for a missed face.
@@ -108,9 +101,9 @@ def ced_figure(
         threshold: Where the curves end and failures begin, in percent.
     """
     figure, axes = new_figure(6.6, 4.5)
-    styles = color_cycle(errors)
     baselines = baselines or {}
-    styles |= {n: (c, "--") for n, c in zip(baselines, (GRAY, GREEN, PINK) * 9, strict=False)}
+    dashed = zip(baselines, (GRAY, GREEN, PINK) * 9, strict=False)
+    styles = color_cycle(errors) | {name: (color, "--") for name, color in dashed}
     for name, values in {**errors, **baselines}.items():
         corners, share = ced_curve(values, threshold)
         auc = float(np.diff(corners) @ share[:-1]) / threshold
@@ -120,13 +113,13 @@ def ced_figure(
     if len(errors) == 1:
         (values,) = errors.values()
         _mark_median_and_failures(axes, np.asarray(values, np.float64), threshold)
-    axes.set(xlim=(0, threshold), ylim=(0, 101))
-    axes.set(xlabel="NME, %", ylabel="faces with at most this NME, %")
+    axes.set(xlim=(0, threshold), ylim=(0, 101), xlabel="NME, %")
+    axes.set_ylabel("faces with at most this NME, %")
     axes.legend(loc="upper left" if len(errors) == 1 else "lower right", frameon=False)
     return figure
 
 
-def _mark_median_and_failures(axes: Axes, errors: NDArray[np.float64], threshold: float) -> None:
+def _mark_median_and_failures(axes: Axes, errors: Doubles, threshold: float) -> None:
     median, failures = float(np.median(errors)), float(100 * np.mean(errors > threshold))
     axes.set_title(f"Cumulative error distribution, {len(errors)} faces")
     annotate = partial(axes.annotate, textcoords="offset points", color=ORANGE)
@@ -134,9 +127,8 @@ def _mark_median_and_failures(axes: Axes, errors: NDArray[np.float64], threshold
         axes.plot([median, median], [0, 50], ":", color=ORANGE, linewidth=1.5)
         axes.plot(median, 50, "o", color=ORANGE)
         annotate(f"median {median:.2f} %", (median, 50), (8, -4))
-    corner, offset = (threshold, 100 - failures), (-10, -34 if failures < 50 else 28)
-    arrow = {"arrowstyle": "->", "color": ORANGE}
-    text = f"FR{threshold:g} {failures:.1f} %"
+    offset, arrow = (-10, -34 if failures < 50 else 28), {"arrowstyle": "->", "color": ORANGE}
+    text, corner = f"FR{threshold:g} {failures:.1f} %", (threshold, 100 - failures)
     annotate(text, corner, offset, ha="right", arrowprops=arrow)
 
 
@@ -158,17 +150,17 @@ def regions_figure(
     places = range(len(regions))
     for name, (color, _) in color_cycle(by_region).items():
         values = [by_region[name].get(region, np.nan) for region in regions]
-        if len(by_region) == 1:
-            bars = axes.barh(places, values, color=color, height=0.65)
-            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
-            axes.bar_label(bars, fmt="%.2f", padding=4, bbox=box)
-            axes.grid(False, axis="y")
-            axes.margins(x=0.12)
-        else:
+        if len(by_region) > 1:
             axes.plot(values, places, "o", color=color, markersize=7, alpha=0.85, label=name)
+            continue
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        bars = axes.barh(places, values, color=color, height=0.65)
+        axes.bar_label(bars, fmt="%.2f", padding=4, bbox=box)
+        axes.grid(False, axis="y")
+        axes.margins(x=0.12)
     axes.set_yticks(places, [region.replace("_", " ") for region in regions])
     axes.set_xlim(left=0)
-    axes.set(xlabel="NME, %")
+    axes.set_xlabel("NME, %")
     if overall is not None:
         axes.axvline(overall, color=ORANGE, linestyle="--", label=f"all points {overall:.2f} %")
     shared_legend(figure, axes)
@@ -178,11 +170,10 @@ def regions_figure(
 def slices_figure(
     panels: Mapping[str, tuple[Sequence[str], Mapping[str, Sequence[float]]]],
 ) -> Figure:
-    """Mean NME over the slices of each attribute of the faces, one panel per attribute.
+    """Mean NME over slices of the faces, one panel per attribute.
 
     Args:
-        panels: Title -> labels of the S slices, and network -> NME in percent ``(S,)``, NaN for an
-            empty slice.
+        panels: Title -> labels of S slices, and network -> NME in percent ``(S,)``, NaN if empty.
     """
     rows = -(-len(panels) // 2)
     figure = Figure(figsize=(8.8, 3.1 * rows + 0.4), layout="constrained")
@@ -204,36 +195,25 @@ def slices_figure(
     return figure
 
 
-History = Mapping[str, Mapping[float, float]]
-"""Training log: column -> epoch -> value."""
-
-_LINES = {
-    "train_loss": ("training", GRAY),
-    "val_loss": ("validation", BLUE),
-    "val_nme": ("", BLUE),
-    "lr": ("", GREEN),
-}
+_LINES = {"train_loss": ("training", GRAY), "val_loss": ("validation", BLUE)}
+_LINES |= {"val_nme": ("", BLUE), "lr": ("", GREEN)}
 """Column of a log -> label and color where it is the log of a single run."""
 
-_PANELS = {
-    "loss": ("train_loss", "val_loss"),
-    "validation NME, %": ("val_nme",),
-    "learning rate": ("lr",),
-}
-_PANELS_OF_SEVERAL = {"training loss": ("train_loss",), "validation NME, %": ("val_nme",)}
+_NME = {"validation NME, %": ("val_nme",)}
+_PANELS = {"loss": ("train_loss", "val_loss"), **_NME, "learning rate": ("lr",)}
+_PANELS_OF_SEVERAL = {"training loss": ("train_loss",), **_NME}
 
 
-def training_figure(histories: Mapping[str, History]) -> Figure:
+def training_figure(histories: Mapping[str, Mapping[str, Mapping[float, float]]]) -> Figure:
     """Loss, validation NME and learning rate of one run by epoch; training loss and validation NME
     of several.
 
     Args:
-        histories: Run -> log, as :func:`~facedots.evaluation.result.training_history` reads it.
-            Of the columns ``train_loss``, ``val_loss``, ``val_nme`` and ``lr``, those present are
-            drawn.
+        histories: Run -> column -> epoch -> value, see
+            :func:`~facedots.evaluation.result.training_history`.
 
     Raises:
-        DataError: None is present.
+        DataError: It has none of the columns ``train_loss``, ``val_loss``, ``val_nme``, ``lr``.
     """
     single = len(histories) == 1
     present = {column for history in histories.values() for column in history}
@@ -254,15 +234,12 @@ def training_figure(histories: Mapping[str, History]) -> Figure:
                 (line,) = axes.plot([*epochs], [*epochs.values()], style, color=own_color)
                 line.set(label=label, marker="o" if single else "", markersize=3)
         if single and "val_nme" in columns:
-            _mark_best(axes, next(iter(histories.values()))["val_nme"])
+            (history,) = histories.values()
+            best, nme = min(history["val_nme"].items(), key=lambda item: item[1])
+            axes.plot(best, nme, "o", color=ORANGE)
+            text = f"best {nme:.2f} % in epoch {best:g}"
+            axes.set_title(text, color=ORANGE, fontsize="medium", loc="right")
     rows[0].legend(frameon=False)
     rows[-1].set_xlabel("epoch")
     rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     return figure
-
-
-def _mark_best(axes: Axes, epochs: Mapping[float, float]) -> None:
-    best = min(epochs, key=epochs.__getitem__)
-    axes.plot(best, epochs[best], "o", color=ORANGE)
-    text = f"best {epochs[best]:.2f} % in epoch {best:g}"
-    axes.set_title(text, color=ORANGE, fontsize="medium", loc="right")

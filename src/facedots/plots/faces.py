@@ -1,17 +1,20 @@
-"""Faces side by side, each with its true and its predicted points."""
+"""Several faces side by side: samples of a data set, contact sheets, true against predicted points.
 
-from collections.abc import Mapping, Sequence
+Drawn by OpenCV, but for :func:`comparison_figure`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from facedots.drawing import draw_disc, draw_line
+from facedots.annotations.load import AnnotationSet
+from facedots.drawing import Color, draw_disc, draw_line
+from facedots.errors import explain_missing_extra
 from facedots.geometry import (
     CropSpec,
     Floats,
@@ -21,10 +24,75 @@ from facedots.geometry import (
     tight_boxes,
     warp_image,
 )
+from facedots.io.images import read_image, write_image
+from facedots.io.names import file_name, printable
+from facedots.plots.draw import draw_keypoints, draw_numbered, enlarge, region_colors
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PAPER: Color = (250, 250, 250)
+INK: Color = (30, 30, 30)
+TILE = 360
+"""Pixels of the longer side of an image on the sheet."""
+
+_GAP, _LINE = 8, 26
+_LETTER = 9.5  # width of a letter of the captions, in pixels
 
 TRUE_COLOR, PREDICTED_COLOR = "#56B4E9", "#E69F00"
 _TRUE_RGB, _PREDICTED_RGB = (86, 180, 233), (230, 159, 0)
 _MAX_TITLE = 24
+
+
+def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0) -> Iterator[Path]:
+    """Draw random faces with numbered keypoints into a folder, ``<name of the face>.png`` each and
+    ``sheet.png``; yields the files as they are written. Another seed picks other faces.
+    """
+    total, rng = len(data.faces), np.random.default_rng(seed)
+    chosen = rng.choice(total, min(count, total), replace=False)
+    tiles = []
+    for face in (data.faces[i] for i in sorted(chosen)):
+        image = read_image(face.image, orient=False)
+        path = out / file_name(f"{face.name.replace('/', '__')}.png")
+        write_image(path, draw_numbered(image, face.points, data.schema, 480))
+        yield path
+        small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
+        tiles.append((draw_keypoints(small, points, data.schema), face.name))
+    write_image(out / "sheet.png", contact_sheet(tiles, region_colors(data.schema)))
+    yield out / "sheet.png"
+
+
+def contact_sheet(
+    tiles: Sequence[tuple[Image, str]], legend: Mapping[str, Color], columns: int = 4
+) -> Image:
+    """Many RGB images with captions on one ``uint8 (H, W, 3)``, row by row, above a legend of
+    words in their colors; long captions are cut on the left.
+    """
+    columns = min(columns, len(tiles))
+    cell = TILE + _GAP
+    rows = -(-len(tiles) // columns)
+    sheet = np.full((rows * (cell + _LINE) + _LINE, columns * cell, 3), PAPER, np.uint8)
+    for i, (image, caption) in enumerate(tiles):
+        top, left = i // columns * (cell + _LINE), i % columns * cell
+        fitted = enlarge(image, np.zeros((0, 2)), TILE / max(image.shape[:2]))[0]
+        y, x = top + (cell - fitted.shape[0]) // 2, left + (cell - fitted.shape[1]) // 2
+        sheet[y : y + fitted.shape[0], x : x + fitted.shape[1]] = fitted
+        _caption(sheet, caption, (left + _GAP, top + cell), int(TILE / _LETTER))
+    place = 6
+    for word, color in legend.items():
+        bottom = sheet.shape[0]
+        cv2.rectangle(sheet, (place, bottom - 19), (place + 12, bottom - 7), color, -1)
+        _caption(sheet, word, (place + 18, bottom - _LINE), len(word))
+        place += round(18 + _LETTER * len(word) + 18)
+    return sheet
+
+
+def _caption(sheet: Image, text: str, left_top: tuple[int, int], letters: int) -> None:
+    text = printable(text)  # OpenCV crashes on names that are not UTF-8
+    shown = text if len(text) <= letters else f"..{text[2 - letters :]}"
+    place = (left_top[0], left_top[1] + _LINE - 8)
+    cv2.putText(sheet, shown, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
 
 
 @dataclass(frozen=True)
@@ -52,14 +120,13 @@ class Comparison:
 
 def comparison_figure(
     rows: Mapping[str, Sequence[Comparison]], title: str = "", margin: float = 0.2
-) -> Figure:
-    """A grid of faces: true points as rings, predicted ones as dots, a line between each pair.
-
-    Args:
-        rows: Name of a row -> its faces.
-        title: Of the whole figure.
-        margin: Around the box of the true points, in sides of it.
+) -> "Figure":
+    """A grid of faces in named rows: true points as rings, predicted ones as dots, a line between
+    each pair; ``margin`` is around the box of the true points, in sides of it.
     """
+    with explain_missing_extra():
+        from matplotlib.figure import Figure
+        from matplotlib.lines import Line2D
     columns = max(len(faces) for faces in rows.values())
     figure = Figure(figsize=(1.9 * columns + 0.4, 2.3 * len(rows) + 0.8), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
@@ -78,15 +145,17 @@ def comparison_figure(
     return figure
 
 
-def _draw(axes: Axes, face: Comparison, margin: float) -> None:
+def _draw(axes: "Axes", face: Comparison, margin: float) -> None:
+    from matplotlib.collections import LineCollection
+
     x0, y0, x1, y1 = tight_boxes(face.true[None])[0]
     half = max(x1 - x0, y1 - y0) * (0.5 + margin)
     x, y = (x0 + x1) / 2, (y0 + y1) / 2
     axes.imshow(face.image, interpolation="bicubic")
     pairs = np.stack([face.true, face.predicted], axis=1)
     axes.add_collection(LineCollection(list(pairs), colors="white", linewidths=0.8))
-    ring: dict[str, Any] = {"color": TRUE_COLOR, "fillstyle": "none", "markersize": 3.2}
-    axes.plot(*face.true.T, "o", markeredgewidth=0.8, **ring)
+    (rings,) = axes.plot(*face.true.T, "o", color=TRUE_COLOR, markersize=3.2, markeredgewidth=0.8)
+    rings.set_fillstyle("none")
     axes.plot(*face.predicted.T, "o", color=PREDICTED_COLOR, markersize=2.2, markeredgewidth=0)
     axes.set(xlim=(x - half, x + half), ylim=(y + half, y - half))
     axes.set_title("\n".join(_shortened(line) for line in face.title.splitlines()), fontsize=7.5)
@@ -99,17 +168,7 @@ def _shortened(line: str) -> str:
 
 
 def comparison_tile(face: Comparison, side: int = 220, margin: float = 0.2) -> Image:
-    """One face as a small image by OpenCV: true points as rings, predicted ones as dots, a line
-    between each pair.
-
-    Args:
-        face: Predicted points that are NaN are not drawn.
-        side: Of the image, in pixels.
-        margin: Around the box of the true points, in sides of it.
-
-    Returns:
-        ``uint8 (side, side, 3)``.
-    """
+    """The same of one face as ``uint8 (side, side, 3)``; points that are NaN are not drawn."""
     crop = CropSpec("box", 1 + 2 * margin)
     square = crop.crop_squares(tight_boxes(face.true[None]), (side, side))[0]
     matrix = crop_matrix(square, side)

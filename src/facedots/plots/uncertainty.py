@@ -19,16 +19,9 @@ from facedots.plots.curves import (
 _MAX_POINTS = 200  # of a curve; more would only make the file larger
 
 
-def calibration_figure(
-    sigma: ArrayLike, rms: ArrayLike, robust: ArrayLike, unit: str = "% of eye distance"
-) -> Figure:
-    """Observed errors over predicted sigma, one dot per bin; a calibrated sigma is on the diagonal.
-
-    Args:
-        sigma: Predicted, ``(B,)``.
-        rms: Standard deviation of the errors in each bin, ``(B,)``.
-        robust: The same, estimated from the median error.
-        unit: Of all three.
+def calibration_figure(sigma: ArrayLike, rms: ArrayLike, robust: ArrayLike) -> Figure:
+    """Observed errors over predicted sigma ``(B,)``, one dot per bin, by standard deviation and by
+    median; a calibrated sigma is on the diagonal.
     """
     figure, axes = new_figure(5.0, 4.6)
     top = 1.08 * float(np.max([sigma, rms, robust]))
@@ -36,6 +29,7 @@ def calibration_figure(
     axes.plot(sigma, rms, "o-", color=ORANGE, label="standard deviation of the errors")
     axes.plot(sigma, robust, "s-", color=BLUE, label="the same, from the median error")
     axes.set(xlim=(0, top), ylim=(0, top), title="Calibration of sigma")
+    unit = "% of eye distance"
     axes.set(xlabel=f"predicted sigma, {unit}", ylabel=f"observed error, {unit}")
     axes.legend(loc="upper left", frameon=False)
     return figure
@@ -44,17 +38,14 @@ def calibration_figure(
 def reliability_figure(
     coverage: Mapping[str, ArrayLike | None], confidence: Mapping[str, ArrayLike | None]
 ) -> Figure:
-    """Two panels in which a calibrated network is on the diagonal.
-
-    Left, the percentage of points inside their region, for regions of every probability. Right,
-    the percentage of points within 5 % of the eye distance over their confidence; larger dots
-    stand for more points.
+    """Two panels in which a calibrated network is on the diagonal: the percentage of points inside
+    their region, and within 5 % of the eye distance over their confidence.
 
     Args:
         coverage: Network -> percentage of points inside ``(M,)`` at M probabilities evenly from 0
             to 1; ``None`` where a network predicts no uncertainty.
         confidence: Network -> ``(3, B)``: mean confidence, percentage of points within 5 %, and
-            percentage of all points, in each bin.
+            percentage of all points, in each bin; larger dots stand for more points.
     """
     figure = Figure(figsize=(8.8, 4.3), layout="constrained")
     regions, bins = figure.subplots(1, 2)
@@ -83,8 +74,8 @@ def sparsification_figure(curves: Mapping[str, tuple[ArrayLike, ArrayLike] | Non
     with the largest error are (the oracle).
 
     Args:
-        curves: Label of a network -> mean NME of the remaining faces ``(N,)`` by sigma and by
-            error, after 0, 1, … removals; ``None`` where a network predicts no uncertainty.
+        curves: Label -> mean NME of the remaining faces ``(N,)`` by sigma and by error, after 0,
+            1, … removals; ``None`` where a network predicts no uncertainty.
     """
     figure, axes = new_figure(6.4, 4.0)
     for label, (color, style) in color_cycle(curves).items():

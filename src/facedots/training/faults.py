@@ -84,9 +84,9 @@ def explain_faults(run: Path) -> Iterator[None]:
     except OutputError as error:
         raise OutputError(f"{error}{_room(error.__cause__)}; mend that, then {resume}") from error
     except FacedotsError as error:
-        if (told := _in_worker(str(error))) is None:
+        if (explained := _in_worker(str(error))) is None:
             raise
-        raise type(error)(told) from error
+        raise type(error)(explained) from error
     except OSError as error:
         place = error.filename or run
         raise OutputError(

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from facedots.evaluation.example_faces import FACES_PER_ROW, example_rows, example_tiles, ranking
 from facedots.evaluation.result import Evaluation
+from facedots.evaluation.sections import FACES_PER_ROW, example_rows, example_tiles, ranking
 
 Maker = Callable[..., Evaluation]
 
@@ -28,7 +28,8 @@ def test_tiles_have_captions(make_evaluation: Maker) -> None:
     evaluation = make_evaluation([1, np.nan, 2])
     other = make_evaluation([0.5, 3, 0], name="rival")
     evaluation.attributes["yaw"][:] = [-12, np.nan, 0]
-    rows = example_tiles(evaluation, [other])
+    rows, problem = example_tiles(evaluation, [other])
+    assert not problem
     assert {name: len(tiles) for name, tiles in rows.items()} == {
         "largest errors": 2,
         "typical faces": 2,

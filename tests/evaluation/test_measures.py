@@ -3,8 +3,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from facedots.evaluation.measures import UncertaintyMetrics
 from facedots.evaluation.result import Evaluation
-from facedots.evaluation.uncertainty_scores import UncertaintyMetrics
 from facedots.uncertainty import confidence
 
 Maker = Callable[..., Evaluation]
@@ -14,12 +14,12 @@ def test_numbers_by_hand(make_evaluation: Maker) -> None:
     # Eye distance 10 px. Every point of face i is i px to the right; sigma 1 px, so i standard
     # deviations.
     metrics = UncertaintyMetrics(make_evaluation(shifts=[0, 1, 2, 3], sigma=1.0))
-    scores = metrics.scores()
+    values = metrics.of_points()
     # Regions of 50 % and 90 % reach 1.18 and 2.15 standard deviations.
-    assert (scores.coverage_50, scores.coverage_90) == (50, 75)
+    assert (values["coverage_50"], values["coverage_90"]) == (50, 75)
     # In percent of the eye distance sigma is 10: ln(2 pi 100), and half of the mean of 0, 1, 4, 9.
-    assert scores.nll == pytest.approx(np.log(200 * np.pi) + 3.5 / 2)
-    assert scores.ause == pytest.approx(100)
+    assert values["nll"] == pytest.approx(np.log(200 * np.pi) + 3.5 / 2)
+    assert values["ause"] == pytest.approx(100)
     assert metrics.available
 
 
@@ -29,10 +29,10 @@ def test_order_is_by_parts_of_the_face_and_missed_faces_do_not_count(
     metrics = UncertaintyMetrics(
         make_evaluation(shifts=[0.1, 0.9, 0.5, np.nan], sigma=[1, 9, 5, np.nan])
     )
-    assert metrics.face_sigma()[:3] == pytest.approx([10, 90, 50])
+    assert metrics.face_sigma[:3] == pytest.approx([10, 90, 50])
     assert metrics.sparsification().ause == pytest.approx(0, abs=1e-4)
     assert metrics.sparsification().random == pytest.approx(5)
-    assert metrics.scores().ause == pytest.approx(0, abs=1e-4)
+    assert metrics.of_points()["ause"] == pytest.approx(0, abs=1e-4)
     assert np.isnan(metrics.values()["failure_recall"])
 
 
@@ -40,10 +40,10 @@ def test_regions_are_looked_at_on_their_own(make_evaluation: Maker) -> None:
     evaluation = make_evaluation(shifts=[1, 1], sigma=1.0)
     evaluation.covariance[:, 2] *= 100
     found = UncertaintyMetrics(evaluation).by_region()
-    assert (found["eyes"].coverage_50, found["chin"].coverage_50) == (100, 100)
+    assert (found["eyes"]["coverage_50"], found["chin"]["coverage_50"]) == (100, 100)
     evaluation.covariance[:, :2] /= 100
     found = UncertaintyMetrics(evaluation).by_region()
-    assert (found["eyes"].coverage_50, found["chin"].coverage_50) == (0, 100)
+    assert (found["eyes"]["coverage_50"], found["chin"]["coverage_50"]) == (0, 100)
 
 
 def test_confidence_is_held_against_five_percent(make_evaluation: Maker) -> None:
