@@ -48,7 +48,7 @@ def evaluate(
     """Predict the points of labeled faces.
 
     With a detector the test is end to end: the network gets the detector's best-scored box, or its
-    upright crop where the detector measures one. No box, or one with an IoU below :data:`MIN_IOU`
+    tilted square where the detector measures one. No box, or one with an IoU below :data:`MIN_IOU`
     with the face's tight box, is a missed face, which counts as a failure.
 
     A face is skipped, with the reason, where its image cannot be read or its labels give no scale
@@ -201,15 +201,15 @@ def _measure(
 ) -> _Measured:
     spec, image = predictor.spec, read_image(annotation.image, orient=False)
     attributes = face_attributes(image, annotation.points, spec.schema)
-    box, crop = tight_boxes(annotation.points[None]), None
+    box, tilted = tight_boxes(annotation.points[None]), None
     if detector is not None:
-        box, crop = _best_box(detector(image), box)
+        box, tilted = _best_box(detector(image), box)
     if not len(box):
         return _missing(spec.schema), np.full(3, np.nan), attributes
     square = spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
-    if crop is not None and spec.crop.mode == "box" and np.isfinite(crop).all():
-        square = crop[0, :3] * (1, 1, spec.crop.scale)
-    return predictor.predict(image, box, crop), square, attributes
+    if tilted is not None and spec.crop.mode == "box" and np.isfinite(tilted).all():
+        square = tilted[0, :3] * (1, 1, spec.crop.scale)
+    return predictor.predict(image, box, tilted), square, attributes
 
 
 def _missing(schema: KeypointSchema) -> Keypoints:
@@ -231,9 +231,10 @@ def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
 
 
 def _best_box(detections: Detections, true_box: Floats) -> tuple[Floats, Floats | None]:
-    """The best-scored detection ``(1, 4)`` and its upright crop, if any; ``(0, 4)`` if there is no
-    detection or it is not on the labeled face.
+    """The best-scored box ``(1, 4)`` and its tilted square, if any; ``(0, 4)`` if there is no box
+    or it is not on the labeled face.
     """
     best = np.argsort(-detections.scores, kind="stable")[:1]
     best = best[box_iou(detections.boxes[best], true_box)[:, 0] >= MIN_IOU]
-    return detections.boxes[best], None if detections.crops is None else detections.crops[best]
+    squares = detections.squares
+    return detections.boxes[best], None if squares is None else squares[best]
