@@ -22,7 +22,7 @@ from common import DATA, Faces, machine, options_with_data
 from facedots import IBUG68, WEIGHTS, KeypointPredictor, crop_matrix
 from facedots.data import load_source
 from facedots.evaluation import measure_accuracy
-from facedots.inference import open_weights
+from facedots.inference import Session
 from facedots.io import atomic_write
 
 BATCH = 16
@@ -64,7 +64,7 @@ def median_ms(work: Callable[[int], object], count: int, rounds: int) -> float:
 
 def measure(name: str, faces: Faces, rounds: int) -> Result:
     """One of our networks."""
-    predictor, session = KeypointPredictor(name), open_weights(name)
+    predictor, session = KeypointPredictor(name), Session(name)
     crop_spec, size = predictor.spec.crop, predictor.spec.input_size
     squares = [
         crop_spec.crop_squares(box[None], image.shape[:2])[0]

@@ -34,7 +34,7 @@ class Oracle(KeypointPredictor):
 
     def __init__(self, truth: Floats, schema: KeypointSchema = IBUG68) -> None:
         super().__init__("tiny", refine=2)
-        self._session.spec = replace(self.spec, schema=schema)
+        self.spec = replace(self.spec, schema=schema)
         self.truth, self.seen = truth, list[list[Matrix]]()
 
     def _batch(self, image: Image, maps: list[Matrix]) -> SessionOutput:

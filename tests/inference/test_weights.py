@@ -6,14 +6,9 @@ import pytest
 
 from facedots.errors import WeightsError
 from facedots.inference import weights
-from facedots.inference.weights import (
-    FOLDER,
-    WEIGHTS,
-    WeightFile,
-    open_weights,
-    pinned_weights,
-    weights_file,
-)
+from facedots.inference.predictor import KeypointPredictor
+from facedots.inference.session import Session
+from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, pinned_weights
 from facedots.inspection.layers import load_model
 
 
@@ -60,13 +55,13 @@ def test_a_network_is_opened_by_name_or_by_path(
 ) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
     for model in ("tiny", folder / "tiny.onnx", str(folder / "tiny.onnx")):
-        assert open_weights(model).spec.name == "tiny"
+        assert Session(model).spec.name == "tiny"
 
 
 def test_a_name_of_a_damaged_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", {"tiny": WeightFile(folder / "tiny.onnx", "0" * 64)})
     with pytest.raises(WeightsError, match="damaged"):
-        open_weights("tiny")
+        Session("tiny")
 
 
 def test_a_damaged_file_that_ships_is_refused_by_its_path_and_by_a_link_too(
@@ -75,10 +70,18 @@ def test_a_damaged_file_that_ships_is_refused_by_its_path_and_by_a_link_too(
     path, link = folder / "tiny.onnx", tmp_path_factory.mktemp("links") / "other.onnx"
     link.symlink_to(path)
     monkeypatch.setattr(weights, "WEIGHTS", {"tiny": WeightFile(path, "0" * 64)})
-    for model in ("tiny", path, link):
-        for use in (open_weights, weights_file, load_model):
+    for model in ("tiny", path, str(path), link):
+        for use in (Session, KeypointPredictor, load_model):
             with pytest.raises(WeightsError, match=r"tiny\.onnx: damaged.*install facedots again"):
                 use(model)
+
+
+def test_a_file_too_large_for_a_network_is_refused(tmp_path: Path) -> None:
+    sparse = tmp_path / "huge.onnx"
+    with sparse.open("wb") as file:
+        file.truncate(weights.MAX_BYTES + 1)
+    with pytest.raises(WeightsError, match=r"huge\.onnx: over 256 MB, too large"):
+        Session(sparse)
 
 
 def test_an_unknown_name_lists_the_known_ones(
@@ -86,7 +89,7 @@ def test_an_unknown_name_lists_the_known_ones(
 ) -> None:
     monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
     with pytest.raises(WeightsError, match=r"big: no such network; there are tiny, lost"):
-        open_weights("big")
+        Session("big")
 
 
 def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:
@@ -94,7 +97,7 @@ def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:
     # The project allows 25 MB, history included.
     assert sum(file.path.stat().st_size for file in WEIGHTS.values()) < 12.5e6
     for name in WEIGHTS:
-        session = open_weights(name)
+        session = Session(name)
         assert session.spec.name == name.split("-")[0], (
             "small-int8 and small-ytf are networks `small`"
         )

@@ -23,7 +23,8 @@ def models(
     ] = False,
 ) -> None:
     """List the networks that come with facedots: size, input, terms, training data, scores."""
-    from facedots.inference.weights import TERMS, WEIGHTS, describe_model
+    from facedots.inference.session import TERMS, describe_model
+    from facedots.inference.weights import WEIGHTS
 
     descriptions = [describe_model(name) for name in WEIGHTS]
     if as_json:

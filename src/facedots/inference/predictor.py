@@ -21,9 +21,7 @@ from facedots.geometry import (
     tight_boxes,
     warp_image,
 )
-from facedots.inference.session import SessionOutput
-from facedots.inference.weights import open_weights
-from facedots.spec import ModelCard, ModelSpec
+from facedots.inference.session import Session, SessionOutput
 from facedots.types import Keypoints, check_image
 from facedots.uncertainty import confidence, map_covariance
 
@@ -34,11 +32,14 @@ class KeypointPredictor:
     """Predicts the keypoints of faces from their boxes.
 
     Args:
-        model: A name that ``facedots models`` lists, the path of an ONNX file that ``facedots
-            export`` wrote, or the folder of a run.
+        model: As for :class:`~facedots.inference.session.Session`: a name, a path, or a run.
         threads: Threads of the network; with one, results repeat to the last bit.
         refine: Refinement passes; 2 re-crops upright around the first prediction (2x slower),
             which makes up for tilted heads and loose boxes.
+
+    Attributes:
+        spec: How the network is fed, and what its points mean.
+        card: What the network is, was trained on, scores, and may be used for.
 
     Raises:
         WeightsError: There is no such network, its file is damaged or not one of facedots', or
@@ -53,25 +54,14 @@ class KeypointPredictor:
     """
 
     def __init__(self, model: str | Path = "small", threads: int = 1, refine: int = 1) -> None:
-        self._session = open_weights(model, threads)
+        self._session = Session(model, threads)
+        self.spec, self.card = self._session.spec, self._session.card
         if refine < 1:
             raise ValueError(f"refine={refine}: at least 1 pass is needed")
         if refine > 1 and self.spec.crop.mode == "frame":
-            raise WeightsError(
-                f"{model}: this network sees the whole image, which cannot be re-cropped; "
-                "use refine=1"
-            )
+            reason = "this network sees the whole image, which cannot be re-cropped"
+            raise WeightsError(f"{model}: {reason}; use refine=1")
         self._refine = refine
-
-    @property
-    def spec(self) -> ModelSpec:
-        """How the network is fed, and what its points mean."""
-        return self._session.spec
-
-    @property
-    def card(self) -> ModelCard:
-        """What the network is, was trained on, scores, and may be used for."""
-        return self._session.card
 
     def predict(
         self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
@@ -108,8 +98,8 @@ class KeypointPredictor:
         return Keypoints(output.points, output.covariance, within, output.score, schema)
 
     def _upright_map(self, points: Floats, image: Image) -> Matrix:
-        """The map from the image to the crop that shows predicted points ``(K, 2)`` upright and
-        centered; the roll stays where the schema has no right and left.
+        """From the image to the crop that shows predicted points ``(K, 2)`` upright and centered;
+        the roll stays where the schema has no right and left.
         """
         pair = self.spec.schema.right_to_left
         across = points[pair[1]] - points[pair[0]] if pair else np.array([1.0, 0.0])
@@ -120,29 +110,22 @@ class KeypointPredictor:
         return compose(crop_matrix((x, y, max(side, 1.0)), self.spec.input_size), rotation)
 
     def _predict_crops(self, image: Image, maps: list[Matrix]) -> SessionOutput:
-        """The predictions on the crops that affine maps (from the image to a crop) cut out, in
-        pixels of the image.
-        """
+        """The predictions on the crops of affine maps (image to crop), in pixels of the image."""
         count = self.spec.schema.count
         shapes = ((0, count, 2), (0, count, 2, 2), (0,))
-        empty = SessionOutput(*(np.zeros(shape, np.float32) for shape in shapes))
+        parts = [SessionOutput(*(np.zeros(shape, np.float32) for shape in shapes))]
         starts = range(0, len(maps), _BATCH)
-        batches = [self._batch(image, maps[start : start + _BATCH]) for start in starts]
-        parts = [(part.points, part.covariance, part.score) for part in [empty, *batches]]
+        parts += [self._batch(image, maps[start : start + _BATCH]) for start in starts]
         return SessionOutput(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def _batch(self, image: Image, maps: list[Matrix]) -> SessionOutput:
-        """The same on 1 to ``_BATCH`` crops."""
-        output = self._session.run(self.cut_crops(image, maps))
+        points, covariance, score = self._session.run(self.cut_crops(image, maps))
         back = [invert(matrix) for matrix in maps]
-        points = map(apply_affine, back, output.points)
-        covariance = map(map_covariance, back, output.covariance)
-        return SessionOutput(np.stack(list(points)), np.stack(list(covariance)), output.score)
+        points = np.stack(list(map(apply_affine, back, points)))
+        return SessionOutput(points, np.stack(list(map(map_covariance, back, covariance))), score)
 
     def cut_crops(self, image: Image, maps: list[Matrix]) -> NDArray[np.uint8]:
-        """The network's input: ``uint8 (N, S, S, C)``, one crop per affine map from the image to a
-        crop.
-        """
+        """The network's input ``uint8 (N, S, S, C)``: a crop per affine map from image to crop."""
         size = (self.spec.input_size, self.spec.input_size)
         if self.spec.channels == 1:
             image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,12 +1,15 @@
 """An ONNX file of facedots, opened: spec, card, and the call from crops to points.
 
 The file maps ``crops`` ``uint8 (N, S, S, C)`` to the fields of :class:`SessionOutput`. Its metadata
-hold the :class:`~facedots.spec.ModelSpec` under ``facedots.spec`` and the
-:class:`~facedots.spec.ModelCard` under ``facedots.card``.
+hold the :class:`~facedots.spec.ModelSpec` under ``facedots.spec``, the
+:class:`~facedots.spec.ModelCard` under ``facedots.card`` and, in newer files, where the network
+comes from under ``facedots.provenance``.
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
@@ -14,16 +17,17 @@ from numpy.typing import NDArray
 
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
-from facedots.io.guard import protect
-from facedots.io.names import is_utf8
+from facedots.inference.weights import read_weights, weights_file
 from facedots.spec import ModelCard, ModelSpec
 
-SPEC_KEY, CARD_KEY = "facedots.spec", "facedots.card"
+SPEC_KEY, CARD_KEY, PROVENANCE_KEY = "facedots.spec", "facedots.card", "facedots.provenance"
+CODE_LICENSE = "Apache-2.0"
+TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE-WEIGHTS.md)."
 _INPUTS, _OUTPUTS = ["crops"], ["points", "covariance", "score"]
+_FIX = "write the file with `facedots export RUN --out model.onnx`"
 
 
-@dataclass(frozen=True)
-class SessionOutput:
+class SessionOutput(NamedTuple):
     """A network's predictions on N crops.
 
     Attributes:
@@ -34,8 +38,8 @@ class SessionOutput:
             where the network predicts none.
 
     Example:
-        >>> output = Session("small.onnx").run(crops)  # doctest: +SKIP
-        >>> output.points.shape  # doctest: +SKIP
+        >>> output = Session("small").run(np.zeros((2, 128, 128, 3), np.uint8))
+        >>> output.points.shape
         (2, 68, 2)
     """
 
@@ -48,46 +52,54 @@ class Session:
     """An open network.
 
     Args:
-        weights: The path of an ONNX file, or its bytes.
+        weights: A name that ``facedots models`` lists, the path of an ONNX file, the folder of a
+            run, or the bytes of an ONNX file.
         threads: Threads per call. One is the most efficient where several processes share a
             machine, and repeats to the last bit.
-        source: The file's name in error messages; by default its path.
 
     Attributes:
         spec: How to feed the network and read its output.
         card: What it is and may be used for.
+        provenance: What it was made from; empty in the files of 2026.
 
     Raises:
-        WeightsError: The file is missing, damaged, or not one that ``facedots export`` wrote.
+        WeightsError: The file is missing, damaged, not one that ``facedots export`` wrote, or comes
+            with facedots and its bytes are not the pinned ones.
 
     Example:
-        >>> session = Session("model.onnx")  # doctest: +SKIP
-        >>> session.spec.input_size, session.card.license  # doctest: +SKIP
+        >>> Session("tiny").spec.input_size
+        112
     """
 
-    def __init__(
-        self, weights: str | Path | bytes, threads: int = 1, source: object = None
-    ) -> None:
-        name = source or ("the weights" if isinstance(weights, bytes) else weights)
-        if not isinstance(weights, bytes) and not Path(weights).is_file():
-            raise WeightsError(
-                f"{name}: no such file; "
-                "`facedots models` lists the networks that come with facedots"
-            )
-        if not isinstance(weights, bytes):
-            protect([weights])
+    def __init__(self, weights: str | Path | bytes, threads: int = 1) -> None:
+        if isinstance(weights, bytes):
+            name, data = "the weights", weights
+        else:
+            path = weights_file(weights)
+            name, data = str(path), read_weights(path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
         try:
-            is_path = not isinstance(weights, bytes) and is_utf8(weights)
-            model = str(weights) if is_path else _bytes(weights)
             self._session = onnxruntime.InferenceSession(
-                model, options, providers=["CPUExecutionProvider"]
+                data, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime's errors have no narrower common base
             raise WeightsError(f"{name}: ONNX Runtime cannot open it: {error}") from error
-        self.spec, self.card = self._metadata(name)
+        stored = self._session.get_modelmeta().custom_metadata_map
+        if SPEC_KEY not in stored:
+            raise WeightsError(
+                f"{name}: an ONNX file, but not one of facedots': "
+                f"it has no metadata '{SPEC_KEY}'; {_FIX}"
+            )
+        try:
+            self.spec = ModelSpec.from_json(stored[SPEC_KEY])
+            self.card = ModelCard.from_json(stored.get(CARD_KEY, "{}"))
+            self.provenance: dict[str, Any] = dict(json.loads(stored.get(PROVENANCE_KEY, "{}")))
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(
+                f"{name}: its metadata cannot be read ({error!r}); {_FIX}"
+            ) from error
         inputs = [port.name for port in self._session.get_inputs()]
         outputs = [port.name for port in self._session.get_outputs()]
         if inputs != _INPUTS or outputs != _OUTPUTS:
@@ -109,26 +121,40 @@ class Session:
         check_shape(score, f"{len(crops)}", "the network's score")
         return SessionOutput(points, covariance, score)
 
-    def _metadata(self, name: object) -> tuple[ModelSpec, ModelCard]:
-        """The spec and the card in the file's metadata."""
-        stored = self._session.get_modelmeta().custom_metadata_map
-        if SPEC_KEY not in stored:
-            raise WeightsError(
-                f"{name}: an ONNX file, but not one of facedots': "
-                f"it has no metadata '{SPEC_KEY}'; {_FIX}"
-            )
-        try:
-            spec = ModelSpec.from_json(stored[SPEC_KEY])
-            card = ModelCard.from_json(stored.get(CARD_KEY, "{}"))
-        except (KeyError, TypeError, ValueError) as error:
-            raise WeightsError(
-                f"{name}: its metadata cannot be read ({error!r}); {_FIX}"
-            ) from error
-        return spec, card
 
+def describe_model(model: str | Path) -> dict[str, Any]:
+    """Describe a network in plain values, ready for JSON.
 
-def _bytes(weights: str | Path | bytes) -> bytes:
-    return weights if isinstance(weights, bytes) else Path(weights).read_bytes()
+    Args:
+        model: As for :class:`Session`.
 
+    Raises:
+        WeightsError: The file is missing or damaged.
 
-_FIX = "write the file with `facedots export RUN --out model.onnx`"
+    Example:
+        >>> facts = describe_model("tiny")
+        >>> facts["input_size"], facts["points"], facts["code_license"]
+        (112, 68, 'Apache-2.0')
+    """
+    path = weights_file(model)
+    session, data = Session(path), read_weights(path)
+    spec, card = session.spec, session.card
+    return {
+        "name": path.stem,
+        "title": card.title,
+        "file": str(path),
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "input_size": spec.input_size,
+        "channels": spec.channels,
+        "crop": spec.crop.mode,
+        "crop_scale": spec.crop.scale,
+        "points": spec.schema.count,
+        "schema": spec.schema.name,
+        "code_license": CODE_LICENSE,
+        "weights_license": card.license,
+        "trained_on": card.trained_on,
+        "note": card.note,
+        "scores": dict(card.scores),
+        "provenance": session.provenance,
+    }

@@ -10,21 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from facedots.errors import WeightsError
-from facedots.inference.session import Session
+from facedots.io.guard import protect
 
 FOLDER = Path(__file__).parents[1] / "assets" / "weights"
+MAX_BYTES = 256 * 10**6
+ONNX_FILE = "model.onnx"
+"""The file of a run's best weights in its folder."""
 
 
 @dataclass(frozen=True)
 class WeightFile:
-    """A network's file and the hash that its bytes must have.
-
-    Attributes:
-        path: Path of the ONNX file.
-        sha256: The pinned hash, in hexadecimal.
+    """A network's ONNX file and the SHA-256 that its bytes must have, in hexadecimal.
 
     Example:
         >>> WEIGHTS["tiny"].name
@@ -81,20 +79,14 @@ WEIGHTS = pinned_weights()
 """The networks that come with facedots, by name."""
 
 
-ONNX_FILE = "model.onnx"
-"""The file of a run's best weights in its folder."""
-
-
 def weights_file(model: str | Path) -> Path:
     """The ONNX file of a name in :data:`WEIGHTS`, a path, or the folder of a run.
 
     Raises:
-        WeightsError: There is no such file, or it comes with facedots and its bytes are not the
-            pinned ones.
+        WeightsError: There is no such file.
     """
-    if pinned := _pinned(model):
-        pinned.read()
-        return pinned.path
+    if str(model) in WEIGHTS:
+        return WEIGHTS[str(model)].path
     path = Path(model)
     if path.is_dir():
         if (path / ONNX_FILE).is_file():
@@ -112,68 +104,27 @@ def weights_file(model: str | Path) -> Path:
     )
 
 
-def _pinned(model: str | Path) -> WeightFile | None:
-    """The file of :data:`WEIGHTS` that a name, a path or a link leads to."""
-    if str(model) in WEIGHTS:
-        return WEIGHTS[str(model)]
-    path = Path(model)
-    if path.suffix == ".onnx" and path.is_file():
-        return next((file for file in WEIGHTS.values() if _same(path, file.path)), None)
-    return None
-
-
-def _same(path: Path, other: Path) -> bool:
-    return other.is_file() and path.samefile(other)
-
-
-def open_weights(model: str | Path, threads: int = 1) -> Session:
-    """Open the network of a name, path or folder, as :func:`weights_file` finds it.
+def read_weights(path: Path) -> bytes:
+    """The bytes of an ONNX file. One that comes with facedots, by whatever path or link, must have
+    the pinned ones.
 
     Raises:
-        WeightsError: There is no such network, or its file is missing, damaged, or not one of
-            facedots'.
-
-    Example:
-        >>> open_weights("tiny").spec.input_size
-        112
+        WeightsError: The file is missing, damaged, or larger than 256 MB.
     """
-    if pinned := _pinned(model):
-        return Session(pinned.read(), threads, source=pinned.path)
-    return Session(weights_file(model), threads)
-
-
-CODE_LICENSE = "Apache-2.0"
-TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE-WEIGHTS.md)."
-
-
-def describe_model(name: str) -> dict[str, Any]:
-    """Describe a network of :data:`WEIGHTS` in plain values, ready for JSON.
-
-    Example:
-        >>> model = describe_model("tiny")
-        >>> model["input_size"], model["points"], model["code_license"]
-        (112, 68, 'Apache-2.0')
-
-    Raises:
-        WeightsError: The file is missing or damaged.
-    """
-    session, weights = open_weights(name), WEIGHTS[name]
-    spec, card = session.spec, session.card
-    return {
-        "name": name,
-        "title": card.title,
-        "file": str(weights.path),
-        "bytes": weights.path.stat().st_size,
-        "sha256": weights.sha256,
-        "input_size": spec.input_size,
-        "channels": spec.channels,
-        "crop": spec.crop.mode,
-        "crop_scale": spec.crop.scale,
-        "points": spec.schema.count,
-        "schema": spec.schema.name,
-        "code_license": CODE_LICENSE,
-        "weights_license": card.license,
-        "trained_on": card.trained_on,
-        "note": card.note,
-        "scores": dict(card.scores),
-    }
+    protect([path])
+    for pinned in WEIGHTS.values():
+        both = path.exists() and pinned.path.exists()
+        if path == pinned.path or (both and path.samefile(pinned.path)):
+            return pinned.read()
+    if not path.is_file():
+        raise WeightsError(
+            f"{path}: no such file; `facedots models` lists the networks that come with facedots"
+        )
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise WeightsError(f"{path}: over {MAX_BYTES // 10**6} MB, too large for such a network")
+    return data

@@ -23,7 +23,7 @@ from onnx import numpy_helper
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, Matrix, check_boxes, check_shape, crop_matrix
 from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import weights_file
+from facedots.inference.weights import read_weights, weights_file
 
 RGB = 3
 """Input channels of a layer whose input is a color image."""
@@ -59,9 +59,7 @@ def load_model(path: str | Path) -> onnx.ModelProto:
     """
     path = weights_file(path)
     try:
-        model = onnx.load_model_from_string(Path(path).read_bytes())
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+        model = onnx.load_model_from_string(read_weights(path))
     except DecodeError as error:
         raise WeightsError(f"{path}: not an ONNX file") from error
     if not model.graph.node:
