@@ -16,9 +16,9 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_table import CsvFile
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.audit.audit import Audit, audit_dataset
-from facedots.audit.duplicates import MAX_HAMMING
 from facedots.audit.findings import Finding, summarize
 from facedots.audit.fix import plan_changes, write_clean
+from facedots.audit.image_files import MAX_HAMMING
 from facedots.audit.label_order import LEFT_RIGHT_SWAPPED, MIRRORED_POINTS
 from facedots.audit.report import audit_json, write_report
 from facedots.geometry import Matrix

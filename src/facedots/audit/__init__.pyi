@@ -1,13 +1,13 @@
 from .audit import Audit as Audit
 from .audit import audit_dataset as audit_dataset
-from .duplicates import DuplicatePair as DuplicatePair
-from .duplicates import find_near_duplicates as find_near_duplicates
 from .findings import Finding as Finding
 from .findings import summarize as summarize
 from .fix import Change as Change
 from .fix import plan_changes as plan_changes
 from .fix import write_clean as write_clean
+from .image_files import DuplicatePair as DuplicatePair
 from .image_files import ImageFile as ImageFile
+from .image_files import find_near_duplicates as find_near_duplicates
 from .image_files import inspect_image as inspect_image
 from .image_files import phash as phash
 from .label_order import LEFT_RIGHT_SWAPPED as LEFT_RIGHT_SWAPPED

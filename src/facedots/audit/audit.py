@@ -1,6 +1,6 @@
 """Audit of a whole data set: every measurement, in an order in which no fault hides another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -8,16 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.audit.coverage import Measure, measure_coverage
-from facedots.audit.duplicates import DuplicatePair, find_near_duplicates
-from facedots.audit.image_files import ImageFile
-from facedots.audit.label_offset import LabelOffset, measure_label_offset
+from facedots.audit.image_files import DuplicatePair, ImageFile, find_near_duplicates
 from facedots.audit.label_order import PointPermutation, correct_labels, find_permutations
 from facedots.audit.outliers import LabelOutliers, find_label_outliers
-from facedots.audit.plausibility import SetPlausibility, measure_plausibility
-from facedots.audit.scan import ImageScan, scan_images
+from facedots.audit.scan import ImageScan, Measure, measure_coverage, scan_images
 from facedots.audit.shapes import ReferenceShape
 from facedots.audit.stats import DataStats, data_stats
+from facedots.audit.systematic_errors import (
+    LabelOffset,
+    SetFaults,
+    find_set_faults,
+    measure_label_offset,
+)
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
@@ -30,12 +32,7 @@ AGAINST = "against/"
 
 @dataclass(frozen=True)
 class AuditImage:
-    """A readable image of the data set, or of the data that it is compared with.
-
-    Attributes:
-        subset: Name of its subset.
-        file: Its file.
-    """
+    """A readable image of a subset of the data, or of the data that they are compared with."""
 
     subset: str
     file: ImageFile
@@ -63,7 +60,7 @@ class Audit:
         stats: Counts of files and labels by subset, those only compared with under :data:`AGAINST`.
         images: All readable images, once per subset.
         near_duplicates: Pairs of images that look the same, by index.
-        plausibility: By subset, whether its labels can be right at all.
+        set_faults: By subset, why its labels as a whole cannot be right.
         label_offsets: By subset, where predictions were compared.
         label_outliers: The labels that are probably wrong.
         coverage: Distribution of sizes, poses and brightness.
@@ -87,7 +84,7 @@ class Audit:
     stats: DataStats
     images: tuple[AuditImage, ...]
     near_duplicates: tuple[DuplicatePair, ...]
-    plausibility: Mapping[str, SetPlausibility]
+    set_faults: Mapping[str, SetFaults]
     label_offsets: Mapping[str, LabelOffset]
     label_outliers: LabelOutliers
     coverage: tuple[Measure, ...]
@@ -111,10 +108,6 @@ class Audit:
         """Faces of a subset with a prediction, ``bool (N,)``."""
         return self.mask(subset) & self.scan.has_prediction
 
-    def is_implausible(self, subset: str) -> bool:
-        """Whether the labels of a subset as a whole cannot be right, whatever a network says."""
-        return any(self.plausibility[subset].label_faults(self.schema))
-
     def face_name(self, i: int) -> str:
         """``subset/name`` of a face."""
         prefix, name = f"{self.subset_of[i]}/", self.faces[i].name
@@ -129,33 +122,29 @@ class Audit:
     @property
     def equal_files(self) -> list[tuple[int, int]]:
         """Pairs of images with the same bytes, by index: each with the first that has them."""
-        first: dict[str, int] = {}
-        pairs = [(first.setdefault(image.file.sha256, i), i) for i, image in enumerate(self.images)]
-        return [(i, j) for i, j in pairs if i != j]
+        return _repeats(image.file.sha256 for image in self.images)
 
     @property
     def copied_labels(self) -> list[tuple[int, int]]:
         """Pairs of faces with exactly the same points in images of different bytes."""
-        images = self.scan.images
-        content = {
-            path: file.sha256 for path, file in images.items() if isinstance(file, ImageFile)
-        }
-        first: dict[bytes, int] = {}
-        pairs = [(first.setdefault(points.tobytes(), i), i) for i, points in enumerate(self.labels)]
-        return [
-            (i, j)
-            for i, j in pairs
-            if content.get(self.faces[i].image) != content.get(self.faces[j].image)
-        ]
+        files = self.scan.images.items()
+        content = {path: file.sha256 for path, file in files if isinstance(file, ImageFile)}
+        hashes = [content.get(face.image) for face in self.faces]
+        pairs = _repeats(points.tobytes() for points in self.labels)
+        return [(i, j) for i, j in pairs if hashes[i] != hashes[j]]
 
     def near_duplicates_between(self, first: str, second: str) -> list[DuplicatePair]:
         """Near duplicates between two subsets, or within one given twice."""
-        subsets = {first, second}
-        return [
-            pair
-            for pair in self.near_duplicates
-            if {self.images[pair.first].subset, self.images[pair.second].subset} == subsets
-        ]
+        pairs, wanted = self.near_duplicates, {first, second}
+        subsets = [image.subset for image in self.images]
+        return [pair for pair in pairs if {subsets[pair.first], subsets[pair.second]} == wanted]
+
+
+def _repeats(keys: Iterable[Hashable]) -> list[tuple[int, int]]:
+    """Indices of equal keys: each repeated one with the first."""
+    first: dict[Hashable, int] = {}
+    pairs = [(first.setdefault(key, i), i) for i, key in enumerate(keys)]
+    return [(i, j) for i, j in pairs if i != j]
 
 
 def audit_dataset(
@@ -191,24 +180,24 @@ def audit_dataset(
         predictor, model = None, ""
     faces = [face for annotations in subsets.values() for face in annotations]
     subset_of = [name for name, annotations in subsets.items() for _ in annotations]
-    compared = {AGAINST + name: annotations for name, annotations in (against or {}).items()}
     scan = scan_images(faces, schema, predictor)
     labels = np.stack([face.points for face in faces]).astype(np.float64)
     permutations, scan = find_permutations(faces, labels, scan, schema, predictor)
     ordered = correct_labels(labels, permutations, scan.sizes[:, 0])
     offsets: dict[str, LabelOffset] = {}
-    plausibility: dict[str, SetPlausibility] = {}
+    faults: dict[str, SetFaults] = {}
     eyes = ReferenceShape.fit(ordered, schema).eye_distances(ordered)
     centered = ordered.copy()
     for name in subsets:
         mask = np.array([subset == name for subset in subset_of], bool)
-        plausibility[name] = measure_plausibility(
+        faults[name] = find_set_faults(
             ordered[mask], scan.predicted[mask], scan.sizes[mask], eyes[mask], schema
         )
         offset = measure_label_offset(ordered[mask], scan.plain[mask], scan.mirrored[mask], schema)
         if offset:
             offsets[name] = offset
             centered[mask] -= offset.pixels
+    compared = {AGAINST + name: annotations for name, annotations in (against or {}).items()}
     others = scan_images([face for faces in compared.values() for face in faces], schema)
     files = {**others.images, **scan.images}
     everything = {**subsets, **compared}
@@ -231,7 +220,7 @@ def audit_dataset(
         stats=data_stats(everything, schema, files),
         images=tuple(images),
         near_duplicates=tuple(find_near_duplicates([image.file for image in images])),
-        plausibility=plausibility,
+        set_faults=faults,
         label_offsets=offsets,
         label_outliers=find_label_outliers(centered, scan.predicted, permutations, schema),
         coverage=measure_coverage(ordered, scan.sizes, scan.brightness, schema),

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from facedots.audit.coverage import Measure
-from facedots.audit.duplicates import MAX_HAMMING
+from facedots.audit.image_files import MAX_HAMMING
+from facedots.audit.scan import Measure
 from facedots.drawing import draw_disc, draw_line
 from facedots.geometry import Image, Matrix, apply_affine, crop_matrix, tight_boxes, warp_image
 from facedots.plots.curves import BLUE, GRAY, GREEN, ORANGE, PINK, new_figure, style_axes

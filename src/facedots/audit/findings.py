@@ -1,7 +1,7 @@
 """Findings of an audit in sentences: the answer to each question, with its level."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -14,7 +14,6 @@ Level = Literal["error", "warning", "skipped", "ok"]
 """``error``: something is wrong; ``warning``: users of the data must know it; ``skipped``: not
 checked; ``ok``.
 """
-
 
 MAX_ROUNDING = 10.0
 """Percent NME that rounding may cost; faces with eyes 4 pixels apart come to it."""
@@ -39,24 +38,17 @@ class Finding:
     text: str
 
 
+Answers = Iterator[tuple[Level, str]]
+
+
 def summarize(audit: Audit) -> list[Finding]:
     """All questions and answers, the most severe first."""
-    checks = (
-        _readable,
-        _equal_files,
-        _near_duplicates,
-        _shared_people,
-        _shared_names,
-        _plausibility,
-        _rounding,
-        _offset,
-        _order,
-        _points,
-        _copied_labels,
-        _outliers,
-        _coverage,
-    )
-    findings = [finding for check in checks for finding in check(audit)]
+    findings = []
+    for check, (answers, ok) in _CHECKS.items():
+        found = list(answers(audit))
+        if not found and ok:
+            found = [("ok", ok)]
+        findings += [Finding(check, level, text) for level, text in found]
     return sorted(findings, key=lambda finding: get_args(Level).index(finding.level))
 
 
@@ -69,71 +61,69 @@ def count_noun(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def _readable(audit: Audit) -> Iterator[Finding]:
-    files = {name: stats.files for name, stats in _audited(audit).items()}
-    errors = [error for stats in files.values() for error in stats.unreadable]
-    total = sum(stats.images for stats in files.values())
-    check = "Images can be read"
+def _unreadable(audit: Audit) -> Answers:
+    files = [stats.files for stats in _audited(audit).values()]
+    errors = [error for one in files for error in one.unreadable]
+    total = sum(one.images for one in files)
     if errors:
-        yield Finding(check, "error", f"{len(errors)} of {total} cannot, as {errors[0]}")
+        yield "error", f"{len(errors)} of {total} cannot, as {errors[0]}"
     else:
-        yield Finding(check, "ok", f"all {total} of them")
-    check = "File names match the format"
+        yield "ok", f"all {total} of them"
+
+
+def _misnamed(audit: Audit) -> Answers:
+    files = {name: stats.files for name, stats in _audited(audit).items()}
     misnamed = "; ".join(
-        f"{name}: {stats.misnamed} {'/'.join(stats.formats)} files under another format's suffix"
-        for name, stats in files.items()
-        if stats.misnamed
+        f"{name}: {one.misnamed} {'/'.join(one.formats)} files under another format's suffix"
+        for name, one in files.items()
+        if one.misnamed
     )
     if misnamed:
-        text = f"{misnamed}. Software that goes by the name reads them otherwise or not at all"
-        yield Finding(check, "warning", text)
-    else:
-        yield Finding(check, "ok", "the bytes have the format of the suffix")
-    alpha = {name: stats.modes.get("RGBA", 0) for name, stats in files.items()}
+        hint = "Software that goes by the name reads them otherwise or not at all"
+        yield "warning", f"{misnamed}. {hint}"
+
+
+def _alpha(audit: Audit) -> Answers:
+    alpha = {name: stats.files.modes.get("RGBA", 0) for name, stats in _audited(audit).items()}
     counts = "; ".join(f"{name}: {count}" for name, count in alpha.items() if count)
     if counts:
-        text = f"images with an alpha channel: {counts}"
         hint = "Some readers give four channels, or floats in [0, 1]"
-        yield Finding("Channels", "warning", f"{text}. {hint}")
+        yield "warning", f"images with an alpha channel: {counts}. {hint}"
 
 
-def _equal_files(audit: Audit) -> Iterator[Finding]:
+def _equal_files(audit: Audit) -> Answers:
     images, pairs = audit.images, audit.equal_files
-    if not pairs:
-        yield Finding("Equal files", "ok", "no two images have the same bytes")
-        return
-    inside = sum(images[a].subset == images[b].subset for a, b in pairs)
-    across = f", {len(pairs) - inside} across subsets" if len(pairs) > inside else ""
-    example = f"{images[pairs[0][1]].name} repeats {images[pairs[0][0]].name}"
-    text = f"{count_noun(inside, 'file')} with the bytes of another of the same subset"
-    yield Finding("Equal files", "error", f"{text}{across}: {example}")
+    if pairs:
+        inside = sum(images[a].subset == images[b].subset for a, b in pairs)
+        across = f", {len(pairs) - inside} across subsets" if len(pairs) > inside else ""
+        example = f"{images[pairs[0][1]].name} repeats {images[pairs[0][0]].name}"
+        text = f"{count_noun(inside, 'file')} with the bytes of another of the same subset"
+        yield "error", f"{text}{across}: {example}"
 
 
-def _near_duplicates(audit: Audit) -> Iterator[Finding]:
-    check = "Near duplicates in a subset"
-    inside = [pair for name in audit.subsets for pair in audit.near_duplicates_between(name, name)]
-    if inside:
-        images = {i for pair in inside for i in (pair.first, pair.second)}
-        where = f"{count_noun(len(inside), 'pair')} among {count_noun(len(images), 'image')}"
-        yield Finding(check, "warning", f"{where} that look the same")
-    else:
-        yield Finding(check, "ok", "no two images of a subset look the same")
-    check = "Near duplicates across subsets"
+def _duplicates_within(audit: Audit) -> Answers:
+    pairs = [pair for name in audit.subsets for pair in audit.near_duplicates_between(name, name)]
+    if pairs:
+        images = {i for pair in pairs for i in (pair.first, pair.second)}
+        where = f"{count_noun(len(pairs), 'pair')} among {count_noun(len(images), 'image')}"
+        yield "warning", f"{where} that look the same"
+
+
+def _duplicates_across(audit: Audit) -> Answers:
     found = False
     for first, second in audit.subset_pairs:
         pairs = audit.near_duplicates_between(first, second)
         images = {i for pair in pairs for i in (pair.first, pair.second)}
-        count = sum(audit.images[i].subset == second for i in images)
-        if count:
+        if count := sum(audit.images[i].subset == second for i in images):
             found = True
             text = f"{count_noun(count, 'image')} of {second} nearly equal to one of {first}"
-            yield Finding(check, "error", f"{text}: scores on these measure memory")
+            yield "error", f"{text}: scores on these measure memory"
     if audit.subset_pairs and not found:
-        yield Finding(check, "ok", "no image looks the same as one of another subset")
+        yield "ok", "no image looks the same as one of another subset"
 
 
-def _shared_people(audit: Audit) -> Iterator[Finding]:
-    check, subsets, pairs = "People in one subset only", audit.stats.subsets, audit.subset_pairs
+def _shared_people(audit: Audit) -> Answers:
+    subsets, pairs = audit.stats.subsets, audit.subset_pairs
     shared = [
         pair for pair in audit.stats.shared if pair.groups and (pair.first, pair.second) in pairs
     ]
@@ -141,58 +131,51 @@ def _shared_people(audit: Audit) -> Iterator[Finding]:
         second = subsets[pair.second]
         videos = f" and {pair.videos} of its {second.videos} videos" if pair.videos else ""
         people = f"{pair.groups} of {second.groups} people or photos of {pair.second}"
-        yield Finding(check, "error", f"{people}{videos} are in {pair.first} too: the split leaks")
+        yield "error", f"{people}{videos} are in {pair.first} too: the split leaks"
     if pairs and not shared:
         if any(stats.groups for stats in subsets.values()):
-            yield Finding(check, "ok", "no person or photo is in two subsets")
+            yield "ok", "no person or photo is in two subsets"
         else:
-            yield Finding(check, "skipped", "the annotations do not tell people apart")
+            yield "skipped", "the annotations do not tell people apart"
 
 
-def _shared_names(audit: Audit) -> Iterator[Finding]:
+def _shared_names(audit: Audit) -> Answers:
     for pair in audit.stats.shared:
         if pair.names_of_other_images and (pair.first, pair.second) in audit.subset_pairs:
             names = count_noun(pair.names_of_other_images, "file name")
             text = f"{names} in both {pair.first} and {pair.second}, for different images"
-            hint = "A name alone does not identify an image"
-            yield Finding("Unique file names", "warning", f"{text}. {hint}")
+            yield "warning", f"{text}. A name alone does not identify an image"
 
 
-def _plausibility(audit: Audit) -> Iterator[Finding]:
-    check = "Labels can be right"
-    faults = [
-        f"{name}: {fault}"
-        for name, one in audit.plausibility.items()
-        for fault in one.faults(audit.schema)
-    ]
-    yield from (Finding(check, "error", fault) for fault in faults)
-    if faults:
-        return
-    judged = sum(one.faces for one in audit.plausibility.values())
-    text = f"they have the shape of {audit.schema.name}, " if judged else "they have "
-    yield Finding(check, "ok", f"{text}a size and a place that faces can have")
+def _set_faults(audit: Audit) -> Answers:
+    faults = audit.set_faults.items()
+    texts = [f"{name}: {text}" for name, one in faults for text in (*one.labels, *one.network)]
+    for text in texts:
+        yield "error", text
+    if not texts:
+        compared = any(one.compared for _, one in faults)
+        shape = f"the shape of {audit.schema.name}, " if compared else ""
+        yield "ok", f"they have {shape}a size and a place that faces can have"
 
 
-def _rounding(audit: Audit) -> Iterator[Finding]:
-    check = "Exact coordinates"
+def _rounding(audit: Audit) -> Answers:
     for name, stats in _audited(audit).items():
-        cost = f"{stats.labels.rounding_nme:.2f} % NME"
+        nme = stats.labels.rounding_nme
+        level: Level = "error" if nme > MAX_ROUNDING else "ok"
         if stats.labels.whole_numbers:
-            text = f"{name}: all coordinates are whole numbers. Rounding alone costs {cost}"
-            level: Level = "error" if stats.labels.rounding_nme > MAX_ROUNDING else "warning"
-            yield Finding(check, level, f"{text}: no network can be measured below that")
-        elif stats.labels.rounding_nme > MAX_ROUNDING:
-            text = f"{name}: rounding to whole pixels would cost {cost}"
-            yield Finding(check, "error", f"{text}: the coordinates are no pixels")
+            text = f"all coordinates are whole numbers. Rounding alone costs {nme:.2f} % NME"
+            level = "error" if level == "error" else "warning"
+            yield level, f"{name}: {text}: no network can be measured below that"
+        elif level == "error":
+            text = f"rounding to whole pixels would cost {nme:.2f} % NME"
+            yield level, f"{name}: {text}: the coordinates are no pixels"
         else:
-            text = f"{name}: not rounded to whole pixels, which would cost {cost}"
-            yield Finding(check, "ok", text)
+            yield level, f"{name}: not rounded to whole pixels, which would cost {nme:.2f} % NME"
 
 
-def _offset(audit: Audit) -> Iterator[Finding]:
-    check = "Labels lie on the features"
+def _offset(audit: Audit) -> Answers:
     if not audit.label_offsets:
-        yield Finding(check, "skipped", audit.skip_reason or "no image could be read")
+        yield "skipped", audit.skip_reason or "no image could be read"
     for name, offset in audit.label_offsets.items():
         x, y = offset.pixels
         side, height = "right" if x > 0 else "left", "below" if y > 0 else "above"
@@ -200,78 +183,65 @@ def _offset(audit: Audit) -> Iterator[Finding]:
         horizontal = f"{name}: {abs(x):.2f} ± {error:.2f} px to the {side} ({percent:.1f} %)"
         vertical = f"{abs(y):.2f} px {height} the prediction, which may be the network's bias"
         text = f"{horizontal}; {vertical}"
-        if audit.is_implausible(name):
-            yield Finding(check, "skipped", f"{name}: the labels as a whole are at fault")
+        if audit.set_faults[name].labels:
+            yield "skipped", f"{name}: the labels as a whole are at fault"
         elif offset.significant:
             cost = f"A network that finds the features exactly would score {offset.nme:.1f} % NME"
-            yield Finding(check, "error", f"{text}. {cost}")
+            yield "error", f"{text}. {cost}"
         else:
-            yield Finding(check, "ok", text)
+            yield "ok", text
 
 
-def _order(audit: Audit) -> Iterator[Finding]:
-    check = "Points in their order"
+def _order(audit: Audit) -> Answers:
     names = Counter(permutation.name for permutation in audit.permutations if permutation)
-    if not names and any(map(audit.is_implausible, audit.subsets)):
-        yield Finding(check, "skipped", "the labels as a whole are at fault")
-        return
-    if not names:
-        text = "no label has left and right or the order of points wrong"
-        yield Finding(check, "ok", text)
-        return
-    kinds = ", ".join(f"{count} with {name}" for name, count in names.most_common())
-    text = f"{count_noun(names.total(), 'label')} in a wrong order: {kinds}"
-    if names.total() > len(audit.faces) / 2:
-        text += ". Most labels have it: the data set follows another order"
-    yield Finding(check, "error", f"{text}. --fix corrects that in a copy")
+    if names:
+        kinds = ", ".join(f"{count} with {name}" for name, count in names.most_common())
+        text = f"{count_noun(names.total(), 'label')} in a wrong order: {kinds}"
+        if names.total() > len(audit.faces) / 2:
+            text += ". Most labels have it: the data set follows another order"
+        yield "error", f"{text}. --fix corrects that in a copy"
+    elif any(faults.labels for faults in audit.set_faults.values()):
+        yield "skipped", "the labels as a whole are at fault"
 
 
-def _points(audit: Audit) -> Iterator[Finding]:
-    check, outside = "Points inside the image", False
+def _outside(audit: Audit) -> Answers:
     for name, stats in _audited(audit).items():
         labels = stats.labels
         if labels.points_outside:
-            outside = True
             points = count_noun(labels.points_outside, "point")
             faces = count_noun(labels.faces_outside, "face")
             low, high = labels.coordinates.min, labels.coordinates.max
             distance = f"by up to {labels.furthest_outside:.1f} px"
             text = f"{name}: {points} of {faces} outside, {distance}"
-            yield Finding(check, "warning", f"{text}; coordinates go from {low:g} to {high:g}")
-        if labels.missing_points:
-            text = f"{name}: {count_noun(labels.missing_points, 'point')} missing"
-            yield Finding("All points labeled", "warning", text)
-    if not outside:
-        yield Finding(check, "ok", "all of them")
+            yield "warning", f"{text}; coordinates go from {low:g} to {high:g}"
 
 
-def _copied_labels(audit: Audit) -> Iterator[Finding]:
+def _missing(audit: Audit) -> Answers:
+    for name, stats in _audited(audit).items():
+        if count := stats.labels.missing_points:
+            yield "warning", f"{name}: {count_noun(count, 'point')} missing"
+
+
+def _copied_labels(audit: Audit) -> Answers:
     if pairs := audit.copied_labels:
         first, second = (audit.faces[i].name for i in pairs[0])
         faces = count_noun(len(pairs), "face")
-        text = f"{faces} with exactly the points of one in another image, as {second} with {first}"
-        yield Finding("Unique labels", "error", text)
-    else:
-        yield Finding("Unique labels", "ok", "no label is the copy of another image's")
+        text = f"{faces} with exactly the points of one in another image"
+        yield "error", f"{text}, as {second} with {first}"
 
 
-def _outliers(audit: Audit) -> Iterator[Finding]:
-    check = "Labels look right"
-    if not audit.label_outliers.tests:
-        yield Finding(check, "skipped", "too few faces, or faces of too few points, to compare")
-        return
+def _outliers(audit: Audit) -> Answers:
     counts = audit.label_outliers.counts
-    if not counts:
-        yield Finding(check, "ok", "none is an outlier")
-        return
-    total = sum(counts.values())
-    kinds = ", ".join(f"{count} {name}" for name, count in counts.items())
-    share = f"{count_noun(total, 'face')} ({100 * total / len(audit.faces):.1f} %)"
-    yield Finding(check, "warning", f"{share} to look at: {kinds}")
+    if not audit.label_outliers.tests:
+        yield "skipped", "too few faces, or faces of too few points, to compare"
+    elif counts:
+        total = sum(counts.values())
+        kinds = ", ".join(f"{count} {name}" for name, count in counts.items())
+        share = f"{count_noun(total, 'face')} ({100 * total / len(audit.faces):.1f} %)"
+        yield "warning", f"{share} to look at: {kinds}"
 
 
-def _coverage(audit: Audit) -> Iterator[Finding]:
-    check = "All kinds of faces"
+def _rare(audit: Audit) -> Answers:
     rare = [
         f"{measure.name}: {name}"
         for measure in audit.coverage
@@ -279,10 +249,29 @@ def _coverage(audit: Audit) -> Iterator[Finding]:
         for name in measure.rare
     ]
     if rare:
-        text = f"less than 2 % of the faces each: {'; '.join(rare)}"
-        yield Finding(check, "warning", text)
-    else:
-        yield Finding(check, "ok", "at least 2 % of the faces are in every class")
+        yield "warning", f"less than 2 % of the faces each: {'; '.join(rare)}"
+
+
+_CHECKS: dict[str, tuple[Callable[[Audit], Answers], str]] = {
+    "Images can be read": (_unreadable, ""),
+    "File names match the format": (_misnamed, "the bytes have the format of the suffix"),
+    "Channels": (_alpha, ""),
+    "Equal files": (_equal_files, "no two images have the same bytes"),
+    "Near duplicates in a subset": (_duplicates_within, "no two images of a subset look the same"),
+    "Near duplicates across subsets": (_duplicates_across, ""),
+    "People in one subset only": (_shared_people, ""),
+    "Unique file names": (_shared_names, ""),
+    "Labels can be right": (_set_faults, ""),
+    "Exact coordinates": (_rounding, ""),
+    "Labels lie on the features": (_offset, ""),
+    "Points in their order": (_order, "no label has left and right or the order of points wrong"),
+    "Points inside the image": (_outside, "all of them"),
+    "All points labeled": (_missing, ""),
+    "Unique labels": (_copied_labels, "no label is the copy of another image's"),
+    "Labels look right": (_outliers, "none is an outlier"),
+    "All kinds of faces": (_rare, "at least 2 % of the faces are in every class"),
+}
+"""Question -> its check, and the answer where that finds nothing; none where it is empty."""
 
 
 def _audited(audit: Audit) -> dict[str, SubsetStats]:

@@ -1,18 +1,22 @@
-"""What an image file really holds: format, channels, size, checksum and perceptual hash."""
+"""What an image file really holds, its perceptual hash, and near duplicates among files."""
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from facedots.geometry import Image
-from facedots.io.images import decode_image, read_image_bytes
+from facedots.geometry import Floats, Image
+from facedots.io.images import decode_image, read_image, read_image_bytes
 
 HASH_BITS = 256
 """Length of :func:`phash`."""
+
+MAX_HAMMING = 26
+"""Largest Hamming distance of two near duplicates, of 256 bits; docs/audit.md says why."""
 
 _FORMATS = {
     "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg")),
@@ -25,6 +29,7 @@ _FORMATS = {
 
 _HASH_SIDE, _THUMB_SIDE = 16, 64
 _FLAT = 2.0  # gray levels; an image with a smaller deviation has no hash
+_BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +75,7 @@ def inspect_image(path: Path) -> ImageFile:
 
 
 def load_image_file(path: Path) -> tuple[ImageFile, Image]:
-    """:func:`inspect_image`, and the decoded image as stored, RGB ``uint8 (H, W, 3)``.
-
-    Raises:
-        ImageError: The file is missing or cannot be decoded.
-    """
+    """:func:`inspect_image`, and the decoded image as stored, RGB ``uint8 (H, W, 3)``."""
     data = read_image_bytes(path)
     image = decode_image(data, orient=False, source=path)
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -109,3 +110,104 @@ def phash(image: Image) -> NDArray[np.bool_]:
     coefficients[0] = np.median(coefficients[1:])
     signs: NDArray[np.bool_] = coefficients > coefficients[0]
     return signs
+
+
+@dataclass(frozen=True)
+class DuplicatePair:
+    """Two images that look the same.
+
+    Attributes:
+        first: Index of an image.
+        second: Index of another, larger than ``first``.
+        distance: Hamming distance of their perceptual hashes, 0 to 256.
+
+    Example:
+        >>> DuplicatePair(first=0, second=7, distance=4).distance
+        4
+    """
+
+    first: int
+    second: int
+    distance: int
+
+
+def find_near_duplicates(
+    files: Sequence[ImageFile], max_distance: int = MAX_HAMMING
+) -> list[DuplicatePair]:
+    """All pairs of files with the same bytes, or hashes within ``max_distance``, in order.
+
+    A flat image has no hash and matches only by its bytes.
+    """
+    if not files:
+        return []
+    hashes = np.stack([file.phash for file in files])
+    signs = _signs(hashes) * hashes.any(axis=1, keepdims=True)
+    content = np.unique([file.sha256 for file in files], return_inverse=True)[1]
+    pairs: list[DuplicatePair] = []
+    for rows, distances in _distance_blocks(signs):
+        distances[content[rows, None] == content] = 0
+        close = np.triu(distances <= max_distance, k=rows.start + 1)
+        pairs += [
+            DuplicatePair(rows.start + int(i), int(j), int(distances[i, j]))
+            for i, j in zip(*np.nonzero(close), strict=True)
+        ]
+    return pairs
+
+
+def nearest_distances(
+    hashes: ArrayLike, groups: Sequence[str], across: bool = False
+) -> NDArray[np.int64]:
+    """Hamming distance from each hash to the nearest other one of its group.
+
+    Args:
+        hashes: ``bool (N, 256)``; all-false ones are passed over.
+        groups: The group of each, as in the person shown.
+        across: Search the other groups instead.
+
+    Returns:
+        ``int64 (M,)``, M <= N: only those for which there is another hash to compare with.
+    """
+    bits = np.asarray(hashes, bool)
+    valid = np.flatnonzero(bits.any(axis=1))
+    number = np.unique(np.asarray(groups, dtype=str)[valid], return_inverse=True)[1]
+    nearest = np.full(len(valid), np.inf)
+    for rows, distances in _distance_blocks(_signs(bits[valid])):
+        candidates = (number[rows, None] != number) == across
+        np.fill_diagonal(candidates[:, rows.start :], False)
+        nearest[rows] = np.where(candidates, distances, np.inf).min(axis=1)
+    return np.asarray(nearest[np.isfinite(nearest)], np.int64)
+
+
+def reencoded_distances(files: Sequence[ImageFile]) -> NDArray[np.int64]:
+    """Hamming distances ``(M,)`` of images to themselves as a poor JPEG, halved, and brighter.
+
+    Flat images are passed over.
+    """
+    distances: list[int] = []
+    for file in files:
+        if file.phash.any():
+            versions = _reencoded(read_image(file.path, orient=False))
+            distances += [int((phash(image) != file.phash).sum()) for image in versions]
+    return np.array(distances, np.int64)
+
+
+def _reencoded(image: Image) -> list[Image]:
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
+    half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+    versions = (
+        cv2.imdecode(data, cv2.IMREAD_COLOR),
+        cv2.resize(image, half, interpolation=cv2.INTER_AREA),
+        cv2.convertScaleAbs(image, alpha=1.25, beta=10),
+    )
+    return [np.asarray(version, np.uint8) for version in versions]
+
+
+def _signs(hashes: NDArray[np.bool_]) -> Floats:
+    return np.where(hashes, np.float32(1), np.float32(-1))
+
+
+def _distance_blocks(signs: Floats) -> Iterator[tuple[slice, Floats]]:
+    """Hamming distances ``(block, N)`` of signs ``(N, B)`` to all of them, some rows at a time."""
+    for start in range(0, len(signs), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        yield rows, ((signs.shape[1] - signs[rows] @ signs.T) / 2).round()

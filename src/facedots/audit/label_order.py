@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.audit.gaussian import last_axis_mean
 from facedots.audit.scan import ImageScan, scan_images
-from facedots.audit.shapes import ReferenceShape
+from facedots.audit.shapes import ReferenceShape, last_axis_mean
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
@@ -20,10 +19,8 @@ distance from the target, …
 """
 
 CLOSE, FAR = 0.10, 0.10
-"""… to less than ``CLOSE`` eye distances from it, and they were farther than ``FAR``.
-
-With 0.15, one of sixty faces with another face's points passed for a mirrored one; with 0.12 none
-did.
+"""… to less than ``CLOSE`` eye distances from it, and they were farther than ``FAR``. (With 0.15, a
+face with another face's points passed for a mirrored one.)
 """
 
 CLOSE_TO_MEDIAN = 0.15

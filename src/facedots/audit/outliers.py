@@ -3,7 +3,7 @@
 Each label gets up to five tests. Two compare its shape with the others: the whole face, and each
 point given the other points. Three compare it with the prediction: the mean distance, the whole
 residual, and each point's residual given the others. A label is an outlier where a test exceeds its
-limit (:func:`facedots.audit.gaussian.outlier_limit`); limits come from the data, so they say
+limit (:func:`facedots.audit.shapes.outlier_limit`); limits come from the data, so they say
 nothing about the quality of a set as a whole.
 """
 
@@ -15,9 +15,14 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.audit.gaussian import Gaussian, last_axis_mean, outlier_limit
 from facedots.audit.label_order import MIN_FACES, MIN_POINTS, PointPermutation
-from facedots.audit.shapes import ReferenceShape, mirror_shapes
+from facedots.audit.shapes import (
+    Gaussian,
+    ReferenceShape,
+    last_axis_mean,
+    mirror_shapes,
+    outlier_limit,
+)
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.audit.audit import Audit
-from facedots.audit.duplicates import MAX_HAMMING, nearest_distances, reencoded_distances
 from facedots.audit.figures import (
     draw_face_tile,
     draw_pair,
@@ -23,6 +22,8 @@ from facedots.audit.figures import (
 )
 from facedots.audit.findings import count_noun, summarize
 from facedots.audit.fix import Change
+from facedots.audit.image_files import MAX_HAMMING, nearest_distances, reencoded_distances
+from facedots.audit.scan import Measure
 from facedots.errors import ImageError
 from facedots.evaluation.metrics import nme, nme_by_region
 from facedots.geometry import Image, Matrix
@@ -36,11 +37,11 @@ PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"
 REENCODED_SAMPLE = 60
 """Images that are encoded anew, to show how far that changes their hashes."""
 
-_QUESTION = "Can these labeled faces be trusted?"
 _LEVELS = {"error": "ERROR", "warning": "warning", "skipped": "not checked", "ok": "ok"}
 
 Rows = list[list[Cell]]
-Tiles = list[tuple[Image, str]]
+Tiles = Iterator[tuple[Image, str]]
+Masks = Mapping[str, NDArray[np.bool_]]
 
 
 def write_report(
@@ -66,16 +67,24 @@ def write_report(
         OutputError: The folder cannot be written.
     """
     root = Path(folder)
-    page = render_page("audit/templates/audit.html.j2", **_context(audit, title, note, changes))
-    atomic_write(root / PAGE, page)
-    atomic_write(root / NUMBERS, json.dumps(audit_json(audit), indent=1, allow_nan=False) + "\n")
-    atomic_write(root / FACES, faces_csv(audit))
-    return [root / name for name in (PAGE, NUMBERS, FACES)]
+    context = _context(audit, note, changes)
+    numbers = json.dumps(audit_json(audit), indent=1, allow_nan=False)
+    contents = {
+        PAGE: render_page("audit/templates/audit.html.j2", title=f"Audit of {title}", **context),
+        NUMBERS: numbers + "\n",
+        FACES: faces_csv(audit),
+    }
+    for name, content in contents.items():
+        atomic_write(root / name, content)
+    return [root / name for name in contents]
 
 
 def audit_json(audit: Audit) -> dict[str, Any]:
     """All findings and counts as plain numbers, lists and dicts."""
     paths = [str(image.file.path) for image in audit.images]
+    pairs = audit.near_duplicates
+    tests = audit.label_outliers.tests.items()
+    shares = {one.name: zip(one.classes, one.shares(), strict=True) for one in audit.coverage}
     return {
         "faces": len(audit.faces),
         "schema": audit.schema.name,
@@ -84,21 +93,17 @@ def audit_json(audit: Audit) -> dict[str, Any]:
         "stats": audit.stats.to_dict(),
         "equal_files": [[paths[i], paths[j]] for i, j in audit.equal_files],
         "near_duplicates": [
-            {"first": paths[pair.first], "second": paths[pair.second], "distance": pair.distance}
-            for pair in audit.near_duplicates
+            {"first": paths[one.first], "second": paths[one.second], "distance": one.distance}
+            for one in pairs
         ],
         "label_offset": {name: asdict(offset) for name, offset in audit.label_offsets.items()},
         "tests": {
-            name: {"meaning": test.meaning, "limit": _finite(test.limit, 5)}
-            for name, test in audit.label_outliers.tests.items()
+            name: {"meaning": one.meaning, "limit": _rounded(one.limit, 5)} for name, one in tests
         },
         "kinds": audit.label_outliers.counts,
         "coverage": {
-            measure.name: {
-                name: _finite(share, 4)
-                for name, share in zip(measure.classes, measure.shares(), strict=True)
-            }
-            for measure in audit.coverage
+            name: {kind: _rounded(share, 4) for kind, share in classes}
+            for name, classes in shares.items()
         },
     }
 
@@ -107,40 +112,29 @@ def faces_csv(audit: Audit) -> str:
     """A row per face, by rank: what is wrong, which points, and the number of each test."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    outliers = audit.label_outliers
+    outliers, names = audit.label_outliers, audit.schema.names
     table.writerow(["subset", "name", "kind", "points", "times the limit", *outliers.tests])
     for i in audit.ranking:
+        face = [csv_cell(audit.subset_of[i]), csv_cell(audit.faces[i].name), outliers.kinds[i]]
+        moved, score = " ".join(names[k] for k in outliers.points[i]), f"{outliers.scores[i]:.3f}"
         values = [test.values[i] for test in outliers.tests.values()]
-        table.writerow(
-            [
-                csv_cell(audit.subset_of[i]),
-                csv_cell(audit.faces[i].name),
-                outliers.kinds[i],
-                " ".join(audit.schema.names[k] for k in outliers.points[i]),
-                f"{outliers.scores[i]:.3f}",
-                *(f"{value:.4f}" if np.isfinite(value) else "" for value in values),
-            ]
-        )
+        numbers = [f"{value:.4f}" if np.isfinite(value) else "" for value in values]
+        table.writerow([*face, moved, score, *numbers])
     return text.getvalue()
 
 
-def _context(
-    audit: Audit, title: str, note: str, changes: Mapping[int, Change] | None
-) -> dict[str, object]:
+def _context(audit: Audit, note: str, changes: Mapping[int, Change] | None) -> dict[str, object]:
     """Variables of the template."""
-    percent = 100 / len(audit.faces)
-    tests, counts = audit.label_outliers.tests.items(), audit.label_outliers.counts.items()
+    count, counts = len(audit.faces), audit.label_outliers.counts
+    tests = audit.label_outliers.tests.items()
     known = [measure for measure in audit.coverage if np.isfinite(measure.values).any()]
     masks = {name: audit.mask(name) for name in audit.subsets}
+    faces = f"{count_noun(count, 'face')}, {count_noun(len(audit.subsets), 'subset')}"
     return {
-        "title": f"Audit of {title}",
-        "intro": f"{_QUESTION} {count_noun(len(audit.faces), 'face')}, "
-        f"{count_noun(len(audit.subsets), 'subset')}.",
+        "intro": f"Can these labeled faces be trusted? {faces}.",
         "note": note,
         "skipped": f"Not checked: {audit.skip_reason or 'no image could be read'}.",
-        "finding_rows": [
-            [_LEVELS[finding.level], finding.check, finding.text] for finding in summarize(audit)
-        ],
+        "finding_rows": [[_LEVELS[one.level], one.check, one.text] for one in summarize(audit)],
         "max_hamming": MAX_HAMMING,
         "hash_figure": plot_hash_distances(_hash_distances(audit)),
         "duplicate_rows": _duplicate_rows(audit),
@@ -149,15 +143,15 @@ def _context(
         "offset_columns": [f"{name}, %" for name in audit.label_offsets],
         "offset_rows": _offset_rows(audit),
         "test_rows": [
-            [name, test.meaning, test.limit, int((test.ratios >= 1).sum())] for name, test in tests
+            [name, one.meaning, one.limit, int((one.ratios >= 1).sum())] for name, one in tests
         ],
-        "kind_rows": [[name, count, count * percent] for name, count in counts],
+        "kind_rows": [[name, faces, faces * 100 / count] for name, faces in counts.items()],
         "outlier_tiles": list(_outlier_tiles(audit)),
         "faces_csv": FACES,
         "region_rows": _region_rows(audit),
         "coverage_figure": plot_coverage(known, masks) if known else None,
         "subset_columns": [f"{name}, %" for name in audit.subsets],
-        "coverage_tables": _coverage_tables(audit),
+        "coverage_tables": [_coverage_table(measure, masks) for measure in audit.coverage],
         "change_rows": _change_rows(changes or {}),
         "all_change_rows": None
         if changes is None
@@ -168,10 +162,10 @@ def _context(
 def _hash_distances(audit: Audit) -> dict[str, NDArray[np.int64]]:
     """Hamming distances of images to themselves encoded anew, and to their nearest neighbors."""
     groups = {face.image: face.group or face.name for face in audit.faces}
-    paths = [image.file.path for image in audit.images]
-    names = [groups.get(path, str(path)) for path in paths]
-    hashes = [image.file.phash for image in audit.images]
-    sample = [image.file for image in audit.images[:: max(1, len(paths) // REENCODED_SAMPLE)]]
+    files = [image.file for image in audit.images]
+    names = [groups.get(file.path, str(file.path)) for file in files]
+    hashes = [file.phash for file in files]
+    sample = files[:: max(1, len(files) // REENCODED_SAMPLE)]
     return {
         "the same image, encoded anew": reencoded_distances(sample),
         "the nearest of the same person or photo": nearest_distances(hashes, names),
@@ -192,7 +186,7 @@ def _duplicate_rows(audit: Audit) -> Rows:
     return rows
 
 
-def _duplicate_tiles(audit: Audit, count: int = 12) -> Iterator[tuple[Image, str]]:
+def _duplicate_tiles(audit: Audit, count: int = 12) -> Tiles:
     """Near duplicates side by side: those across subsets first, then the least alike first."""
     subsets = [image.subset for image in audit.images]
     equal = set(audit.equal_files)
@@ -201,8 +195,8 @@ def _duplicate_tiles(audit: Audit, count: int = 12) -> Iterator[tuple[Image, str
     for pair in audited[:count]:
         first, second = audit.images[pair.first], audit.images[pair.second]
         images = [read_image(one.file.path, orient=False) for one in (first, second)]
-        same_bytes = (pair.first, pair.second) in equal
-        distance = "equal files" if same_bytes else f"{pair.distance} bits differ"
+        same = (pair.first, pair.second) in equal
+        distance = "equal files" if same else f"{pair.distance} bits differ"
         yield draw_pair(*images), f"{first.name}\n{second.name}\n{distance}"
 
 
@@ -227,22 +221,21 @@ def _offset_rows(audit: Audit) -> Rows:
     return rows
 
 
-def _outlier_tiles(audit: Audit, count: int = 50) -> Iterator[tuple[Image, str]]:
+def _outlier_tiles(audit: Audit, count: int = 50) -> Tiles:
     """The most suspicious faces, the worst first."""
     outliers, predicted = audit.label_outliers, audit.scan.predicted
     for rank, i in enumerate(audit.ranking[:count], start=1):
-        face, moved = audit.faces[i], outliers.points[i]
+        moved, kind = outliers.points[i], outliers.kinds[i] or "no outlier"
         try:
-            image = read_image(face.image, orient=False)
+            image = read_image(audit.faces[i].image, orient=False)
         except ImageError:
             continue
-        kind = outliers.kinds[i] or "no outlier"
         if moved and not audit.permutations[i]:
             names = [audit.schema.names[k] for k in moved[:3]] + ["…"] * (len(moved) > 3)
             kind += f" ({', '.join(names)})"
-        place = f"{rank}. {audit.face_name(i)}"
-        caption = f"{place}\n{kind}; {outliers.scores[i]:.2f} times the limit"
-        yield draw_face_tile(image, audit.labels[i], predicted[i], moved, audit.schema), caption
+        tile = draw_face_tile(image, audit.labels[i], predicted[i], moved, audit.schema)
+        score = f"{outliers.scores[i]:.2f} times the limit"
+        yield tile, f"{rank}. {audit.face_name(i)}\n{kind}; {score}"
 
 
 def _region_rows(audit: Audit) -> Rows:
@@ -253,26 +246,19 @@ def _region_rows(audit: Audit) -> Rows:
         truth, predicted = audit.ordered[mask] - offset.pixels, audit.scan.predicted[mask]
         regions = nme_by_region(predicted, truth, audit.schema)
         columns.append({"all points": nme(predicted, truth, audit.schema), **regions})
-    names = columns[0] if columns else ()
     return [
         [name.replace("_", " "), *(_finite_mean(column[name]) for column in columns)]
-        for name in names
+        for name in (columns[0] if columns else ())
     ]
 
 
-def _coverage_tables(audit: Audit) -> list[tuple[str, Rows, set[tuple[int, int]]]]:
-    """Per measure its name, a row of percentages per class, and the cells of rare classes."""
-    tables = []
-    for measure in audit.coverage:
-        shares = [measure.shares(audit.mask(name)) for name in audit.subsets]
-        rows: Rows = [
-            [name, *(100 * float(share[k]) for share in shares)]
-            for k, name in enumerate(measure.classes)
-        ]
-        rare = {measure.classes.index(name) for name in measure.rare}
-        marked = {(k, column) for k in rare for column in range(1, len(shares) + 1)}
-        tables.append((measure.name, rows, marked))
-    return tables
+def _coverage_table(measure: Measure, masks: Masks) -> tuple[str, Rows, set[tuple[int, int]]]:
+    """Name of the measure, a row of percentages per class, and the cells of rare classes."""
+    shares = np.stack([measure.shares(mask) for mask in masks.values()], axis=1)
+    names = measure.classes
+    rows: Rows = [[name, *row] for name, row in zip(names, (100 * shares).tolist(), strict=True)]
+    rare = {names.index(name) for name in measure.rare}
+    return measure.name, rows, {(k, column) for k in rare for column in range(1, len(masks) + 1)}
 
 
 def _change_rows(changes: Mapping[int, Change]) -> Rows:
@@ -286,5 +272,5 @@ def _finite_mean(values: Matrix) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def _finite(value: float, digits: int) -> float | None:
+def _rounded(value: float, digits: int) -> float | None:
     return round(float(value), digits) if np.isfinite(value) else None

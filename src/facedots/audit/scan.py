@@ -1,5 +1,6 @@
-"""One pass over the images: size, brightness, perceptual hash, predictions (plain and mirrored)."""
+"""What the images show: one pass over them, and how sizes, poses and brightness are distributed."""
 
+import math
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -11,12 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from facedots.analysis.pose import Camera, head_pose
 from facedots.annotations.base import FaceAnnotation
 from facedots.audit.image_files import ImageFile, load_image_file
-from facedots.errors import ImageError
+from facedots.errors import ImageError, PointsError
+from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Floats, Image, Matrix, tight_boxes
-from facedots.schema import KeypointSchema
+from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import Predictor
+
+RARE = 0.02
+"""Share of the faces below which a class is rare: too few to learn from or to test on."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,7 @@ class ImageScan:
     @property
     def has_prediction(self) -> NDArray[np.bool_]:
         """Faces with a prediction of all points, ``bool (N,)``."""
-        mask: NDArray[np.bool_] = np.isfinite(self.predicted.sum(axis=(1, 2)))
-        return mask
+        return np.asarray(np.isfinite(self.predicted.sum(axis=(1, 2))))
 
 
 def scan_images(
@@ -79,7 +84,7 @@ def scan_images(
             sizes[i] = file.width, file.height
             brightness[i] = _brightness(image, points)
             if predictor and _has_box(points):
-                plain[i], mirrored[i] = predict_with_flip(image, points, schema, predictor)
+                plain[i], mirrored[i] = _predict_with_flip(image, points, schema, predictor)
         return file
 
     with ThreadPoolExecutor(threads or min(8, os.cpu_count() or 1)) as pool:
@@ -87,16 +92,11 @@ def scan_images(
     return ImageScan(images, sizes, brightness, plain, mirrored)
 
 
-def predict_with_flip(
+def _predict_with_flip(
     image: Image, points: Floats, schema: KeypointSchema, predictor: Predictor
 ) -> tuple[Matrix, Matrix]:
-    """Predict a face in the image and in its mirror image, both as ``(K, 2)`` in image pixels.
-
-    Args:
-        image: RGB, ``uint8 (H, W, 3)``.
-        points: Label ``(K, 2)``; only its tight box is used.
-        schema: Schema of the points and of the predictor.
-        predictor: Predicts the points.
+    """Points ``(K, 2)`` predicted in the tight box of a label, in the image and in its mirror
+    image, both in pixels of the image.
     """
     last = image.shape[1] - 1
     box = tight_boxes(points[None])
@@ -123,3 +123,74 @@ def _brightness(image: Image, points: Floats) -> float:
         crop = image[max(0, y0) : max(0, y1 + 1), max(0, x0) : max(0, x1 + 1)]
         region = crop if crop.size else image
     return float(cv2.cvtColor(np.ascontiguousarray(region), cv2.COLOR_RGB2GRAY).mean())
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A number per face, and classes to count it in.
+
+    Attributes:
+        name: With its unit.
+        values: ``float64 (N,)``; NaN unknown.
+        edges: Inner edges of the classes; the first and the last class are open.
+    """
+
+    name: str
+    values: Matrix
+    edges: tuple[float, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, in words."""
+        edges = zip(self.edges, self.edges[1:], strict=False)
+        inner = [f"{low:g} to {high:g}" for low, high in edges]
+        return (f"below {self.edges[0]:g}", *inner, f"{self.edges[-1]:g} and more")
+
+    def shares(self, mask: NDArray[np.bool_] | None = None) -> Matrix:
+        """Share ``(classes,)`` of each class among the (masked) faces; NaN without a value."""
+        values = self.values if mask is None else self.values[mask]
+        values = values[np.isfinite(values)]
+        classes = np.searchsorted(self.edges, values, side="right")
+        counts = np.bincount(classes, minlength=len(self.edges) + 1)
+        return counts / len(values) if len(values) else np.full(len(counts), np.nan)
+
+    @property
+    def rare(self) -> tuple[str, ...]:
+        """Classes with less than :data:`RARE` of the faces."""
+        shares = zip(self.classes, self.shares(), strict=True)
+        return tuple(name for name, share in shares if share < RARE)
+
+
+def measure_coverage(
+    labels: Matrix, sizes: Matrix, brightness: Matrix, schema: KeypointSchema
+) -> tuple[Measure, ...]:
+    """Eye distance, brightness and, for IBUG68 only, the head's yaw, pitch and roll.
+
+    Args:
+        labels: ``(N, K, 2)``, pixels.
+        sizes: ``(N, 2)``, width and height of each face's image; NaN unknown.
+        brightness: ``(N,)``, gray level of each face.
+        schema: Schema of the points.
+    """
+    measures = [
+        Measure("eye distance, px", norm_distances(labels, schema), (16, 32, 64, 128)),
+        Measure("brightness of the face, gray level", brightness, (50, 100, 150, 200)),
+    ]
+    if schema == IBUG68:
+        angles = [_angles(face, size) for face, size in zip(labels, sizes, strict=True)]
+        yaw, pitch, roll = np.array(angles).reshape(-1, 3).T
+        measures += [
+            Measure("yaw, degrees", yaw, (-45, -20, 20, 45)),
+            Measure("pitch, degrees", pitch, (-30, -15, 15, 30)),
+            Measure("roll, degrees", roll, (-30, -15, 15, 30)),
+        ]
+    return tuple(measures)
+
+
+def _angles(points: Matrix, size: Matrix) -> tuple[float, float, float]:
+    """Yaw, pitch and roll in degrees, through a typical camera; NaN where the pose fit fails."""
+    try:
+        pose = head_pose(points, Camera.guess((int(size[1]), int(size[0]))))
+    except (PointsError, ValueError):
+        return math.nan, math.nan, math.nan
+    return pose.yaw, pose.pitch, pose.roll

@@ -1,17 +1,56 @@
-"""Shapes of faces: points aligned to the median face of a data set (generalized Procrustes)."""
+"""Robust statistics of the shapes of faces: their median face, and a Gaussian over their points."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.audit.gaussian import last_axis_mean
 from facedots.errors import DataError
 from facedots.geometry import Matrix, check_shape, fit_similarity
 from facedots.schema import KeypointSchema
 
 CANDIDATES = 50
 """Faces, evenly spread over the data, that are tried as the first reference."""
+
+MIN_DEVIATION = 0.005
+"""Least deviation along each axis, in eye distances: no label is more exact."""
+
+SAMPLES_PER_AXIS = 10
+"""Faces needed per principal axis; the other axes share one noise variance."""
+
+OUTLIER_MADS = 4.0
+"""Robust deviations above the median, of logarithms, at which outliers begin."""
+
+
+def outlier_limit(values: ArrayLike) -> float:
+    """Where outliers of positive numbers begin: four robust deviations above the median of logs.
+
+    The robust deviation is 1.4826 times the median distance from the median (MAD), for a Gaussian
+    its standard deviation. NaN is passed over; without any number the limit is infinite.
+
+    >>> round(outlier_limit([1, 1, 2, 2, 4, 4, 1000]), 1)
+    122.0
+    """
+    numbers = np.asarray(values, np.float64).ravel()
+    logs = np.log(numbers[np.isfinite(numbers) & (numbers > 0)])
+    if not logs.size:
+        return np.inf
+    median = np.median(logs)
+    return float(np.exp(median + OUTLIER_MADS * 1.4826 * np.median(np.abs(logs - median))))
+
+
+def last_axis_mean(values: ArrayLike) -> Matrix:
+    """Mean over the last axis without NaN, like ``np.nanmean``; all-NaN rows give NaN, no warning.
+
+    >>> last_axis_mean([[1, np.nan, 3], [np.nan, np.nan, np.nan]])
+    array([ 2., nan])
+    """
+    numbers = np.asarray(values, np.float64)
+    valid = ~np.isnan(numbers)
+    count = valid.sum(axis=-1)
+    total: Matrix = np.where(valid, numbers, 0).sum(axis=-1)
+    return total / np.where(count > 0, count, np.nan)
 
 
 @dataclass(frozen=True)
@@ -74,6 +113,102 @@ def mirror_shapes(shapes: ArrayLike, schema: KeypointSchema) -> Matrix:
     return np.asarray(shapes, np.float64)[:, list(schema.flip)] * (-1, 1)
 
 
+@dataclass(frozen=True)
+class Gaussian:
+    """A Gaussian over the points of a face: of aligned shapes, or of residuals.
+
+    A wrong point need not be far from its own mean; it is far from its mean given the *other*
+    points of its face: :meth:`conditional_residuals`.
+
+    Attributes:
+        mean: ``float64 (2 K,)``: x0, y0, x1, y1, …
+        covariance: ``float64 (2 K, 2 K)``, of full rank.
+    """
+
+    mean: Matrix
+    covariance: Matrix
+
+    @classmethod
+    def fit(cls, faces: ArrayLike, rounds: int = 3) -> "Gaussian":
+        """Fit most of the faces ``(N, K, 2)``; missing points (NaN) get their conditional mean.
+
+        Each round leaves out the outliers (:func:`outlier_limit`) of the round before. Principal
+        axes with too few faces get one noise variance, as in probabilistic PCA (Tipping and Bishop,
+        1999).
+        """
+        samples = _rows(faces)
+        center = np.zeros(samples.shape[1])
+        labeled = ~np.isnan(samples).all(axis=0)
+        center[labeled] = np.nanmedian(samples[:, labeled], axis=0)
+        deviation = 1.4826 * np.nanmedian(np.abs(samples - center)) + MIN_DEVIATION
+        model = cls(center, np.eye(samples.shape[1]) * deviation**2)
+        for _ in range(rounds):
+            distances = model._distances(samples)
+            inliers = samples[distances <= max(outlier_limit(distances), np.median(distances))]
+            filled = model._imputed(inliers)
+            model = cls(filled.mean(axis=0), _covariance(filled))
+        return model
+
+    @cached_property
+    def precision(self) -> Matrix:
+        """Inverse ``(2 K, 2 K)`` of the covariance."""
+        return np.linalg.inv(self.covariance).astype(np.float64)
+
+    def distances(self, faces: ArrayLike) -> Matrix:
+        """Mahalanobis distance ``(N,)`` of faces ``(N, K, 2)``; NaN for a face without points.
+
+        Divided by the root of its degrees of freedom, so that 1 is usual.
+        """
+        return self._distances(_rows(faces))
+
+    def conditional_residuals(self, faces: ArrayLike) -> Matrix:
+        """Distance ``(N, K)`` of each point from its mean given the other points of its face.
+
+        With the precision matrix P, a point's offset from its conditional mean is ``inv(P_kk) (P (x
+        - mean))_k``. NaN for missing points.
+        """
+        samples = _rows(faces)
+        weighted = (self._imputed(samples) - self.mean) @ self.precision
+        weighted = weighted.reshape(len(samples), -1, 2)
+        starts = range(0, len(self.mean), 2)
+        blocks = np.stack([self.precision[i : i + 2, i : i + 2] for i in starts])
+        offsets = np.linalg.solve(blocks, weighted.transpose(1, 2, 0)).transpose(2, 0, 1)
+        offsets[np.isnan(samples).reshape(offsets.shape).any(axis=2)] = np.nan
+        return np.asarray(np.linalg.norm(offsets, axis=2))
+
+    def _distances(self, samples: Matrix) -> Matrix:
+        complete = ~np.isnan(samples).any(axis=1)
+        result = np.full(len(samples), np.nan)
+        result[complete] = _mahalanobis(samples[complete] - self.mean, self.covariance)
+        for i in np.flatnonzero(~complete):
+            valid = ~np.isnan(samples[i])
+            if valid.any():
+                offsets = (samples[i] - self.mean)[None, valid]
+                result[i] = _mahalanobis(offsets, self.covariance[np.ix_(valid, valid)])[0]
+        return result
+
+    def _imputed(self, samples: Matrix) -> Matrix:
+        """The samples with missing coordinates at their conditional mean."""
+        filled = samples.copy()
+        for i in np.flatnonzero(np.isnan(samples).any(axis=1)):
+            valid = ~np.isnan(samples[i])
+            cross = self.covariance[np.ix_(~valid, valid)]
+            within = self.covariance[np.ix_(valid, valid)]
+            weights = np.linalg.solve(within, samples[i, valid] - self.mean[valid])
+            filled[i, ~valid] = self.mean[~valid] + cross @ weights
+        return filled
+
+
+def _faces(points: ArrayLike) -> Matrix:
+    return np.asarray(check_shape(points, "N K 2", "points"), np.float64)
+
+
+def _rows(faces: ArrayLike) -> Matrix:
+    """Faces ``(N, K, 2)`` as ``(N, 2 K)``."""
+    points = _faces(faces)
+    return points.reshape(len(points), -1)
+
+
 def _first_reference(faces: Matrix) -> Matrix:
     """The candidate to which the other faces ``(N, K, 2)`` align best, relative to its size."""
     count = np.isfinite(faces).all(axis=2).sum(axis=1)
@@ -87,24 +222,32 @@ def _first_reference(faces: Matrix) -> Matrix:
         distances = np.linalg.norm(_align(complete, candidate) - candidate, axis=2)
         size = np.linalg.norm(candidate - mean, axis=1).mean()
         costs.append(np.median(np.nanmean(distances, axis=1)) / size)
-    best: Matrix = candidates[int(np.argmin(costs))]
-    return best
-
-
-def _faces(points: ArrayLike) -> Matrix:
-    return np.asarray(check_shape(points, "N K 2", "points"), np.float64)
+    return np.asarray(candidates[int(np.argmin(costs))])
 
 
 def _align(faces: Matrix, reference: Matrix) -> Matrix:
     """Faces ``(N, K, 2)`` under their similarity to the reference; NaN without two points."""
     fits = fit_similarity(faces, reference)
-    aligned: Matrix = faces @ fits[:, :, :2].transpose(0, 2, 1) + fits[:, None, :, 2]
-    return aligned
+    return np.asarray(faces @ fits[:, :, :2].transpose(0, 2, 1) + fits[:, None, :, 2])
 
 
 def _radius(faces: Matrix) -> Matrix:
     """Root mean square distance ``(N,)`` of the points of faces ``(N, K, 2)`` from their mean."""
     center = last_axis_mean(faces.transpose(0, 2, 1))
     squares = ((faces - center[:, None]) ** 2).sum(axis=2)
-    radius: Matrix = np.sqrt(last_axis_mean(squares))
-    return radius
+    return np.asarray(np.sqrt(last_axis_mean(squares)))
+
+
+def _mahalanobis(offsets: Matrix, covariance: Matrix) -> Matrix:
+    squares = np.einsum("ni,ni->n", offsets, np.linalg.solve(covariance, offsets.T).T)
+    return np.asarray(np.sqrt(squares / offsets.shape[1]))
+
+
+def _covariance(samples: Matrix) -> Matrix:
+    """Covariance whose axes with too few samples share one variance."""
+    values, axes = np.linalg.eigh(np.cov(samples.T))
+    kept = min(len(values), len(samples) // SAMPLES_PER_AXIS)
+    noise = slice(0, len(values) - kept)
+    if kept < len(values):
+        values[noise] = values[noise].mean()
+    return np.asarray((axes * (values + MIN_DEVIATION**2)) @ axes.T)

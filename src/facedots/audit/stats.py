@@ -12,8 +12,7 @@ from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.known_sets import video_of
-from facedots.audit.duplicates import find_near_duplicates
-from facedots.audit.image_files import ImageFile, inspect_image
+from facedots.audit.image_files import ImageFile, find_near_duplicates, inspect_image
 from facedots.errors import ImageError
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
@@ -106,7 +105,7 @@ class FileStats:
 
 @dataclass(frozen=True)
 class SubsetStats:
-    """One subset of a data set.
+    """Labels and image files of one subset of a data set.
 
     Attributes:
         labels: Its labels.
@@ -149,11 +148,7 @@ class Overlap:
 
 @dataclass(frozen=True)
 class DataStats:
-    """A whole data set.
-
-    Attributes:
-        subsets: By name.
-        shared: Each pair of subsets that share something.
+    """A whole data set: its subsets by name, and each pair of them that share something.
 
     Example:
         >>> stats = data_stats(load_annotations("data").subsets)  # doctest: +SKIP
@@ -175,10 +170,10 @@ def data_stats(
     files: Files | None = None,
 ) -> DataStats:
     """Count and measure everything; opens each image once, unless ``files`` has it."""
-    opened = [_Opened(name, faces, files or {}) for name, faces in subsets.items()]
+    opened = [_Subset(name, faces, files or {}) for name, faces in subsets.items()]
     shared = [_overlap(first, second) for first, second in combinations(opened, 2)]
     return DataStats(
-        subsets={subset.name: _subset_stats(subset, schema) for subset in opened},
+        subsets={subset.name: subset.stats(schema) for subset in opened},
         shared=tuple(pair for pair in shared if pair.groups or pair.names or pair.near_duplicates),
     )
 
@@ -187,28 +182,34 @@ def label_stats(points: ArrayLike, sizes: ArrayLike, schema: KeypointSchema = IB
     """The numbers of :class:`LabelStats`.
 
     Args:
-        points: (N, K, 2) in pixels; NaN missing.
-        sizes: (N, 2), width and height of each face's image; NaN unknown.
+        points: ``(N, K, 2)``, pixels; NaN missing.
+        sizes: ``(N, 2)``, width and height of each face's image; NaN unknown.
         schema: Names the pair of points that scales errors.
     """
-    labels = np.asarray(points, np.float64)
+    labels, limits = np.asarray(points, np.float64), np.asarray(sizes, np.float64)[:, None] - 0.5
     right, left = schema.norm_pair
     eyes = np.linalg.norm(labels[:, left] - labels[:, right], axis=1)
-    positive = eyes[eyes > 0]
-    outside = _distance_outside(labels, np.asarray(sizes, np.float64))
+    inverse = 1 / eyes[eyes > 0]
+    beyond = np.maximum(-0.5 - labels, labels - limits)
+    outside = np.linalg.norm(np.nan_to_num(beyond).clip(min=0), axis=2)
     return LabelStats(
         faces=len(labels),
         missing_points=int(np.isnan(labels).any(axis=2).sum()),
         eye_distance=Spread.of(eyes),
         coordinates=Spread.of(labels),
         whole_numbers=_on_grid(labels),
-        rounding_nme=100 * ROUNDING_ERROR * float(np.mean(1 / positive))
-        if len(positive)
-        else np.nan,
+        rounding_nme=100 * ROUNDING_ERROR * float(inverse.mean()) if inverse.size else np.nan,
         points_outside=int((outside > 0).sum()),
         faces_outside=int((outside > 0).any(axis=1).sum()),
         furthest_outside=float(outside.max(initial=0)),
     )
+
+
+def _on_grid(points: Matrix) -> bool:
+    """Whether the coordinates are whole numbers apart from one shift, as that of an origin."""
+    labeled = points[~np.isnan(points).any(axis=2)]
+    steps = labeled - labeled[:1]
+    return len(labeled) > 0 and bool((np.abs(steps - steps.round()) < 1e-3).all())
 
 
 def _plain(value: Any) -> Any:
@@ -219,22 +220,8 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def _distance_outside(points: Matrix, sizes: Matrix) -> Matrix:
-    """Distance (N, K) of each point from its image; 0 within it and where unknown."""
-    beyond = np.maximum(-0.5 - points, points - (sizes[:, None] - 0.5))
-    distance: Matrix = np.linalg.norm(np.nan_to_num(beyond).clip(min=0), axis=2)
-    return distance
-
-
-def _on_grid(points: Matrix) -> bool:
-    """Whether the coordinates are whole numbers apart from one shift, as that of an origin."""
-    labeled = points[~np.isnan(points).any(axis=2)]
-    steps = labeled - labeled[:1]
-    return len(labeled) > 0 and bool((np.abs(steps - steps.round()) < 1e-3).all())
-
-
-class _Opened:
-    """A subset with its image files."""
+class _Subset:
+    """A subset with its image files, opened unless ``files`` has them."""
 
     def __init__(self, name: str, faces: Sequence[FaceAnnotation], files: Files) -> None:
         self.name, self.faces = name, faces
@@ -252,27 +239,26 @@ class _Opened:
         self.groups = {face.group for face in faces if face.group}
         self.videos = {video for face in faces if (video := video_of(face))}
 
+    def stats(self, schema: KeypointSchema) -> SubsetStats:
+        images = self.images
+        files = FileStats(
+            images=len(images) + len(self.unreadable),
+            unreadable=tuple(self.unreadable),
+            width=Spread.of([file.width for file in images]),
+            height=Spread.of([file.height for file in images]),
+            formats=dict(Counter(file.format for file in images)),
+            misnamed=sum(file.misnamed for file in images),
+            modes=dict(Counter(file.mode for file in images)),
+            byte_duplicates=len(images) - len({file.sha256 for file in images}),
+            near_duplicates=len(find_near_duplicates(images)),
+        )
+        size_of = {file.path: (file.width, file.height) for file in images}
+        sizes = [size_of.get(face.image, (np.nan, np.nan)) for face in self.faces]
+        labels = label_stats([face.points for face in self.faces], sizes, schema)
+        return SubsetStats(labels, files, len(self.groups), len(self.videos))
 
-def _subset_stats(subset: _Opened, schema: KeypointSchema) -> SubsetStats:
-    images = subset.images
-    files = FileStats(
-        images=len(images) + len(subset.unreadable),
-        unreadable=tuple(subset.unreadable),
-        width=Spread.of([file.width for file in images]),
-        height=Spread.of([file.height for file in images]),
-        formats=dict(Counter(file.format for file in images)),
-        misnamed=sum(file.misnamed for file in images),
-        modes=dict(Counter(file.mode for file in images)),
-        byte_duplicates=len(images) - len({file.sha256 for file in images}),
-        near_duplicates=len(find_near_duplicates(images)),
-    )
-    size_of = {file.path: (file.width, file.height) for file in images}
-    sizes = [size_of.get(face.image, (np.nan, np.nan)) for face in subset.faces]
-    labels = label_stats([face.points for face in subset.faces], sizes, schema)
-    return SubsetStats(labels, files, len(subset.groups), len(subset.videos))
 
-
-def _overlap(first: _Opened, second: _Opened) -> Overlap:
+def _overlap(first: _Subset, second: _Subset) -> Overlap:
     hash_of = {file.path.name: file.sha256 for file in first.images}
     hashes = {file.sha256 for file in first.images}
     same_name = [file for file in second.images if file.path.name in hash_of]
