@@ -5,6 +5,7 @@ reaches from -0.5 to W - 0.5. Boxes are ``x0 y0 x1 y1`` in the same coordinates.
 ``float64 (2, 3)``: ``p' = A[:, :2] p + A[:, 2]``.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,15 +21,10 @@ Matrix = NDArray[np.float64]
 
 
 def check_shape(array: ArrayLike, shape: str, what: str = "array") -> NDArray[Any]:
-    """The array, after its shape has been checked.
-
-    Args:
-        array: Any array.
-        shape: One word per axis; numbers must match, letters match any size, as in ``"N 68 2"``.
-        what: The array's name in an error message.
+    """The array, checked for its shape: a word per axis, where letters match any size.
 
     Raises:
-        ShapeError: The shape does not match.
+        ShapeError: The shape does not match; ``what`` is the array's name in the message.
 
     >>> check_shape(np.zeros((3, 68, 2)), "N 68 2").shape
     (3, 68, 2)
@@ -67,14 +63,16 @@ def check_boxes(boxes: ArrayLike) -> Floats:
 
 
 def tight_boxes(points: ArrayLike) -> Floats:
-    """The tight boxes ``float32 (N, 4)`` around points ``(N, K, 2)``; missing points (NaN) are
-    ignored.
+    """The boxes ``float32 (N, 4)`` around points ``(N, K, 2)``; missing points (NaN) are ignored.
 
     >>> tight_boxes([[[1, 5], [3, 2]]]).tolist()
     [[1.0, 2.0, 3.0, 5.0]]
     """
     array = check_shape(points, "N K 2", "points").astype(np.float32)
-    return np.concatenate([np.nanmin(array, axis=1), np.nanmax(array, axis=1)], axis=1)
+    boxes = np.concatenate([array.min(axis=1), array.max(axis=1)], axis=1)
+    if np.isnan(boxes).any():
+        boxes = np.concatenate([np.nanmin(array, axis=1), np.nanmax(array, axis=1)], axis=1)
+    return boxes
 
 
 def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
@@ -181,11 +179,9 @@ def similarity(
 
 
 def fit_similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
-    """The least-squares similarity (rotation, zoom and shift, never a mirror) from ``source`` to
-    ``target``.
-
-    Pairs of points of which either is missing (NaN) are ignored. Umeyama's fit (IEEE PAMI 13(4),
-    1991) in the plane.
+    """The least-squares similarity (rotation, zoom, shift, never a mirror) from source to target:
+    Umeyama's fit (IEEE PAMI 13(4), 1991) in the plane. Pairs with a missing point (NaN) are
+    ignored.
 
     Args:
         source: The points of one face ``(K, 2)`` or of many ``(N, K, 2)``.
@@ -206,31 +202,25 @@ def fit_similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
     start = check_shape(source, "N K 2" if many else "N 2", "source points").astype(np.float64)
     shape = start.shape if np.ndim(target) == 3 else start.shape[-2:]
     end = check_shape(target, " ".join(map(str, shape)), "target points").astype(np.float64)
-    valid = (np.isfinite(start) & np.isfinite(end)).all(axis=-1, keepdims=True)
-    lowest = np.where(valid, start, np.inf).min(axis=-2)
-    solvable = (np.where(valid, start, -np.inf).max(axis=-2) > lowest).any(axis=-1)
-    if not many and not solvable:
+    # Points as x + iy: a similarity is w = zoom * z + shift.
+    z, w = (np.ascontiguousarray(points).view(np.complex128)[..., 0] for points in (start, end))
+    missing = ~(np.isfinite(z) & np.isfinite(w))
+    if missing.any():
+        z, w = np.where(missing, 0, z), np.where(missing, 0, w)
+    count = missing.shape[-1] - missing.sum(axis=-1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z_mean, w_mean = z.sum(-1, keepdims=True) / count, w.sum(-1, keepdims=True) / count
+        arm = np.where(missing, 0, z - z_mean).conj()
+        power, size = ((a * a.conj()).real.sum(axis=-1) for a in (arm, z))
+        zoom = (arm * (w - w_mean)).sum(axis=-1) / np.where(power > 1e-24 * size, power, np.nan)
+    if not many and np.isnan(zoom):
         raise PointsError(
             "a similarity needs two different points, "
-            f"and only {valid.sum()} of {valid.size} pairs are known"
+            f"and only {count[0]} of {missing.size} pairs are known"
         )
-    with np.errstate(divide="ignore", invalid="ignore"):
-        count = valid.sum(axis=-2, keepdims=True)
-        start_middle = np.where(valid, start, 0).sum(axis=-2, keepdims=True) / count
-        end_middle = np.where(valid, end, 0).sum(axis=-2, keepdims=True) / count
-        s_x, s_y = np.moveaxis(np.where(valid, start - start_middle, 0), -1, 0)
-        t_x, t_y = np.moveaxis(np.where(valid, end - end_middle, 0), -1, 0)
-        power = np.where(solvable, _dot(s_x, s_x) + _dot(s_y, s_y), np.nan)
-        cos = (_dot(s_x, t_x) + _dot(s_y, t_y)) / power
-        sin = (_dot(s_x, t_y) - _dot(s_y, t_x)) / power
-    linear = np.stack([np.stack([cos, -sin], axis=-1), np.stack([sin, cos], axis=-1)], axis=-2)
-    shift = end_middle.swapaxes(-1, -2) - linear @ start_middle.swapaxes(-1, -2)
-    return np.concatenate([linear, shift], axis=-1)
-
-
-def _dot(first: Matrix, second: Matrix) -> Matrix:
-    """The scalar products ``(...)`` of vectors ``(..., K)``."""
-    return (first[..., None, :] @ second[..., None])[..., 0, 0]
+    shift = w_mean[..., 0] - zoom * z_mean[..., 0]
+    rows = np.array([[zoom.real, -zoom.imag, shift.real], [zoom.imag, zoom.real, shift.imag]])
+    return np.moveaxis(rows, (0, 1), (-2, -1)) if many else rows
 
 
 def compose(outer: Matrix, inner: Matrix) -> Matrix:
@@ -250,7 +240,7 @@ def invert(matrix: Matrix) -> Matrix:
 
 
 def apply_affine(matrix: Matrix, points: ArrayLike) -> Floats:
-    """Points ``(..., 2)`` under an affine map, as float32.
+    """Points ``float32 (..., 2)`` under an affine map.
 
     >>> apply_affine(similarity(0, 1, (2, 3), (0, 0)), [[1, 1]]).tolist()
     [[3.0, 4.0]]
@@ -273,16 +263,30 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     Returns:
         ``uint8`` of that size with the channels of ``image``.
     """
-    zoom = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    halvings = int(np.floor(np.log2(1 / zoom))) if zoom < 0.5 else 0
+    zoom = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    halvings = math.floor(math.log2(1 / zoom)) if zoom < 0.5 else 0
+    step, left, top = 2**halvings, 0, 0
+    if halvings:
+        left, top, right, bottom = _source_box(image, matrix, size, step)
+        image = image[top:bottom, left:right]
     for _ in range(halvings):
         image = _halve(image)
     # Pixel centers: a point x of the halved image lies at step * (x + 0.5) - 0.5 of the original.
-    step = 2.0**halvings
-    matrix = compose(matrix, np.array([[step, 0, step / 2 - 0.5], [0, step, step / 2 - 0.5]]))
+    edge = (step - 1) / 2
+    matrix = compose(matrix, np.array([[step, 0, left + edge], [0, step, top + edge]]))
     warped = cv2.warpAffine(image, matrix, (size[1], size[0]), flags=cv2.INTER_LINEAR)
     # OpenCV drops the axis of a single channel.
     return np.asarray(warped, np.uint8).reshape(*size, *image.shape[2:])
+
+
+def _source_box(image: Image, matrix: Matrix, size: tuple[int, int], step: int) -> list[int]:
+    """What a warp reads: left, top, right, bottom; left and top are multiples of ``step``."""
+    corners = np.array([[-1, size[1], -1, size[1]], [-1, -1, size[0], size[0]], [1, 1, 1, 1]])
+    cells = cv2.invertAffineTransform(matrix) @ corners // step
+    last = (np.array([image.shape[1], image.shape[0]]) - 1) // step
+    start = np.clip(cells.min(axis=1) - 1, 0, last)
+    end = np.maximum(cells.max(axis=1) + 2, start + 1)
+    return [int(cell) * step for cell in (*start, *end)]
 
 
 def _halve(image: Image) -> Image:
