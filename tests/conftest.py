@@ -176,6 +176,6 @@ def fill_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
         monkeypatch.setattr("facedots.io.files.write_all", write_all)
-        monkeypatch.setattr("facedots.io.records.write_all", write_all)
+        monkeypatch.setattr("facedots.io.result_files.write_all", write_all)
 
     return fill

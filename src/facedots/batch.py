@@ -1,6 +1,5 @@
 """Many images at once: find the faces of each, write what is made of it, collect what fails."""
 
-import csv
 import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -18,13 +17,12 @@ from facedots.errors import (
     describe_unexpected,
 )
 from facedots.geometry import Image
-from facedots.io.guard import is_input, protect
+from facedots.io.files import is_input, protect
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.images import OUTPUT_SUFFIXES, write_image
 from facedots.io.inputs import ImageSource, distinct, find_images, is_url
-from facedots.io.names import csv_cell, csv_name
-from facedots.io.records import RecordFile
-from facedots.io.results import csv_line
+from facedots.io.result_files import RecordFile, earlier_rows, source_key
+from facedots.io.text import csv_cell, csv_line, csv_name
 from facedots.types import Face, ImageResult
 
 T = TypeVar("T")
@@ -186,7 +184,8 @@ def align_images(
 
     ``transforms.csv`` is there once the iterator is exhausted or closed, and whatever ends it, with
     the images until then. It has the affine maps from the image to the square and back:
-    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``.
+    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``. An image without a face has a row
+    without a file.
 
     Args:
         sources: The images.
@@ -204,10 +203,10 @@ def align_images(
     targets = result_paths(sources, out, "aligned")
     inputs = {Path(source.location).resolve() for source in sources}
     earlier = _transforms(out, size, template) if resume else {}
-    todo = [source for source in sources if source.location not in earlier]
+    todo = [source for source in sources if source_key(source.location) not in earlier]
 
     def align_all(source: ImageSource, image: Image) -> ImageResult:
-        faces, rows = pipeline(image), []
+        faces, rows, location = pipeline(image), list[list[object]](), csv_cell(source.location)
         for face_id, face in enumerate(faces):
             path = targets[source.location]
             target = path.with_stem(f"{path.stem}_{face_id}")
@@ -221,9 +220,11 @@ def align_images(
                     raise
                 on_error(str(error))
                 continue
-            names = [csv_cell(target.relative_to(out).as_posix()), csv_cell(source.location)]
+            name, score = csv_cell(target.relative_to(out).as_posix()), f"{face.score:.4f}"
             maps = [f"{value:.8g}" for value in (*aligned.matrix.flat, *aligned.inverse.flat)]
-            rows.append([*names, face_id, f"{face.score:.4f}", template, size, *maps])
+            rows.append([name, location, face_id, score, template, size, *maps])
+        if not faces:
+            rows.append(["", location, "", "", template, size, *[""] * 12])
         if rows:
             table.write("".join(map(csv_line, rows)))
         return ImageResult(source.location, image.shape[1], image.shape[0], faces)
@@ -240,27 +241,14 @@ def _transforms(out: Path, size: int, template: Template) -> dict[str, list[list
     Raises:
         OutputError: The table is none, or of other squares.
     """
-    path = out / TRANSFORMS_FILE
-    if not path.exists():
-        return {}
     hint = "give another --out, or leave --resume out to replace it"
-    try:
-        with path.open(encoding="utf-8", newline="") as text:
-            head, *table = csv.reader(text, strict=True)
-    except (OSError, ValueError, csv.Error) as error:
-        raise OutputError(f"{path}: not a table of facedots; {hint}") from error
-    if tuple(head) != TRANSFORM_COLUMNS or any(len(row) != len(head) for row in table):
-        raise OutputError(f"{path}: not a table of facedots; {hint}")
-    if any(row[4:6] != [template, str(size)] for row in table):
-        raise OutputError(f"{path}: its faces have another --template or --size; {hint}")
-    rows: dict[str, list[list[str]]] = {}
-    for row in table:
-        rows.setdefault(csv_name(row[1]), []).append(row)
-    return {
-        source: group
-        for source, group in rows.items()
-        if all((out / csv_name(row[0])).is_file() for row in group)
-    }
+    images = earlier_rows(out / TRANSFORMS_FILE, TRANSFORM_COLUMNS, hint)
+    if any(row[4:6] != [template, str(size)] for rows in images.values() for row in rows):
+        file = out / TRANSFORMS_FILE
+        raise OutputError(f"{file}: its faces have another --template or --size; {hint}")
+    files = {key: [csv_name(row[0]) for row in rows if row[0]] for key, rows in images.items()}
+    whole = (key for key, names in files.items() if all((out / name).is_file() for name in names))
+    return {key: images[key] for key in whole}
 
 
 def result_paths(sources: Sequence[ImageSource], out: Path, ending: str) -> dict[str, Path]:

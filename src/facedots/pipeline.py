@@ -140,9 +140,9 @@ def process_video(
         >>> stats.frames, stats.blinks                                           # doctest: +SKIP
         (250, {0: 3})
     """
-    from facedots.io.guard import guard_inputs
-    from facedots.io.tables import CsvTable, JsonLinesTable, ParquetTable
+    from facedots.io.files import guard_inputs
     from facedots.io.video import Frame, fit_image, open_reader, open_writer
+    from facedots.io.video_tables import CsvTable, JsonLinesTable, ParquetTable
     from facedots.plots.draw import draw_faces
     from facedots.tracking.tracker import Tracker
 

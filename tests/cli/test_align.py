@@ -59,6 +59,9 @@ def test_the_whole_way(tmp_path: Path) -> None:
     ]
 
     rows = list(csv.DictReader((out / "transforms.csv").read_text().splitlines()))
+    faceless = rows.pop()
+    assert (faceless["file"], faceless["m00"]) == ("", "")
+    assert faceless["source"] == f"{tmp_path}/in/gray.png"
     assert [row["file"] for row in rows] == ["face_aligned_0.png", "face_aligned_1.png"]
     for row, face in zip(rows, FACES, strict=True):
         expected = align_face(IMAGE, face, 64, "ffhq")

@@ -23,7 +23,7 @@ from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
 from facedots.errors import OutputError
 from facedots.io.images import write_image
-from facedots.io.names import csv_name
+from facedots.io.text import csv_name
 from facedots.io.video import Frame, VideoInfo
 from facedots.io.video_opencv import OpenCVWriter
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 
 from facedots.errors import FileNameError, OutputError
-from facedots.io.files import AtomicFile, atomic_write
-from facedots.io.guard import guard_inputs, protect
-from facedots.io.records import RecordFile
+from facedots.io.files import AtomicFile, atomic_write, guard_inputs, protect
+from facedots.io.result_files import RecordFile
 
 FillDisk = Callable[[int], None]
 

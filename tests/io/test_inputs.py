@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from facedots.errors import DownloadError, ImageError
-from facedots.io.inputs import ImageSource, distinct, find_images, is_url, read_url
+from facedots.io.fetch import read_url
+from facedots.io.inputs import ImageSource, distinct, find_images, is_url
 
 PNG = cv2.imencode(".png", np.full((4, 6, 3), (0, 0, 255), np.uint8))[
     1

@@ -30,8 +30,7 @@ from facedots.io.video import (
 from facedots.io.video_opencv import CameraReader, OpenCVReader, OpenCVWriter
 
 av = pytest.importorskip("av")
-from facedots.io.video_pyav import PyAVReader  # noqa: E402
-from facedots.io.video_writer_pyav import PyAVWriter  # noqa: E402
+from facedots.io.video_pyav import PyAVReader, PyAVWriter  # noqa: E402
 
 TICK = Fraction(1, 90_000)
 WIDTH, HEIGHT = 48, 32

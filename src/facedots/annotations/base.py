@@ -12,7 +12,7 @@ import numpy as np
 
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
-from facedots.io.guard import protect
+from facedots.io.files import protect
 from facedots.schema import IBUG68, KeypointSchema
 
 LOG = logging.getLogger("facedots")

@@ -24,7 +24,7 @@ from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_lab
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
-from facedots.io.names import csv_cell, csv_name
+from facedots.io.text import csv_cell, csv_name
 from facedots.schema import IBUG68, KeypointSchema
 
 
@@ -200,7 +200,7 @@ class _Place:
 
 
 def _name(cell: str, images: Path) -> str:
-    """The image that a cell means: as :func:`~facedots.io.names.csv_cell` or as the user wrote it,
+    """The image that a cell means: as :func:`~facedots.io.text.csv_cell` or as the user wrote it,
     with the spaces around it if there is such a file, else without.
     """
     meant = dict.fromkeys(read(text) for text in (cell, cell.strip()) for read in (csv_name, str))

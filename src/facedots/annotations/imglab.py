@@ -15,7 +15,7 @@ from facedots.annotations.image_sizes import Size, place_points, read_header
 from facedots.annotations.schemas import SCHEMA_HINT
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix, tight_boxes
-from facedots.io.names import printable
+from facedots.io.text import printable
 from facedots.schema import IBUG68, KeypointSchema
 
 

@@ -29,7 +29,7 @@ from facedots.evaluation.metrics import nme, nme_by_region
 from facedots.geometry import Image, Matrix
 from facedots.io.files import atomic_write
 from facedots.io.images import read_image
-from facedots.io.names import csv_cell
+from facedots.io.text import csv_cell
 from facedots.plots.page import Cell, render_page
 
 PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"

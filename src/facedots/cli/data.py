@@ -20,7 +20,7 @@ from rich.table import Table
 
 from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
-from facedots.io.names import printable
+from facedots.io.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

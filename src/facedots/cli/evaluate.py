@@ -15,7 +15,7 @@ from rich.text import Text
 from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
 from facedots.errors import DataError
-from facedots.io.names import printable
+from facedots.io.text import printable
 
 if TYPE_CHECKING:
     from facedots.detection.base import Detector

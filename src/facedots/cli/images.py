@@ -186,7 +186,7 @@ def anonymize(
     """
     from facedots.detection.base import search_limits
     from facedots.effects.anonymize import Anonymizer
-    from facedots.io.frames import holds_more_frames
+    from facedots.io.headers import holds_more_frames
 
     if networks.detector == "single-object":
         raise FacedotsError(

@@ -21,8 +21,8 @@ from facedots.cli.models import features, models
 from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
 from facedots.errors import DEBUG, FacedotsError, describe_unexpected, explain_missing_extra
-from facedots.io.guard import guard_inputs
-from facedots.io.names import printable
+from facedots.io.files import guard_inputs
+from facedots.io.text import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

@@ -16,7 +16,7 @@ from rich.progress import track
 from facedots.errors import OutputError
 from facedots.io.files import stream_number
 from facedots.io.headers import MAX_PIXELS
-from facedots.io.names import printable
+from facedots.io.text import printable
 
 if TYPE_CHECKING:
     from facedots.batch import Draw, FindFaces

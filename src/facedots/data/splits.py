@@ -25,7 +25,7 @@ from facedots.data.sources import CUSTOM, SOURCE_NAMES, load_source, role_of
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
 from facedots.geometry import tight_boxes
-from facedots.io.names import utf8
+from facedots.io.text import utf8
 from facedots.schema import IBUG68, KeypointSchema
 
 FOLDS = 5

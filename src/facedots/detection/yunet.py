@@ -9,8 +9,8 @@ import numpy as np
 from facedots.detection.base import AdjustedDetector, Adjustment
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image
-from facedots.io.guard import protect
-from facedots.io.names import is_utf8
+from facedots.io.files import protect
+from facedots.io.text import is_utf8
 
 FACE_SIZES = (10, 300)
 """Sides of the faces that YuNet is trained for, in pixels as it sees them (OpenCV Zoo)."""

@@ -15,8 +15,7 @@ import numpy as np
 from facedots.errors import DataError
 from facedots.evaluation.metrics import Accuracy, measure_accuracy, nme
 from facedots.geometry import Floats, Matrix
-from facedots.io.files import atomic_write
-from facedots.io.guard import protect
+from facedots.io.files import atomic_write, protect
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import Doubles, sigma_of
 

@@ -157,3 +157,48 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, progress
 def _open_no_link(path: str, flags: int) -> int:
     """Open a part, whose name anybody can foresee, unless it is a link to another file."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+
+
+def read_url(
+    url: str, *, limit: int = 64 << 20, timeout: float = 20.0, max_seconds: float = 120.0
+) -> bytes:
+    """The bytes at an http or https address.
+
+    Args:
+        url: The address.
+        limit: Largest accepted number of bytes.
+        timeout: Seconds without a byte after which the connection counts as dead.
+        max_seconds: Longest accepted time in all.
+
+    Raises:
+        DownloadError: The server refuses or cannot be reached, or the data are too large or too
+            slow.
+    """
+    started = time.monotonic()
+    data = bytearray()
+    try:
+        request = urllib.request.Request(url, headers={"User-Agent": "facedots"})
+        with urllib.request.urlopen(request, timeout=timeout) as response:
+            while chunk := response.read(_CHUNK):
+                data += chunk
+                if len(data) > limit:
+                    raise DownloadError(
+                        f"{url}: larger than {limit >> 20} MB; "
+                        "download it yourself and give the file"
+                    )
+                if time.monotonic() - started > max_seconds:
+                    raise DownloadError(
+                        f"{url}: too slow, {len(data)} bytes in {max_seconds:.0f} s; "
+                        "download it yourself"
+                    )
+            expected = int(response.headers.get("Content-Length") or len(data))
+            if len(data) < expected:
+                raise DownloadError(
+                    f"{url}: the connection broke after {len(data)} of {expected} bytes; try again"
+                )
+    except urllib.error.HTTPError as error:
+        raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        raise DownloadError(f"{url}: cannot be fetched: {reason}") from error
+    return bytes(data)

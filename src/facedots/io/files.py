@@ -2,21 +2,31 @@
 
 import contextlib
 import errno
+import glob
+import hashlib
 import os
 import re
 import secrets
 import stat
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from io import FileIO, RawIOBase
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from facedots.errors import FileNameError, OutputError
-from facedots.io.guard import claim, release
-from facedots.io.names import utf8
+from facedots.io.text import utf8
+
+_OF_ONE_FILE = frozenset(
+    {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP}
+)
+_LONGEST_SUFFIX = 16
+
+_guarded: ContextVar[tuple[set[tuple[int, int]], set[Path]] | None]
+_guarded = ContextVar("guarded", default=None)
+"""Files that a command reads, by device and number, and those that it is writing."""
 
 
 class Closable(ABC):
@@ -29,19 +39,46 @@ class Closable(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
 
 
-_OF_ONE_FILE = frozenset(
-    {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP}
-)
-_LONGEST_SUFFIX = 16
+@contextlib.contextmanager
+def guard_inputs() -> Iterator[None]:
+    """In this block, no :class:`AtomicFile` lands on a file given to :func:`protect`, or on one
+    that another is about to write. An inner block changes nothing.
+    """
+    if _guarded.get():
+        yield
+        return
+    token = _guarded.set((set(), set()))
+    try:
+        yield
+    finally:
+        _guarded.reset(token)
+
+
+def protect(paths: Iterable[str | Path]) -> None:
+    """Name files as inputs, by whatever path or link; see :func:`guard_inputs`."""
+    if guarded := _guarded.get():
+        for path in paths:
+            with contextlib.suppress(OSError, ValueError):
+                status = os.stat(path)  # noqa: PTH116 (a million of them)
+                guarded[0].add((status.st_dev, status.st_ino))
+
+
+def is_input(path: str | Path) -> bool:
+    """Whether a path leads to a file that :func:`protect` named."""
+    guarded = _guarded.get()
+    with contextlib.suppress(OSError):
+        status = Path(path).stat()
+        return guarded is not None and (status.st_dev, status.st_ino) in guarded[0]
+    return False
+
+
+def _release(real: Path) -> None:
+    if guarded := _guarded.get():
+        guarded[1].discard(real)
 
 
 @contextlib.contextmanager
@@ -117,41 +154,43 @@ class AtomicFile:
     """
 
     def __init__(self, target: str | Path) -> None:
-        self.target = Path(target)
+        self.target = self.path = Path(target)
         self._number = stream_number(target)
         with output_errors(target):
             self._real = Path(os.path.realpath(target))
             status = None if self._number is not None else _status(self._real)
-            self._check(status)
-            self.is_stream = self._number is not None or (
-                status is not None and not stat.S_ISREG(status.st_mode)
-            )
-            self.path = self.target
+            kind = stat.S_IFMT(status.st_mode) if status else stat.S_IFREG
+            if kind == stat.S_IFDIR:
+                raise FileNameError(f"{target}: cannot be written: it is a folder")
+            if kind == stat.S_IFBLK:
+                raise OutputError(f"{target}: cannot be written: it is a disk")
+            if status and kind == stat.S_IFREG and not os.access(self._real, os.W_OK):
+                raise FileNameError(f"{target}: cannot be written: it is read-only")
+            self.is_stream = self._number is not None or kind != stat.S_IFREG
             if not self.is_stream:
                 self._real.parent.mkdir(parents=True, exist_ok=True)
-                claim(self.target, self._real)
+                self._claim()
                 self.path = self._temporary(status)
 
-    def _check(self, status: os.stat_result | None) -> None:
-        if status is None:
-            return
-        if stat.S_ISDIR(status.st_mode):
-            raise FileNameError(f"{self.target}: cannot be written: it is a folder")
-        if stat.S_ISBLK(status.st_mode):
-            raise OutputError(f"{self.target}: cannot be written: it is a disk")
-        if stat.S_ISREG(status.st_mode) and not os.access(self._real, os.W_OK):
-            raise FileNameError(f"{self.target}: cannot be written: it is read-only")
+    def _claim(self) -> None:
+        """Make sure that the file is no input, and that nobody else writes it."""
+        if is_input(self._real):
+            fault = "is an input, and would be overwritten; choose another name"
+            raise OutputError(f"{self.target}: {fault}")
+        if guarded := _guarded.get():
+            if self._real in guarded[1]:
+                raise OutputError(f"{self.target}: two of the files to write are the same")
+            guarded[1].add(self._real)
 
     def _temporary(self, status: os.stat_result | None) -> Path:
         """Make the temporary file, whose name nobody can foresee."""
-        ending = self._real.suffix
-        ending = ending if len(os.fsencode(ending)) <= _LONGEST_SUFFIX else ""
-        path = self._real.with_name(f".{secrets.token_hex(8)}.part{ending}")
+        start, end = _temporary_name(self._real)
+        path = self._real.with_name(f"{start}{secrets.token_hex(8)}{end}")
         mode = 0o666 if status is None else 0o600
         try:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
         except OSError:
-            release(self._real)
+            _release(self._real)
             raise
         if status is not None:
             with contextlib.suppress(OSError, AttributeError):  # not on Windows
@@ -180,7 +219,7 @@ class AtomicFile:
         """
         if self.is_stream:
             return
-        release(self._real)
+        _release(self._real)
         try:
             with output_errors(self.target):
                 self.path.replace(self._real)
@@ -191,7 +230,7 @@ class AtomicFile:
     def rollback(self) -> None:
         """Delete the temporary file."""
         if not self.is_stream:
-            release(self._real)
+            _release(self._real)
             with contextlib.suppress(OSError):
                 self.path.unlink()
 
@@ -201,7 +240,7 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
 
     Args:
         path: The file, or a stream; see :class:`AtomicFile`.
-        data: Text becomes UTF-8; see :func:`~facedots.io.names.utf8`.
+        data: Text becomes UTF-8; see :func:`~facedots.io.text.utf8`.
 
     Raises:
         OutputError: The folder cannot be made or written, or the file is an input of the command.
@@ -225,6 +264,26 @@ def write_all(file: RawIOBase, data: bytes) -> None:
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) or 0 :]
+
+
+def earlier_files(target: str | Path) -> list[tuple[Path, bool]]:
+    """A file, if it is there, and what killed runs left for it since, under hidden names; the
+    oldest first. Each with whether it is whole: of the latter, the last record may be cut.
+    """
+    real = Path(os.path.realpath(target))
+    start, end = _temporary_name(real)
+    hidden = [
+        (path.stat().st_mtime, path) for path in real.parent.glob(f"{start}*{glob.escape(end)}")
+    ]
+    since = real.stat().st_mtime if real.exists() else 0.0
+    whole = [(real, True)] if real.exists() else []
+    return whole + [(path, False) for time, path in sorted(hidden) if time >= since]
+
+
+def _temporary_name(real: Path) -> tuple[str, str]:
+    """How the hidden name of a file begins and ends while it is written."""
+    ending = real.suffix if len(os.fsencode(real.suffix)) <= _LONGEST_SUFFIX else ""
+    return f".{hashlib.sha256(os.fsencode(real.name)).hexdigest()[:8]}", f".part{ending}"
 
 
 def _status(path: Path) -> os.stat_result | None:

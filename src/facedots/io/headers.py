@@ -1,4 +1,4 @@
-"""The size that an image file's header states, read before anything is decoded.
+"""What an image file says of itself before anything is decoded: its size, its format, its frames.
 
 Formats without a reader here are refused: nothing is decoded whose size is not known.
 """
@@ -6,6 +6,7 @@ Formats without a reader here are refused: nothing is decoded whose size is not 
 import re
 import struct
 from collections.abc import Callable
+from pathlib import Path
 from typing import BinaryIO
 
 Size = tuple[int, int]
@@ -15,6 +16,7 @@ MAX_PIXELS = 100_000_000
 """Images with more pixels are refused before they are decoded, unless more are asked for."""
 
 _HEAD = 1 << 16
+_SEARCHED = 64 << 20
 _BOXES = 1 << 20
 _MOST_SEGMENTS = 4096
 _MOST_ENTRIES = 4096
@@ -52,6 +54,46 @@ def is_heif(head: bytes) -> bool:
     end = min(int.from_bytes(head[:4], "big"), _HEAD)
     brands = {head[at : at + 4] for at in (8, *range(16, end, 4))}
     return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
+
+
+def holds_more_frames(path: str | Path) -> bool:
+    """Whether a GIF, PNG, WebP, AVIF or TIFF file holds more than one frame or page; false where it
+    cannot be read or is cut off before its second.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(_SEARCHED)
+        return more_frames(data)
+    except (OSError, struct.error, IndexError):
+        return False
+
+
+def more_frames(data: bytes) -> bool:
+    """The same for the bytes of a file.
+
+    >>> more_frames(b"RIFF....WEBPVP8X" + bytes([10, 0, 0, 0, 2]))
+    True
+
+    Raises:
+        IndexError: The data end too early; so does ``struct.error``.
+    """
+    if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
+        return bool(data[20] & 2)
+    if data[:8] == b"\x89PNG\r\n\x1a\n":
+        end = data.find(b"IDAT")
+        start = data.find(b"acTL", 0, end if end >= 0 else None)
+        return start >= 0 and struct.unpack_from(">I", data, start + 4)[0] > 1
+    if data[4:8] == b"ftyp":
+        return b"avis" in data[8 : struct.unpack_from(">I", data)[0]]
+    if data[:4] == b"GIF8":
+        return _gif_frames(data) > 1
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        order = "<" if data[:2] == b"II" else ">"
+        first = struct.unpack_from(order + "I", data, 4)[0]
+        entries = struct.unpack_from(order + "H", data, first)[0]
+        following = struct.unpack_from(order + "I", data, first + 2 + 12 * entries)[0]
+        return bool(following)
+    return False
 
 
 def _read(file: BinaryIO, at: int, count: int) -> bytes:
@@ -166,6 +208,26 @@ def _netpbm(file: BinaryIO, head: bytes) -> Size:
 def _radiance(file: BinaryIO, head: bytes) -> Size | None:
     found = re.search(rb"[-+]Y\s+(\d{1,12})\s+[-+]X\s+(\d{1,12})", head)
     return (int(found[2]), int(found[1])) if found else None
+
+
+def _gif_frames(data: bytes) -> int:
+    """Frames of a GIF, two at most: blocks are skipped, none is decoded."""
+    position, frames = 13 + _color_table(data[10]), 0
+    while frames < 2 and data[position] in (0x21, 0x2C):
+        if data[position] == 0x2C:
+            frames += 1
+            position += 11 + _color_table(data[position + 9])
+        else:
+            position += 2
+        while data[position]:
+            position += data[position] + 1
+        position += 1
+    return frames
+
+
+def _color_table(flags: int) -> int:
+    """Bytes of the color table that a GIF's flags announce."""
+    return 3 << (flags % 8 + 1) if flags & 0x80 else 0
 
 
 _READERS: tuple[tuple[bytes, Callable[[BinaryIO, bytes], Size | None]], ...] = (

@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.errors import ImageError
+from facedots.errors import ImageError, explain_missing_extra
 from facedots.geometry import Image
-from facedots.io.files import atomic_write
-from facedots.io.guard import protect
+from facedots.io.files import atomic_write, protect
 from facedots.io.headers import MAX_PIXELS, header_size, is_heif
 
 OUTPUT_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -53,9 +52,7 @@ def decode_image(
     """
     _check_size(io.BytesIO(data), source, max_pixels)
     if is_heif(data[:1024]):
-        from facedots.io.heif import decode_heif
-
-        return decode_heif(data, source)
+        return _decode_heif(data, source)
     buffer: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
     flags = cv2.IMREAD_COLOR_RGB
     try:
@@ -65,6 +62,29 @@ def decode_image(
     if decoded is None:
         raise ImageError(_not_an_image(source))
     return np.asarray(decoded, np.uint8)
+
+
+def _decode_heif(data: bytes, source: object) -> Image:
+    """The primary image as ``uint8 (H, W, 3)`` RGB, upright: the format itself says how to turn it.
+
+    Raises:
+        MissingExtra: ``pi-heif`` is not installed.
+        ImageError: It cannot be decoded.
+    """
+    with explain_missing_extra():
+        import pi_heif
+    try:
+        file = pi_heif.open_heif(data, convert_hdr_to_8bit=True)
+        if file.mode not in {"RGB", "RGBA", "L"}:
+            raise ValueError(f"mode {file.mode}")
+        pixels = np.asarray(file)
+    except (ValueError, EOFError, OSError, RuntimeError, SyntaxError) as error:
+        raise ImageError(f"{source}: HEIF that cannot be decoded: {error}") from error
+    if pixels.ndim == 2:
+        pixels = pixels[..., None]
+    if pixels.shape[2] < 3:
+        pixels = np.repeat(pixels[..., :1], 3, axis=2)
+    return np.ascontiguousarray(pixels[..., :3], np.uint8)
 
 
 def read_image(path: str | Path, *, orient: bool = True, max_pixels: int = MAX_PIXELS) -> Image:

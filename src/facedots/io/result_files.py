@@ -1,38 +1,138 @@
 """The results of many images as JSON and CSV, written image by image; for video, see
-:mod:`facedots.io.tables`.
+:mod:`facedots.io.video_tables`.
 """
 
+import contextlib
 import csv
+import io
 import json
 import os
-from collections.abc import Set
-from contextlib import ExitStack
+from collections.abc import Sequence, Set
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from facedots.errors import OutputError
-from facedots.io.files import Closable, stream_number
-from facedots.io.inputs import is_url
-from facedots.io.names import csv_name
-from facedots.io.records import RecordFile
-from facedots.io.results import (
-    Extra,
-    FaceColumns,
-    csv_line,
-    image_fields,
-    image_rows,
-    json_line,
-    results_document,
+from facedots.io.files import (
+    AtomicFile,
+    Closable,
+    earlier_files,
+    output_errors,
+    stream_number,
+    write_all,
 )
+from facedots.io.inputs import is_url
+from facedots.io.results import Extra, FaceColumns, image_fields, image_rows, results_document
+from facedots.io.text import csv_line, csv_name, json_line, utf8
 from facedots.types import ImageResult
 
 _HINT = "give another file, or leave --resume out to replace it"
 
 
+class RecordFile(Closable):
+    """A text file that grows by whole records, and is valid after each, also on a full disk.
+
+    Args:
+        target: The file, or a stream; see :class:`~facedots.io.files.AtomicFile`.
+        head: What comes first.
+        separator: What stands between two records.
+        tail: What comes last; in a file it follows the last record at any time.
+
+    Attributes:
+        count: Records written so far.
+
+    Raises:
+        OutputError: The file cannot be written, or is an input of the command.
+
+    Example:
+        >>> with RecordFile("/dev/null", "[", ", ", "]") as file:
+        ...     file.write("1")
+        ...     file.count
+        1
+    """
+
+    def __init__(
+        self, target: str | Path, head: str = "", separator: str = "", tail: str = ""
+    ) -> None:
+        self.count = self._begin = self._end = 0  # of the last record
+        self._separator, self._tail = separator, utf8(tail)
+        self._file = AtomicFile(target)
+        self._is_open = True
+        try:
+            self._raw = self._file.open()
+            self._put(head)
+        except BaseException:
+            self._file.rollback()
+            raise
+
+    def write(self, record: str) -> None:
+        """Append a record, or raise and leave the file as it was.
+
+        Raises:
+            OutputError: The disk is full, or nobody reads the stream any more.
+        """
+        self._put(self._separator + record if self.count else record)
+        self.count += 1
+
+    def undo(self) -> None:
+        """Take the last record back, but not from a stream."""
+        if not self._file.is_stream:
+            self.count, self._end = self.count - 1, self._begin
+            with output_errors(self._file.target):
+                self._restore()
+
+    def close(self) -> None:
+        """Finish the file and give it its name; may be called twice.
+
+        Raises:
+            OutputError: The file cannot be renamed.
+        """
+        if self._is_open:
+            self._is_open = False
+            with output_errors(self._file.target), self._raw:
+                if self._file.is_stream:
+                    write_all(self._raw, self._tail)
+            self._file.commit()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Keep the records; of an error before the first one nothing is left."""
+        if error is not None and not self.count and not self._file.is_stream and self._is_open:
+            self._discard()
+        else:
+            self.close()
+
+    def _put(self, text: str) -> None:
+        data = utf8(text)
+        with output_errors(self._file.target):
+            if self._file.is_stream:
+                write_all(self._raw, data)
+                return
+            try:
+                self._raw.seek(self._end)
+                write_all(self._raw, data + self._tail)
+                self._begin, self._end = self._end, self._end + len(data)
+            except BaseException:
+                self._restore()
+                raise
+
+    def _restore(self) -> None:
+        """Put the tail where the failed record began; the place was taken before."""
+        try:
+            self._raw.seek(self._end)
+            write_all(self._raw, self._tail)
+            self._raw.truncate()
+        except OSError:
+            self._discard()
+            raise
+
+    def _discard(self) -> None:
+        self._is_open = False
+        self._raw.close()
+        self._file.rollback()
+
+
 class ResultFiles(Closable):
-    """JSON and CSV files of results, either or both, that grow image by image. Whatever ends the
-    writing, they hold the images before, as valid files.
+    """JSON and CSV files of results, either or both, that grow image by image.
 
     Args:
         json_file: The document of docs/results.md; None for none.
@@ -59,14 +159,12 @@ class ResultFiles(Closable):
         extra: Extra | None = None,
     ) -> None:
         self._columns, self._extra, self._frame = columns, extra, 0
-        self._empty = json.loads(json_line(results_document([], columns.schema, model)))
-        self._files = ExitStack()
+        self._head = json_line(results_document([], columns.schema, model)).removesuffix("]}\n")
         self._json = self._csv = None
-        self._json_file, self._csv_file = json_file, csv_file
-        with ExitStack() as opened:
+        self._names = (json_file, csv_file)
+        with contextlib.ExitStack() as opened:
             if json_file:
-                head = json_line(self._empty).removesuffix("]}\n")
-                self._json = opened.enter_context(RecordFile(json_file, head, ", ", "]}\n"))
+                self._json = opened.enter_context(RecordFile(json_file, self._head, ", ", "]}\n"))
             if csv_file:
                 self._csv = opened.enter_context(RecordFile(csv_file, csv_line(columns.names)))
             self._files = opened.pop_all()
@@ -97,7 +195,7 @@ class ResultFiles(Closable):
         self._frame += 1
 
     def resume(self, redo: Set[str] = frozenset()) -> set[str]:
-        """Take over what an earlier run wrote into the same files.
+        """Take over what earlier runs, killed ones too, wrote into the same files.
 
         Args:
             redo: Keys (:func:`source_key`) of images to leave out.
@@ -108,9 +206,14 @@ class ResultFiles(Closable):
         Raises:
             OutputError: A file is a stream, or holds other results.
         """
-        images = self._json_images(self._json_file) if self._json_file else {}
-        rows = self._csv_rows(self._csv_file) if self._csv_file else {}
-        tables = [table for file, table in ((self._json, images), (self._csv, rows)) if file]
+        for name in filter(None, self._names):
+            path = Path(name)
+            if stream_number(name) is not None or (path.exists() and not path.is_file()):
+                raise OutputError(f"{name}: --resume cannot go on with a stream; give a file")
+        json_file, csv_file = self._names
+        images = self._earlier_images(json_file) if json_file else {}
+        rows = earlier_rows(csv_file, self._columns.names, _HINT) if csv_file else {}
+        tables = [table for file, table in ((json_file, images), (csv_file, rows)) if file]
         done = [key for key in tables[0] if all(key in table for table in tables)]
         done = [key for key in done if key not in redo]
         for key in done:
@@ -118,35 +221,27 @@ class ResultFiles(Closable):
             self._append(json_line(images.get(key)), "".join(map(csv_line, lines)))
         return set(done)
 
-    def _json_images(self, file: str) -> dict[str, Any]:
-        if not _is_old(file):
-            return {}
-        try:
-            document = json.loads(Path(file).read_text(encoding="utf-8"))
-            images = {source_key(image["source"]): image for image in document["images"]}
-            differs = [
-                name
-                for name in self._empty
-                if name != "images" and document[name] != self._empty[name]
-            ]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise OutputError(f"{file}: not results of facedots; {_HINT}") from error
-        if differs:
-            raise OutputError(f"{file}: written with another {differs[0]}; {_HINT}")
+    def _earlier_images(self, file: str) -> dict[str, Any]:
+        """The images in the documents of earlier runs, by :func:`source_key`."""
+        expected, images = json.loads(self._head + "]}"), dict[str, Any]()
+        for path, whole in earlier_files(file):
+            try:
+                text = path.read_text(encoding="utf-8")
+                if not (whole or text.endswith("]}\n")):
+                    text = text[: text.rfind(', {"source": ')] + "]}"
+                document = json.loads(text)
+                found = {source_key(image["source"]): image for image in document["images"]}
+                differs = [
+                    key for key in expected.keys() - {"images"} if document[key] != expected[key]
+                ]
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                if whole:
+                    raise OutputError(f"{file}: not results of facedots; {_HINT}") from error
+                continue
+            if differs and whole:
+                raise OutputError(f"{file}: written with another {min(differs)}; {_HINT}")
+            images |= {} if differs else found
         return images
-
-    def _csv_rows(self, file: str) -> dict[str, list[list[str]]]:
-        if not _is_old(file):
-            return {}
-        try:
-            with Path(file).open(encoding="utf-8", newline="") as text:
-                head, *rows = csv.reader(text, strict=True)
-        except (OSError, ValueError, csv.Error) as error:
-            raise OutputError(f"{file}: not results of facedots; {_HINT}") from error
-        if head != self._columns.names or any(len(row) != len(head) for row in rows):
-            raise OutputError(f"{file}: has other columns; {_HINT}")
-        frames = groupby(rows, key=lambda row: (row[0], row[-1]))
-        return {source_key(csv_name(source)): list(group) for (_, source), group in frames}
 
     def __exit__(self, *error: Any) -> None:
         self._files.__exit__(*error)
@@ -161,12 +256,28 @@ def source_key(source: str) -> str:
     return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100 (a name, no file)
 
 
-def _is_old(file: str) -> bool:
-    """Whether there is a file to go on with.
+def earlier_rows(file: str | Path, columns: Sequence[str], hint: str) -> dict[str, list[list[str]]]:
+    """The rows of each image, by :func:`source_key`, in tables of earlier runs, killed ones too.
 
     Raises:
-        OutputError: It is a stream.
+        OutputError: The file is no table, or has other columns; ends with the hint.
     """
-    if stream_number(file) is not None or (Path(file).exists() and not Path(file).is_file()):
-        raise OutputError(f"{file}: --resume cannot go on with a stream; give a file")
-    return Path(file).is_file()
+    images: dict[str, list[list[str]]] = {}
+    source = columns.index("source")
+    for path, whole in earlier_files(file):
+        try:
+            text = path.read_bytes().decode()
+            head, *rows = csv.reader(io.StringIO(text[: text.rfind("\n") + 1], ""), strict=whole)
+        except (OSError, ValueError, csv.Error) as error:
+            if whole:
+                raise OutputError(f"{file}: not a table of facedots; {hint}") from error
+            continue
+        if head != list(columns) or any(len(row) != len(head) for row in rows):
+            if whole:
+                raise OutputError(f"{file}: has other columns; {hint}")
+            continue
+        groups = [(name, list(group)) for name, group in groupby(rows, lambda row: row[source])]
+        if not whole:  # the rows of its last image may not be all
+            del groups[-1:]
+        images |= {source_key(csv_name(name)): group for name, group in groups}
+    return images

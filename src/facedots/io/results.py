@@ -4,9 +4,6 @@ The JSON document is described by ``results.schema.json`` in this folder. Tables
 in the columns of :class:`FaceColumns`.
 """
 
-import csv
-import io
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from facedots.io.names import csv_cell, utf8
+from facedots.io.text import csv_cell, csv_line, json_line
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -176,18 +173,6 @@ def _pose_values(face: Face) -> list[float]:
         return [math.nan] * len(_POSE)
     angles = (float(pose.yaw), float(pose.pitch), float(pose.roll))
     return [*angles, *pose.translation.tolist(), float(pose.reprojection_error)]
-
-
-def csv_line(cells: Sequence[object]) -> str:
-    """A line of CSV; names in it should come from :func:`~facedots.io.names.csv_cell`."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
-    return text.getvalue()
-
-
-def json_line(value: object) -> str:
-    """A line of JSON, whatever the file names in it; NaN is refused."""
-    return utf8(json.dumps(value, ensure_ascii=False, allow_nan=False)).decode() + "\n"
 
 
 def to_csv(

@@ -19,8 +19,7 @@ import numpy as np
 
 from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
-from facedots.io.files import Closable
-from facedots.io.guard import protect
+from facedots.io.files import Closable, protect
 from facedots.io.images import SUFFIXES, is_image_file, read_image
 from facedots.types import check_image
 
@@ -234,8 +233,7 @@ def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) ->
         from facedots.io.video_opencv import OpenCVWriter
 
         return OpenCVWriter(path, source.info)
-    from facedots.io.video_pyav import PyAVReader
-    from facedots.io.video_writer_pyav import PyAVWriter
+    from facedots.io.video_pyav import PyAVReader, PyAVWriter
 
     if not sound or not isinstance(source, PyAVReader):
         return PyAVWriter(path, source.info)

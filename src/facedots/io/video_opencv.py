@@ -15,7 +15,7 @@ from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.display_matrix import file_orientation
 from facedots.io.files import AtomicFile
-from facedots.io.names import is_utf8
+from facedots.io.text import is_utf8
 from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
 
 _TICK = Fraction(1, 90_000)

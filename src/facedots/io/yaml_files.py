@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from facedots.errors import FacedotsError
-from facedots.io.guard import protect
+from facedots.io.files import protect
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 30

@@ -19,10 +19,9 @@ from facedots.annotations.image_sizes import stored_points
 from facedots.annotations.label_studio import label_studio_config, to_label_studio
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats, tight_boxes
-from facedots.io.files import atomic_write
-from facedots.io.guard import protect
-from facedots.io.names import csv_cell, file_name
+from facedots.io.files import atomic_write, protect
 from facedots.io.results import results_document
+from facedots.io.text import csv_cell, file_name
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 

@@ -12,7 +12,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.errors import DataError
 from facedots.geometry import Floats, Matrix, tight_boxes
-from facedots.io.names import csv_cell
+from facedots.io.text import csv_cell
 from facedots.labeling.batch import IMAGES, LabelingBatch, load_batch
 from facedots.schema import KeypointSchema
 from facedots.tracking.track import assign

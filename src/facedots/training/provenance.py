@@ -11,7 +11,7 @@ from typing import Any
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.splits import Split
-from facedots.io.names import utf8
+from facedots.io.text import utf8
 
 PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
 

@@ -31,8 +31,7 @@ from facedots.data.splits import load_split
 from facedots.errors import RecipeError
 from facedots.evaluation.result import METRICS_FILE, training_history
 from facedots.inference.weights import ONNX_FILE
-from facedots.io.files import atomic_write
-from facedots.io.guard import protect
+from facedots.io.files import atomic_write, protect
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema

@@ -1,6 +1,4 @@
-"""Tables of the faces of a video, written row by row: CSV, JSON lines, Parquet; for images, see
-:mod:`facedots.io.result_files`.
-"""
+"""Tables of the faces of a video, written row by row: CSV, JSON lines, Parquet."""
 
 import contextlib
 from abc import abstractmethod
@@ -10,9 +8,9 @@ from pathlib import Path
 
 from facedots.errors import explain_missing_extra
 from facedots.io.files import AtomicFile, Closable, output_errors
-from facedots.io.names import utf8
-from facedots.io.records import RecordFile
-from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row, csv_line, json_line
+from facedots.io.result_files import RecordFile
+from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row
+from facedots.io.text import csv_line, json_line, utf8
 from facedots.schema import KeypointSchema
 from facedots.types import Face
 
@@ -45,8 +43,7 @@ class FaceTable(Closable):
     ) -> None:
         self.columns = FaceColumns(schema, timestamp=True, pose=True, signals=signals)
         self.names = self.columns.names
-        self._source = source
-        self._path = Path(path)
+        self._source, self._path = source, Path(path)
         self._is_open = False
         self._start()
         self._is_open = True
@@ -85,27 +82,7 @@ class FaceTable(Closable):
         """Complete the file."""
 
 
-class _TextTable(FaceTable):
-    """A table of lines; where the disk is full, it holds all frames before."""
-
-    def _start(self) -> None:
-        self._file = RecordFile(self._path, self._head())
-
-    def _head(self) -> str:
-        return ""
-
-    def _append(self, rows: Sequence[Row]) -> None:
-        self._file.write("".join(self._line(row) for row in rows))
-
-    def _finish(self) -> None:
-        self._file.close()
-
-    @abstractmethod
-    def _line(self, row: Row) -> str:
-        """The line of a face."""
-
-
-class CsvTable(_TextTable):
+class CsvTable(FaceTable):
     """Comma-separated values under a line of names; what is missing is empty.
 
     Example:
@@ -114,14 +91,17 @@ class CsvTable(_TextTable):
         ...         table.write(number, frame.time, tracker(frame.image, frame.time))
     """
 
-    def _head(self) -> str:
-        return csv_line(self.names)
+    def _start(self) -> None:
+        self._file = RecordFile(self._path, csv_line(self.names))
 
-    def _line(self, row: Row) -> str:
-        return csv_line(self.columns.cells(row))
+    def _append(self, rows: Sequence[Row]) -> None:
+        self._file.write("".join(csv_line(self.columns.cells(row)) for row in rows))
+
+    def _finish(self) -> None:
+        self._file.close()
 
 
-class JsonLinesTable(_TextTable):
+class JsonLinesTable(CsvTable):
     """A JSON object per line; what is missing is null.
 
     Example:
@@ -129,8 +109,12 @@ class JsonLinesTable(_TextTable):
         ...     table.write(1, 0.0, faces)
     """
 
-    def _line(self, row: Row) -> str:
-        return json_line(dict(zip(self.names, row, strict=True)))
+    def _start(self) -> None:
+        self._file = RecordFile(self._path)
+
+    def _append(self, rows: Sequence[Row]) -> None:
+        values = (dict(zip(self.names, row, strict=True)) for row in rows)
+        self._file.write("".join(map(json_line, values)))
 
 
 class ParquetTable(FaceTable):

@@ -1,7 +1,11 @@
-"""File names in JSON, CSV and terminals: whatever bytes they hold, they harm nothing there."""
+"""Text in file names, CSV, JSON and terminals: whatever bytes it holds, it harms nothing there."""
 
+import csv
 import hashlib
+import io
+import json
 import re
+from collections.abc import Sequence
 
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -41,8 +45,7 @@ def is_utf8(path: object) -> bool:
 
 
 def csv_cell(text: str) -> str:
-    """A text for a cell of CSV: one that a spreadsheet would take as a formula gets a ``'`` before
-    it.
+    """A text for a cell of CSV: ``'`` before what a spreadsheet would take as a formula.
 
     >>> csv_cell("=1+1.jpg"), csv_cell("a.jpg"), csv_cell("'=1.jpg")
     ("'=1+1.jpg", 'a.jpg', "''=1.jpg")
@@ -61,19 +64,29 @@ def csv_name(cell: str) -> str:
     return _ESCAPED_BYTE.sub(lambda match: chr(int(match[1], 16)), text)
 
 
+def csv_line(cells: Sequence[object]) -> str:
+    """A line of CSV; names in it should come from :func:`csv_cell`."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
+
+
+def json_line(value: object) -> str:
+    """A line of JSON, whatever the file names in it; NaN is refused."""
+    return utf8(json.dumps(value, ensure_ascii=False, allow_nan=False)).decode() + "\n"
+
+
 def file_name(text: str, longest: int = 200) -> str:
-    r"""A text as the name of a new file: nothing in it leaves the folder or harms XML, and it is
-    not too long; where it is cut, a mark of the whole keeps it apart from others.
+    r"""A text as the name of a new file: nothing in it leaves the folder or harms XML; where it is
+    longer than so many bytes it is cut, and a mark of the whole keeps it apart from others.
 
     >>> file_name("a/b\x1b.png"), file_name("n" * 300 + ".png", 24)
     ('a_b_.png', 'nnnnnnnnnnn_8dcbf445.png')
     """
     name = _UNSAFE.sub("_", text).replace("/", "_").replace("\\", "_")
-    size = len(name.encode())
-    if size <= longest:
+    if len(name.encode()) <= longest:
         return name
     stem, dot, suffix = name.rpartition(".")
     ending = f"_{hashlib.sha256(utf8(text)).hexdigest()[:8]}{dot}{suffix[:8]}"
-    return (stem or name).encode()[: longest - len(ending.encode())].decode(
-        errors="ignore"
-    ) + ending
+    start = (stem or name).encode()[: longest - len(ending.encode())]
+    return start.decode(errors="ignore") + ending
