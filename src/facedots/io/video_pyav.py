@@ -11,10 +11,7 @@ import av.error
 import av.logging
 import cv2
 import numpy as np
-from av.audio.stream import AudioStream
-from av.packet import Packet
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
+from av import AudioStream, Packet, VideoFrame, VideoStream
 
 from facedots.errors import OutputError, VideoError
 from facedots.io.display_matrix import Orientation
@@ -23,27 +20,20 @@ from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWri
 
 av.logging.set_level(None)  # FFmpeg's messages; failures are raised as errors.
 
-_TIMEOUT = 10.0
-"""Seconds without data after which a network stream counts as dead."""
-
+_TIMEOUT = 10.0  # seconds without data after which a network stream counts as dead
 _TOLERANCE = Fraction(1, 2)
 """Seconds by which a file may be shorter than stated: containers round, and sound may be longer."""
-
 _DAMAGE_REACH = 3
 """Packets after a damaged one within which a gap in time is taken for lost frames."""
-
 _FAULTS = (av.error.FFmpegError, OSError)
-_Encoders = tuple[tuple[str, dict[str, str]], ...]
-_H264: _Encoders = (("libx264", {"crf": "18", "preset": "veryfast"}), ("libopenh264", {}))
-_VP9: _Encoders = (
-    ("libvpx-vp9", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}),
-)
+_H264 = {"libx264": {"crf": "18", "preset": "veryfast"}, "libopenh264": {}}
+_VP9 = {
+    "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
+}
 
-# One fragment per second, so that even a killed process leaves a playable file; closing makes it an
-# ordinary MP4. Without delay_moov there would be no edit list: the first time would become 0, and
-# sound would slip.
+# One fragment per second: even a killed process leaves a playable file, which closing makes an
+# ordinary MP4. Without delay_moov there is no edit list: the first time becomes 0, sound slips.
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
-
 # The RGB-YCbCr matrix that players assume by default: BT.709 for high definition, else BT.601.
 _BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
 
@@ -60,23 +50,20 @@ class PyAVReader(VideoReader):
         on_sound: Called with each sound packet while the frames are read.
 
     Raises:
-        VideoError: It is no video, is cut off before its index, has an unknown codec, or the
-            address does not answer.
+        VideoError: It cannot be opened or decoded, or the address does not answer.
     """
 
     def __init__(self, path: str, name: str | None = None) -> None:
         self.name = name or path
         self.on_sound: Callable[[Packet[Any]], None] | None = None
-        self._remote = path.startswith(ADDRESSES)
-        self._live = path.startswith("rtsp")
+        self._remote, self._live = path.startswith(ADDRESSES), path.startswith("rtsp")
         address = path if self._remote else f"file:{path}"  # A file named "http:x" stays a file.
         self._container = self._open(address)
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
         self.sound: AudioStream | None = next(iter(self._container.streams.audio), None)
-        self._reached, self._count = Fraction(0), 0
+        self._reached, self._count, self._since_damage = Fraction(0), 0, _DAMAGE_REACH + 1
         self._dts: int | None = None
-        self._since_damage = _DAMAGE_REACH + 1
         self._last, self._shift = Fraction(-(2**62)), Fraction(0)
         self._parts = self._read()
         self._waiting: list[VideoFrame | Packet[Any]] = []
@@ -106,12 +93,12 @@ class PyAVReader(VideoReader):
 
     def _open(self, address: str) -> av.container.InputContainer:
         options = {"rtsp_transport": "tcp"} if self._live else {}
+        timeout = _TIMEOUT if self._remote else None
+        no_video = "it is no video that FFmpeg knows, or it is cut off"
+        hint = "is the address right?" if self._remote else no_video
         try:
-            timeout = _TIMEOUT if self._remote else None
             container = av.open(address, "r", options=options, timeout=timeout)
         except _FAULTS as error:
-            hint = "it is no video that FFmpeg knows, or it is cut off"
-            hint = "is the address right?" if self._remote else hint
             raise VideoError(f"{self.name}: cannot be opened ({error.strerror}); {hint}") from error
         if container.streams.video:
             return container
@@ -119,7 +106,7 @@ class PyAVReader(VideoReader):
         raise VideoError(f"{self.name}: holds no moving images")
 
     def _read(self) -> "Iterator[VideoFrame | Packet[Any]]":
-        """The frames, as they are stored, and the sound packets between them."""
+        """The stored frames, and the sound packets between them."""
         sound_index = self.sound.index if self.sound else None
         for packet in itertools.chain(self._container.demux(), [None]):
             if packet is None or (packet.size and packet.stream_index == self._stream.index):
@@ -146,14 +133,13 @@ class PyAVReader(VideoReader):
         raise VideoError(f"{self.name}: not one frame can be decoded ({codec}); {reason}")
 
     def _information(self, first: VideoFrame) -> VideoInfo:
-        stream = self._stream
+        stream, end = self._stream, self._end()
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
-        start, end = self._container.start_time or 0, self._end()
         frames: int | None = stream.frames or None
         if not frames and end is not None:
-            frames = max(1, round((end - Fraction(start, av.time_base)) * rate))
-        width, height = first.width, first.height
-        aspect = stream.sample_aspect_ratio or Fraction(1)
+            start = Fraction(self._container.start_time or 0, av.time_base)
+            frames = max(1, round((end - start) * rate))
+        width, height, aspect = first.width, first.height, stream.sample_aspect_ratio or Fraction(1)
         if _orientation(first).transposed:
             width, height, aspect = height, width, 1 / aspect
         return VideoInfo(width, height, rate, stream.time_base or 1 / rate, frames, aspect)
@@ -198,7 +184,6 @@ class PyAVReader(VideoReader):
         return Frame(image, time)
 
     def _ends_early(self) -> str:
-        """The message of a video that ends too early."""
         what = "the connection is gone" if self._remote else "the file is damaged or cut off"
         total = f" of about {self.info.frames}" if self.info.frames else ""
         return f"{self.name}: {what} after frame {self._count}{total}"
@@ -208,18 +193,16 @@ class PyAVWriter(VideoWriter):
     """A video file: H.264, or VP9 in WebM; odd sizes are padded by a repeated row or column.
 
     Args:
-        path: The file; its ending decides the format.
+        path: Its ending decides the format.
         info: Size, clock and rate, from the source.
         sound: Sound stream of the source to copy; :meth:`write_sound` takes its packets.
 
     Example:
-        >>> info = VideoInfo(640, 480, Fraction(25), Fraction(1, 25), None)  # doctest: +SKIP
-        >>> with PyAVWriter("out.mp4", info) as writer:  # doctest: +SKIP
+        >>> with PyAVWriter("out.mp4", reader.info) as writer:  # doctest: +SKIP
         ...     writer.write(Frame(image, Fraction(0)))
 
     Raises:
-        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
-            be written.
+        OutputError: Its ending is unknown, its format cannot hold the sound, or it cannot be made.
     """
 
     def __init__(self, path: str | Path, info: VideoInfo, sound: AudioStream | None = None) -> None:
@@ -235,11 +218,10 @@ class PyAVWriter(VideoWriter):
         except _FAULTS as error:
             self._file.rollback()
             raise self._fault(error) from error
-        self._open, self._failed = True, False
-        self._last = -(2**62)
+        self._is_open, self._failed, self._last = True, False, -(2**62)
+        self._matrix = _BT709 if info.height >= 720 else _BT601
         try:
-            self._matrix = _BT709 if info.height >= 720 else _BT601
-            self._video = self._add_video(*_encoder(_VP9 if suffix == ".webm" else _H264))
+            self._video = self._add_video(_VP9 if suffix == ".webm" else _H264)
             self._sound = self._add_sound(sound) if sound else None
         except OutputError:
             self.close()
@@ -249,10 +231,8 @@ class PyAVWriter(VideoWriter):
         """Append a frame at its time, or one tick after the last one where that is later."""
         width, height = self._info.width, self._info.height
         self.check(frame.image, width, height)
-        padding = (0, height % 2, 0, width % 2)
-        image = cv2.copyMakeBorder(frame.image, *padding, cv2.BORDER_REPLICATE)
-        encoded = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24")
-        encoded = encoded.reformat(
+        image = cv2.copyMakeBorder(frame.image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
+        encoded = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24").reformat(
             format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE
         )
         self._last = max(round(frame.time / self._info.time_base), self._last + 1)
@@ -262,16 +242,15 @@ class PyAVWriter(VideoWriter):
 
     def write_sound(self, packet: "Packet[Any]") -> None:
         """Append a packet of the source's sound unchanged."""
-        if self._sound and self._open:
+        if self._sound and self._is_open:
             packet.stream = self._sound
             self._mux(lambda: [packet])
 
     def close(self) -> None:
         """Finish the file."""
-        if not self._open:
+        if not self._is_open:
             return
-        self._open = False
-        self._failed |= not self.count
+        self._is_open, self._failed = False, self._failed or not self.count
         try:
             if not self._failed:
                 self._mux(lambda: self._video.encode(None))
@@ -285,47 +264,38 @@ class PyAVWriter(VideoWriter):
 
     def _mux(self, packets: "Callable[[], list[Packet[Any]]]") -> None:
         try:
-            for packet in packets():
-                self._container.mux_one(packet)
+            self._container.mux(packets())
         except _FAULTS as error:
             self._failed = True
             raise self._fault(error) from error
 
-    def _fault(self, error: Exception) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written: {getattr(error, 'strerror', error)}")
+    def _fault(self, error: av.error.FFmpegError | OSError) -> OutputError:
+        return OutputError(f"{self.path}: cannot be written: {error.strerror}")
 
-    def _add_video(self, encoder: str, options: dict[str, str]) -> VideoStream:
-        stream = self._container.add_stream(encoder, rate=self._info.rate, options=options)
+    def _add_video(self, encoders: dict[str, dict[str, str]]) -> VideoStream:
+        name = next(filter(av.codecs_available.__contains__, encoders), None)
+        if name is None:
+            names = " or ".join(encoders)
+            raise OutputError(f"this build of PyAV has no encoder {names}; install PyAV from PyPI")
+        stream = self._container.add_stream(name, rate=self._info.rate, options=encoders[name])
         assert isinstance(stream, VideoStream)
-        stream.width = self._info.width + self._info.width % 2
-        stream.height = self._info.height + self._info.height % 2
+        info, codec = self._info, stream.codec_context
+        stream.width, stream.height = info.width + info.width % 2, info.height + info.height % 2
         stream.pix_fmt = "yuv420p"
-        stream.time_base = stream.codec_context.time_base = self._info.time_base
-        stream.codec_context.sample_aspect_ratio = self._info.pixel_aspect
-        stream.codec_context.colorspace = self._matrix
-        stream.codec_context.color_range = _LIMITED_RANGE
+        stream.time_base = codec.time_base = info.time_base
+        codec.sample_aspect_ratio = info.pixel_aspect
+        codec.colorspace, codec.color_range = self._matrix, _LIMITED_RANGE
         return stream
 
     def _add_sound(self, sound: AudioStream) -> AudioStream:
-        if sound.codec_context.name not in self._container.supported_codecs:
-            codec = sound.codec_context.name
-            raise OutputError(
-                f"{self.path}: {self.path.suffix} cannot hold the source's sound ({codec}); "
-                "choose .mkv, which holds any, or leave the sound out"
-            )
+        codec = sound.codec_context.name
+        if codec not in self._container.supported_codecs:
+            fault = f"{self.path.suffix} cannot hold the source's sound ({codec})"
+            fix = "choose .mkv, which holds any, or leave the sound out"
+            raise OutputError(f"{self.path}: {fault}; {fix}")
         return self._container.add_stream_from_template(sound)
 
 
 def _orientation(frame: VideoFrame) -> Orientation:
-    """How a frame is to be shown."""
     data: Any = frame.side_data.get("DISPLAYMATRIX")
     return Orientation.from_matrix(np.frombuffer(data, np.int32)) if data else Orientation()
-
-
-def _encoder(candidates: _Encoders) -> tuple[str, dict[str, str]]:
-    """The first encoder that this build of FFmpeg has, and its options."""
-    for name, options in candidates:
-        if name in av.codecs_available:
-            return name, options
-    names = " or ".join(name for name, _ in candidates)
-    raise OutputError(f"this build of PyAV has no encoder {names}; install PyAV from PyPI")
