@@ -43,7 +43,7 @@ class PyAVReader(VideoReader):
 
     Args:
         path: Path or address.
-        name: Its name in messages; by default the path.
+        name: In messages; by default the path.
 
     Attributes:
         sound: The sound stream; ``None`` where there is none.
@@ -128,8 +128,8 @@ class PyAVReader(VideoReader):
                     return part
         except av.error.FFmpegError as error:
             reason = str(error.strerror)
-        codec = self._stream.codec_context.name
         self.close()
+        codec = self._stream.codec_context.name
         raise VideoError(f"{self.name}: not one frame can be decoded ({codec}); {reason}")
 
     def _information(self, first: VideoFrame) -> VideoInfo:
@@ -288,10 +288,12 @@ class PyAVWriter(VideoWriter):
         return stream
 
     def _add_sound(self, sound: AudioStream) -> AudioStream:
-        codec = sound.codec_context.name
+        codec, fix = (
+            sound.codec_context.name,
+            "choose .mkv, which holds any, or leave the sound out",
+        )
         if codec not in self._container.supported_codecs:
             fault = f"{self.path.suffix} cannot hold the source's sound ({codec})"
-            fix = "choose .mkv, which holds any, or leave the sound out"
             raise OutputError(f"{self.path}: {fault}; {fix}")
         return self._container.add_stream_from_template(sound)
 

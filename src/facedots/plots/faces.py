@@ -25,7 +25,7 @@ from facedots.geometry import (
     warp_image,
 )
 from facedots.io.images import read_image, write_image
-from facedots.io.names import file_name, printable
+from facedots.io.text import file_name, printable
 from facedots.plots.draw import draw_keypoints, draw_numbered, enlarge, region_colors
 
 if TYPE_CHECKING:
