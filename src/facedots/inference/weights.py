@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facedots.errors import WeightsError
-from facedots.io.guard import protect
+from facedots.io.files import protect
 
 FOLDER = Path(__file__).parents[1] / "assets" / "weights"
 MAX_BYTES = 256 * 10**6

@@ -288,13 +288,10 @@ class PyAVWriter(VideoWriter):
         return stream
 
     def _add_sound(self, sound: AudioStream) -> AudioStream:
-        codec, fix = (
-            sound.codec_context.name,
-            "choose .mkv, which holds any, or leave the sound out",
-        )
-        if codec not in self._container.supported_codecs:
-            fault = f"{self.path.suffix} cannot hold the source's sound ({codec})"
-            raise OutputError(f"{self.path}: {fault}; {fix}")
+        name = sound.codec_context.name
+        if name not in self._container.supported_codecs:
+            fault = f"{self.path}: {self.path.suffix} cannot hold the source's sound ({name})"
+            raise OutputError(f"{fault}; choose .mkv, which holds any, or leave the sound out")
         return self._container.add_stream_from_template(sound)
 
 
