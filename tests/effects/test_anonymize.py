@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import forehead
-from facedots.analysis.shapes import MEAN_SHAPE
+from facedots.analysis.shapes import MEAN_SHAPE, forehead
 from facedots.effects.anonymize import AnonymizeMethod, Anonymizer, cover_polygons, is_uncertain
 from facedots.errors import FacedotsError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes

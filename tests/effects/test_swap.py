@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.analysis.mesh import forehead
+from facedots.analysis.shapes import forehead
 from facedots.effects.swap import SEAM_FADE, SEAM_TOP, FaceSwap, average_face, put_face, swap_faces
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, apply_affine, similarity

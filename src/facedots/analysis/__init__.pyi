@@ -9,6 +9,8 @@ from .expression import expression_signals as expression_signals
 from .expression import guess_emotion as guess_emotion
 from .mesh import Mesh as Mesh
 from .mesh import draw_mesh as draw_mesh
+from .mesh import face_texture as face_texture
+from .mesh import warp_texture as warp_texture
 from .pose import Camera as Camera
 from .pose import draw_axes as draw_axes
 from .pose import head_pose as head_pose
@@ -16,5 +18,3 @@ from .pose import project as project
 from .shapes import HEAD_MODEL as HEAD_MODEL
 from .shapes import MEAN_SHAPE as MEAN_SHAPE
 from .shapes import TRIANGLES as TRIANGLES
-from .texture import face_texture as face_texture
-from .texture import warp_texture as warp_texture

@@ -49,9 +49,7 @@ class Aligned:
         matrix: Similarity ``float64 (2, 3)`` from pixels of the source to pixels of ``image``.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
-        >>> align_face(image, Pipeline()(image)[0]).image.shape  # doctest: +SKIP
+        >>> align_face(image, face).image.shape  # doctest: +SKIP
         (112, 112, 3)
     """
 
@@ -90,13 +88,12 @@ def alignment_matrix(points: ArrayLike, size: int, template: Template) -> Matrix
     """
     points = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
     if size < 1 or template not in TEMPLATES:
+        names = ", ".join(TEMPLATES)
         raise ValueError(
-            f"{template!r} at {size} px: the template is one of {', '.join(TEMPLATES)}, the size "
-            "positive"
+            f"{template!r} at {size} px: the template is one of {names}, the size positive"
         )
-    right, left = (
-        points[list(IBUG68.regions[eye])].mean(axis=0) for eye in ("right_eye", "left_eye")
-    )
+    eyes = [list(IBUG68.regions[name]) for name in ("right_eye", "left_eye")]
+    right, left = (points[eye].mean(axis=0) for eye in eyes)
     corners = points[[IBUG68.index("mouth_0"), IBUG68.index("mouth_6")]]
     if template == "eyes":
         return fit_similarity([right, left], np.array(EYES) * size - 0.5)
@@ -112,8 +109,7 @@ def _ffhq_square(right: Matrix, left: Matrix, mouth: Matrix) -> Matrix:
     """Corners ``(4, 2)`` of FFHQ's square: top left, bottom left, bottom right, top right."""
     eyes, across = (right + left) / 2, left - right
     down = mouth - eyes
-    # The horizontal is the mean of two estimates: from eye to eye, and perpendicular to the line
-    # from eyes to mouth.
+    # The mean of two horizontals: from eye to eye, and perpendicular to that from eyes to mouth.
     side = across + np.array([down[1], -down[0]])
     length = np.hypot(*side)
     if not length > 0:
@@ -121,6 +117,5 @@ def _ffhq_square(right: Matrix, left: Matrix, mouth: Matrix) -> Matrix:
     side *= max(FFHQ_EYES * np.hypot(*across), FFHQ_MOUTH * np.hypot(*down)) / length
     up = np.array([side[1], -side[0]])
     center = eyes + FFHQ_DOWN * down
-    return np.stack(
-        [center - side + up, center - side - up, center + side - up, center + side + up]
-    )
+    start, end = center - side, center + side
+    return np.stack([start + up, start - up, end - up, end + up])

@@ -1,5 +1,6 @@
 """Expression signals (eyes, mouth, smile, brows), blinks, and emotions by rule."""
 
+import contextlib
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,9 @@ SIGNALS = ("right_eye_open", "left_eye_open", "right_eye_closed", "left_eye_clos
 # fmt: on
 """What :func:`expression_signals` measures; left and right are the subject's own.
 
-- ``…_eye_open``: height of the gap between the lids, 0.06 to 0.10 for half of all people.
+- ``…_eye_open``: gap between the lids, 0.06 to 0.10 for half of all people.
 - ``…_eye_closed``: the same as a share, 0 from :data:`OPEN_EYE` up, 1 from :data:`CLOSED_EYE` down.
-- ``mouth_open``: height of the gap between the lips; 0 where they touch.
+- ``mouth_open``: gap between the lips.
 - ``smile``: half of the mouth's width minus how far its corners lie below the base of the nose,
   relative to a face at rest; 0.2 for a broad smile.
 - ``brow_raise``: height of the brows above the eyes' corners, relative to a face at rest.
@@ -43,16 +44,8 @@ SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.03, 0.21, 0.22
 def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
     """The :data:`SIGNALS` of one face by name; NaN where a signal's points are missing.
 
-    Beyond about 45 degrees of yaw the far eye is hidden and its signals are guesses.
-
-    Args:
-        points: ``(68, 2)``, pixels, in the order of IBUG68.
-        pose: From the same points and camera.
-        camera: What took the image.
-
-    Raises:
-        ShapeError: The points are not (68, 2).
-        PointsError: An outer eye corner is missing.
+    Beyond about 45 degrees of yaw the far eye is hidden and its signals are guesses. Arguments and
+    errors are those of :func:`frontal`.
     """
     x, y = frontal(points, pose, camera).T
     right, left = (y[[41, 40]] - y[[37, 38]]).mean(), (y[[47, 46]] - y[[43, 44]]).mean()
@@ -76,7 +69,7 @@ def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
 
     Args:
         points: ``(68, 2)``, pixels; missing ones (NaN) stay missing.
-        pose: From the same camera.
+        pose: From the same points and camera.
         camera: What took the image.
 
     Raises:
@@ -94,22 +87,19 @@ def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
     right, left = solution[list(IBUG68.norm_pair)]
     distance = np.linalg.norm(left - right)
     if not distance > 0:
-        raise PointsError(
-            "the outer eye corners (points 36 and 45), which set the scale, are missing"
-        )
+        corners = "the outer eye corners (points 36 and 45)"
+        raise PointsError(f"{corners}, which set the scale, are missing")
     return np.asarray((solution - (right + left) / 2) / distance)
 
 
 class BlinkCounter:
     """Counts the blinks of one person: both eyes close and reopen within half a second.
 
-    "Closed" is relative to the person's usual opening, the 75th percentile of the last seconds. A
-    blink begins below ``closed`` of it and ends above ``opened``; the gap between the two keeps
-    noise from counting. Below 10 frames per second blinks are missed. A short look down may count:
-    networks close eyes less than people do, see docs/experiments.md.
+    Below 10 frames per second blinks are missed. A short look down may count: networks close eyes
+    less than people do, see docs/experiments.md.
 
     Args:
-        closed: Share of the usual opening below which eyes are closed.
+        closed: Share of the usual opening, the 75th percentile, below which eyes are closed.
         opened: Share of it above which they are open again.
         longest: Longest blink in seconds.
         window: Seconds over which the usual opening is taken.
@@ -133,9 +123,8 @@ class BlinkCounter:
         self, closed: float = 0.85, opened: float = 0.92, longest: float = 0.5, window: float = 10.0
     ) -> None:
         if not 0 < closed < opened < 1:
-            raise ValueError(
-                f"closed {closed} and opened {opened}: 0 < closed < opened < 1 is expected"
-            )
+            fault = f"closed {closed} and opened {opened}"
+            raise ValueError(f"{fault}: 0 < closed < opened < 1 is expected")
         self.count = 0
         self._closed, self._opened, self._longest, self._window = closed, opened, longest, window
         self._history: deque[tuple[float, float]] = deque()
@@ -171,9 +160,7 @@ class BlinkCounter:
 
 
 EMOTIONS = ("neutral", "happy", "surprised", "frowning")
-"""Results of :func:`guess_emotion`. ``frowning`` means low brows, whether from anger,
-thought, sun in the eyes or at rest.
-"""
+"""Results of :func:`guess_emotion`. ``frowning`` means low brows, for whatever reason."""
 
 SMILE, GAPE, RAISED, LOWERED = (0.07, 0.13), (0.08, 0.20), (0.01, 0.05), (0.03, 0.07)
 """Signals in outer-eye distances at which a score begins, and at which it is 1."""
@@ -201,12 +188,10 @@ def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
 
     - happy: ``smile``;
     - surprised: both ``mouth_open`` and ``brow_raise``, less with a smile;
-    - frowning: ``frown``, less with a smile, since laughing eyes pull the brows down;
-    - neutral: none of them.
+    - frowning: ``frown``, less with a smile, since laughing eyes pull the brows down.
 
-    A heuristic: rules and limits were set by hand, without a data set of labeled emotions, and a
-    face at rest may look like any of them. Do not decide about people by it. A missing signal
-    (NaN) counts as absent.
+    A missing signal (NaN) counts as absent. Rules and limits were set by hand, without labeled
+    emotions, and a face at rest may look like any of them: do not decide about people by it.
     """
     smile, gape = _ramp(signals["smile"], SMILE), _ramp(signals["mouth_open"], GAPE)
     raised, lowered = _ramp(signals["brow_raise"], RAISED), _ramp(signals["frown"], LOWERED)
@@ -217,11 +202,7 @@ def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
 
 
 def _ramp(value: float, limits: tuple[float, float]) -> float:
-    """0 up to the first limit, 1 from the second on; NaN gives 0.
-
-    >>> _ramp(3, (2, 4)), _ramp(float("nan"), (2, 4))
-    (0.5, 0.0)
-    """
+    """0 up to the first limit, 1 from the second on; NaN gives 0."""
     start, end = limits
     return min(max(0.0, (value - start) / (end - start)), 1.0)
 
@@ -236,8 +217,6 @@ class FaceAnalyzer:
         signals: Names of the signals, :data:`SIGNALS`.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> face = FaceAnalyzer()(image, Pipeline()(image))[0]  # doctest: +SKIP
         >>> face.pose.yaw, face.signals["smile"]  # doctest: +SKIP
     """
@@ -259,12 +238,10 @@ class FaceAnalyzer:
         """
         height, width = check_image(image).shape[:2]
         camera = self._camera or Camera.guess((height, width))
-        return [_analyzed(face, camera) for face in faces]
-
-
-def _analyzed(face: Face, camera: Camera) -> Face:
-    try:
-        pose = head_pose(face.points, camera)
-        return replace(face, pose=pose, signals=expression_signals(face.points, pose, camera))
-    except PointsError:
-        return face
+        result = list(faces)
+        for i, face in enumerate(faces):
+            with contextlib.suppress(PointsError):
+                pose = head_pose(face.points, camera)
+                signals = expression_signals(face.points, pose, camera)
+                result[i] = replace(face, pose=pose, signals=signals)
+        return result

@@ -1,4 +1,6 @@
-"""The triangle mesh of the keypoints: triangulation, fit of the mean shape, forehead, wireframe."""
+"""The triangle mesh of the keypoints: triangulation, wireframe, and textures (images warped
+triangle by triangle from one shape to another).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,11 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES, Triangles
-from facedots.drawing import Color, draw_line
+from facedots.drawing import FRACTION_BITS, Color, draw_line, fixed_point
 from facedots.errors import PointsError
-from facedots.geometry import Floats, Image, Matrix, apply_affine, check_shape
+from facedots.geometry import Floats, Image, Matrix, check_shape, pixel_box, tight_boxes
+from facedots.regions import Mask
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
+
+_MIN_AREA = 1e-3
+"""Square pixels below which a triangle is not painted."""
 
 
 def triangulate(points: ArrayLike) -> Triangles:
@@ -70,109 +76,6 @@ def mesh_points(face: Face) -> Floats:
     return face.points
 
 
-def fit_shape(shape: ArrayLike, points: ArrayLike) -> Matrix:
-    """The least-squares affine map ``(2, 3)`` from ``shape`` (N, 2) to ``points`` (N, 2).
-
-    Pairs with a missing point are left out. The map holds how the head is turned (a plane turned
-    away is squeezed), not the face's own shape.
-
-    Raises:
-        PointsError: Fewer than three pairs are left, or they lie on a line.
-    """
-    start, end = np.asarray(shape, np.float64), np.asarray(points, np.float64)
-    valid = np.isfinite(start).all(axis=1) & np.isfinite(end).all(axis=1)
-    design = np.column_stack([start[valid], np.ones(valid.sum())])
-    solution, _, rank, _ = np.linalg.lstsq(design, end[valid])
-    if rank < 3:
-        raise PointsError(
-            f"{valid.sum()} known points, or points on a line, do not say how a face lies"
-        )
-    return np.asarray(solution.T)
-
-
-MIN_SQUEEZE, MAX_MISFIT = 0.5, 0.3
-"""Limits of a plausible face: how much turning the head may squeeze the mean shape, and the RMS
-distance from it in outer-eye distances. See docs/experiments.md.
-"""
-
-
-@dataclass(frozen=True)
-class ShapeFit:
-    """How points lie relative to the mean face, turned as they are.
-
-    Attributes:
-        residuals: ``float64 (68, 2)``, off the places in the mean face, in outer-eye distances.
-        turn: Tilt of the face in degrees, clockwise as seen.
-        squeeze: Smaller over larger scale of the map.
-        misfit: Root mean square distance from the map's face, in outer-eye distances.
-        mirrored: The map mirrors.
-    """
-
-    residuals: Matrix
-    turn: float
-    squeeze: float
-    misfit: float
-    mirrored: bool
-
-    @property
-    def plausible(self) -> bool:
-        """Whether the points are the mean face, turned as a head can be, and little else."""
-        return not self.mirrored and self.near
-
-    @property
-    def near(self) -> bool:
-        """The same of the points or of their mirror image."""
-        return self.squeeze >= MIN_SQUEEZE and self.misfit <= MAX_MISFIT
-
-
-def compare_shape(points: ArrayLike) -> ShapeFit | None:
-    """Compare the points ``(68, 2)`` of a face with the mean face; ``None`` where they decide
-    nothing: they are too few, or lie on a line.
-
-    >>> compare_shape(MEAN_SHAPE * 100 + 50).plausible
-    True
-    >>> compare_shape(MEAN_SHAPE * (-100, 100)).plausible  # mirrored
-    False
-    """
-    face = np.asarray(points, np.float64)
-    try:
-        turn = fit_shape(MEAN_SHAPE, face)
-    except PointsError:
-        return None
-    linear = turn[:, :2]
-    unit, squeezed = np.linalg.svd(linear, compute_uv=False).tolist()
-    if not squeezed > 1e-9 * unit:
-        return None
-    offsets = face - apply_affine(turn, MEAN_SHAPE)
-    return ShapeFit(
-        residuals=offsets @ np.linalg.inv(linear).T,
-        turn=float(np.degrees(np.arctan2(linear[1, 0], linear[0, 0]))),
-        squeeze=squeezed / unit,
-        misfit=float(np.sqrt(np.nanmean((offsets**2).sum(axis=1)))) / unit,
-        mirrored=bool(np.linalg.det(linear) < 0),
-    )
-
-
-def forehead(points: ArrayLike, top: float = 0.95) -> Floats:
-    """The expected forehead, ``float32 (9, 2)``: an arc from the right temple to the left.
-
-    No keypoint lies there: the arc is that of :data:`~facedots.analysis.shapes.MEAN_SHAPE`, fitted
-    to the face.
-
-    Args:
-        points: Points of one face (68, 2), pixels.
-        top: Height of the arc above the eyes in outer-eye distances; 0.95 is a hairline, 0.45 just
-            above the brows.
-
-    Raises:
-        PointsError: Too few points are known.
-    """
-    points = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
-    angle = np.linspace(np.pi, 0, 11)[1:-1]
-    arc = np.stack([0.86 * np.cos(angle), -top * np.sin(angle) ** 0.7], axis=1)
-    return apply_affine(fit_shape(MEAN_SHAPE, points), arc)
-
-
 @dataclass(frozen=True)
 class Mesh:
     """Effect: the wireframe over every face.
@@ -182,8 +85,6 @@ class Mesh:
         opacity: In [0, 1].
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> result = Mesh(color=(255, 255, 255))(image, Pipeline()(image))  # doctest: +SKIP
     """
 
@@ -214,3 +115,128 @@ def mesh_edges() -> NDArray[np.int32]:
     """Every edge of :data:`~facedots.analysis.shapes.TRIANGLES` once: ``int32 (E, 2)``."""
     pairs = np.concatenate([TRIANGLES[:, [0, 1]], TRIANGLES[:, [1, 2]], TRIANGLES[:, [2, 0]]])
     return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Texture:
+    """A warped image, from :func:`warp_texture` or :func:`face_texture`.
+
+    Attributes:
+        image: RGB, ``uint8 (H, W, 3)``; black outside the mesh.
+        mask: ``bool (H, W)``, pixels of the mesh.
+        inside: ``bool (H, W)``, pixels of the mesh that lie within the source; in the others its
+            border is replicated.
+
+    Example:
+        >>> face_texture(image, face).image.shape  # doctest: +SKIP
+        (256, 256, 3)
+    """
+
+    image: Image
+    mask: Mask
+    inside: Mask
+
+
+def warp_texture(
+    image: Image,
+    source: ArrayLike,
+    target: ArrayLike,
+    size: tuple[int, int],
+    triangles: Triangles = TRIANGLES,
+) -> Texture:
+    """Warp an image piecewise affinely so that the points of ``source`` come to lie on ``target``.
+
+    Triangles of the target seen from behind, like the far cheek of a turned head, are not painted.
+
+    Args:
+        image: RGB, ``uint8 (H, W, 3)``.
+        source: Points (N, 2) in pixels of the image; they may lie outside it.
+        target: Points (N, 2) in pixels of the result; they may lie outside it.
+        size: Height and width of the result.
+        triangles: Indices (M, 3) of the points, clockwise as seen from the front.
+
+    Raises:
+        PointsError: A point is missing.
+    """
+    check_image(image)
+    start = np.asarray(check_shape(source, "N 2", "source points"), np.float64)
+    end = np.asarray(check_shape(target, f"{len(start)} 2", "target points"), np.float64)
+    if not (np.isfinite(start).all() and np.isfinite(end).all()):
+        raise PointsError("a texture needs all points of both faces, and some are missing")
+    result = Texture(np.zeros((*size, 3), np.uint8), np.zeros(size, bool), np.zeros(size, bool))
+    left, top, right, bottom = pixel_box(end, size)
+    if left >= right or top >= bottom:
+        return result
+    window = np.s_[top:bottom, left:right]
+    piece, start = _at_scale_of(image, start, end, triangles)
+    places, mask = _places(start, end - (left, top), (bottom - top, right - left), triangles)
+    x, y = places[..., 0], places[..., 1]
+    warped = cv2.remap(piece, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    limit = np.array([piece.shape[1], piece.shape[0]]) - 0.5
+    result.mask[window] = mask
+    result.inside[window] = mask & ((places >= -0.5) & (places <= limit)).all(axis=-1)
+    result.image[window] = np.where(mask[..., None], warped, 0)
+    return result
+
+
+def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06) -> Texture:
+    """The face's skin on the mean shape, ``size`` x ``size`` pixels, without pose and expression.
+
+    Args:
+        image: RGB, ``uint8 (H, W, 3)``.
+        face: A face in it.
+        size: Side of the result in pixels.
+        margin: Border on each side, in sides of the result.
+
+    Raises:
+        PointsError: Points of the face are missing, or of another schema than IBUG68.
+    """
+    return warp_texture(image, mesh_points(face), template_points(size, margin), (size, size))
+
+
+def template_points(size: int, margin: float = 0.06) -> Floats:
+    """:data:`~facedots.analysis.shapes.MEAN_SHAPE` in a square of ``size`` pixels."""
+    x0, y0, x1, y1 = tight_boxes(MEAN_SHAPE[None])[0].tolist()
+    zoom = size * (1 - 2 * margin) / max(x1 - x0, y1 - y0)
+    centered = MEAN_SHAPE - ((x0 + x1) / 2, (y0 + y1) / 2)
+    return np.asarray(centered * zoom + (size - 1) / 2, np.float32)
+
+
+def _at_scale_of(
+    image: Image, start: Matrix, end: Matrix, triangles: Triangles
+) -> tuple[Image, Matrix]:
+    """The image around ``start``, shrunk to about the scale of ``end`` lest the warp skip pixels,
+    and the points in it.
+    """
+    left, top, right, bottom = pixel_box(start, (image.shape[0], image.shape[1]))
+    if left >= right or top >= bottom:  # Outside the image, whose border is replicated.
+        return image, start
+    piece, moved = image[top:bottom, left:right], start - (left, top)
+    areas = [np.abs(signed_areas(points, triangles)).sum() for points in (start, end)]
+    zoom = float(np.sqrt(areas[1] / max(areas[0], _MIN_AREA)))
+    if zoom > 0.5:
+        return piece, moved
+    size = (max(1, round(piece.shape[1] * zoom)), max(1, round(piece.shape[0] * zoom)))
+    small = np.asarray(cv2.resize(piece, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, (moved + 0.5) * (size[0] / piece.shape[1], size[1] / piece.shape[0]) - 0.5
+
+
+def _places(
+    start: Matrix, end: Matrix, size: tuple[int, int], triangles: Triangles
+) -> tuple[Floats, Mask]:
+    """Source coordinates ``float32 (H, W, 2)`` of the target's pixels, and the mesh's mask."""
+    owners = np.full(size, -1, np.int32)
+    shown = np.flatnonzero(signed_areas(end, triangles) > _MIN_AREA)
+    for triangle in shown.tolist():
+        corners = fixed_point(end[triangles[triangle]])
+        cv2.fillConvexPoly(owners, corners, triangle, cv2.LINE_8, FRACTION_BITS)
+    mask = owners >= 0
+    # One affine map per triangle: homogeneous corners of the target @ map = corners of the source.
+    maps = np.zeros((len(triangles), 3, 2))
+    homogeneous = np.concatenate([end[triangles[shown]], np.ones((len(shown), 3, 1))], axis=2)
+    maps[shown] = np.linalg.solve(homogeneous, start[triangles[shown]])
+    rows, columns = np.nonzero(mask)
+    pixels = np.stack([columns, rows, np.ones(len(rows))], axis=1)
+    places = np.zeros((*size, 2), np.float32)
+    places[mask] = np.einsum("nc,ncd->nd", pixels, maps[owners[mask]])
+    return places, mask

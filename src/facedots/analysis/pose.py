@@ -1,9 +1,8 @@
 """Head pose from keypoints, and a pinhole camera.
 
 Axes of camera and head (:data:`~facedots.analysis.shapes.HEAD_MODEL`) at zero rotation: x to the
-right of the image (the subject's left), y down, z away from the viewer. Angles in degrees: yaw is
-positive where the subject turns to their own left (the right of the image), pitch where they look
-up, roll where the head tilts clockwise as seen in the image.
+right of the image (the subject's left), y down, z away from the viewer. For the signs of angles see
+:class:`~facedots.types.HeadPose`.
 """
 
 from collections.abc import Sequence
@@ -50,17 +49,12 @@ class Camera:
     center: tuple[float, float]
 
     GUESSED_FOCAL = 1.2
-    """Focal length over the longer side of the image: 45 degrees of view, between the lenses of
-    telephones and portraits.
-    """
+    """Focal length over the longer side of the image, between those of telephones and portraits."""
 
     @classmethod
     def guess(cls, image_size: tuple[int, int], focal: float | None = None) -> Self:
-        """A typical camera for an uncropped image.
-
-        Args:
-            image_size: Height and width in pixels.
-            focal: In pixels, if known; then only the center is guessed.
+        """A typical camera for an uncropped image of this height and width; of this focal length in
+        pixels, if known.
         """
         height, width = image_size
         if focal is None:
@@ -75,10 +69,8 @@ class Camera:
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> Matrix:
-    """The rotation ``float64 (3, 3)`` from the head's axes to the camera's, angles in degrees.
-
-    ``Rz(roll) Ry(-yaw) Rx(-pitch)``: once roll is undone, yaw and pitch are the azimuth and the
-    elevation of where the face points.
+    """The rotation ``float64 (3, 3)`` from the head's axes to the camera's, angles in degrees:
+    ``Rz(roll) Ry(-yaw) Rx(-pitch)``.
 
     >>> rotation(30, 0, 0) @ [0, 0, -1]  # turned to the subject's left, it faces right in the image
     array([ 0.5      ,  0.       , -0.8660254])
@@ -113,9 +105,9 @@ def head_pose(points: ArrayLike, camera: Camera) -> HeadPose:
     """The pose of a head from its keypoints: a fit of :data:`~facedots.analysis.shapes.HEAD_MODEL`.
 
     :data:`POSE_POINTS` count. SQPnP (Terzakis and Lourakis, ECCV 2020) gives the start,
-    Levenberg-Marquardt the least squared reprojection error, both by OpenCV. Angles are about the
-    camera's axes: a head at the border of the image that faces the lens is turned. People differ
-    from the model, which costs some degrees, most of them in pitch.
+    Levenberg-Marquardt the least squared reprojection error. Angles are about the camera's axes: a
+    head at the border of the image that faces the lens is turned. People differ from the model,
+    which costs some degrees, most of them in pitch.
 
     Args:
         points: ``(68, 2)``, pixels; missing ones (NaN) are left out.
@@ -178,13 +170,11 @@ def draw_axes(
 ) -> Image:
     """A copy of the image with the axes of every head, from between the eyes.
 
-    Red points to the subject's left, green down, blue straight ahead out of the face.
-
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
         poses: Poses of the heads; the farthest is drawn first.
         camera: The one that the poses were computed with.
-        length: Of each axis, in eye distances.
+        length: Of each axis (:data:`AXIS_COLORS`), in eye distances.
     """
     drawn = check_image(image).copy()
     root = HEAD_MODEL[IBUG68.index("nose_0")]

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import ShapeFit, compare_shape
-from facedots.analysis.shapes import MEAN_SHAPE
+from facedots.analysis.shapes import MEAN_SHAPE, ShapeFit, compare_shape
 from facedots.audit.shapes import last_axis_mean
 from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Matrix

@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import compare_shape, forehead
+from facedots.analysis.shapes import compare_shape, forehead
 from facedots.drawing import Color
 from facedots.errors import FacedotsError, PointsError
 from facedots.geometry import Floats, Image, box_iou, tight_boxes
@@ -33,7 +33,8 @@ CELLS = 5
 docs/experiments.md.
 """
 
-_CIRCLE = np.stack([np.cos(np.arange(16) * np.pi / 8), np.sin(np.arange(16) * np.pi / 8)], axis=1)
+_ANGLES = np.arange(16) * np.pi / 8
+_CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
 
 class Anonymizer:
@@ -51,8 +52,6 @@ class Anonymizer:
         FacedotsError: The method or ``on_no_face`` is unknown.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> anonymous = Anonymizer("pixelate")(image, Pipeline()(image))  # doctest: +SKIP
     """
 
@@ -64,10 +63,9 @@ class Anonymizer:
         color: Color = (0, 0, 0),
         on_no_face: OnNoFace = "copy",
     ) -> None:
-        options = ((method, get_args(AnonymizeMethod)), (on_no_face, get_args(OnNoFace)))
-        for value, choices in options:
-            if value not in choices:
-                raise FacedotsError(f"choose one of {', '.join(choices)}, not {value!r}")
+        for value, choice in ((method, AnonymizeMethod), (on_no_face, OnNoFace)):
+            if value not in get_args(choice):
+                raise FacedotsError(f"choose one of {', '.join(get_args(choice))}, not {value!r}")
         self._method, self._on_no_face = method, on_no_face
         self._sigmas, self._margin, self._color = sigmas, margin, color
 

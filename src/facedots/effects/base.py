@@ -44,11 +44,8 @@ def effect_names() -> list[str]:
 
 
 def named_effects(names: str) -> list[Effect]:
-    """The effects of a comma-separated list, in its order.
-
-    Args:
-        names: Names from :func:`effect_names` and paths of stickers' YAML files, as in
-            ``"lips,sunglasses,my/hat.yaml"``.
+    """The effects of a comma-separated list of :func:`effect_names` and paths of stickers' YAML
+    files, as in ``"lips,sunglasses,my/hat.yaml"``.
 
     Raises:
         StickerError: A name is unknown, or a sticker's file has faults.

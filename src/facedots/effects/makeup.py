@@ -7,15 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import fit_shape, mesh_points
-from facedots.analysis.shapes import MEAN_SHAPE
+from facedots.analysis.mesh import mesh_points
+from facedots.analysis.shapes import MEAN_SHAPE, fit_shape
 from facedots.drawing import FRACTION_BITS, Color, fixed_point
 from facedots.geometry import Floats, Image, apply_affine, pixel_box
 from facedots.regions import region_polygons
 from facedots.types import Face, check_image
 
-_LIGHTNESS_SHARE = 0.5
-"""How far the lightness follows the paint."""
+_LIGHTNESS_SHARE = 0.5  # how far the lightness follows the paint
 
 CHEEK_CENTER, CHEEK_HALF_AXES = (0.5, 0.42), (0.19, 0.13)
 """The left cheek's ellipse on the mean shape, in outer-eye distances."""
@@ -51,11 +50,9 @@ class Makeup:
 
 @dataclass(frozen=True)
 class Lips(Makeup):
-    """Effect: lipstick, see :class:`Makeup`.
+    """Effect: lipstick.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> result = Lips(color=(150, 20, 90))(image, Pipeline()(image))  # doctest: +SKIP
     """
 
@@ -68,11 +65,9 @@ class Lips(Makeup):
 
 @dataclass(frozen=True)
 class Brows(Makeup):
-    """Effect: brow pencil, see :class:`Makeup`.
+    """Effect: brow pencil.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> result = Brows(strength=0.5)(image, Pipeline()(image))  # doctest: +SKIP
     """
 
@@ -86,11 +81,9 @@ class Brows(Makeup):
 
 @dataclass(frozen=True)
 class Blush(Makeup):
-    """Effect: blush on the cheeks, none beyond the outline of the face; see :class:`Makeup`.
+    """Effect: blush on the cheeks, none beyond the outline of the face.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> result = Blush()(image, Pipeline()(image))  # doctest: +SKIP
     """
 
@@ -165,9 +158,8 @@ def soft_mask(
     # The blur must include the surroundings, else the mask would be too strong at the frame.
     margin = int(np.ceil(3 * feather))
     mask = np.zeros((bottom - top + 2 * margin, right - left + 2 * margin), np.uint8)
-    moved = [
-        fixed_point(np.asarray(polygon) - (left - margin, top - margin)) for polygon in polygons
-    ]
+    corner = (left - margin, top - margin)
+    moved = [fixed_point(np.asarray(polygon) - corner) for polygon in polygons]
     cv2.fillPoly(mask, moved, 255, cv2.LINE_AA, FRACTION_BITS)
     share = np.asarray(mask / np.float32(255), np.float32)
     if feather > 0.3:

@@ -8,13 +8,9 @@ A sticker is a PNG with an alpha channel and a YAML file::
       right_eye_0: [83.5, 60]
       left_eye_3: [283.5, 60]
 
-``anchors`` gives the pixels (x, y) of points of the face, by their names in the schema; (0, 0) is
-the center of the top-left pixel. They set the position, ``fit`` the rest:
-
-- ``similarity``: rotation and size from the anchors, never squeezed.
-- ``affine``: size, tilt and squeeze from all points of the face, as if flat; the steadiest.
-- ``perspective``: a plane fixed to the head at the anchors' depth in the head model, seen under the
-  head's pose (:mod:`facedots.analysis.pose`), so that its near side is larger.
+``anchors``, pixels (x, y) of points of the face by their names in the schema, set the position;
+``fit`` the rest: ``similarity`` rotates and zooms by the anchors, ``affine`` also squeezes, by all
+points of the face; ``perspective`` turns a plane with the head's pose. See docs/filters.md.
 """
 
 import contextlib
@@ -28,9 +24,9 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.mesh import fit_shape, mesh_points
+from facedots.analysis.mesh import mesh_points
 from facedots.analysis.pose import Camera, head_pose, rotation
-from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
+from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE, fit_shape
 from facedots.errors import ImageError, PointsError, StickerError
 from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
 from facedots.io.images import read_image_bytes
@@ -82,11 +78,8 @@ class Sticker:
             raise StickerError(f"sticker {self.name}: {fault}")
 
     def place(self, face: Face, image_size: tuple[int, int]) -> Matrix:
-        """The homography ``(3, 3)`` from the sticker's pixels to those of the image with the face.
-
-        Args:
-            face: The face to cover.
-            image_size: Height and width of its image.
+        """The homography ``(3, 3)`` from the sticker's pixels to those of the face's image, of this
+        height and width.
 
         Raises:
             PointsError: Points of the face are missing, or of another schema than IBUG68.
@@ -102,10 +95,9 @@ class Sticker:
         if self.fit == "perspective":
             flat = fit_similarity(anchors, HEAD_MODEL[rows, :2])
             # Points that no head has, or a sticker that would touch the lens: affine instead.
+            plane = np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]])
             with contextlib.suppress(PointsError):
-                turned = self._as_seen(
-                    np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]]), points, image_size
-                )
+                turned = self._as_seen(plane, points, image_size)
         gap = (points[rows] - _apply(turned, anchors)).mean(axis=0)
         return np.array([[1, 0, gap[0]], [0, 1, gap[1]], [0, 0, 1]]) @ turned
 
@@ -147,16 +139,11 @@ class Stickers:
         StickerError: A sticker is unknown or its files have faults.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> image = read_image(sample_portrait())  # doctest: +SKIP
         >>> result = Stickers(["hat", "mustache"])(image, Pipeline()(image))  # doctest: +SKIP
     """
 
     def __init__(self, stickers: Iterable[Sticker | str | Path]) -> None:
-        chosen = [
-            sticker if isinstance(sticker, Sticker) else load_sticker(sticker)
-            for sticker in stickers
-        ]
+        chosen = (one if isinstance(one, Sticker) else load_sticker(one) for one in stickers)
         self._layers = [(sticker, premultiplied(sticker.image)) for sticker in chosen]
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> Image:
@@ -174,10 +161,9 @@ def premultiplied(image: Image) -> Image:
     >>> premultiplied(np.array([[[200, 100, 0, 51]]], np.uint8)).tolist()
     [[[40, 20, 0, 51]]]
     """
-    share = image[..., 3:] / np.float32(255)
-    return np.concatenate(
-        [(image[..., :3] * share).round().astype(np.uint8), image[..., 3:]], axis=2
-    )
+    colors, alpha = image[..., :3], image[..., 3:]
+    faded = (colors * (alpha / np.float32(255))).round().astype(np.uint8)
+    return np.concatenate([faded, alpha], axis=2)
 
 
 def paste(image: Image, layer: Image, homography: Matrix) -> None:
@@ -238,18 +224,15 @@ def load_sticker(name: str | Path) -> Sticker:
     return Sticker(file.stem, image, _anchors(file, fields["anchors"]), fields.get("fit", "affine"))
 
 
-def _anchors(file: Path, given: Any) -> dict[str, tuple[float, float]]:
-    """The anchors as numbers."""
+def _anchors(file: Path, fields: Any) -> dict[str, tuple[float, float]]:
     anchors = {}
-    for name, place in given.items() if isinstance(given, dict) else ():
-        numbers = place if isinstance(place, list) else []
-        if len(numbers) != 2 or not all(
-            isinstance(value, int | float) and np.isfinite(value) for value in numbers
-        ):
-            raise StickerError(
-                f"{file}: anchor {name}: a place is [x, y] in pixels of the image, not {place!r}"
-            )
-        anchors[str(name)] = (float(numbers[0]), float(numbers[1]))
+    for name, place in fields.items() if isinstance(fields, dict) else ():
+        match place:
+            case [int() | float() as x, int() | float() as y] if np.isfinite([x, y]).all():
+                anchors[str(name)] = (float(x), float(y))
+            case _:
+                fault = f"a place is [x, y] in pixels of the image, not {place!r}"
+                raise StickerError(f"{file}: anchor {name}: {fault}")
     return anchors
 
 

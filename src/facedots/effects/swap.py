@@ -6,9 +6,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from facedots.analysis.mesh import forehead, mesh_points, triangulate
-from facedots.analysis.shapes import MEAN_SHAPE, Triangles
-from facedots.analysis.texture import warp_texture
+from facedots.analysis.mesh import mesh_points, triangulate, warp_texture
+from facedots.analysis.shapes import MEAN_SHAPE, Triangles, forehead
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, apply_affine, fit_similarity
 from facedots.regions import Mask
@@ -21,8 +20,7 @@ SEAM_TOP = 0.5
 SEAM_FADE = 0.02
 """Half of the width over which the seam fades out, in sides of the face."""
 
-_MARGIN = 8
-"""Least number of pixels around a swapped face that the blending gets."""
+_MARGIN = 8  # least number of pixels around a swapped face that the blending gets
 
 
 class FaceSwap:
@@ -36,10 +34,7 @@ class FaceSwap:
         PointsError: Points of the face are missing, or of another schema than IBUG68.
 
     Example:
-        >>> from facedots import Pipeline, read_image, sample_portrait
-        >>> pipeline, source = Pipeline(), read_image(sample_portrait())  # doctest: +SKIP
-        >>> swap = FaceSwap(source, pipeline(source)[0])  # doctest: +SKIP
-        >>> image = read_image("group.jpg")  # doctest: +SKIP
+        >>> swap = FaceSwap(portrait, pipeline(portrait)[0])  # doctest: +SKIP
         >>> result = swap(image, pipeline(image))  # doctest: +SKIP
     """
 
@@ -91,8 +86,7 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
     goal = mesh_points(head)
     source, points = _facing_like(check_image(source), mesh_points(face), goal)
     start, end = (np.concatenate([shape, forehead(shape, SEAM_TOP)]) for shape in (points, goal))
-    # Only the part around the head, with a margin for the blending; the frame's border is
-    # replicated beyond it.
+    # The part around the head, with a margin for the blending; beyond the frame its border repeats.
     margin = _MARGIN + round(2 * SEAM_FADE * float(np.ptp(end, axis=0).max()))
     left, top = (np.floor(end.min(axis=0)).astype(int) - margin).tolist()
     right, bottom = (np.ceil(end.max(axis=0)).astype(int) + margin).tolist()
@@ -100,26 +94,22 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
         return target.copy()
     window = np.s_[max(top, 0) : min(bottom, height), max(left, 0) : min(right, width)]
     borders = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
-    around = np.asarray(
-        cv2.copyMakeBorder(target[window], *borders, cv2.BORDER_REPLICATE), np.uint8
-    )
-    texture = warp_texture(
-        source, start, end - (left, top), (bottom - top, right - left), _seam_triangles()
-    )
+    padded = cv2.copyMakeBorder(target[window], *borders, cv2.BORDER_REPLICATE)
+    around, size = np.asarray(padded, np.uint8), (bottom - top, right - left)
+    texture = warp_texture(source, start, end - (left, top), size, _seam_triangles())
     result = target.copy()
     if texture.mask.any():
         blended = _blended(_matched(texture.image, around, texture.mask), around, texture.mask)
-        result[window] = blended[
-            borders[0] : bottom - top - borders[1], borders[2] : right - left - borders[3]
-        ]
+        inner = np.s_[borders[0] : size[0] - borders[1], borders[2] : size[1] - borders[3]]
+        result[window] = blended[inner]
     return result
 
 
 def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256) -> Image:
     """The average of many faces, RGB ``uint8 (size, size, 3)``: mean shape with mean colors.
 
-    The surroundings move with the faces, so hair and shoulders are averaged too; pixels outside an
-    image do not count. Images are read one after the other, so any number fits into memory.
+    Hair and shoulders are averaged too; pixels outside an image do not count. Images are read one
+    after the other, so any number fits into memory.
 
     Args:
         images: RGB images; an iterator works.
@@ -131,9 +121,8 @@ def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256
     """
     if not faces:
         raise PointsError("the average of no faces: give one or more")
-    shapes = [
-        apply_affine(fit_similarity(mesh_points(face), MEAN_SHAPE), face.points) for face in faces
-    ]
+    points = [mesh_points(face) for face in faces]
+    shapes = [apply_affine(fit_similarity(shape, MEAN_SHAPE), shape) for shape in points]
     middle = np.array([(size - 1) / 2, 0.44 * size])
     goal = np.mean(shapes, axis=0) * (0.34 * size) + middle
     grid = [(x, y) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)]
@@ -141,9 +130,8 @@ def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256
     target = np.concatenate([goal, frame])
     triangles = triangulate(target)
     total, counts = np.zeros((size, size, 3)), np.zeros((size, size, 1))
-    for image, face in zip(images, faces, strict=True):
-        outside = apply_affine(fit_similarity(goal, face.points), frame)
-        source = np.concatenate([face.points, outside])
+    for image, shape in zip(images, points, strict=True):
+        source = np.concatenate([shape, apply_affine(fit_similarity(goal, shape), frame)])
         texture = warp_texture(image, source, target, (size, size), triangles)
         total += np.where(texture.inside[..., None], texture.image, 0)
         counts += texture.inside[..., None]
@@ -159,11 +147,8 @@ def _seam_triangles() -> Triangles:
 def _facing_like(image: Image, points: Floats, goal: Floats) -> tuple[Image, Floats]:
     """The image and points, mirrored if the face is then closer to the goal."""
     mirrored = points[list(IBUG68.flip)] * (-1, 1) + (image.shape[1] - 1, 0)
-    errors = [
-        np.linalg.norm(apply_affine(fit_similarity(shape, goal), shape) - goal)
-        for shape in (points, mirrored)
-    ]
-    if errors[0] <= errors[1]:
+    fits = [apply_affine(fit_similarity(shape, goal), shape) for shape in (points, mirrored)]
+    if np.linalg.norm(fits[0] - goal) <= np.linalg.norm(fits[1] - goal):
         return image, points
     return image[:, ::-1], np.asarray(mirrored, np.float32)
 
