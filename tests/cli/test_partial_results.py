@@ -224,6 +224,52 @@ def test_resume_says_what_it_cannot_go_on_with(
     assert (folder / file).read_text() == content
 
 
+def kill(folder: Path, file: Path, *arguments: object) -> None:
+    """A run that is killed when it reads d.png."""
+    code = (
+        "import os, signal, sys; from facedots.io.inputs import ImageSource as S; read = S.read\n"
+        "S.read = lambda s: os.kill(os.getpid(), 9) if s.location.endswith('d.png') else read(s)\n"
+        "from facedots.cli.main import main; main()"
+    )
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    assert subprocess.run(command, check=False, capture_output=True).returncode == -signal.SIGKILL
+    assert len([path for path in file.parent.glob(".*.part*") if path.suffix == file.suffix]) == 1
+
+
+@pytest.mark.parametrize(("cut", "done"), [(0, 2), (40, 1)])
+def test_resume_goes_on_from_what_a_killed_run_left(
+    run: Callable[..., Result], folder: Path, tiny_model: Path, cut: int, done: int
+) -> None:
+    """The rows of the last image may be cut: it is done again."""
+    options = ("--model", tiny_model, "--detector", "single-object")
+    as_json, as_csv, out = folder / "r.json", folder / "r.csv", folder / "out"
+    kill(folder, as_json, "predict", folder / "in", "--json", as_json, "--csv", as_csv, *options)
+    for part in folder.glob(".*.part*"):
+        part.write_bytes(part.read_bytes()[: -cut or None])
+    result = run("predict", "--json", as_json, "--csv", as_csv, "--resume")
+    assert f"{done} of 4 images were done before" in result.stderr
+    assert names_in_json(as_json) == NAMES
+    assert names_in_csv(as_csv) == [(str(i), name) for i, name in enumerate(NAMES, start=1)]
+    again = run("predict", "--json", as_json, "--csv", as_csv, "--resume")
+    assert "4 of 4 images were done before" in again.stderr
+    kill(folder, out / "transforms.csv", "align", folder / "in", "--out", out, *options)
+    assert not (out / "transforms.csv").exists()
+    result = run("align", "--out", out, "--resume")
+    assert [line.split(":")[0][-5:] for line in result.stdout.splitlines()] == NAMES[2:]
+    with (out / "transforms.csv").open(newline="") as text:
+        assert [Path(row["source"]).name for row in csv.DictReader(text)] == NAMES
+
+
+def test_align_remembers_images_without_a_face(
+    run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Pipeline, "__call__", lambda *_: [])
+        assert run("align", "--out", folder / "out").exit_code == 0
+    result = run("align", "--out", folder / "out", "--resume")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
 def test_resume_needs_files(run: Callable[..., Result]) -> None:
     assert "--resume needs" in str(run("predict", "--resume").exception)
     result = run("predict", "--resume", "--json", "-")

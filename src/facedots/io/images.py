@@ -5,7 +5,7 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
@@ -71,20 +71,22 @@ def _decode_heif(data: bytes, source: object) -> Image:
         MissingExtra: ``pi-heif`` is not installed.
         ImageError: It cannot be decoded.
     """
-    with explain_missing_extra():
-        import pi_heif
+    library = _pi_heif()
     try:
-        file = pi_heif.open_heif(data, convert_hdr_to_8bit=True)
+        file = library.open_heif(data, convert_hdr_to_8bit=True)
         if file.mode not in {"RGB", "RGBA", "L"}:
             raise ValueError(f"mode {file.mode}")
         pixels = np.asarray(file)
-    except (ValueError, EOFError, OSError, RuntimeError, SyntaxError) as error:
+    except (ValueError, EOFError, OSError, RuntimeError, SyntaxError, IndexError) as error:
         raise ImageError(f"{source}: HEIF that cannot be decoded: {error}") from error
-    if pixels.ndim == 2:
-        pixels = pixels[..., None]
-    if pixels.shape[2] < 3:
-        pixels = np.repeat(pixels[..., :1], 3, axis=2)
-    return np.ascontiguousarray(pixels[..., :3], np.uint8)
+    color = pixels[..., :3] if file.mode != "L" else np.dstack([pixels] * 3)
+    return np.ascontiguousarray(color, np.uint8)
+
+
+def _pi_heif() -> Any:
+    with explain_missing_extra():
+        import pi_heif
+    return pi_heif
 
 
 def read_image(path: str | Path, *, orient: bool = True, max_pixels: int = MAX_PIXELS) -> Image:
@@ -133,6 +135,9 @@ def read_image_bytes(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> bytes
 def _check_size(file: BinaryIO, source: object, max_pixels: int) -> tuple[int, int]:
     size = header_size(file)
     if size is None:
+        file.seek(0)
+        if is_heif(file.read(1024)):
+            _pi_heif()  # what is missing is said first
         raise ImageError(_not_an_image(source))
     width, height = size
     if width * height > max_pixels:
