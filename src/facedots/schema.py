@@ -5,11 +5,14 @@ the image.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
+
+from facedots.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -171,5 +174,98 @@ def _ibug68() -> KeypointSchema:
 IBUG68 = _ibug68()
 """The 68 points of the iBUG / Multi-PIE annotation: jaw, brows, nose, eyes, mouth."""
 
-SCHEMAS: Mapping[str, KeypointSchema] = MappingProxyType({IBUG68.name: IBUG68})
+
+def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
+    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names.
+
+    Raises:
+        DataError: A point on one side has no partner on the other.
+
+    >>> mirror_names(["left_eye", "nose", "right_eye"])
+    (2, 1, 0)
+    """
+    other = {"left": "right", "right": "left"}
+    partners = [
+        re.sub("left|right", lambda side: other[side[0].lower()], name, flags=re.IGNORECASE)
+        for name in names
+    ]
+    place = {name.lower(): i for i, name in enumerate(names)}
+    alone = [a for a, b in zip(names, partners, strict=True) if b.lower() not in place]
+    if alone:
+        raise DataError(
+            f"{', '.join(alone)}: no point with the other side's name; "
+            "list under `flip` what a mirror image swaps"
+        )
+    return tuple(place[partner.lower()] for partner in partners)
+
+
+def _public(
+    name: str, points: str, norm_pair: tuple[int, int], lines: Sequence[range] = ()
+) -> KeypointSchema:
+    """A schema from the names of its points, which tell their regions and the mirror image."""
+    names = tuple(points.split())
+    regions: dict[str, tuple[int, ...]] = {}
+    for i, point in enumerate(names):
+        side, part = re.findall(r"^(right_|left_|)([a-z]+)", point)[0]
+        part = {"chin": "jaw", "lip": "mouth", "pupil": "eye"}.get(part, part)
+        region = f"{side}{part}" if part in ("brow", "eye") else part
+        regions[region] = (*regions.get(region, ()), i)
+    edges = tuple((i, i + 1) for line in lines for i in line[:-1])
+    return KeypointSchema(name, names, regions, mirror_names(names), edges, norm_pair)
+
+
+_WFLW_PARTS: Sequence[tuple[str, Sequence[int]]] = (
+    *(("right_jaw", range(16)), ("chin", (0,)), ("left_jaw", range(15, -1, -1))),
+    *(("right_brow", range(9)), ("left_brow", (4, 3, 2, 1, 0, 8, 7, 6, 5))),
+    *(("nose", range(4)), ("right_nose", (0, 1)), ("nose", (4,)), ("left_nose", (1, 0))),
+    *(("right_eye", range(8)), ("left_eye", (4, 3, 2, 1, 0, 7, 6, 5))),
+    *(("right_mouth", range(3)), ("mouth", (0,)), ("left_mouth", (2, 1, 0, 3, 4))),
+    *(("mouth", (1,)), ("right_mouth", (4, 3)), ("right_lip", (0, 1)), ("lip", (0,))),
+    *(("left_lip", (1, 0, 2)), ("lip", (1,)), ("right_lip", (2,))),
+    *(("right_pupil", (0,)), ("left_pupil", (0,))),
+)
+"""Of WFLW, in its order; points on the left are numbered as their partners on the right."""
+
+WFLW98 = _public(
+    "wflw98",
+    " ".join(f"{part}_{i}" for part, numbers in _WFLW_PARTS for i in numbers),
+    (60, 72),
+    [
+        *(range(33), range(33, 42), range(42, 51), range(51, 55), range(55, 60)),
+        *(range(60, 68), range(68, 76), range(76, 88), range(88, 96)),
+    ],
+)
+"""The 98 points of WFLW (Wu et al., CVPR 2018)."""
+
+IBUG68_IN_WFLW98 = (
+    *(*range(0, 33, 2), *range(33, 38), *range(42, 47), *range(51, 60), 60, 61, 63, 64, 65, 67),
+    *(68, 69, 71, 72, 73, 75, *range(76, 96)),
+)
+"""The point of WFLW for each of iBUG's 68, as widely used."""
+
+COFW29 = _public(
+    "cofw29",
+    "right_brow_outer left_brow_outer right_brow_inner left_brow_inner right_brow_upper "
+    "right_brow_lower left_brow_upper left_brow_lower right_eye_outer left_eye_outer "
+    "right_eye_inner left_eye_inner right_eye_upper right_eye_lower left_eye_upper left_eye_lower "
+    "right_pupil left_pupil right_nose left_nose nose_tip nose_lower right_mouth left_mouth "
+    "lip_upper_outer lip_upper_inner lip_lower_inner lip_lower_outer chin",
+    (8, 9),
+)
+"""The 29 points of COFW (Burgos-Artizzu et al., ICCV 2013)."""
+
+_BROWS_EYES = (
+    "right_brow_outer right_brow_center right_brow_inner left_brow_inner left_brow_center "
+    "left_brow_outer right_eye_outer right_eye_center right_eye_inner left_eye_inner "
+    "left_eye_center left_eye_outer"
+)
+_NOSE, _MOUTH = "right_nose nose_tip left_nose", "right_mouth mouth_center left_mouth chin"
+AFLW21 = _public("aflw21", f"{_BROWS_EYES} right_ear {_NOSE} left_ear {_MOUTH}", (6, 11))
+"""The points of AFLW (Koestinger et al., ICCVW 2011), in its order."""
+AFLW19 = _public("aflw19", f"{_BROWS_EYES} {_NOSE} {_MOUTH}", (6, 11))
+"""The same without the ears, as most papers use them."""
+
+SCHEMAS: Mapping[str, KeypointSchema] = MappingProxyType(
+    {schema.name: schema for schema in (IBUG68, WFLW98, COFW29, AFLW19, AFLW21)}
+)
 """The schemas that come with facedots, by name."""

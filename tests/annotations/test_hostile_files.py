@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facedots.annotations import archives, base, csv_cells
+from facedots.annotations import base, csv_rows, exports
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.errors import FacedotsError
 from facedots.io.images import write_image
@@ -338,7 +338,7 @@ def test_nothing_larger_than_the_bound_is_read(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert outcome(folder, "task.zip", bytes(archive())) is None
-    for module in (base, archives, csv_cells):
+    for module in (base, exports, csv_rows):
         monkeypatch.setattr(module, "MAX_BYTES", 500)
     assert "is larger than" in str(outcome(folder, "task.zip", bytes(archive())))
     for name, content in (

@@ -7,8 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.annotations.image_files import ImageFinder
-from facedots.annotations.image_sizes import stored_points
+from facedots.annotations.image_files import ImageFinder, stored_points
 from facedots.errors import ImageError
 from facedots.io.images import read_image
 

@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 
 from facedots.annotations.coco import CocoFile
 from facedots.annotations.csv_table import CsvFile
-from facedots.annotations.pts import PtsFolder
-from facedots.annotations.schemas import (
-    SCHEMA_FILE,
-    furthest_pair,
-    mirror_names,
-    read_schema,
-    schema_beside,
-)
+from facedots.annotations.published_files import PtsFolder
+from facedots.annotations.schemas import SCHEMA_FILE, furthest_pair, read_schema, schema_beside
 from facedots.errors import DataError
-from facedots.schema import IBUG68, KeypointSchema
+from facedots.schema import IBUG68, KeypointSchema, mirror_names
 
 CAT = """
 name: cat5

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.imglab import to_imglab
 from facedots.annotations.load import ReadOptions, load_annotations
+from facedots.annotations.tool_files import to_imglab
 from facedots.cli.main import app
 from facedots.errors import AnnotationError, DataError, FacedotsError
 from facedots.io.images import write_image

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 from tests.annotations.test_image_files import turned_jpeg
 
-from facedots.annotations.csv_columns import find_columns
+from facedots.annotations.csv_rows import find_columns
 from facedots.annotations.load import load_annotations
 from facedots.errors import AnnotationError, FacedotsError
 from facedots.geometry import Floats
 from facedots.io.images import read_image, write_image
-from facedots.schema import IBUG68
+from facedots.schema import AFLW19, IBUG68, WFLW98, KeypointSchema
 
 K = IBUG68.count
 POINTS = np.random.default_rng(0).uniform(20, 180, (3, K, 2)).round(1).astype(np.float32)
@@ -111,6 +111,54 @@ def test_tables_of_openface_and_facedots(folder: Path) -> None:
     # OpenFace's table of one image is called as the image.
     one = table(folder, [*head, *names], [rows[0][:-1]], "f1.csv")
     assert load_annotations(one).faces[0].image == folder / "f1.png"
+
+
+@pytest.mark.parametrize("index", [["labeled-data/v/"], ["labeled-data", "v", ""]])
+def test_deeplabcut(folder: Path, index: list[str], caplog: pytest.LogCaptureFixture) -> None:
+    parts = ["left_ear", "right ear", "nose-tip"]
+    heads = [
+        ["scorer", *[""] * (len(index) - 1), *["me"] * 9],
+        ["bodyparts", *[""] * (len(index) - 1), *[part for part in parts for _ in range(3)]],
+        ["coords", *[""] * (len(index) - 1), *["x", "y", "likelihood"] * 3],
+    ]
+    cells: list[list[Any]] = [
+        [1.5, 2, 0.9, 3, 4, 0.1, 50, 60, 0.8],
+        [1, 2, 1, "", "", "", 50, 61, 0.7],
+        [""] * 9,
+    ]
+    rows = [[*index[:-1], index[-1] + file, *row] for file, row in zip(FILES, cells, strict=True)]
+    file = table(folder, heads[0], [*heads[1:], *rows])
+    file.write_text(file.read_text().replace("right ear", "right_ear"))
+    data = load_annotations(file)
+    assert data.schema.names == ("left_ear", "right_ear", "nose-tip")
+    assert [face.image.name for face in data.faces] == FILES[:2]
+    nan = float("nan")
+    expected = [[(1.5, 2), (nan, nan), (50, 60)], [(1, 2), (nan, nan), (50, 61)]]
+    np.testing.assert_array_equal([face.points for face in data.faces], expected)
+    assert "1 rows without a face are left out" in caplog.text
+    assert "1 points are taken as missing: their likelihood is below 0.6" in caplog.text
+
+
+def test_deeplabcut_of_several_animals_is_refused(folder: Path) -> None:
+    rows: list[list[Any]] = [["individuals", "a", "a", "b", "b"], ["bodyparts", *["nose"] * 4]]
+    rows += [["coords", *"xyxy"], ["f0.png", 1, 2, 3, 4]]
+    file = table(folder, ["scorer", *["me"] * 4], rows)
+    with pytest.raises(AnnotationError, match="several individuals; save a file for each"):
+        load_annotations(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [("face_landmarks_wflw_train.csv", WFLW98), ("face_landmarks_aflw_train.csv", AFLW19)],
+)
+def test_tables_of_hrnet(folder: Path, name: str, schema: KeypointSchema) -> None:
+    points = np.random.default_rng(0).uniform(20, 180, (schema.count, 2)).round(1)
+    header = ["image_path", "scale", "box_size", "center_w", "center_h"]
+    header += [f"original_{i}_{axis}" for i in range(schema.count) for axis in "xy"]
+    file = table(folder, header, [[FILES[0], 1.2, 90, 100, 100, *points.ravel()]], name)
+    data = load_annotations(file)
+    assert data.schema == schema
+    np.testing.assert_allclose(data.faces[0].points, points, atol=1e-4)
 
 
 def test_kaggles_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.coco import CocoFile
-from facedots.annotations.pts import PtsFolder
+from facedots.annotations.published_files import PtsFolder
 from facedots.data.dataset import FacialKeypointsDataset, KeypointsDataset, Sample
 from facedots.errors import ImageError
 from facedots.io.images import write_image

@@ -6,8 +6,6 @@ from .csv_table import annotations_csv as annotations_csv
 from .cvat import CvatFile as CvatFile
 from .cvat import cvat_labels as cvat_labels
 from .cvat import to_cvat as to_cvat
-from .imglab import ImglabFile as ImglabFile
-from .imglab import to_imglab as to_imglab
 from .known_sets import KNOWN_SETS as KNOWN_SETS
 from .known_sets import YTF_ORIGIN as YTF_ORIGIN
 from .known_sets import KnownSet as KnownSet
@@ -16,9 +14,13 @@ from .known_sets import video_id as video_id
 from .label_studio import LabelStudioFile as LabelStudioFile
 from .label_studio import label_studio_config as label_studio_config
 from .label_studio import to_label_studio as to_label_studio
-from .labelme import LabelmeFolder as LabelmeFolder
 from .load import AnnotationSet as AnnotationSet
 from .load import ReadOptions as ReadOptions
 from .load import load_annotations as load_annotations
-from .pts import PtsFolder as PtsFolder
+from .published_files import CofwFile as CofwFile
+from .published_files import ListFile as ListFile
+from .published_files import PtsFolder as PtsFolder
 from .schemas import read_schema as read_schema
+from .tool_files import ImglabFile as ImglabFile
+from .tool_files import LabelmeFolder as LabelmeFolder
+from .tool_files import to_imglab as to_imglab

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -72,7 +74,7 @@ class AnnotationFile(ABC):
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         protect([self.path])
-        self._notes: list[str] = []
+        self.notes: list[str] = []  # What is told of the file when its faces are read.
 
     @property
     def image_folder(self) -> Path:
@@ -80,10 +82,10 @@ class AnnotationFile(ABC):
         return self.path.parent
 
     def schema(self) -> KeypointSchema:
-        """What the points mean; IBUG68 for formats that do not name points.
+        """What the points mean, by their names or number.
 
         Raises:
-            DataError: The file does not name its points; the message says what to write.
+            DataError: That is open; the message says what to write.
         """
         return IBUG68
 
@@ -103,13 +105,13 @@ class AnnotationFile(ABC):
         Raises:
             AnnotationError: With all faults of the file at once.
         """
-        self._notes = []
+        self.notes = []
         faces = self._faces(images or self.image_folder, schema, origin or self.origin)
         beyond = f"a coordinate is beyond {MAX_COORDINATE:.0f} pixels"
         large = [face.name for face in faces if (np.abs(face.points) > MAX_COORDINATE).any()]
         if large:
             raise AnnotationError(self.path, [f"{name}: {beyond}" for name in large])
-        for note in self._notes:
+        for note in self.notes:
             LOG.warning("%s: %s", self.path, note)
         protect({face.image for face in faces})
         return faces
@@ -125,11 +127,35 @@ def to_pixels(points: Matrix, origin: Origin) -> Floats:
         return np.asarray(points - np.asarray(origin), np.float32)
 
 
-def drop_placeholders(points: Matrix, notes: list[str]) -> Matrix:
-    """Points ``(..., K, 2)``, NaN where they are (-1, -1) or (0, 0), as tools write missing ones.
+def measured_pixels(
+    file: AnnotationFile, names: Sequence[str], points: Sequence[Matrix], origin: Origin
+) -> Floats:
+    """The points ``(N, K, 2)`` of faces as pixels; placeholders are missing.
 
-    What was dropped is added to ``notes``.
+    Raises:
+        AnnotationError: They cannot be pixels.
     """
+    kept = _drop_placeholders(np.stack(points), file.notes)
+    if faults := _scale_faults(names, kept):
+        raise AnnotationError(file.path, faults)
+    return to_pixels(kept, origin)
+
+
+def face_names(images: Sequence[str]) -> list[str]:
+    """Names of faces by their images, with #1, #2, … where several share one.
+
+    >>> face_names(["a.jpg", "b.jpg", "a.jpg"])
+    ['a.jpg#1', 'b.jpg', 'a.jpg#2']
+    """
+    faces, seen, names = Counter(images), Counter[str](), list[str]()
+    for image in images:
+        seen[image] += 1
+        names.append(f"{image}#{seen[image]}" if faces[image] > 1 else image)
+    return names
+
+
+def _drop_placeholders(points: Matrix, notes: list[str]) -> Matrix:
+    """Points, NaN where they are (-1, -1) or (0, 0), as tools write missing ones."""
     dropped = np.zeros(points.shape[:-1], bool)
     for value in (-1, 0):
         found = (points == value).all(axis=-1)
@@ -140,17 +166,11 @@ def drop_placeholders(points: Matrix, notes: list[str]) -> Matrix:
     return np.where(dropped[..., None], np.nan, points)
 
 
-def scale_faults(faces: Mapping[str, Matrix]) -> list[str]:
-    """Sentences about faces whose points cannot be pixels, since they lie within one.
-
-    Args:
-        faces: Name of a face -> its points ``(K, 2)`` as the file has them.
-    """
-    known = [points[np.isfinite(points).all(axis=1)] for points in faces.values()]
+def _scale_faults(names: Sequence[str], faces: Matrix) -> list[str]:
+    """Sentences about faces whose points cannot be pixels, since they lie within one."""
+    known = [points[np.isfinite(points).all(axis=1)] for points in faces]
     values = np.concatenate([np.zeros((0, 2)), *known])
-    spans = np.array(
-        [np.ptp(points, axis=0).max(initial=0) if len(points) else 0 for points in known]
-    )
+    spans = np.array([np.ptp(points, axis=0).max() if len(points) else 0 for points in known])
     whole = np.array([len(points) > 4 for points in known], bool)
     signed = np.array([bool((points < 0).mean() > 0.1) for points in known if len(points) > 4])
     fix = "multiply x by the image's width and y by its height, or undo what was done to them"
@@ -161,9 +181,32 @@ def scale_faults(faces: Mapping[str, Matrix]) -> list[str]:
     small = whole & (spans > 0) & (spans < 1.5)
     return [
         f"{name}: all its points lie within one pixel"
-        for name, few in zip(faces, small, strict=True)
+        for name, few in zip(names, small, strict=True)
         if few
     ]
+
+
+def to_numbers(cells: Sequence[str]) -> Matrix:
+    """Cells as ``float64``; NaN where one is empty or no finite number."""
+    return np.array([_number(cell) for cell in cells], np.float64)
+
+
+def _number(cell: str) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def bad_cells(cells: Sequence[tuple[int, str]], place: str) -> list[str]:
+    """A sentence about cells that are no finite numbers, each with its place, or nothing."""
+    if not cells:
+        return []
+    more = f", nor are {len(cells) - 1} more" if len(cells) > 1 else ""
+    where, text = cells[0]
+    shown = text if len(text) < 40 else text[:40] + "…"
+    return [f"{shown!r} in {place} {where} is not a finite number{more}"]
 
 
 def read_bytes(path: Path, contents: str) -> bytes:
@@ -177,7 +220,7 @@ def read_bytes(path: Path, contents: str) -> bytes:
             start = file.read(4096)
             if not start.startswith((b"\xff\xfe", b"\xfe\xff")) and b"\0" in start:
                 raise AnnotationError(path, [f"not {contents}, but bytes that are no text"])
-            data = start + file.read(MAX_BYTES + 1 - len(start))
+            data = start + file.read(max(0, MAX_BYTES + 1 - len(start)))
     except OSError as error:
         raise AnnotationError(path, [f"cannot be read: {error.strerror}"]) from error
     if len(data) > MAX_BYTES:
@@ -185,23 +228,27 @@ def read_bytes(path: Path, contents: str) -> bytes:
     return data
 
 
-def read_json(path: Path, contents: str, data: bytes | None = None) -> Any:
-    """The content of a JSON file; ``contents`` names in errors what it should hold.
+def read_text(path: Path, contents: str, data: bytes | None = None) -> str:
+    """The text of a file, or of its bytes ``data``; see :func:`read_bytes`.
 
-    Args:
-        path: The file.
-        contents: What it should hold.
-        data: Its bytes, if they were read before.
+    Raises:
+        AnnotationError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return (read_bytes(path, contents) if data is None else data).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise AnnotationError(path, [f"not {contents} in UTF-8; save it as UTF-8"]) from error
+
+
+def read_json(path: Path, contents: str, data: bytes | None = None) -> Any:
+    """The content of a JSON file, or of its bytes ``data``; see :func:`read_bytes`.
 
     Raises:
         AnnotationError: It cannot be read or is not JSON.
     """
+    text = read_text(path, f"a JSON file of {contents}", data)
     try:
-        text = (read_bytes(path, contents) if data is None else data).decode("utf-8-sig")
         return json.loads(text)
-    except UnicodeDecodeError as error:
-        fault = f"not a JSON file of {contents} in UTF-8; save it as UTF-8"
-        raise AnnotationError(path, [fault]) from error
     except RecursionError as error:
         raise AnnotationError(path, [f"not a JSON file of {contents}: too deep"]) from error
     except ValueError as error:

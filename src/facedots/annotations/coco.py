@@ -12,14 +12,11 @@ from facedots.annotations.base import (
     AnnotationFile,
     FaceAnnotation,
     Origin,
-    drop_placeholders,
+    measured_pixels,
     read_json,
-    scale_faults,
-    to_pixels,
 )
 from facedots.annotations.exports import resized_note
-from facedots.annotations.image_files import ImageFinder, is_file
-from facedots.annotations.image_sizes import Size, place_points
+from facedots.annotations.image_files import ImageFinder, Size, is_file, place_points
 from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
@@ -130,13 +127,14 @@ class CocoFile(AnnotationFile):
         Raises:
             AnnotationError: Points are normalized, or an image is not the one that was labeled.
         """
-        kept = drop_placeholders(np.stack([face.points for face in faces]), self._notes)
-        faults = scale_faults({face.name: points for face, points in zip(faces, kept, strict=True)})
+        pixels = measured_pixels(
+            self, [face.name for face in faces], [face.points for face in faces], origin
+        )
         images = [(face.file, face.size) for face in faces]
-        stored, resized, wrong = place_points(list(to_pixels(kept, origin)), images)
-        if faults := [*faults, *wrong]:
+        stored, resized, faults = place_points(list(pixels), images)
+        if faults:
             raise AnnotationError(self.path, faults)
-        self._notes += [resized_note(resized)] if resized else []
+        self.notes += resized_note(resized)
         return [
             FaceAnnotation(face.file, points, face.name, face.image)
             for face, points in zip(faces, stored, strict=True)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +12,19 @@ from facedots.annotations.base import (
     AnnotationFile,
     FaceAnnotation,
     Origin,
-    drop_placeholders,
-    scale_faults,
-    to_pixels,
+    bad_cells,
+    face_names,
+    measured_pixels,
 )
-from facedots.annotations.csv_cells import MAX_FAULTS, CsvRows, Row, bad_cells
-from facedots.annotations.image_files import ImageFinder, is_file
-from facedots.annotations.image_sizes import stored_points
-from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
+from facedots.annotations.csv_rows import MAX_FAULTS, MIN_LIKELIHOOD, CsvRows, Row
+from facedots.annotations.image_files import ImageFinder, is_file, stored_points
+from facedots.annotations.schemas import (
+    SCHEMA_HINT,
+    named_schema,
+    numbered_labels,
+    point_order,
+    schema_of_count,
+)
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
 from facedots.io.images import SUFFIXES
@@ -60,7 +64,7 @@ class CsvFile(AnnotationFile):
         return folder if folder.is_dir() else self.path.parent
 
     def schema(self) -> KeypointSchema:
-        """The schema of a header ``name, nose_x, nose_y, left_eye_x, …``; IBUG68 for 68 points.
+        """The schema of a header ``name, nose_x, nose_y, left_eye_x, …``, or of as many points.
 
         Raises:
             DataError: The header does not name the points.
@@ -74,7 +78,10 @@ class CsvFile(AnnotationFile):
                 f"{self.path}: a row has one point: write a row per face, "
                 "with the columns image, x0, y0, x1, y1, …"
             )
-        if count < 2 or not all(labels) or not labels or numbered_labels(labels, count):
+        numbered = not labels or numbered_labels(labels, count)
+        if numbered and (schema := schema_of_count(count, self.path)):
+            return schema
+        if count < 2 or not all(labels) or numbered:
             raise DataError(
                 f"{self.path}: {count} points per row, and the header does not name them: "
                 f"call the columns nose_x, nose_y, left_eye_x, …, or {SCHEMA_HINT}"
@@ -112,12 +119,11 @@ class CsvFile(AnnotationFile):
         if faults:
             raise AnnotationError(self.path, faults)
         if left_out := len(self._table.rows) - len(rows):
-            self._notes.append(f"{left_out} rows without a face (success 0) are left out")
-        kept = drop_placeholders(np.stack(points), self._notes)
-        named = {place.name: face for place, face in zip(places, kept, strict=True)}
-        if faults := scale_faults(named):
-            raise AnnotationError(self.path, faults)
-        faces = to_pixels(kept, origin)
+            self.notes.append(f"{left_out} rows without a face are left out")
+        if unlikely := self._table.unlikely:
+            why = f"their likelihood is below {MIN_LIKELIHOOD}"
+            self.notes.append(f"{unlikely} points are taken as missing: {why}")
+        faces = measured_pixels(self, [place.name for place in places], points, origin)
         if self._columns.success is not None:
             # The tables of OpenFace and facedots hold points of upright images.
             turned = zip(faces, places, strict=True)
@@ -178,16 +184,9 @@ class CsvFile(AnnotationFile):
         columns, stem = self._columns, self.path.stem
         if columns.pixels is not None:
             return [f"{stem}-{row.number - 1:05}" for row in rows]
-        tracked = columns.success is not None or columns.face_id is not None
-        unnamed = stem if tracked and columns.image is None else ""
+        unnamed = stem if columns.tracked and columns.image is None else ""
         names = [_name(row.name, images) or unnamed for row in rows]
-        if not tracked:
-            return names
-        faces, numbers = Counter(names), Counter[str]()
-        for i, name in enumerate(names):
-            numbers[name] += 1
-            names[i] = f"{name}#{numbers[name]}" if faces[name] > 1 else name
-        return names
+        return face_names(names) if columns.tracked else names
 
 
 @dataclass(frozen=True)

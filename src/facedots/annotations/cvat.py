@@ -11,16 +11,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from facedots.annotations.archives import read_xml
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin
 from facedots.annotations.exports import (
     TOOL_ORIGIN,
     ExportedImage,
     annotations_of,
     point_index,
+    read_xml,
     size_of,
 )
-from facedots.annotations.image_sizes import Size
+from facedots.annotations.image_files import Size
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
 from facedots.io.images import SUFFIXES
@@ -155,7 +155,7 @@ class CvatFile(AnnotationFile):
                     place = f"{where}, {shape.tag} {shape.get('label', '')}".rstrip()
                     faults += [f"{place}: {fault}" for fault in wrong]
             exported.append(ExportedImage(where, name, faces, size))
-        return annotations_of(self.path, exported, faults, images, origin, notes=self._notes)
+        return annotations_of(self, exported, faults, images, origin)
 
     def _frames(self, images: Path) -> list[tuple[str, str, Size | None, list[ET.Element]]]:
         """The frames of a video with the shapes of all tracks: what it is called in messages, the

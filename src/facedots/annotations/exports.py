@@ -1,21 +1,83 @@
-"""Exports of annotation tools: images by what a tool calls them, points as it shows them."""
+"""Exports of annotation tools: XML and ZIP files within bounds, images by what a tool calls them,
+points as it shows them.
+"""
 
+import lzma
 import xml.etree.ElementTree as ET
-from collections.abc import Sequence
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation, Origin, to_pixels
-from facedots.annotations.image_files import ImageFinder
-from facedots.annotations.image_sizes import Size, stored_points
+from facedots.annotations.base import (
+    MAX_BYTES,
+    AnnotationFile,
+    FaceAnnotation,
+    Origin,
+    face_names,
+    read_bytes,
+    to_pixels,
+)
+from facedots.annotations.image_files import ImageFinder, Size, stored_points
 from facedots.errors import AnnotationError, ImageError
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 
 TOOL_ORIGIN: Origin = (0.5, 0.5)
 """What tools on a canvas call the center of the top-left pixel: their (0, 0) is its corner."""
+
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+
+
+def zip_members(file: Path) -> list[str]:
+    """The names of the files in a ZIP archive; none in another file.
+
+    Raises:
+        AnnotationError: It is a damaged archive.
+    """
+    try:
+        if not zipfile.is_zipfile(file):
+            return []
+        with zipfile.ZipFile(file) as archive:
+            return [name for name in archive.namelist() if not name.endswith("/")]
+    except _DAMAGED as error:
+        raise AnnotationError(file, [f"a damaged ZIP file: {error}"]) from error
+
+
+def read_member(file: Path, name: str) -> bytes:
+    """The bytes of a file in a ZIP archive.
+
+    Raises:
+        AnnotationError: It is damaged, encrypted, or too large.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(name) as member:
+            data = member.read(MAX_BYTES + 1)
+    except (NotImplementedError, RuntimeError) as error:
+        raise AnnotationError(file, [f"{name} cannot be unpacked: {error}"]) from error
+    except _DAMAGED as error:
+        raise AnnotationError(file, [f"a damaged ZIP file: {name}: {error}"]) from error
+    if len(data) > MAX_BYTES:
+        raise AnnotationError(file, [f"{name} is larger than {MAX_BYTES >> 20} MB"])
+    return data
+
+
+def read_xml(file: Path, member: Callable[[list[str]], str]) -> ET.Element:
+    """The root of an XML file, or of the one in a ZIP archive that ``member`` names.
+
+    Raises:
+        AnnotationError: It is neither.
+    """
+    try:
+        names = zip_members(file)
+        return ET.fromstring(read_member(file, member(names)) if names else read_bytes(file, "XML"))
+    except (ET.ParseError, ValueError, LookupError, RecursionError) as error:
+        fault = f"not an XML file, nor a ZIP file with one: {error}"
+        raise AnnotationError(file, [fault]) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,36 +120,25 @@ def size_of(image: ET.Element) -> Size | None:
 
 
 def annotations_of(
-    source: object,
-    images: Sequence[ExportedImage],
+    file: AnnotationFile,
+    entries: Sequence[ExportedImage],
     faults: Sequence[str],
-    root_dir: str | Path,
+    images: Path,
     origin: Origin,
-    *,
-    notes: list[str] | None = None,
 ) -> list[FaceAnnotation]:
     """The faces of an export in pixels of the stored images; faces without points are skipped.
 
-    Names are paths below ``root_dir``, with ``#1``, ``#2``, … where several faces share an image;
-    the group is the path.
-
-    Args:
-        source: The file that errors name.
-        images: Its content.
-        faults: Its other faults.
-        root_dir: Folder in which :class:`ImageFinder` looks for images.
-        origin: The coordinates that the file gives to the center of the top-left pixel; they are
-            subtracted.
-        notes: Gets a sentence about images that were resized since they were labeled.
+    Names are paths below the folder ``images``, with ``#1``, ``#2``, … where several faces share an
+    image; the group is the path.
 
     Raises:
-        AnnotationError: With all faults; also where images are missing, or are in two entries.
+        AnnotationError: With ``faults`` and all others: images are missing, or are in two entries.
     """
-    finder, wrong = ImageFinder(root_dir), list(faults)
+    finder, wrong = ImageFinder(images), list(faults)
     first: dict[Path, str] = {}
     resized: list[str] = []
     annotations: list[FaceAnnotation] = []
-    for entry in images:
+    for entry in entries:
         faces = [face for face in entry.faces if np.isfinite(face).any()]
         if not faces:
             continue
@@ -104,21 +155,19 @@ def annotations_of(
             again = f"{path} stands in {first[path]} already; export one of the two"
             wrong.append(f"{entry.where}: {again}")
         first.setdefault(path, entry.where)
-        name = path.relative_to(finder.root).as_posix()
-        marks = [f"#{i + 1}" for i in range(len(faces))] if len(faces) > 1 else [""]
-        annotations += [
-            FaceAnnotation(path, face, name + mark, name)
-            for face, mark in zip(points, marks, strict=True)
-        ]
+        image = path.relative_to(finder.root).as_posix()
+        names = face_names([image] * len(faces))
+        annotations += map(FaceAnnotation, [path] * len(faces), points, names, [image] * len(faces))
     if not annotations and not wrong:
-        wrong.append(f"no face in {len(images)} images")
+        wrong.append(f"no face in {len(entries)} images")
     if wrong:
-        raise AnnotationError(source, wrong)
-    if resized and notes is not None:
-        notes.append(resized_note(resized))
+        raise AnnotationError(file.path, wrong)
+    file.notes += resized_note(resized)
     return annotations
 
 
-def resized_note(images: Sequence[str]) -> str:
-    """What is said of images that are smaller or larger than they were when they were labeled."""
-    return f"{len(images)} images were resized since ({images[0]}, …): their points are scaled"
+def resized_note(images: Sequence[str]) -> list[str]:
+    """A sentence about images of another size than when they were labeled, or nothing."""
+    if not images:
+        return []
+    return [f"{len(images)} images were resized since ({images[0]}, …): their points are scaled"]

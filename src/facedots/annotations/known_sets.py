@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from facedots.annotations.base import FaceAnnotation, Origin
-from facedots.annotations.pts import photo_id
+from facedots.annotations.published_files import photo_id
 from facedots.schema import IBUG68, KeypointSchema
 
 YTF_ORIGIN: Origin = (1.2, 0.7)

@@ -170,7 +170,7 @@ class LabelStudioFile(AnnotationFile):
                     faults += [f"{where}: {fault}" for fault in wrong]
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 faults.append(f"{where}: {error!r} in its structure")
-        return annotations_of(self.path, exported, faults, images, origin, notes=self._notes)
+        return annotations_of(self, exported, faults, images, origin)
 
 
 def _size(regions: Sequence[Mapping[str, Any]]) -> tuple[float, float] | None:

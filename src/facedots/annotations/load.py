@@ -5,18 +5,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from facedots.annotations.archives import read_member, read_xml, zip_members
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json
 from facedots.annotations.coco import CocoFile
 from facedots.annotations.csv_table import CsvFile
 from facedots.annotations.cvat import CvatFile
+from facedots.annotations.exports import read_member, read_xml, zip_members
 from facedots.annotations.image_files import ImageFinder
-from facedots.annotations.imglab import ImglabFile
 from facedots.annotations.known_sets import KnownLabels, recognize
 from facedots.annotations.label_studio import LabelStudioFile
-from facedots.annotations.labelme import LabelmeFolder
-from facedots.annotations.pts import PtsFolder
+from facedots.annotations.published_files import (
+    LIST_ENDINGS,
+    CofwFile,
+    ListFile,
+    PtsFolder,
+    is_list,
+)
 from facedots.annotations.schemas import schema_beside
+from facedots.annotations.tool_files import ImglabFile, LabelmeFolder
 from facedots.errors import DataError, ImageError
 from facedots.io.images import SUFFIXES
 from facedots.schema import IBUG68, KeypointSchema
@@ -33,6 +38,8 @@ FORMATS: Mapping[str, type[AnnotationFile]] = MappingProxyType(
         "cvat": CvatFile,
         "imglab": ImglabFile,
         "labelme": LabelmeFolder,
+        "list": ListFile,
+        "cofw": CofwFile,
     }
 )
 """Readers by the format's name, in the order in which a folder is searched for them."""
@@ -46,9 +53,14 @@ _ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cvat": (".xml", ".zip"),
         "imglab": (".xml",),
         "labelme": (".json",),
+        "list": LIST_ENDINGS,
+        "cofw": (".mat",),
     }
 )
 
+
+WFLW_LISTS = "list_98pt_rect_attr_*.txt"
+"""Where a folder has no other labels: the lists of WFLW's training and test faces below it."""
 
 SUBSET_FOLDERS = ("train", "training", "val", "valid", "validation", "test", "testing")
 """Folders that are searched where a folder has no labels of its own: one subset each."""
@@ -103,12 +115,10 @@ class AnnotationSet:
 def load_annotations(source: str | Path, options: ReadOptions | None = None) -> AnnotationSet:
     """The labeled faces that a path stands for, and what their points mean.
 
-    A folder stands for its CSV files; without any, for its JSON files (COCO, Label Studio); without
-    any, for the ``.pts`` files in and below it; without any, for its exports of CVAT. CSV, JSON and
-    exports may also be in a folder ``annotations`` (CVAT, COCO) or in folders ``train``, ``valid``,
-    ``test`` (Roboflow), each a subset. A known data
-    set (:data:`~facedots.annotations.known_sets.KNOWN_SETS`) is read with its facts, and a folder
-    that holds folders of such sets stands for these.
+    A folder stands for its files of the first of :data:`FORMATS` that is there; they may also be in
+    a folder ``annotations`` (CVAT, COCO) or in folders ``train``, ``valid``, ``test`` (Roboflow),
+    each a subset. A known data set (:data:`~facedots.annotations.known_sets.KNOWN_SETS`) is read
+    with its facts, and a folder that holds folders of such sets stands for these.
 
     The schema is that of the options, else of a ``schema.yaml`` beside the data or the images, else
     of the file: 68 points are iBUG's, COCO names its points in the category, CSV in the header.
@@ -181,6 +191,7 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
     if path.is_file():
         ending = path.suffix.lower()
         fitting = [format] if format else [name for name in FORMATS if ending in _ENDINGS[name]]
+        fitting = [name for name in fitting if name != "list" or format or is_list(path)]
         if not fitting:
             raise DataError(
                 f"{path}: the file's ending does not tell its format; "
@@ -197,6 +208,8 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
             files = [path] if next(pts, None) else []
         else:
             files = _search(path, _ENDINGS[name])
+        if name == "list":
+            files = [file for file in files or path.rglob(WFLW_LISTS) if is_list(file)]
         if files and (name == "labelme" or (name == "coco" and not format and _is_labelme(files))):
             return "labelme", [path]
         if files:
@@ -274,7 +287,8 @@ def _subset_of(path: Path) -> str:
     if labels or place.is_dir():
         return labels.prefix if labels else place.name
     folder = place.parent.name
-    return folder if folder.lower() in SUBSET_FOLDERS else place.stem
+    name = place.stem.removeprefix(WFLW_LISTS.partition("*")[0])
+    return folder if folder.lower() in SUBSET_FOLDERS else name
 
 
 def _known_labels(path: Path) -> KnownLabels | None:

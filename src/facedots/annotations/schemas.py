@@ -1,4 +1,5 @@
-"""What the points of custom data mean: a ``schema.yaml`` beside them, or names in the annotations.
+"""What the points of custom data mean: a ``schema.yaml`` beside them, names in the annotations, or
+the number of points of a public data set.
 
 A ``schema.yaml`` names the points in the order of the annotations, and the two whose distance
 scales errors::
@@ -23,14 +24,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facedots.errors import DataError
 from facedots.io.yaml_files import read_yaml
-from facedots.schema import IBUG68, KeypointSchema
+from facedots.schema import (
+    AFLW19,
+    AFLW21,
+    COFW29,
+    IBUG68,
+    IBUG68_IN_WFLW98,
+    WFLW98,
+    KeypointSchema,
+    mirror_names,
+)
 
 SCHEMA_FILE = "schema.yaml"
 SCHEMA_HINT = f"write a {SCHEMA_FILE} beside it, see docs/custom-data.md"
 
 Pair = tuple[str, str]
-
-_OTHER_SIDE = {"left": "right", "right": "left"}
 
 
 class _SchemaFile(BaseModel):
@@ -62,18 +70,14 @@ def read_schema(file: str | Path) -> KeypointSchema:
         return KeypointSchema(
             name=content.name,
             names=names,
-            regions={
-                region: tuple(place[n] for n in members) for region, members in regions.items()
-            },
+            regions={name: tuple(place[n] for n in points) for name, points in regions.items()},
             flip=mirror_names(names) if content.flip is None else _swapped(content.flip, place),
             edges=tuple((place[a], place[b]) for a, b in content.edges),
             norm_pair=(place[first], place[second]),
         )
     except ValidationError as error:
-        faults = [
-            f"  {'.'.join(map(str, fault['loc'])) or 'the file'}: {fault['msg']}"
-            for fault in error.errors()
-        ]
+        where = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
+        faults = [f"  {field or 'the file'}: {message}" for field, message in where]
         lines = [f"{file}: not a schema", *faults, "docs/custom-data.md shows one"]
         raise DataError("\n".join(lines)) from error
     except KeyError as error:
@@ -102,12 +106,8 @@ def named_schema(
 ) -> KeypointSchema:
     """A schema from the names of its points; 68 points are iBUG's.
 
-    Args:
-        name: Of the schema.
-        names: Of the points; left and right decide what a mirror image swaps.
-        points: ``(N, K, 2)``; the two points furthest apart become the ``norm_pair``.
-        edges: Lines to draw.
-        file: Named in errors.
+    Left and right in the names decide what a mirror image swaps; of the ``points`` ``(N, K, 2)``
+    the two furthest apart become the ``norm_pair``.
 
     Raises:
         DataError: The names do not tell which point mirrors which.
@@ -126,7 +126,8 @@ def point_order(labels: Sequence[str], schema: KeypointSchema) -> list[int]:
     """Where each of the schema's points is among the labels that a file gives to its points.
 
     By the schema's names, whatever their order; else by number, as in ``p2, p10, p1``; else as
-    written. With names or numbers there may be further labels.
+    written. With names or numbers there may be further labels. iBUG's points are taken out of
+    WFLW's 98.
 
     Raises:
         DataError: There are too few or too many, or some are the schema's, in another order.
@@ -140,6 +141,9 @@ def point_order(labels: Sequence[str], schema: KeypointSchema) -> list[int]:
         return [place[_plain(name)] for name in schema.names]
     if numbered := numbered_labels(labels, schema.count):
         return numbered
+    if schema == IBUG68 and len(labels) == WFLW98.count:
+        numbers = numbered_labels(labels, WFLW98.count) or range(WFLW98.count)
+        return [numbers[i] for i in IBUG68_IN_WFLW98]
     if len(labels) != schema.count:
         raise DataError(f"{len(labels)} points are named, {schema.count} expected")
     known = [name for name in map(_plain, schema.names) if name in place]
@@ -167,29 +171,6 @@ def _plain(label: str) -> str:
     return re.sub(r"[_. -]+", "_", label.strip().lower())
 
 
-def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
-    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names.
-
-    Raises:
-        DataError: A point on one side has no partner on the other.
-
-    >>> mirror_names(["left_eye", "nose", "right_eye"])
-    (2, 1, 0)
-    """
-    partners = [
-        re.sub("left|right", lambda side: _OTHER_SIDE[side[0].lower()], name, flags=re.IGNORECASE)
-        for name in names
-    ]
-    place = {name.lower(): i for i, name in enumerate(names)}
-    alone = [a for a, b in zip(names, partners, strict=True) if b.lower() not in place]
-    if alone:
-        raise DataError(
-            f"{', '.join(alone)}: no point with the other side's name; "
-            "list under `flip` what a mirror image swaps"
-        )
-    return tuple(place[partner.lower()] for partner in partners)
-
-
 def furthest_pair(points: ArrayLike) -> tuple[int, int]:
     """The two points with the largest median distance over faces ``(N, K, 2)``, NaN left out.
 
@@ -210,3 +191,13 @@ def _swapped(pairs: Sequence[Pair], place: Mapping[str, int]) -> tuple[int, ...]
     for a, b in pairs:
         flip[place[a]], flip[place[b]] = place[b], place[a]
     return tuple(flip)
+
+
+def schema_of_count(count: int, source: Path) -> KeypointSchema | None:
+    """The public schema of points without names, by their number: 68 are iBUG's and 98 WFLW's; 29
+    are COFW's, 19 and 21 AFLW's where the path names the set.
+    """
+    place = str(source.absolute()).lower()
+    schemas = [IBUG68, WFLW98, *([COFW29] if "cofw" in place else [])]
+    schemas += [AFLW19, AFLW21] if "aflw" in place else []
+    return next((schema for schema in schemas if schema.count == count), None)

@@ -120,8 +120,8 @@ def import_labels(
     annotations are left out.
     """
     from facedots.annotations.csv_table import annotations_csv
-    from facedots.annotations.imglab import to_imglab
     from facedots.annotations.load import load_annotations
+    from facedots.annotations.tool_files import to_imglab
     from facedots.labeling.changes import changes_csv, load_corrections, summary
 
     options = labels.load()

@@ -172,7 +172,8 @@ class LabelOptions:
     format: Annotated[
         str | None,
         typer.Option(
-            help="csv, coco, label-studio, pts, cvat, imglab, labelme; by default, what is there."
+            help="csv, coco, label-studio, pts, cvat, imglab, labelme, list (WFLW, AFLW) or cofw; "
+            "by default, what is there."
         ),
     ] = None
     images: Annotated[

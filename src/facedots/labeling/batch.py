@@ -15,7 +15,7 @@ import numpy as np
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.cvat import cvat_labels, to_cvat
-from facedots.annotations.image_sizes import stored_points
+from facedots.annotations.image_files import stored_points
 from facedots.annotations.label_studio import label_studio_config, to_label_studio
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats, tight_boxes

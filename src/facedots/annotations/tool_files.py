@@ -1,18 +1,35 @@
-"""The XML of dlib's imglab, as its shape predictors are trained with."""
+"""Files of dlib's imglab (XML, as its shape predictors are trained with) and of labelme (a JSON
+file an image).
+"""
 
 import xml.etree.ElementTree as ET
+from collections import defaultdict
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
-from facedots.annotations.archives import read_xml
-from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, to_pixels
-from facedots.annotations.exports import point_index, resized_note, size_of
-from facedots.annotations.image_files import ImageFinder
-from facedots.annotations.image_sizes import Size, place_points, read_header
-from facedots.annotations.schemas import SCHEMA_HINT
+from facedots.annotations.base import (
+    AnnotationFile,
+    FaceAnnotation,
+    Origin,
+    face_names,
+    read_json,
+    to_pixels,
+)
+from facedots.annotations.exports import (
+    TOOL_ORIGIN,
+    ExportedImage,
+    annotations_of,
+    point_index,
+    read_xml,
+    resized_note,
+    size_of,
+)
+from facedots.annotations.image_files import ImageFinder, Size, place_points, read_header
+from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix, tight_boxes
 from facedots.io.text import printable
@@ -52,7 +69,7 @@ class ImglabFile(AnnotationFile):
 
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
         finder, faults = ImageFinder(images), list[str]()
-        names, groups, faces = list[str](), list[str](), list[Matrix]()
+        groups, faces = list[str](), list[Matrix]()
         places = list[tuple[Path, Size | None]]()
         for image in self._root.iter("image"):
             name = image.get("file", "")
@@ -68,7 +85,6 @@ class ImglabFile(AnnotationFile):
                 faults += [f"image {name}, box {number}: {fault}" for fault in wrong]
                 faces.append(face)
                 groups.append(name)
-                names.append(f"{name}#{number}" if len(boxes) > 1 else name)
                 places.append((file, size_of(image)))
         if not faces and not faults:
             faults.append("no box has parts")
@@ -77,11 +93,9 @@ class ImglabFile(AnnotationFile):
         stored, resized, faults = place_points(list(to_pixels(np.stack(faces), origin)), places)
         if faults:
             raise AnnotationError(self.path, faults)
-        self._notes += [resized_note(resized)] if resized else []
-        return [
-            FaceAnnotation(file, points, name, group)
-            for (file, _), points, name, group in zip(places, stored, names, groups, strict=True)
-        ]
+        self.notes += resized_note(resized)
+        files = [file for file, _ in places]
+        return list(map(FaceAnnotation, files, stored, face_names(groups), groups))
 
     def _face(self, box: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[str]]:
         """The points ``(K, 2)`` of a box, and its faults."""
@@ -126,3 +140,93 @@ def to_imglab(annotations: Iterable[FaceAnnotation]) -> str:
                     ET.SubElement(box, "part", {"name": f"{i:02}", **place})
     ET.indent(root)
     return "<?xml version='1.0' encoding='UTF-8'?>\n" + ET.tostring(root, encoding="unicode") + "\n"
+
+
+class LabelmeFolder(AnnotationFile):
+    """All of labelme's JSON files in a folder, or one of them.
+
+    The points of an image are one face, or one per ``group_id``; their labels are the schema's
+    names in any order, or numbers. A point that is absent is missing (NaN). Boxes and polygons are
+    skipped. For names and groups see :func:`~facedots.annotations.exports.annotations_of`.
+
+    Args:
+        path: The folder, or a file.
+
+    Example:
+        >>> faces = LabelmeFolder("labels").faces()  # doctest: +SKIP
+    """
+
+    origin: ClassVar[Origin] = TOOL_ORIGIN
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        files = sorted(self.path.glob("*.json")) if self.path.is_dir() else [self.path]
+        self._images = [_LabelmeImage(file) for file in files]
+        labels = [label for image in self._images for face in image.faces for label in face]
+        self._labels = list(dict.fromkeys(labels))
+
+    @property
+    def image_folder(self) -> Path:
+        """The folder, or that of the file."""
+        return self.path if self.path.is_dir() else self.path.parent
+
+    def schema(self) -> KeypointSchema:
+        """The schema of the labels; IBUG68 for its names, or for 68 numbers.
+
+        Raises:
+            DataError: The labels are numbers, or do not tell which point mirrors which.
+        """
+        names = tuple(self._labels)
+        if len(names) == IBUG68.count:
+            return IBUG68
+        if len(names) < 2 or numbered_labels(names, len(names)):
+            what = f"its {len(names)} points have no names"
+            raise DataError(f"{self.path}: {what}; {SCHEMA_HINT}")
+        faces = [face for image in self._images for face in image.faces]
+        shape = [[face.get(name, (np.nan, np.nan)) for name in names] for face in faces]
+        return named_schema(self.path.stem, names, shape, (), self.path)
+
+    def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
+        faults = [fault for image in self._images for fault in image.faults]
+        try:
+            order = point_order(self._labels, schema)
+        except DataError as error:
+            raise AnnotationError(self.path, [str(error), *faults]) from error
+        names = [self._labels[i] for i in order]
+        exported = [
+            ExportedImage(image.name, image.reference, faces, image.size)
+            for image in self._images
+            for faces in [[_points(face, names) for face in image.faces]]
+        ]
+        return annotations_of(self, exported, faults, images, origin)
+
+
+class _LabelmeImage:
+    """The content of one file: the image's name and size, and faces as label -> (x, y)."""
+
+    def __init__(self, file: Path) -> None:
+        self.name, self.reference, self.faults = file.name, "", list[str]()
+        self.size: tuple[float, float] | None = None
+        self.faces: list[dict[str, tuple[float, float]]] = []
+        content: Any = read_json(file, "labelme")
+        faces: defaultdict[str, dict[str, tuple[float, float]]] = defaultdict(dict)
+        try:
+            self.reference = str(content["imagePath"])
+            width, height = content.get("imageWidth"), content.get("imageHeight")
+            self.size = (float(width), float(height)) if width and height else None
+            for shape in content["shapes"]:
+                if shape.get("shape_type", "point") != "point":
+                    continue
+                label, ((x, y),) = str(shape["label"]), shape["points"]
+                face = faces[str(shape.get("group_id"))]
+                if label in face:
+                    hint = "give the points of each face a group id of their own"
+                    self.faults.append(f"{file.name}: {label!r} is there twice; {hint}")
+                face[label] = float(x), float(y)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            self.faults.append(f"{file.name}: not a file of labelme: {error!r}")
+        self.faces = list(faces.values())
+
+
+def _points(face: dict[str, tuple[float, float]], names: list[str]) -> Matrix:
+    return np.array([face.get(name, (np.nan, np.nan)) for name in names], np.float64)
