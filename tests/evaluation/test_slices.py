@@ -51,7 +51,7 @@ def test_blur_lowers_sharpness_and_light_does_not_matter_for_a_flat_face() -> No
 def test_slices_by_their_own_edges_take_either_side() -> None:
     edges = slice_edges(YAW, [-50, 3])
     parts = cut(YAW, [-50, -10, 9.9, np.nan, 29], edges)
-    assert {part.label: part.members.tolist() for part in parts} == {
+    assert {label: members.tolist() for label, members in parts.items()} == {
         "under 10°": [False, False, True, False, False],
         "10 to 20°": [False, True, False, False, False],
         "20 to 30°": [False, False, False, False, True],
@@ -62,11 +62,11 @@ def test_slices_by_their_own_edges_take_either_side() -> None:
 def test_slices_of_equally_many() -> None:
     values = np.arange(40.0)
     parts = cut(BRIGHTNESS, values, slice_edges(BRIGHTNESS, values))
-    assert [int(part.members.sum()) for part in parts] == [10, 10, 10, 10]
+    assert [int(members.sum()) for members in parts.values()] == [10, 10, 10, 10]
 
 
 def test_unknown_attributes_have_no_slices() -> None:
-    assert cut(YAW, [np.nan] * 3, slice_edges(YAW, [np.nan] * 3)) == []
+    assert cut(YAW, [np.nan] * 3, slice_edges(YAW, [np.nan] * 3)) == {}
     assert slice_edges(SHARPNESS, []) == ()
 
 

@@ -1,6 +1,4 @@
-"""Measure a network: each labeled face once, in the image as stored, in the true box or a
-detector's.
-"""
+"""Measure a network on labeled faces, in images as stored, in the true box or a detector's."""
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,15 +16,9 @@ from facedots.data.sources import detect_sources
 from facedots.data.splits import load_split
 from facedots.detection.base import Detector
 from facedots.errors import DataError, ImageError
+from facedots.evaluation import result
 from facedots.evaluation.metrics import nme, norm_distances
-from facedots.evaluation.result import (
-    GROUND_TRUTH,
-    METRICS_FILE,
-    WHOLE_IMAGE,
-    EvalContext,
-    Evaluation,
-    training_history,
-)
+from facedots.evaluation.result import EvalContext, Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import CropSpec, Floats, Matrix, box_iou, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
@@ -57,7 +49,7 @@ def evaluate(
     Args:
         predictor: The network.
         annotations: The labeled faces; images are read one after the other.
-        detector: By default, the boxes are the tight ones of the true points.
+        detector: By default, the tight boxes of the true points are used.
 
     Raises:
         DataError: No face could be measured, or the labels do not have the network's schema.
@@ -80,7 +72,7 @@ def evaluate(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         reasons = reasons or "there are no annotations"
         raise DataError(f"none of {len(skipped)} faces could be measured: {reasons}")
-    boxes = WHOLE_IMAGE if spec.crop.mode == "frame" else GROUND_TRUTH
+    boxes = result.WHOLE_IMAGE if spec.crop.mode == "frame" else result.GROUND_TRUTH
     keypoints, squares, attributes = zip(*measured, strict=True)
     return Evaluation(
         name=spec.name,
@@ -132,12 +124,11 @@ def evaluate_split(
     predictor = KeypointPredictor(file)
     options = replace(options or ReadOptions(), schema=predictor.spec.schema)
     faces = load_split(data, sources, split, options=options)
-    console = Console(stderr=True, highlight=False)
-    label = f"measuring {weights}"
+    console, label = Console(stderr=True, highlight=False), f"measuring {weights}"
     test_faces = track(faces.test, label, console=console, transient=True, disable=not progress)
     evaluation = evaluate(predictor, test_faces, detector)
-    context = replace(
-        evaluation.context,
+    context = EvalContext(
+        boxes=evaluation.context.boxes,
         data=str(data),
         sources=sources,
         split="synthetic" if synthetic else split,
@@ -146,13 +137,10 @@ def evaluate_split(
         label_style=predictor.card.style,
     )
     mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
-    log = Path(weights) / METRICS_FILE
-    return replace(
-        evaluation,
-        context=context,
-        baseline=nme(mean_face, evaluation.true, evaluation.schema),
-        history=training_history(log) if log.is_file() else {},
-    )
+    baseline = nme(mean_face, evaluation.true, evaluation.schema)
+    log = Path(weights) / result.METRICS_FILE
+    history = result.training_history(log) if log.is_file() else {}
+    return replace(evaluation, context=context, baseline=baseline, history=history)
 
 
 def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:
@@ -214,16 +202,15 @@ def _measure(
 
 def _missing(schema: KeypointSchema) -> Keypoints:
     """NaN in place of a missed face's keypoints."""
-    covariance = np.full((1, schema.count, 2, 2), np.nan, np.float32)
-    points, confidence, score = covariance[..., 0], covariance[..., 0, 0], covariance[:, 0, 0, 0]
-    return Keypoints(points, covariance, confidence, score, schema)
+    nan = np.full((1, schema.count, 2, 2), np.nan, np.float32)
+    return Keypoints(nan[..., 0], nan, nan[..., 0, 0], nan[:, 0, 0, 0], schema)
 
 
 def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
     """Why a face cannot be measured; empty where it can."""
     if annotation.points.shape != (schema.count, 2):
-        network = f"the network predicts {schema.count} ({schema.name})"
-        raise DataError(f"{annotation.name}: {len(annotation.points)} points, but {network}")
+        counts = f"{len(annotation.points)} points, but the network predicts {schema.count}"
+        raise DataError(f"{annotation.name}: {counts} ({schema.name})")
     if np.isnan(norm_distances(annotation.points[None], schema)).any():
         return "the two points that scale the error are not both labeled, or coincide"
     box = tight_boxes(annotation.points[None])[0]

@@ -66,9 +66,7 @@ def write_comparison(
 
 
 def report_dict(evaluation: Evaluation) -> dict[str, Any]:
-    """The content of ``report.json``: context, scores (percent), and which faces were missed, or
-    skipped and why.
-    """
+    """The content of ``report.json``: context, accuracy (percent), faces missed or skipped."""
     context, schema = evaluation.context, evaluation.schema
     values = accuracy_values(evaluation)
     return {
@@ -148,8 +146,8 @@ def incompatibilities(evaluations: Sequence[Evaluation]) -> list[str]:
     for other in evaluations[1:]:
         pair = f"{first.name} and {other.name}"
         if first.schema != other.schema:
-            schemas = f"{first.schema.name} and {other.schema.name}"
-            sentences.append(f"{pair} predict different points ({schemas}).")
+            schemas = f"({first.schema.name} and {other.schema.name})"
+            sentences.append(f"{pair} predict different points {schemas}.")
         elif first.names != other.names:
             one, two = (
                 f"{e.context.faces_text}, split {e.context.split} with {len(e.names)} faces"
@@ -187,9 +185,7 @@ def comparison_warnings(evaluations: Sequence[Evaluation]) -> list[str]:
 
 
 def distinct_names(evaluations: Sequence[Evaluation], origins: Sequence[str]) -> list[str]:
-    """A name for each evaluation: its own; where two are equal, followed by the folder or file it
-    came from.
-    """
+    """The name of each evaluation; of equal ones, followed by the folder or file it is from."""
     names = [evaluation.name for evaluation in evaluations]
     numbers = [str(i + 1) for i in range(len(names))]
     for suffixes in ([Path(origin).name for origin in origins], origins, numbers):

@@ -100,31 +100,28 @@ class EvalContext:
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """The labeled faces of a data set and one network's predictions for them, in the order of the
-    annotations.
+    """N labeled faces and one network's predictions for them, in the order of the annotations.
 
     Attributes:
-        name: How reports call the network.
-        schema: What the K points mean.
-        names: N names of faces, as the annotations have them.
-        groups: N people or photos, as the annotations have them; ``""`` where unknown.
-        images: N image files.
+        name: Name of the network in reports.
+        schema: Meaning of the K points.
+        names: Names of the faces, as the annotations have them.
+        groups: People or photos, as the annotations have them; ``""`` where unknown.
+        images: Image files.
         true: ``float32 (N, K, 2)``, the labels in pixels; NaN where a point has none.
         predicted: ``float32 (N, K, 2)`` in pixels; NaN for a missed face.
         covariance: ``float32 (N, K, 2, 2)`` in square pixels; NaN for a missed face and where the
             network predicts none.
-        confidence: ``float32 (N, K)`` in [0, 1], as in
-            :class:`~facedots.types.Keypoints`; NaN like the covariance.
-        score: ``float32 (N,)`` in [0, 1], the network's score of the face, as in
-            :class:`~facedots.types.Keypoints`; NaN for a missed face.
+        confidence: ``float32 (N, K)``, see :class:`~facedots.types.Keypoints`; NaN like covariance.
+        score: ``float32 (N,)``, the network's score of the face, see the same class.
         squares: ``float64 (N, 3)``, center x, center y, side in pixels of the network's crop; NaN
             for a missed face.
         attributes: Name -> ``float64 (N,)``, see :data:`facedots.evaluation.slices.ATTRIBUTES`.
         skipped: Name and reason of each face that could not be measured; they count nowhere.
         dof: Degrees of freedom of the errors' law, see :mod:`facedots.uncertainty`.
         context: What was measured, on which data and how.
-        baseline: NME ``(N,)`` in percent of a mean face put into the same squares, or ``None``.
-        history: Log of the training run: column -> epoch -> value; empty where unknown.
+        baseline: NME ``(N,)`` in percent of a mean face in the same squares, or ``None``.
+        history: Training log: column -> epoch -> value; empty where unknown.
 
     Example:
         >>> Evaluation.load("report/evaluation.npz").accuracy.nme  # doctest: +SKIP
@@ -176,13 +173,11 @@ class Evaluation:
             OutputError: The file cannot be written.
         """
         about = {
+            **{name: getattr(self, name) for name in ("name", "dof", *_TUPLES)},
             "version": _VERSION,
-            "name": self.name,
             "schema": json.loads(self.schema.to_json()),
-            "dof": self.dof,
             "context": asdict(self.context),
             "history": {name: list(epochs.items()) for name, epochs in self.history.items()},
-            **{name: getattr(self, name) for name in _TUPLES},
             "images": [str(image.absolute()) for image in self.images],
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
@@ -237,8 +232,7 @@ class Evaluation:
 def training_history(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
     """Read Lightning's ``metrics.csv``: column -> epoch -> mean of the values logged in it.
 
-    Columns without a number are left out; ``<name>_epoch`` is called ``<name>``, beside
-    ``<name>_step``.
+    Columns without a number are left out; ``<name>_epoch`` is called ``<name>``.
 
     Raises:
         DataError: The file cannot be read.

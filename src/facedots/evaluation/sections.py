@@ -103,11 +103,10 @@ def by_slice(
             continue
         slices = [cut(attribute, of, edges) for of in values]
         means = {
-            e.name: [finite_mean(e.nme[part.members]) for part in of]
+            e.name: [finite_mean(e.nme[members]) for members in of.values()]
             for e, of in zip(evaluations, slices, strict=True)
         }
-        labels = [part.label for part in slices[0]]
-        counts = [int(part.members.sum()) for part in slices[0]]
+        labels, counts = [*slices[0]], [int(members.sum()) for members in slices[0].values()]
         rows = [list(row) for row in zip(labels, counts, *means.values(), strict=True)]
         header = ["slice", "faces", *means]
         panels[attribute.title] = (labels, means)

@@ -1,6 +1,4 @@
-"""Test faces in slices of increasing difficulty, by size, head turn, light and sharpness of the
-labeled faces.
-"""
+"""Test faces in slices of increasing difficulty: by size, head turn, light and sharpness."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +23,7 @@ from facedots.geometry import (
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.uncertainty import Doubles
 
-_CROP = 128
+_SIDE = 128  # px, at which light and sharpness are measured
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class Attribute:
     signed: bool = True
 
 
+_QUARTERS = "in four slices of equally many faces."
 ATTRIBUTES = (
     Attribute(
         "eye_distance",
@@ -75,15 +74,14 @@ ATTRIBUTES = (
         "brightness",
         "Brightness",
         "",
-        "Mean gray level of the face's square, from 0 (black) to 255 (white), in four slices of "
-        "equally many faces.",
+        f"Mean gray level of the face's square, from 0 (black) to 255 (white), {_QUARTERS}",
     ),
     Attribute(
         "sharpness",
         "Sharpness",
         "",
-        f"Variance of the Laplacian of the face's square at {_CROP} px: edges make it high; blur, "
-        "darkness and low resolution make it low. In four slices of equally many faces.",
+        f"Variance of the Laplacian of the face's square at {_SIDE} px: edges make it high; blur, "
+        f"darkness and low resolution make it low. {_QUARTERS.capitalize()}",
     ),
 )
 """What the reports slice by."""
@@ -95,11 +93,11 @@ def face_attributes(image: Image, points: Floats, schema: KeypointSchema) -> dic
     Args:
         image: RGB ``uint8 (H, W, 3)``.
         points: Its labels ``(K, 2)`` in pixels; their tight box must have an area.
-        schema: What they mean; yaw is measured for :data:`~facedots.schema.IBUG68` only.
+        schema: Their meaning; yaw is measured for :data:`~facedots.schema.IBUG68` only.
     """
     size = (image.shape[0], image.shape[1])
     square = CropSpec("box", 1.0).crop_squares(tight_boxes(points[None]), size)[0]
-    crop = warp_image(image, crop_matrix(square, _CROP), (_CROP, _CROP))
+    crop = warp_image(image, crop_matrix(square, _SIDE), (_SIDE, _SIDE))
     gray = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float64)
     return {
         "eye_distance": float(norm_distances(points[None], schema)[0]),
@@ -107,23 +105,6 @@ def face_attributes(image: Image, points: Floats, schema: KeypointSchema) -> dic
         "brightness": float(gray.mean()),
         "sharpness": float(cv2.Laplacian(gray, cv2.CV_64F).var()),
     }
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Some of N faces.
-
-    Attributes:
-        label: As in ``"32 to 48 px"``.
-        members: ``bool (N,)``.
-
-    Example:
-        >>> cut(ATTRIBUTES[0], [20, 70], (32,))[0].label
-        'under 32 px'
-    """
-
-    label: str
-    members: NDArray[np.bool_]
 
 
 def slice_edges(attribute: Attribute, values: ArrayLike) -> tuple[float, ...]:
@@ -137,28 +118,30 @@ def slice_edges(attribute: Attribute, values: ArrayLike) -> tuple[float, ...]:
     return attribute.edges or tuple(np.quantile(numbers, (0.25, 0.5, 0.75)).tolist())
 
 
-def cut(attribute: Attribute, values: ArrayLike, edges: Sequence[float]) -> list[Slice]:
-    """Cut faces with ``values (N,)`` into slices between edges, lowest first; a face whose value is
-    NaN is in none.
+def cut(
+    attribute: Attribute, values: ArrayLike, edges: Sequence[float]
+) -> dict[str, NDArray[np.bool_]]:
+    """Cut faces with ``values (N,)`` into slices between edges, lowest first: label ->
+    ``bool (N,)``. A face whose value is NaN is in none.
 
-    >>> for part in cut(ATTRIBUTES[0], [20, 32, 70], (32, 64)):
-    ...     print(part.label, part.members.tolist())
+    >>> for label, members in cut(ATTRIBUTES[0], [20, 32, 70], (32, 64)).items():
+    ...     print(label, members.tolist())
     under 32 px [True, False, False]
     32 to 64 px [False, True, False]
     64 px and more [False, False, True]
     """
     numbers = np.asarray(check_shape(values, "N", "values"), np.float64)
     numbers = numbers if attribute.signed else np.abs(numbers)
-    return [
-        Slice(_label(low, high, attribute.unit), (numbers >= low) & (numbers < high))
+    return {
+        _label(low, high, attribute.unit): (numbers >= low) & (numbers < high)
         for low, high in pairwise((-np.inf, *edges, np.inf))
         if edges
-    ]
+    }
 
 
 def group_means(values: Doubles, groups: Sequence[str]) -> Mapping[str, float]:
-    """The mean of the finite values ``(N,)`` of each group, largest first, without groups called
-    ``""`` or without a value.
+    """The mean of the finite values ``(N,)`` of each group, largest first, without the group ``""``
+    and those without a value.
     """
     of = np.array(groups, object)
     means = {group: finite_mean(values[of == group]) for group in sorted(set(groups) - {""})}
