@@ -43,16 +43,10 @@ def region_names(schema: KeypointSchema) -> tuple[str, ...]:
 
 
 def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG68) -> list[Floats]:
-    """The closed polygons ``float32 (n, 2)`` around a region, in pixels; a second one is a hole in
-    the first.
+    """The closed polygons ``float32 (n, 2)`` around a region (see :func:`region_names`) of one face's
+    points ``(K, 2)``, in pixels; a second one is a hole in the first.
 
-    Brows are strips around their points. Regions of other schemas than iBUG's are the hulls of
-    their points.
-
-    Args:
-        points: The points of one face (K, 2), pixels.
-        name: One of :func:`region_names`.
-        schema: Meaning of the points.
+    Brows are strips around their points. Regions of other schemas than iBUG's are hulls.
 
     Raises:
         PointsError: There is no such region, or a point of it is missing.
@@ -77,14 +71,8 @@ def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG6
 def region_mask(
     points: ArrayLike, name: str, size: tuple[int, int], schema: KeypointSchema = IBUG68
 ) -> Mask:
-    """The pixels of a region: ``bool (H, W)``, true where the polygon covers or touches a pixel's
-    center.
-
-    Args:
-        points: The points of one face (K, 2), pixels; they may lie outside the image.
-        name: One of :func:`region_names`.
-        size: Height and width of the image.
-        schema: Meaning of the points.
+    """The pixels of a region in an image of size (H, W): ``bool (H, W)``, true where its polygons
+    cover or touch a pixel's center; see :func:`region_polygons`.
 
     Raises:
         PointsError: There is no such region, or a point of it is missing.

@@ -1,10 +1,8 @@
 """The mathematics of a point's 2x2 covariance: probability, likelihood, ellipse.
 
-An error follows a two-dimensional Student-t law with ``dof`` > 2 degrees of freedom
-(:attr:`ModelSpec.dof <facedots.spec.ModelSpec.dof>`), or a Gaussian where that is ``None``. Both
-are elliptical: the error is ``r C^(1/2) u`` with a direction ``u`` that is uniform on the circle
-and an independent Mahalanobis radius ``r``. The Student law is parametrized by the covariance C
-itself, not by its scale matrix.
+Everywhere, an error follows a two-dimensional Student-t law with ``dof`` > 2 degrees of freedom, or
+a Gaussian where that is ``None``, parametrized by the covariance itself, not by a scale matrix: it
+is ``r C^(1/2) u`` with a uniform direction ``u`` and an independent Mahalanobis radius ``r``.
 
 :func:`mahalanobis`, :func:`negative_log_likelihood` and :func:`positive_part` take NumPy arrays and
 torch tensors alike; torch is not imported here.
@@ -46,8 +44,7 @@ def radius_cdf(radius: ArrayLike, dof: float | None) -> Doubles:
 
 
 def radius_quantile(probability: ArrayLike, dof: float | None) -> Doubles:
-    """The Mahalanobis radius that holds an error with a probability in [0, 1): the inverse of
-    :func:`radius_cdf`.
+    """The inverse of :func:`radius_cdf`, for probabilities in [0, 1).
 
     >>> radius_quantile(0.5, None).round(4).item(), radius_quantile(0.5, 4).round(4).item()
     (1.1774, 0.9102)
@@ -81,15 +78,8 @@ def negative_log_likelihood(
     errors: ArrayLike, covariance: ArrayLike, dof: float | None
 ) -> Doubles: ...
 def negative_log_likelihood(errors: Any, covariance: Any, dof: Any) -> Any:
-    """Minus the log density ``(...)`` of errors under their predicted laws, in nats.
-
-    On average it is lowest for the true covariance and degrees of freedom. It depends on the unit
-    of the errors.
-
-    Args:
-        errors: ``(..., 2)``, predicted minus true points.
-        covariance: ``(..., 2, 2)``, in the square of the errors' unit.
-        dof: Degrees of freedom, above 2; ``None`` for a Gaussian.
+    """Minus the log density ``(...)``, in nats, of errors ``(..., 2)`` under covariances
+    ``(..., 2, 2)``; on average lowest for the true law.
 
     >>> float(negative_log_likelihood([0, 0], np.eye(2), None).round(3))  # log(2 pi)
     1.838
@@ -122,12 +112,8 @@ def positive_part(matrices: _Array) -> _Array:
 
 
 def prob_within(covariance: ArrayLike, distance: ArrayLike, dof: float | None) -> Doubles:
-    """The probability ``(...)`` that an error is shorter than a distance: a mean over directions.
-
-    Args:
-        covariance: ``(..., 2, 2)``; NaN where unknown, and then so is the probability.
-        distance: ``(...)``, in the unit whose square the covariance has.
-        dof: Degrees of freedom of the errors' law, above 2; ``None`` for a Gaussian.
+    """The probability ``(...)`` that an error of covariance ``(..., 2, 2)`` (NaN where unknown) is
+    shorter than a distance ``(...)``: a mean over directions.
 
     >>> float(prob_within(np.eye(2), 2, None).round(3))
     0.865
@@ -145,15 +131,9 @@ def prob_within(covariance: ArrayLike, distance: ArrayLike, dof: float | None) -
 def confidence(
     points: ArrayLike, covariance: ArrayLike, schema: KeypointSchema, dof: float | None
 ) -> Floats:
-    """The probability ``float32 (..., K)`` that each point is within 5 % of the eye distance
-    (``schema.norm_pair`` of the predicted points) of its label.
-
-    Args:
-        points: ``(..., K, 2)``.
-        covariance: ``(..., K, 2, 2)``, in the square of the points' unit; NaN where unknown, and
-            then so is the probability.
-        schema: Meaning of the points.
-        dof: Degrees of freedom of the errors' law; ``None`` for a Gaussian.
+    """The probability ``float32 (..., K)`` that each predicted point ``(..., K, 2)`` is within 5 % of
+    the eye distance (``schema.norm_pair`` of the prediction) of its label; NaN where its covariance
+    ``(..., K, 2, 2)`` is.
     """
     points = np.asarray(points, np.float64)
     first, second = schema.norm_pair
@@ -162,12 +142,8 @@ def confidence(
 
 
 def principal_axes(covariance: ArrayLike) -> tuple[Doubles, Doubles]:
-    """The principal axes of a covariance.
-
-    Returns:
-        The standard deviations along the longer and the shorter axis ``(..., 2)``, and the
-        direction of the longer one ``(...)`` in degrees within [-90, 90], from x towards y:
-        clockwise as seen in an image.
+    """The standard deviations along the longer and the shorter axis ``(..., 2)``, and the direction
+    of the longer one ``(...)`` in degrees within [-90, 90], clockwise as seen in an image.
 
     >>> lengths, angle = principal_axes([[4, 0], [0, 9]])
     >>> lengths.tolist(), float(angle)
@@ -180,8 +156,8 @@ def principal_axes(covariance: ArrayLike) -> tuple[Doubles, Doubles]:
 def ellipse(
     covariance: ArrayLike, probability: float, dof: float | None
 ) -> tuple[Doubles, Doubles]:
-    """The ellipse that holds an error with a probability: semi-axes ``(..., 2)`` and angle, as
-    :func:`principal_axes` gives them.
+    """Semi-axes ``(..., 2)`` and angle, see :func:`principal_axes`, of the ellipse that holds an
+    error with a probability.
     """
     lengths, angle = principal_axes(covariance)
     return lengths * radius_quantile(probability, dof), angle
@@ -194,8 +170,7 @@ def sigma_of(covariance: ArrayLike) -> Floats:
 
 
 def isotropic_covariance(sigma: ArrayLike) -> Floats:
-    """The covariance ``float32 (..., 2, 2)`` of an error of equal ``sigma`` in all directions; NaN
-    where that is NaN.
+    """The covariance ``float32 (..., 2, 2)`` of an error of equal ``sigma`` in all directions.
 
     >>> isotropic_covariance([3]).tolist()
     [[[9.0, 0.0], [0.0, 9.0]]]

@@ -17,12 +17,8 @@ from facedots.uncertainty import Doubles
 
 
 def point_errors(predicted: ArrayLike, true: ArrayLike) -> Doubles:
-    """The distance ``(N, K)`` in pixels between predicted and true points, both ``(N, K, 2)``.
-
-    NaN where the true point is missing, ``inf`` where only the predicted one is.
-
-    Raises:
-        ShapeError: The two do not have the same shape (N, K, 2).
+    """The distance ``(N, K)`` in pixels between predicted and true points, both ``(N, K, 2)``: NaN
+    where the true point is missing, ``inf`` where only the predicted one is.
 
     >>> point_errors([[[3, 4], [1, 1], [np.nan, 0]]], [[[0, 0], [np.nan, 1], [0, 0]]]).tolist()
     [[5.0, nan, inf]]
@@ -49,9 +45,7 @@ def norm_distances(true: ArrayLike, schema: KeypointSchema) -> Doubles:
 
 def nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Doubles:
     """The normalized mean error ``(N,)``: a face's mean error in percent of its
-    :func:`norm_distances`.
-
-    NaN where a face has no label to measure by, ``inf`` where a labeled point has no prediction.
+    :func:`norm_distances`; NaN where a face has no label to measure by.
     """
     return 100 * _mean_of_labeled(point_errors(predicted, true)) / norm_distances(true, schema)
 
@@ -80,10 +74,8 @@ def constant_shift(predicted: ArrayLike, true: ArrayLike) -> Doubles:
 
 
 def shift_free_nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Doubles:
-    """NME*: the NME ``(N,)`` in percent once the :func:`constant_shift` of all faces is removed.
-
-    Data sets place their labels up to a pixel apart by different conventions for pixel
-    coordinates; NME* compares networks regardless of that.
+    """NME*: the NME ``(N,)`` once the :func:`constant_shift` of all faces is removed, by which the
+    pixel conventions of data sets differ.
     """
     shift = np.nan_to_num(constant_shift(predicted, true))
     return nme(np.asarray(predicted, np.float64) - shift, true, schema)
@@ -93,7 +85,7 @@ def failure_rate(errors: ArrayLike, threshold: float = 10.0) -> float:
     """The percentage of faces whose NME ``(N,)`` is above the threshold, both in percent.
 
     Raises:
-        ValueError: No face, or NaN among them: leave out faces that cannot be measured first.
+        ValueError: No face, or NaN among them.
 
     >>> failure_rate([3, 10, 10.5, np.inf])
     50.0
@@ -102,11 +94,11 @@ def failure_rate(errors: ArrayLike, threshold: float = 10.0) -> float:
 
 
 def auc(errors: ArrayLike, threshold: float = 10.0) -> float:
-    """The area under the cumulative error curve from 0 to the threshold, in percent of the whole:
-    100 if all errors are 0. Exactly the mean of ``max(0, 1 - error / threshold)``.
+    """The exact area under the cumulative error curve from 0 to the threshold, in percent of the
+    whole: 100 if all errors are 0.
 
     Raises:
-        ValueError: As :func:`failure_rate`.
+        ValueError: No face, or NaN among them.
 
     >>> auc([0, 5, 20])
     50.0
@@ -122,10 +114,9 @@ class Accuracy:
         n: Number of faces measured, including missed ones.
         missed: Number of faces without a prediction.
         nme: Mean NME of the faces that were not missed.
-        nme_median: Median NME of all n faces; a missed face counts as worse than any other.
-        fr10: Share of all n faces with NME > 10 %, including missed ones.
-        auc10: Area under the cumulative error curve of all n faces up to 10 %; a missed face adds
-            nothing.
+        nme_median: Median NME of all n faces.
+        fr10: Share of all n faces with NME > 10 %, see :func:`failure_rate`.
+        auc10: Area under the curve of all n faces up to 10 %, see :func:`auc`.
         nme_by_region: Mean NME of each region's points, over the faces that were not missed.
         nme_shift_free: Mean NME* of the same faces, see :func:`shift_free_nme`.
         shift_px: The shift (dx, dy) in pixels that NME* removes.
@@ -154,8 +145,7 @@ class Accuracy:
 
 
 def measure_accuracy(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Accuracy:
-    """The accuracy of predicted against true points, both ``(N, K, 2)``; a missed face is a row of
-    NaN in ``predicted``.
+    """The accuracy of predicted against true points, both ``(N, K, 2)``.
 
     Raises:
         ValueError: No face, or one that cannot be measured.

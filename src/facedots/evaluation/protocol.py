@@ -144,8 +144,8 @@ def evaluate_split(
 
 
 def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:
-    """The mean face ``float32 (K, 2)`` of a training set, relative to the center of the network's
-    square, in sides of it: a baseline. At most 500 faces, evenly spaced, are used.
+    """A baseline: the mean face ``float32 (K, 2)`` of a training set (at most 500 faces, evenly
+    spaced) relative to the center of the network's square, in sides of it.
 
     Raises:
         DataError: There is no annotation.

@@ -34,15 +34,13 @@ class EvalContext:
     """What was measured, on which data and how; ``""`` where unknown.
 
     Attributes:
-        boxes: Origin of the boxes: :data:`GROUND_TRUTH`, :data:`WHOLE_IMAGE` for a network that
-            takes the whole frame, or the detector's name.
+        boxes: :data:`GROUND_TRUTH`, :data:`WHOLE_IMAGE`, or the detector's name.
         data: The folder, or ``synthetic:N``.
         sources: The data sets in it.
         split: As in ``"official"``.
         weights_sha256: Of the weight file, in hexadecimal.
         trained_split: The split whose training part the network was trained on.
-        label_style: The data set whose labeling style the network follows; ``""`` if it was
-            trained on one only.
+        label_style: The data set whose labeling style the network follows, if trained on several.
 
     Example:
         >>> EvalContext("haar", "data", ("300w",), "official").boxes

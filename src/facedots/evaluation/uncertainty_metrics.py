@@ -21,12 +21,8 @@ FAILURE_NME = 8.0
 
 def coverage_probability(residuals: ArrayLike, covariance: ArrayLike, dof: float | None) -> Doubles:
     """The probability ``(...)`` of the smallest elliptical region around the prediction that holds
-    the true point; uniform over [0, 1] where covariances are right.
-
-    Args:
-        residuals: ``(..., 2)``, predicted minus true points.
-        covariance: ``(..., 2, 2)``, in the square of their unit.
-        dof: Degrees of freedom of the errors' law; ``None`` for a Gaussian.
+    the true point, from predicted minus true points ``(..., 2)`` and covariances ``(..., 2, 2)``;
+    uniform over [0, 1] where these are right.
 
     >>> coverage_probability([[1.1774, 0.0]], [np.eye(2)], None).round(3).tolist()
     [0.5]
@@ -48,12 +44,8 @@ def coverage(probabilities: ArrayLike, nominal: float) -> float:
 
 @dataclass(frozen=True)
 class ConfidenceBins:
-    """Points in ten bins of their confidence, each 10 % wide; B bins have points. In percent.
-
-    Attributes:
-        predicted: ``(B,)``, mean confidence of each bin.
-        observed: ``(B,)``, share of its points that are within the distance of the confidence.
-        share: ``(B,)``, share of all points that are in the bin.
+    """Points in ten bins of their confidence, of which B have points; ``(B,)`` in percent: mean
+    confidence, share of a bin's points within the distance of the confidence, share of all points.
     """
 
     predicted: Doubles
@@ -62,8 +54,8 @@ class ConfidenceBins:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean absolute difference of confidence and observed share
-        over the points, in percentage points; NaN without points.
+        """Expected calibration error: mean absolute difference of confidence and observed share, in
+        percentage points; NaN without points.
         """
         differences = np.abs(self.predicted - self.observed)
         return float(np.sum(self.share * differences) / 100) if len(self.share) else np.nan
@@ -92,12 +84,9 @@ def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Points sorted by predicted sigma, in B bins of equal count; all in the unit of sigma.
-
-    Attributes:
-        sigma: ``(B,)``, root mean square of the predicted sigma in each bin.
-        rms: ``(B,)``, observed: the standard deviation of the errors along each axis.
-        robust: ``(B,)``, the same estimated from the median error, which ignores outliers.
+    """Points sorted by predicted sigma, in B bins of equal count; ``(B,)``: root mean square of the
+    predicted sigma, standard deviation of the errors along each axis, and the same estimated from
+    the median error, which ignores outliers.
     """
 
     sigma: Doubles
@@ -125,12 +114,8 @@ def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Reliabil
 
 @dataclass(frozen=True)
 class Sparsification:
-    """The mean error of the remaining cases as the most uncertain of N are removed one by one.
-
-    Attributes:
-        remaining: ``(N,)``, mean error after 0, 1, … removals; among equally uncertain cases,
-            averaged over their orders.
-        oracle: ``(N,)``, the same if the largest errors were removed first: the lower bound.
+    """The mean error ``(N,)`` of the remaining cases after 0, 1, … removals: of the most uncertain
+    first (averaged over the orders of equal ones), and of the largest errors first (the oracle).
     """
 
     remaining: Doubles

@@ -1,8 +1,5 @@
 """What a kernel detects, by its frequency response: the amplitude of its output for gratings of
-each frequency and direction.
-
-Frequencies are in cycles per pixel: 0 is a constant area, 0.5 a pattern that changes from pixel to
-pixel. NumPy only.
+each frequency (cycles per pixel, 0: a constant area) and direction.
 """
 
 from dataclasses import dataclass
@@ -22,8 +19,8 @@ MIN_DC = 0.5
 """A kernel whose response to a constant area exceeds this share of its peak detects brightness."""
 
 MIN_SELECTIVITY = 0.3
-"""Selectivity above which a kernel is oriented. A first derivative has 0.5, a second derivative
-0.67 (their powers go with the second and fourth power of a cosine), a Laplacian 0.
+"""Selectivity above which a kernel is oriented; a first derivative has 0.5, a second one 0.67, a
+Laplacian 0.
 """
 
 
@@ -33,17 +30,14 @@ class KernelDescription:
 
     Attributes:
         kind: ``"blur"``: constant areas, less the finer the pattern; ``"brightness"``: constant
-            areas and fine patterns alike; ``"edge"``: a step in one direction; ``"line"``: a thin
-            line in one direction; ``"spot"``: change in all directions alike; ``"nothing"``: all
-            weights are zero.
+            areas and fine patterns alike; ``"edge"`` or ``"line"``: in one direction; ``"spot"``:
+            change in all directions alike; ``"nothing"``: all weights are zero.
         orientation: Of the edges or lines with the strongest response, in degrees in [0, 180),
-            counter-clockwise as seen: 0 is horizontal, 90 vertical. Arbitrary where
-            ``selectivity`` is low.
+            counter-clockwise as seen: 0 is horizontal, 90 vertical.
         selectivity: In [0, 1]: 1 for a response in one direction only, 0 if all are alike.
         dc: Response to a constant area over the peak response, in [0, 1].
         peak: Frequency of the peak response, cycles per pixel.
-        odd: Share of the kernel's energy that changes sign under half a turn, in [0, 1]; 1 for an
-            edge, 0 for a line.
+        odd: Share of the energy that changes sign under half a turn: 1 for an edge, 0 for a line.
 
     Example:
         >>> str(describe_kernel([[-1, 0, 1]]))
@@ -63,11 +57,8 @@ class KernelDescription:
 
 
 def frequency_response(kernel: ArrayLike) -> Floats:
-    """The amplitude ``float32 (GRID, GRID)`` of the output for a grating of each frequency; rows
-    are fy, columns fx.
-
-    Args:
-        kernel: ``(h, w)``, no larger than the grid.
+    """The amplitude ``float32 (GRID, GRID)`` of the output of a kernel ``(h, w)`` for a grating of
+    each frequency; rows are fy, columns fx.
 
     >>> response = frequency_response([[-1, 0, 1]])  # 2 sin(2 pi fx), whatever fy
     >>> response[32, [32, 48]].round(3).tolist()
@@ -85,10 +76,9 @@ def frequencies() -> NDArray[np.float64]:
 def describe_kernel(kernel: ArrayLike) -> KernelDescription:
     """Describe a kernel ``(h, w)`` by its frequency response.
 
-    The orientation is the axis of the power in the frequency plane (its second circular moment).
-    Frequencies are weighted by the power spectrum of photographs, which falls with the square
-    (Field, J. Opt. Soc. Am. A 4, 1987). Those above 0.5, in the corners of the plane, are left
-    out, so that no direction is favored.
+    The orientation is the axis of the power in the frequency plane (its second circular moment) up
+    to 0.5, weighted by the power spectrum of photographs, which falls with the square of the
+    frequency (Field, J. Opt. Soc. Am. A 4, 1987).
 
     >>> str(describe_kernel([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]]))
     'edge 90°'
@@ -123,13 +113,12 @@ def describe_kernel(kernel: ArrayLike) -> KernelDescription:
 
 
 def split_color(kernel: ArrayLike) -> tuple[Floats, Floats, float]:
-    """The best approximation of a kernel over several channels ``(C, h, w)`` by one pattern times
-    one color: the first term of its singular value decomposition, the color's largest weight
-    positive.
+    """The best approximation of a kernel ``(C, h, w)`` by one pattern times one color: the first
+    term of its singular value decomposition, the color's largest weight positive.
 
     Returns:
         The color ``float32 (C,)`` of length 1, the pattern ``float32 (h, w)``, and the share of the
-        kernel's energy, in [0, 1], in their product.
+        kernel's energy in their product, in [0, 1].
 
     >>> color, pattern, share = split_color([[[3, 3]], [[-4, -4]]])
     >>> color.round(1), pattern.round(1), round(share, 3)

@@ -1,11 +1,8 @@
-"""The kernels of a network and their outputs for an image, from its ONNX file and without torch.
-
-The export folds batch norm into the convolution before it, so a kernel here is the trained one
-times the factor of its norm. Figures are in :mod:`facedots.plots.kernels`.
+"""The kernels of a network and their outputs for an image, from its ONNX file; a kernel is the
+trained one times the factor of its batch norm, which the export folds into it.
 """
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import takewhile
@@ -34,10 +31,8 @@ class Layer:
     """One convolution of a network.
 
     Attributes:
-        name: The module's name in the network, as in ``"stem.0.0"``, where the file has it; else
-            the ONNX node's name.
-        kernels: ``float32 (O, I, h, w)``: O kernels over I input channels, normalized pixels for
-            the first layer.
+        name: The module's, as in ``"stem.0.0"``, where the file has it; else the ONNX node's.
+        kernels: ``float32 (O, I, h, w)``: O kernels over I input channels.
         output: The ONNX tensor of its feature maps.
 
     Example:
@@ -68,9 +63,7 @@ def load_model(path: str | Path) -> onnx.ModelProto:
 
 
 def list_layers(model: onnx.ModelProto) -> list[Layer]:
-    """The two-dimensional convolutions of a network, first to last, in float32 however they are
-    stored (float16 or quantized, QDQ).
-    """
+    """The two-dimensional convolutions of a network, first to last, in float32 however stored."""
     arrays = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     producers = {output: node for node in model.graph.node for output in node.output}
     convolutions = []
@@ -86,11 +79,7 @@ def list_layers(model: onnx.ModelProto) -> list[Layer]:
 
 
 def find_layer(layers: Iterable[Layer], name: str) -> Layer:
-    """The layer called ``name``.
-
-    Raises:
-        WeightsError: There is none; the message lists all layers.
-    """
+    """The layer called ``name``; where there is none, a :class:`WeightsError` lists all."""
     by_name = {layer.name: layer for layer in layers}
     if name not in by_name:
         raise WeightsError(f"no layer {name!r}; there are: {', '.join(by_name)}")
@@ -98,26 +87,16 @@ def find_layer(layers: Iterable[Layer], name: str) -> Layer:
 
 
 def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> Floats:
-    """One kernel of a layer, as :func:`filter_image` takes it.
-
-    Args:
-        layer: The layer.
-        kernel: Which of its O kernels.
-        channel: Which input channel; by default all three planes of RGB, else the mean over the
-            channels.
-
-    Returns:
-        ``float32 (h, w)``, or ``(3, h, w)``.
+    """One kernel of a layer: a plane ``float32 (h, w)`` of one input channel; by default all three
+    of RGB ``(3, h, w)``, else the mean over the channels.
 
     Raises:
         WeightsError: The layer has no such kernel or input channel.
     """
     count, inputs = layer.kernels.shape[:2]
-    if not 0 <= kernel < count:
-        raise WeightsError(f"layer {layer.name} has the kernels 0 to {count - 1}, no {kernel}")
-    if channel is not None and not 0 <= channel < inputs:
-        channels = f"the input channels 0 to {inputs - 1}"
-        raise WeightsError(f"layer {layer.name} has {channels}, no {channel}")
+    for what, index, limit in (("kernels", kernel, count), ("input channels", channel, inputs)):
+        if index is not None and not 0 <= index < limit:
+            raise WeightsError(f"layer {layer.name} has the {what} 0 to {limit - 1}, no {index}")
     weights = layer.kernels[kernel]
     if channel is not None:
         plane: Floats = weights[channel]
@@ -128,16 +107,8 @@ def select_kernel(layer: Layer, kernel: int = 0, channel: int | None = None) -> 
 def cut_crop(
     predictor: KeypointPredictor, image: Image, box: ArrayLike | None = None
 ) -> tuple[Image, Matrix]:
-    """The crop of an image that a network takes.
-
-    Args:
-        predictor: The network.
-        image: RGB, ``uint8 (H, W, 3)``.
-        box: Tight box of the face, ``x0 y0 x1 y1``; not needed for whole-frame networks.
-
-    Returns:
-        The crop ``uint8 (S, S, C)``, and its square ``float64 (3,)``: center x, center y, side in
-        pixels of the image.
+    """The crop ``uint8 (S, S, C)`` that a network takes of an RGB image with a face in a tight box
+    ``x0 y0 x1 y1``, and its square ``float64 (3,)``: center x, center y, side in pixels.
 
     Raises:
         ValueError: The network needs a box and there is none, or the box has no area.
@@ -151,11 +122,8 @@ def cut_crop(
 
 
 def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
-    """The output of each layer for a crop: name -> ``float32 (C, H, W)``, before the ReLU.
-
-    Args:
-        model: The network.
-        crop: ``uint8 (S, S, C)``, see :func:`cut_crop`.
+    """The output of each layer for a crop ``uint8 (S, S, C)`` (see :func:`cut_crop`) before the
+    ReLU: name -> ``float32 (C, H, W)``.
 
     Raises:
         ShapeError: The crop does not have the shape of the network's input.
@@ -182,16 +150,12 @@ def feature_maps(model: onnx.ModelProto, crop: Image) -> dict[str, Floats]:
 
 
 def filter_image(image: ArrayLike, kernel: ArrayLike) -> Floats:
-    """Filter an image with one kernel by ``cv2.filter2D``: like a layer of the network, a
-    correlation, at full size.
+    """Filter an image with one kernel, a correlation like a layer's, to ``float32 (H, W)``.
 
     Args:
         image: ``(H, W)`` gray or ``(H, W, C)``, uint8 or values in [0, 1].
         kernel: ``(h, w)``, for the mean of the channels; or ``(C, h, w)``, one plane per channel,
             whose outputs are added.
-
-    Returns:
-        ``float32 (H, W)``, not clipped, around 0 where the kernel does not respond.
 
     Raises:
         ShapeError: Image and kernel do not have the same number of channels.
@@ -245,9 +209,5 @@ def _without_wrapper(names: list[str]) -> list[str]:
 
 def _distinct(names: list[str]) -> list[str]:
     """The names, the second use of the same weights marked ``#2`` and so on."""
-    uses: Counter[str] = Counter()
-    distinct = []
-    for name in names:
-        uses[name] += 1
-        distinct.append(name if uses[name] == 1 else f"{name}#{uses[name]}")
-    return distinct
+    uses = [names[: i + 1].count(name) for i, name in enumerate(names)]
+    return [f"{name}#{use}" if use > 1 else name for name, use in zip(names, uses, strict=True)]

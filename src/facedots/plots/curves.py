@@ -135,8 +135,8 @@ def _mark_median_and_failures(axes: Axes, errors: Doubles, threshold: float) -> 
 def regions_figure(
     by_region: Mapping[str, Mapping[str, float]], overall: float | None = None
 ) -> Figure:
-    """Mean NME of each region, the worst region of the first network on top: bars of a single
-    network, one dot per network of several.
+    """Mean NME of each region, the worst of the first network on top: bars of a single network, one
+    dot per network of several.
 
     Args:
         by_region: Network -> region -> NME in percent, NaN where unknown.

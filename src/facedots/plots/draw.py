@@ -1,8 +1,6 @@
-"""Keypoints drawn on images, with OpenCV alone: dots colored by region, thin lines, numbers on
-request.
+"""Keypoints drawn on images, with OpenCV alone: dots colored by region, thin lines, numbers.
 
-Sizes follow the face. Dots have a dark rim, so that they can be seen on light and on dark, and are
-placed to 1/16 pixel.
+Sizes follow the face. Dots have a dark rim, to be seen anywhere, and are placed to 1/16 pixel.
 """
 
 from collections.abc import Sequence
@@ -17,15 +15,8 @@ from facedots.schema import KeypointSchema
 from facedots.types import Face, check_image
 from facedots.uncertainty import principal_axes
 
-PALETTE: tuple[Color, ...] = (
-    (86, 180, 233),
-    (240, 228, 66),
-    (255, 159, 28),
-    (120, 220, 120),
-    (255, 105, 180),
-    (190, 150, 255),
-    (255, 90, 80),
-)
+PALETTE: list[Color] = [(86, 180, 233), (240, 228, 66), (255, 159, 28), (120, 220, 120)]
+PALETTE += [(255, 105, 180), (190, 150, 255), (255, 90, 80)]
 """RGB colors of the regions, in the order of the schema; they repeat."""
 
 RIM: Color = (20, 20, 20)
@@ -134,9 +125,6 @@ def draw_faces(
         sigma: Draw an ellipse of one standard deviation around each point.
         face_size: Enlarge the image until its smallest face has this many pixels, or the image
             4096.
-
-    Returns:
-        ``uint8 (H', W', 3)``; larger than ``image`` only with ``numbers`` or ``face_size``.
     """
     check_image(image)
     face_size = max(face_size, _NUMBERED_FACE if numbers else 0.0)

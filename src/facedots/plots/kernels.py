@@ -42,7 +42,8 @@ def feature_figures(
     kernel: int = 0,
     channel: int | None = None,
 ) -> dict[str, Figure]:
-    """Kernels of a layer, the feature maps of an image, and the image filtered by one kernel.
+    """Kernels of a layer, the feature maps of an image, and the image filtered by one kernel, by
+    name, as in ``"maps-00-stem"``.
 
     Args:
         weights: An ``.onnx`` file.
@@ -51,9 +52,6 @@ def feature_figures(
         layer: One layer; by default the first one's kernels and all layers' feature maps.
         kernel: Number of the kernel that filters the image.
         channel: One input channel of the kernels; by default, their mean.
-
-    Returns:
-        Name of the figure, as in ``"maps-00-stem"``, -> figure.
 
     Raises:
         WeightsError: The network has no convolution, or no such layer, kernel or channel.
@@ -71,10 +69,8 @@ def feature_figures(
         box = detections.boxes[0]
     crop, square = cut_crop(predictor, image, box)
     filtered = filter_figure(image, crop, square, chosen, kernel=kernel, channel=channel)
-    figures = {
-        f"kernels-{chosen.name}": kernel_grid(chosen, channel),
-        f"filter-{chosen.name}-{kernel}": filtered,
-    }
+    figures = {f"kernels-{chosen.name}": kernel_grid(chosen, channel)}
+    figures[f"filter-{chosen.name}-{kernel}"] = filtered
     for number, (name, maps) in enumerate(feature_maps(model, crop).items()):
         if layer in (None, name):
             figures[f"maps-{number:02}-{name}"] = map_grid(maps, name)
@@ -105,18 +101,11 @@ def stretched(values: ArrayLike) -> Floats:
 def kernel_grid(
     layer: Layer, channel: int | None = None, most: int = MAX_TILES, *, described: bool = False
 ) -> Figure:
-    """The kernels of a layer with their numbers, each scaled by itself.
+    """The first kernels of a layer with their numbers, each scaled by itself; ``described``: with
+    what they detect (:func:`~facedots.inspection.frequency.describe_kernel`).
 
     Kernels over RGB are shown as colors, mid-gray for zero; others as one plane in :data:`SIGNED`
     colors: one input channel, or the mean over all. A layer of 1 x 1 kernels is shown as a matrix.
-
-    Args:
-        layer: The layer.
-        channel: Of its input.
-        most: Kernels to show.
-        described: Write next to each number what the kernel detects
-            (:func:`~facedots.inspection.frequency.describe_kernel`); of a kernel over RGB, what
-            its strongest pattern does.
     """
     count, inputs, height, width = layer.kernels.shape
     channels = f"{inputs} channel{'s' * (inputs != 1)}"
@@ -133,15 +122,12 @@ def kernel_grid(
 
 
 def frequency_figure(kernels: Mapping[str, ArrayLike]) -> Figure:
-    """Kernels above their frequency response and what they detect.
+    """Kernels by caption, ``(h, w)`` or the strongest pattern of ``(C, h, w)``, above their
+    frequency response and what they detect.
 
     In the response, the middle is a constant area, the rim the finest pattern; the direction from
     the middle is that in which the pattern varies, so a kernel for vertical edges is bright left
     and right.
-
-    Args:
-        kernels: Caption -> kernel ``(h, w)``, or ``(C, h, w)``, of which the strongest pattern is
-            shown.
     """
     figure = Figure(figsize=(1.5 * len(kernels) + 0.5, 3.6), layout="constrained")
     grid = figure.subplots(2, len(kernels), squeeze=False)
@@ -176,25 +162,23 @@ def filter_figure(
     kernel: int = 0,
     channel: int | None = None,
 ) -> Figure:
-    """An image, the network's crop of it, one kernel, and the crop filtered by it.
-
-    Args:
-        image: ``uint8 (H, W, 3)``.
-        crop: ``uint8 (S, S, C)``; the kernel was learned at this scale.
-        square: Center x, center y and side of the crop, in pixels of the image.
-        layer: Whose kernel.
-        kernel: Its number.
-        channel: See :func:`facedots.inspection.layers.select_kernel`.
+    """An image ``uint8 (H, W, 3)``, the network's crop ``uint8 (S, S, C)`` of a square of it (its
+    center x, center y, side in pixels), one kernel, and the crop filtered by it.
 
     Raises:
-        WeightsError: There is no such kernel or channel.
+        WeightsError: There is no such kernel or channel, see
+            :func:`~facedots.inspection.layers.select_kernel`.
     """
     weights = select_kernel(layer, kernel, channel)
     color = weights.ndim == 3
     count = 5 if color else 4
     figure = Figure(figsize=(3.1 * count, 3.6), layout="constrained")
     panels = list(figure.subplots(1, count))
-    _show_original(panels[0], image, square)
+    x, y, side = np.asarray(square, float)
+    frame = {"fill": False, "edgecolor": "#E69F00", "linewidth": 1.5}
+    panels[0].imshow(image)
+    panels[0].add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **frame))
+    panels[0].set_title(f"original, {image.shape[1]} x {image.shape[0]}")
     panels[1].imshow(crop.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     panels[1].set_title(f"input of the network, {crop.shape[1]} px")
     if color:
@@ -218,9 +202,7 @@ def _channel_text(layer: Layer, channel: int | None) -> str:
 
 
 def _pattern(kernel: Floats) -> Floats:
-    """A plane ``(h, w)``: the kernel itself, or the strongest pattern of one over several
-    channels.
-    """
+    """The kernel ``(h, w)`` itself, or the strongest pattern of one over several channels."""
     return split_color(kernel)[1] if kernel.ndim == 3 else kernel
 
 
@@ -232,14 +214,6 @@ def _colors(kernel: Floats) -> Floats:
 def _centered(values: Floats) -> Floats:
     """The values scaled to [0, 1] with zero at one half."""
     return (signed(values) / 2 + 0.5).astype(np.float32)
-
-
-def _show_original(axes: Axes, image: Image, square: ArrayLike) -> None:
-    x, y, side = np.asarray(square, float)
-    corner = (x - side / 2, y - side / 2)
-    axes.imshow(image)
-    axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor="#E69F00", linewidth=1.5))
-    axes.set_title(f"original, {image.shape[1]} x {image.shape[0]}")
 
 
 def _show_numbers(axes: Axes, kernel: Floats) -> None:

@@ -1,5 +1,4 @@
-"""Render a Jinja2 template as one self-contained HTML file: style, figures and images are inside,
-so it opens anywhere, also offline.
+"""Render a Jinja2 template as one self-contained HTML file, with style, figures and images inside.
 
 Templates are next to the code that fills them and extend ``plots/templates/page.html.j2``; the
 parts of a page are macros of ``plots/templates/macros.html.j2``.
@@ -38,16 +37,13 @@ def render_page(template_name: str, **context: object) -> str:
     URI), ``cell`` and ``numeric_columns``.
 
     Args:
-        template_name: Path of the template below the package, as in
-            ``"evaluation/templates/report.html.j2"``.
+        template_name: Path below the package, as in ``"evaluation/templates/report.html.j2"``.
         **context: Variables of the template; ``title`` is required, ``intro`` optional.
     """
+    whitespace = {"trim_blocks": True, "lstrip_blocks": True}
+    loader = PackageLoader("facedots", "")
     environment = Environment(
-        loader=PackageLoader("facedots", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, **whitespace
     )
     number = itertools.count(1)
     environment.filters |= {
@@ -100,13 +96,8 @@ def cell_text(cell: Cell) -> str:
 
 
 def figure_svg(figure: "Figure", caption: str, prefix: str) -> Markup:
-    """A matplotlib figure as one ``<svg>`` element without background.
-
-    Args:
-        figure: Black, white and ``#dddddd`` in it follow the page's colors; other colors should be
-            readable on white and on black.
-        caption: For screen readers.
-        prefix: Of all ids, since the figures share one page.
+    """A matplotlib figure as one ``<svg>`` element without background, with a caption for screen
+    readers and a prefix of all ids; black, white and ``#dddddd`` follow the page's colors.
     """
     from matplotlib import rc_context
 
