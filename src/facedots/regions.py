@@ -43,8 +43,8 @@ def region_names(schema: KeypointSchema) -> tuple[str, ...]:
 
 
 def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG68) -> list[Floats]:
-    """The closed polygons ``float32 (n, 2)`` around a region (see :func:`region_names`) of one face's
-    points ``(K, 2)``, in pixels; a second one is a hole in the first.
+    """The closed polygons ``float32 (n, 2)`` around a region (see :func:`region_names`) of a face
+    from its points ``(K, 2)``, in pixels; a second polygon is a hole in the first.
 
     Brows are strips around their points. Regions of other schemas than iBUG's are hulls.
 

@@ -131,8 +131,8 @@ def prob_within(covariance: ArrayLike, distance: ArrayLike, dof: float | None) -
 def confidence(
     points: ArrayLike, covariance: ArrayLike, schema: KeypointSchema, dof: float | None
 ) -> Floats:
-    """The probability ``float32 (..., K)`` that each predicted point ``(..., K, 2)`` is within 5 % of
-    the eye distance (``schema.norm_pair`` of the prediction) of its label; NaN where its covariance
+    """The probability ``float32 (..., K)`` that each predicted point ``(..., K, 2)`` is within 5 %
+    of the predicted eye distance (``schema.norm_pair``) of its label; NaN where its covariance
     ``(..., K, 2, 2)`` is.
     """
     points = np.asarray(points, np.float64)

@@ -175,9 +175,10 @@ def filter_figure(
     figure = Figure(figsize=(3.1 * count, 3.6), layout="constrained")
     panels = list(figure.subplots(1, count))
     x, y, side = np.asarray(square, float)
-    frame = {"fill": False, "edgecolor": "#E69F00", "linewidth": 1.5}
+    corner = (x - side / 2, y - side / 2)
+    frame = Rectangle(corner, side, side, fill=False, edgecolor="#E69F00", linewidth=1.5)
     panels[0].imshow(image)
-    panels[0].add_patch(Rectangle((x - side / 2, y - side / 2), side, side, **frame))
+    panels[0].add_patch(frame)
     panels[0].set_title(f"original, {image.shape[1]} x {image.shape[0]}")
     panels[1].imshow(crop.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     panels[1].set_title(f"input of the network, {crop.shape[1]} px")

@@ -40,10 +40,12 @@ def render_page(template_name: str, **context: object) -> str:
         template_name: Path below the package, as in ``"evaluation/templates/report.html.j2"``.
         **context: Variables of the template; ``title`` is required, ``intro`` optional.
     """
-    whitespace = {"trim_blocks": True, "lstrip_blocks": True}
-    loader = PackageLoader("facedots", "")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, **whitespace
+        loader=PackageLoader("facedots", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     number = itertools.count(1)
     environment.filters |= {
