@@ -173,9 +173,8 @@ def audit_dataset(
     skip_reason = "no network was given" if predictor is None else ""
     if predictor and predictor.spec.schema != schema:
         other = predictor.spec.schema
-        skip_reason = (
-            f"{model} predicts {other.count} points of {other.name}, not those of {schema.name}"
-        )
+        points = f"{other.count} points of {other.name}, not those of {schema.name}"
+        skip_reason = f"{model} predicts {points}"
     if skip_reason:
         predictor, model = None, ""
     faces = [face for annotations in subsets.values() for face in annotations]

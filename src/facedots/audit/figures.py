@@ -15,11 +15,8 @@ from facedots.plots.curves import BLUE, GRAY, GREEN, ORANGE, PINK, new_figure, s
 from facedots.plots.draw import enlarge
 from facedots.schema import KeypointSchema
 
-LABEL_COLOR, PREDICTION_COLOR, MOVED_COLOR = (86, 180, 233), (230, 159, 0), (255, 60, 60)
-"""RGB of labels, predictions and points that seem moved."""
-
-TILE_SIDE, PAIR_SIDE = 240, 180
-"""Side in pixels of a face's tile, and of each image of a pair."""
+LABEL_COLOR, PREDICTION_COLOR, MOVED_COLOR = (86, 180, 233), (230, 159, 0), (255, 60, 60)  # RGB
+TILE_SIDE, PAIR_SIDE = 240, 180  # pixels of a face's tile, and of each image of a pair
 
 Style = dict[str, Any]
 
@@ -33,9 +30,8 @@ def plot_hash_distances(distances: Mapping[str, NDArray[np.int64]]) -> Figure:
     for (name, values), color in zip(distances.items(), (GREEN, BLUE, ORANGE), strict=False):
         if len(values):
             style: Style = {"histtype": "stepfilled", "alpha": 0.45, "color": color}
-            axes.hist(
-                values, edges, weights=_percent(values), label=f"{name} ({len(values)})", **style
-            )
+            style["label"] = f"{name} ({len(values)})"
+            axes.hist(values, edges, weights=_percent(values), **style)
     axes.axvline(MAX_HAMMING + 1, color=GRAY, linestyle="--", linewidth=1)
     axes.set(xlabel="Hamming distance, of 256 bits", ylabel="images, %", xlim=(-1, 131))
     axes.legend(frameon=False)
@@ -89,9 +85,8 @@ def plot_coverage(measures: Sequence[Measure], subsets: Mapping[str, NDArray[np.
 def draw_face_tile(
     image: Image, label: Matrix, predicted: Matrix, moved: Sequence[int], schema: KeypointSchema
 ) -> Image:
-    """The square around a label and its prediction, ``uint8 (240, 240, 3)``.
-
-    Points outside the image show, too.
+    """The square around a label and its prediction, ``uint8 (240, 240, 3)``; points outside the
+    image show, too.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
@@ -122,15 +117,13 @@ def draw_face_tile(
 
 def draw_pair(first: Image, second: Image) -> Image:
     """Two images side by side, each in a black square of 180 px."""
-    return np.hstack([_letterbox(image) for image in (first, second)])
-
-
-def _letterbox(image: Image) -> Image:
-    small = enlarge(image, np.zeros((0, 2)), PAIR_SIDE / max(image.shape[:2]))[0]
-    square = np.zeros((PAIR_SIDE, PAIR_SIDE, 3), np.uint8)
-    top, left = (PAIR_SIDE - small.shape[0]) // 2, (PAIR_SIDE - small.shape[1]) // 2
-    square[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return square
+    pair = np.zeros((PAIR_SIDE, 2, PAIR_SIDE, 3), np.uint8)
+    for i, image in enumerate((first, second)):
+        small = enlarge(image, np.zeros((0, 2)), PAIR_SIDE / max(image.shape[:2]))[0]
+        height, width = small.shape[:2]
+        top, left = (PAIR_SIDE - height) // 2, (PAIR_SIDE - width) // 2
+        pair[top : top + height, i, left : left + width] = small
+    return pair.reshape(PAIR_SIDE, 2 * PAIR_SIDE, 3)
 
 
 def _percent(values: NDArray[np.generic]) -> Matrix:

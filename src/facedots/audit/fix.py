@@ -1,7 +1,6 @@
 """``--fix``: correct what is certain in a copy of the labels, and list each change.
 
-Certain are a wrong order of points, and a face that is labeled twice in files of the same bytes. An
-outlier may still be right, so it is dropped only on request.
+Certain are a wrong order of points, and a face that is labeled twice in files of the same bytes.
 """
 
 import json
@@ -17,7 +16,7 @@ import numpy as np
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_table import annotations_csv
 from facedots.audit.audit import AGAINST, Audit
-from facedots.geometry import Matrix, box_iou, tight_boxes
+from facedots.geometry import box_iou, tight_boxes
 from facedots.io.files import atomic_write
 
 SAME_FACE_IOU = 0.5
@@ -52,11 +51,8 @@ class Change:
 
 
 def plan_changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Change]:
-    """Changes by index of the face.
-
-    Args:
-        audit: The audit.
-        drop_suspicious: Drop outliers, too, unless they are corrected.
+    """Changes by index of the face; ``drop_suspicious`` drops outliers, too, unless they are
+    corrected.
     """
     changes: dict[int, Change] = {}
     repeated = _repeated_faces(audit)
@@ -74,20 +70,18 @@ def plan_changes(audit: Audit, drop_suspicious: bool = False) -> dict[int, Chang
 
 
 def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path) -> list[Path]:
-    """Write a cleaned CSV per subset, and ``changes.json``, into a folder.
+    """Write a cleaned CSV per subset, and ``changes.json``, into a folder; the files written.
 
     The CSVs name images relative to the folders that ``changes.json`` lists. Coordinates are pixels
     to two decimals; (0, 0) is the center of the top-left pixel, whatever the source counted from.
-
-    Returns:
-        The files.
 
     Raises:
         OutputError: The folder cannot be written.
     """
     root = Path(folder)
+    counts = Counter(change.action for change in changes.values())
     dropped = {i for i, change in changes.items() if change.action == "dropped"}
-    written: list[Path] = []
+    contents: dict[Path, str] = {}
     image_folders: dict[str, str] = {}
     for subset in audit.subsets:
         kept = [
@@ -98,18 +92,17 @@ def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path)
         images = Path(os.path.commonpath([face.image.parent for face in kept] or [root]))
         image_folders[subset] = str(images)
         rows = [replace(face, name=_name_in(images, face)) for face in kept]
-        written.append(root / f"{subset.replace('/', '-')}.csv")
-        atomic_write(written[-1], annotations_csv(rows, audit.schema))
-    counts = Counter(change.action for change in changes.values())
-    content = {
+        contents[root / f"{subset.replace('/', '-')}.csv"] = annotations_csv(rows, audit.schema)
+    summary = {
         "corrected": counts["corrected"],
         "dropped": counts["dropped"],
         "images": image_folders,
         "changes": [_to_json(change) for change in changes.values()],
     }
-    written.append(root / "changes.json")
-    atomic_write(written[-1], json.dumps(content, indent=1) + "\n")
-    return written
+    contents[root / "changes.json"] = json.dumps(summary, indent=1) + "\n"
+    for path, content in contents.items():
+        atomic_write(path, content)
+    return list(contents)
 
 
 def _name_in(folder: Path, face: FaceAnnotation) -> str:
@@ -119,10 +112,8 @@ def _name_in(folder: Path, face: FaceAnnotation) -> str:
 
 
 def _repeated_faces(audit: Audit) -> dict[int, str]:
-    """Faces that are labeled again in a file of the same bytes, and where the remaining one is.
-
-    Within a subset the first remains. Across subsets that of the later one, the test, remains; data
-    that are only compared with always do.
+    """Faces that are labeled again in a file of the same bytes, and where the remaining one is: the
+    first of a subset, that of the later subset (the test), or that of data only compared with.
     """
     faces_of: defaultdict[tuple[str, Path], list[int]] = defaultdict(list)
     for i, face in enumerate(audit.faces):
@@ -130,21 +121,14 @@ def _repeated_faces(audit: Audit) -> dict[int, str]:
     rank = {subset: i for i, subset in enumerate(audit.subsets)}
     repeated: dict[int, str] = {}
     for pair in audit.equal_files:
-        # A stable sort: of one subset, the first file remains.
-        kept, lost = sorted(
-            (audit.images[i] for i in pair), key=lambda image: -rank.get(image.subset, len(rank))
-        )
-        remaining = faces_of[kept.subset, kept.file.path]
+        images = [audit.images[i] for i in pair]
+        kept, lost = sorted(images, key=lambda image: -rank.get(image.subset, len(rank)))
+        boxes = tight_boxes(audit.labels[faces_of[kept.subset, kept.file.path]])
         for i in faces_of[lost.subset, lost.file.path]:
-            if kept.subset.startswith(AGAINST) or any(
-                _same_face(audit.labels[i], audit.labels[j]) for j in remaining
-            ):
+            overlaps = box_iou(tight_boxes(audit.labels[i, None]), boxes)
+            if kept.subset.startswith(AGAINST) or (overlaps > SAME_FACE_IOU).any():
                 repeated[i] = f"the same file as {kept.name}"
     return repeated
-
-
-def _same_face(first: Matrix, second: Matrix) -> bool:
-    return bool(box_iou(tight_boxes(first[None]), tight_boxes(second[None]))[0, 0] > SAME_FACE_IOU)
 
 
 def _to_json(change: Change) -> dict[str, Any]:

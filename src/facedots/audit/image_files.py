@@ -12,9 +12,6 @@ from numpy.typing import ArrayLike, NDArray
 from facedots.geometry import Floats, Image
 from facedots.io.images import decode_image, read_image, read_image_bytes
 
-HASH_BITS = 256
-"""Length of :func:`phash`."""
-
 MAX_HAMMING = 26
 """Largest Hamming distance of two near duplicates, of 256 bits; docs/audit.md says why."""
 
@@ -29,7 +26,7 @@ _FORMATS = {
 
 _HASH_SIDE, _THUMB_SIDE = 16, 64
 _FLAT = 2.0  # gray levels; an image with a smaller deviation has no hash
-_BLOCK = 2048
+_BLOCK = 2048  # rows of a matrix of distances at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +103,7 @@ def phash(image: Image) -> NDArray[np.bool_]:
     small = thumb.astype(np.float32)
     coefficients = cv2.dct(small)[:_HASH_SIDE, :_HASH_SIDE].ravel()
     if float(small.std()) < _FLAT:
-        return np.zeros(HASH_BITS, bool)
+        return np.zeros(_HASH_SIDE**2, bool)
     coefficients[0] = np.median(coefficients[1:])
     signs: NDArray[np.bool_] = coefficients > coefficients[0]
     return signs
@@ -179,27 +176,23 @@ def nearest_distances(
 
 
 def reencoded_distances(files: Sequence[ImageFile]) -> NDArray[np.int64]:
-    """Hamming distances ``(M,)`` of images to themselves as a poor JPEG, halved, and brighter.
-
-    Flat images are passed over.
+    """Hamming distances ``(M,)`` of images to themselves as a poor JPEG, halved, and brighter; flat
+    ones are passed over.
     """
     distances: list[int] = []
     for file in files:
         if file.phash.any():
-            versions = _reencoded(read_image(file.path, orient=False))
-            distances += [int((phash(image) != file.phash).sum()) for image in versions]
+            image = read_image(file.path, orient=False)
+            data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
+            half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+            versions = (
+                cv2.imdecode(data, cv2.IMREAD_COLOR),
+                cv2.resize(image, half, interpolation=cv2.INTER_AREA),
+                cv2.convertScaleAbs(image, alpha=1.25, beta=10),
+            )
+            hashes = (phash(np.asarray(version, np.uint8)) for version in versions)
+            distances += [int((one != file.phash).sum()) for one in hashes]
     return np.array(distances, np.int64)
-
-
-def _reencoded(image: Image) -> list[Image]:
-    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 30])[1]
-    half = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
-    versions = (
-        cv2.imdecode(data, cv2.IMREAD_COLOR),
-        cv2.resize(image, half, interpolation=cv2.INTER_AREA),
-        cv2.convertScaleAbs(image, alpha=1.25, beta=10),
-    )
-    return [np.asarray(version, np.uint8) for version in versions]
 
 
 def _signs(hashes: NDArray[np.bool_]) -> Floats:

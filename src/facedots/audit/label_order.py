@@ -138,15 +138,9 @@ def match_prediction(
 def match_shape(
     labels: ArrayLike, reference: ReferenceShape, schema: KeypointSchema
 ) -> Permutations:
-    """The permutation, if any, that certainly separates each label from the median face.
-
-    Weaker than :func:`match_prediction`: a permutation that most labels share is the usual order,
-    and profiles are too far from the median face to be certain.
-
-    Args:
-        labels: ``(N, K, 2)``, pixels.
-        reference: The median face.
-        schema: Schema of the points.
+    """The permutation, if any, that certainly separates each label ``(N, K, 2)`` from the median
+    face. Weaker than :func:`match_prediction`: a permutation that most labels share is the usual
+    order, and profiles are too far from the median face to be certain.
     """
     points = np.asarray(labels, np.float64)
 
@@ -166,8 +160,8 @@ def _best_correction(
 ) -> Permutations:
     """The certain permutation of each of ``count`` labels, of several the one with most gain.
 
-    ``distances`` gives the distance ``(N, K)`` of points from their targets, in eye distances, with
-    a permutation corrected or (None) as they are.
+    ``distances``: of points from their targets ``(N, K)``, in eye distances, with a permutation
+    corrected or (None) as they are.
     """
     before = distances(None)
     gains = np.zeros(count)
@@ -191,15 +185,9 @@ def find_permutations(
 ) -> tuple[Permutations, ImageScan]:
     """The certain permutation of each label, or None.
 
-    Predictions decide; faces without one are compared with the median face. Labels far from their
-    prediction are tried mirrored, too, with a second prediction in the box of the mirrored label.
-
-    Args:
-        faces: N faces.
-        labels: Their points ``(N, K, 2)``, pixels.
-        scan: Their scan.
-        schema: Schema of the points.
-        predictor: Predicts again; None for none.
+    Predictions decide; faces without one are compared with the median face. Labels ``(N, K, 2)``
+    far from their prediction are tried mirrored, too, with a second prediction in the box of the
+    mirrored label.
 
     Returns:
         Also the scan, with the second predictions of mirrored labels.
@@ -219,23 +207,22 @@ def find_permutations(
     if predictor is None or not doubtful:
         return result, scan
     subset, width = labels[doubtful], widths[doubtful]
-    mirrored = subset * (-1, 1)
-    mirrored[..., 0] += width[:, None] - 1
-    pairs = zip(doubtful, mirrored.astype(np.float32), strict=True)
-    again = scan_images(
-        [replace(faces[i], points=points) for i, points in pairs], schema, predictor
-    )
+    flipped = subset * (-1, 1)
+    flipped[..., 0] += width[:, None] - 1
+    pairs = zip(doubtful, flipped.astype(np.float32), strict=True)
+    tried = [replace(faces[i], points=points) for i, points in pairs]
+    again = scan_images(tried, schema, predictor)
     candidates = mirror_permutations(schema)
     second = match_prediction(subset, again.predicted, eyes[doubtful], candidates, width)
     old = _mean_distance(correct_labels(labels, result, widths), scan.predicted)[doubtful]
     new = _mean_distance(correct_labels(subset, second, width), again.predicted)
     better = [k for k, permutation in enumerate(second) if permutation and new[k] < old[k]]
-    brightness, plain, flipped = scan.brightness.copy(), scan.plain.copy(), scan.mirrored.copy()
+    brightness, plain, mirrored = scan.brightness.copy(), scan.plain.copy(), scan.mirrored.copy()
     for k in better:
         i = doubtful[k]
         result[i], brightness[i] = second[k], again.brightness[k]
-        plain[i], flipped[i] = again.plain[k], again.mirrored[k]
-    return result, replace(scan, brightness=brightness, plain=plain, mirrored=flipped)
+        plain[i], mirrored[i] = again.plain[k], again.mirrored[k]
+    return result, replace(scan, brightness=brightness, plain=plain, mirrored=mirrored)
 
 
 def _mean_distance(labels: Matrix, predicted: Matrix) -> Matrix:

@@ -91,51 +91,37 @@ class LabelOutliers:
         return dict(Counter(kind for kind in self.kinds if kind).most_common())
 
 
-@dataclass(frozen=True)
 class _CrossValidatedGaussian:
-    """Gaussians over samples, each tested by the model that was fitted without its fold.
-
-    Attributes:
-        samples: ``float64 (N, K, 2)``, shapes or residuals, eye distances; NaN unknown.
-        models: Per fold, fitted to the samples of the other folds.
-        faces: Mahalanobis distance of each sample.
-        points: Largest conditional residual of each sample.
+    """Gaussians over samples ``(N, K, 2)``, shapes or residuals in eye distances (NaN unknown);
+    each sample is tested, as a face and by its worst point, by the model fitted without its fold.
     """
 
-    samples: Matrix
-    models: tuple[Gaussian, ...]
-    faces: OutlierTest
-    points: OutlierTest
-
-    @classmethod
-    def fit(cls, samples: Matrix, schema: KeypointSchema, name: str) -> "_CrossValidatedGaussian":
+    def __init__(self, samples: Matrix, schema: KeypointSchema, name: str) -> None:
+        self.samples = samples
+        self._models = []
         valid = np.isfinite(samples).any(axis=(1, 2))
         fold = np.arange(len(samples)) % FOLDS
         distances, residuals = np.full((2, len(samples)), np.nan)
-        models = []
         for k in range(FOLDS):
             train, test = samples[valid & (fold != k)], valid & (fold == k)
             # Mirror images double the examples and make left and right alike.
             model = Gaussian.fit(np.concatenate([train, mirror_shapes(train, schema)]))
             distances[test] = model.distances(samples[test])
             residuals[test] = np.nanmax(model.conditional_residuals(samples[test]), axis=1)
-            models.append(model)
+            self._models.append(model)
         meaning = "Mahalanobis distance, over the root of its degrees of freedom"
-        faces = OutlierTest.of(f"{name}: {meaning}", distances)
+        self.faces = OutlierTest.of(f"{name}: {meaning}", distances)
         meaning = "largest distance of a point from where the others put it, eye distances"
-        points = OutlierTest.of(f"{name}: {meaning}", residuals)
-        return cls(samples, tuple(models), faces, points)
+        self.points = OutlierTest.of(f"{name}: {meaning}", residuals)
 
-    def conditional_residuals(self, i: int, points: Matrix) -> Matrix:
-        """Conditional residuals ``(K,)`` of points in place of sample ``i``, over the limit."""
-        residuals = self.models[i % FOLDS].conditional_residuals(points[None])[0]
-        ratios: Matrix = np.nan_to_num(residuals) / self.points.limit
-        return ratios
-
-    def distance(self, i: int, points: Matrix) -> float:
-        """Mahalanobis distance of points in place of sample ``i``, over the limit."""
-        distance = self.models[i % FOLDS].distances(points[None])[0]
-        return float(np.nan_to_num(distance) / self.faces.limit)
+    def ratios(self, i: int, points: Matrix) -> tuple[Matrix, float]:
+        """Conditional residuals ``(K,)`` and Mahalanobis distance of points in place of sample
+        ``i``, over their limits.
+        """
+        model = self._models[i % FOLDS]
+        residuals = np.nan_to_num(model.conditional_residuals(points[None])[0])
+        distance = np.nan_to_num(model.distances(points[None])[0])
+        return residuals / self.points.limit, float(distance / self.faces.limit)
 
 
 def find_label_outliers(
@@ -153,26 +139,23 @@ def find_label_outliers(
         permutations: Wrong orders that were corrected; they decide the kind of their faces.
         schema: Schema of the points.
     """
-    if len(labels) < MIN_FACES or schema.count < MIN_POINTS:
-        kinds = [permutation.name if permutation else "" for permutation in permutations]
-        nothing = ((),) * len(labels)
-        return LabelOutliers(MappingProxyType({}), tuple(kinds), nothing, np.zeros(len(labels)))
+    count = len(labels)
+    if count < MIN_FACES or schema.count < MIN_POINTS:
+        wrong = tuple(permutation.name if permutation else "" for permutation in permutations)
+        return LabelOutliers(MappingProxyType({}), wrong, ((),) * count, np.zeros(count))
     reference = ReferenceShape.fit(labels, schema)
-    shapes = _CrossValidatedGaussian.fit(reference.align(labels), schema, "shape")
+    shapes = _CrossValidatedGaussian(reference.align(labels), schema, "shape")
     models = [shapes]
     tests = {"shape": shapes.faces, "shape's points": shapes.points}
     valid = np.isfinite(predicted).all(axis=(1, 2))
     if valid.sum() >= MIN_FACES:
-        residuals = np.full(labels.shape, np.nan)
-        residuals[valid] = reference.align_offsets(
-            labels[valid] - predicted[valid], predicted[valid]
-        )
-        errors = _CrossValidatedGaussian.fit(residuals, schema, "network's error")
+        residuals, target = np.full(labels.shape, np.nan), predicted[valid]
+        residuals[valid] = reference.align_offsets(labels[valid] - target, target)
+        errors = _CrossValidatedGaussian(residuals, schema, "network's error")
         models.append(errors)
         distances = last_axis_mean(np.linalg.norm(residuals, axis=2))
-        tests["disagreement"] = OutlierTest.of(
-            "mean distance of label and network, eye distances", distances
-        )
+        meaning = "mean distance of label and network, eye distances"
+        tests["disagreement"] = OutlierTest.of(meaning, distances)
         tests |= {"network's error": errors.faces, "network's points": errors.points}
     scores = np.max([test.ratios for test in tests.values()], axis=0)
     kinds, points = [], []
@@ -199,17 +182,16 @@ def _classify(
 def _moved_points(
     i: int, models: Sequence[_CrossValidatedGaussian]
 ) -> tuple[tuple[int, ...], bool]:
-    """Wrong points of a face, the worst first, each found without those before it.
-
-    At most one more than :data:`MAX_MOVED`; and whether the rest of the face is usual.
+    """Wrong points of a face, the worst first, each found without those before it, at most one more
+    than :data:`MAX_MOVED`; and whether the rest of the face is usual.
     """
     moved: list[int] = []
     samples = [model.samples[i].copy() for model in models]
     while len(moved) <= MAX_MOVED:
-        pairs = list(zip(models, samples, strict=True))
-        residuals = np.max([model.conditional_residuals(i, points) for model, points in pairs], 0)
+        ratios = [one.ratios(i, points) for one, points in zip(models, samples, strict=True)]
+        residuals = np.max([points for points, _ in ratios], axis=0)
         if residuals.max() < 1:
-            return tuple(moved), all(model.distance(i, points) < 1 for model, points in pairs)
+            return tuple(moved), all(face < 1 for _, face in ratios)
         moved.append(int(residuals.argmax()))
         for points in samples:
             points[moved[-1]] = np.nan
