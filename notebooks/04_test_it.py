@@ -59,13 +59,13 @@ result = evaluate(network, test)
 floor = place_shape(mean_shape(split.train, network.spec.crop), result.squares)
 floor_nme = nme(floor, result.true, IBUG68)
 
-scores = result.accuracy
+accuracy = result.accuracy
 rows = {
-    "NME, mean": (scores.nme, floor_nme.mean()),
-    "NME, median": (scores.nme_median, np.median(floor_nme)),
-    "FR10: share of faces above 10 %": (scores.fr10, 100 * np.mean(floor_nme > 10)),
+    "NME, mean": (accuracy.nme, floor_nme.mean()),
+    "NME, median": (accuracy.nme_median, np.median(floor_nme)),
+    "FR10: share of faces above 10 %": (accuracy.fr10, 100 * np.mean(floor_nme > 10)),
     "AUC10: area under the curve below": (
-        scores.auc10,
+        accuracy.auc10,
         100 * np.mean(np.maximum(0, 1 - floor_nme / 10)),
     ),
 }
@@ -106,7 +106,7 @@ comparison_figure({name: [compared(i) for i in faces] for name, faces in chosen.
 # *along* the line. Most of its error is that, and no network can remove it.
 
 # %%
-regions_figure({"small": scores.nme_by_region}, scores.nme)
+regions_figure({"small": accuracy.nme_by_region}, accuracy.nme)
 
 # %% [markdown]
 # ## Confidence intervals
@@ -157,7 +157,7 @@ pd.DataFrame(
             "NME median": s.nme_median,
             "FR10": s.fr10,
         }
-        for name, s in {"true box": scores, "RetinaFace": end_to_end.accuracy}.items()
+        for name, s in {"true box": accuracy, "RetinaFace": end_to_end.accuracy}.items()
     }
 ).T.round(2)
 

@@ -151,13 +151,13 @@ Image.open(work / "run" / "curves.png")
 # %%
 predictor = facedots.KeypointPredictor(work / "run" / "model.onnx")
 with_box = evaluate(predictor, split.test)
-scores = with_box.accuracy
+accuracy = with_box.accuracy
 print(
-    f"{scores.n} cats: NME {scores.nme:.2f} % of the eye distance, median "
-    f"{scores.nme_median:.2f}, failures {scores.fr10:.0f} %"
+    f"{accuracy.n} cats: NME {accuracy.nme:.2f} % of the eye distance, median "
+    f"{accuracy.nme_median:.2f}, failures {accuracy.fr10:.0f} %"
 )
-assert scores.nme_median < 10
-pd.Series(scores.nme_by_region, name="NME %").round(2).to_frame()
+assert accuracy.nme_median < 10
+pd.Series(accuracy.nme_by_region, name="NME %").round(2).to_frame()
 
 # %%
 order = np.argsort(with_box.nme)

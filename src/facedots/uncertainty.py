@@ -4,8 +4,8 @@ Everywhere, an error follows a two-dimensional Student-t law with ``dof`` > 2 de
 a Gaussian where that is ``None``, parametrized by the covariance itself, not by a scale matrix: it
 is ``r C^(1/2) u`` with a uniform direction ``u`` and an independent Mahalanobis radius ``r``.
 
-:func:`mahalanobis`, :func:`negative_log_likelihood` and :func:`positive_part` take NumPy arrays and
-torch tensors alike; torch is not imported here.
+:func:`negative_log_likelihood` and :func:`positive_part` take NumPy arrays and torch tensors alike;
+torch is not imported here.
 """
 
 import math
@@ -53,20 +53,15 @@ def radius_quantile(probability: ArrayLike, dof: float | None) -> Doubles:
     return np.sqrt(-2 * beyond if dof is None else (dof - 2) * np.expm1(-2 / dof * beyond))
 
 
-@overload
-def mahalanobis(errors: "Tensor", covariance: "Tensor") -> "Tensor": ...
-@overload
-def mahalanobis(errors: ArrayLike, covariance: ArrayLike) -> Doubles: ...
-def mahalanobis(errors: Any, covariance: Any) -> Any:
+def mahalanobis(errors: ArrayLike, covariance: ArrayLike) -> Doubles:
     """The length ``(...)`` of errors ``(..., 2)`` in standard deviations along their direction:
     ``sqrt(dᵀ C⁻¹ d)``.
 
     >>> mahalanobis([[3, 0], [0, 3]], [[[9, 0], [0, 1]], [[9, 0], [0, 1]]]).tolist()
     [1.0, 3.0]
     """
-    errors, covariance = _arrays(errors, covariance)
-    square, _ = _square_and_determinant(errors, covariance, None)
-    return _library(errors).sqrt(square)
+    arrays = np.asarray(errors, np.float64), np.asarray(covariance, np.float64)
+    return np.asarray(np.sqrt(_square_and_determinant(*arrays, None)[0]))
 
 
 @overload
@@ -79,7 +74,7 @@ def negative_log_likelihood(
 ) -> Doubles: ...
 def negative_log_likelihood(errors: Any, covariance: Any, dof: Any) -> Any:
     """Minus the log density ``(...)``, in nats, of errors ``(..., 2)`` under covariances
-    ``(..., 2, 2)``; on average lowest for the true law.
+    ``(..., 2, 2)``; on average lowest under the true law.
 
     >>> float(negative_log_likelihood([0, 0], np.eye(2), None).round(3))  # log(2 pi)
     1.838

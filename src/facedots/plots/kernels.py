@@ -98,9 +98,7 @@ def stretched(values: ArrayLike) -> Floats:
     return (array - low) / (high - low) if high > low else np.full_like(array, 0.5)
 
 
-def kernel_grid(
-    layer: Layer, channel: int | None = None, most: int = MAX_TILES, *, described: bool = False
-) -> Figure:
+def kernel_grid(layer: Layer, channel: int | None = None, *, described: bool = False) -> Figure:
     """The first kernels of a layer with their numbers, each scaled by itself; ``described``: with
     what they detect (:func:`~facedots.inspection.frequency.describe_kernel`).
 
@@ -112,7 +110,7 @@ def kernel_grid(
     title = f"{layer.name}: {count} kernels {height} x {width} over {channels}"
     if height == width == 1 and inputs > 1:
         return _matrix_figure(layer.kernels[:, :, 0, 0], title)
-    planes = [select_kernel(layer, kernel, channel) for kernel in range(min(count, most))]
+    planes = [select_kernel(layer, kernel, channel) for kernel in range(min(count, MAX_TILES))]
     words = [f" {describe_kernel(_pattern(plane))}" if described else "" for plane in planes]
     if planes[0].ndim == 3:
         colors = [_colors(plane) for plane in planes]
