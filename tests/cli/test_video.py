@@ -27,7 +27,8 @@ from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
 from facedots.io.results import FaceColumns
-from facedots.io.video import FolderReader, Frame, VideoInfo, VideoReader, open_reader
+from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
+from facedots.io.video_opencv import FolderReader
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import isotropic_covariance

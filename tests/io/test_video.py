@@ -18,16 +18,8 @@ from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io import video
 from facedots.io.images import write_image
-from facedots.io.video import (
-    FolderReader,
-    Frame,
-    VideoInfo,
-    VideoReader,
-    VideoWriter,
-    open_reader,
-    open_writer,
-)
-from facedots.io.video_opencv import CameraReader, OpenCVReader, OpenCVWriter
+from facedots.io.video import Frame, VideoInfo, VideoReader, VideoWriter, open_reader, open_writer
+from facedots.io.video_opencv import CameraReader, FolderReader, OpenCVReader, OpenCVWriter
 
 av = pytest.importorskip("av")
 from facedots.io.video_pyav import PyAVReader, PyAVWriter  # noqa: E402

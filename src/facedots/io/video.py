@@ -5,22 +5,20 @@ and sound is copied. Otherwise, and for cameras, OpenCV does, without sound and 
 """
 
 import importlib.util
-import re
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
+from numpy.typing import ArrayLike
 
-from facedots.errors import ImageError, OutputError, VideoError
+from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import Closable, protect
-from facedots.io.images import SUFFIXES, is_image_file, read_image
 from facedots.types import check_image
 
 ADDRESSES = ("rtsp://", "rtsps://", "http://", "https://")
@@ -39,7 +37,6 @@ class Frame:
         time: Exact seconds on the clock of the video; the first frame's need not be 0.
 
     Example:
-        >>> import numpy as np
         >>> frame = Frame(np.zeros((48, 64, 3), np.uint8), Fraction(1, 25))
         >>> float(frame.time)
         0.04
@@ -47,6 +44,44 @@ class Frame:
 
     image: Image
     time: Fraction
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """One of the eight ways to turn and mirror stored frames by quarters: first transposed, then
+    flipped from left to right and from top to bottom.
+
+    Example:
+        >>> turned = Orientation(transposed=True, flip_x=True)  # a quarter clockwise
+        >>> turned(np.array([[1, 2], [3, 4]], np.uint8)).tolist()
+        [[3, 1], [4, 2]]
+    """
+
+    transposed: bool = False
+    flip_x: bool = False
+    flip_y: bool = False
+
+    @classmethod
+    def from_matrix(cls, matrix: ArrayLike) -> "Orientation":
+        """The nearest one for a display matrix, ``(9,)`` numbers ``a b u c d v x y w`` by which
+        ``x' = a x + c y`` and ``y' = b x + d y``.
+
+        >>> Orientation.from_matrix([0, 1, 0, -1, 0, 0, 0, 0, 1])
+        Orientation(transposed=True, flip_x=True, flip_y=False)
+        """
+        a, b, c, d = (float(value) for value in np.ravel(matrix)[[0, 1, 3, 4]])
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            return cls(True, c < 0, b < 0)
+        return cls(False, a < 0, d < 0)
+
+    def __call__(self, image: Image) -> Image:
+        """The image as it is to be shown."""
+        if self.transposed:
+            image = np.asarray(cv2.transpose(image), np.uint8)
+        if self.flip_x or self.flip_y:
+            code = {(True, True): -1, (True, False): 1, (False, True): 0}
+            image = np.asarray(cv2.flip(image, code[self.flip_x, self.flip_y]), np.uint8)
+        return image
 
 
 @dataclass(frozen=True)
@@ -105,14 +140,10 @@ class VideoReader(Closable):
 class VideoWriter(Closable):
     """A video file being written; whatever ends the writing, the frames so far become a valid file.
 
-    The file grows under a temporary name; :meth:`close` renames it. Without a frame there is no
-    file.
-
-    Args:
-        path: The file; its ending decides the format.
+    The file grows under a temporary name; :meth:`close` renames it. Without a frame there is none.
 
     Attributes:
-        path: The file.
+        path: The file; its ending decides the format.
         count: Frames written so far.
 
     Example:
@@ -139,54 +170,12 @@ class VideoWriter(Closable):
         """Raise :class:`OutputError` unless an image has the video's size."""
         rows, columns = check_image(image).shape[:2]
         if (rows, columns) != (height, width):
-            raise OutputError(
-                f"{self.path}: the video has {width} x {height} pixels, "
-                f"frame {self.count + 1} has {columns} x {rows}"
-            )
-
-
-class FolderReader(VideoReader):
-    """The images of a folder as a video, sorted by name with ``frame_2`` before ``frame_10``.
-
-    Args:
-        folder: Holds the images; other files and folders in it are ignored.
-        rate: Frames per second.
-
-    Raises:
-        VideoError: There is no image, or the rate is not positive.
-        ImageError: The first image cannot be read.
-    """
-
-    def __init__(self, folder: str | Path, rate: float | Fraction = 25) -> None:
-        self.name = str(folder)
-        if rate <= 0:
-            raise VideoError(f"{folder}: {rate} frames per second; the rate must be positive")
-        self._files = sorted(filter(is_image_file, Path(folder).iterdir()), key=_natural)
-        if not self._files:
-            raise VideoError(f"{folder}: no images in it; looked for {', '.join(sorted(SUFFIXES))}")
-        height, width = read_image(self._files[0]).shape[:2]
-        exact = Fraction(rate).limit_denominator(1001)
-        self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))
-
-    def __iter__(self) -> Iterator[Frame]:
-        """The images.
-
-        Raises:
-            VideoError: One cannot be read.
-        """
-        for number, file in enumerate(self._files):
-            try:
-                image = read_image(file)
-            except ImageError as error:
-                raise VideoError(str(error)) from error
-            yield Frame(image, number / self.info.rate)
-
-    def close(self) -> None:
-        """Nothing is kept open."""
+            sizes = f"{width} x {height} pixels, frame {self.count + 1} has {columns} x {rows}"
+            raise OutputError(f"{self.path}: the video has {sizes}")
 
 
 def open_reader(source: str | Path | int, rate: float | None = None) -> VideoReader:
-    """Open a video file, a folder of images, a camera or a network stream for reading.
+    """Open a video file, a folder of images, a camera or a network stream.
 
     Args:
         source: A path, an address (``rtsp://``, ``http://`` …) or a camera's index; a string of
@@ -200,16 +189,16 @@ def open_reader(source: str | Path | int, rate: float | None = None) -> VideoRea
     if text.startswith(ADDRESSES):
         return _open_stream(text, without_password(text))
     if Path(text).is_dir():
+        from facedots.io.video_opencv import FolderReader
+
         return FolderReader(text) if rate is None else FolderReader(text, rate)
     if text.isdecimal() and not Path(text).exists():
         from facedots.io.video_opencv import CameraReader
 
         return CameraReader(int(text))
     if not Path(text).is_file():
-        raise VideoError(
-            f"{text}: no such file or folder; a camera is given by its index, "
-            "a stream by its rtsp:// or http:// address"
-        )
+        hint = "a camera is given by its index, a stream by its rtsp:// or http:// address"
+        raise VideoError(f"{text}: no such file or folder; {hint}")
     protect([text])
     return _open_stream(str(Path(text).absolute()), text)
 
@@ -224,8 +213,7 @@ def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) ->
         sound: Copy the sound.
 
     Raises:
-        OutputError: The ending is unknown, the format cannot hold the sound, or the folder cannot
-            be written.
+        OutputError: Its ending is unknown, its format cannot hold the sound, or it cannot be made.
     """
     if Path(path).exists() and Path(source.name).exists() and Path(path).samefile(source.name):
         raise OutputError(f"{path}: is the source itself; choose another name")
@@ -284,8 +272,3 @@ def _open_stream(path: str, name: str) -> VideoReader:
     from facedots.io.video_opencv import OpenCVReader
 
     return OpenCVReader(path, name)
-
-
-def _natural(file: Path) -> list[Any]:
-    """A sort key that compares the numbers in a name as numbers."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]

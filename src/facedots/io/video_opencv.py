@@ -1,22 +1,25 @@
-"""Cameras, and video files where PyAV is not installed, through OpenCV: no sound, and files at a
+"""Video without PyAV, through OpenCV: cameras, folders of images, and files, without sound and at a
 constant rate.
 """
 
+import re
+import struct
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import cv2
 import numpy as np
 
-from facedots.errors import OutputError, VideoError
+from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
-from facedots.io.display_matrix import file_orientation
 from facedots.io.files import AtomicFile
+from facedots.io.images import SUFFIXES, is_image_file, read_image
 from facedots.io.text import is_utf8
-from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
+from facedots.io.video import ADDRESSES, Frame, Orientation, VideoInfo, VideoReader, VideoWriter
 
 _TICK = Fraction(1, 90_000)
 """The clock of cameras and of files that OpenCV reads."""
@@ -27,6 +30,13 @@ _TOLERANCE = 1.0
 """Seconds by which a file may be shorter than stated; OpenCV gives lengths only in frames."""
 
 _CODECS = {".webm": "VP90"}
+
+_MAX_BOXES = 10_000
+"""Boxes of an MP4 or MOV file after which a search ends; videos have some dozens."""
+
+_FOLDERS = (b"moov", b"trak", b"mdia")
+_HEADERS = {b"mvhd": (36, 48), b"tkhd": (40, 52)}
+"""Where the display matrix begins in a box of version 0 and 1."""
 
 
 class OpenCVReader(VideoReader):
@@ -47,9 +57,9 @@ class OpenCVReader(VideoReader):
         self._capture = cv2.VideoCapture(path, cv2.CAP_FFMPEG)
         if not self._capture.isOpened():
             raise VideoError(
-                f"{self.name}: cannot be opened: OpenCV does not know its codec, it is cut off, "
-                "or the address does not answer; "
-                "pip install 'facedots[video]' reads more formats and says more"
+                f"{self.name}: cannot be opened: OpenCV does not know its codec, it is cut off, or "
+                "the address does not answer; pip install 'facedots[video]' reads more formats and "
+                "says more"
             )
         self._live = path.startswith("rtsp")
         self._orientation = None if path.startswith(ADDRESSES) else file_orientation(path)
@@ -70,13 +80,48 @@ class OpenCVReader(VideoReader):
         length = self.info.frames / self.info.rate if self.info.frames else 0
         if self._live or not count or reached + float(1 / self.info.rate) < length - _TOLERANCE:
             total = f" of about {self.info.frames}" if self.info.frames else ""
-            raise VideoError(
-                f"{self.name}: damaged, cut off or disconnected after frame {count}{total}"
-            )
+            fault = "damaged, cut off or disconnected"
+            raise VideoError(f"{self.name}: {fault} after frame {count}{total}")
 
     def close(self) -> None:
         """Release the file or the connection."""
         self._capture.release()
+
+
+class FolderReader(VideoReader):
+    """The images of a folder as a video, sorted by name with ``frame_2`` before ``frame_10``.
+
+    Args:
+        folder: Holds the images; other files and folders in it are ignored.
+        rate: Frames per second.
+
+    Raises:
+        VideoError: There is no image, or the rate is not positive.
+        ImageError: The first image cannot be read.
+    """
+
+    def __init__(self, folder: str | Path, rate: float | Fraction = 25) -> None:
+        self.name = str(folder)
+        if rate <= 0:
+            raise VideoError(f"{folder}: {rate} frames per second; the rate must be positive")
+        self._files = sorted(filter(is_image_file, Path(folder).iterdir()), key=_natural)
+        if not self._files:
+            raise VideoError(f"{folder}: no images in it; looked for {', '.join(sorted(SUFFIXES))}")
+        height, width = read_image(self._files[0]).shape[:2]
+        exact = Fraction(rate).limit_denominator(1001)
+        self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The images."""
+        for number, file in enumerate(self._files):
+            try:
+                image = read_image(file)
+            except ImageError as error:
+                raise VideoError(str(error)) from error
+            yield Frame(image, number / self.info.rate)
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
 
 class CameraReader(VideoReader):
@@ -93,9 +138,8 @@ class CameraReader(VideoReader):
         self.name = f"camera {index}"
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
-            raise VideoError(
-                f"{self.name}: cannot be opened; is it plugged in, and free of other programs?"
-            )
+            hint = "is it plugged in, and free of other programs?"
+            raise VideoError(f"{self.name}: cannot be opened; {hint}")
         self.info = _information(self._capture, Fraction(30))
 
     def __iter__(self) -> Iterator[Frame]:
@@ -195,3 +239,46 @@ def _read(capture: cv2.VideoCapture) -> Image | None:
     """The next image as RGB."""
     success, image = capture.read()
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8) if success else None
+
+
+def file_orientation(path: str | Path) -> Orientation | None:
+    """How an MP4 or MOV file says that its first video is to be shown: OpenCV turns by that, but
+    never mirrors. None where the file says nothing.
+    """
+    whole = track = np.eye(3)
+    try:
+        with Path(path).open("rb") as file:
+            for kind, content in _boxes(file):
+                if kind in _HEADERS:
+                    start = _HEADERS[kind][content[0] == 1]
+                    numbers = struct.unpack(">9i", content[start : start + 36])
+                    matrix = np.array(numbers, np.float64).reshape(3, 3)
+                    whole, track = (matrix, track) if kind == b"mvhd" else (whole, matrix)
+                elif content[8:12] == b"vide":
+                    return Orientation.from_matrix(track @ whole)
+    except (OSError, struct.error, IndexError):
+        return None
+    return None
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Kinds and contents of the boxes that say how tracks are shown, in the file's order."""
+    for _ in range(_MAX_BOXES):
+        start, header = file.tell(), file.read(8)
+        if len(header) < 8:
+            return
+        size, kind = struct.unpack(">I4s", header)
+        if size == 1:
+            (size,) = struct.unpack(">Q", file.read(8))
+        if kind in _FOLDERS:
+            continue
+        if kind in _HEADERS or kind == b"hdlr":
+            yield kind, file.read(100)
+        if size < 8:
+            return
+        file.seek(start + size)
+
+
+def _natural(file: Path) -> list[Any]:
+    """A sort key that compares the numbers in a name as numbers."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", file.name)]

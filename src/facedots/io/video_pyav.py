@@ -14,9 +14,8 @@ import numpy as np
 from av import AudioStream, Packet, VideoFrame, VideoStream
 
 from facedots.errors import OutputError, VideoError
-from facedots.io.display_matrix import Orientation
 from facedots.io.files import AtomicFile
-from facedots.io.video import ADDRESSES, Frame, VideoInfo, VideoReader, VideoWriter
+from facedots.io.video import ADDRESSES, Frame, Orientation, VideoInfo, VideoReader, VideoWriter
 
 av.logging.set_level(None)  # FFmpeg's messages; failures are raised as errors.
 
