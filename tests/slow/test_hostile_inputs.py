@@ -197,7 +197,8 @@ def test_a_large_image_needs_three_copies_of_its_pixels(tmp_path: Path, kind: st
     (outcome,) = in_children(read, [file])
     assert outcome.text == "read 12000000"
     copies = (outcome.megabytes - file.stat().st_size / 2**20) / (3 * 12e6 / 2**20)
-    assert copies < 3.2, f"{copies:.1f} copies"
+    most = 4.2 if kind in ("TIFF", "AVIF") else 3.2  # OpenCV decodes these into buffers of its own
+    assert copies < most, f"{copies:.1f} copies"
 
 
 def test_predict_on_a_folder_of_damaged_images(tmp_path: Path, tiny_model: Path) -> None:
@@ -324,9 +325,7 @@ def test_other_files(tmp_path: Path, tiny_model: Path) -> None:
             folder.mkdir()
             (folder / "f0.png").symlink_to(tmp_path / "f0.png")
             file = file.rename(folder / "f0.pts")
-        with printed.open("wb") as stream:
-            os.dup2(stream.fileno(), 1)
-            os.dup2(stream.fileno(), 2)
+        sys.stdout = sys.stderr = printed.open("w", encoding="utf-8", errors="backslashreplace")
         sys.argv = ["facedots", *map(str, command_of(file, tiny_model, out))]
         try:
             facedots.cli.main.main()
@@ -335,8 +334,7 @@ def test_other_files(tmp_path: Path, tiny_model: Path) -> None:
             status = stop.code
         except FacedotsError as error:
             return f"raised {error}"
-        sys.stdout.flush()
-        sys.stderr.flush()
+        sys.stdout.close()
         text = printed.read_text(errors="replace")
         if "Traceback" in text or "unexpected " in text:
             return f"traceback: {text[-2000:]}"

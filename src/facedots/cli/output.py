@@ -1,7 +1,9 @@
 """What commands on images print: progress, results, and what failed or was not done."""
 
 import contextlib
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
@@ -13,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from facedots.errors import OutputError
+from facedots.errors import DEBUG, OutputError
 from facedots.io.files import stream_number
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.text import printable
@@ -62,6 +64,29 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+@contextlib.contextmanager
+def quiet_decoders() -> Iterator[None]:
+    """In this block, nobody sees what OpenCV, libpng and the like print on stderr without naming a
+    file; what Python prints is seen. With ``--debug`` all is.
+    """
+    shown = sys.stderr
+    if DEBUG in os.environ or shown is not sys.__stderr__ or shown is None:
+        yield
+        return
+    shown.flush()
+    with os.fdopen(os.dup(2), "w", 1, shown.encoding, "backslashreplace") as own:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        sys.stderr = own
+        try:
+            yield
+        finally:
+            sys.stderr = shown
+            own.flush()
+            os.dup2(own.fileno(), 2)
+
+
 def exit_status(error: KeyboardInterrupt) -> int:
     """128 and the number of the signal, as shells have it: 130 for Ctrl-C."""
     return 128 + (error.number if isinstance(error, Stopped) else signal.SIGINT)
@@ -99,6 +124,7 @@ class ImageRun:
         from facedots.batch import list_images
 
         self._stack.enter_context(stoppable())
+        self._stack.enter_context(quiet_decoders())
         self.images = list_images(
             self._sources,
             recursive=self._recursive,

@@ -1,4 +1,6 @@
-"""Downloads that retry and resume, and get their final name only when complete."""
+"""Downloads: into a file, where they retry, resume and get their name only when complete; or into
+memory, within bounds.
+"""
 
 import hashlib
 import http.client
@@ -18,6 +20,7 @@ from facedots.io.files import atomic_write, output_errors
 Progress = Callable[[int, int | None], None]
 """Called with the bytes received so far and, where known, the bytes in all."""
 
+_AGENT = {"User-Agent": "facedots"}
 _CHUNK = 1 << 16
 _RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 
@@ -88,10 +91,8 @@ def _receive(url: str, part: Path, note: Path, progress: Progress, timeout: floa
         OSError, http.client.HTTPException: The connection broke; another attempt may go on.
     """
     start, validator = _resume_point(url, part, note)
-    headers = {"User-Agent": "facedots"}
-    if validator:
-        headers |= {"Range": f"bytes={start}-", "If-Range": validator}
-    request = urllib.request.Request(url, headers=headers)
+    part_of = {"Range": f"bytes={start}-", "If-Range": validator} if validator else {}
+    request = urllib.request.Request(url, headers=_AGENT | part_of)
     try:
         with urllib.request.urlopen(request, timeout=timeout) as response:
             resumed = response.status == 206
@@ -174,31 +175,25 @@ def read_url(
         DownloadError: The server refuses or cannot be reached, or the data are too large or too
             slow.
     """
-    started = time.monotonic()
-    data = bytearray()
+    started, data = time.monotonic(), bytearray()
     try:
-        request = urllib.request.Request(url, headers={"User-Agent": "facedots"})
+        request = urllib.request.Request(url, headers=_AGENT)
         with urllib.request.urlopen(request, timeout=timeout) as response:
             while chunk := response.read(_CHUNK):
                 data += chunk
                 if len(data) > limit:
-                    raise DownloadError(
-                        f"{url}: larger than {limit >> 20} MB; "
-                        "download it yourself and give the file"
-                    )
+                    fix = "download it yourself and give the file"
+                    raise DownloadError(f"{url}: larger than {limit >> 20} MB; {fix}")
                 if time.monotonic() - started > max_seconds:
-                    raise DownloadError(
-                        f"{url}: too slow, {len(data)} bytes in {max_seconds:.0f} s; "
-                        "download it yourself"
-                    )
+                    slow = f"{len(data)} bytes in {max_seconds:.0f} s; download it yourself"
+                    raise DownloadError(f"{url}: too slow, {slow}")
             expected = int(response.headers.get("Content-Length") or len(data))
-            if len(data) < expected:
-                raise DownloadError(
-                    f"{url}: the connection broke after {len(data)} of {expected} bytes; try again"
-                )
     except urllib.error.HTTPError as error:
         raise DownloadError(f"{url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DownloadError(f"{url}: cannot be fetched: {reason}") from error
+    if len(data) < expected:
+        broken = f"the connection broke after {len(data)} of {expected} bytes; try again"
+        raise DownloadError(f"{url}: {broken}")
     return bytes(data)

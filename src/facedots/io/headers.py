@@ -3,6 +3,7 @@
 Formats without a reader here are refused: nothing is decoded whose size is not known.
 """
 
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -18,8 +19,7 @@ MAX_PIXELS = 100_000_000
 _HEAD = 1 << 16
 _SEARCHED = 64 << 20
 _BOXES = 1 << 20
-_MOST_SEGMENTS = 4096
-_MOST_ENTRIES = 4096
+_MOST_SEGMENTS = _MOST_ENTRIES = 4096
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
@@ -57,26 +57,17 @@ def is_heif(head: bytes) -> bool:
 
 
 def holds_more_frames(path: str | Path) -> bool:
-    """Whether a GIF, PNG, WebP, AVIF or TIFF file holds more than one frame or page; false where it
-    cannot be read or is cut off before its second.
+    """Whether a GIF, PNG, WebP, AVIF or TIFF file holds more than one frame or page, of which only
+    the first is read; false where it cannot be read or is cut off before its second.
     """
     try:
         with Path(path).open("rb") as file:
-            data = file.read(_SEARCHED)
-        return more_frames(data)
+            return _more_frames(file.read(_SEARCHED))
     except (OSError, struct.error, IndexError):
         return False
 
 
-def more_frames(data: bytes) -> bool:
-    """The same for the bytes of a file.
-
-    >>> more_frames(b"RIFF....WEBPVP8X" + bytes([10, 0, 0, 0, 2]))
-    True
-
-    Raises:
-        IndexError: The data end too early; so does ``struct.error``.
-    """
+def _more_frames(data: bytes) -> bool:
     if data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8X":
         return bool(data[20] & 2)
     if data[:8] == b"\x89PNG\r\n\x1a\n":
@@ -101,12 +92,14 @@ def _read(file: BinaryIO, at: int, count: int) -> bytes:
     return file.read(count)
 
 
-def _png(file: BinaryIO, head: bytes) -> Size:
-    return struct.unpack(">II", head[16:24])
+def _numbers(layout: str, at: int) -> Callable[[BinaryIO, bytes], Size]:
+    """A reader of two numbers that stand in one place."""
 
+    def size(_: BinaryIO, head: bytes) -> Size:
+        width, height = struct.unpack_from(layout, head, at)
+        return width, height
 
-def _gif(file: BinaryIO, head: bytes) -> Size:
-    return struct.unpack("<HH", head[6:10])
+    return size
 
 
 def _bmp(file: BinaryIO, head: bytes) -> Size:
@@ -114,10 +107,6 @@ def _bmp(file: BinaryIO, head: bytes) -> Size:
         return struct.unpack("<HH", head[18:22])
     width, height = struct.unpack("<ii", head[18:26])
     return abs(width), abs(height)
-
-
-def _sun(file: BinaryIO, head: bytes) -> Size:
-    return struct.unpack(">II", head[4:12])
 
 
 def _webp(file: BinaryIO, head: bytes) -> Size | None:
@@ -178,12 +167,9 @@ def _tiff(file: BinaryIO, head: bytes) -> Size | None:
 def _boxes(file: BinaryIO, head: bytes) -> Size | None:
     """The largest ``ispe`` property of AVIF and HEIF."""
     text = _read(file, 0, _BOXES)
-    sizes = [
-        (int.from_bytes(part[4:8], "big"), int.from_bytes(part[8:12], "big"))
-        for part in text.split(b"ispe")[1:]
-        if len(part) >= 12
-    ]
-    return max(sizes, key=lambda size: size[0] * size[1], default=None)
+    parts = [part for part in text.split(b"ispe")[1:] if len(part) >= 12]
+    sizes: list[Size] = [struct.unpack_from(">II", part, 4) for part in parts]
+    return max(sizes, key=math.prod, default=None)
 
 
 def _jpeg2000(file: BinaryIO, head: bytes) -> Size | None:
@@ -231,9 +217,9 @@ def _color_table(flags: int) -> int:
 
 
 _READERS: tuple[tuple[bytes, Callable[[BinaryIO, bytes], Size | None]], ...] = (
-    (rb"\x89PNG\r\n\x1a\n", _png),
+    (rb"\x89PNG\r\n\x1a\n", _numbers(">II", 16)),
     (rb"\xff\xd8\xff", _jpeg),
-    (rb"GIF8[79]a", _gif),
+    (rb"GIF8[79]a", _numbers("<HH", 6)),
     (rb"BM", _bmp),
     (rb"RIFF....WEBP", _webp),
     (rb"II[*+]\0|MM\0[*+]", _tiff),
@@ -241,6 +227,6 @@ _READERS: tuple[tuple[bytes, Callable[[BinaryIO, bytes], Size | None]], ...] = (
     (rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", _jpeg2000),
     (rb"P[1-7Ff]\s", _netpbm),
     (rb"#\?(RADIANCE|RGBE)", _radiance),
-    (rb"\x59\xa6\x6a\x95", _sun),
+    (rb"\x59\xa6\x6a\x95", _numbers(">II", 4)),
 )
 """How a format begins, and what reads its size."""

@@ -101,10 +101,8 @@ def read_image(path: str | Path, *, orient: bool = True, max_pixels: int = MAX_P
 
 
 def read_image_bytes(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
-    """The bytes of an image file, of which no more is read than an image can need.
-
-    Raises:
-        ImageError: The file is missing, is none, or its header promises no image or a larger one.
+    """The bytes of an image file, of which no more is read than an image can need; raises
+    :class:`ImageError` as :func:`read_image` does.
     """
     protect([path])
     try:
@@ -121,10 +119,8 @@ def read_image_bytes(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> bytes
             size = os.fstat(file.fileno()).st_size
             most = width * height * _BYTES_PER_PIXEL + _SPARE_BYTES
             if size > most:
-                raise ImageError(
-                    f"{path}: {size >> 20} MB, too many for {width} x {height} pixels; "
-                    "is it damaged? Save it anew"
-                )
+                fault = f"{size >> 20} MB, too many for {width} x {height} pixels"
+                raise ImageError(f"{path}: {fault}; is it damaged? Save it anew")
             file.seek(0)
             return file.read(most)
     except (OSError, ValueError) as error:
@@ -141,10 +137,9 @@ def _check_size(file: BinaryIO, source: object, max_pixels: int) -> tuple[int, i
         raise ImageError(_not_an_image(source))
     width, height = size
     if width * height > max_pixels:
-        raise ImageError(
-            f"{source}: {width} x {height} pixels, {width * height / 1e6:.0f} megapixels; the "
-            f"limit is {max_pixels / 1e6:g}: reduce it, or raise --max-pixels (max_pixels)"
-        )
+        fault = f"{width} x {height} pixels, {width * height / 1e6:.0f} megapixels"
+        fix = "reduce it, or raise --max-pixels (max_pixels)"
+        raise ImageError(f"{source}: {fault}; the limit is {max_pixels / 1e6:g}: {fix}")
     return size
 
 
@@ -170,9 +165,8 @@ def write_image(path: str | Path, image: Image) -> None:
     try:
         done, encoded = cv2.imencode(target.suffix.lower(), stored)
     except cv2.error as error:
-        raise ImageError(
-            f"{target}: cannot be written as {target.suffix or 'a file without ending'}"
-        ) from error
+        kind = target.suffix or "a file without ending"
+        raise ImageError(f"{target}: cannot be written as {kind}") from error
     if not done:
         raise ImageError(f"{target}: cannot be encoded")
     atomic_write(target, encoded.tobytes())
@@ -190,9 +184,7 @@ def sample_portrait() -> Path:
     folder = Path(spec.origin).parent if spec and spec.origin else Path()
     path = folder / "mpl-data" / "sample_data" / "grace_hopper.jpg"
     if not path.is_file():
-        raise ImageError(
-            "the sample portrait comes with matplotlib, which is not installed: "
-            "pip install 'facedots[plots]', "
-            "or take an image of your own: facedots predict FILE --out out"
-        )
+        fix = "pip install 'facedots[plots]', or take an image of your own: facedots predict FILE"
+        fault = "the sample portrait comes with matplotlib, which is not installed"
+        raise ImageError(f"{fault}: {fix} --out out")
     return path

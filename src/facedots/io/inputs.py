@@ -87,8 +87,8 @@ def find_images(
         relative = Path(file_name(name) if name.strip(".") else "image")
         return [ImageSource(source, relative, max_pixels)]
     path = Path(source)
+    found = _Search(on_error or _raise)
     if _is_dir(path):
-        found = _Search(_raise if on_error is None else on_error)
         found.folder(path, recursive)
         images = [ImageSource(str(f), f.relative_to(path), max_pixels) for f in sorted(found.files)]
         hint = "" if recursive else "; --recursive looks into its folders too"
@@ -96,7 +96,6 @@ def find_images(
     elif not any(wildcard in source for wildcard in _WILDCARDS) or os.path.lexists(path):
         return [ImageSource(source, Path(path.name), max_pixels)]
     else:
-        found = _Search(_raise if on_error is None else on_error)
         any_suffix = not path.suffix or any(wildcard in path.suffix for wildcard in _WILDCARDS)
         for name in sorted(glob.glob(source, recursive=True)):  # noqa: PTH207
             found.name(Path(name), any_suffix)
@@ -154,14 +153,13 @@ class _Search:
 
     def summary(self) -> str:
         """What was skipped, or an empty text."""
-        parts, files = [], sum(self._endings.values())
+        parts, files, folders = [], sum(self._endings.values()), self._folders
         if files:
             names = sorted(self._endings, key=lambda ending: (-self._endings[ending], ending))
-            shown = " ".join(names[:_MOST_ENDINGS])
-            more = " …" if len(names) > _MOST_ENDINGS else ""
-            parts.append(f"{files} file{'s' * (files != 1)} ({shown}{more})")
-        if self._folders:
-            parts.append(f"{self._folders} folder{'s' * (self._folders != 1)}")
+            names[_MOST_ENDINGS:] = ["…"] if len(names) > _MOST_ENDINGS else []
+            parts.append(f"{files} file{'s' * (files != 1)} ({' '.join(names)})")
+        if folders:
+            parts.append(f"{folders} folder{'s' * (folders != 1)}")
         return ", ".join(parts)
 
     def _locked(self, error: OSError) -> None:

@@ -29,6 +29,13 @@ _BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 _TRANSLATION = ("translation_x", "translation_y", "translation_z")
 _POSE = ("yaw", "pitch", "roll", *_TRANSLATION, "reprojection_error")
 
+_POINT_VALUES: dict[str, Callable[[Face], list[float]]] = {
+    "x": lambda face: face.points[:, 0].tolist(),
+    "y": lambda face: face.points[:, 1].tolist(),
+    "sigma": lambda face: face.sigma.tolist(),
+    "confidence": lambda face: face.confidence.tolist(),
+}
+
 
 def results_document(
     results: Iterable[ImageResult], schema: KeypointSchema, model: str, extra: Extra | None = None
@@ -53,16 +60,10 @@ def results_document(
 
 def image_fields(result: ImageResult, extra: Extra | None = None) -> dict[str, Any]:
     """An image of the results document; ``extra`` as in :func:`results_document`."""
-    extra = extra or {}
-    return {
-        "source": result.source,
-        "width": result.width,
-        "height": result.height,
-        "faces": [
-            face.to_dict() | {name: value(face) for name, value in extra.items()}
-            for face in result.faces
-        ],
-    }
+    more = (extra or {}).items()
+    faces = [face.to_dict() | {key: value(face) for key, value in more} for face in result.faces]
+    size = {"width": result.width, "height": result.height}
+    return {"source": result.source, **size, "faces": faces}
 
 
 def to_json(
@@ -127,28 +128,23 @@ class FaceColumns:
 
     def cells(self, row: Row) -> list[int | str | None]:
         """A row for CSV: each number with all its decimals, text as :func:`csv_cell` has it."""
-        return [
-            f"{value:.{self._decimals[name]}f}"
-            if isinstance(value, float)
-            else csv_cell(value)
-            if isinstance(value, str)
-            else value
-            for name, value in zip(self.names, row, strict=True)
-        ]
+        cells: list[int | str | None] = []
+        for name, value in zip(self.names, row, strict=True):
+            if isinstance(value, float):
+                cells.append(f"{value:.{self._decimals[name]}f}")
+            else:
+                cells.append(csv_cell(value) if isinstance(value, str) else value)
+        return cells
 
     @cached_property
     def _groups(self) -> list[tuple[Sequence[str], int, Callable[[Face], list[float]]]]:
         """Names, decimals and values of the columns of numbers."""
         groups: list[tuple[Sequence[str], int, Callable[[Face], list[float]]]] = []
         if self.points:
-            readers: dict[str, Callable[[Face], list[float]]] = {
-                "x": lambda face: face.points[:, 0].tolist(),
-                "y": lambda face: face.points[:, 1].tolist(),
-                "sigma": lambda face: face.sigma.tolist(),
-                "confidence": lambda face: face.confidence.tolist(),
-            }
-            for name, read in readers.items():
-                groups.append(([f"{name}_{i}" for i in range(self.schema.count)], 2, read))
+            groups += [
+                ([f"{name}_{i}" for i in range(self.schema.count)], 2, read)
+                for name, read in _POINT_VALUES.items()
+            ]
         if self.pose:
             groups += [(_BOX, 2, lambda face: face.box.tolist()), (_POSE, 4, _pose_values)]
         return [*groups, (self.signals, 4, self._signal_values)]
