@@ -2,8 +2,6 @@
 back.
 """
 
-import csv
-import io
 import json
 import math
 import shutil
@@ -21,7 +19,7 @@ from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats, tight_boxes
 from facedots.io.files import atomic_write, protect
 from facedots.io.results import results_document
-from facedots.io.text import csv_cell, file_name
+from facedots.io.text import csv_cell, csv_line, file_name, json_line
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -126,7 +124,7 @@ def save_batch(
     atomic_write(folder / LABEL_STUDIO[0], to_label_studio(served, schema, model=model))
     atomic_write(folder / LABEL_STUDIO[1], label_studio_config(schema))
     atomic_write(folder / RANKING, _ranking_csv(results, copies))
-    atomic_write(folder / EXPORT, json.dumps(document, ensure_ascii=False, allow_nan=False) + "\n")
+    atomic_write(folder / EXPORT, json_line(document))
 
 
 def load_batch(folder: Path) -> LabelingBatch:
@@ -145,6 +143,7 @@ def load_batch(folder: Path) -> LabelingBatch:
         faces = {
             image["file"]: [_from_json(face["points"]) for face in image["faces"]]
             for image in content["images"]
+            if image["faces"]
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file}: not what `facedots label export` writes: {error}") from error
@@ -154,7 +153,6 @@ def load_batch(folder: Path) -> LabelingBatch:
     predicted = {
         sources[name]: [stored_points(face, folder / IMAGES / name)[0] for face in shown]
         for name, shown in faces.items()
-        if shown
     }
     return LabelingBatch(folder, image_folder, schema, sources, predicted)
 
@@ -203,8 +201,7 @@ def _from_json(points: Sequence[Sequence[float] | None]) -> Floats:
 
 def _median_shape(results: Sequence[ImageResult]) -> Floats:
     """The median ``(K, 2)`` of all faces, each moved and scaled into one box."""
-    faces = [face.points.astype(np.float64) for result in results for face in result.faces]
-    shapes = np.stack(faces)
+    shapes = np.stack([face.points for result in results for face in result.faces], dtype=float)
     low, high = np.nanmin(shapes, axis=1, keepdims=True), np.nanmax(shapes, axis=1, keepdims=True)
     scaled = (shapes - low) / (high - low).max(axis=2, keepdims=True).clip(1e-6)
     median: Floats = np.nanmedian(scaled, axis=0).astype(np.float32)
@@ -212,12 +209,10 @@ def _median_shape(results: Sequence[ImageResult]) -> Floats:
 
 
 def _ranking_csv(results: Sequence[ImageResult], copies: Sequence[ImageResult]) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["file", "image", "faces", "uncertainty", "most_uncertain_points"])
+    lines = [csv_line(["file", "image", "faces", "uncertainty", "most_uncertain_points"])]
     for result, copy in zip(results, copies, strict=True):
         value = image_uncertainty(result)
-        number = "" if math.isinf(value) else f"{value:.3f}"
+        cells = [copy.source, csv_cell(result.source), len(result.faces)]
         points = " ".join(most_uncertain_points(result))
-        table.writerow([copy.source, csv_cell(result.source), len(result.faces), number, points])
-    return text.getvalue()
+        lines.append(csv_line([*cells, "" if math.isinf(value) else f"{value:.3f}", points]))
+    return "".join(lines)

@@ -1,7 +1,5 @@
 """What people changed: predicted faces compared with the corrected ones."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +10,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.errors import DataError
 from facedots.geometry import Floats, Matrix, tight_boxes
-from facedots.io.text import csv_cell
+from facedots.io.text import csv_cell, csv_line
 from facedots.labeling.batch import IMAGES, LabelingBatch, load_batch
 from facedots.schema import KeypointSchema
 from facedots.tracking.track import assign
@@ -108,8 +106,6 @@ class Corrections:
 
     Example:
         >>> corrections = load_corrections(Path("export.zip"), Path("work"))  # doctest: +SKIP
-        >>> [change.kind for change in corrections.changes]  # doctest: +SKIP
-        ['kept', 'corrected']
     """
 
     batch: LabelingBatch
@@ -149,9 +145,8 @@ def tool_format(file: Path) -> str:
     """
     formats = {".json": "label-studio", ".xml": "cvat", ".zip": "cvat"}
     if file.suffix.lower() not in formats:
-        raise DataError(
-            f"{file}: neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
-        )
+        tools = "neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
+        raise DataError(f"{file}: {tools}")
     return formats[file.suffix.lower()]
 
 
@@ -160,14 +155,12 @@ def _in_image(
 ) -> list[FaceChange]:
     costs = [[_distance(old, new.points) for new in after] for old in before]
     old_of = {new: old for old, new in (assign(costs, SAME) if costs else [])}
-    changes = []
+    nan, changes = np.float32("nan"), list[FaceChange]()
     for i, face in enumerate(after):
-        missing = np.full_like(face.points, np.nan)
-        changes.append(
-            FaceChange(face.name, before[old_of[i]] if i in old_of else missing, face.points)
-        )
+        old = before[old_of[i]] if i in old_of else face.points * nan
+        changes.append(FaceChange(face.name, old, face.points))
     removed = sorted(set(range(len(before))) - set(old_of.values()))
-    return changes + [FaceChange(image, before[i], before[i] * np.float32("nan")) for i in removed]
+    return changes + [FaceChange(image, before[i], before[i] * nan) for i in removed]
 
 
 def _distance(old: Floats, new: Floats) -> float:
@@ -186,19 +179,17 @@ def changes_csv(changes: Iterable[FaceChange], schema: KeypointSchema) -> str:
     Columns are :data:`COLUMNS`; distances and coordinates are in pixels of the stored image, and
     empty where unknown.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
+    lines = [csv_line(COLUMNS)]
     for change in changes:
         if change.kind in ("added", "removed"):
-            table.writerow([csv_cell(change.name), f"face {change.kind}", *[""] * 6])
+            lines.append(csv_line([csv_cell(change.name), f"face {change.kind}", *[""] * 6]))
             continue
         numbers = np.column_stack([change.distances, change.before, change.after]).tolist()
         for name, kind, row in zip(schema.names, change.point_kinds, numbers, strict=True):
             if kind:
                 cells = ["" if np.isnan(value) else f"{value:.2f}" for value in row]
-                table.writerow([csv_cell(change.name), kind, csv_cell(name), *cells])
-    return text.getvalue()
+                lines.append(csv_line([csv_cell(change.name), kind, csv_cell(name), *cells]))
+    return "".join(lines)
 
 
 def summary(changes: Sequence[FaceChange]) -> list[str]:
