@@ -104,12 +104,9 @@ pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.14,<5'
         text = str(error)
         library = re.match(r"lib[\w.+-]+\.so[\w.]*", text)
         if isinstance(error, ImportError) and package == "cv2" and library:
-            headless = cls._AGAIN.partition("; ")[2].replace(
-                "opencv-python", "opencv-python-headless"
-            )
             return cls(
-                f"OpenCV lacks {library[0]}: apt-get install libgl1 libglib2.0-0, or "
-                f"pip uninstall -y opencv-python; {headless}"
+                f"OpenCV lacks {library[0]}: apt-get install libgl1 libglib2.0-0, or pip uninstall "
+                "-y opencv-python; pip install 'opencv-python-headless>=4.14,<5'"
             )
         if isinstance(error, ModuleNotFoundError) and error.name == "cv2":
             return cls("OpenCV is not installed: pip install 'opencv-python>=4.14,<5'")
@@ -155,10 +152,8 @@ class MissingExtra(FacedotsError, ImportError):  # noqa: N818
     """
 
     def __init__(self, package: str) -> None:
-        extra = _EXTRAS[package]
-        super().__init__(
-            f"{package} is not installed: pip install 'facedots[{extra}]'", name=package
-        )
+        hint = f"pip install 'facedots[{_EXTRAS[package]}]'"
+        super().__init__(f"{package} is not installed: {hint}", name=package)
 
 
 @contextlib.contextmanager
@@ -204,10 +199,8 @@ def describe_unexpected(error: BaseException) -> str:
 def lazy_surface(
     package: str, filename: str
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that loads its names on first use.
-
-    The names are those of the stub beside ``filename``, the package's ``__init__.py``. Where
-    loading one needs an extra that is not installed, :class:`MissingExtra` is raised.
+    """``__getattr__``, ``__dir__`` and ``__all__`` of a package that loads its names, those of the
+    stub beside ``filename``, on first use, or raises :class:`MissingExtra`.
     """
     load, names, public = lazy_loader.attach_stub(package, filename)
 

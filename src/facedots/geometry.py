@@ -56,9 +56,8 @@ def check_boxes(boxes: ArrayLike) -> Floats:
     bad = ~np.isfinite(ordered).all(axis=1) | (ordered[:, 2:] <= ordered[:, :2]).any(axis=1)
     if bad.any():
         first = int(bad.argmax())
-        raise ValueError(
-            f"box {first} is {array[first].tolist()}: a box needs four finite numbers and an area"
-        )
+        box = f"box {first} is {array[first].tolist()}"
+        raise ValueError(f"{box}: a box needs four finite numbers and an area")
     return ordered
 
 
@@ -111,15 +110,15 @@ def pixel_box(
 class CropSpec:
     """The square of an image that a network sees.
 
-    Example:
-        >>> CropSpec("box", 1.5).crop_squares([[10, 20, 30, 60]], (100, 100)).tolist()
-        [[20.0, 40.0, 60.0]]
-
     Attributes:
         mode: ``"box"``: a square around the center of the face's tight box; ``"frame"``: the middle
             of the whole image.
         scale: Side of the square over the longer side of the box, or over the shorter side of the
             image.
+
+    Example:
+        >>> CropSpec("box", 1.5).crop_squares([[10, 20, 30, 60]], (100, 100)).tolist()
+        [[20.0, 40.0, 60.0]]
     """
 
     mode: Literal["box", "frame"]
@@ -127,17 +126,12 @@ class CropSpec:
 
     def __post_init__(self) -> None:
         if self.mode not in ("box", "frame") or not self.scale > 0:
-            raise ValueError(
-                f"crop {self.mode!r} x {self.scale}: "
-                "the mode is 'box' or 'frame', the scale positive"
-            )
+            fault = "the mode is 'box' or 'frame', the scale positive"
+            raise ValueError(f"crop {self.mode!r} x {self.scale}: {fault}")
 
     def crop_squares(self, boxes: ArrayLike, image_size: tuple[int, int]) -> Matrix:
-        """Squares ``float64 (N, 3)``: center x, center y and side, in pixels.
-
-        Args:
-            boxes: Tight boxes (N, 4); in mode ``"frame"`` only their number matters.
-            image_size: Height and width of the image.
+        """Squares ``float64 (N, 3)``, center x, center y and side in pixels, of tight boxes (N, 4)
+        in an image of this height and width.
         """
         tight = check_shape(boxes, "N 4", "boxes").astype(np.float64)
         if self.mode == "frame":
@@ -214,10 +208,8 @@ def fit_similarity(source: ArrayLike, target: ArrayLike) -> Matrix:
         power, size = ((a * a.conj()).real.sum(axis=-1) for a in (arm, z))
         zoom = (arm * (w - w_mean)).sum(axis=-1) / np.where(power > 1e-24 * size, power, np.nan)
     if not many and np.isnan(zoom):
-        raise PointsError(
-            "a similarity needs two different points, "
-            f"and only {count[0]} of {missing.size} pairs are known"
-        )
+        pairs = f"{count[0]} of {missing.size} pairs"
+        raise PointsError(f"a similarity needs two different points, and only {pairs} are known")
     shift = w_mean[..., 0] - zoom * z_mean[..., 0]
     rows = np.array([[zoom.real, -zoom.imag, shift.real], [zoom.imag, zoom.real, shift.imag]])
     return np.moveaxis(rows, (0, 1), (-2, -1)) if many else rows
@@ -258,10 +250,7 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     Args:
         image: ``uint8 (H, W, C)`` or ``(H, W)``.
         matrix: Affine map ``(2, 3)`` from the image to the result.
-        size: Height and width of the result.
-
-    Returns:
-        ``uint8`` of that size with the channels of ``image``.
+        size: Height and width of the result, which has the channels of the image.
     """
     zoom = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
     halvings = math.floor(math.log2(1 / zoom)) if zoom < 0.5 else 0

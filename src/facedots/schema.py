@@ -45,15 +45,20 @@ class KeypointSchema:
     def __post_init__(self) -> None:
         everything = list(range(self.count))
         object.__setattr__(self, "regions", MappingProxyType(dict(self.regions)))
-        if len(set(self.names)) != self.count:
-            raise ValueError(f"schema {self.name}: point names repeat")
-        if sorted(i for region in self.regions.values() for i in region) != everything:
-            raise ValueError(f"schema {self.name}: every point must lie in exactly one region")
-        if sorted(self.flip) != everything or any(self.flip[self.flip[i]] != i for i in everything):
-            raise ValueError(f"schema {self.name}: flip must be a permutation that undoes itself")
         used = {i for pair in (*self.edges, self.norm_pair) for i in pair}
-        if not used <= set(everything):
-            raise ValueError(f"schema {self.name}: edges and norm_pair must be indices of points")
+        fault = ""
+        if len(set(self.names)) != self.count:
+            fault = "point names repeat"
+        elif sorted(i for region in self.regions.values() for i in region) != everything:
+            fault = "every point must lie in exactly one region"
+        elif sorted(self.flip) != everything or any(
+            self.flip[self.flip[i]] != i for i in self.flip
+        ):
+            fault = "flip must be a permutation that undoes itself"
+        elif not used <= set(everything):
+            fault = "edges and norm_pair must be indices of points"
+        if fault:
+            raise ValueError(f"schema {self.name}: {fault}")
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         # A mappingproxy cannot be pickled, so data-loader workers get schemas as JSON.
@@ -75,8 +80,7 @@ class KeypointSchema:
 
     @cached_property
     def right_to_left(self) -> tuple[int, int] | None:
-        """The ``norm_pair``, the subject's right one first; None where names and ``flip`` do not
-        tell.
+        """The ``norm_pair``, right one first; None where names and ``flip`` do not tell.
 
         >>> IBUG68.right_to_left
         (36, 45)
@@ -97,10 +101,8 @@ class KeypointSchema:
         36
         """
         if name not in self.names:
-            raise ValueError(
-                f"schema {self.name}: no point is called {name!r}; "
-                f"the names go from {self.names[0]} to {self.names[-1]}"
-            )
+            names = f"the names go from {self.names[0]} to {self.names[-1]}"
+            raise ValueError(f"schema {self.name}: no point is called {name!r}; {names}")
         return self.names.index(name)
 
     def to_json(self) -> str:
@@ -143,32 +145,16 @@ def _ibug68() -> KeypointSchema:
         "left_eye": range(42, 48),
         "mouth": range(48, 68),
     }
-    flip = [
-        *range(16, -1, -1),
-        *range(26, 16, -1),
-        *range(27, 31),
-        *range(35, 30, -1),
-        *(45, 44, 43, 42, 47, 46),
-        *(39, 38, 37, 36, 41, 40),
-        *range(54, 47, -1),
-        *range(59, 54, -1),
-        *range(64, 59, -1),
-        *range(67, 64, -1),
-    ]
+    flip = [*range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1)]
+    flip += [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40]
+    flip += [*range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1)]
     open_lines = [range(0, 17), range(17, 22), range(22, 27), range(27, 31), range(31, 36)]
     closed_lines = [range(36, 42), range(42, 48), range(48, 60), range(60, 68)]
     edges = [edge for line in open_lines for edge in _path(line)]
     edges += [edge for line in closed_lines for edge in _path(line, closed=True)]
-    return KeypointSchema(
-        name="ibug68",
-        names=tuple(
-            f"{name}_{i}" for name, indices in regions.items() for i in range(len(indices))
-        ),
-        regions={name: tuple(indices) for name, indices in regions.items()},
-        flip=tuple(flip),
-        edges=tuple(edges),
-        norm_pair=(36, 45),
-    )
+    names = [f"{name}_{i}" for name, region in regions.items() for i in range(len(region))]
+    indices = {name: tuple(region) for name, region in regions.items()}
+    return KeypointSchema("ibug68", tuple(names), indices, tuple(flip), tuple(edges), (36, 45))
 
 
 IBUG68 = _ibug68()

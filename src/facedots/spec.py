@@ -47,14 +47,11 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         if self.channels not in (1, 3) or not len(self.mean) == len(self.std) == self.channels:
-            raise ValueError(
-                f"model {self.name}: 1 or 3 channels, with as many means and deviations"
-            )
+            fault = "1 or 3 channels, with as many means and deviations"
+            raise ValueError(f"model {self.name}: {fault}")
         if self.dof is not None and not self.dof > 2:
-            raise ValueError(
-                f"model {self.name}: {self.dof} degrees of freedom have no covariance; "
-                "it is above 2, or None"
-            )
+            fault = f"{self.dof} degrees of freedom have no covariance; it is above 2, or None"
+            raise ValueError(f"model {self.name}: {fault}")
 
     def to_json(self) -> str:
         """One line of JSON; :meth:`from_json` reads it back."""

@@ -23,10 +23,8 @@ def check_image(image: object) -> NDArray[np.uint8]:
         ShapeError: It is not; the message names the conversion where there is one.
     """
     if not isinstance(image, np.ndarray):
-        kind = type(image).__name__
-        raise ShapeError(
-            f"an image is a NumPy array, not {kind}; facedots.read_image(path) gives one"
-        )
+        fault = f"an image is a NumPy array, not {type(image).__name__}"
+        raise ShapeError(f"{fault}; facedots.read_image(path) gives one")
     if image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8 and image.size:
         return image
     fix = ""
@@ -96,17 +94,12 @@ class Keypoints:
 
     @property
     def sigma(self) -> Floats:
-        """``float32 (N, K)``: one standard deviation of a point along an axis, in pixels, averaged
-        over directions.
-        """
+        """``float32 (N, K)``: standard deviation of a point in pixels, averaged over directions."""
         return sigma_of(self.covariance)
 
     def faces(self, boxes: Floats, detection_scores: Floats | None = None) -> "list[Face]":
-        """Each row as a :class:`Face`.
-
-        Args:
-            boxes: The predictor's input, ``float32 (N, 4)``.
-            detection_scores: ``float32 (N,)``; they stand in for missing scores of the network.
+        """Each row as a :class:`Face`, with its box ``float32 (N, 4)`` and the detector's score
+        ``float32 (N,)``, which stands in for a missing one of the network.
         """
         scores = self.score
         if detection_scores is not None:
@@ -198,9 +191,7 @@ class Face:
 
     @property
     def sigma(self) -> Floats:
-        """``float32 (K,)``: one standard deviation of a point along an axis, in pixels, averaged
-        over directions.
-        """
+        """``float32 (K,)``: standard deviation of a point in pixels, averaged over directions."""
         return sigma_of(self.covariance)
 
     def region(self, name: str) -> Floats:
@@ -220,10 +211,8 @@ class Face:
     def to_dict(self) -> dict[str, Any]:
         """The face of the results document (docs/results.md): plain numbers and lists for JSON.
 
-        A missing point is ``None``. ``covariance`` has ``[xx, xy, yy]`` per point; it, ``sigma``
-        and ``confidence`` are ``None`` where the network predicts none. ``detection_score``,
-        ``track_id``, ``pose`` and ``signals`` are left out where not measured; a missing signal is
-        ``None``.
+        What is missing is ``None``. ``covariance`` has ``[xx, xy, yy]`` per point.
+        ``detection_score``, ``track_id``, ``pose`` and ``signals`` are left out where not measured.
         """
         has_covariance = not np.isnan(self.covariance).all()
         covariance = self.covariance[:, [0, 0, 1], [0, 1, 1]]
