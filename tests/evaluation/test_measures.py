@@ -5,6 +5,7 @@ import pytest
 
 from facedots.evaluation.measures import UncertaintyMetrics
 from facedots.evaluation.result import Evaluation
+from facedots.evaluation.uncertainty_metrics import ause
 from facedots.uncertainty import confidence
 
 Maker = Callable[..., Evaluation]
@@ -30,8 +31,8 @@ def test_order_is_by_parts_of_the_face_and_missed_faces_do_not_count(
         make_evaluation(shifts=[0.1, 0.9, 0.5, np.nan], sigma=[1, 9, 5, np.nan])
     )
     assert metrics.face_sigma[:3] == pytest.approx([10, 90, 50])
-    assert metrics.sparsification().ause == pytest.approx(0, abs=1e-4)
-    assert metrics.sparsification().random == pytest.approx(5)
+    assert ause(metrics.sparsification()) == pytest.approx(0, abs=1e-4)
+    assert metrics.sparsification()[:, 0] == pytest.approx([5, 5])
     assert metrics.of_points()["ause"] == pytest.approx(0, abs=1e-4)
     assert np.isnan(metrics.values()["failure_recall"])
 
@@ -52,9 +53,7 @@ def test_confidence_is_held_against_five_percent(make_evaluation: Maker) -> None
     expected = confidence(
         evaluation.predicted[0], evaluation.covariance[0], evaluation.schema, None
     )[0]
-    assert bins.predicted == pytest.approx([100 * expected])
-    assert bins.observed.tolist() == [50]
-    assert bins.share.tolist() == [100]
+    assert bins == pytest.approx(np.array([[100 * expected], [50], [100]]))
 
 
 def test_without_sigma_there_is_nothing_to_measure(make_evaluation: Maker) -> None:

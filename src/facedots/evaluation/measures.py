@@ -18,11 +18,11 @@ from facedots.evaluation.metrics import (
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.uncertainty_metrics import (
     FAILURE_NME,
-    ConfidenceBins,
-    Sparsification,
+    ause,
     confidence_bins,
     coverage,
     coverage_probability,
+    ece,
     failure_recall,
     sparsification,
 )
@@ -147,8 +147,8 @@ class UncertaintyMetrics:
             "coverage_50": coverage(probability, 0.5),
             "coverage_90": coverage(probability, 0.9),
             "nll": finite_mean(self._nll[:, chosen]),
-            "ause": sparsification(errors, sigma).ause,
-            "ece": self.confidence(points).ece,
+            "ause": ause(sparsification(errors, sigma)),
+            "ece": ece(self.confidence(points)),
         }
 
     def by_region(self) -> dict[str, dict[str, float]]:
@@ -156,15 +156,15 @@ class UncertaintyMetrics:
         regions = self._evaluation.schema.regions
         return {region: self.of_points(points) for region, points in regions.items()}
 
-    def confidence(self, points: Sequence[int] | None = None) -> ConfidenceBins:
-        """Confidence against the share of points within 5 % of the eye distance."""
+    def confidence(self, points: Sequence[int] | None = None) -> Doubles:
+        """The bins ``(3, B)`` of confidence against points within 5 % of the eye distance."""
         chosen = self._chosen(points)
         errors, confidence = self.errors[:, chosen], self._evaluation.confidence[:, chosen]
         confidence = np.where(np.isfinite(errors), confidence, np.nan)
         return confidence_bins(confidence.ravel(), (errors <= 100 * CONFIDENT_WITHIN).ravel())
 
-    def sparsification(self) -> Sparsification:
-        """The mean NME of the remaining faces as those with the largest sigma are removed."""
+    def sparsification(self) -> Doubles:
+        """Mean NME ``(2, N)`` of the remaining faces, largest sigma removed first."""
         return sparsification(self._evaluation.nme, self.face_sigma)
 
     def values(self) -> dict[str, float]:
@@ -172,7 +172,7 @@ class UncertaintyMetrics:
         score = self._evaluation.score[np.isfinite(self._evaluation.score)]
         return {
             **self.of_points(),
-            "ause_faces": self.sparsification().ause,
+            "ause_faces": ause(self.sparsification()),
             "failure_recall": failure_recall(self._evaluation.nme, self.face_sigma),
             "low_score": finite_mean(100.0 * (score < 0.5)),
         }

@@ -135,7 +135,7 @@ def _figures(evaluation: Evaluation) -> dict[str, Figure]:
         # In pixels, any sigma would look informed: large faces have large errors.
         scale = 100 / norm_distances(evaluation.true, evaluation.schema)[:, None]
         bins = reliability((evaluation.sigma * scale).ravel(), metrics.errors.ravel())
-        figures["calibration.png"] = calibration_figure(bins.sigma, bins.rms, bins.robust)
+        figures["calibration.png"] = calibration_figure(*bins)
     return figures
 
 

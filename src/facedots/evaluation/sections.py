@@ -21,7 +21,7 @@ from facedots.evaluation.measures import (
 from facedots.evaluation.metrics import finite_mean, worst_tenth
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, Attribute, cut, group_means, slice_edges
-from facedots.evaluation.uncertainty_metrics import coverage
+from facedots.evaluation.uncertainty_metrics import ause, coverage
 from facedots.geometry import Image
 from facedots.io.images import read_image
 from facedots.plots.curves import ced_figure, regions_figure, slices_figure
@@ -121,14 +121,11 @@ def uncertainty(every: Mapping[str, UncertaintyMetrics]) -> Mapping[str, Any]:
     confidence: dict[str, Any] = dict.fromkeys(every)
     curves: dict[str, Any] = {}
     for name, of in every.items():
-        sparsification = of.sparsification()
-        label = f"{name}: AUSE {sparsification.ause:.0f} % of random"
-        curves[label] = None
+        label = f"{name}: AUSE {ause(of.sparsification()):.0f} % of random"
+        curves[label] = of.sparsification() if of.available else None
         if of.available:
             inside[name] = [coverage(of.coverage_probability, p) for p in np.linspace(0, 1, 101)]
-            bins = of.confidence()
-            confidence[name] = np.stack([bins.predicted, bins.observed, bins.share])
-            curves[label] = (sparsification.remaining, sparsification.oracle)
+            confidence[name] = of.confidence()
     rows = _rows([*UNCERTAINTY, *FACE_UNCERTAINTY], [of.values() for of in metrics.values()])
     return {
         "missing": [name for name in every if name not in metrics],

@@ -4,8 +4,6 @@ Arrays may have any leading shape ``(...)``; NaN is a point without a prediction
 law of the errors is that of :mod:`facedots.uncertainty`.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -42,32 +40,16 @@ def coverage(probabilities: ArrayLike, nominal: float) -> float:
     return float(100 * np.mean(values <= nominal)) if len(values) else np.nan
 
 
-@dataclass(frozen=True)
-class ConfidenceBins:
-    """Points in ten bins of their confidence, of which B have points; ``(B,)`` in percent: mean
+def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> Doubles:
+    """Points in ten bins of their confidence, of which B have points, in percent ``(3, B)``: mean
     confidence, share of a bin's points within the distance of the confidence, share of all points.
-    """
 
-    predicted: Doubles
-    observed: Doubles
-    share: Doubles
+    Args:
+        confidence: ``(N,)`` in [0, 1]; NaN is left out.
+        within: ``bool (N,)``, whether the point was within the distance.
 
-    @property
-    def ece(self) -> float:
-        """Expected calibration error: mean absolute difference of confidence and observed share, in
-        percentage points; NaN without points.
-        """
-        differences = np.abs(self.predicted - self.observed)
-        return float(np.sum(self.share * differences) / 100) if len(self.share) else np.nan
-
-
-def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
-    """Confidence ``(N,)`` in [0, 1] (NaN is left out) against whether the point was within the
-    distance of the confidence, ``bool (N,)``.
-
-    >>> bins = confidence_bins([0.92, 0.98, 0.5, np.nan], [True, False, True, True])
-    >>> bins.predicted.round(6).tolist(), bins.observed.tolist(), bins.share.round(1).tolist()
-    ([50.0, 95.0], [100.0, 50.0], [33.3, 66.7])
+    >>> confidence_bins([0.92, 0.98, 0.5, np.nan], [True, False, True, True]).round(1).tolist()
+    [[50.0, 95.0], [100.0, 50.0], [33.3, 66.7]]
     """
     predicted = np.asarray(check_shape(confidence, "N", "confidence"), np.float64)
     observed = np.asarray(check_shape(within, str(len(predicted)), "within"), bool)
@@ -75,85 +57,77 @@ def confidence_bins(confidence: ArrayLike, within: ArrayLike) -> ConfidenceBins:
     predicted, observed = predicted[valid], observed[valid]
     place = np.minimum((predicted * 10).astype(int), 9)
     bins = [place == i for i in np.unique(place)]
-    return ConfidenceBins(
-        predicted=np.array([100 * predicted[chosen].mean() for chosen in bins]),
-        observed=np.array([100 * observed[chosen].mean() for chosen in bins]),
-        share=np.array([100 * chosen.mean() for chosen in bins]),
-    )
+    rows = [(predicted[chosen].mean(), observed[chosen].mean(), chosen.mean()) for chosen in bins]
+    return 100 * np.array(rows, np.float64).reshape(-1, 3).T
 
 
-@dataclass(frozen=True)
-class Reliability:
-    """Points sorted by predicted sigma, in B bins of equal count; ``(B,)``: root mean square of the
-    predicted sigma, standard deviation of the errors along each axis, and the same estimated from
-    the median error, which ignores outliers.
+def ece(bins: ArrayLike) -> float:
+    """Expected calibration error of :func:`confidence_bins`: mean absolute difference of confidence
+    and observed share, in percentage points; NaN without points.
+
+    >>> ece(confidence_bins([0.9, 0.9], [True, False]))
+    40.0
     """
-
-    sigma: Doubles
-    rms: Doubles
-    robust: Doubles
+    predicted, observed, share = np.asarray(bins, np.float64)
+    return float(np.sum(share * np.abs(predicted - observed)) / 100) if len(share) else np.nan
 
 
-def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Reliability:
-    """Predicted sigma ``(N,)`` against observed errors ``(N,)``, distances in the same unit; pairs
-    that are not finite are left out.
+def reliability(sigma: ArrayLike, errors: ArrayLike, bins: int = 10) -> Doubles:
+    """Predicted sigma ``(N,)`` against observed errors ``(N,)``, distances in the same unit, sorted
+    by sigma in B bins of equal count; pairs that are not finite are left out.
 
-    >>> result = reliability([1, 1, 2, 2], [1, 1, 2, 4], bins=2)
-    >>> result.sigma.tolist(), (result.rms**2).round(6).tolist()
-    ([1.0, 2.0], [0.5, 5.0])
+    Returns:
+        ``(3, B)``: root mean square of sigma, standard deviation of the errors along each axis, and
+        the same estimated from the median error, which ignores outliers.
+
+    >>> (reliability([1, 1, 2, 2], [1, 1, 2, 4], bins=2)[:2] ** 2).round(6).tolist()
+    [[1.0, 4.0], [0.5, 5.0]]
     """
     observed, predicted = _sorted_pairs(errors, sigma)
     parts = [part for part in np.array_split(np.arange(len(predicted)), bins) if len(part)]
-    return Reliability(
-        sigma=np.array([np.sqrt(np.mean(predicted[part] ** 2)) for part in parts]),
-        # A squared distance is the sum of two squared residuals, one per axis.
-        rms=np.array([np.sqrt(np.mean(observed[part] ** 2) / 2) for part in parts]),
-        robust=np.array([np.median(observed[part]) / _MEDIAN_RADIUS for part in parts]),
-    )
+    rows = [
+        (
+            np.sqrt(np.mean(predicted[part] ** 2)),
+            # A squared distance is the sum of two squared residuals, one per axis.
+            np.sqrt(np.mean(observed[part] ** 2) / 2),
+            np.median(observed[part]) / _MEDIAN_RADIUS,
+        )
+        for part in parts
+    ]
+    return np.array(rows, np.float64).reshape(-1, 3).T
 
 
-@dataclass(frozen=True)
-class Sparsification:
-    """The mean error ``(N,)`` of the remaining cases after 0, 1, … removals: of the most uncertain
-    first (averaged over the orders of equal ones), and of the largest errors first (the oracle).
-    """
+def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Doubles:
+    """The mean error of the remaining of N cases after 0, 1, … removals, ``(2, N)``: the most
+    uncertain first (averaged over the orders of equal ones), and the largest errors first (the
+    oracle). Cases with a value that is not finite do not count.
 
-    remaining: Doubles
-    oracle: Doubles
-
-    @property
-    def random(self) -> float:
-        """Mean error of all cases: what remains, on average, after random removals."""
-        return float(self.remaining[0]) if len(self.remaining) else np.nan
-
-    @property
-    def ause(self) -> float:
-        """Area under the sparsification error (remaining - oracle), in percent of that of random
-        removals: 0 is perfect, 100 is worthless. NaN if all errors are equal.
-        """
-        worst = float(np.sum(self.random - self.oracle))
-        if not worst > 1e-9 * len(self.oracle) * self.random:
-            return np.nan
-        return 100 * float(np.sum(self.remaining - self.oracle)) / worst
-
-
-def sparsification(errors: ArrayLike, uncertainty: ArrayLike) -> Sparsification:
-    """Remove the most uncertain of cases ``(N,)`` first; those with a value that is not finite do
-    not count.
-
-    >>> curve = sparsification([4, 1, 1], [9, 2, 3])
-    >>> curve.remaining.tolist(), curve.ause
-    ([2.0, 1.0, 1.0], 0.0)
+    >>> sparsification([4, 1, 1], [9, 2, 3]).tolist()
+    [[2.0, 1.0, 1.0], [2.0, 1.0, 1.0]]
     """
     observed, predicted = _sorted_pairs(errors, uncertainty)
     if not len(observed):
-        return Sparsification(observed, observed)
+        return np.zeros((2, 0))
     _, groups, counts = np.unique(predicted, return_inverse=True, return_counts=True)
     expected = (np.bincount(groups, observed) / counts)[groups]
-    left = np.arange(len(observed), 0, -1)
-    return Sparsification(
-        remaining=np.cumsum(expected)[::-1] / left, oracle=np.cumsum(np.sort(observed))[::-1] / left
+    return np.cumsum([expected, np.sort(observed)], axis=1)[:, ::-1] / np.arange(
+        len(observed), 0, -1
     )
+
+
+def ause(curves: ArrayLike) -> float:
+    """Area under the error of :func:`sparsification` (curve - oracle), in percent of that of random
+    removals: 0 is perfect, 100 is worthless. NaN if all errors are equal.
+
+    >>> ause(sparsification([4, 1, 1], [9, 2, 3])), ause(sparsification([4, 1, 1], [1, 1, 1]))
+    (0.0, 100.0)
+    """
+    remaining, oracle = np.asarray(curves, np.float64)
+    random = float(remaining[0]) if len(remaining) else np.nan
+    worst = float(np.sum(random - oracle))
+    if not worst > 1e-9 * len(oracle) * random:
+        return np.nan
+    return 100 * float(np.sum(remaining - oracle)) / worst
 
 
 def failure_recall(

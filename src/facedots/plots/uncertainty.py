@@ -69,7 +69,7 @@ def reliability_figure(
     return figure
 
 
-def sparsification_figure(curves: Mapping[str, tuple[ArrayLike, ArrayLike] | None]) -> Figure:
+def sparsification_figure(curves: Mapping[str, ArrayLike | None]) -> Figure:
     """Mean NME of the remaining faces as those with the largest sigma are removed; dotted, as those
     with the largest error are (the oracle).
 
