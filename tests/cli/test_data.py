@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from facedots.cli.data import data_app
+from facedots.cli.main import app
 from facedots.data import download as downloading
-from facedots.errors import AnnotationError, DataError
+from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 
@@ -111,6 +113,28 @@ def test_stats_as_json(folder: Path) -> None:
     assert stats["subsets"]["training"]["videos"] == 3
     (shared,) = stats["shared"]
     assert (shared["groups"], shared["videos"], shared["byte_duplicates"]) == (1, 1, 1)
+
+
+def test_numbers_of_stats_are_rounded(folder: Path) -> None:
+    text = run("stats", folder, "--origin", "0.1,24.2", "--json")
+    assert max(len(part) for part in re.findall(r"\.(\d+)", text)) <= 4
+
+
+def test_the_limit_of_pixels_is_an_option_and_ends_with_the_command(folder: Path) -> None:
+    def unreadable(*options: str) -> list[str]:
+        arguments = ["data", "stats", str(folder), "--json", *options]
+        result = json.loads(CliRunner().invoke(app, arguments, catch_exceptions=False).stdout)
+        return [
+            fault for part in result["subsets"].values() for fault in part["files"]["unreadable"]
+        ]
+
+    faults = unreadable("--max-pixels", "50")
+    assert len(faults) == 4
+    assert all("raise --max-pixels" in fault for fault in faults)
+    assert not unreadable()
+    show = ["data", "show", str(folder), "--max-pixels", "50"]
+    with pytest.raises(ImageError, match="raise --max-pixels"):
+        CliRunner().invoke(app, show, catch_exceptions=False)
 
 
 def test_stats_goes_on_past_a_broken_image_and_names_it(folder: Path) -> None:

@@ -143,6 +143,20 @@ def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "here").iterdir()) == []
 
 
+@pytest.mark.parametrize("bound", ["MAX_MEMBER", "MAX_TOTAL", "MAX_RATIO"])
+def test_an_archive_that_unpacks_to_too_much_is_refused(
+    source: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    if bound == "MAX_RATIO":  # A bomb: two megabytes of blanks.
+        with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as bomb:
+            bomb.writestr("data/training_frames_keypoints.csv", b" " * (2 << 20))
+    else:
+        monkeypatch.setattr(module, bound, 30)
+    with pytest.raises(DownloadError, match="larger than"):
+        download_youtube_faces(tmp_path / "here", str(archive), fingerprints(source))
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 def test_a_wrong_download_is_not_taken_again(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
+import contextlib
 import os
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facedots.errors import DownloadError, OutputError
-from facedots.io.fetch import fetch, file_sha256
+from facedots.io.fetch import fetch, file_sha256, read_url
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -19,6 +21,7 @@ class Server(ThreadingHTTPServer):
     etag: str | None = '"one"'
     ranges = True
     tells_length = True
+    drip: str = ""
     cuts: list[int]
     statuses: list[int]
     asked: list[str | None]
@@ -48,6 +51,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes */{len(server.content)}")
             self.end_headers()
             return
+        if server.drip:
+            self._drip()
+            return
         self.send_response(206 if start else 200)
         if start:
             self.send_header(
@@ -61,6 +67,15 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)
 
+    def _drip(self) -> None:
+        """Byte by byte, without an end, after the headers or as a header."""
+        head = b"HTTP/1.0 200 OK\r\n"
+        self.wfile.write(head + b"X: " if self.server.drip == "headers" else head + b"\r\n")
+        with contextlib.suppress(OSError):
+            while self.server.drip:
+                self.wfile.write(b"x")
+                time.sleep(0.02)
+
     def log_message(self, format: str, *args: object) -> None:
         pass
 
@@ -72,6 +87,7 @@ def server() -> Iterator[Server]:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield running
+        running.drip = ""
         running.shutdown()
         thread.join()
 
@@ -243,3 +259,29 @@ def test_a_planted_link_is_not_written_through(server: Server, tmp_path: Path) -
     with pytest.raises(OutputError, match=r"data\.zip\.part"):
         fetch(server.url, tmp_path / "data.zip", pause=0)
     assert victim.read_text() == "untouched"
+
+
+@pytest.mark.parametrize(
+    ("drip", "reason"), [("headers", "no answer within"), ("body", "s are too slow")]
+)
+def test_a_server_that_drips_is_given_up(
+    server: Server, tmp_path: Path, drip: str, reason: str
+) -> None:
+    server.drip = drip
+    started = time.monotonic()
+    with pytest.raises(DownloadError, match=reason):
+        fetch(server.url, tmp_path / "x.zip", attempts=2, pause=0, timeout=0.5, window=0.3)
+    assert time.monotonic() - started < 5
+    if drip == "headers":
+        with pytest.raises(DownloadError, match=reason):
+            read_url(server.url, timeout=0.5)
+
+
+@pytest.mark.parametrize("tells_length", [True, False])
+def test_what_is_too_large_is_refused_and_not_kept(
+    server: Server, tmp_path: Path, tells_length: bool
+) -> None:
+    server.tells_length = tells_length
+    with pytest.raises(DownloadError, match="larger than 0 MB; not kept"):
+        fetch(server.url, tmp_path / "data.zip", max_bytes=len(CONTENT) - 1)
+    assert not list(tmp_path.glob("*.part"))

@@ -376,6 +376,17 @@ def test_a_folder_is_read_in_natural_order_at_its_rate(tmp_path: Path) -> None:
         list(open_reader(tmp_path))
 
 
+def test_what_is_skipped_in_a_folder_is_named_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_image(tmp_path / "a.png", plain((1, 2, 3)))
+    (tmp_path / "notes.txt").write_text("not an image")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert len(list(open_reader(tmp_path))) == 1
+    assert f"{tmp_path}: skipped: 1 file (.txt)" in caplog.text
+    assert "gone.png: cannot be read: a link to nothing" in caplog.text
+
+
 def test_an_empty_folder_or_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no images in it"):
         open_reader(tmp_path)

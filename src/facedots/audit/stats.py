@@ -159,7 +159,7 @@ class DataStats:
     shared: tuple[Overlap, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain numbers, lists and dicts, ready for JSON; None where a number is unknown."""
+        """Plain numbers (of 4 decimals), lists and dicts for JSON; None where one is unknown."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
@@ -217,7 +217,9 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 4)
+    return value
 
 
 class _Subset:

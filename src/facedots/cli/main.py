@@ -22,6 +22,7 @@ from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
 from facedots.errors import DEBUG, FacedotsError, describe_unexpected, explain_missing_extra
 from facedots.io.files import guard_inputs
+from facedots.io.headers import MAX_PIXELS, pixel_limit
 from facedots.io.text import printable
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
@@ -38,6 +39,7 @@ def _guard(
     if debug:
         os.environ[DEBUG] = "1"
     context.with_resource(guard_inputs())
+    context.with_resource(pixel_limit(MAX_PIXELS))
 
 
 app.command()(demo)

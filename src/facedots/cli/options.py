@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 import typer
 
 from facedots.errors import DataError, WeightsError
+from facedots.io.headers import MAX_PIXELS, allow_pixels
 
 if TYPE_CHECKING:
     from facedots.annotations.load import ReadOptions
@@ -167,7 +168,7 @@ class ThoroughOptions(PipelineOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class LabelOptions:
-    """How labels are to be read, wherever a command names data."""
+    """How labels and their images are to be read, wherever a command names data."""
 
     format: Annotated[
         str | None,
@@ -187,15 +188,18 @@ class LabelOptions:
             help="What the file calls the center of the top-left pixel; 0,0: numbers as written.",
         ),
     ] = None
+    max_pixels: MaxPixels = MAX_PIXELS
 
     def load(self) -> "ReadOptions":
-        """The options for :func:`facedots.annotations.load.load_annotations`.
+        """The options for :func:`facedots.annotations.load.load_annotations`; the limit of pixels
+        holds until the command ends.
 
         Raises:
             DataError: ``--origin`` is not two numbers.
         """
         from facedots.annotations.load import ReadOptions
 
+        allow_pixels(self.max_pixels)
         if self.origin is None:
             return ReadOptions(self.format, self.images)
         try:

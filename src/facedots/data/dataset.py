@@ -13,6 +13,7 @@ from facedots.annotations.base import FaceAnnotation, Origin
 from facedots.annotations.csv_table import CsvFile
 from facedots.errors import ImageError
 from facedots.geometry import Image
+from facedots.io.headers import most_pixels
 from facedots.io.images import read_image
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -46,6 +47,7 @@ class KeypointsDataset(Dataset[Sample]):
         self, annotations: Sequence[FaceAnnotation], transform: Transform | None = None
     ) -> None:
         self.annotations = list(annotations)
+        self._max_pixels = most_pixels()  # Also in workers that are started anew.
         self.transform = transform
 
     def __len__(self) -> int:
@@ -60,7 +62,7 @@ class KeypointsDataset(Dataset[Sample]):
         """
         annotation = self.annotations[operator.index(index)]
         try:
-            image = read_image(annotation.image, orient=False)
+            image = read_image(annotation.image, orient=False, max_pixels=self._max_pixels)
         except ImageError as error:
             raise ImageError(f"sample {index} ({annotation.name}): {error}") from error
         sample = self.sample(index, image)

@@ -11,6 +11,7 @@ import io
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -25,6 +26,9 @@ COMMIT = "99f1b576cb9413750f6cb9f8a049ff35c5c1cc8b"
 """Of the public repository ``udacity/P1_Facial_Keypoints``."""
 
 ARCHIVE_URL = f"https://codeload.github.com/udacity/P1_Facial_Keypoints/zip/{COMMIT}"
+
+MAX_MEMBER, MAX_TOTAL, MAX_RATIO = 64 << 20, 1 << 30, 100
+"""Bytes of a file in the archive and of all, unpacked, and times their packed size."""
 
 FOLDER, PARTS = YOUTUBE_FACES.name, YOUTUBE_FACES.labels
 """Name of the data set's folder, and in it: image folder -> file with its labels."""
@@ -185,10 +189,29 @@ def _unpack(zipped: Path, into: Path) -> None:
                 count = f"is there {len(members)} times"
                 raise DownloadError(f"{zipped}: {training} should be in the archive once, {count}")
             root = members[0].removesuffix(training)
+            room = MAX_TOTAL
             for part, labels in PARTS.items():
-                data = archive.read(root + labels)
+                data = _read(archive, root + labels, room)
                 atomic_write(into / labels, data)
+                room -= len(data)
                 for name in read_labels(data, labels):
-                    atomic_write(into / part / name, archive.read(f"{root}{part}/{name}"))
-    except (zipfile.BadZipFile, KeyError, EOFError) as error:
+                    data = _read(archive, f"{root}{part}/{name}", room)
+                    atomic_write(into / part / name, data)
+                    room -= len(data)
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError) as error:
         raise DownloadError(f"{zipped}: not a whole zip archive with the data: {error}") from error
+
+
+def _read(archive: zipfile.ZipFile, name: str, room: int) -> bytes:
+    """A file of the archive, within bounds.
+
+    Raises:
+        DownloadError: It is larger than it may be.
+    """
+    entry = archive.getinfo(name)
+    most = min(MAX_MEMBER, room, max(1 << 20, MAX_RATIO * entry.compress_size))
+    with archive.open(entry) as member:
+        data = member.read(most + 1)
+    if len(data) > most:
+        raise DownloadError(f"{archive.filename}: {name} is larger than {most >> 20} MB")
+    return data

@@ -6,13 +6,17 @@ import hashlib
 import http.client
 import json
 import os
+import queue
 import shutil
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 from facedots.errors import DownloadError
 from facedots.io.files import atomic_write, output_errors
@@ -22,7 +26,17 @@ Progress = Callable[[int, int | None], None]
 
 _AGENT = {"User-Agent": "facedots"}
 _CHUNK = 1 << 16
+_MIN_RATE = 1000  # bytes per second
 _RETRY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """As the arguments of :func:`fetch`."""
+
+    timeout: float
+    max_bytes: int
+    window: float
 
 
 def silent(done: int, total: int | None) -> None:
@@ -43,6 +57,8 @@ def fetch(
     attempts: int = 4,
     pause: float = 1.0,
     timeout: float = 30.0,
+    max_bytes: int = 2 << 30,
+    window: float = 60.0,
 ) -> None:
     """Download ``url`` to ``target``, unless that exists.
 
@@ -55,10 +71,14 @@ def fetch(
         progress: Called after each chunk.
         attempts: Number of connections before giving up.
         pause: Seconds before the second attempt; they double with each further one.
-        timeout: Seconds without a byte after which a connection counts as broken.
+        timeout: Seconds without a byte, or for the headers, after which a connection counts as
+            broken.
+        max_bytes: Larger files are refused, also those that never end.
+        window: Seconds after which a connection that brings less than 1 kB/s counts as broken.
 
     Raises:
-        DownloadError: The server refuses, the connection keeps breaking, or the disk is too small.
+        DownloadError: The server refuses, the connection keeps breaking, the file is too large, or
+            the disk is too small.
         OutputError: The folder cannot be written.
     """
     target = Path(target)
@@ -69,7 +89,7 @@ def fetch(
     part, note = (target.with_name(target.name + suffix) for suffix in (".part", ".part.json"))
     for attempt in range(attempts):
         try:
-            _receive(url, part, note, progress, timeout)
+            _receive(url, part, note, progress, _Limits(timeout, max_bytes, window))
             break
         except (http.client.HTTPException, OSError) as error:
             cause = error
@@ -84,7 +104,27 @@ def fetch(
     note.unlink(missing_ok=True)
 
 
-def _receive(url: str, part: Path, note: Path, progress: Progress, timeout: float) -> None:
+def _open(request: urllib.request.Request, timeout: float) -> Any:
+    """The response to a request, whose headers must all come within the timeout."""
+    answers = queue.Queue[Any]()
+
+    def ask() -> None:
+        try:
+            answers.put(urllib.request.urlopen(request, timeout=timeout))
+        except BaseException as error:
+            answers.put(error)
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {timeout:.0f} s") from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def _receive(url: str, part: Path, note: Path, progress: Progress, limits: _Limits) -> None:
     """Fetch the missing bytes of a part.
 
     Raises:
@@ -94,7 +134,7 @@ def _receive(url: str, part: Path, note: Path, progress: Progress, timeout: floa
     part_of = {"Range": f"bytes={start}-", "If-Range": validator} if validator else {}
     request = urllib.request.Request(url, headers=_AGENT | part_of)
     try:
-        with urllib.request.urlopen(request, timeout=timeout) as response:
+        with _open(request, limits.timeout) as response:
             resumed = response.status == 206
             content = response.headers.get("Content-Range", "")
             if resumed and not content.startswith(f"bytes {start}-"):
@@ -104,7 +144,7 @@ def _receive(url: str, part: Path, note: Path, progress: Progress, timeout: floa
                 start = 0
                 stored = {"url": url, "validator": _validator(response.headers)}
                 atomic_write(note, json.dumps(stored))
-            _append(response, part, start, progress)
+            _append(response, part, start, progress, limits)
     except urllib.error.HTTPError as error:
         if error.code == 416 and error.headers.get("Content-Range") == f"bytes */{start}":
             return  # Nothing is missing.
@@ -133,7 +173,9 @@ def _validator(headers: Message) -> str | None:
     return tag if tag and not tag.startswith("W/") else headers.get("Last-Modified")
 
 
-def _append(response: http.client.HTTPResponse, part: Path, start: int, progress: Progress) -> None:
+def _append(
+    response: http.client.HTTPResponse, part: Path, start: int, progress: Progress, limits: _Limits
+) -> None:
     """Write the bytes of a response behind the first ``start`` ones of a part."""
     length = response.headers.get("Content-Length")
     total, done = start + int(length) if length else None, start
@@ -143,13 +185,21 @@ def _append(response: http.client.HTTPResponse, part: Path, start: int, progress
         raise DownloadError(f"{part.parent}: {needed}")
     with output_errors(part):
         file = open(part, "ab" if start else "wb", opener=_open_no_link)  # noqa: SIM115
+    since, received = time.monotonic(), 0
     with file:
-        while chunk := response.read(_CHUNK):
+        while chunk := response.read1(_CHUNK):
             with output_errors(part):  # a full disk is no broken connection
                 file.write(chunk)
                 file.flush()
-            done += len(chunk)
+            done, received = done + len(chunk), received + len(chunk)
             progress(done, total)
+            if max(done, total or 0) > limits.max_bytes:
+                part.unlink()
+                raise DownloadError(f"{part}: larger than {limits.max_bytes >> 20} MB; not kept")
+            if (seconds := time.monotonic() - since) > limits.window:
+                if received < _MIN_RATE * seconds:
+                    raise ConnectionError(f"{received} bytes in {seconds:.0f} s are too slow")
+                since, received = time.monotonic(), 0
     if total is not None and done < total:
         raise ConnectionError(f"broken after {done} of {total} bytes")
     progress(done, done)
@@ -178,8 +228,8 @@ def read_url(
     started, data = time.monotonic(), bytearray()
     try:
         request = urllib.request.Request(url, headers=_AGENT)
-        with urllib.request.urlopen(request, timeout=timeout) as response:
-            while chunk := response.read(_CHUNK):
+        with _open(request, timeout) as response:
+            while chunk := response.read1(_CHUNK):
                 data += chunk
                 if len(data) > limit:
                     fix = "download it yourself and give the file"

@@ -3,10 +3,12 @@
 Formats without a reader here are refused: nothing is decoded whose size is not known.
 """
 
+import contextlib
 import math
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,12 +18,34 @@ Size = tuple[int, int]
 MAX_PIXELS = 100_000_000
 """Images with more pixels are refused before they are decoded, unless more are asked for."""
 
+_limit = ContextVar("max_pixels", default=MAX_PIXELS)
+
 _HEAD = 1 << 16
 _SEARCHED = 64 << 20
 _BOXES = 1 << 20
 _MOST_SEGMENTS = _MOST_ENTRIES = 4096
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
+
+
+@contextlib.contextmanager
+def pixel_limit(max_pixels: int) -> Iterator[None]:
+    """In this block, images are read up to this number of pixels where a call names none."""
+    token = _limit.set(max_pixels)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
+def allow_pixels(max_pixels: int) -> None:
+    """The same until the surrounding :func:`pixel_limit` ends."""
+    _limit.set(max_pixels)
+
+
+def most_pixels() -> int:
+    """The number of pixels up to which images are read, see :func:`pixel_limit`."""
+    return _limit.get()
 
 
 def header_size(file: BinaryIO) -> Size | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facedots.errors import ImageError, explain_missing_extra
 from facedots.geometry import Image
 from facedots.io.files import atomic_write, protect
-from facedots.io.headers import MAX_PIXELS, header_size, is_heif
+from facedots.io.headers import header_size, is_heif, most_pixels
 
 OUTPUT_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """File endings that a new image takes over from its source; for others it is ``.png``."""
@@ -27,13 +27,8 @@ _BYTES_PER_PIXEL, _SPARE_BYTES = 8, 256 << 20
 _PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
-def is_image_file(path: Path) -> bool:
-    """Whether a searched file counts as an image: by its ending, and not hidden."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
 def decode_image(
-    data: bytes, *, orient: bool = True, source: object = "image", max_pixels: int = MAX_PIXELS
+    data: bytes, *, orient: bool = True, source: object = "image", max_pixels: int | None = None
 ) -> Image:
     """The image in ``data`` as ``uint8 (H, W, 3)`` RGB; alpha is dropped, gray and 16-bit are
     converted; of several images the first is taken.
@@ -44,7 +39,8 @@ def decode_image(
         orient: Apply the EXIF orientation. Off for annotated data, whose points refer to stored
             pixels.
         source: The image's name in error messages.
-        max_pixels: Images with more are refused by their header, before anything is decoded.
+        max_pixels: Images with more are refused by their header, before anything is decoded; None
+            for 100 megapixels.
 
     Raises:
         ImageError: The bytes cannot be decoded, or the image is too large.
@@ -89,7 +85,7 @@ def _pi_heif() -> Any:
     return pi_heif
 
 
-def read_image(path: str | Path, *, orient: bool = True, max_pixels: int = MAX_PIXELS) -> Image:
+def read_image(path: str | Path, *, orient: bool = True, max_pixels: int | None = None) -> Image:
     """Read an image as ``uint8 (H, W, 3)`` RGB; see :func:`decode_image`.
 
     Raises:
@@ -100,7 +96,7 @@ def read_image(path: str | Path, *, orient: bool = True, max_pixels: int = MAX_P
     return decode_image(data, orient=orient, source=path, max_pixels=max_pixels)
 
 
-def read_image_bytes(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> bytes:
+def read_image_bytes(path: str | Path, *, max_pixels: int | None = None) -> bytes:
     """The bytes of an image file, of which no more is read than an image can need; raises
     :class:`ImageError` as :func:`read_image` does.
     """
@@ -128,7 +124,7 @@ def read_image_bytes(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> bytes
         raise ImageError(f"{path}: cannot be read: {reason}") from error
 
 
-def _check_size(file: BinaryIO, source: object, max_pixels: int) -> tuple[int, int]:
+def _check_size(file: BinaryIO, source: object, max_pixels: int | None) -> tuple[int, int]:
     size = header_size(file)
     if size is None:
         file.seek(0)
@@ -136,10 +132,11 @@ def _check_size(file: BinaryIO, source: object, max_pixels: int) -> tuple[int, i
             _pi_heif()  # what is missing is said first
         raise ImageError(_not_an_image(source))
     width, height = size
-    if width * height > max_pixels:
+    limit = most_pixels() if max_pixels is None else max_pixels
+    if width * height > limit:
         fault = f"{width} x {height} pixels, {width * height / 1e6:.0f} megapixels"
         fix = "reduce it, or raise --max-pixels (max_pixels)"
-        raise ImageError(f"{source}: {fault}; the limit is {max_pixels / 1e6:g}: {fix}")
+        raise ImageError(f"{source}: {fault}; the limit is {limit / 1e6:g}: {fix}")
     return size
 
 

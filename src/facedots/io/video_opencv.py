@@ -2,6 +2,7 @@
 constant rate.
 """
 
+import logging
 import re
 import struct
 import time
@@ -17,9 +18,12 @@ import numpy as np
 from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import AtomicFile
-from facedots.io.images import SUFFIXES, is_image_file, read_image
+from facedots.io.images import SUFFIXES, read_image
+from facedots.io.inputs import find_images
 from facedots.io.text import is_utf8
 from facedots.io.video import ADDRESSES, Frame, Orientation, VideoInfo, VideoReader, VideoWriter
+
+LOG = logging.getLogger("facedots")
 
 _TICK = Fraction(1, 90_000)
 """The clock of cameras and of files that OpenCV reads."""
@@ -92,7 +96,7 @@ class FolderReader(VideoReader):
     """The images of a folder as a video, sorted by name with ``frame_2`` before ``frame_10``.
 
     Args:
-        folder: Holds the images; other files and folders in it are ignored.
+        folder: Holds the images; a warning names and counts what else is in it.
         rate: Frames per second.
 
     Raises:
@@ -104,9 +108,12 @@ class FolderReader(VideoReader):
         self.name = str(folder)
         if rate <= 0:
             raise VideoError(f"{folder}: {rate} frames per second; the rate must be positive")
-        self._files = sorted(filter(is_image_file, Path(folder).iterdir()), key=_natural)
-        if not self._files:
-            raise VideoError(f"{folder}: no images in it; looked for {', '.join(sorted(SUFFIXES))}")
+        try:
+            found = find_images(self.name, on_error=LOG.warning, on_skip=LOG.warning)
+        except ImageError as error:
+            looked = f"looked for {', '.join(sorted(SUFFIXES))}"
+            raise VideoError(f"{folder}: no images in it; {looked}") from error
+        self._files = sorted((Path(image.location) for image in found), key=_natural)
         height, width = read_image(self._files[0]).shape[:2]
         exact = Fraction(rate).limit_denominator(1001)
         self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))

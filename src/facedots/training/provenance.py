@@ -46,7 +46,9 @@ def _git_revision() -> str | None:
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
     folder = Path(__file__).parent
     try:
-        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    except OSError:
+        result = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return None
     return result.stdout.strip() or None

@@ -23,6 +23,7 @@ from facedots.annotations.load import ReadOptions
 from facedots.data.sources import SOURCE_NAMES
 from facedots.data.splits import SPLITS
 from facedots.errors import RecipeError
+from facedots.io.headers import MAX_PIXELS
 from facedots.io.yaml_files import read_yaml
 from facedots.models.registry import MODELS
 from facedots.training.losses import LOSSES
@@ -110,6 +111,8 @@ class Recipe(BaseModel):
     """Folder with the images, if not beside the labels."""
     origin: tuple[float, float] | None = None
     """What the labels call the center of the top-left pixel, as in 1,1; default: by the format."""
+    max_pixels: PositiveInt = MAX_PIXELS
+    """Images with more pixels are refused by their header."""
     title: str = ""
     """Title of the model card; default: the network's name."""
     license: str = ""

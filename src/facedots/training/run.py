@@ -32,6 +32,7 @@ from facedots.errors import RecipeError
 from facedots.evaluation.result import METRICS_FILE, training_history
 from facedots.inference.weights import ONNX_FILE
 from facedots.io.files import atomic_write, protect
+from facedots.io.headers import pixel_limit
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
@@ -96,7 +97,7 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
         >>> predictor = KeypointPredictor(model)  # doctest: +SKIP
     """
     data, out = str(data), Path(out)
-    with lock_run(out), explain_faults(out):
+    with lock_run(out), explain_faults(out), pixel_limit(recipe.max_pixels):
         return _train(recipe, data, out, resume)
 
 
