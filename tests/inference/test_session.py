@@ -103,6 +103,18 @@ def test_another_onnx_file(tiny_model: Path, tmp_path: Path, edit: Edit, message
         Session(path)
 
 
+def test_metadata_that_are_not_text(
+    tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = tiny_model.read_bytes()
+    for part in (b'"name": "tiny"', b"net.head.weight"):
+        damaged = tmp_path / "damaged.onnx"
+        damaged.write_bytes(whole.replace(part, part[:-3] + b"\xff" + part[-2:], 1))
+        with pytest.raises(WeightsError, match=r"damaged\.onnx: [^\n]*$"):
+            Session(damaged)
+    assert capsys.readouterr().out == ""
+
+
 def test_other_inputs(tiny_model: Path, tmp_path: Path) -> None:
     def rename(network: onnx.ModelProto) -> None:
         network.graph.input[0].name = "image"

@@ -176,7 +176,7 @@ def judge(outcomes: Iterable[Outcome]) -> list[Outcome]:
     bad = []
     for item in outcomes:
         kind, _, pixels = item.text.partition(" ")
-        most = max(MOST_MEMORY, 9 * int(pixels or 0) / 1e6)
+        most = max(MOST_MEMORY, 9 * int(pixels) / 1e6 if pixels.isdecimal() else 0)
         slow = kind == "refused" and item.seconds > MOST_SECONDS
         if kind not in ("refused", "read") or slow or item.megabytes > most:
             bad.append(item)

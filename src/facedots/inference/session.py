@@ -82,11 +82,15 @@ class Session:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"]
+                data, options, providers=["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:  # ONNX Runtime's errors have no narrower common base
-            raise WeightsError(f"{name}: ONNX Runtime cannot open it: {error}") from error
-        stored = self._session.get_modelmeta().custom_metadata_map
+            reason = " ".join(str(error).split())
+            raise WeightsError(f"{name}: ONNX Runtime cannot open it: {reason}") from error
+        try:
+            stored = self._session.get_modelmeta().custom_metadata_map
+        except ValueError as error:
+            raise WeightsError(f"{name}: its metadata are not UTF-8; {_FIX}") from error
         if SPEC_KEY not in stored:
             raise WeightsError(
                 f"{name}: an ONNX file, but not one of facedots': "
@@ -96,7 +100,7 @@ class Session:
             self.spec = ModelSpec.from_json(stored[SPEC_KEY])
             self.card = ModelCard.from_json(stored.get(CARD_KEY, "{}"))
             self.provenance: dict[str, Any] = dict(json.loads(stored.get(PROVENANCE_KEY, "{}")))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(
                 f"{name}: its metadata cannot be read ({error!r}); {_FIX}"
             ) from error
