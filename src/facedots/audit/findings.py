@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from facedots.audit.audit import AGAINST, Audit
-from facedots.audit.stats import SubsetStats
+from facedots.audit.stats import Overlap, SubsetStats
 
 Level = Literal["error", "warning", "skipped", "ok"]
 """``error``: something is wrong; ``warning``: users of the data must know it; ``skipped``: not
@@ -72,15 +72,14 @@ def _unreadable(audit: Audit) -> Answers:
 
 
 def _misnamed(audit: Audit) -> Answers:
-    files = {name: stats.files for name, stats in _audited(audit).items()}
-    misnamed = "; ".join(
-        f"{name}: {one.misnamed} {'/'.join(one.formats)} files under another format's suffix"
-        for name, one in files.items()
-        if one.misnamed
-    )
-    if misnamed:
+    texts = [
+        f"{name}: {files.misnamed} {'/'.join(files.formats)} files under another format's suffix"
+        for name, stats in _audited(audit).items()
+        if (files := stats.files).misnamed
+    ]
+    if texts:
         hint = "Software that goes by the name reads them otherwise or not at all"
-        yield "warning", f"{misnamed}. {hint}"
+        yield "warning", f"{'; '.join(texts)}. {hint}"
 
 
 def _alpha(audit: Audit) -> Answers:
@@ -110,29 +109,27 @@ def _duplicates_within(audit: Audit) -> Answers:
 
 
 def _duplicates_across(audit: Audit) -> Answers:
-    found = False
+    counts = []
     for first, second in audit.subset_pairs:
         pairs = audit.near_duplicates_between(first, second)
         images = {i for pair in pairs for i in (pair.first, pair.second)}
-        if count := sum(audit.images[i].subset == second for i in images):
-            found = True
-            text = f"{count_noun(count, 'image')} of {second} nearly equal to one of {first}"
+        counts.append(sum(audit.images[i].subset == second for i in images))
+        if counts[-1]:
+            text = f"{count_noun(counts[-1], 'image')} of {second} nearly equal to one of {first}"
             yield "error", f"{text}: scores on these measure memory"
-    if audit.subset_pairs and not found:
+    if counts and not any(counts):
         yield "ok", "no image looks the same as one of another subset"
 
 
 def _shared_people(audit: Audit) -> Answers:
-    subsets, pairs = audit.stats.subsets, audit.subset_pairs
-    shared = [
-        pair for pair in audit.stats.shared if pair.groups and (pair.first, pair.second) in pairs
-    ]
+    subsets = audit.stats.subsets
+    shared = [pair for pair in _overlaps(audit) if pair.groups]
     for pair in shared:
         second = subsets[pair.second]
         videos = f" and {pair.videos} of its {second.videos} videos" if pair.videos else ""
         people = f"{pair.groups} of {second.groups} people or photos of {pair.second}"
         yield "error", f"{people}{videos} are in {pair.first} too: the split leaks"
-    if pairs and not shared:
+    if audit.subset_pairs and not shared:
         if any(stats.groups for stats in subsets.values()):
             yield "ok", "no person or photo is in two subsets"
         else:
@@ -140,8 +137,8 @@ def _shared_people(audit: Audit) -> Answers:
 
 
 def _shared_names(audit: Audit) -> Answers:
-    for pair in audit.stats.shared:
-        if pair.names_of_other_images and (pair.first, pair.second) in audit.subset_pairs:
+    for pair in _overlaps(audit):
+        if pair.names_of_other_images:
             names = count_noun(pair.names_of_other_images, "file name")
             text = f"{names} in both {pair.first} and {pair.second}, for different images"
             yield "warning", f"{text}. A name alone does not identify an image"
@@ -160,17 +157,17 @@ def _set_faults(audit: Audit) -> Answers:
 
 def _rounding(audit: Audit) -> Answers:
     for name, stats in _audited(audit).items():
-        nme = stats.labels.rounding_nme
-        level: Level = "error" if nme > MAX_ROUNDING else "ok"
+        cost = f"{stats.labels.rounding_nme:.2f} % NME"
+        coarse = stats.labels.rounding_nme > MAX_ROUNDING
         if stats.labels.whole_numbers:
-            text = f"all coordinates are whole numbers. Rounding alone costs {nme:.2f} % NME"
-            level = "error" if level == "error" else "warning"
-            yield level, f"{name}: {text}: no network can be measured below that"
-        elif level == "error":
-            text = f"rounding to whole pixels would cost {nme:.2f} % NME"
-            yield level, f"{name}: {text}: the coordinates are no pixels"
+            text = f"{name}: all coordinates are whole numbers. Rounding alone costs {cost}"
+            text += ": no network can be measured below that"
+            yield "error" if coarse else "warning", text
+        elif coarse:
+            text = f"{name}: rounding to whole pixels would cost {cost}"
+            yield "error", f"{text}: the coordinates are no pixels"
         else:
-            yield level, f"{name}: not rounded to whole pixels, which would cost {nme:.2f} % NME"
+            yield "ok", f"{name}: not rounded to whole pixels, which would cost {cost}"
 
 
 def _offset(audit: Audit) -> Answers:
@@ -272,6 +269,11 @@ _CHECKS: dict[str, tuple[Callable[[Audit], Answers], str]] = {
     "All kinds of faces": (_rare, "at least 2 % of the faces are in every class"),
 }
 """Question -> its check, and the answer where that finds nothing; none where it is empty."""
+
+
+def _overlaps(audit: Audit) -> list[Overlap]:
+    pairs = audit.subset_pairs
+    return [pair for pair in audit.stats.shared if (pair.first, pair.second) in pairs]
 
 
 def _audited(audit: Audit) -> dict[str, SubsetStats]:

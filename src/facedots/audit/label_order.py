@@ -34,13 +34,10 @@ LEFT_RIGHT_SWAPPED, MIRRORED_POINTS = "left and right swapped", "mirrored, unlik
 
 @dataclass(frozen=True)
 class PointPermutation:
-    """A way to get the order of points wrong.
+    """A way to get the order of points wrong, in a few words; ``label[order]`` corrects it.
 
-    Attributes:
-        name: A few words.
-        order: ``label[order]`` corrects it.
-        mirrored: The points, unlike their image, are mirrored as well; they are mirrored back
-            before they are ordered.
+    If ``mirrored``, the points, unlike their image, are mirrored as well; they are mirrored back
+    before they are ordered.
     """
 
     name: str

@@ -41,17 +41,11 @@ ODD_SHAPE, DISAGREES = "an odd shape", "the network disagrees"
 
 @dataclass(frozen=True)
 class OutlierTest:
-    """A number per face.
-
-    Attributes:
-        meaning: What the number is.
-        values: ``float64 (N,)``, large for outliers; NaN untested.
-        limit: Where outliers begin.
-    """
+    """A number per face, large for outliers."""
 
     meaning: str
-    values: Matrix
-    limit: float
+    values: Matrix  # (N,), NaN untested
+    limit: float  # where outliers begin
 
     @classmethod
     def of(cls, meaning: str, values: Matrix) -> "OutlierTest":
@@ -66,19 +60,12 @@ class OutlierTest:
 
 @dataclass(frozen=True)
 class LabelOutliers:
-    """Test results of N labels.
+    """Test results of N labels."""
 
-    Attributes:
-        tests: By short name; none with too few faces or points.
-        kinds: Per face what seems wrong, ``""`` for nothing.
-        points: Per face the points that seem moved.
-        scores: ``float64 (N,)``, the largest ratio of a test to its limit; outliers from 1 on.
-    """
-
-    tests: Mapping[str, OutlierTest]
-    kinds: tuple[str, ...]
-    points: tuple[tuple[int, ...], ...]
-    scores: Matrix
+    tests: Mapping[str, OutlierTest]  # by short name; none with too few faces or points
+    kinds: tuple[str, ...]  # what seems wrong with a face, "" for nothing
+    points: tuple[tuple[int, ...], ...]  # of each face, those that seem moved
+    scores: Matrix  # (N,), the largest ratio of a test to its limit; outliers from 1 on
 
     @property
     def flagged(self) -> NDArray[np.bool_]:

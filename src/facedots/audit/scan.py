@@ -127,17 +127,11 @@ def _brightness(image: Image, points: Floats) -> float:
 
 @dataclass(frozen=True)
 class Measure:
-    """A number per face, and classes to count it in.
+    """A number per face, and classes to count it in."""
 
-    Attributes:
-        name: With its unit.
-        values: ``float64 (N,)``; NaN unknown.
-        edges: Inner edges of the classes; the first and the last class are open.
-    """
-
-    name: str
-    values: Matrix
-    edges: tuple[float, ...]
+    name: str  # with its unit
+    values: Matrix  # (N,), NaN unknown
+    edges: tuple[float, ...]  # inner ones of the classes; the first and the last class are open
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -55,20 +55,14 @@ def last_axis_mean(values: ArrayLike) -> Matrix:
 
 @dataclass(frozen=True)
 class ReferenceShape:
-    """The median face of a data set, to which faces are aligned.
+    """The median face of a data set, to which faces are aligned."""
 
-    Attributes:
-        points: ``float64 (K, 2)`` about their mean, in eye distances; NaN for a point that no face
-            has.
-    """
-
-    points: Matrix
+    points: Matrix  # (K, 2) about their mean, in eye distances; NaN for a point that no face has
 
     @classmethod
     def fit(cls, points: ArrayLike, schema: KeypointSchema, rounds: int = 5) -> "ReferenceShape":
-        """Generalized Procrustes analysis of ``(N, K, 2)`` points, with a median against outliers.
-
-        The unit is the distance of the schema's ``norm_pair`` in the median face.
+        """Generalized Procrustes analysis of ``(N, K, 2)`` points, with a median against outliers;
+        the unit is the distance of the schema's ``norm_pair`` in the median face.
 
         Raises:
             DataError: No face has the ``norm_pair``.
@@ -119,14 +113,10 @@ class Gaussian:
 
     A wrong point need not be far from its own mean; it is far from its mean given the *other*
     points of its face: :meth:`conditional_residuals`.
-
-    Attributes:
-        mean: ``float64 (2 K,)``: x0, y0, x1, y1, …
-        covariance: ``float64 (2 K, 2 K)``, of full rank.
     """
 
-    mean: Matrix
-    covariance: Matrix
+    mean: Matrix  # (2 K,): x0, y0, x1, y1, …
+    covariance: Matrix  # (2 K, 2 K), of full rank
 
     @classmethod
     def fit(cls, faces: ArrayLike, rounds: int = 3) -> "Gaussian":
@@ -136,16 +126,17 @@ class Gaussian:
         axes with too few faces get one noise variance, as in probabilistic PCA (Tipping and Bishop,
         1999).
         """
-        samples = _rows(faces)
+        points = _faces(faces)
+        samples = _rows(points)
         center = np.zeros(samples.shape[1])
         labeled = ~np.isnan(samples).all(axis=0)
         center[labeled] = np.nanmedian(samples[:, labeled], axis=0)
         deviation = 1.4826 * np.nanmedian(np.abs(samples - center)) + MIN_DEVIATION
         model = cls(center, np.eye(samples.shape[1]) * deviation**2)
         for _ in range(rounds):
-            distances = model._distances(samples)
-            inliers = samples[distances <= max(outlier_limit(distances), np.median(distances))]
-            filled = model._imputed(inliers)
+            distances = model.distances(points)
+            inliers = distances <= max(outlier_limit(distances), np.median(distances))
+            filled = model._imputed(samples[inliers])
             model = cls(filled.mean(axis=0), _covariance(filled))
         return model
 
@@ -159,7 +150,16 @@ class Gaussian:
 
         Divided by the root of its degrees of freedom, so that 1 is usual.
         """
-        return self._distances(_rows(faces))
+        samples = _rows(faces)
+        complete = ~np.isnan(samples).any(axis=1)
+        result = np.full(len(samples), np.nan)
+        result[complete] = _mahalanobis(samples[complete] - self.mean, self.covariance)
+        for i in np.flatnonzero(~complete):
+            valid = ~np.isnan(samples[i])
+            if valid.any():
+                offsets = (samples[i] - self.mean)[None, valid]
+                result[i] = _mahalanobis(offsets, self.covariance[np.ix_(valid, valid)])[0]
+        return result
 
     def conditional_residuals(self, faces: ArrayLike) -> Matrix:
         """Distance ``(N, K)`` of each point from its mean given the other points of its face.
@@ -175,17 +175,6 @@ class Gaussian:
         offsets = np.linalg.solve(blocks, weighted.transpose(1, 2, 0)).transpose(2, 0, 1)
         offsets[np.isnan(samples).reshape(offsets.shape).any(axis=2)] = np.nan
         return np.asarray(np.linalg.norm(offsets, axis=2))
-
-    def _distances(self, samples: Matrix) -> Matrix:
-        complete = ~np.isnan(samples).any(axis=1)
-        result = np.full(len(samples), np.nan)
-        result[complete] = _mahalanobis(samples[complete] - self.mean, self.covariance)
-        for i in np.flatnonzero(~complete):
-            valid = ~np.isnan(samples[i])
-            if valid.any():
-                offsets = (samples[i] - self.mean)[None, valid]
-                result[i] = _mahalanobis(offsets, self.covariance[np.ix_(valid, valid)])[0]
-        return result
 
     def _imputed(self, samples: Matrix) -> Matrix:
         """The samples with missing coordinates at their conditional mean."""

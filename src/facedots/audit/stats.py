@@ -50,100 +50,56 @@ class Spread:
 
 @dataclass(frozen=True)
 class LabelStats:
-    """Labels of a subset, in the coordinates that they were read with.
-
-    Attributes:
-        faces: Labeled faces.
-        missing_points: Points without coordinates.
-        eye_distance: Between the two points that scale errors, in pixels.
-        coordinates: Of all points, in pixels.
-        whole_numbers: All coordinates lie on one grid of whole pixels: they were rounded.
-        rounding_nme: NME in percent that rounding to whole pixels alone costs, whether or not they
-            were rounded.
-        points_outside: Points beyond their image's edge.
-        faces_outside: Faces with such a point.
-        furthest_outside: Largest distance of such a point from its image's edge, in pixels.
-    """
+    """Labels of a subset, in the coordinates that they were read with, pixels."""
 
     faces: int
     missing_points: int
-    eye_distance: Spread
+    eye_distance: Spread  # between the two points that scale errors
     coordinates: Spread
-    whole_numbers: bool
-    rounding_nme: float
-    points_outside: int
-    faces_outside: int
-    furthest_outside: float
+    whole_numbers: bool  # all coordinates lie on one grid of whole pixels: they were rounded
+    rounding_nme: float  # percent that rounding to whole pixels alone costs, done or not
+    points_outside: int  # points beyond their image's edge
+    faces_outside: int  # faces with such a point
+    furthest_outside: float  # largest distance of such a point from its image's edge
 
 
 @dataclass(frozen=True)
 class FileStats:
-    """Image files of a subset.
-
-    Attributes:
-        images: Files.
-        unreadable: Errors of those that cannot be decoded; all other numbers leave them out.
-        width: In pixels.
-        height: In pixels.
-        formats: Format of the bytes -> files.
-        misnamed: Files whose ending names another format.
-        modes: ``"gray"``, ``"RGB"``, ``"RGBA"`` -> files.
-        byte_duplicates: Files beyond the first with the same bytes.
-        near_duplicates: Pairs of files that look the same, byte duplicates among them.
-    """
+    """Image files of a subset."""
 
     images: int
-    unreadable: tuple[str, ...]
-    width: Spread
+    unreadable: tuple[str, ...]  # errors; all other numbers leave these files out
+    width: Spread  # pixels
     height: Spread
-    formats: Mapping[str, int]
-    misnamed: int
-    modes: Mapping[str, int]
-    byte_duplicates: int
-    near_duplicates: int
+    formats: Mapping[str, int]  # format of the bytes -> files
+    misnamed: int  # files whose ending names another format
+    modes: Mapping[str, int]  # "gray", "RGB", "RGBA" -> files
+    byte_duplicates: int  # files beyond the first with the same bytes
+    near_duplicates: int  # pairs of files that look the same, byte duplicates among them
 
 
 @dataclass(frozen=True)
 class SubsetStats:
-    """Labels and image files of one subset of a data set.
-
-    Attributes:
-        labels: Its labels.
-        files: Its image files.
-        groups: People or photos that a split should keep together; 0 where unknown.
-        videos: Videos; 0 where unknown.
-    """
+    """One subset of a data set."""
 
     labels: LabelStats
     files: FileStats
-    groups: int
-    videos: int
+    groups: int  # people or photos that a split should keep together; 0 where unknown
+    videos: int  # 0 where unknown
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two subsets share: if anything, one is no fair test of the other.
-
-    Attributes:
-        first: Name of a subset.
-        second: Name of another.
-        groups: People or photos in both.
-        videos: Videos in both.
-        names: File names in both.
-        names_of_other_images: Those of them whose bytes differ.
-        byte_duplicates: Files of the second subset whose bytes are in the first.
-        near_duplicates: Files of the second subset that look like one of the first, byte duplicates
-            among them.
-    """
+    """What two subsets share: if anything, one is no fair test of the other."""
 
     first: str
     second: str
-    groups: int
+    groups: int  # people or photos
     videos: int
-    names: int
-    names_of_other_images: int
-    byte_duplicates: int
-    near_duplicates: int
+    names: int  # file names
+    names_of_other_images: int  # those of them whose bytes differ
+    byte_duplicates: int  # files of the second subset whose bytes are in the first
+    near_duplicates: int  # files of the second that look like one of the first, these included
 
 
 @dataclass(frozen=True)
@@ -179,12 +135,8 @@ def data_stats(
 
 
 def label_stats(points: ArrayLike, sizes: ArrayLike, schema: KeypointSchema = IBUG68) -> LabelStats:
-    """The numbers of :class:`LabelStats`.
-
-    Args:
-        points: ``(N, K, 2)``, pixels; NaN missing.
-        sizes: ``(N, 2)``, width and height of each face's image; NaN unknown.
-        schema: Names the pair of points that scales errors.
+    """Stats of points ``(N, K, 2)``, pixels (NaN missing), in images of these widths and heights
+    ``(N, 2)`` (NaN unknown).
     """
     labels, limits = np.asarray(points, np.float64), np.asarray(sizes, np.float64)[:, None] - 0.5
     right, left = schema.norm_pair

@@ -45,17 +45,11 @@ Pair = tuple[float, float]
 
 @dataclass(frozen=True)
 class SetFaults:
-    """Why the labels of a set, as a whole, cannot be right.
+    """Why the labels of a set, as a whole, cannot be right."""
 
-    Attributes:
-        compared: Number of labels that were compared with the mean face of the schema.
-        labels: Faults of the labels, in words.
-        network: The same where a network contradicts them, which may not know such faces.
-    """
-
-    compared: int
-    labels: tuple[str, ...]
-    network: tuple[str, ...]
+    compared: int  # labels that were compared with the mean face of the schema
+    labels: tuple[str, ...]  # faults, in words
+    network: tuple[str, ...]  # the same where a network contradicts the labels
 
 
 def find_set_faults(
@@ -158,40 +152,27 @@ def _median(values: Matrix) -> float:
 
 @dataclass(frozen=True)
 class SizeClass:
-    """The offset among faces of one size.
+    """The median offset among faces of one size, right and down."""
 
-    Attributes:
-        eye_distance: Median, pixels.
-        pixels: Right and down, pixels.
-        percent: Right and down, percent of the eye distance.
-    """
-
-    eye_distance: float
+    eye_distance: float  # median, pixels
     pixels: Pair
-    percent: Pair
+    percent: Pair  # of the eye distance
 
 
 @dataclass(frozen=True)
 class LabelOffset:
-    """Offset of labels from the features, to the right and down.
+    """Offset of labels from the features, right and down, medians over faces.
 
-    Attributes:
-        faces: Number of measured faces.
-        pixels: Median over faces of the median over their points, pixels.
-        percent: The same in percent of the eye distance.
-        error: Standard error of ``pixels``, from the median deviation between faces.
-        bias: Half the difference of both predictions: the predictor's bias to the right, pixels.
-        nme: NME in percent that the offset costs a predictor without error.
-        sizes: Offset by class of face size: constant in pixels for another pixel convention,
-            constant in percent for a bias of annotators or predictors.
+    By class of face size (``sizes``), another pixel convention is constant in pixels, a bias of
+    annotators or predictors in percent.
     """
 
-    faces: int
+    faces: int  # measured ones
     pixels: Pair
-    percent: Pair
-    error: Pair
-    bias: float
-    nme: float
+    percent: Pair  # of the eye distance
+    error: Pair  # standard error of the pixels, from the median deviation between faces
+    bias: float  # of the predictor to the right, pixels: half the difference of both predictions
+    nme: float  # percent that the offset costs a predictor without error
     sizes: tuple[SizeClass, ...]
 
     @property
