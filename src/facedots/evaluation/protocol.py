@@ -44,12 +44,8 @@ def evaluate(
     with the face's tight box, is a missed face, which counts as a failure.
 
     A face is skipped, with the reason, where its image cannot be read or its labels give no scale
-    (a point of the ``norm_pair`` is missing) or no box.
-
-    Args:
-        predictor: The network.
-        annotations: The labeled faces; images are read one after the other.
-        detector: By default, the tight boxes of the true points are used.
+    (a point of the ``norm_pair`` is missing) or no box. Without a detector, the tight boxes of the
+    true points are used. Images are read one after the other.
 
     Raises:
         DataError: No face could be measured, or the labels do not have the network's schema.

@@ -111,7 +111,7 @@ class Evaluation:
         covariance: ``float32 (N, K, 2, 2)`` in square pixels; NaN for a missed face and where the
             network predicts none.
         confidence: ``float32 (N, K)``, see :class:`~facedots.types.Keypoints`; NaN like covariance.
-        score: ``float32 (N,)``, the network's score of the face, see the same class.
+        score: ``float32 (N,)``, the network's score of each face, see the same class.
         squares: ``float64 (N, 3)``, center x, center y, side in pixels of the network's crop; NaN
             for a missed face.
         attributes: Name -> ``float64 (N,)``, see :data:`facedots.evaluation.slices.ATTRIBUTES`.

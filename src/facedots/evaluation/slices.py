@@ -37,10 +37,6 @@ class Attribute:
         meaning: How it is measured, in a sentence.
         edges: Between its slices; empty for four slices of equally many faces.
         signed: Whether the slices are of the numbers themselves, or of their magnitudes.
-
-    Example:
-        >>> ATTRIBUTES[0].title
-        'Face size'
     """
 
     name: str
@@ -88,12 +84,9 @@ ATTRIBUTES = (
 
 
 def face_attributes(image: Image, points: Floats, schema: KeypointSchema) -> dict[str, float]:
-    """The value of each of :data:`ATTRIBUTES` for one labeled face; NaN where unknown.
-
-    Args:
-        image: RGB ``uint8 (H, W, 3)``.
-        points: Its labels ``(K, 2)`` in pixels; their tight box must have an area.
-        schema: Their meaning; yaw is measured for :data:`~facedots.schema.IBUG68` only.
+    """The value of each of :data:`ATTRIBUTES` for one face in an image ``uint8 (H, W, 3)``, labeled
+    by points ``(K, 2)`` whose tight box has an area; NaN where unknown, as yaw of other schemas
+    than :data:`~facedots.schema.IBUG68`.
     """
     size = (image.shape[0], image.shape[1])
     square = CropSpec("box", 1.0).crop_squares(tight_boxes(points[None]), size)[0]

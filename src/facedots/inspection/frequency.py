@@ -38,10 +38,6 @@ class KernelDescription:
         dc: Response to a constant area over the peak response, in [0, 1].
         peak: Frequency of the peak response, cycles per pixel.
         odd: Share of the energy that changes sign under half a turn: 1 for an edge, 0 for a line.
-
-    Example:
-        >>> str(describe_kernel([[-1, 0, 1]]))
-        'edge 90°'
     """
 
     kind: Kind

@@ -48,8 +48,8 @@ def feature_figures(
     Args:
         weights: An ``.onnx`` file.
         image: RGB, ``uint8 (H, W, 3)``.
-        box: The face's tight box ``x0 y0 x1 y1``; by default, the best detection of RetinaFace.
-        layer: One layer; by default the first one's kernels and all layers' feature maps.
+        box: The face's tight box; by default, the best detection of RetinaFace.
+        layer: By default the first one's kernels and all layers' feature maps.
         kernel: Number of the kernel that filters the image.
         channel: One input channel of the kernels; by default, their mean.
 
