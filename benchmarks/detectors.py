@@ -1,7 +1,7 @@
 """Face detectors on real frames: recall, false positives, time, and the offsets of their boxes.
 
     python benchmarks/detectors.py [--data ../shared/data] [--part training] [--yunet
-    face_detection_yunet_2023mar.onnx]
+    face_detection_yunet_2023mar.onnx] [--finder finder.onnx]
 
 The last columns are where the detectors' ``adjustment`` comes from: medians over the training
 frames.
@@ -18,11 +18,14 @@ import cv2
 import numpy as np
 from common import DATA, options_with_data
 
-from facedots import Haar, RetinaFace, YuNet, box_iou, read_image, tight_boxes
+from facedots import Detector, Finder, Haar, RetinaFace, YuNet, box_iou, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation
 from facedots.data import load_source
 from facedots.detection import Adjustment
 from facedots.geometry import Floats, Image
+
+NativeBoxes = Callable[[Image], tuple[Floats, Floats]]
+"""From an image to boxes (N, 4) in a detector's own framing, and scores (N,)."""
 
 MATCH_IOU = 0.5
 """A face counts as hits when the adjusted box overlaps the labels' tight box by this much."""
@@ -39,9 +42,7 @@ class Detection:
     milliseconds: float
 
 
-def detect_all(
-    native_boxes: Callable[[Image], tuple[Floats, Floats]], faces: list[FaceAnnotation]
-) -> list[Detection]:
+def detect_all(native_boxes: NativeBoxes, faces: list[FaceAnnotation]) -> list[Detection]:
     """One detector on every frame."""
     detections = []
     for face in faces:
@@ -54,6 +55,16 @@ def detect_all(
             )
         )
     return detections
+
+
+def boxes_of(detector: Detector) -> NativeBoxes:
+    """The boxes and scores of any detector."""
+
+    def native_boxes(image: Image) -> tuple[Floats, Floats]:
+        detections = detector(image)
+        return detections.boxes, detections.scores
+
+    return native_boxes
 
 
 def measured_adjustment(detections: list[Detection]) -> tuple[Adjustment, int]:
@@ -91,23 +102,27 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--part", choices=("training", "test"), default="training")
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
+    parser.add_argument("--finder", type=Path, help="a finder's ONNX file, to measure that too")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
     training, test = load_source(options.data, "youtube-faces").subsets.values()
     faces = training if options.part == "training" else test
-    detectors: list[RetinaFace | Haar | YuNet] = [RetinaFace(), Haar()]
+    adjusted: list[RetinaFace | Haar | YuNet] = [RetinaFace(), Haar()]
     if options.yunet:
-        detectors.append(YuNet(options.yunet))
+        adjusted.append(YuNet(options.yunet))
+    detectors = [(type(one).__name__, one.native_boxes, one.adjustment) for one in adjusted]
+    if options.finder:
+        detectors.append(("Finder", boxes_of(Finder(options.finder)), Adjustment(0, 0, 0, 0)))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
     print(
         "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | "
         "faces |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for detector in detectors:
-        detections = detect_all(detector.native_boxes, faces)
+    for name, native_boxes, used in detectors:
+        detections = detect_all(native_boxes, faces)
         adjustment, pairs = measured_adjustment(detections)
-        recall, false = found_and_false(detections, detector.adjustment)
+        recall, false = found_and_false(detections, used)
         edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)
         columns = [
             f"{recall:.2f}",
@@ -115,7 +130,7 @@ def main() -> None:
             f"{np.median([detection.milliseconds for detection in detections]):.1f}",
         ]
         columns += [f"{edge:+.3f}" for edge in edges] + [str(pairs)]
-        print(f"| {type(detector).__name__} | {' | '.join(columns)} |", flush=True)
+        print(f"| {name} | {' | '.join(columns)} |", flush=True)
 
 
 if __name__ == "__main__":

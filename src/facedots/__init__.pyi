@@ -18,6 +18,7 @@ from .data.splits import load_split as load_split
 from .detection.base import Detector as Detector
 from .detection.base import PrecomputedBoxes as PrecomputedBoxes
 from .detection.base import SingleObjectDetector as SingleObjectDetector
+from .detection.finder import Finder as Finder
 from .detection.haar import Haar as Haar
 from .detection.retinaface import RetinaFace as RetinaFace
 from .detection.yunet import YuNet as YuNet

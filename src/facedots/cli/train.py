@@ -1,6 +1,6 @@
 """``facedots train`` and ``facedots export``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -42,10 +42,12 @@ def train(
     For example: facedots train recipes/small.yaml --data DIR --out runs/a --epochs 2 --batch-size
     64 --loss wing
 
-    Custom points: recipes/custom.yaml and docs/custom-data.md.
+    Custom points: recipes/custom.yaml and docs/custom-data.md. A face detector:
+    recipes/finder.yaml, with a folder of scenes as --data.
 
     Ctrl-C stops early and leaves a usable run; --resume RUN goes on after its last whole epoch.
     """
+    from facedots.training.finder import is_finder
     from facedots.training.recipe import load_recipe
     from facedots.training.run import load_run
     from facedots.training.run import train as run_training
@@ -56,15 +58,39 @@ def train(
     if resume is not None:
         if path or overrides or data or out:
             raise RecipeError("--resume RUN takes no other argument: recipe and data are the run's")
+        if is_finder(resume):
+            return _train_finder(resume)
         recipe, data = load_run(resume)
     elif path is None or data is None or out is None:
         raise RecipeError("a training needs a recipe, --data and --out; or --resume RUN alone")
+    elif is_finder(path):
+        return _train_finder(out, path, data, overrides)
     else:
         recipe = load_recipe(path, overrides)
     if data.startswith("synthetic:"):
         echo(f"{data}: drawn faces; the network will not work on photos", err=True)
     echo(run_training(recipe, data, resume or out or "", resume=resume is not None))
     return None
+
+
+def _train_finder(
+    out: Path,
+    recipe_file: str | None = None,
+    scenes: str = "",
+    overrides: Mapping[str, str] | None = None,
+) -> None:
+    """Train a finder; without a recipe, go on with the run ``out``."""
+    from facedots.inference.weights import ONNX_FILE
+    from facedots.training.finder import load_finder_recipe, load_finder_run, train_finder
+    from facedots.training.finder_export import export_finder
+
+    if recipe_file is None:
+        recipe, scenes = load_finder_run(out)
+    else:
+        recipe = load_finder_recipe(recipe_file, overrides)
+    train_finder(recipe, scenes, out, resume=recipe_file is None)
+    export_finder(out, out / ONNX_FILE)
+    echo(out / ONNX_FILE)
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[str | None, dict[str, str]]:
@@ -117,8 +143,15 @@ def export(
     """Write the network of a run as one ONNX file with its schema, crop, normalization and license,
     checked against torch.
     """
+    from facedots.training.finder import is_finder
+    from facedots.training.finder_export import export_finder
     from facedots.training.run import export_run
 
+    if is_finder(run):
+        difference = export_finder(run, out, checkpoint, int8=int8)
+        echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
+        echo(f"mean difference between the scores of torch and ONNX Runtime: {difference:.5f}")
+        return
     difference = export_run(run, out, checkpoint, label_style, int8=int8)
     echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
     echo(f"mean difference between torch and ONNX Runtime: {difference:.5f} px of the crop")

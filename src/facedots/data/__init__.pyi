@@ -2,6 +2,7 @@ from .augment import Crop as Crop
 from .augment import RandomAffine as RandomAffine
 from .augment import mirror_points as mirror_points
 from .augment import training_augmentation as training_augmentation
+from .canvases import CanvasDataset as CanvasDataset
 from .closed_eyes import CloseEyes as CloseEyes
 from .closed_eyes import close_eye as close_eye
 from .crops import CropDataset as CropDataset
@@ -21,6 +22,12 @@ from .photometric import Photometric as Photometric
 from .photometric import RandomErasing as RandomErasing
 from .photometric import UnevenLighting as UnevenLighting
 from .photometric import motion_kernel as motion_kernel
+from .scenes import Scene as Scene
+from .scenes import load_scenes as load_scenes
+from .scenes import map_squares as map_squares
+from .scenes import squares_of_boxes as squares_of_boxes
+from .scenes import tilted_square as tilted_square
+from .scenes import write_scenes as write_scenes
 from .sources import load_source as load_source
 from .splits import Split as Split
 from .splits import load_split as load_split

@@ -1,3 +1,4 @@
+from .detection import measure_detector as measure_detector
 from .measures import ACCURACY as ACCURACY
 from .measures import FACE_UNCERTAINTY as FACE_UNCERTAINTY
 from .measures import UNCERTAINTY as UNCERTAINTY

@@ -1,4 +1,8 @@
 from .export import export_onnx as export_onnx
+from .finder import load_finder_recipe as load_finder_recipe
+from .finder import train_finder as train_finder
+from .finder_export import export_finder as export_finder
+from .finder_task import FinderRecipe as FinderRecipe
 from .losses import LOSSES as LOSSES
 from .optimizers import OPTIMIZERS as OPTIMIZERS
 from .recipe import Recipe as Recipe

@@ -173,14 +173,14 @@ def _mean_difference(module: nn.Module, data: bytes, crops: Tensor) -> float:
 
 
 class _CropReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Feeds crops one by one."""
+    """Feeds crops one by one to the model's input of this name."""
 
-    def __init__(self, crops: Crops) -> None:
-        self.crops = iter(crops)
+    def __init__(self, crops: Crops, name: str) -> None:
+        self.crops, self.name = iter(crops), name
 
     def get_next(self) -> dict[str, Crops] | None:
         crop = next(self.crops, None)
-        return None if crop is None else {"crops": crop[None]}
+        return None if crop is None else {self.name: crop[None]}
 
 
 def quantize_int8(model: onnx.ModelProto, crops: Crops) -> onnx.ModelProto:
@@ -200,7 +200,7 @@ def quantize_int8(model: onnx.ModelProto, crops: Crops) -> onnx.ModelProto:
         quantize_static(
             ready,
             target,
-            _CropReader(crops),
+            _CropReader(crops, model.graph.input[0].name),
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv", "Clip", "Add"],
             nodes_to_exclude=[node.name for node in nodes[last + 1 :]],

@@ -51,7 +51,7 @@ class FiniteLoss(pl.Callback):
             raise _diverged("the validation loss is", trainer, step)
         if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
             raise _diverged("the weights are", trainer, step)
-        if "val_nme" not in metrics:
+        if "val_loss" in metrics and "val_nme" not in metrics:
             raise TrainingError(
                 "no error could be measured on the validation faces: label both points of the "
                 "schema's norm_pair in some of them, or lower lr, and train again"

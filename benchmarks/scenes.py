@@ -1,0 +1,119 @@
+"""RetinaFace and a finder on held-out scenes: recall, false boxes, turned faces, a crowd, time.
+
+    python benchmarks/scenes.py FOLDER --finder finder.onnx [--every 2] [--min-score 0.4]
+
+``tools/finder_scenes.py`` lists the scenes into FOLDER. Turned: every fourth held-out photo of
+300-W. Crowd: 144 of its faces, 50 px each, in one image. Milliseconds: the best of 20 calls.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from common import markdown_table
+
+from facedots import Detector, Finder, RetinaFace, read_image, write_image
+from facedots.data import Scene, load_scenes, map_squares
+from facedots.evaluation import measure_detector
+from facedots.geometry import compose, similarity, warp_image
+
+ANGLES = (45, 90, 135, 180)
+SIZES = ((160, 120), (320, 240), (640, 480))
+CROWD_SIDE, CROWD_FACE = 12, 50
+
+
+def turned(scene: Scene, angle: float, folder: Path) -> Scene:
+    """The scene turned about its middle, in a square that holds all of it."""
+    image = read_image(scene.image, orient=False)
+    height, width = image.shape[:2]
+    side = int(np.hypot(height, width))
+    shift = ((side - width) / 2, (side - height) / 2)
+    matrix = similarity(angle, 1, shift, ((width - 1) / 2, (height - 1) / 2))
+    path = folder / f"{angle}_{scene.image.stem}.png"
+    write_image(path, warp_image(image, matrix, (side, side)))
+    return replace(
+        scene,
+        image=path,
+        source=f"300w turned by {angle}",
+        squares=map_squares(scene.squares, matrix),
+        ignore=np.zeros((0, 4), np.float32),
+    )
+
+
+def crowd(scenes: list[Scene], folder: Path) -> Scene:
+    """One image with many faces of the same size."""
+    pitch = 2 * CROWD_FACE
+    image = np.zeros((CROWD_SIDE * pitch, CROWD_SIDE * pitch, 3), np.uint8)
+    squares = []
+    for i in range(CROWD_SIDE**2):
+        scene = scenes[i % len(scenes)]
+        x, y, side, _ = scene.squares[0].tolist()
+        top, left = divmod(i, CROWD_SIDE)
+        center = similarity(0, CROWD_FACE / side, (pitch / 2 - x, pitch / 2 - y), (x, y))
+        tile = warp_image(read_image(scene.image, orient=False), center, (pitch, pitch))
+        image[top * pitch : (top + 1) * pitch, left * pitch : (left + 1) * pitch] = tile
+        place = compose(similarity(0, 1, (left * pitch, top * pitch), (0, 0)), center)
+        squares.append(map_squares(scene.squares[:1], place))
+    write_image(folder / "crowd.png", image)
+    return Scene(folder / "crowd.png", "crowd of 144", np.concatenate(squares))
+
+
+def added(scenes: list[Scene], folder: Path) -> Iterator[Scene]:
+    """The turned photos and the crowd."""
+    photos = [scene for scene in scenes if scene.source == "300w"]
+    for angle in ANGLES:
+        for scene in photos[::4]:
+            yield turned(scene, angle, folder)
+    yield crowd(photos, folder)
+
+
+def best_milliseconds(detector: Detector, width: int, height: int) -> float:
+    """Of a call on a blurred image without a face."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    image = cv2.GaussianBlur(noise, (0, 0), 8)
+    times = []
+    for _ in range(20):
+        start = time.perf_counter()
+        detector(image)
+        times.append(time.perf_counter() - start)
+    return 1000 * min(times)
+
+
+def main() -> None:
+    """Measure and print Markdown."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--finder", type=Path, required=True)
+    parser.add_argument("--every", type=int, default=1, help="take every n-th held-out scene")
+    parser.add_argument("--min-score", type=float, default=0.4, help="of the finder")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    held_out = [scene for scene in load_scenes(options.folder) if scene.validation]
+    detectors = {"RetinaFace": RetinaFace(), "Finder": Finder(options.finder, options.min_score)}
+    with tempfile.TemporaryDirectory() as folder:
+        scenes = [*held_out[:: options.every], *added(held_out, Path(folder))]
+        measures = {name: measure_detector(one, scenes, 0) for name, one in detectors.items()}
+    rows = []
+    for source in dict.fromkeys(scene.source for scene in scenes):
+        keys = (f"{source}_recall", f"{source}_false")
+        values = [measures[name].get(key) for name in detectors for key in keys]
+        rows.append([source, *("" if value is None else f"{value:.2f}" for value in values)])
+    titles = [f"{name} {what}" for name in detectors for what in ("recall %", "false")]
+    print(markdown_table(["scenes", *titles], rows))
+    sizes = [f"{width}x{height}" for width, height in SIZES]
+    times = [
+        [name, *(f"{best_milliseconds(one, *size):.1f}" for size in SIZES)]
+        for name, one in detectors.items()
+    ]
+    print(f"\n{markdown_table(['milliseconds', *sizes], times)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The finder: this project's own network for faces at any angle, with the tilt of each."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from facedots.errors import WeightsError
+from facedots.geometry import Floats, Image, box_iou
+from facedots.io.files import protect
+from facedots.types import Detections, check_image
+
+SIDES = (10.0, 130.0)
+"""Sides of the faces that the network is trained for, in pixels as it sees them."""
+
+STRIDE = 8
+"""Pixels of a view per cell of the network's output."""
+
+UNIT = 32.0
+"""Side of a square, in pixels, whose logarithm is 0 in the output."""
+
+PORTS = ("images", "scores", "squares")
+"""Input and outputs of a finder's ONNX file."""
+
+_VIEW_MULTIPLE = 32
+_VIEW_FACTOR = 4
+_SMALLEST_VIEW = 160
+_NMS_IOU = 0.4
+
+FinderRun = Callable[[Image], tuple[Floats, Floats]]
+"""From a view ``uint8 (S, T, 3)``, S and T multiples of 32, to scores ``(H, W)``, 0 where a
+neighboring cell's is higher, and tilted squares ``(H, W, 4)`` in its pixels.
+"""
+
+
+class Finder:
+    """Finds faces in a pyramid of views, each a quarter of the size of the one before.
+
+    Args:
+        network: The path of an ONNX file that ``facedots export`` wrote from a run of
+            ``recipes/finder.yaml``, or the open network.
+        min_score: Faces with a lower score, in [0, 1], are dropped.
+        min_face: Side in pixels of the smallest faces to look for; larger is faster.
+        max_side: The long side, in pixels, to which larger images are reduced.
+        threads: Threads of the network; with one, results repeat to the last bit.
+
+    Raises:
+        WeightsError: The file is missing, or is not a finder's.
+
+    Example:
+        >>> Finder("finder.onnx")(image).squares  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        network: str | Path | FinderRun,
+        min_score: float = 0.4,
+        min_face: float = SIDES[0],
+        max_side: int = 1024,
+        threads: int = 1,
+    ) -> None:
+        self._run = network if callable(network) else open_finder(network, threads)
+        self._min_score, self._min_face, self._max_side = min_score, min_face, max_side
+
+    def face_sizes(self, width: int, height: int) -> tuple[float, float]:
+        """See :func:`~facedots.detection.base.search_limits`."""
+        return SIDES[0] * max(1.0, max(width, height) / self.views(width, height)[0]), math.inf
+
+    def views(self, width: int, height: int) -> list[int]:
+        """The long sides, in pixels, of the views of an image, the largest first.
+
+        >>> Finder(lambda view: (view, view)).views(640, 480)
+        [640, 160]
+        """
+        largest = min(max(width, height) * SIDES[0] / self._min_face, self._max_side)
+        views = [max(round(largest), _SMALLEST_VIEW)]
+        while views[-1] > 1.5 * _SMALLEST_VIEW:
+            views.append(max(round(views[-1] / _VIEW_FACTOR), _SMALLEST_VIEW))
+        return views
+
+    def __call__(self, image: Image) -> Detections:
+        """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
+
+        Raises:
+            ShapeError: Not such an image.
+        """
+        height, width = check_image(image).shape[:2]
+        found = [self._candidates(image, view) for view in self.views(width, height)]
+        squares, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        boxes = square_boxes(squares)
+        kept = _distinct(boxes, scores)
+        return Detections(boxes[kept], scores[kept], squares[kept])
+
+    def _candidates(self, image: Image, view: int) -> tuple[Floats, Floats]:
+        """Tilted squares (N, 4) in pixels of the image, and scores (N,), from one view."""
+        height, width = image.shape[:2]
+        zoom = view / max(height, width)
+        size = max(1, round(width * zoom)), max(1, round(height * zoom))
+        if zoom != 1:
+            interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+            image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+        scores, squares = self._run(_padded(image))
+        rows, columns = np.nonzero(scores >= self._min_score)
+        chosen = squares[rows, columns]
+        grow = np.array([width / size[0], height / size[1]], np.float32)
+        middles = (chosen[:, :2] + 0.5) * grow - 0.5
+        found = np.column_stack([middles, chosen[:, 2] / zoom, chosen[:, 3]])
+        return found.astype(np.float32), scores[rows, columns]
+
+
+def open_finder(path: str | Path, threads: int = 1) -> FinderRun:
+    """The network in an ONNX file.
+
+    Raises:
+        WeightsError: The file is missing, or is not a finder's.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise WeightsError(f"{path}: no such file; `facedots export RUN --out FILE` writes one")
+    protect([file])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    try:
+        session = onnxruntime.InferenceSession(
+            file.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # ONNX Runtime's errors have no narrower common base
+        raise WeightsError(f"{path}: ONNX Runtime cannot open it: {error}") from error
+    ports = tuple(port.name for port in (*session.get_inputs(), *session.get_outputs()))
+    if ports != PORTS:
+        raise WeightsError(f"{path}: not a finder: its ports are {', '.join(ports)}")
+
+    def run(view: Image) -> tuple[Floats, Floats]:
+        scores, squares = session.run(None, {PORTS[0]: view[None]})
+        return scores[0], squares[0]
+
+    return run
+
+
+def square_boxes(squares: Floats) -> Floats:
+    """Boxes ``float32 (N, 4)`` of the centers and sides of tilted squares (N, 4), upright.
+
+    >>> square_boxes(np.array([[5, 10, 20, 30]], np.float32)).tolist()
+    [[-5.0, 0.0, 15.0, 20.0]]
+    """
+    half = squares[:, 2:3] / 2
+    return np.concatenate([squares[:, :2] - half, squares[:, :2] + half], axis=1)
+
+
+def _padded(image: Image) -> Image:
+    """The image with black below and to the right, up to sides that the network takes."""
+    bottom, right = (-side % _VIEW_MULTIPLE for side in image.shape[:2])
+    if not bottom and not right:
+        return image
+    return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT), np.uint8)
+
+
+def _distinct(boxes: Floats, scores: Floats) -> list[int]:
+    """Indices of boxes, best first, without those that overlap a better one."""
+    overlaps = box_iou(boxes, boxes)
+    kept: list[int] = []
+    for i in np.argsort(-scores, kind="stable").tolist():
+        if not (overlaps[i, kept] > _NMS_IOU).any():
+            kept.append(i)
+    return kept

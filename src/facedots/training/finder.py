@@ -1,0 +1,158 @@
+"""Training and export of the finder: :func:`train_finder` and :func:`export_finder`.
+
+A run is one folder: ``recipe.yaml``, ``provenance.json`` (where the scenes are), ``checkpoints``
+(best by average precision, and last), ``logs`` (losses and validation).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import yaml
+from pydantic import ValidationError
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
+from torch.utils.data import DataLoader
+
+from facedots.data.canvases import CanvasDataset
+from facedots.data.crops import EpochSampler
+from facedots.data.scenes import Scene, load_scenes
+from facedots.errors import RecipeError
+from facedots.io.files import atomic_write
+from facedots.io.yaml_files import read_yaml
+from facedots.models.finder import FinderNet
+from facedots.training.callbacks import WarmupEma, silence_libraries
+from facedots.training.checkpoints import (
+    CHECKPOINTS,
+    AtomicCheckpointIO,
+    last_checkpoint,
+    whole_checkpoint,
+)
+from facedots.training.faults import FiniteLoss, explain_faults, lock_run
+from facedots.training.finder_task import FinderRecipe, FinderTask
+from facedots.training.run import PROVENANCE_FILE, RECIPE_FILE
+
+FINDER = "finder"
+"""The field ``model`` of a finder's recipe."""
+
+VALIDATION_STEPS: Mapping[str, int] = {"youtube-faces": 12, "300w": 3, "wider": 4, "crowds": 2}
+"""Sources of which validation takes every n-th held-out scene only."""
+
+_CLIP_NORM = 5.0
+
+
+def is_finder(recipe: str | Path) -> bool:
+    """Whether a recipe file, or the recipe in the folder of a run, is a finder's."""
+    path = Path(recipe) / RECIPE_FILE if Path(recipe).is_dir() else Path(recipe)
+    fields = read_yaml(path, RecipeError) if path.is_file() else None
+    return isinstance(fields, dict) and fields.get("model") == FINDER
+
+
+def load_finder_run(run: str | Path) -> tuple[FinderRecipe, str]:
+    """The recipe of a run, and the folder of its scenes."""
+    record = json.loads((Path(run) / PROVENANCE_FILE).read_text())
+    return load_finder_recipe(Path(run) / RECIPE_FILE), record["data"]
+
+
+def load_finder_recipe(
+    path: str | Path, overrides: Mapping[str, Any] | None = None
+) -> FinderRecipe:
+    """The recipe in a YAML file, with some fields replaced.
+
+    Raises:
+        RecipeError: The file cannot be read, or fields are unknown or invalid.
+    """
+    fields = read_yaml(path, RecipeError)
+    try:
+        return FinderRecipe(**{**fields, **(overrides or {})})
+    except (TypeError, ValidationError) as error:
+        raise RecipeError(f"{path}: invalid recipe of a finder: {error}") from error
+
+
+def train_finder(
+    recipe: FinderRecipe, scenes: str | Path, out: str | Path, *, resume: bool = False
+) -> None:
+    """Train a finder; resumed, it goes on after the last whole epoch.
+
+    Args:
+        recipe: The settings.
+        scenes: Folder with ``scenes.jsonl``.
+        out: Folder of the run, described at the top of this module.
+        resume: Go on with an unfinished run.
+
+    Raises:
+        RecipeError: ``out`` already holds a run.
+        DataError: The scenes are missing.
+        TrainingError: The loss is not a number, or another process trains in ``out``.
+    """
+    out = Path(out)
+    with lock_run(out), explain_faults(out):
+        if not resume and (out / RECIPE_FILE).exists():
+            raise RecipeError(f"{out} already holds a run; give another folder, or resume it")
+        silence_libraries()
+        torch.set_num_threads(recipe.threads)
+        pl.seed_everything(recipe.seed)
+        listed = load_scenes(scenes)
+        if not resume:
+            atomic_write(out / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(), sort_keys=False))
+            record = {"data": str(Path(scenes).resolve()), "scenes": len(listed)}
+            atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+        task = FinderTask(FinderNet(), recipe, validation_scenes(listed))
+        train = [scene for scene in listed if not scene.validation]
+        canvases = CanvasDataset(train, recipe.canvases, recipe.canvas, recipe.seed)
+        sampler = EpochSampler(canvases, 1, 0, shuffle=False)
+        loader = DataLoader(
+            canvases, recipe.batch_size, sampler=sampler, num_workers=recipe.workers
+        )
+        once = DataLoader([0])  # type: ignore[arg-type,var-annotated]  # its scenes are the task's
+        checkpoint = last_checkpoint(out) if resume else None
+        _trainer(recipe, out).fit(task, loader, once, ckpt_path=checkpoint, weights_only=True)
+
+
+def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:
+    checkpoints = ModelCheckpoint(
+        out / CHECKPOINTS,
+        "best",
+        monitor="val_ap",
+        mode="max",
+        save_last=True,
+        enable_version_counter=False,
+    )
+    return pl.Trainer(
+        max_epochs=recipe.epochs,
+        accelerator="cpu",
+        callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints],
+        logger=CSVLogger(out, "logs"),
+        plugins=[AtomicCheckpointIO()],
+        log_every_n_steps=50,
+        num_sanity_val_steps=0,
+        gradient_clip_val=_CLIP_NORM,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+
+
+def validation_scenes(scenes: Sequence[Scene]) -> list[Scene]:
+    """Of the held-out scenes those that validation looks at."""
+    counts, chosen = Counter[str](), []
+    for scene in scenes:
+        counts[scene.source] += scene.validation
+        if scene.validation and counts[scene.source] % VALIDATION_STEPS.get(scene.source, 1) == 0:
+            chosen.append(scene)
+    return chosen
+
+
+def load_finder(run: str | Path, checkpoint: str = "best") -> FinderNet:
+    """The network of a run, in evaluation mode, with its averaged weights.
+
+    Raises:
+        WeightsError: The checkpoint ``"best"`` or ``"last"`` is missing or damaged.
+    """
+    state = whole_checkpoint(Path(run), checkpoint)["state_dict"]
+    net = FinderNet()
+    net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
+    return net.eval()

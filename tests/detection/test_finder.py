@@ -1,0 +1,83 @@
+"""The finder's search: views, squares in pixels of the image, repeated faces, bad files."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedots.detection.finder import Finder, open_finder
+from facedots.errors import WeightsError
+from facedots.geometry import Floats, Image
+
+
+def bright_spots(view: Image) -> tuple[Floats, Floats]:
+    """A network that takes each cell with a bright pixel for a face of 40 px, tilted by 30 degrees,
+    around its brightest pixel.
+    """
+    rows, columns = view.shape[0] // 8, view.shape[1] // 8
+    scores, squares = (
+        np.zeros((rows, columns), np.float32),
+        np.zeros((rows, columns, 4), np.float32),
+    )
+    gray = view[..., 0]
+    for row, column in np.ndindex(rows, columns):
+        cell = gray[8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
+        if cell.max() > 60:
+            y, x = np.unravel_index(cell.argmax(), cell.shape)
+            scores[row, column] = cell.max() / 255
+            squares[row, column] = 8 * column + x, 8 * row + y, 40, 30
+    return scores, squares
+
+
+def test_squares_are_in_pixels_of_the_image_whatever_its_size() -> None:
+    image = np.zeros((150, 200, 3), np.uint8)
+    image[100, 60] = 255
+    detections = Finder(bright_spots)(image)
+    assert detections.squares is not None
+    np.testing.assert_allclose(detections.squares, [[60, 100, 40, 30]])
+    np.testing.assert_allclose(detections.boxes, [[40, 80, 80, 120]])
+    large = np.zeros((1500, 2000, 3), np.uint8)
+    large[990:1010, 590:610] = 255
+    found = Finder(bright_spots, max_side=200)(large).squares
+    assert found is not None
+    np.testing.assert_allclose(found, [[600, 1000, 400, 30]], atol=10)
+
+
+def test_a_face_in_two_views_is_found_once_and_the_best_is_first() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[104:112, 104:112], image[400:408, 400:408] = 200, 255
+    detections = Finder(bright_spots, min_score=0.1)(image)
+    assert (np.diff(detections.scores) <= 0).all()
+    sides = detections.boxes[:, 2] - detections.boxes[:, 0]
+    for x, y in ((104, 104), (400, 400)):
+        middles = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
+        near = np.hypot(*(middles - (x, y)).T) < 12
+        assert sorted(sides[near].round().tolist()) == [40, 160]  # too unlike to be one face
+
+
+def test_nothing_found_is_an_empty_result() -> None:
+    detections = Finder(bright_spots)(np.zeros((90, 70, 3), np.uint8))
+    assert detections.boxes.shape == (0, 4)
+    assert detections.squares is not None
+    assert detections.squares.shape == (0, 4)
+
+
+def test_views_and_the_smallest_face() -> None:
+    finder = Finder(bright_spots)
+    assert finder.views(640, 480) == [640, 160]
+    assert finder.views(4000, 3000) == [1024, 256, 160]
+    assert finder.views(60, 40) == [160]
+    assert Finder(bright_spots, min_face=20).views(640, 480) == [320, 160]
+    assert finder.face_sizes(640, 480)[0] == 10
+    assert finder.face_sizes(2048, 1000)[0] == 20
+
+
+def test_files_that_are_no_finder(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no such file"):
+        Finder(tmp_path / "missing.onnx")
+    (tmp_path / "broken.onnx").write_bytes(b"no network")
+    with pytest.raises(WeightsError, match="cannot open it"):
+        open_finder(tmp_path / "broken.onnx")
+    weights = Path(__file__).parents[2] / "src/facedots/assets/weights/tiny.onnx"
+    with pytest.raises(WeightsError, match="not a finder"):
+        Finder(weights)
