@@ -110,7 +110,9 @@ def main() -> None:
     adjusted: list[RetinaFace | Haar | YuNet] = [RetinaFace(), Haar()]
     if options.yunet:
         adjusted.append(YuNet(options.yunet))
-    detectors = [(type(one).__name__, one.native_boxes, one.adjustment) for one in adjusted]
+    detectors: list[tuple[str, NativeBoxes, Adjustment]] = [
+        (type(one).__name__, one.native_boxes, one.adjustment) for one in adjusted
+    ]
     if options.finder:
         detectors.append(("Finder", boxes_of(Finder(options.finder)), Adjustment(0, 0, 0, 0)))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")

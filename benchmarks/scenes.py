@@ -96,7 +96,8 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     held_out = [scene for scene in load_scenes(options.folder) if scene.validation]
-    detectors = {"RetinaFace": RetinaFace(), "Finder": Finder(options.finder, options.min_score)}
+    finder = Finder(options.finder, options.min_score)
+    detectors: dict[str, Detector] = {"RetinaFace": RetinaFace(), "Finder": finder}
     with tempfile.TemporaryDirectory() as folder:
         scenes = [*held_out[:: options.every], *added(held_out, Path(folder))]
         measures = {name: measure_detector(one, scenes, 0) for name, one in detectors.items()}

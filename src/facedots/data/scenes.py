@@ -148,11 +148,9 @@ def load_scenes(folder: str | Path) -> list[Scene]:
     for number, line in enumerate(path.read_text().splitlines(), start=1):
         try:
             fields = json.loads(line)
-            arrays = {
-                name: np.array(fields.pop(name), np.float32).reshape(shape)
-                for name, shape in _SHAPES.items()
-            }
-            scenes.append(Scene(Path(folder) / fields.pop("image"), **arrays, **fields))
+            for name, shape in _SHAPES.items():
+                fields[name] = np.array(fields[name], np.float32).reshape(shape)
+            scenes.append(Scene(Path(folder) / fields.pop("image"), **fields))
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"{path}: line {number}: not a scene ({error!r})") from error
     return scenes

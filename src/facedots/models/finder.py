@@ -106,7 +106,7 @@ class FinderModule(nn.Module):
     def __init__(self, net: FinderNet) -> None:
         super().__init__()
         self.net = deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        self.net.stem[0].weight.data /= 255  # type: ignore[operator]
+        self.net.stem[0].weight.data /= 255
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
