@@ -86,7 +86,6 @@ def map_images(
 
     Raises:
         OutputError: A result cannot be written; the others could not be written either.
-        FacedotsError: An image fails and there is no ``on_error``.
     """
     for source in sources:
         try:
@@ -236,11 +235,7 @@ def align_images(
 
 
 def _transforms(out: Path, size: int, template: Template) -> dict[str, list[list[str]]]:
-    """The rows of each source in the table of an earlier run whose faces are all there.
-
-    Raises:
-        OutputError: The table is none, or of other squares.
-    """
+    """The rows of each source in the table of an earlier run whose faces are all there."""
     hint = "give another --out, or leave --resume out to replace it"
     images = earlier_rows(out / TRANSFORMS_FILE, TRANSFORM_COLUMNS, hint)
     if any(row[4:6] != [template, str(size)] for rows in images.values() for row in rows):

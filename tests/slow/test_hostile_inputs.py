@@ -185,7 +185,8 @@ def judge(outcomes: Iterable[Outcome]) -> list[Outcome]:
 
 def test_images(tmp_path: Path) -> None:
     outcomes = in_children(read, write_damaged(tmp_path / "in", whole_images(), 5000))
-    assert not judge(outcomes)
+    bad = judge(outcomes)
+    assert not bad, "\n".join(map(str, bad))
     assert sum(item.text == "refused" for item in outcomes) > 2000
 
 
@@ -341,5 +342,6 @@ def test_other_files(tmp_path: Path, tiny_model: Path) -> None:
         return "read" if not status else "refused" if text.strip() else "silent"
 
     outcomes = in_children(run, files)
-    assert not judge(outcomes)
+    bad = judge(outcomes)
+    assert not bad, "\n".join(map(str, bad))
     assert sum(item.text == "refused" for item in outcomes) > 200

@@ -125,10 +125,8 @@ def _open(request: urllib.request.Request, timeout: float) -> Any:
 
 
 def _receive(url: str, part: Path, note: Path, progress: Progress, limits: _Limits) -> None:
-    """Fetch the missing bytes of a part.
-
-    Raises:
-        OSError, http.client.HTTPException: The connection broke; another attempt may go on.
+    """Fetch the missing bytes of a part; where it raises anything but a :class:`DownloadError`,
+    another attempt may go on.
     """
     start, validator = _resume_point(url, part, note)
     part_of = {"Range": f"bytes={start}-", "If-Range": validator} if validator else {}
@@ -213,17 +211,11 @@ def _open_no_link(path: str, flags: int) -> int:
 def read_url(
     url: str, *, limit: int = 64 << 20, timeout: float = 20.0, max_seconds: float = 120.0
 ) -> bytes:
-    """The bytes at an http or https address.
-
-    Args:
-        url: The address.
-        limit: Largest accepted number of bytes.
-        timeout: Seconds without a byte after which the connection counts as dead.
-        max_seconds: Longest accepted time in all.
+    """The bytes at an http or https address, at most ``limit``, within ``max_seconds`` in all and
+    ``timeout`` seconds without a byte.
 
     Raises:
-        DownloadError: The server refuses or cannot be reached, or the data are too large or too
-            slow.
+        DownloadError: The server refuses, cannot be reached, sends too much or too slowly.
     """
     started, data = time.monotonic(), bytearray()
     try:

@@ -84,9 +84,8 @@ def _release(real: Path) -> None:
 @contextlib.contextmanager
 def output_errors(path: str | Path) -> Iterator[None]:
     """Turn an ``OSError`` into an :class:`OutputError` that names the file to write, or into a
-    :class:`FileNameError` where other files can be written.
-
-    ``BrokenPipeError`` stays: nobody reads the output any more, and nobody needs a message.
+    :class:`FileNameError` where other files can be written. ``BrokenPipeError`` stays: nobody
+    reads the output any more.
     """
     try:
         yield
@@ -135,17 +134,13 @@ class AtomicFile:
     Links are followed, and a file that is replaced leaves its permissions to the new one. A pipe, a
     terminal or another stream is written to as it is.
 
-    Args:
-        target: The file to make; its folder is made too.
-
     Attributes:
-        target: The final path.
+        target: The file to make, with its folder.
         path: The temporary one in the same folder: hidden, with the same ending.
         is_stream: Whether that is the target itself, a stream, which cannot be taken back.
 
     Raises:
-        OutputError: The folder cannot be made; or the target is an input of the command, a folder,
-            or a disk.
+        OutputError: It cannot be made, or is an input of the command, a folder, or a disk.
 
     Example:
         >>> file = AtomicFile("out/faces.csv")  # doctest: +SKIP
@@ -199,11 +194,7 @@ class AtomicFile:
         return path
 
     def open(self) -> RawIOBase:
-        """The temporary file, or the stream, for writing; unbuffered.
-
-        Raises:
-            OutputError: The stream cannot be opened.
-        """
+        """The temporary file, or the stream, for writing; unbuffered."""
         with output_errors(self.target):
             if self._number == 1:
                 return _StandardOutput()
@@ -212,11 +203,7 @@ class AtomicFile:
             return FileIO(os.open(self.path, os.O_WRONLY | getattr(os, "O_BINARY", 0)), "w")
 
     def commit(self) -> None:
-        """Give the file its name: readers see the old file or the new one, never a part.
-
-        Raises:
-            OutputError: The file cannot be renamed.
-        """
+        """Give the file its name: readers see the old file or the new one, never a part."""
         if self.is_stream:
             return
         _release(self._real)
@@ -236,14 +223,11 @@ class AtomicFile:
 
 
 def atomic_write(path: str | Path, data: bytes | str) -> None:
-    """Write a whole file: readers see the old file or the new one, never a part.
-
-    Args:
-        path: The file, or a stream; see :class:`AtomicFile`.
-        data: Text becomes UTF-8; see :func:`~facedots.io.text.utf8`.
+    """Write a whole file, or into a stream: readers see the old file or the new one, never a part.
+    Text becomes UTF-8.
 
     Raises:
-        OutputError: The folder cannot be made or written, or the file is an input of the command.
+        OutputError: It cannot be written, or is an input of the command.
     """
     file = AtomicFile(path)
     try:
@@ -256,11 +240,7 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
 
 
 def write_all(file: RawIOBase, data: bytes) -> None:
-    """Write bytes to the last one.
-
-    Raises:
-        OSError: The disk is full, or nobody reads the stream any more.
-    """
+    """Write bytes to the last one."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) or 0 :]

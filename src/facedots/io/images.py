@@ -61,12 +61,7 @@ def decode_image(
 
 
 def _decode_heif(data: bytes, source: object) -> Image:
-    """The primary image as ``uint8 (H, W, 3)`` RGB, upright: the format itself says how to turn it.
-
-    Raises:
-        MissingExtra: ``pi-heif`` is not installed.
-        ImageError: It cannot be decoded.
-    """
+    """The primary image, upright: the format itself says how to turn it, whatever EXIF data say."""
     library = _pi_heif()
     try:
         file = library.open_heif(data, convert_hdr_to_8bit=True)
@@ -86,11 +81,8 @@ def _pi_heif() -> Any:
 
 
 def read_image(path: str | Path, *, orient: bool = True, max_pixels: int | None = None) -> Image:
-    """Read an image as ``uint8 (H, W, 3)`` RGB; see :func:`decode_image`.
-
-    Raises:
-        ImageError: The file is missing, is none, is too large or cannot be decoded.
-        MissingExtra: It is HEIC, and ``pi-heif`` is not installed.
+    """Read an image as ``uint8 (H, W, 3)`` RGB; see :func:`decode_image` for the arguments and
+    errors. A file that is missing, or none, is an :class:`ImageError` too.
     """
     data = read_image_bytes(path, max_pixels=max_pixels)
     return decode_image(data, orient=orient, source=path, max_pixels=max_pixels)
@@ -154,8 +146,7 @@ def write_image(path: str | Path, image: Image) -> None:
     """Write an RGB or gray image in the format of the path's ending, whole or not at all.
 
     Raises:
-        ImageError: The ending is unknown.
-        OutputError: The folder cannot be written.
+        ImageError, OutputError: The ending is unknown; the file cannot be written.
     """
     target = Path(path)
     stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
@@ -171,8 +162,6 @@ def write_image(path: str | Path, image: Image) -> None:
 
 def sample_portrait() -> Path:
     """The path of matplotlib's sample portrait of Grace Hopper (U.S. Navy, public domain).
-
-    matplotlib is located, not imported.
 
     Raises:
         ImageError: matplotlib, or the sample in it, is not installed.

@@ -46,8 +46,7 @@ class ImageSource:
         """The image as ``uint8 (H, W, 3)`` RGB, its EXIF orientation applied.
 
         Raises:
-            ImageError: It is missing, too large or cannot be decoded.
-            DownloadError: It cannot be downloaded.
+            ImageError, DownloadError: It is missing, too large, or cannot be decoded or downloaded.
         """
         if is_url(self.location):
             data = read_url(self.location)

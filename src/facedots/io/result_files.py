@@ -38,12 +38,6 @@ class RecordFile(Closable):
         separator: What stands between two records.
         tail: What comes last; in a file it follows the last record at any time.
 
-    Attributes:
-        count: Records written so far.
-
-    Raises:
-        OutputError: The file cannot be written, or is an input of the command.
-
     Example:
         >>> with RecordFile("/dev/null", "[", ", ", "]") as file:
         ...     file.write("1")
@@ -66,11 +60,7 @@ class RecordFile(Closable):
             raise
 
     def write(self, record: str) -> None:
-        """Append a record, or raise and leave the file as it was.
-
-        Raises:
-            OutputError: The disk is full, or nobody reads the stream any more.
-        """
+        """Append a record, or raise :class:`OutputError` and leave the file as it was."""
         self._put(self._separator + record if self.count else record)
         self.count += 1
 
@@ -82,11 +72,7 @@ class RecordFile(Closable):
                 self._restore()
 
     def close(self) -> None:
-        """Finish the file and give it its name; may be called twice.
-
-        Raises:
-            OutputError: The file cannot be renamed.
-        """
+        """Finish the file and give it its name; may be called twice."""
         if self._is_open:
             self._is_open = False
             with output_errors(self._file.target), self._raw:
@@ -135,8 +121,8 @@ class ResultFiles(Closable):
     """JSON and CSV files of results, either or both, that grow image by image.
 
     Args:
-        json_file: The document of docs/results.md; None for none.
-        csv_file: The table; None for none.
+        json_file: The document of docs/results.md.
+        csv_file: The table.
         columns: Of the table, and the schema of both.
         model: Name of the network.
         extra: Further fields of a face in the document.
@@ -173,11 +159,7 @@ class ResultFiles(Closable):
         return bool(self._json or self._csv)
 
     def write(self, result: ImageResult) -> None:
-        """Append the faces of an image, to both files or to none.
-
-        Raises:
-            OutputError: The disk is full.
-        """
+        """Append the faces of an image, to both files or, where the disk is full, to none."""
         item = json_line(image_fields(result, self._extra)) if self._json else ""
         self._append(item, image_rows(self._columns, self._frame + 1, result) if self._csv else "")
 
@@ -198,10 +180,10 @@ class ResultFiles(Closable):
         """Take over what earlier runs, killed ones too, wrote into the same files.
 
         Args:
-            redo: Keys (:func:`source_key`) of images to leave out.
+            redo: Images to leave out, by :func:`source_key`.
 
         Returns:
-            The keys of the images taken over: those that are in all the files.
+            The images taken over: those that are in all the files.
 
         Raises:
             OutputError: A file is a stream, or holds other results.

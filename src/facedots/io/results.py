@@ -40,14 +40,9 @@ _POINT_VALUES: dict[str, Callable[[Face], list[float]]] = {
 def results_document(
     results: Iterable[ImageResult], schema: KeypointSchema, model: str, extra: Extra | None = None
 ) -> dict[str, Any]:
-    """The results document (docs/results.md) as plain values for JSON.
-
-    Args:
-        results: The faces of each image.
-        schema: Meaning of the points.
-        model: Name of the network.
-        extra: Fields of each face to add to those of :meth:`Face.to_dict
-            <facedots.types.Face.to_dict>`, or to replace them.
+    """The results document (docs/results.md) as plain values for JSON; ``extra`` are fields of each
+    face to add to those of :meth:`Face.to_dict <facedots.types.Face.to_dict>`, or to replace
+    them.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -75,10 +70,8 @@ def to_json(
 
 @dataclass(frozen=True)
 class FaceColumns:
-    """The columns of a table of faces, and the values of a face in them.
-
-    The names and the order of the first columns are OpenFace's, whose readers therefore read these
-    tables.
+    """The columns of a table of faces, and the values of a face in them. The names and the order of
+    the first ones are OpenFace's, whose readers therefore read these tables.
 
     Attributes:
         schema: Meaning of the points.
@@ -90,9 +83,8 @@ class FaceColumns:
 
     Example:
         >>> from facedots.schema import IBUG68
-        >>> names = FaceColumns(IBUG68).names
-        >>> names[:6], names[-1]
-        (['frame', 'face_id', 'confidence', 'success', 'x_0', 'x_1'], 'source')
+        >>> FaceColumns(IBUG68).names[:6]
+        ['frame', 'face_id', 'confidence', 'success', 'x_0', 'x_1']
     """
 
     schema: KeypointSchema
@@ -174,16 +166,11 @@ def _pose_values(face: Face) -> list[float]:
 def to_csv(
     results: Iterable[ImageResult], schema: KeypointSchema, columns: FaceColumns | None = None
 ) -> str:
-    """One CSV table with a row per face.
+    """One CSV table with a row per face, by default in the columns ``FaceColumns(schema)``.
 
     ``frame`` counts the images from 1, ``face_id`` the faces of an image from 0. An image without a
     face has one row with ``success`` 0. What is missing is empty. Whole covariances are in the JSON
     only.
-
-    Args:
-        results: The faces of each image.
-        schema: Meaning of the points.
-        columns: Other columns than ``FaceColumns(schema)``.
     """
     columns = columns or FaceColumns(schema)
     frames = (image_rows(columns, frame, result) for frame, result in enumerate(results, start=1))

@@ -30,15 +30,11 @@ VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
 
 @dataclass(frozen=True)
 class Frame:
-    """One image of a video.
-
-    Attributes:
-        image: RGB, ``uint8 (H, W, 3)``, upright.
-        time: Exact seconds on the clock of the video; the first frame's need not be 0.
+    """One image of a video, upright RGB ``uint8 (H, W, 3)``, at its exact time: seconds on the
+    clock of the video, whose first frame need not be at 0.
 
     Example:
-        >>> frame = Frame(np.zeros((48, 64, 3), np.uint8), Fraction(1, 25))
-        >>> float(frame.time)
+        >>> float(Frame(np.zeros((48, 64, 3), np.uint8), Fraction(1, 25)).time)
         0.04
     """
 
@@ -89,8 +85,7 @@ class VideoInfo:
     """What is known of a video before its first frame.
 
     Attributes:
-        width: In pixels, as :attr:`Frame.image` has them.
-        height: In pixels.
+        width: In pixels, as :attr:`Frame.image` has them; so is ``height``.
         rate: Average frames per second, as the file states them.
         time_base: Unit of the video's clock, in seconds.
         frames: Approximate number of frames; ``None`` where unknown.
@@ -129,18 +124,14 @@ class VideoReader(Closable):
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
-        """The frames.
-
-        Raises:
-            VideoError: The file is cut off or damaged, or the camera or the connection is gone,
-                after the last readable frame.
+        """The frames; :class:`VideoError` after the last readable one of a file that is cut off or
+        damaged, or where the camera or the connection is gone.
         """
 
 
 class VideoWriter(Closable):
     """A video file being written; whatever ends the writing, the frames so far become a valid file.
-
-    The file grows under a temporary name; :meth:`close` renames it. Without a frame there is none.
+    Without a frame there is none.
 
     Attributes:
         path: The file; its ending decides the format.
@@ -160,11 +151,7 @@ class VideoWriter(Closable):
 
     @abstractmethod
     def write(self, frame: Frame) -> None:
-        """Append a frame at its time.
-
-        Raises:
-            OutputError: Its size is not the video's, or the file cannot be written.
-        """
+        """Append a frame of the video's size at its time, or raise :class:`OutputError`."""
 
     def check(self, image: Image, width: int, height: int) -> None:
         """Raise :class:`OutputError` unless an image has the video's size."""
@@ -205,12 +192,7 @@ def open_reader(source: str | Path | int, rate: float | None = None) -> VideoRea
 
 def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) -> VideoWriter:
     """Open a video file for the transformed frames of another one, with its size, its clock and,
-    with PyAV, its sound.
-
-    Args:
-        path: The file to write.
-        source: The video that is being transformed; the sound is copied while it is iterated.
-        sound: Copy the sound.
+    with PyAV, its sound, which is copied while the source is iterated.
 
     Raises:
         OutputError: Its ending is unknown, its format cannot hold the sound, or it cannot be made.

@@ -44,11 +44,7 @@ _HEADERS = {b"mvhd": (36, 48), b"tkhd": (40, 52)}
 
 
 class OpenCVReader(VideoReader):
-    """A video file or a network stream.
-
-    Args:
-        path: Path or address.
-        name: Its name in messages; by default the path.
+    """A video file or a network stream, by path or address; ``name`` is for messages.
 
     Raises:
         VideoError: OpenCV cannot open it.
@@ -132,10 +128,7 @@ class FolderReader(VideoReader):
 
 
 class CameraReader(VideoReader):
-    """A camera of this machine; a frame's time is its arrival, from 0.
-
-    Args:
-        index: The camera's number, from 0.
+    """A camera of this machine, by its number from 0; a frame's time is its arrival, from 0.
 
     Raises:
         VideoError: There is no such camera, or another program uses it.
@@ -150,11 +143,7 @@ class CameraReader(VideoReader):
         self.info = _information(self._capture, Fraction(30))
 
     def __iter__(self) -> Iterator[Frame]:
-        """Frames without end.
-
-        Raises:
-            VideoError: The camera stops.
-        """
+        """Frames until the camera stops, which is a :class:`VideoError`."""
         start, count = 0.0, 0
         while (image := _read(self._capture)) is not None:
             now = time.monotonic()
@@ -169,14 +158,8 @@ class CameraReader(VideoReader):
 
 
 class OpenCVWriter(VideoWriter):
-    """A video file at a constant rate: MPEG-4, or VP9 in WebM.
-
-    Frames are repeated or dropped where the times of the source require it, so that the video keeps
-    time within half a frame.
-
-    Args:
-        path: The file; its ending decides the format.
-        info: Size and rate, from the source.
+    """A video file at a constant rate: MPEG-4, or VP9 in WebM. Frames are repeated or dropped where
+    the times of the source require it, so that the video keeps time within half a frame.
 
     Raises:
         OutputError: The ending is unknown, or the folder cannot be written.

@@ -38,11 +38,7 @@ _BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
 
 
 class PyAVReader(VideoReader):
-    """A video file or a network stream.
-
-    Args:
-        path: Path or address.
-        name: In messages; by default the path.
+    """A video file or a network stream, by path or address; ``name`` is for messages.
 
     Attributes:
         sound: The sound stream; ``None`` where there is none.

@@ -19,8 +19,8 @@ _ROWS_PER_GROUP = 1000
 
 
 class FaceTable(Closable):
-    """A table of the faces of a video, written row by row; whatever ends the writing, the rows
-    written so far become a valid file.
+    """A table of the faces of a video, written row by row; whatever ends the writing, the rows so
+    far become a valid file.
 
     A face is a row: ``frame`` counts from 1, ``face_id`` is its track, ``confidence`` its score. A
     frame without a face has a row with ``success`` 0 and no ``face_id``.
@@ -49,22 +49,14 @@ class FaceTable(Closable):
         self._is_open = True
 
     def write(self, frame: int, time: Fraction | float, faces: Sequence[Face]) -> None:
-        """Append the faces of one frame, all of them or none.
-
-        Raises:
-            OutputError: The disk is full.
-        """
+        """Append the faces of one frame, all of them or, where the disk is full, none."""
         rows: Sequence[Face | None] = faces or [None]
         tracks = [(face, face.track_id if face else None) for face in rows]
         row, source, seconds = self.columns.row, self._source, float(time)
         self._append([row(frame, track, face, source, seconds) for face, track in tracks])
 
     def close(self) -> None:
-        """Finish the file and give it its name; may be called twice.
-
-        Raises:
-            OutputError: The disk is full.
-        """
+        """Finish the file and give it its name; may be called twice."""
         if self._is_open:
             self._is_open = False
             self._finish()
@@ -87,8 +79,7 @@ class CsvTable(FaceTable):
 
     Example:
         >>> with CsvTable("faces.csv", schema, "clip.mp4") as table:  # doctest: +SKIP
-        ...     for number, frame in enumerate(video, start=1):
-        ...         table.write(number, frame.time, tracker(frame.image, frame.time))
+        ...     table.write(1, 0.0, faces)
     """
 
     def _start(self) -> None:
@@ -124,9 +115,6 @@ class ParquetTable(FaceTable):
     Example:
         >>> with ParquetTable("faces.parquet", schema, "clip.mp4") as table:  # doctest: +SKIP
         ...     table.write(1, 0.0, faces)
-
-    Raises:
-        MissingExtra: pyarrow is not installed.
     """
 
     def _start(self) -> None:

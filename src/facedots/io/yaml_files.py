@@ -11,18 +11,9 @@ MAX_DEPTH = 30
 
 
 def read_yaml(path: str | Path, error: type[FacedotsError]) -> Any:
-    """What a YAML file holds, in plain values.
-
-    Args:
-        path: The file.
-        error: Raised where it cannot be read, is not YAML in UTF-8, is larger than
-            :data:`MAX_BYTES`, nested deeper than :data:`MAX_DEPTH`, or uses anchors (``&name``,
-            ``*name``).
-
-    Example:
-        >>> from facedots.errors import RecipeError
-        >>> read_yaml("recipes/small.yaml", RecipeError)["model"]  # doctest: +SKIP
-        'small'
+    """What a YAML file holds, in plain values. ``error`` is raised where it cannot be read, is not
+    YAML in UTF-8, is larger than :data:`MAX_BYTES`, nested deeper than :data:`MAX_DEPTH`, or
+    uses anchors (``&name``, ``*name``).
     """
     import yaml
 

@@ -53,11 +53,8 @@ class LabelingBatch:
     def originals(
         self, corrected: Sequence[FaceAnnotation], source: object
     ) -> list[FaceAnnotation]:
-        """Faces labeled on the numbered copies, as faces of the images themselves.
-
-        Args:
-            corrected: Named by the copies; their groups are the copies' names.
-            source: The file that errors name.
+        """Faces labeled on the numbered copies, as faces of the images themselves; ``source`` is
+        the file that errors name.
 
         Raises:
             AnnotationError: Images that were not exported, or no longer exist.

@@ -138,11 +138,7 @@ def load_corrections(file: Path, exported: Path, options: ReadOptions | None = N
 
 
 def tool_format(file: Path) -> str:
-    """The format of an annotation tool's export, by the file's ending.
-
-    Raises:
-        DataError: The ending is of neither tool.
-    """
+    """The format of an annotation tool's export, by the file's ending; else :class:`DataError`."""
     formats = {".json": "label-studio", ".xml": "cvat", ".zip": "cvat"}
     if file.suffix.lower() not in formats:
         tools = "neither an export of CVAT (.zip, .xml) nor of Label Studio (.json)"
