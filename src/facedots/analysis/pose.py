@@ -21,9 +21,7 @@ from facedots.schema import IBUG68
 from facedots.types import HeadPose, check_image
 
 POSE_POINTS = (*range(55), *range(60, 65))
-"""The points that determine a pose: all but the lower lip, since an open mouth would pass for a
-nod. The jaw stays: without it poses differ more from MediaPipe's.
-"""
+"""The points that determine a pose: all but the lower lip, an open mouth would pass for a nod."""
 
 MIN_POINTS = 8
 """How many of :data:`POSE_POINTS` a pose needs."""
@@ -128,9 +126,8 @@ def head_pose(points: ArrayLike, camera: Camera) -> HeadPose:
     points = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
     valid = [i for i in POSE_POINTS if np.isfinite(points[i]).all()]
     if len(valid) < MIN_POINTS:
-        raise PointsError(
-            f"a head pose needs {MIN_POINTS} of the points above the lower lip, not {len(valid)}"
-        )
+        count = f"{MIN_POINTS} of the points above the lower lip"
+        raise PointsError(f"a head pose needs {count}, not {len(valid)}")
     solid, pixels = HEAD_MODEL[valid], points[valid]
     if not np.ptp(pixels, axis=0).max() > 0:
         raise PointsError("all known keypoints lie on each other, which no head's do")

@@ -76,9 +76,8 @@ class Anonymizer:
             FacedotsError: There is no face, and ``on_no_face`` is ``"error"``.
         """
         if not faces and self._on_no_face == "error":
-            raise FacedotsError(
-                "no face found, so nothing was written; choose on-no-face copy or cover to go on"
-            )
+            hint = "choose on-no-face copy or cover to go on"
+            raise FacedotsError(f"no face found, so nothing was written; {hint}")
         if not faces and self._on_no_face == "cover":
             return self.cover_all(image)
         result = np.array(check_image(image))
@@ -93,9 +92,7 @@ class Anonymizer:
     def cover_all(self, image: Image) -> Image:
         """A copy of the image, all of it covered: for an undetected face."""
         result = np.array(check_image(image))
-        height, width = image.shape[:2]
-        frame = [(-1, -1), (width, -1), (width, height), (-1, height)]
-        self._cover(result, [np.array(frame, np.float32)])
+        self._cover(result, [_rectangle(-1, -1, image.shape[1], image.shape[0])])
         return result
 
     def _cover(self, image: Image, polygons: Sequence[Floats]) -> None:
@@ -151,17 +148,17 @@ def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> lis
     if boxed or not polygons:
         x0, y0, x1, y1 = face.box.tolist()
         growth = max(x1 - x0, y1 - y0) / 3
-        left, top, right, bottom = x0 - growth, y0 - 2 * growth, x1 + growth, y1 + growth
-        corners = [(left, top), (right, top), (right, bottom), (left, bottom)]
-        polygons.append(np.array(corners, np.float32))
+        polygons.append(_rectangle(x0 - growth, y0 - 2 * growth, x1 + growth, y1 + growth))
     return polygons
 
 
-def is_uncertain(face: Face) -> bool:
-    """Whether a face's place is uncertain.
+def _rectangle(x0: float, y0: float, x1: float, y1: float) -> Floats:
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float32)
 
-    True for a low score, missing points, a large sigma, points that do not fit the box, or points
-    unlike a face.
+
+def is_uncertain(face: Face) -> bool:
+    """Whether a face's place is uncertain: a low score, missing points, a large sigma, points that
+    do not fit the box, or are unlike a face.
     """
     detection_score = face.score if face.detection_score is None else face.detection_score
     if detection_score < MIN_DETECTION_SCORE or face.score < MIN_SCORE:

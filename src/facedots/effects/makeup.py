@@ -116,13 +116,8 @@ def tint(
 ) -> None:
     """Tint an RGB image inside polygons, in place: hue and chroma (CIE Lab) move to the color's.
 
-    Args:
-        image: ``uint8 (H, W, 3)``, changed.
-        polygons: Closed, each (N, 2) in pixels; where two overlap is a hole.
-        feather: Standard deviation of the soft border, in pixels.
-        color: RGB.
-        strength: In [0, 1].
-        within: Polygons that bound the paint.
+    ``polygons`` and ``feather`` are those of :func:`soft_mask`; ``within`` are polygons that bound
+    the paint.
     """
     points = np.concatenate([np.asarray(polygon, np.float64) for polygon in polygons])
     box = pixel_box(points, (image.shape[0], image.shape[1]), 3 * feather)
@@ -150,7 +145,7 @@ def soft_mask(
     """The share of each pixel inside polygons: ``float32`` in [0, 1], soft at the border.
 
     Args:
-        polygons: Closed, each (N, 2) in pixels of the whole image.
+        polygons: Closed, each (N, 2) in pixels of the whole image; where two overlap is a hole.
         feather: Standard deviation of the soft border, in pixels.
         box: The result's part of the image: left, top, and the first column and row beyond.
     """

@@ -89,9 +89,8 @@ class Sticker:
         rows = [IBUG68.index(name) for name in self.anchors]
         if self.fit == "similarity":
             return _homogeneous(fit_similarity(anchors, points[rows]))
-        turned = _homogeneous(
-            compose(fit_shape(MEAN_SHAPE, points), fit_similarity(anchors, MEAN_SHAPE[rows]))
-        )
+        flat = fit_similarity(anchors, MEAN_SHAPE[rows])
+        turned = _homogeneous(compose(fit_shape(MEAN_SHAPE, points), flat))
         if self.fit == "perspective":
             flat = fit_similarity(anchors, HEAD_MODEL[rows, :2])
             # Points that no head has, or a sticker that would touch the lens: affine instead.
@@ -167,12 +166,8 @@ def premultiplied(image: Image) -> Image:
 
 
 def paste(image: Image, layer: Image, homography: Matrix) -> None:
-    """Composite a layer under a homography onto an RGB image, in place; cut at its frame.
-
-    Args:
-        image: ``uint8 (H, W, 3)``, changed.
-        layer: ``uint8 (h, w, 4)``, :func:`premultiplied`.
-        homography: From pixels of ``layer`` to pixels of ``image`` (3, 3).
+    """Composite a :func:`premultiplied` layer ``(h, w, 4)`` under a homography ``(3, 3)`` onto an
+    RGB image, in place.
     """
     height, width = layer.shape[:2]
     corners = _apply(homography, [(-1, -1), (width, -1), (width, height), (-1, height)])
@@ -244,9 +239,8 @@ def _read_with_alpha(path: Path) -> Image:
         raise StickerError(f"the sticker's image: {error}") from error
     decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if decoded is None:
-        raise StickerError(
-            f"{path}: the sticker's image cannot be decoded; a PNG with transparency is wanted"
-        )
+        fault = "the sticker's image cannot be decoded; a PNG with transparency is wanted"
+        raise StickerError(f"{path}: {fault}")
     if decoded.ndim == 3 and decoded.shape[2] == 4:
         decoded = cv2.cvtColor(decoded, cv2.COLOR_BGRA2RGBA)
     return np.asarray(decoded)
