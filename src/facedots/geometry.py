@@ -75,8 +75,7 @@ def tight_boxes(points: ArrayLike) -> Floats:
 
 
 def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
-    """Intersection over union of every box of ``first`` (N, 4) with every box of ``second`` (M, 4):
-    ``float32 (N, M)``.
+    """Intersection over union of every box (N, 4) with every other (M, 4): ``float32 (N, M)``.
 
     >>> box_iou([[0, 0, 2, 2]], [[0, 0, 2, 1], [5, 5, 6, 6]]).tolist()
     [[0.5, 0.0]]

@@ -211,7 +211,7 @@ def test_an_uncertain_face_is_rechecked_and_dropped_when_the_detector_misses_it(
         tracker,
     )
     assert all(seen)
-    assert tracker.detector_runs == 1 + 4
+    assert tracker.detector_runs == 1 + 3  # after 5, 10 and 20 frames
     unseen = follow(
         world, [[SimulatedFace(100, 120, 1, sigma=between, detected=False)]] * 30, tracker, start=21
     )
@@ -229,7 +229,7 @@ def test_a_score_overrides_sigma() -> None:
     assert [[face.score, face.detection_score] for face in sure[9]] == [pytest.approx([0.95, 0.9])]
     between = (CONFIDENT_SCORE + LOST_SCORE) / 2
     assert all(follow(world, [[SimulatedFace(100, 120, 1, score=between)]] * 20, tracker, start=20))
-    assert tracker.detector_runs == 1 + 4
+    assert tracker.detector_runs == 1 + 3  # at once, then after 5 and 10 frames
     assert not follow(
         world, [[SimulatedFace(100, 120, 1, score=between, detected=False)]] * 30, tracker, start=40
     )[-1]

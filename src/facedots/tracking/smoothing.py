@@ -8,6 +8,8 @@ with its own filter. The motion filter has a constant-velocity model, so steady 
 Measured in docs/experiments.md, "Tracking".
 """
 
+import cmath
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,16 +87,18 @@ class OneEuroFilter:
             self._velocity = np.zeros_like(value)
             return value
         params = self._params
-        valid = ~np.isnan(self._value) & ~np.isnan(value)
-        expected = np.where(valid, self._value + self._velocity * step, value)
-        innovation = np.nan_to_num(value - expected)
-        change = _gain(params.speed_cutoff, step) * (innovation / step - self._speed)
-        self._speed = np.where(valid, self._speed + change, 0)
+        expected = self._value + self._velocity * step
+        innovation = value - expected
+        missing = np.isnan(innovation)
+        if missing.any():
+            expected = np.where(missing, value, expected)
+            innovation[missing] = self._speed[missing] = self._velocity[missing] = 0
+        rate = innovation / step
+        self._speed = self._speed + _gain(params.speed_cutoff, step) * (rate - self._speed)
         cutoff = params.min_cutoff + params.beta * np.abs(self._speed) / unit
         gain = _gain(cutoff * trust, step)
         if params.constant_velocity:  # Benedict and Bordner's (1962) velocity gain.
-            change = gain**2 / (2 - gain) * innovation / step
-            self._velocity = np.where(valid, self._velocity + change, 0)
+            self._velocity = self._velocity + gain**2 / (2 - gain) * rate
         self._value = expected + gain * innovation
         return self._value
 
@@ -119,7 +123,7 @@ class FaceSmoother:
     def __init__(self, shape: OneEuroParams = SHAPE, motion: OneEuroParams = MOTION) -> None:
         self._params = shape, motion
         self._time = -np.inf
-        self._reference: _Complex | None = None
+        self._reference: Matrix | None = None
 
     def __call__(self, points: Floats, sigma: ArrayLike, time: float) -> Floats:
         """The smoothed points ``float32 (K, 2)`` of this frame.
@@ -129,33 +133,29 @@ class FaceSmoother:
             sigma: One standard deviation per point, ``(K,)`` in pixels; NaN where unknown.
             time: Seconds, rising from frame to frame.
         """
-        current: _Complex = points[:, 0].astype(np.float64) + 1j * points[:, 1]
         if self._reference is None or not 0 <= time - self._time <= MAX_GAP:
-            self._reference, self._angle = _normalized(current), 0.0
+            self._reference, self._angle = _normalized(points), 0.0
             self._shape, self._motion = (OneEuroFilter(params) for params in self._params)
         try:
-            matrix = fit_similarity(_real(self._reference), _real(current))
+            matrix = fit_similarity(self._reference, points)
         except PointsError:
-            matrix = np.zeros((2, 3))
-        zoom, shift = complex(*matrix[:, 0]), complex(*matrix[:, 2])
-        if not abs(zoom) > 0:
             self._reference = None
             return points
-        step, self._time = float(np.clip(time - self._time, _MIN_STEP, MAX_GAP)), time
+        zoom, shift = complex(*matrix[:, 0]), complex(*matrix[:, 2])
+        size = abs(zoom)
+        if not size:
+            self._reference = None
+            return points
+        step, self._time = min(max(time - self._time, _MIN_STEP), MAX_GAP), time
         # Unwrapped: without jumps by a whole turn.
-        self._angle += (np.angle(zoom) - self._angle + np.pi) % (2 * np.pi) - np.pi
-        trust = _trust(np.asarray(sigma, np.float64) / abs(zoom))
-        motion = np.array([shift, np.log(abs(zoom)) + 1j * self._angle])
-        units = np.array([abs(zoom), 1.0])
-        position, log_zoom = self._motion(motion, step, float(trust.mean()), units)
+        self._angle += (cmath.phase(zoom) - self._angle + math.pi) % (2 * math.pi) - math.pi
+        trust = _trust(np.asarray(sigma, np.float64) / size)
+        motion = np.array([shift, complex(math.log(size), self._angle)])
+        position, log_zoom = self._motion(motion, step, trust.mean(), np.array([size, 1.0]))
+        current = np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
         shape = self._shape((current - shift) / zoom, step, trust)
         smooth = np.exp(log_zoom) * shape + position
-        return _real(smooth).astype(np.float32)
-
-
-def _real(points: _Complex) -> Matrix:
-    """Complex points ``(K,)`` as ``(K, 2)``."""
-    return np.stack([points.real, points.imag], axis=1)
+        return np.stack([smooth.real, smooth.imag], axis=1, dtype=np.float32, casting="same_kind")
 
 
 def _gain(cutoff: float | Matrix, step: float) -> float | Matrix:
@@ -166,15 +166,14 @@ def _gain(cutoff: float | Matrix, step: float) -> float | Matrix:
 
 def _trust(sigma: Matrix) -> Matrix:
     """Factors of the cutoff from sigmas in eye distances; 1 where unknown."""
-    ratio = _TYPICAL_SIGMA / np.maximum(sigma, 1e-6)
-    return np.clip(np.nan_to_num(ratio, nan=1.0), 0.5, 2.0)
+    trust = np.clip(_TYPICAL_SIGMA / np.maximum(sigma, 1e-6), 0.5, 2.0)
+    trust[np.isnan(trust)] = 1.0
+    return trust
 
 
-def _normalized(points: _Complex) -> _Complex:
-    """The points centered on 0, with an eye distance of about 1."""
-    valid = points[~np.isnan(points)]
-    if not valid.size:
-        return points
-    centered: _Complex = points - valid.mean()
-    radius = float(np.sqrt(np.nanmean(np.abs(centered) ** 2)))
-    return centered / (_EYES_OVER_RADIUS * max(radius, 1e-9))
+def _normalized(points: Floats) -> Matrix:
+    """The points ``(K, 2)`` centered on 0, with an eye distance of about 1."""
+    valid = points[~np.isnan(points).any(axis=1)].astype(np.float64)
+    middle = valid.mean(axis=0) if len(valid) else np.zeros(2)
+    radius = math.sqrt(((valid - middle) ** 2).sum() / max(len(valid), 1))
+    return (points - middle) / (_EYES_OVER_RADIUS * max(radius, 1e-9))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -13,14 +14,21 @@ from facedots.geometry import Floats, Image, box_iou, check_shape, tight_boxes
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.types import Face
 
-CONFIDENT_SCORE, LOST_SCORE = 0.9, 0.5
-"""Network scores below which the detector is run, and a face dropped; see docs/experiments.md."""
+CONFIDENT_SCORE, LOST_SCORE, HIDDEN_SCORE = 0.9, 0.5, 0.3
+"""Network scores below which the detector should check a face, a face is only kept if the detector
+confirms it, and it is dropped anyway; see docs/experiments.md.
+"""
 
 CONFIDENT_SIGMA, LOST_SIGMA = 0.045, 0.08
-"""The same for networks without a score: median sigma in face sizes; see docs/experiments.md."""
+"""The first and last for networks without a score: median sigma in face sizes; see
+docs/experiments.md.
+"""
 
 MIN_IOU = 0.3
 """Overlap with the detector's box, or with the predictor's input, that confirms a face."""
+
+_MAX_MISSED = 3
+"""Consecutive detector runs that must miss an uncertain face before it is dropped."""
 
 _DUPLICATE_DISTANCE = 0.25
 """Mean point distance in face sizes below which two observations are one face."""
@@ -31,8 +39,8 @@ _MAX_OFFSET, _MAX_OFFSET_PER_SECOND = 1.0, 2.0
 _MAX_APPEARANCE_COST = 0.5
 """Largest appearance distance at which a hidden face is recognized."""
 
-_VELOCITY_RATE, _APPEARANCE_RATE = 0.3, 0.1
-"""Weights of a new frame in the running means."""
+_VELOCITY_RATE, _APPEARANCE_RATE, _APPEARANCE_EVERY = 0.3, 0.4, 5
+"""Weights of a new frame in the running means, and frames between two of the appearance."""
 
 _THUMBNAIL_SIDE, _DARK = 8, 20
 
@@ -92,28 +100,40 @@ class Observation:
             detector found it.
         detection_score: The detector's score; ``None`` where it did not run or missed the face.
         missed_detections: Consecutive detector runs that missed it.
+        patience: Frames for which a doubtful face need not be checked again.
         tight_box: Around the points, ``float32 (4,)``.
         size: Square root of that box's area, in pixels.
-        relative_sigma: Median sigma in sizes; NaN where the network gives none.
     """
 
     face: Face
     source_tracks: frozenset[int] = frozenset()
     detection_score: float | None = None
     missed_detections: int = 0
+    patience: int = 0
     tight_box: Floats = field(init=False)
     size: float = field(init=False)
-    relative_sigma: float = field(init=False)
+    _appearance: Floats | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.tight_box = tight_boxes(self.face.points[None])[0]
-        self.size = max(1e-6, float(np.sqrt(np.prod(self.tight_box[2:] - self.tight_box[:2]))))
-        self.relative_sigma = float(np.median(self.face.sigma)) / self.size
+        x0, y0, x1, y1 = self.tight_box.tolist()
+        self.size = max(1e-6, math.sqrt((x1 - x0) * (y1 - y0)))
+
+    @cached_property
+    def relative_sigma(self) -> float:
+        """Median sigma in sizes; NaN where the network gives none."""
+        return float(np.median(self.face.sigma)) / self.size
+
+    def appearance(self, image: Image) -> Floats:
+        """See :func:`appearance`; ``image`` is the frame of this observation."""
+        if self._appearance is None:
+            self._appearance = appearance(image, self.face.points)
+        return self._appearance
 
     @property
     def center(self) -> Floats:
         """Center of the tight box ``(2,)``."""
-        return np.float32(0.5) * (self.tight_box[:2] + self.tight_box[2:])
+        return (self.tight_box[:2] + self.tight_box[2:]) / 2
 
     @property
     def confident(self) -> bool:
@@ -123,10 +143,8 @@ class Observation:
         return self.face.score >= CONFIDENT_SCORE
 
     @property
-    def lost(self) -> bool:
-        """Whether the network sees no face; false where it gives no certainty."""
-        if math.isnan(self.face.score):
-            return self.relative_sigma > LOST_SIGMA
+    def weak(self) -> bool:
+        """Whether it is a face only if the detector says so."""
         return self.face.score < LOST_SCORE
 
     @property
@@ -136,24 +154,37 @@ class Observation:
             return self.missed_detections > 0
         return not self.confident
 
+    @property
+    def refuted(self) -> bool:
+        """Whether the detector has missed it too often for what the network says."""
+        return self.missed_detections >= (1 if self.weak else _MAX_MISSED) and not self.confident
+
     def plausible(self, image: Image) -> bool:
-        """Whether it is not lost, overlaps the predictor's box and lies mostly in the image."""
+        """Whether the network sees a face that overlaps its input and lies mostly in the image."""
+        if math.isnan(self.face.score):
+            hidden = self.relative_sigma > LOST_SIGMA
+        else:
+            hidden = self.face.score < (HIDDEN_SCORE if self.source_tracks else LOST_SCORE)
         height, width = image.shape[:2]
-        limit = np.array([width, height, width, height]) - 0.5
-        visible = np.clip(self.tight_box, -0.5, limit)
-        if self.lost or np.prod(visible[2:] - visible[:2]) < 0.5 * self.size**2:
+        x0, y0, x1, y1 = self.tight_box.tolist()
+        wide = min(x1, width - 0.5) - max(x0, -0.5)
+        high = min(y1, height - 0.5) - max(y0, -0.5)
+        if hidden or min(wide, high) < 0 or wide * high < 0.5 * self.size**2:
             return False
         return bool(box_iou([self.tight_box], [self.face.box])[0, 0] >= MIN_IOU)
 
 
 def remove_duplicates(observations: Sequence[Observation]) -> list[Observation]:
     """One observation per face, the one with the least sigma, with the source tracks of all."""
+    if len(observations) < 2:
+        return list(observations)
     kept: list[Observation] = []
     for candidate in sorted(observations, key=lambda item: np.nan_to_num(item.relative_sigma)):
         for other in kept:
             distances = np.linalg.norm(candidate.face.points - other.face.points, axis=1)
             if float(distances.mean()) / min(candidate.size, other.size) <= _DUPLICATE_DISTANCE:
                 other.source_tracks |= candidate.source_tracks
+                other.patience = max(other.patience, candidate.patience)
                 break
         else:
             kept.append(candidate)
@@ -174,6 +205,7 @@ class Track:
         velocity: Of the center, ``float32 (2,)``, in pixels per second.
         visible: Whether it is in the current frame.
         displaced: Whether its last position means nothing any more.
+        appearance_age: Frames since the appearance was updated.
     """
 
     track_id: int
@@ -185,6 +217,7 @@ class Track:
     velocity: Floats = field(default_factory=lambda: np.zeros(2, np.float32))
     visible: bool = True
     displaced: bool = False
+    appearance_age: int = 0
 
     def displace(self) -> None:
         """Expect the face anywhere, as after a change of the frame's size; smoothing restarts."""
@@ -200,30 +233,30 @@ class Track:
         """Tight box at constant velocity, ``(4,)``."""
         return self.last.tight_box + np.tile(self.expected_center(now) - self.last.center, 2)
 
-    def cost(self, candidate: Observation, descriptor: Floats, now: float) -> float:
-        """Distance in position and appearance; infinite where it cannot be this face."""
-        offset = float(np.linalg.norm(candidate.center - self.expected_center(now)))
-        offset /= self.last.size
-        difference = 1 - float(descriptor @ self.appearance)
-        reach = _MAX_OFFSET_PER_SECOND * (0.0 if self.visible else now - self.time)
-        changed = not self.visible and difference > _MAX_APPEARANCE_COST
-        if changed or (offset > _MAX_OFFSET + reach and not self.displaced):
-            return math.inf
+    def position_cost(self, candidate: Observation, now: float) -> float:
+        """Distance in position; infinite where it cannot be this face."""
         if self.displaced:
-            return difference
-        return offset / (1 + reach) + difference
+            return 0.0
+        offset = math.dist(candidate.center, self.expected_center(now)) / self.last.size
+        reach = 0.0 if self.visible else _MAX_OFFSET_PER_SECOND * (now - self.time)
+        return offset / (1 + reach) if offset <= _MAX_OFFSET + reach else math.inf
 
-    def update(
-        self, observation: Observation, descriptor: Floats, now: float, *, isolated: bool
-    ) -> None:
+    def appearance_cost(self, candidate: Observation, image: Image) -> float:
+        """Distance in appearance; infinite where a hidden face must be another one."""
+        difference = 1 - float(candidate.appearance(image) @ self.appearance)
+        changed = not self.visible and difference > _MAX_APPEARANCE_COST
+        return math.inf if changed else difference
+
+    def update(self, observation: Observation, image: Image, now: float, *, isolated: bool) -> None:
         """Continue with an observation; near another face, velocity and appearance stay."""
-        step = now - self.time
+        step, self.appearance_age = now - self.time, self.appearance_age + 1
         if isolated and self.visible and step > 0:
             velocity = (observation.center - self.last.center) / np.float32(step)
             self.velocity = self.velocity + _VELOCITY_RATE * (velocity - self.velocity)
-        if isolated and not observation.relative_sigma > self.last.relative_sigma * 2:
-            change = _APPEARANCE_RATE * (descriptor - self.appearance)
-            self.appearance = _unit(self.appearance + change)
+        due = isolated and self.appearance_age >= _APPEARANCE_EVERY
+        if due and not observation.relative_sigma > self.last.relative_sigma * 2:
+            change = _APPEARANCE_RATE * (observation.appearance(image) - self.appearance)
+            self.appearance, self.appearance_age = _unit(self.appearance + change), 0
         if observation.detection_score is not None:
             self.detection_score = observation.detection_score
         self.last, self.time = observation, now

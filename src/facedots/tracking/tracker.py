@@ -6,24 +6,14 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.geometry import Floats, Image, box_iou
+from facedots.geometry import Floats, Image, Matrix, box_iou
 from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
-from facedots.tracking.track import (
-    MIN_IOU,
-    Observation,
-    Track,
-    appearance,
-    assign,
-    remove_duplicates,
-)
+from facedots.tracking.track import MIN_IOU, Observation, Track, assign, remove_duplicates
 from facedots.types import Detections, Face, check_image
 
 _RECHECK_EVERY = 5
 """Frames between two detector runs while a face is uncertain or hidden."""
-
-_MAX_MISSED = 3
-"""Consecutive detector runs that must miss an uncertain face before it is dropped."""
 
 _NEW_FACE_IOU = 0.5
 """A detector's box that overlaps every tracked face less than this is predicted anew."""
@@ -114,9 +104,10 @@ class Tracker:
         """The plausible faces in the visible tracks' last boxes."""
         visible = [track for track in self._tracks if track.visible]
         observations = self._observe(image, [track.last.tight_box for track in visible])
-        for observation, track in zip(observations, visible, strict=True):
-            observation.source_tracks = frozenset({track.track_id})
-            observation.missed_detections = track.last.missed_detections
+        for item, track in zip(observations, visible, strict=True):
+            item.source_tracks = frozenset({track.track_id})
+            item.missed_detections = track.last.missed_detections
+            item.patience = 0 if item.confident else track.last.patience
         return [item for item in observations if item.plausible(image)]
 
     def _needs_detection(self, observations: Sequence[Observation]) -> bool:
@@ -125,48 +116,50 @@ class Tracker:
         frames = self._frames_since_detection
         if not observations or len(observations) < visible or frames >= self._detect_every:
             return True
-        unclear = len(self._tracks) > visible or any(item.uncertain for item in observations)
-        return unclear and frames >= _RECHECK_EVERY
+        if any(item.weak and frames > item.patience for item in observations):
+            return True
+        checks = [max(_RECHECK_EVERY, item.patience) for item in observations if item.uncertain]
+        if len(self._tracks) > visible:
+            checks.append(_RECHECK_EVERY)
+        return frames >= min(checks, default=self._detect_every)
 
     def _detect(self, image: Image, observations: Sequence[Observation]) -> list[Observation]:
         """Run the detector: confirm or drop the observations, and add new faces."""
         self.detector_runs += 1
         self._frames_since_detection = 0
         detections = self._detector(image)
-        tight_boxes = np.reshape([item.tight_box for item in observations], (-1, 4))
-        overlaps = box_iou(detections.boxes, tight_boxes)
+        overlaps = box_iou(
+            detections.boxes, np.reshape([item.tight_box for item in observations], (-1, 4))
+        )
         for column, item in enumerate(observations):
             best = int(overlaps[:, column].argmax()) if len(detections) else -1
-            confirmed = best >= 0 and overlaps[best, column] >= MIN_IOU
-            item.detection_score = float(detections.scores[best]) if confirmed else None
-            item.missed_detections = 0 if confirmed else item.missed_detections + 1
-        new = np.flatnonzero(overlaps.max(axis=1, initial=0) < _NEW_FACE_IOU)
-        new_faces = self._observe(image, detections.boxes[new])
+            if best >= 0 and overlaps[best, column] >= MIN_IOU:
+                item.detection_score, item.missed_detections = float(detections.scores[best]), 0
+                item.patience = 0 if item.confident else max(_RECHECK_EVERY, 2 * item.patience)
+            else:
+                item.detection_score, item.patience = None, 0
+                item.missed_detections += 1
+        firm = [column for column, item in enumerate(observations) if not item.weak]
+        new = np.flatnonzero(overlaps[:, firm].max(axis=1, initial=0) < _NEW_FACE_IOU)
+        squares = None if detections.squares is None else detections.squares[new]
+        new_faces = self._observe(image, detections.boxes[new], squares)
         for item, score in zip(new_faces, detections.scores[new], strict=True):
             item.detection_score = float(score)
-        kept = [
-            item for item in observations if item.confident or item.missed_detections < _MAX_MISSED
-        ]
+        kept = [item for item in observations if not item.refuted]
         return [*kept, *(item for item in new_faces if item.plausible(image))]
 
-    def _observe(self, image: Image, boxes: "Sequence[Floats] | Floats") -> list[Observation]:
+    def _observe(
+        self, image: Image, boxes: "Sequence[Floats] | Floats", squares: Floats | None = None
+    ) -> list[Observation]:
         """The network's prediction in each box."""
         if not len(boxes):
             return []
-        faces = self._predictor.predict(image, boxes).faces(np.asarray(boxes, np.float32))
-        return [Observation(face) for face in faces]
+        keypoints = self._predictor.predict(image, boxes, squares)
+        return [Observation(face) for face in keypoints.faces(np.asarray(boxes, np.float32))]
 
     def _associate(self, image: Image, observations: list[Observation], now: float) -> None:
         """Continue each track with its best observation, hide the others, start new tracks."""
-        descriptors = [appearance(image, item.face.points) for item in observations]
-        sources = frozenset[int]().union(*(item.source_tracks for item in observations))
-        costs = np.full((len(self._tracks), len(observations)), np.inf)
-        for row, track in enumerate(self._tracks):
-            for column, item in enumerate(observations):
-                # A track that was propagated does not jump to a face found elsewhere.
-                if track.track_id in item.source_tracks or track.track_id not in sources:
-                    costs[row, column] = track.cost(item, descriptors[column], now)
-        pairs = dict(assign(costs, _COST_LIMIT))
+        pairs = dict(assign(self._costs(image, observations, now), _COST_LIMIT))
         hidden = [
             track.expected_box(now) for row, track in enumerate(self._tracks) if row not in pairs
         ]
@@ -174,9 +167,8 @@ class Tracker:
         near = _near([*(item.tight_box for item in observations), *hidden])
         for row, track in enumerate(self._tracks):
             if row in pairs:
-                column = pairs[row]
-                isolated = not near[column].any()
-                track.update(observations[column], descriptors[column], now, isolated=isolated)
+                isolated = not near[pairs[row]].any()
+                track.update(observations[pairs[row]], image, now, isolated=isolated)
             else:
                 track.visible = False
         for column in sorted(set(range(count)) - set(pairs.values())):
@@ -185,16 +177,35 @@ class Tracker:
             # visible: wait until it is clear.
             if not item.source_tracks and not (hidden and near[column, :count].any()):
                 smoother = FaceSmoother() if self._smooth else None
-                score = item.detection_score or 0.0
-                self._tracks.append(
-                    Track(self._next_id, item, descriptors[column], now, score, smoother)
-                )
+                score, look = item.detection_score or 0.0, item.appearance(image)
+                self._tracks.append(Track(self._next_id, item, look, now, score, smoother))
                 self._next_id += 1
+
+    def _costs(self, image: Image, observations: list[Observation], now: float) -> Matrix:
+        """The cost ``(R, C)`` of each observation for each track, in position and, where faces
+        could be confused, appearance.
+        """
+        sources = frozenset[int]().union(*(item.source_tracks for item in observations))
+        costs = np.full((len(self._tracks), len(observations)), np.inf)
+        for row, track in enumerate(self._tracks):
+            for column, item in enumerate(observations):
+                # A track that was propagated does not jump to a face found elsewhere.
+                if track.track_id in item.source_tracks or track.track_id not in sources:
+                    costs[row, column] = track.position_cost(item, now)
+        possible = np.isfinite(costs)
+        rivals = (possible.sum(axis=0) > 1) | (possible.sum(axis=1, keepdims=True) > 1)
+        for row, column in zip(*np.nonzero(possible), strict=True):
+            track = self._tracks[row]
+            if rivals[row, column] or not track.visible:
+                costs[row, column] += track.appearance_cost(observations[column], image)
+        return costs
 
 
 def _near(boxes: Sequence[Floats]) -> NDArray[np.bool_]:
     """Which heads may hide each other, by their tight boxes ``(N, 4)``: ``bool (N, N)``."""
     tight = np.reshape(boxes, (-1, 4)).astype(np.float32)
+    if len(tight) < 2:
+        return np.zeros((len(tight), len(tight)), bool)
     margin = _HEAD_MARGIN * np.tile(tight[:, 2:] - tight[:, :2], 2) * (-1, -1, 1, 1)
     overlaps = box_iou(tight + margin, tight + margin)
     np.fill_diagonal(overlaps, 0)
