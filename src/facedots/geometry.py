@@ -51,12 +51,12 @@ def check_boxes(boxes: ArrayLike) -> Floats:
     """
     array = np.asarray(boxes, np.float32)
     array = check_shape(array if array.size else array.reshape(0, 4), "N 4", "boxes")
-    corners = array.reshape(-1, 2, 2)
-    ordered = np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
-    bad = ~np.isfinite(ordered).all(axis=1) | (ordered[:, 2:] <= ordered[:, :2]).any(axis=1)
+    first, second = array[:, :2], array[:, 2:]
+    ordered = np.concatenate([np.minimum(first, second), np.maximum(first, second)], axis=1)
+    bad = ~np.isfinite(ordered).all(axis=1) | (first == second).any(axis=1)
     if bad.any():
-        first = int(bad.argmax())
-        box = f"box {first} is {array[first].tolist()}"
+        row = int(bad.argmax())
+        box = f"box {row} is {array[row].tolist()}"
         raise ValueError(f"{box}: a box needs four finite numbers and an area")
     return ordered
 
@@ -226,8 +226,7 @@ def invert(matrix: Matrix) -> Matrix:
     >>> invert(crop_matrix((50, 40, 20), 128)) @ [63.5, 63.5, 1]
     array([50., 40.])
     """
-    linear = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([linear, (-linear @ matrix[:, 2])[:, None]], axis=1)
+    return np.asarray(cv2.invertAffineTransform(matrix), np.float64)
 
 
 def apply_affine(matrix: Matrix, points: ArrayLike) -> Floats:
@@ -251,7 +250,7 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
         matrix: Affine map ``(2, 3)`` from the image to the result.
         size: Height and width of the result, which has the channels of the image.
     """
-    zoom = math.sqrt(abs(np.linalg.det(matrix[:, :2])))
+    zoom = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
     halvings = math.floor(math.log2(1 / zoom)) if zoom < 0.5 else 0
     step, left, top = 2**halvings, 0, 0
     if halvings:
@@ -267,20 +266,20 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     return np.asarray(warped, np.uint8).reshape(*size, *image.shape[2:])
 
 
-def _source_box(image: Image, matrix: Matrix, size: tuple[int, int], step: int) -> list[int]:
+def _source_box(
+    image: Image, matrix: Matrix, size: tuple[int, int], step: int
+) -> tuple[int, int, int, int]:
     """What a warp reads: left, top, right, bottom; left and top are multiples of ``step``."""
-    corners = np.array([[-1, size[1], -1, size[1]], [-1, -1, size[0], size[0]], [1, 1, 1, 1]])
-    cells = cv2.invertAffineTransform(matrix) @ corners // step
-    last = (np.array([image.shape[1], image.shape[0]]) - 1) // step
-    start = np.clip(cells.min(axis=1) - 1, 0, last)
-    end = np.maximum(cells.max(axis=1) + 2, start + 1)
-    return [int(cell) * step for cell in (*start, *end)]
+    (height, width), ends = size, []
+    for (a, b, c), side in zip(invert(matrix).tolist(), image.shape[1::-1], strict=True):
+        places = [a * x + b * y + c for x in (-1, width) for y in (-1, height)]
+        start = min(max(int(min(places) // step) - 1, 0), (side - 1) // step)
+        ends.append((start * step, max(int(max(places) // step) + 2, start + 1) * step))
+    return ends[0][0], ends[1][0], ends[0][1], ends[1][1]
 
 
 def _halve(image: Image) -> Image:
-    """The mean of each 2x2 block; odd sides get a black row or column, since OpenCV averages even
-    sides ten times faster.
-    """
+    """The mean of each 2x2 block; odd sides are padded with black, which is ten times faster."""
     bottom, right = image.shape[0] % 2, image.shape[1] % 2
     if bottom or right:
         padded = cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT)

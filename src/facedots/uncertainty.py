@@ -132,7 +132,8 @@ def confidence(
     """
     points = np.asarray(points, np.float64)
     first, second = schema.norm_pair
-    eyes = np.hypot(*np.moveaxis(points[..., first, :] - points[..., second, :], -1, 0))
+    across = points[..., first, :] - points[..., second, :]
+    eyes = np.hypot(across[..., 0], across[..., 1])
     return prob_within(covariance, CONFIDENT_WITHIN * eyes[..., None], dof).astype(np.float32)
 
 

@@ -1,12 +1,13 @@
 """Face tracking: stable IDs and temporally smoothed keypoints."""
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.geometry import Floats, Image, Matrix, box_iou
+from facedots.geometry import Floats, Image, box_iou
 from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.tracking.track import MIN_IOU, Observation, Track, assign, remove_duplicates
@@ -159,7 +160,7 @@ class Tracker:
 
     def _associate(self, image: Image, observations: list[Observation], now: float) -> None:
         """Continue each track with its best observation, hide the others, start new tracks."""
-        pairs = dict(assign(self._costs(image, observations, now), _COST_LIMIT))
+        pairs = self._pairs(image, observations, now)
         hidden = [
             track.expected_box(now) for row, track in enumerate(self._tracks) if row not in pairs
         ]
@@ -181,24 +182,32 @@ class Tracker:
                 self._tracks.append(Track(self._next_id, item, look, now, score, smoother))
                 self._next_id += 1
 
-    def _costs(self, image: Image, observations: list[Observation], now: float) -> Matrix:
-        """The cost ``(R, C)`` of each observation for each track, in position and, where faces
-        could be confused, appearance.
+    def _pairs(
+        self, image: Image, observations: Sequence[Observation], now: float
+    ) -> dict[int, int]:
+        """Which track (its row) continues with which observation; appearance counts only where
+        faces could be confused.
         """
         sources = frozenset[int]().union(*(item.source_tracks for item in observations))
-        costs = np.full((len(self._tracks), len(observations)), np.inf)
-        for row, track in enumerate(self._tracks):
-            for column, item in enumerate(observations):
-                # A track that was propagated does not jump to a face found elsewhere.
-                if track.track_id in item.source_tracks or track.track_id not in sources:
-                    costs[row, column] = track.position_cost(item, now)
-        possible = np.isfinite(costs)
-        rivals = (possible.sum(axis=0) > 1) | (possible.sum(axis=1, keepdims=True) > 1)
-        for row, column in zip(*np.nonzero(possible), strict=True):
-            track = self._tracks[row]
-            if rivals[row, column] or not track.visible:
-                costs[row, column] += track.appearance_cost(observations[column], image)
-        return costs
+        costs = {
+            (row, column): cost
+            for row, track in enumerate(self._tracks)
+            for column, item in enumerate(observations)
+            # A track that was propagated does not jump to a face found elsewhere.
+            if track.track_id in item.source_tracks or track.track_id not in sources
+            if (cost := track.position_cost(item, now)) < math.inf
+        }
+        unique = (
+            len({row for row, _ in costs}) == len({column for _, column in costs}) == len(costs)
+        )
+        if unique and all(self._tracks[row].visible for row, _ in costs):
+            return dict(list(costs))
+        table = np.full((len(self._tracks), len(observations)), np.inf)
+        for (row, column), cost in costs.items():
+            table[row, column] = cost + self._tracks[row].appearance_cost(
+                observations[column], image
+            )
+        return dict(assign(table, _COST_LIMIT))
 
 
 def _near(boxes: Sequence[Floats]) -> NDArray[np.bool_]:
