@@ -133,7 +133,7 @@ class Observation:
     @property
     def center(self) -> Floats:
         """Center of the tight box ``(2,)``."""
-        return (self.tight_box[:2] + self.tight_box[2:]) / 2
+        return (self.tight_box[:2] + self.tight_box[2:]) / np.float32(2)
 
     @property
     def confident(self) -> bool:
