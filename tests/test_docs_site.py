@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from docs_links import faults
-from docs_logo import logo
 from docs_notebooks import notebook_page, notebook_pages
+from draw_images import logo_svg
 
 ROOT = Path(__file__).parents[1]
 
@@ -119,4 +119,4 @@ def test_a_style_that_loads_from_the_network_is_found(site: Path) -> None:
 
 
 def test_the_logo_is_what_its_tool_draws() -> None:
-    assert (ROOT / "docs" / "images" / "logo.svg").read_text(encoding="utf-8") == logo()
+    assert (ROOT / "docs" / "images" / "logo.svg").read_text(encoding="utf-8") == logo_svg()
