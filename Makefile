@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors augment tracking jitter crossing
 
-.PHONY: help demo test test-slow lint bench notebooks docs clean
+.PHONY: help demo test test-slow lint lock bench notebooks docs clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -29,6 +29,12 @@ lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+
+lock: $(BIN)/python  ## write requirements.lock: the hashes of the versions in constraints.txt, for all platforms
+	$(BIN)/pip install --quiet uv==0.13.9
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11.5 --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' --extra dev --constraint constraints.txt \
+	  --output-file requirements.lock pyproject.toml
 
 bench: $(VENV)/.dev  ## measure ours beside the peers, and so on; one alone: make bench MEASURE=peers
 	@set -e; for name in $(MEASURE); do echo "== $$name"; $(BIN)/python "benchmarks/$$name.py"; done

@@ -56,6 +56,16 @@ except ImportError as error:
     assert done.stdout.strip() == message, done.stderr
 
 
+def test_an_opencv_that_another_one_emptied_is_named_from_python(tmp_path: Path) -> None:
+    (tmp_path / "cv2").mkdir()
+    (tmp_path / "cv2" / "__init__.py").touch()
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nfrom facedots import Pipeline"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith("facedots.errors.OpenCVError: OpenCV is broken, of another version, or")
+    assert last.endswith("pip install 'opencv-python>=4.14,<5'")
+
+
 def test_a_missing_package_that_no_extra_installs_stays_as_it_is() -> None:
     with pytest.raises(ModuleNotFoundError, match="nowhere"), explain_missing_extra():
         importlib.import_module("nowhere")

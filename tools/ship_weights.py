@@ -26,7 +26,7 @@ from facedots.inference.session import CARD_KEY
 from facedots.inference.weights import FOLDER, ONNX_FILE
 from facedots.io import atomic_write
 from facedots.training import export_run, load_run
-from facedots.training.run import PROVENANCE_FILE
+from facedots.training.run_folder import PROVENANCE_FILE
 
 ROOT = Path(__file__).parents[1]
 TABLE_HEAD = """| measured on | faces | NME % | median % | FR10 % | AUC10 % | NME* % |

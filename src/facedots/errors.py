@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -206,6 +207,9 @@ def lazy_surface(
 
     def load_or_explain(name: str) -> Any:
         with explain_missing_extra():
-            return load(name)
+            value = load(name)
+            if opencv := sys.modules.get("cv2"):
+                _ = opencv.imread  # a second OpenCV, uninstalled, leaves an empty package
+        return value
 
     return load_or_explain, names, public

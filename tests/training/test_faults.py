@@ -21,9 +21,10 @@ from facedots.training.checkpoints import (
     read_checkpoint,
     whole_checkpoint,
 )
-from facedots.training.faults import LOCK_FILE, explain_faults, lock_run
+from facedots.training.faults import explain_faults
 from facedots.training.recipe import Recipe
 from facedots.training.run import train
+from facedots.training.run_folder import LOCK_FILE, lock_run
 
 TINY = Recipe(model="tiny", epochs=2, batch_size=8, precision="float32")
 
@@ -117,7 +118,7 @@ def test_what_torch_refuses_is_a_damaged_checkpoint(tmp_path: Path) -> None:
 def test_two_runs_in_one_folder_are_refused_until_the_first_has_ended(tmp_path: Path) -> None:
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from facedots.training.faults import lock_run\n"
+        "from facedots.training.run_folder import lock_run\n"
         "with lock_run(Path(sys.argv[1])): print('locked', flush=True); time.sleep(100)"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]

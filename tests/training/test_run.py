@@ -1,22 +1,27 @@
 """Runs: files, resuming after SIGKILL, Ctrl-C, and two epochs on real data."""
 
 import csv
+import hashlib
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 
-from facedots.errors import RecipeError
+from facedots.data.splits import load_split
+from facedots.errors import RecipeError, TrainingError
 from facedots.evaluation.result import METRICS_FILE
+from facedots.inference.session import Session
 from facedots.inference.weights import ONNX_FILE
 from facedots.training.recipe import Recipe, load_recipe
-from facedots.training.run import WEIGHTS_FILE, load_run, train
+from facedots.training.run import load_run, train
+from facedots.training.run_folder import WEIGHTS_FILE, check_same_faces
 
 DATA = "synthetic:60"
 RECIPE = Recipe(
@@ -146,6 +151,32 @@ def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
     assert process.returncode == 0, process.stderr
     assert "--resume" in process.stderr
     assert (out / ONNX_FILE).exists()
+
+
+def test_the_onnx_file_holds_its_provenance(uninterrupted: Path) -> None:
+    provenance = Session(uninterrupted).provenance
+    assert provenance["sources"] == [DATA]
+    assert provenance["terms"] == {"code": "Apache-2.0", "weights": "Apache-2.0"}
+    record = json.loads((uninterrupted / "provenance.json").read_text())
+    assert provenance["data_sha256"] == record["fingerprint"]
+    recipe = (uninterrupted / "recipe.yaml").read_bytes()
+    assert provenance["recipe_sha256"] == hashlib.sha256(recipe).hexdigest()
+
+
+@pytest.mark.parametrize("change", ["train", "validation", "schema"])
+def test_a_run_is_not_resumed_with_other_labels(uninterrupted: Path, change: str) -> None:
+    split = load_split(DATA, (), "official")
+    check_same_faces(uninterrupted, split)
+    if change == "schema":
+        split = replace(split, schema=replace(split.schema, name="other"))
+    else:
+        face = getattr(split, change)[3]
+        points = face.points.copy()
+        points[7, 0] += 1
+        getattr(split, change)[3] = replace(face, points=points)
+    names = {"train": "training faces", "validation": "validation faces", "schema": "schema"}
+    with pytest.raises(TrainingError, match=f"^the {names[change]} changed since the run began; "):
+        check_same_faces(uninterrupted, split)
 
 
 def test_a_run_is_never_overwritten(uninterrupted: Path) -> None:

@@ -62,7 +62,7 @@ class HeatmapHead(Head):
     point (integral regression, Sun et al., ECCV 2018). The cross-entropy to a Gaussian target makes
     it approach the distribution of the point, widened by that Gaussian; so its second moment less
     the target's variance is the raw covariance. ``scale`` and ``floor``, fitted per point after the
-    training (:mod:`facedots.training.calibrate`), calibrate it.
+    training (:mod:`facedots.training.export`), calibrate it.
 
     Args:
         in_channels: Channels of the feature map ``(N, in_channels, grid, grid)``.

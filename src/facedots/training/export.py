@@ -1,9 +1,10 @@
-"""Export of a network to one ONNX file, checked against torch."""
+"""From a trained network to one ONNX file: covariance calibrated, checked against torch."""
 
 import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from facedots.data.crops import CropDataset
 from facedots.errors import WeightsError
-from facedots.inference.session import CARD_KEY, SPEC_KEY
+from facedots.inference.session import CARD_KEY, PROVENANCE_KEY, SPEC_KEY
 from facedots.io.files import atomic_write
-from facedots.models.base import KeypointNet
+from facedots.models.base import HeatmapHead, KeypointNet, calibrated_covariance
 from facedots.training.recipe import Recipe
+from facedots.uncertainty import negative_log_likelihood
 
 OPSET = 18
 MIN_FLOAT16_SIZE = 1024
@@ -31,7 +34,75 @@ TOLERANCE, INT8_TOLERANCE = 0.15, 0.8
 docs/experiments.md, "Models and training".
 """
 
+MIN_DOF, MAX_DOF = 2.5, 62.5
+"""Range of the fitted degrees of freedom."""
+
 Crops = NDArray[np.uint8]
+
+
+def calibrate_covariance(
+    net: KeypointNet, faces: CropDataset, batch_size: int = 64
+) -> float | None:
+    """Fit ``scale`` and ``floor`` of the covariance per region, which are stored in the network's
+    head, and the degrees of freedom of the errors: by maximum likelihood of bivariate Student-t
+    errors with the network's covariance (see :mod:`facedots.uncertainty`).
+
+    Args:
+        net: With one label style.
+        faces: Test-time crops of faces that the network was not trained on.
+        batch_size: Crops per forward pass.
+
+    Returns:
+        The degrees of freedom; ``None``, and nothing changes, where the network predicts no
+        covariance or there are no faces.
+    """
+    head = net.head
+    if not isinstance(head, HeatmapHead) or not len(faces):
+        return None
+    errors, raw_covariance = _raw_predictions(net, head, faces, batch_size)
+    # Mask missing points before the loss: a NaN in the gradient survives any weight of 0.
+    labeled = errors.isfinite().all(-1)
+    schema = net.spec.schema
+    region = torch.tensor([list(schema.regions).index(name) for name in schema.region_of])
+    count = int(region.max()) + 1
+    start = torch.tensor([0.0] * 2 * count + [1.5])
+    parameters = start.clone().requires_grad_(True)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
+
+    def unpacked() -> tuple[Tensor, Tensor, Tensor]:
+        scale, floor, dof = parameters[:count], parameters[count:-1], parameters[-1]
+        dof = MIN_DOF + dof.exp().clamp(max=MAX_DOF - MIN_DOF)
+        return scale.exp()[region], floor.exp()[region], dof
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        scale, floor, dof = unpacked()
+        covariance = calibrated_covariance(raw_covariance, scale, floor)
+        nll = negative_log_likelihood(errors[labeled], covariance[labeled], dof).mean()
+        value = nll + 1e-4 * (parameters - start).square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    scale, floor, dof = (value.detach() for value in unpacked())
+    head.scale.copy_(scale)
+    head.floor.copy_(floor)
+    return float(dof)
+
+
+def _raw_predictions(
+    net: KeypointNet, head: HeatmapHead, faces: CropDataset, batch_size: int
+) -> tuple[Tensor, Tensor]:
+    """Errors ``(N, K, 2)`` and uncalibrated covariance ``(N, K, 2, 2)`` in pixels of the crop."""
+    errors, covariances = [], []
+    for start in range(0, len(faces), batch_size):
+        items = [faces[0, row] for row in range(start, min(start + batch_size, len(faces)))]
+        with torch.inference_mode():
+            logits = net(net.normalize(torch.stack([item["crop"] for item in items]))).logits
+            points, covariance = head.decode_raw(logits[:, 0])
+        errors.append(points - torch.stack([item["points"] for item in items]))
+        covariances.append(covariance)
+    return torch.cat(errors).clone(), torch.cat(covariances).clone()
 
 
 class _ExportedModule(nn.Module):
@@ -50,12 +121,8 @@ class _ExportedModule(nn.Module):
 
 
 def card_fields(recipe: Recipe, data: str, label_style: str = "") -> dict[str, str]:
-    """The fields of a :class:`~facedots.spec.ModelCard` that follow from the training.
-
-    Args:
-        recipe: The recipe.
-        data: Folder with the data, or ``"synthetic:N"``.
-        label_style: The one that the network was exported with.
+    """The fields of a :class:`~facedots.spec.ModelCard` that follow from the training on a folder
+    or ``"synthetic:N"``, and from the exported label style.
     """
     synthetic = data.startswith("synthetic:")
     trained_on = f"{data}: faces drawn by facedots, not real ones"
@@ -69,9 +136,13 @@ def card_fields(recipe: Recipe, data: str, label_style: str = "") -> dict[str, s
 
 
 def export_onnx(
-    net: KeypointNet, path: Path, card: Mapping[str, Any], calibration: Crops | None = None
+    net: KeypointNet,
+    path: Path,
+    card: Mapping[str, Any],
+    calibration: Crops | None = None,
+    provenance: Mapping[str, Any] = MappingProxyType({}),
 ) -> float:
-    """Write a network as ONNX, with its spec and card as metadata.
+    """Write a network as ONNX, with its spec, card and provenance as metadata.
 
     The file's input is ``crops`` uint8 (N, S, S, C), RGB or gray; its outputs are ``points``
     float32 (N, K, 2) and ``covariance`` float32 (N, K, 2, 2) in (square) pixels of the crop, and
@@ -84,6 +155,7 @@ def export_onnx(
         card: See :class:`~facedots.spec.ModelCard`.
         calibration: Crops of faces ``uint8 (N, S, S, C)``; with them, convolutions become int8 (see
             :func:`quantize_int8`).
+        provenance: What the network was made from, in plain values.
 
     Returns:
         The mean difference between torch and ONNX Runtime in pixels of the crop, on random crops,
@@ -119,14 +191,13 @@ def export_onnx(
         model = quantize_int8(model, calibration)
         crops, tolerance = torch.from_numpy(calibration[:64]), INT8_TOLERANCE
     model = strip_metadata(store_as_float16(model))
-    onnx.helper.set_model_props(model, {SPEC_KEY: spec.to_json(), CARD_KEY: json.dumps(dict(card))})
+    metadata = {SPEC_KEY: spec.to_json(), CARD_KEY: json.dumps(dict(card))}
+    onnx.helper.set_model_props(model, metadata | {PROVENANCE_KEY: json.dumps(dict(provenance))})
     data = model.SerializeToString()
     difference = _mean_difference(module, data, crops)
     if not difference <= tolerance:
-        raise WeightsError(
-            f"{path}: ONNX Runtime and torch differ by {difference:.3f} px of the crop,"
-            f" over {tolerance}"
-        )
+        fault = f"ONNX Runtime and torch differ by {difference:.3f} px of the crop"
+        raise WeightsError(f"{path}: {fault}, over {tolerance}")
     atomic_write(path, data)
     return difference
 
@@ -212,6 +283,8 @@ def quantize_int8(model: onnx.ModelProto, crops: Crops) -> onnx.ModelProto:
 
 
 def save_weights(net: KeypointNet, path: Path) -> None:
-    """Write the weights as safetensors, with the spec as metadata."""
+    """Write the weights as safetensors, with the spec as metadata; the same weights, the same bytes
+    (which more than one entry of metadata would not give).
+    """
     tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
     atomic_write(path, save(tensors, {SPEC_KEY: net.spec.to_json()}))

@@ -1,9 +1,8 @@
-"""What goes wrong in a training, in one line that says what to do; and the lock of a run."""
+"""What goes wrong in a training, in one line that says what to do."""
 
 import contextlib
 import errno
 import math
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +13,7 @@ import torch
 from torch import Tensor
 
 from facedots.errors import FacedotsError, OutputError, TrainingError
-from facedots.io.files import output_errors
 
-LOCK_FILE = ".lock"
 CHECKED_STEPS = 50
 """On a GPU, the loss is read once in so many steps: reading it waits for the device."""
 
@@ -29,27 +26,21 @@ class FiniteLoss(pl.Callback):
     """
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+        self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Look at the loss: on a CPU that of every step."""
         loss: Tensor = outputs["loss"] if isinstance(outputs, dict) else outputs
         last = batch_idx + 1 == trainer.num_training_batches
-        if (loss.device.type == "cpu" or last or batch_idx % CHECKED_STEPS == 0) and (
-            not math.isfinite(float(loss))
-        ):
+        look = loss.device.type == "cpu" or last or batch_idx % CHECKED_STEPS == 0
+        if look and not math.isfinite(float(loss)):
             raise _diverged("the loss is", trainer, batch_idx + 1)
 
-    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+    def on_validation_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Look at what the last step left: the weights, their loss, and the points they give."""
         step, metrics = int(trainer.num_training_batches), trainer.callback_metrics
         if not math.isfinite(float(metrics.get("val_loss", 0.0))):
             raise _diverged("the validation loss is", trainer, step)
-        if not all(bool(weight.isfinite().all()) for weight in pl_module.parameters()):
+        if not all(bool(weight.isfinite().all()) for weight in module.parameters()):
             raise _diverged("the weights are", trainer, step)
         if "val_loss" in metrics and "val_nme" not in metrics:
             raise TrainingError(
@@ -84,15 +75,13 @@ def explain_faults(run: Path) -> Iterator[None]:
     except OutputError as error:
         raise OutputError(f"{error}{_room(error.__cause__)}; mend that, then {resume}") from error
     except FacedotsError as error:
-        if (explained := _in_worker(str(error))) is None:
+        if not re.match(r"Caught \w+ in DataLoader worker", str(error)):
             raise
-        raise type(error)(explained) from error
+        line = str(error).strip().splitlines()[-1]  # after the worker's traceback
+        raise type(error)(re.sub(r"^[\w.]+Error: ", "", line)) from error
     except OSError as error:
-        place = error.filename or run
-        raise OutputError(
-            f"{place}: cannot be read or written: {error.strerror or error}{_room(error)}; "
-            f"mend that, then {resume}"
-        ) from error
+        fault = f"{error.filename or run}: cannot be read or written: {error.strerror or error}"
+        raise OutputError(f"{fault}{_room(error)}; mend that, then {resume}") from error
     except RuntimeError as error:
         if (advice := _advice(error)) is None:
             raise
@@ -120,56 +109,3 @@ def _advice(error: RuntimeError) -> str | None:
     if "can't allocate memory" in text or "shared memory" in text:
         return "memory ran out; set batch_size, workers or cache_gb lower"
     return None
-
-
-def _in_worker(text: str) -> str | None:
-    """The error's own line where a worker's traceback is around it."""
-    if not re.match(r"Caught \w+ in DataLoader worker", text):
-        return None
-    line = text.strip().splitlines()[-1]
-    return re.sub(r"^[\w.]+Error: ", "", line)
-
-
-@contextlib.contextmanager
-def lock_run(run: Path) -> Iterator[None]:
-    """Hold the folder of a run, made if need be, against other processes; the lock ends with the
-    process, however that ends. File systems without locks are not guarded.
-
-    Raises:
-        TrainingError: Another process trains in it.
-        OutputError: The folder cannot be written.
-    """
-    path = run / LOCK_FILE
-    with output_errors(path):
-        run.mkdir(parents=True, exist_ok=True)
-        number = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        if not _lock(number):
-            raise TrainingError(
-                f"{run}: another `facedots train` is at work in this folder; wait until it has "
-                "ended, or give another --out"
-            )
-        yield
-    finally:
-        os.close(number)
-
-
-def _lock(number: int) -> bool:
-    """Lock an open file; False where another process has. Forked workers do not inherit it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except OSError:
-            return False
-        return True
-    try:
-        fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return True
-    return True

@@ -21,7 +21,6 @@ Loss = Callable[[KeypointNet, Tensor, Tensor], Tensor]
 
 REFERENCE_SIZE = 256
 """Side in pixels of the crop on which errors are measured."""
-
 HEATMAP_WING_WEIGHT = 0.1
 """Weight of Wing, relative to the cross-entropy of the maps, in ``heatmap_wing``."""
 
@@ -38,6 +37,11 @@ def wing(error: Tensor, width: float = 10.0, curvature: float = 2.0) -> Tensor:
     return torch.where(size < width, width * torch.log1p(size / curvature), size - offset)
 
 
+def smooth_l1(error: Tensor) -> Tensor:
+    """Half the square of each error below 1, linear above (Girshick, ICCV 2015)."""
+    return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
+
+
 def _coordinate_loss(cost: Callable[[Tensor], Tensor]) -> Loss:
     """The mean cost of each coordinate's error, of the decoded points."""
 
@@ -50,10 +54,6 @@ def _coordinate_loss(cost: Callable[[Tensor], Tensor]) -> Loss:
     return loss
 
 
-def _smooth_l1(error: Tensor) -> Tensor:
-    return F.smooth_l1_loss(error, torch.zeros_like(error), reduction="none")
-
-
 def heatmap_cross_entropy(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of each map to a Gaussian around the true point; points outside the crop do not
     count.
@@ -63,8 +63,9 @@ def heatmap_cross_entropy(net: KeypointNet, logits: Tensor, target: Tensor) -> T
     """
     head = net.head
     if not isinstance(head, HeatmapHead):
+        name = net.spec.name
         raise RecipeError(
-            f"the network {net.spec.name!r} has no heatmaps; choose the loss mse, smooth_l1 or wing"
+            f"the network {name!r} has no heatmaps; choose the loss smooth_l1 or wing"
         )
     # The Gaussian is the product of its marginals along x and y, (N, K, grid) each.
     distance = (head.cells - target.nan_to_num().unsqueeze(-1)) / head.target_sigma
@@ -83,9 +84,7 @@ def heatmap_wing(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(
     {
-        "mse": _coordinate_loss(torch.square),
-        "smooth_l1": _coordinate_loss(_smooth_l1),
-        "l1": _coordinate_loss(torch.abs),
+        "smooth_l1": _coordinate_loss(smooth_l1),
         "wing": _coordinate_loss(wing),
         "heatmap": heatmap_cross_entropy,
         "heatmap_wing": heatmap_wing,

@@ -16,7 +16,7 @@ OptimizerFactory = Callable[[KeypointNet, float, float], torch.optim.Optimizer]
 
 def adamw(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, ICLR 2019)."""
-    weights, others = _partition(_trainable(net), lambda value: value.ndim > 1)
+    others, weights = _partition(_trainable(net), lambda value: value.ndim > 1)
     groups = [
         {"params": weights, "weight_decay": weight_decay},
         {"params": others, "weight_decay": 0.0},
@@ -35,8 +35,8 @@ def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimi
     def is_kernel(value: nn.Parameter) -> bool:
         return value.ndim == 4 and value.shape[1] > net.spec.channels and value[0, 0].numel() > 1
 
-    kernels, others = _partition(_trainable(net), is_kernel)
-    weights, rest = _partition(others, lambda value: value.ndim > 1)
+    others, kernels = _partition(_trainable(net), is_kernel)
+    rest, weights = _partition(others, lambda value: value.ndim > 1)
     by_muon: dict[str, Any] = {"use_muon": True, "use_adjusted_lr": True, "lr": lr}
     by_adamw: dict[str, Any] = {"use_muon": False, "lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
     groups = [
@@ -57,8 +57,8 @@ def _trainable(net: KeypointNet) -> Parameters:
 def _partition(
     values: Parameters, condition: Callable[[nn.Parameter], bool]
 ) -> tuple[Parameters, Parameters]:
-    """The values for which the condition holds, and the others."""
-    return [v for v in values if condition(v)], [v for v in values if not condition(v)]
+    """The values for which the condition does not hold, then those for which it does."""
+    return [v for v in values if not condition(v)], [v for v in values if condition(v)]
 
 
 OPTIMIZERS: Mapping[str, OptimizerFactory] = MappingProxyType({"adamw": adamw, "muon": muon})

@@ -72,7 +72,7 @@ class Recipe(BaseModel):
     val_fraction: Annotated[float, Field(ge=0, lt=0.5)] = 0.04
     """Fraction of the training people or photos held out to choose the checkpoint."""
     loss: str = "smooth_l1"
-    """Loss: mse, smooth_l1, l1, wing, heatmap or heatmap_wing."""
+    """Loss: smooth_l1, wing, heatmap or heatmap_wing."""
     epochs: PositiveInt = 30
     """Passes over the training faces."""
     batch_size: PositiveInt = 32
@@ -120,14 +120,9 @@ class Recipe(BaseModel):
     trained_on: str = ""
     """The training data in words, for the model card; default: the path of the data."""
 
-    @field_validator("sources", mode="before")
+    @field_validator("sources", "origin", mode="before")
     @classmethod
-    def _split_names(cls, value: Any) -> Any:
-        return tuple(value.split(",")) if isinstance(value, str) else value
-
-    @field_validator("origin", mode="before")
-    @classmethod
-    def _split_numbers(cls, value: Any) -> Any:
+    def _split_text(cls, value: Any) -> Any:
         return tuple(value.split(",")) if isinstance(value, str) else value
 
     @field_validator(*CHOICES)

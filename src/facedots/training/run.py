@@ -1,20 +1,9 @@
-"""Training runs: :func:`train`, :func:`load_run` and :func:`export_run`.
-
-A run is one folder:
-
-* ``recipe.yaml``: the recipe, defaults included.
-* ``schema.json``: the points.
-* ``provenance.json``: ``data`` (path, or ``synthetic:N``), ``faces`` (how many to train on, to
-  validate and to test), ``fingerprint`` (a sha256 of the training and of the validation faces),
-  ``started`` (UTC), ``command``, ``git`` (revision), ``machine``, ``versions`` (of packages).
-* ``checkpoints/best.ckpt`` (by validation NME) and ``last.ckpt``.
-* ``logs/metrics.csv``, ``tensorboard/`` and ``curves.png``: loss, learning rate, validation NME.
-* ``model.safetensors`` and ``model.onnx``: the averaged weights of the best epoch, and the network
-  with its model card.
-"""
+"""Training runs: :func:`train`, :func:`load_run` and :func:`export_run`."""
 
 import json
+import logging
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,14 +26,6 @@ from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import ModelSpec
-from facedots.training.calibrate import calibrate_covariance
-from facedots.training.callbacks import (
-    EpochProgressBar,
-    WarmupEma,
-    archive_metrics,
-    merge_metrics,
-    silence_libraries,
-)
 from facedots.training.checkpoints import (
     CHECKPOINTS,
     AtomicCheckpointIO,
@@ -52,14 +33,37 @@ from facedots.training.checkpoints import (
     remove_partial_files,
     whole_checkpoint,
 )
-from facedots.training.export import card_fields, export_onnx, save_weights
-from facedots.training.faults import FiniteLoss, explain_faults, lock_run
-from facedots.training.provenance import provenance
+from facedots.training.export import calibrate_covariance, card_fields, export_onnx, save_weights
+from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.recipe import Recipe, load_recipe
-from facedots.training.task import FaceDataModule, KeypointTask
+from facedots.training.run_folder import (
+    PROVENANCE_FILE,
+    RECIPE_FILE,
+    SCHEMA_FILE,
+    WEIGHTS_FILE,
+    archive_metrics,
+    check_same_faces,
+    lock_run,
+    merge_metrics,
+    provenance,
+    weights_provenance,
+)
+from facedots.training.task import EpochProgressBar, FaceDataModule, KeypointTask, WarmupEma
 
-RECIPE_FILE, SCHEMA_FILE, PROVENANCE_FILE = "recipe.yaml", "schema.json", "provenance.json"
-WEIGHTS_FILE = "model.safetensors"
+_NOISY_LOGGERS = [
+    "pytorch_lightning",
+    "lightning_fabric",
+    "lightning.pytorch",
+    "lightning.fabric",
+    "torch.onnx",
+]
+_EXPECTED_WARNINGS = (
+    ".*LeafSpec.*",  # Lightning uses an old name of torch's
+    ".*smaller than the logging interval.*",
+    ".*exists and is not empty.*",  # a resumed run
+    ".*does not have many workers.*",  # on purpose, see the recipe's `workers`
+    ".*deleted when the new ones are saved.*",  # archive_metrics keeps them
+)
 
 
 def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = False) -> Path:
@@ -70,31 +74,28 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
     leaves a usable run, made from the best checkpoint so far.
 
     Args:
-        recipe: The settings, from :func:`~facedots.training.recipe.load_recipe` or ``Recipe(...)``.
-        data: Folder or file with the data of the recipe's sources
-            (:func:`~facedots.data.splits.load_split`), or ``"synthetic:N"`` for N drawn faces.
-        out: Folder of the run, described at the top of this module. New, or with ``resume`` that of
-            an unfinished run.
+        recipe: The settings.
+        data: Folder or file with the data of the recipe's sources, or ``"synthetic:N"`` for N drawn
+            faces (:func:`~facedots.data.splits.load_split`).
+        out: Folder of the run, described in :mod:`facedots.training.run_folder`. New, or with
+            ``resume`` that of an unfinished run.
         resume: Go on after the last whole epoch.
 
     Returns:
-        The ONNX file ``out/model.onnx``, for
-        :class:`~facedots.inference.predictor.KeypointPredictor`.
+        The ONNX file ``out/model.onnx``.
 
     Raises:
-        RecipeError: ``out`` already holds a run, or the run was stopped before its first epoch
-            ended.
+        RecipeError: ``out`` already holds a run, or the run was stopped in its first epoch.
         DataError: The data are missing.
         TrainingError: The loss is not a number, another process trains in ``out``, a worker was
-            killed, or memory ran out.
+            killed, memory ran out, or the labels changed since the run began.
         WeightsError: The checkpoint to go on from is damaged.
         OutputError: The disk is full, or ``out`` cannot be written.
 
     Example:
-        >>> from facedots import KeypointPredictor, load_recipe, train
+        >>> from facedots import KeypointPredictor, load_recipe
         >>> recipe = load_recipe("recipes/small.yaml", {"epochs": 2})  # doctest: +SKIP
-        >>> model = train(recipe, "path/to/data", "runs/a")  # doctest: +SKIP
-        >>> predictor = KeypointPredictor(model)  # doctest: +SKIP
+        >>> predictor = KeypointPredictor(train(recipe, "data", "runs/a"))  # doctest: +SKIP
     """
     data, out = str(data), Path(out)
     with lock_run(out), explain_faults(out), pixel_limit(recipe.max_pixels):
@@ -108,7 +109,9 @@ def _train(recipe: Recipe, data: str, out: Path, resume: bool) -> Path:
     silence_libraries()
     torch.set_num_threads(recipe.threads)
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
-    if not resume:
+    if resume:
+        check_same_faces(out, split)
+    else:
         atomic_write(out / RECIPE_FILE, recipe.to_yaml())
         atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
         atomic_write(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
@@ -131,6 +134,14 @@ def _train(recipe: Recipe, data: str, out: Path, resume: bool) -> Path:
     export_run(out, out / ONNX_FILE)
     _draw_curves(out)
     return out / ONNX_FILE
+
+
+def silence_libraries() -> None:
+    """Silence the notices and expected warnings of Lightning and torch."""
+    for name in _NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for pattern in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", pattern)
 
 
 def load_run(run: str | Path) -> tuple[Recipe, str]:
@@ -181,15 +192,14 @@ def export_run(
     *,
     int8: bool = False,
 ) -> float:
-    """Write a run's network as ONNX and its weights as ``model.safetensors`` in the run; the
-    covariance is calibrated on the validation faces.
+    """Write a run's network as ONNX, with its provenance, and its weights as ``model.safetensors``
+    in the run; the covariance is calibrated on the validation faces.
 
     Args:
         run: Folder of the run.
         onnx_file: The file to write.
         checkpoint: ``"best"`` by validation NME, or ``"last"``.
-        label_style: One of the recipe's sources, whose way of placing points the file follows;
-            default: the recipe's.
+        label_style: The source whose way of placing points the file follows; default: the recipe's.
         int8: Convolutions in int8, calibrated on training faces.
 
     Returns:
@@ -211,9 +221,11 @@ def export_run(
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
     held_out = [face for face in split.validation if face.label_style in ("", style)]
     net.spec = replace(net.spec, dof=calibrate_covariance(net, CropDataset(held_out, net.spec)))
+    card = card_fields(recipe, data, style)
+    record = weights_provenance(Path(run), recipe.sources, card["license"])
     save_weights(net, Path(run) / WEIGHTS_FILE)
     crops = _calibration_crops(split.train, net.spec) if int8 else None
-    return export_onnx(net, Path(onnx_file), card_fields(recipe, data, style), crops)
+    return export_onnx(net, Path(onnx_file), card, crops, record)
 
 
 def _calibration_crops(
@@ -232,14 +244,8 @@ def _draw_curves(run: Path) -> None:
 
 
 def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
-    checkpoints = ModelCheckpoint(
-        out / CHECKPOINTS,
-        "best",
-        monitor="val_nme",
-        save_last=True,
-        save_top_k=1,
-        enable_version_counter=False,
-    )
+    options = {"monitor": "val_nme", "save_last": True, "enable_version_counter": False}
+    checkpoints = ModelCheckpoint(out / CHECKPOINTS, "best", save_top_k=1, **options)
     return pl.Trainer(
         max_epochs=recipe.epochs,
         precision="bf16-mixed" if _use_bf16(recipe) else "32-true",

@@ -1,10 +1,13 @@
-"""What Lightning trains: the LightningModule of any network and loss, and the crops of a split."""
+"""What Lightning trains: the LightningModule of any network and loss, the crops of a split, and the
+callbacks that average weights and show progress.
+"""
 
 from math import cos, pi
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import RichProgressBar, WeightAveraging
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -45,10 +48,8 @@ class KeypointTask(pl.LightningModule):
         return output
 
     def on_train_batch_start(self, _batch: Item, _: int) -> None:
-        """Seed dropout at every step, so that a resumed run draws the same.
-
-        Once per epoch would not do: a loader draws as it starts, before or after the epoch's start
-        as a run is resumed or not.
+        """Seed dropout at every step, so that a resumed run draws the same. Once per epoch would
+        not do: a loader draws too, before or after the epoch's start as a run is resumed or not.
         """
         torch.manual_seed(self.recipe.seed + self.global_step)
 
@@ -150,3 +151,42 @@ class FaceDataModule(pl.LightningDataModule):
             num_workers=recipe.workers,
             persistent_workers=recipe.workers > 0,
         )
+
+
+class WarmupEma(WeightAveraging):
+    """Exponential moving average of the weights; its decay, at most ``decay`` in [0, 1), grows with
+    the steps, so that short runs are averaged too.
+    """
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(multi_avg_fn=self._average)
+        self.decay, self.step = decay, 0
+
+    def should_update(self, step_idx: int | None = None, epoch_idx: int | None = None) -> bool:
+        """After every step, whose number is kept: reading it on the device would wait for it."""
+        self.step = self.step if step_idx is None else step_idx
+        return step_idx is not None
+
+    def _average(self, averages: list[Tensor], current: list[Tensor], _count: Any) -> None:
+        weight = min(self.decay, (1 + self.step) / (10 + self.step))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(averages, current, 1 - weight)
+        else:  # counters of batch norm
+            torch._foreach_copy_(averages, current)
+
+
+class EpochProgressBar(RichProgressBar):
+    """A progress bar per epoch, with the loss of the last step and the last validation NME."""
+
+    def __init__(self) -> None:
+        super().__init__(leave=True)
+
+    def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
+        """The two numbers, as text."""
+        columns = {"loss": ("train_loss_step", "{:.3f}"), "val NME": ("val_nme", "{:.2f} %")}
+        metrics = trainer.callback_metrics
+        return {
+            label: text.format(float(metrics[key]))
+            for label, (key, text) in columns.items()
+            if key in metrics
+        }

@@ -1,0 +1,205 @@
+"""The folder of a run: its files, its lock, and the record of what it was made from.
+
+* ``recipe.yaml``: the recipe, defaults included. ``schema.json``: the points.
+* ``provenance.json``: ``data`` (path, or ``synthetic:N``), ``faces`` (how many to train on, to
+  validate and to test), ``fingerprint`` (a SHA-256 of the training and of the validation faces),
+  ``started`` (UTC), ``command``, ``git`` (revision), ``machine``, ``versions`` (of packages).
+* ``checkpoints/best.ckpt`` (by validation NME) and ``last.ckpt``.
+* ``logs/metrics.csv``, ``tensorboard/`` and ``curves.png``: loss, learning rate, validation NME.
+* ``model.safetensors`` and ``model.onnx``: the averaged weights of the best epoch, and the network
+  with its model card.
+"""
+
+import contextlib
+import csv
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from facedots.annotations.base import FaceAnnotation
+from facedots.data.splits import Split
+from facedots.errors import TrainingError
+from facedots.inference.session import CODE_LICENSE
+from facedots.io.files import atomic_write, output_errors
+from facedots.io.text import utf8
+from facedots.schema import KeypointSchema
+
+RECIPE_FILE, SCHEMA_FILE, PROVENANCE_FILE = "recipe.yaml", "schema.json", "provenance.json"
+WEIGHTS_FILE, LOCK_FILE = "model.safetensors", ".lock"
+PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
+
+
+@contextlib.contextmanager
+def lock_run(run: Path) -> Iterator[None]:
+    """Hold the folder of a run, made if need be, against other processes; the lock ends with the
+    process, however that ends. File systems without locks are not guarded.
+
+    Raises:
+        TrainingError: Another process trains in it.
+        OutputError: The folder cannot be written.
+    """
+    with output_errors(run / LOCK_FILE):
+        run.mkdir(parents=True, exist_ok=True)
+        number = os.open(run / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if not _lock(number):
+            raise TrainingError(
+                f"{run}: another `facedots train` is at work in this folder; wait until it has "
+                "ended, or give another --out"
+            )
+        yield
+    finally:
+        os.close(number)
+
+
+def _lock(number: int) -> bool:
+    """Lock an open file; False where another process has. Forked workers do not inherit it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:
+        return sys.platform != "win32"
+    return True
+
+
+def provenance(data: str, split: Split) -> dict[str, Any]:
+    """What ``provenance.json`` of a new run holds."""
+    parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    return {
+        "data": data if data.startswith("synthetic:") else str(Path(data).resolve()),
+        "faces": {name: len(faces) for name, faces in parts.items()},
+        "fingerprint": {name: fingerprint(parts[name]) for name in ("train", "validation")},
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "git": _git_revision(),
+        "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": {package: _version(package) for package in PACKAGES},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # as opencv-python where its headless twin stands in
+        return None
+
+
+def fingerprint(faces: list[FaceAnnotation]) -> str:
+    """A SHA-256 of the names, points and image files, in the order of the list."""
+    digest = hashlib.sha256()
+    for face in faces:
+        image_hash = hashlib.sha256(face.image.read_bytes()).digest()
+        digest.update(utf8(face.name) + face.points.tobytes() + image_hash)
+    return digest.hexdigest()
+
+
+def _git_revision() -> str | None:
+    """The revision of the checkout, followed by ``-dirty`` where files differ."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
+    folder = Path(__file__).parent
+    try:
+        result = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, check=False, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None
+
+
+def check_same_faces(run: Path, split: Split) -> None:
+    """Refuse to go on with other faces than those that a run began with.
+
+    Raises:
+        TrainingError: Labels, images or the schema have changed.
+    """
+    before = json.loads((run / PROVENANCE_FILE).read_text()).get("fingerprint", {})
+    parts = {"training": ("train", split.train), "validation": ("validation", split.validation)}
+    changed = [
+        f"{what} faces"
+        for what, (key, faces) in parts.items()
+        if key in before and before[key] != fingerprint(faces)
+    ]
+    schema = run / SCHEMA_FILE
+    if schema.exists() and KeypointSchema.from_json(schema.read_text()) != split.schema:
+        changed.append("schema")
+    if changed:
+        raise TrainingError(
+            f"the {' and '.join(changed)} changed since the run began; put labels and images back, "
+            "or train anew with another --out"
+        )
+
+
+def weights_provenance(run: Path, sources: Sequence[str], terms: str) -> dict[str, Any]:
+    """What a weight file of a run tells of its making: sources, terms, hashes of data and recipe.
+
+    Args:
+        run: Folder of the run.
+        sources: Its data sets.
+        terms: The license of the weights.
+    """
+    record = json.loads((run / PROVENANCE_FILE).read_text())
+    synthetic = record["data"].startswith("synthetic:")
+    return {
+        "sources": [record["data"]] if synthetic else list(sources),
+        "terms": {"code": CODE_LICENSE, "weights": terms},
+        "faces": record.get("faces"),
+        "data_sha256": record.get("fingerprint"),
+        "recipe_sha256": hashlib.sha256((run / RECIPE_FILE).read_bytes()).hexdigest(),
+        "git": record.get("git"),
+        "versions": record.get("versions"),
+    }
+
+
+def archive_metrics(metrics: Path) -> list[Path]:
+    """Rename the metrics of a run's earlier part, which the logger would overwrite.
+
+    Returns:
+        All earlier parts, oldest first.
+    """
+    parts = sorted(metrics.parent.glob("metrics.*.part.csv"))
+    if metrics.exists():
+        parts.append(metrics.rename(metrics.with_name(f"metrics.{len(parts):04d}.part.csv")))
+    return parts
+
+
+def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
+    """Prepend the earlier parts to the last one; of each, only steps before the next part's first.
+
+    Args:
+        parts: Files of :func:`archive_metrics`, oldest first; they are removed.
+        metrics: The last part, replaced by the merged rows.
+    """
+    if not parts or not metrics.exists():
+        return
+    merged: list[dict[str, str]] = []
+    for part in [*parts, metrics]:
+        with part.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        if rows:
+            start = min(int(row["step"]) for row in rows)
+            merged = [row for row in merged if int(row["step"]) < start] + rows
+    text = StringIO()
+    columns = dict.fromkeys(name for row in merged for name in row)
+    writer = csv.DictWriter(text, list(columns), restval="")
+    writer.writeheader()
+    writer.writerows(merged)
+    atomic_write(metrics, text.getvalue())
+    for part in parts:
+        part.unlink()
