@@ -244,8 +244,9 @@ def _draw_curves(run: Path) -> None:
 
 
 def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
-    options = {"monitor": "val_nme", "save_last": True, "enable_version_counter": False}
-    checkpoints = ModelCheckpoint(out / CHECKPOINTS, "best", save_top_k=1, **options)
+    checkpoints = ModelCheckpoint(
+        out / CHECKPOINTS, "best", "val_nme", save_last=True, enable_version_counter=False
+    )
     return pl.Trainer(
         max_epochs=recipe.epochs,
         precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
