@@ -25,16 +25,16 @@ from facedots.errors import RecipeError
 from facedots.io.files import atomic_write
 from facedots.io.yaml_files import read_yaml
 from facedots.models.finder import FinderNet
-from facedots.training.callbacks import WarmupEma, silence_libraries
 from facedots.training.checkpoints import (
     CHECKPOINTS,
     AtomicCheckpointIO,
     last_checkpoint,
     whole_checkpoint,
 )
-from facedots.training.faults import FiniteLoss, explain_faults, lock_run
+from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
-from facedots.training.run import PROVENANCE_FILE, RECIPE_FILE
+from facedots.training.run_folder import PROVENANCE_FILE, RECIPE_FILE, lock_run
+from facedots.training.task import WarmupEma, silence_libraries
 
 FINDER = "finder"
 """The field ``model`` of a finder's recipe."""

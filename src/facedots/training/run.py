@@ -1,9 +1,7 @@
 """Training runs: :func:`train`, :func:`load_run` and :func:`export_run`."""
 
 import json
-import logging
 import sys
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,21 +46,12 @@ from facedots.training.run_folder import (
     provenance,
     weights_provenance,
 )
-from facedots.training.task import EpochProgressBar, FaceDataModule, KeypointTask, WarmupEma
-
-_NOISY_LOGGERS = [
-    "pytorch_lightning",
-    "lightning_fabric",
-    "lightning.pytorch",
-    "lightning.fabric",
-    "torch.onnx",
-]
-_EXPECTED_WARNINGS = (
-    ".*LeafSpec.*",  # Lightning uses an old name of torch's
-    ".*smaller than the logging interval.*",
-    ".*exists and is not empty.*",  # a resumed run
-    ".*does not have many workers.*",  # on purpose, see the recipe's `workers`
-    ".*deleted when the new ones are saved.*",  # archive_metrics keeps them
+from facedots.training.task import (
+    EpochProgressBar,
+    FaceDataModule,
+    KeypointTask,
+    WarmupEma,
+    silence_libraries,
 )
 
 
@@ -134,14 +123,6 @@ def _train(recipe: Recipe, data: str, out: Path, resume: bool) -> Path:
     export_run(out, out / ONNX_FILE)
     _draw_curves(out)
     return out / ONNX_FILE
-
-
-def silence_libraries() -> None:
-    """Silence the notices and expected warnings of Lightning and torch."""
-    for name in _NOISY_LOGGERS:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for pattern in _EXPECTED_WARNINGS:
-        warnings.filterwarnings("ignore", pattern)
 
 
 def load_run(run: str | Path) -> tuple[Recipe, str]:

@@ -2,6 +2,8 @@
 callbacks that average weights and show progress.
 """
 
+import logging
+import warnings
 from math import cos, pi
 from typing import Any
 
@@ -22,6 +24,15 @@ from facedots.training.recipe import Recipe
 
 SCORE_LOSS_WEIGHT = 0.1
 """Weight of the score's cross-entropy, relative to the loss of the points."""
+
+_NOISY_LOGGERS = "pytorch_lightning lightning_fabric lightning.pytorch lightning.fabric torch.onnx"
+_EXPECTED_WARNINGS = (
+    ".*LeafSpec.*",  # Lightning uses an old name of torch's
+    ".*smaller than the logging interval.*",
+    ".*exists and is not empty.*",  # a resumed run
+    ".*does not have many workers.*",  # on purpose, see the recipe's `workers`
+    ".*deleted when the new ones are saved.*",  # archive_metrics keeps them
+)
 
 
 class KeypointTask(pl.LightningModule):
@@ -190,3 +201,11 @@ class EpochProgressBar(RichProgressBar):
             for label, (key, text) in columns.items()
             if key in metrics
         }
+
+
+def silence_libraries() -> None:
+    """Silence the notices and expected warnings of Lightning and torch."""
+    for name in _NOISY_LOGGERS.split():
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for pattern in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", pattern)
