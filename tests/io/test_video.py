@@ -252,6 +252,21 @@ def test_sound_is_copied_byte_for_byte(tmp_path: Path) -> None:
         assert not container.streams.audio
 
 
+@pytest.mark.parametrize(
+    ("part", "other"), [(b"isom", b"\xb6som"), (b"avc1", b"zzzz"), (b"mp4a", b"zzzz")]
+)
+def test_codecs_and_brands_that_nobody_knows(tmp_path: Path, part: bytes, other: bytes) -> None:
+    """Without the codec of the images there is a line; without that of the sound, no sound."""
+    path = noisy_film(tmp_path / "a.mp4", 5, sound="aac")
+    path.write_bytes(path.read_bytes().replace(part, other))
+    if part == b"avc1":
+        with pytest.raises(VideoError, match=r"a\.mp4: not one frame can be decoded \(unknown"):
+            open_reader(path)
+        return
+    copy(open_reader(path), tmp_path / "b.mkv")
+    assert len(list(open_reader(tmp_path / "b.mkv"))) == 5
+
+
 def test_sound_that_a_format_cannot_hold_is_refused_before_anything_is_written(
     tmp_path: Path,
 ) -> None:

@@ -56,7 +56,8 @@ class PyAVReader(VideoReader):
         self._container = self._open(address)
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
-        self.sound: AudioStream | None = next(iter(self._container.streams.audio), None)
+        sounds = self._container.streams.audio  # without a context where nobody knows the codec
+        self.sound = next((sound for sound in sounds if sound.codec_context is not None), None)
         self._reached, self._count, self._since_damage = Fraction(0), 0, _DAMAGE_REACH + 1
         self._dts: int | None = None
         self._last, self._shift = Fraction(-(2**62)), Fraction(0)
@@ -92,7 +93,9 @@ class PyAVReader(VideoReader):
         no_video = "it is no video that FFmpeg knows, or it is cut off"
         hint = "is the address right?" if self._remote else no_video
         try:
-            container = av.open(address, "r", options=options, timeout=timeout)
+            container = av.open(
+                address, "r", options=options, timeout=timeout, metadata_errors="replace"
+            )
         except _FAULTS as error:
             raise VideoError(f"{self.name}: cannot be opened ({error.strerror}); {hint}") from error
         if container.streams.video:
@@ -124,7 +127,7 @@ class PyAVReader(VideoReader):
         except av.error.FFmpegError as error:
             reason = str(error.strerror)
         self.close()
-        codec = self._stream.codec_context.name
+        codec = getattr(self._stream.codec_context, "name", "unknown codec")
         raise VideoError(f"{self.name}: not one frame can be decoded ({codec}); {reason}")
 
     def _information(self, first: VideoFrame) -> VideoInfo:
