@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from facedots.annotations.load import ReadOptions, load_annotations
-from facedots.data.sources import detect_sources, role_of
-from facedots.data.splits import Split, load_split
+from facedots.data.splits import Split, detect_sources, load_split, role_of
 from facedots.errors import DataError
 from facedots.schema import IBUG68
 

@@ -8,7 +8,7 @@ import pytest
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.known_sets import YTF_ORIGIN, person_id, video_id
 from facedots.annotations.load import load_annotations
-from facedots.data.sources import load_source
+from facedots.data.splits import load_source
 from facedots.errors import DataError
 from facedots.io.images import read_image
 from facedots.schema import IBUG68

@@ -12,8 +12,15 @@ from hypothesis import strategies as st
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.known_sets import KNOWN_SETS
-from facedots.data.sources import load_source
-from facedots.data.splits import FOLDS, SPLITS, Split, held_out_groups, load_split, person_folds
+from facedots.data.splits import (
+    FOLDS,
+    SPLITS,
+    Split,
+    held_out_groups,
+    load_source,
+    load_split,
+    person_folds,
+)
 from facedots.errors import DataError
 
 GROUPS = st.lists(st.sampled_from([f"person{i}" for i in range(30)]), max_size=120)

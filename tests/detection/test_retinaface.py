@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facedots.data.sources import load_source
+from facedots.data.splits import load_source
 from facedots.detection.retinaface import RetinaFace
 from facedots.errors import ShapeError
 from facedots.geometry import Image, box_iou, tight_boxes

@@ -222,7 +222,7 @@ def test_no_training_face_is_an_error() -> None:
 
 def test_the_baseline_of_the_whole_frame_is_the_one_measured_elsewhere(data_dir: Path) -> None:
     # A constant mean shape on the official split scores 28.4 by another program's count.
-    from facedots.data.sources import load_source
+    from facedots.data.splits import load_source
 
     train, test = load_source(data_dir, "youtube-faces").subsets.values()
     crop_spec = CropSpec("frame", 1.0)

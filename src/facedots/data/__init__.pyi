@@ -28,8 +28,8 @@ from .scenes import map_squares as map_squares
 from .scenes import squares_of_boxes as squares_of_boxes
 from .scenes import tilted_square as tilted_square
 from .scenes import write_scenes as write_scenes
-from .sources import load_source as load_source
 from .splits import Split as Split
+from .splits import load_source as load_source
 from .splits import load_split as load_split
 from .synthetic import draw_face as draw_face
 from .synthetic import random_head as random_head

@@ -35,14 +35,10 @@ from facedots.schema import KeypointSchema
 def mirror_points(
     points: ArrayLike, width: int, schema: KeypointSchema, label_bias_x: float = 0.0
 ) -> Floats:
-    """The points ``(K, 2)`` of the mirror image, in the schema's order.
+    """The points ``(K, 2)`` of the mirror image of this width, in the schema's order.
 
-    Args:
-        points: (x, y) in pixels of the image.
-        width: Width of the image in pixels.
-        schema: Its ``flip`` permutes the points.
-        label_bias_x: How far right of symmetric labels these sit, in pixels. It is the same in the
-            mirror image, so that a network does not learn a compromise.
+    ``label_bias_x`` is how far right of symmetric labels these sit, in pixels. It is the same in
+    the mirror image, so that a network does not learn a compromise.
 
     >>> from facedots.schema import IBUG68
     >>> mirror_points(np.full((68, 2), 10.0), 100, IBUG68)[0].tolist()
@@ -55,11 +51,8 @@ def mirror_points(
 
 @dataclass
 class Crop:
-    """The crop of test time: around ``sample['box']`` where there is one, else around the points.
-
-    Attributes:
-        crop_spec: Which square of the image.
-        size: Side of the crop in pixels.
+    """The crop of test time, of ``size`` pixels: around ``sample['box']`` where there is one, else
+    around the points.
 
     Raises:
         DataError: The sample has neither a point nor a box.
@@ -100,16 +93,13 @@ class RandomAffine:
         size: Side of the crop in pixels.
         schema: The points.
         rotate: Largest angle in degrees, to either side.
-        wide_rotate: Largest angle in degrees with probability ``p_wide``.
-        p_wide: Probability of a wide rotation.
+        wide_rotate: The same with probability ``p_wide``.
         zoom: Smallest and largest magnification; its logarithm is uniform.
         shift: Largest shift along each axis, in sides of the square.
         p_flip: Probability of a mirror image.
-        full_rotate: Largest angle in degrees with probability ``p_full_rotation``.
-        p_full_rotation: Probability of a face on its side or beyond.
-        bad_box_zoom: As ``zoom``, with probability ``p_bad_box``.
-        bad_box_shift: As ``shift``, with probability ``p_bad_box``.
-        p_bad_box: Probability of a box that is far off.
+        full_rotate: As ``rotate`` with probability ``p_full_rotation``: a face on its side.
+        bad_box_zoom: As ``zoom`` with probability ``p_bad_box``: a box that is far off.
+        bad_box_shift: As ``shift``, with the same.
         p_negative: Probability of a crop without a well-placed face.
         generator: Source of the randomness.
 
@@ -204,10 +194,9 @@ def _square_around(points: ArrayLike, crop_spec: CropSpec, sample: Sample) -> Ma
     """The square (center x, center y, side) around points ``(K, 2)`` of the sample's image."""
     points = np.asarray(points, np.float32)
     if crop_spec.mode == "box" and np.isnan(points).any(axis=1).all():
-        raise DataError(
-            f"{sample.get('name', 'sample')}: no labeled point to crop around; leave the face out"
-            " or give a 'box'"
-        )
+        fix = "leave the face out or give a 'box'"
+        name = sample.get("name", "sample")
+        raise DataError(f"{name}: no labeled point to crop around; {fix}")
     return crop_spec.crop_squares(tight_boxes(points[None]), sample["image"].shape[:2])[0]
 
 
@@ -226,7 +215,7 @@ def training_augmentation(
     In the order of a camera: eyes, pose, light, occlusion, lens, sensor, file.
 
     Args:
-        crop_spec: Which square of the image the network sees.
+        crop_spec: As the next ones, of :class:`RandomAffine`.
         size: Side of the crop in pixels.
         schema: The points.
         generator: Source of the randomness of all steps.

@@ -21,15 +21,10 @@ LID_HEIGHT = 0.4
 
 @dataclass
 class CloseEyes:
-    """Close both eyes of some faces, half of these completely.
+    """Close both eyes of some faces, with probability ``p``, half of these completely.
 
     Works on schemas whose regions ``right_eye`` and ``left_eye`` have six points each, as those of
     :func:`close_eye`; samples of other schemas are not changed.
-
-    Attributes:
-        schema: The points.
-        p: Probability.
-        generator: Source of the randomness.
 
     Example:
         >>> from facedots.data.synthetic import draw_face
@@ -62,11 +57,11 @@ class CloseEyes:
 def close_eye(
     image: Image, points: Floats, eye: Sequence[int], closing: float
 ) -> tuple[Image, Floats]:
-    """Copies of image and points with one eye closed.
+    """Copies of an image ``uint8 (H, W, C)`` and its points ``(K, 2)`` with one eye closed.
 
     Args:
-        image: ``uint8 (H, W, C)``.
-        points: ``(K, 2)`` in its pixels.
+        image: The image.
+        points: In its pixels.
         eye: Six indices: a corner, two of the upper lid, the other corner, two of the lower lid.
         closing: 0 unchanged, 1 shut.
     """
@@ -89,15 +84,8 @@ def close_eye(
 
 
 def lid_source(pixels: Matrix, eye: Matrix, closing: float) -> Matrix:
-    """The source of each pixel, as of ``cv2.remap``, in a warp that closes an eye.
-
-    Args:
-        pixels: ``(..., 2)``.
-        eye: ``(6, 2)``, the open eye's points.
-        closing: 0 unchanged, 1 shut.
-
-    Returns:
-        ``(..., 2)``; pixels above the lid's new edge show the skin above the old one, stretched.
+    """The source ``(..., 2)`` of each pixel in a warp that closes the open eye ``(6, 2)``: pixels
+    above the lid's new edge show the skin above the old one, stretched.
     """
     corner, across = eye[0], eye[3] - eye[0]
     width = np.linalg.norm(across)

@@ -32,15 +32,14 @@ class CropDataset(Dataset[Item]):
     Args:
         annotations: One per crop.
         spec: Crop and input size of the network.
-        strength: Strength of the augmentation; 0 gives test-time crops.
+        strength: As ``box_jitter`` and ``negative_fraction``, see
+            :func:`~facedots.data.augment.training_augmentation`.
         seed: Decides all randomness, together with epoch and index.
         cache_bytes: Decoded images to keep in memory.
-        box_jitter: Strength of zoom and shift; by default ``strength``.
+        box_jitter: Strength of zoom and shift.
         label_styles: Names; a face's number is its style's index here, 0 where it is not listed.
-        negative_fraction: Fraction of crops without a well-placed face, where ``strength`` is
-            above 0.
-        cooldown_start: From this epoch on, ``strength`` and ``box_jitter`` are multiplied by
-            :data:`COOLDOWN_FACTORS`.
+        negative_fraction: Of crops without a well-placed face.
+        cooldown_start: From this epoch on, :data:`COOLDOWN_FACTORS` apply.
 
     Example:
         >>> from facedots.data.synthetic import cached_synthetic

@@ -27,14 +27,8 @@ Transform = Callable[[Sample], Sample]
 
 
 class KeypointsDataset(Dataset[Sample]):
-    """Annotated faces as samples, their images read when a sample is accessed.
-
-    The image is as stored, without its EXIF orientation: the points refer to the stored pixels.
-    Every access returns new arrays.
-
-    Args:
-        annotations: One per sample.
-        transform: Applied to each sample.
+    """Annotated faces as samples, their images read when a sample is accessed, as stored, without
+    EXIF orientation, and passed to ``transform``. Every access returns new arrays.
 
     Example:
         >>> from facedots.data.synthetic import cached_synthetic
@@ -58,7 +52,7 @@ class KeypointsDataset(Dataset[Sample]):
 
         Raises:
             IndexError: There is no such sample.
-            ImageError: Its image is missing or cannot be decoded; names sample and file.
+            ImageError: Its image is missing or cannot be decoded.
         """
         annotation = self.annotations[operator.index(index)]
         try:
@@ -80,14 +74,9 @@ class KeypointsDataset(Dataset[Sample]):
 
 
 class FacialKeypointsDataset(KeypointsDataset):
-    """The faces of a CSV file with an image's name and ``x0, y0, x1, y1, ...`` per row.
+    """The faces of a CSV file with an image in ``root_dir`` and ``x0, y0, x1, y1, ...`` per row.
 
-    Args:
-        csv_file: The annotations.
-        root_dir: Folder with the images.
-        transform: Applied to each sample.
-        schema: The points.
-        origin: The coordinates that the file gives to the center of the top-left pixel.
+    The file gives the coordinates ``origin`` to the center of the top-left pixel.
 
     Raises:
         AnnotationError: The file has faults; all of them are listed.
@@ -110,10 +99,8 @@ class FacialKeypointsDataset(KeypointsDataset):
 
 
 def reseed(generator: np.random.Generator, *entropy: int) -> None:
-    """Set a generator to the state of a seed of several whole numbers, as ``(seed, epoch, index)``.
-
-    Transforms that share the generator then depend on those numbers only, in whatever order and
-    process samples are made.
+    """Set a generator to the state of a seed of several whole numbers, as ``(seed, epoch, index)``,
+    in whatever order and process samples are made.
 
     >>> generator = np.random.default_rng()
     >>> reseed(generator, 7, 0, 12); first = generator.random()
@@ -125,10 +112,8 @@ def reseed(generator: np.random.Generator, *entropy: int) -> None:
 
 
 def find_generators(part: object) -> list[np.random.Generator]:
-    """The distinct generators of a data set, a transform or a chain of them, in order.
-
-    They are the attributes ``generator``, also of ``transform``, ``transforms``, ``dataset`` and
-    ``datasets``.
+    """The distinct generators of a data set, a transform or a chain of them, in order: the
+    attributes ``generator``, also of ``transform``, ``transforms``, ``dataset`` and ``datasets``.
     """
     generators: dict[int, np.random.Generator] = {}
 
@@ -147,10 +132,8 @@ def find_generators(part: object) -> list[np.random.Generator]:
 
 
 def seed_worker(worker_id: int) -> None:
-    """A ``worker_init_fn`` that seeds this worker's copies of the transforms' generators.
-
-    Without it all workers draw the same numbers. The seed is ``torch.initial_seed()``, which a
-    ``DataLoader`` derives from its generator and the worker's number.
+    """A ``worker_init_fn`` that seeds this worker's copies of the transforms' generators, which
+    would draw the same numbers in all workers.
     """
     info = get_worker_info()
     if info is not None:
@@ -173,16 +156,8 @@ def make_loader(
 ) -> DataLoader[Any]:
     """A ``DataLoader`` whose batches depend on the seed and the number of workers only.
 
-    Workers stay alive between epochs, and epochs differ. With ``workers=0`` the data set's own
-    generators are seeded here, once.
-
-    Args:
-        dataset: Its transforms' generators are found by :func:`find_generators`.
-        batch_size: Samples per batch.
-        shuffle: Draw a new order every epoch.
-        workers: Processes that make samples; 0 makes them in this one.
-        seed: Decides order and transforms.
-        drop_last: Leave out an incomplete last batch.
+    Epochs differ. The transforms' generators are those of :func:`find_generators`; with
+    ``workers=0`` they are seeded here, once.
     """
     if workers == 0:
         _seed_all(dataset, seed)

@@ -23,10 +23,6 @@ NOISE_SIGMA = 32.0
 class Photometric(ABC):
     """Base class: changes the image with probability ``p`` and passes on everything else.
 
-    Attributes:
-        p: Probability.
-        generator: Source of the randomness.
-
     Example:
         >>> class Invert(Photometric):
         ...     def apply(self, image):
@@ -62,7 +58,7 @@ class ColorJitter(Photometric):
         contrast: Range of the factor about mid-gray.
         gamma: Range of the exponent.
         cast: Each channel's factor is within 1 +- this.
-        saturation: Range of the factor; 1 keeps the colors, 0 is gray.
+        saturation: Range of the factor; 0 is gray.
         p_gray: Probability of a gray image.
 
     Example:
@@ -94,10 +90,7 @@ class ColorJitter(Photometric):
 
 @dataclass(kw_only=True)
 class UnevenLighting(Photometric):
-    """Uneven light: a smooth field of gains over the image.
-
-    Attributes:
-        gain: Darkest and brightest factor.
+    """Uneven light: a smooth field of factors within ``gain`` over the image.
 
     Example:
         >>> UnevenLighting(gain=(0.5, 0.5)).apply(np.full((4, 4, 3), 100, np.uint8)).max()
@@ -118,12 +111,8 @@ class UnevenLighting(Photometric):
 
 @dataclass(kw_only=True)
 class Blur(Photometric):
-    """Defocus (Gaussian) or motion blur (a line); both are symmetric, so nothing shifts.
-
-    Attributes:
-        sigma: Range of the Gaussian's standard deviation in pixels.
-        length: Range of the line's length in pixels.
-        p_motion: Probability of motion blur.
+    """Defocus (Gaussian of ``sigma`` pixels) or, with probability ``p_motion``, motion blur (a line
+    of ``length`` pixels); both are symmetric, so nothing shifts.
 
     Example:
         >>> Blur(p=0.2, generator=np.random.default_rng(0)).p_motion
@@ -143,11 +132,8 @@ class Blur(Photometric):
 
 
 def motion_kernel(length: float, angle: float) -> Floats:
-    """A square kernel with a line through its center; sums to 1 and is symmetric.
-
-    Args:
-        length: Pixels.
-        angle: Radians.
+    """A square kernel with a line through its center, of ``length`` pixels at an angle in radians;
+    sums to 1 and is symmetric.
     """
     side = 2 * int(np.ceil(length / 2)) + 1
     half = np.array([np.cos(angle), np.sin(angle)]) * max(length - 1, 0) / 2
@@ -160,10 +146,7 @@ def motion_kernel(length: float, angle: float) -> Floats:
 
 @dataclass(kw_only=True)
 class LowResolution(Photometric):
-    """Shrink by area and enlarge again.
-
-    Attributes:
-        fraction: Range of the smaller side over the side of the image.
+    """Shrink by area to a ``fraction`` of the sides and enlarge again.
 
     Example:
         >>> LowResolution(fraction=(0.5, 0.5)).apply(np.zeros((8, 8, 3), np.uint8)).shape
@@ -183,10 +166,7 @@ class LowResolution(Photometric):
 
 @dataclass(kw_only=True)
 class JpegCompression(Photometric):
-    """Compress as JPEG and decode again.
-
-    Attributes:
-        quality: Range of OpenCV's quality, 0 to 100.
+    """Compress as JPEG, with OpenCV's ``quality`` from 0 to 100, and decode again.
 
     Example:
         >>> JpegCompression(quality=(50, 50)).apply(np.zeros((8, 8, 3), np.uint8)).shape
@@ -210,19 +190,14 @@ def _noise_table(height: int, width: int) -> NDArray[np.int8]:
 
 
 def noise_window(height: int, width: int, generator: np.random.Generator) -> NDArray[np.int8]:
-    """Noise ``int8 (height, width, 3)`` of standard deviation ``NOISE_SIGMA``: a random window of a
-    fixed table.
-    """
+    """Noise ``int8 (height, width, 3)`` of ``NOISE_SIGMA``: a random window of a fixed table."""
     top, left = int(generator.integers(height + 1)), int(generator.integers(width + 1))
     return _noise_table(height, width)[top : top + height, left : left + width]
 
 
 @dataclass(kw_only=True)
 class Noise(Photometric):
-    """Gaussian noise, independent for each channel.
-
-    Attributes:
-        sigma: Range of the standard deviation in gray levels of 255.
+    """Gaussian noise of ``sigma`` gray levels, independent for each channel.
 
     Example:
         >>> image = np.full((128, 128, 3), 128, np.uint8)
@@ -241,12 +216,8 @@ class Noise(Photometric):
 
 @dataclass(kw_only=True)
 class RandomErasing(Photometric):
-    """Occlude with rectangles and ellipses: of one color, of noise, or of another part of the image
-    (after Zhong et al., AAAI 2020).
-
-    Attributes:
-        count: Largest number of occlusions; 1 to ``count`` are equally likely.
-        side: Range of their height and width over the side of the image.
+    """Occlude 1 to ``count`` rectangles and ellipses, whose ``side`` is relative to the image's:
+    with one color, with noise, or with another part of the image (after Zhong et al., AAAI 2020).
 
     Example:
         >>> image = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)

@@ -1,4 +1,5 @@
-"""Deterministic train/validation/test splits, the same on every machine.
+"""The sources of a training, and their deterministic train/validation/test splits, the same on
+every machine.
 
 ``official`` is the YouTube-faces CSVs as published; it leaks, since every person of its test frames
 is among the training frames too. ``disjoint:k`` is fold ``k`` of five by person, over the labeled
@@ -11,6 +12,7 @@ names a tenth of the groups (images, photos) is test, chosen by a hash of their 
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,14 +21,19 @@ from pathlib import Path
 import numpy as np
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.known_sets import YOUTUBE_FACES
-from facedots.annotations.load import ReadOptions, load_annotations
-from facedots.data.sources import CUSTOM, SOURCE_NAMES, load_source, role_of
+from facedots.annotations.known_sets import KNOWN_SETS, YOUTUBE_FACES, KnownLabels, recognize
+from facedots.annotations.load import AnnotationSet, ReadOptions, load_annotations, load_known
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
 from facedots.geometry import tight_boxes
 from facedots.io.text import utf8
 from facedots.schema import IBUG68, KeypointSchema
+
+CUSTOM = "custom"
+"""The source that is no known set: whatever annotations a path stands for."""
+SOURCE_NAMES = (*KNOWN_SETS, CUSTOM)
+"""All sources that a recipe may name."""
+
 
 FOLDS = 5
 SPLITS = ("official", *(f"disjoint:{k}" for k in range(FOLDS)))
@@ -77,8 +84,7 @@ def load_split(
         data: Folder that holds the known sets; with the source ``custom`` whatever
             :func:`~facedots.annotations.load.load_annotations` takes; or ``"synthetic:N"`` for N
             drawn faces, split 80 / 10 / 10, whatever the other arguments.
-        sources: Some of :data:`~facedots.annotations.known_sets.KNOWN_SETS`, joined in this order;
-            or ``custom`` alone.
+        sources: Some of the known sets, joined in this order; or ``custom`` alone.
         split: One of :data:`SPLITS`.
         validation: Share of each source's training faces to hold out, by whole groups.
         options: How to read the files; of known sets only the ``origin`` can be changed.
@@ -115,6 +121,53 @@ def load_split(
         result.validation.extend(held_out)
         result.test.extend(test)
     return result
+
+
+def load_source(data: str | Path, name: str, options: ReadOptions | None = None) -> AnnotationSet:
+    """A known data set in the folder ``data`` or below it, whole and with its facts; the ``origin``
+    of the options replaces the set's.
+
+    Raises:
+        DataError: The files are missing.
+        AnnotationError: They have faults.
+
+    Example:
+        >>> train, test = load_source("data", "youtube-faces").subsets.values()  # doctest: +SKIP
+    """
+    labels = _whole_set(data, name)
+    if not labels:
+        needed = ", ".join(KNOWN_SETS[name].labels.values())
+        raise DataError(
+            f"no {name} data at {data}: {needed} must be there or in its folder {name}; "
+            "`facedots data download` fetches what is public, or point --data at a copy; "
+            f"your own data are the source {CUSTOM}: recipes/custom.yaml, or --sources {CUSTOM}"
+        )
+    return load_known(labels, ReadOptions(origin=options.origin if options else None))
+
+
+def detect_sources(data: str | Path) -> tuple[str, ...]:
+    """The source of a path: the first known set that is there, else custom data.
+
+    >>> detect_sources("cats/labels.csv")
+    ('custom',)
+    """
+    return (next((name for name in KNOWN_SETS if _whole_set(data, name)), CUSTOM),)
+
+
+def _whole_set(data: str | Path, name: str) -> list[KnownLabels]:
+    """The labels of a known set, if a path holds all of them."""
+    found = [labels for labels in recognize(Path(data)) if labels.known.name == name]
+    return found if len(found) == len(KNOWN_SETS[name].labels) else []
+
+
+def role_of(subset: str) -> str:
+    """What a subset of custom data is for, by its name: ``"train"``, ``"val"`` or ``"test"``.
+
+    >>> [role_of(name) for name in ("person_keypoints_val2017", "test", "cats", "contest_2")]
+    ['val', 'test', 'train', 'train']
+    """
+    match = re.search(r"(?<![a-z])(?:(test)|val|valid|validation)(?![a-z])", subset.lower())
+    return "train" if match is None else match[1] or "val"
 
 
 def held_out_groups(faces: Iterable[FaceAnnotation], share: float) -> set[str]:

@@ -46,9 +46,6 @@ def replace_image(sample: Sample, image: NDArray[Any], matrix: Matrix) -> Sample
 class Compose:
     """Apply transforms one after the other.
 
-    Attributes:
-        transforms: In order.
-
     Example:
         >>> chain = Compose([Rescale(250), RandomCrop(224), Normalize(), ToTensor()])
         >>> image, points = np.zeros((180, 200, 3), np.uint8), np.zeros((68, 2), np.float32)
@@ -105,11 +102,7 @@ class Rescale:
 
 @dataclass
 class RandomCrop:
-    """Crop a window at a random place.
-
-    Attributes:
-        size: Side of the window in pixels, or its height and width.
-        generator: Source of the randomness.
+    """Crop a window, given by its side or its height and width in pixels, at a random place.
 
     Raises:
         ShapeError: The image is smaller than the window.
@@ -137,13 +130,8 @@ class RandomCrop:
 
 @dataclass
 class CenterCrop:
-    """Crop the middle; of an odd margin, the smaller half is cut at the top and left.
-
-    Attributes:
-        size: Side of the window in pixels, or its height and width.
-
-    Raises:
-        ShapeError: The image is smaller than the window.
+    """Crop the middle; of an odd margin, the smaller half is cut at the top and left. Else as
+    :class:`RandomCrop`.
 
     Example:
         >>> image, points = np.zeros((100, 120, 3), np.uint8), np.array([[59.5, 49.5]])
@@ -164,10 +152,8 @@ def _window(image: NDArray[Any], size: Size, transform: object) -> tuple[int, in
     height, width = (size, size) if isinstance(size, int) else size
     free_y, free_x = image.shape[0] - height, image.shape[1] - width
     if min(free_y, free_x) < 0:
-        raise ShapeError(
-            f"{transform} cannot cut {height} x {width} out of {image.shape[0]} x"
-            f" {image.shape[1]}: put a Rescale before it"
-        )
+        sizes = f"{height} x {width} out of {image.shape[0]} x {image.shape[1]}"
+        raise ShapeError(f"{transform} cannot cut {sizes}: put a Rescale before it")
     return height, width, free_y, free_x
 
 
@@ -180,10 +166,8 @@ def _crop(sample: Sample, top: int, left: int, height: int, width: int) -> Sampl
 class Normalize:
     """Convert the image to gray ``float32 (H, W)`` in [0, 1] and the points to about [-1, 1].
 
-    The edges of the image, half a pixel outside the outermost pixel centers, are -1 and 1;
-    :func:`denormalize_keypoints` is the inverse.
-    ``uint8`` is divided by 255; a float image must be in [0, 1] already. Alpha is dropped. Gray is
-    Rec. 601 luma.
+    The edges of the image, half a pixel outside the outermost pixel centers, are -1 and 1. A float
+    image must be in [0, 1] already. Alpha is dropped. Gray is Rec. 601 luma.
 
     Raises:
         ImageError: A float image outside [0, 1], or another type or shape.
@@ -203,11 +187,8 @@ class Normalize:
 
 
 def normalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Floats:
-    """Points ``(..., 2)`` in pixels to coordinates in which the image spans -1 to 1 on both axes.
-
-    Args:
-        points: (x, y) in pixels.
-        image_size: Height and width of the image.
+    """Points ``(..., 2)`` in pixels to coordinates in which the image, of this height and width,
+    spans -1 to 1 on both axes.
 
     >>> normalize_keypoints([[-0.5, 49.5], [99.5, 24.5]], (50, 100)).tolist()
     [[-1.0, 1.0], [1.0, 0.0]]
@@ -235,18 +216,15 @@ def _gray(image: NDArray[Any]) -> Floats:
     elif np.issubdtype(image.dtype, np.floating):
         low, high = image.min(), image.max()
         if not (low >= -1e-3 and high <= 1 + 1e-3):
-            raise ImageError(
-                f"a float image must be in [0, 1], not in [{low:g}, {high:g}]:"
-                " give uint8, or divide by 255"
-            )
+            fault = f"a float image must be in [0, 1], not in [{low:g}, {high:g}]"
+            raise ImageError(f"{fault}: give uint8, or divide by 255")
         scaled = image.astype(np.float32).clip(0, 1)  # resampling may overshoot a little
     else:
         raise ImageError(f"an image must be uint8 or float, not {image.dtype}")
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if image.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise ImageError(
-            f"an image must have the shape (H, W) or (H, W, 1, 3 or 4), not {image.shape}"
-        )
+        shapes = "(H, W) or (H, W, 1, 3 or 4)"
+        raise ImageError(f"an image must have the shape {shapes}, not {image.shape}")
     if channels == 1:
         return scaled.reshape(image.shape[:2])
     return cv2.cvtColor(scaled[..., :3], cv2.COLOR_RGB2GRAY)

@@ -12,8 +12,7 @@ from rich.progress import track
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
-from facedots.data.sources import detect_sources
-from facedots.data.splits import load_split
+from facedots.data.splits import detect_sources, load_split
 from facedots.detection.base import Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result

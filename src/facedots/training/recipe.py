@@ -20,8 +20,7 @@ from pydantic import (
 )
 
 from facedots.annotations.load import ReadOptions
-from facedots.data.sources import SOURCE_NAMES
-from facedots.data.splits import SPLITS
+from facedots.data.splits import SOURCE_NAMES, SPLITS
 from facedots.errors import RecipeError
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.yaml_files import read_yaml
