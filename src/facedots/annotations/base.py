@@ -1,11 +1,17 @@
-"""Labeled faces, and what the readers of every format have in common."""
+"""Labeled faces, and what the readers of every format have in common.
 
+Readers raise :class:`~facedots.errors.AnnotationError`, with all faults of a file at once, and
+:class:`~facedots.errors.DataError` where nothing tells what its points mean.
+"""
+
+import hashlib
 import json
 import logging
 import math
+import os
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,16 +19,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from facedots.errors import AnnotationError
-from facedots.geometry import Floats, Matrix
+from facedots.geometry import Floats, Image, Matrix
 from facedots.io.files import protect
+from facedots.io.images import write_image
 from facedots.schema import IBUG68, KeypointSchema
 
 LOG = logging.getLogger("facedots")
-"""Says on stderr what a reader did with a file that is not plain from its points."""
-
 MAX_BYTES = 256 << 20
 """Size up to which a file with labels is read."""
-
 MAX_COORDINATE = 1e6
 """No image is as wide, in pixels."""
 
@@ -59,17 +63,16 @@ class FaceAnnotation:
 
 
 class AnnotationFile(ABC):
-    """A file with labeled faces, parsed once when it is opened.
-
-    Args:
-        path: The file; for ``.pts`` files, their folder.
+    """A file with labeled faces, or a folder of small ones, parsed once when it is opened.
 
     Raises:
         AnnotationError: It cannot be read or parsed.
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".json",)
+    """Endings by which folders are searched for files of this format."""
     origin: ClassVar[Origin] = (0.0, 0.0)
-    """What files of this format usually call the center of the top-left pixel."""
+    """What these files usually call the center of the top-left pixel."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
@@ -130,11 +133,7 @@ def to_pixels(points: Matrix, origin: Origin) -> Floats:
 def measured_pixels(
     file: AnnotationFile, names: Sequence[str], points: Sequence[Matrix], origin: Origin
 ) -> Floats:
-    """The points ``(N, K, 2)`` of faces as pixels; placeholders are missing.
-
-    Raises:
-        AnnotationError: They cannot be pixels.
-    """
+    """The points ``(N, K, 2)`` of faces as pixels; placeholders are missing."""
     kept = _drop_placeholders(np.stack(points), file.notes)
     if faults := _scale_faults(names, kept):
         raise AnnotationError(file.path, faults)
@@ -186,6 +185,20 @@ def _scale_faults(names: Sequence[str], faces: Matrix) -> list[str]:
     ]
 
 
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/facedots``, by default ``~/.cache/facedots``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "facedots"
+
+
+def cached_image(key: bytes, image: Callable[[], Image]) -> Path:
+    """The PNG file of an image that a file of labels holds, written once; ``key`` tells images."""
+    name = hashlib.sha256(key).hexdigest()[:24]
+    file = cache_folder() / "label-images" / name[:2] / f"{name}.png"
+    if not file.is_file():
+        write_image(file, image())
+    return file
+
+
 def to_numbers(cells: Sequence[str]) -> Matrix:
     """Cells as ``float64``; NaN where one is empty or no finite number."""
     return np.array([_number(cell) for cell in cells], np.float64)
@@ -210,11 +223,7 @@ def bad_cells(cells: Sequence[tuple[int, str]], place: str) -> list[str]:
 
 
 def read_bytes(path: Path, contents: str) -> bytes:
-    """The bytes of a file of text; ``contents`` names in errors what it should hold.
-
-    Raises:
-        AnnotationError: It cannot be read, is larger than :data:`MAX_BYTES`, or is not text.
-    """
+    """The bytes of a file of text; ``contents`` names in errors what it should hold."""
     try:
         with path.open("rb") as file:
             start = file.read(4096)
@@ -229,11 +238,7 @@ def read_bytes(path: Path, contents: str) -> bytes:
 
 
 def read_text(path: Path, contents: str, data: bytes | None = None) -> str:
-    """The text of a file, or of its bytes ``data``; see :func:`read_bytes`.
-
-    Raises:
-        AnnotationError: It cannot be read, or is not UTF-8.
-    """
+    """The text of a file, or of its bytes ``data``; see :func:`read_bytes`."""
     try:
         return (read_bytes(path, contents) if data is None else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -241,11 +246,7 @@ def read_text(path: Path, contents: str, data: bytes | None = None) -> str:
 
 
 def read_json(path: Path, contents: str, data: bytes | None = None) -> Any:
-    """The content of a JSON file, or of its bytes ``data``; see :func:`read_bytes`.
-
-    Raises:
-        AnnotationError: It cannot be read or is not JSON.
-    """
+    """The content of a JSON file, or of its bytes ``data``; see :func:`read_bytes`."""
     text = read_text(path, f"a JSON file of {contents}", data)
     try:
         return json.loads(text)

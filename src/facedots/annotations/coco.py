@@ -16,11 +16,10 @@ from facedots.annotations.base import (
     read_json,
 )
 from facedots.annotations.exports import resized_note
-from facedots.annotations.image_files import ImageFinder, Size, is_file, place_points
-from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
+from facedots.annotations.image_files import ImageFinder, Size, place_points
+from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
-from facedots.io.images import SUFFIXES
 from facedots.schema import IBUG68, KeypointSchema
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -33,15 +32,8 @@ class CocoFile(AnnotationFile):
     many points: in the order of their numbers, else in its own order. A point of visibility 0, or
     at (0, 0) or (-1, -1), is missing (NaN); annotations without a labeled point are skipped. Names
     and groups are ``file_name``; where several faces share an image, names end in
-    ``#<annotation id>``.
-
-    ``width`` and ``height`` of an image are compared with its file. Where they are those of the
-    upright image and EXIF data turn the stored one, points are turned; where an image was resized,
-    they are scaled.
-
-    Args:
-        path: The file.
-        content: Its content, if it was parsed before.
+    ``#<annotation id>``. Points follow images that were resized since, or that EXIF data turn, by
+    ``width`` and ``height``. ``content`` is that of the file, if it was parsed before.
     """
 
     def __init__(self, path: str | Path, content: Any = None) -> None:
@@ -55,11 +47,7 @@ class CocoFile(AnnotationFile):
         return folder.resolve().parent if folder.resolve().name == "annotations" else folder
 
     def schema(self) -> KeypointSchema:
-        """Names and skeleton of the first category with keypoints.
-
-        Raises:
-            DataError: There is none, or its names do not tell which point mirrors which.
-        """
+        """Names and skeleton of the first category with keypoints."""
         try:
             categories = self._content["categories"]
             category = next((entry for entry in categories if entry.get("keypoints")), None)
@@ -77,9 +65,6 @@ class CocoFile(AnnotationFile):
             edges = tuple((int(a) - 1, int(b) - 1) for a, b in category.get("skeleton") or ())
         except _BROKEN as error:
             raise DataError(f"{self.path}: not a COCO keypoints file: {error!r}") from error
-        if numbered_labels(names, len(names)):
-            what = f"its {len(names)} keypoints have numbers, not names"
-            raise DataError(f"{self.path}: {what}; {SCHEMA_HINT}")
         labeled = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
         name = str(category.get("name", "keypoints"))
         return named_schema(name, names, labeled, edges, self.path)
@@ -102,10 +87,17 @@ class CocoFile(AnnotationFile):
         faults = [f"image {name}: the file name repeats" for name, n in names.items() if n > 1]
         faults += [f"annotation {key}: the id repeats" for key, n in keys.items() if n > 1]
         finder, faces = ImageFinder(images), list[_Face]()
+        # CVAT and COCO call the folder of the images as the end of their files: val2017.
+        subset = self.path.stem.rpartition("_")[2]
+        folders = ("", f"images/{subset}", subset, "images")
         for key, image, values in keyed:
             name = files.get(image, "")
-            file, wrong = _find(finder, name, self.path.stem)
-            wrong = [*wrong, *_faults(values, schema.count)]
+            wrong, file = _faults(values, schema.count), finder.root
+            try:
+                file = finder.file(name, folders) if name else file
+                wrong = wrong if name else ["its image_id stands for no image", *wrong]
+            except ImageError as error:
+                wrong.insert(0, str(error))
             faults += [f"annotation {key}: {fault}" for fault in wrong]
             if wrong:
                 continue
@@ -122,11 +114,7 @@ class CocoFile(AnnotationFile):
         return self._stored(faces, origin)
 
     def _stored(self, faces: list["_Face"], origin: Origin) -> list[FaceAnnotation]:
-        """The faces with points of the stored images.
-
-        Raises:
-            AnnotationError: Points are normalized, or an image is not the one that was labeled.
-        """
+        """The faces with points of the stored images."""
         pixels = measured_pixels(
             self, [face.name for face in faces], [face.points for face in faces], origin
         )
@@ -141,11 +129,7 @@ class CocoFile(AnnotationFile):
         ]
 
     def _category(self, schema: KeypointSchema) -> tuple[Any, list[int]]:
-        """The id of the category to read, and the place of each of the schema's points in it.
-
-        Raises:
-            AnnotationError: No category has them.
-        """
+        """The id of the category to read, and the place of each of the schema's points in it."""
         named = [
             (entry["id"], [str(name) for name in entry.get("keypoints") or ()])
             for entry in self._content["categories"]
@@ -171,26 +155,6 @@ class _Face:
     image: str
     size: Size | None
     points: Matrix
-
-
-def _find(finder: ImageFinder, name: str, labels: str) -> tuple[Path, list[str]]:
-    """The file of an image, and a sentence if there is none.
-
-    CVAT and COCO call the folder of the images as the end of their files: ``images/default``,
-    ``val2017``.
-    """
-    subset = labels.rpartition("_")[2]
-    for folder in ("", f"images/{subset}", subset, "images"):
-        file = finder.root / folder / name
-        if name and is_file(file) and file.suffix.lower() in SUFFIXES:
-            return file, []
-    if not name:
-        return finder.root, ["its image_id stands for no image"]
-    try:
-        return finder.find(name), []
-    except ImageError as error:
-        gone = str(error).startswith("no image")
-        return finder.root, [f"no file {str(finder.root / name)[:300]}" if gone else str(error)]
 
 
 def _size(entry: Any) -> Size | None:

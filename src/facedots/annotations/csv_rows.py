@@ -11,8 +11,7 @@ from typing import NoReturn, TextIO
 
 import numpy as np
 
-from facedots.annotations.base import MAX_BYTES, to_numbers
-from facedots.annotations.image_files import cached_image
+from facedots.annotations.base import MAX_BYTES, cached_image, to_numbers
 from facedots.errors import AnnotationError
 from facedots.geometry import Image, Matrix
 from facedots.io.images import SUFFIXES
@@ -157,11 +156,7 @@ class Row:
 
 
 class CsvRows:
-    """A CSV file's header, the meaning of its columns, and its rows.
-
-    Raises:
-        AnnotationError: It cannot be read, or is not a CSV file in UTF-8.
-    """
+    """A CSV file's header, the meaning of its columns, and its rows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -49,6 +50,8 @@ class CsvFile(AnnotationFile):
         >>> faces = CsvFile("faces.csv").faces("images")  # doctest: +SKIP
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".csv",)
+
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         self._table = CsvRows(self.path)
@@ -64,11 +67,7 @@ class CsvFile(AnnotationFile):
         return folder if folder.is_dir() else self.path.parent
 
     def schema(self) -> KeypointSchema:
-        """The schema of a header ``name, nose_x, nose_y, left_eye_x, …``, or of as many points.
-
-        Raises:
-            DataError: The header does not name the points.
-        """
+        """The schema of a header ``name, nose_x, nose_y, left_eye_x, …``, or of as many points."""
         labels, count = self._columns.labels, len(self._columns.pairs)
         is_ibug68 = {label.lower() for label in labels}.issuperset(IBUG68.names)
         if count == IBUG68.count or is_ibug68 or numbered_labels(labels, IBUG68.count):
@@ -94,6 +93,7 @@ class CsvFile(AnnotationFile):
         order = self._order(schema)
         rows = [row for row in self._table.rows if row.found]
         finder, first_row = ImageFinder(images), dict[str, int]()
+        pixels = self._columns.pixels is not None
         places, points, faults = list[_Place](), list[Matrix](), list[str]()
         for row, name in zip(rows, self._names(rows, images), strict=True):
             wrong = self._row_faults(row, order)
@@ -103,7 +103,7 @@ class CsvFile(AnnotationFile):
             elif name:
                 first_row[name] = row.number
                 try:
-                    places.append(self._place(name, row, finder))
+                    places.append(_place(name, row, finder, pixels))
                 except ImageError as error:
                     wrong.insert(0, str(error))
             else:
@@ -134,17 +134,8 @@ class CsvFile(AnnotationFile):
             for place, face in zip(places, faces, strict=True)
         ]
 
-    def _place(self, name: str, row: Row, finder: ImageFinder) -> "_Place":
-        if self._columns.pixels is None:
-            return _find(name, finder)
-        return _Place(Path(row.name), Path(row.name).name, name)
-
     def _order(self, schema: KeypointSchema) -> list[int]:
-        """The place of each of the schema's points among those of the header.
-
-        Raises:
-            AnnotationError: The header holds other points, or there is no header.
-        """
+        """The place of each of the schema's points among those of the header."""
         header, columns, faults = self._table.header, self._columns, list[str]()
         images = [cell for cell in header[:3] if Path(cell.strip()).suffix.lower() in SUFFIXES]
         if images and not columns.labels:
@@ -198,6 +189,13 @@ class _Place:
     name: str
 
 
+def _place(name: str, row: Row, finder: ImageFinder, pixels: bool) -> _Place:
+    if pixels:
+        return _Place(Path(row.name), Path(row.name).name, name)
+    image = _image(name, finder.root)
+    return _Place(finder.file(image), image, name)
+
+
 def _name(cell: str, images: Path) -> str:
     """The image that a cell means: as :func:`~facedots.io.text.csv_cell` or as the user wrote it,
     with the spaces around it if there is such a file, else without.
@@ -211,24 +209,6 @@ def _image(name: str, images: Path) -> str:
     """The name of a face without its number, as in ``a.jpg#2``."""
     image, mark, number = name.rpartition("#")
     return image if mark and number.isdecimal() and not is_file(images / name) else name
-
-
-def _find(name: str, finder: ImageFinder) -> _Place:
-    """Find the image of a face by the cell of its row.
-
-    Raises:
-        ImageError: There is no such image, or there are several.
-    """
-    image = _image(name, finder.root)
-    file = finder.root / image
-    outside = image.startswith("/") or ".." in Path(image).parts
-    if is_file(file) and (not outside or file.suffix.lower() in SUFFIXES):
-        return _Place(file, image, name)
-    try:
-        return _Place(finder.find(image), image, name)
-    except ImageError as error:
-        missing = str(error).startswith("no image")
-        raise ImageError(f"no file {str(file)[:300]}" if missing else str(error)) from error
 
 
 def _doubles(places: Iterable[_Place]) -> list[str]:

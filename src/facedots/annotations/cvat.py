@@ -40,15 +40,10 @@ _SURFACE = 100.0
 
 
 def to_cvat(results: Iterable[ImageResult], schema: KeypointSchema) -> str:
-    """XML with the faces of images, for a task that holds these images.
+    """XML with the faces of images, for a task that holds them under the names ``source``, in the
+    order of its frames.
 
-    A missing point is an element with ``outside="1"``, which CVAT hides, in the middle of the
-    others. ``occluded`` is always 0.
-
-    Args:
-        results: Their ``source`` is the image's name in the task; their order is that of the
-            frames.
-        schema: What the points mean.
+    A missing point is ``outside``, which CVAT hides, in the middle of the others.
     """
     root = ET.Element("annotations")
     ET.SubElement(root, "version").text = "1.1"
@@ -76,12 +71,8 @@ def _add_skeleton(image: ET.Element, face: Face, schema: KeypointSchema) -> None
 
 
 def cvat_labels(schema: KeypointSchema, shape: Floats) -> str:
-    """JSON for the "Raw" tab of a project's labels: one skeleton with the schema's points.
-
-    Args:
-        schema: Its points.
-        shape: ``(K, 2)``, a face of any size, to draw the skeleton; missing points go to the
-            middle.
+    """JSON for the "Raw" tab of a project's labels: one skeleton with the schema's points, drawn as
+    the face ``shape`` ``(K, 2)`` of any size; missing points go to the middle.
     """
     attribute = {"name": SIGMA, "mutable": False, "input_type": "text"}
     attribute |= {"default_value": "", "values": [""]}
@@ -122,13 +113,10 @@ class CvatFile(AnnotationFile):
     :func:`~facedots.annotations.exports.annotations_of`.
 
     Frame 7 of a video is the image ``frame_000007``, as CVAT saves it; else, where there are as
-    many images as frames, the eighth by name.
-
-    Args:
-        path: The file.
-        root: Its content, if it was parsed before.
+    many images as frames, the eighth by name. ``root`` is the content, if it was parsed before.
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".xml", ".zip")
     origin: ClassVar[Origin] = TOOL_ORIGIN
 
     def __init__(self, path: str | Path, root: ET.Element | None = None) -> None:
@@ -158,9 +146,7 @@ class CvatFile(AnnotationFile):
         return annotations_of(self, exported, faults, images, origin)
 
     def _frames(self, images: Path) -> list[tuple[str, str, Size | None, list[ET.Element]]]:
-        """The frames of a video with the shapes of all tracks: what it is called in messages, the
-        image's name and size, the shapes.
-        """
+        """The frames of a video: the name in messages, the image's name and size, the shapes."""
         frames: dict[int, list[ET.Element]] = {}
         for shape in (shape for track in self._root.iter("track") for shape in track):
             number = shape.get("frame", "")
@@ -188,11 +174,7 @@ class CvatFile(AnnotationFile):
 
 
 def _annotations_xml(names: list[str]) -> str:
-    """The name of the XML file in an export.
-
-    Raises:
-        ValueError: There is none, or there are several.
-    """
+    """The name of the XML file in an export; ValueError where there is not one."""
     files = [name for name in names if Path(name).name == "annotations.xml"]
     if len(files) != 1:
         raise ValueError(f"{len(files)} files annotations.xml in it; an export of CVAT has one")

@@ -34,11 +34,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, V
 
 
 def zip_members(file: Path) -> list[str]:
-    """The names of the files in a ZIP archive; none in another file.
-
-    Raises:
-        AnnotationError: It is a damaged archive.
-    """
+    """The names of the files in a ZIP archive; none in another file."""
     try:
         if not zipfile.is_zipfile(file):
             return []
@@ -49,11 +45,7 @@ def zip_members(file: Path) -> list[str]:
 
 
 def read_member(file: Path, name: str) -> bytes:
-    """The bytes of a file in a ZIP archive.
-
-    Raises:
-        AnnotationError: It is damaged, encrypted, or too large.
-    """
+    """The bytes of a file in a ZIP archive."""
     try:
         with zipfile.ZipFile(file) as archive, archive.open(name) as member:
             data = member.read(MAX_BYTES + 1)
@@ -67,11 +59,7 @@ def read_member(file: Path, name: str) -> bytes:
 
 
 def read_xml(file: Path, member: Callable[[list[str]], str]) -> ET.Element:
-    """The root of an XML file, or of the one in a ZIP archive that ``member`` names.
-
-    Raises:
-        AnnotationError: It is neither.
-    """
+    """The root of an XML file, or of the one in a ZIP archive that ``member`` names."""
     try:
         names = zip_members(file)
         return ET.fromstring(read_member(file, member(names)) if names else read_bytes(file, "XML"))

@@ -2,8 +2,6 @@
 images as they were labeled as points of the images as they are stored.
 """
 
-import hashlib
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -15,8 +13,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from facedots.errors import ImageError
-from facedots.geometry import Floats, Image
-from facedots.io.images import SUFFIXES, write_image
+from facedots.geometry import Floats
+from facedots.io.images import SUFFIXES
 
 ORIENTATION = 0x0112
 """The EXIF tag for how an image is turned when it is shown."""
@@ -66,6 +64,24 @@ class ImageFinder:
                 return self._only(files[key], parts, reference)
         missing = self.root.joinpath(*parts)
         raise ImageError(f"no image {missing}; put it back, or take it out of the export")
+
+    def file(self, name: str, folders: Sequence[str] = ("",)) -> Path:
+        """The image of exactly this name in the folder, or in one of some folders in it; else as
+        :meth:`find`. Files outside the folder need the ending of an image.
+
+        Raises:
+            ImageError: There is no such image, or there are several.
+        """
+        outside = name.startswith("/") or ".." in Path(name).parts
+        for file in (self.root / folder / name for folder in folders):
+            if is_file(file) and (not outside or file.suffix.lower() in SUFFIXES):
+                return file
+        try:
+            return self.find(name)
+        except ImageError as error:
+            if not str(error).startswith("no image"):
+                raise
+            raise ImageError(f"no file {str(self.root / name)[:300]}") from error
 
     def _only(self, files: Sequence[Path], parts: Sequence[str], reference: str) -> Path:
         """The one of some files whose folders end as the reference's do."""
@@ -138,28 +154,6 @@ def _clean(name: str) -> str:
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/facedots``, by default ``~/.cache/facedots``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "facedots"
-
-
-def cached_image(key: bytes, image: Callable[[], Image]) -> Path:
-    """The PNG file of an image that a file of labels holds, written once to the cache.
-
-    Args:
-        key: Bytes that determine the image.
-        image: Called where the file is not there yet.
-
-    Raises:
-        OutputError: The cache cannot be written.
-    """
-    name = hashlib.sha256(key).hexdigest()[:24]
-    file = cache_folder() / "label-images" / name[:2] / f"{name}.png"
-    if not file.is_file():
-        write_image(file, image())
-    return file
-
-
 @dataclass(frozen=True)
 class ImageHeader:
     """Width and height of an image as stored, and EXIF's orientation, 1 (upright) to 8."""
@@ -183,11 +177,7 @@ class ImageHeader:
 
 
 def read_header(image: Path) -> ImageHeader | None:
-    """Size and orientation of an image, which is not decoded; None for what is no image.
-
-    Raises:
-        ImageError: The file cannot be read.
-    """
+    """Size and orientation of an image, which is not decoded; None for what is no image."""
     import PIL.Image
 
     try:

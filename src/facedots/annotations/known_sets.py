@@ -6,7 +6,7 @@ docs/conventions.md, "Label offsets".
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
@@ -37,7 +37,7 @@ class KnownSet:
         labels: Prefix of the faces' names -> file or folder with their labels, within the set.
         origin: The coordinates that its files give to the center of the top-left pixel.
         group: Name of a face -> the person or the photo, which a split keeps on one side.
-        video: Name of a face -> the video that it was cut from; None where they are photos.
+        video: Name of a face -> the video that it was cut from.
         label_bias_x: Constant offset of the labels to the right, in outer-eye distances.
         subsets: Whether each entry of ``labels`` is a subset; else all are one, named as the set.
 
@@ -69,26 +69,19 @@ class KnownSet:
     def with_facts(
         self, faces: Sequence[FaceAnnotation], prefix: str, schema: KeypointSchema = IBUG68
     ) -> list[FaceAnnotation]:
-        """Faces as a reader gives them, with the set's names, groups, label bias and style.
-
-        Args:
-            faces: Named relative to the entry of ``labels``.
-            prefix: That entry's key.
-            schema: Its ``norm_pair`` are the outer eye corners.
+        """Faces as a reader gives them, with the set's names, groups, label bias and style; their
+        ``prefix`` is the key of their entry in ``labels``.
         """
         right, left = schema.norm_pair
-        return [
-            replace(
-                face,
-                name=f"{prefix}/{face.name}",
-                group=f"{self.name}/{self.group(f'{prefix}/{face.name}')}",
-                label_bias_x=self.label_bias_x
-                and self.label_bias_x
-                * float(np.linalg.norm(face.points[left] - face.points[right])),
-                label_style=self.name,
-            )
-            for face in faces
-        ]
+        facts = []
+        for face in faces:
+            name, bias = f"{prefix}/{face.name}", 0.0
+            if self.label_bias_x:
+                eyes = np.linalg.norm(face.points[left] - face.points[right])
+                bias = self.label_bias_x * float(eyes)
+            group = f"{self.name}/{self.group(name)}"
+            facts.append(FaceAnnotation(face.image, face.points, name, group, bias, self.name))
+        return facts
 
 
 def person_id(name: str) -> str:
@@ -111,9 +104,8 @@ def video_id(name: str) -> str:
     """
     match = re.fullmatch(r"(.+_\d)\d", Path(name).stem)
     if match is None:
-        raise ValueError(
-            f"{name}: the name of a YouTube-faces frame ends in _<video><frame>, two digits"
-        )
+        ending = "_<video><frame>, two digits"
+        raise ValueError(f"{name}: the name of a YouTube-faces frame ends in {ending}")
     return match[1]
 
 

@@ -25,29 +25,22 @@ LOCAL_FILES = "/data/local-files/?d="
 """Address at which Label Studio serves the files below its document root."""
 
 FACE, POINTS, IMAGE = "face", "points", "image"
-"""The names of the tags in the labeling interface; the first is also the label of a face's
-rectangle.
-"""
+"""Tags in the labeling interface; the first is also the label of a face's rectangle."""
 
 MAX_PERCENT = 1e6
 """How far outside an image a point may lie, in percent of its sides."""
 
-_POINT_WIDTH = 0.015
-"""The size that a point is drawn with, in widths of its face."""
+_POINT_WIDTH = 0.015  # in widths of its face
 
 _COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
 """One a region, in turn."""
 
 
 def to_label_studio(results: Iterable[ImageResult], schema: KeypointSchema, model: str = "") -> str:
-    """JSON of tasks with predictions, in the order of the results.
+    """JSON of tasks with predictions of a model, in the order of the results, whose ``source`` is a
+    path below Label Studio's document root.
 
     Missing points are left out. The score of a prediction is the mean confidence of the points.
-
-    Args:
-        results: Their ``source`` is a path below Label Studio's document root.
-        schema: What the points mean.
-        model: Name of the model, for people to read.
     """
     tasks = [
         {
@@ -136,13 +129,7 @@ class LabelStudioFile(AnnotationFile):
     else the one that was changed last; skipped ones (``was_canceled``), predictions and tasks
     without an annotation do not. Labels are the schema's names, or numbers from 1. Other regions
     are skipped. For names and groups see :func:`~facedots.annotations.exports.annotations_of`.
-
-    Args:
-        path: The file.
-        content: Its content, if it was parsed before.
-
-    Raises:
-        AnnotationError: It cannot be read, or is not such an export.
+    ``content`` is that of the file, if it was parsed before.
     """
 
     origin: ClassVar[Origin] = TOOL_ORIGIN
@@ -189,11 +176,8 @@ def _chosen(annotations: Sequence[Any]) -> Any:
     """The annotation that counts, or None."""
     done = [annotation for annotation in annotations if not annotation.get("was_canceled")]
     # Times are ISO 8601 in UTC, so that they sort as text.
-    return max(
-        done,
-        key=lambda one: (bool(one.get("ground_truth")), one.get("updated_at") or ""),
-        default=None,
-    )
+    keys = ((bool(one.get("ground_truth")), one.get("updated_at") or "") for one in done)
+    return max(zip(keys, done, strict=True), key=lambda each: each[0], default=(None, None))[1]
 
 
 def _reference(data: Mapping[str, Any]) -> str:

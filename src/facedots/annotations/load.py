@@ -13,13 +13,7 @@ from facedots.annotations.exports import read_member, read_xml, zip_members
 from facedots.annotations.image_files import ImageFinder
 from facedots.annotations.known_sets import KnownLabels, recognize
 from facedots.annotations.label_studio import LabelStudioFile
-from facedots.annotations.published_files import (
-    LIST_ENDINGS,
-    CofwFile,
-    ListFile,
-    PtsFolder,
-    is_list,
-)
+from facedots.annotations.published_files import CofwFile, ListFile, PtsFolder, is_list
 from facedots.annotations.schemas import schema_beside
 from facedots.annotations.tool_files import ImglabFile, LabelmeFolder
 from facedots.errors import DataError, ImageError
@@ -43,21 +37,6 @@ FORMATS: Mapping[str, type[AnnotationFile]] = MappingProxyType(
     }
 )
 """Readers by the format's name, in the order in which a folder is searched for them."""
-
-_ENDINGS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "csv": (".csv",),
-        "coco": (".json",),
-        "label-studio": (".json",),
-        "pts": (".pts",),
-        "cvat": (".xml", ".zip"),
-        "imglab": (".xml",),
-        "labelme": (".json",),
-        "list": LIST_ENDINGS,
-        "cofw": (".mat",),
-    }
-)
-
 
 WFLW_LISTS = "list_98pt_rect_attr_*.txt"
 """Where a folder has no other labels: the lists of WFLW's training and test faces below it."""
@@ -149,11 +128,7 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
 
 
 def load_known(entries: Sequence[KnownLabels], options: ReadOptions) -> AnnotationSet:
-    """The faces of known data sets, with the facts of their sets.
-
-    Raises:
-        AnnotationError: A file has faults.
-    """
+    """The faces of known data sets, with the facts of their sets."""
     several = len({entry.known.name for entry in entries}) > 1
     files = []
     for labels in entries:
@@ -189,9 +164,7 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
     """
     formats = [format] if format else list(FORMATS)
     if path.is_file():
-        ending = path.suffix.lower()
-        fitting = [format] if format else [name for name in FORMATS if ending in _ENDINGS[name]]
-        fitting = [name for name in fitting if name != "list" or format or is_list(path)]
+        fitting = [name for name in formats if format or _may_be(name, path)]
         if not fitting:
             raise DataError(
                 f"{path}: the file's ending does not tell its format; "
@@ -204,18 +177,36 @@ def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:
         raise DataError(f"{path}: neither a file nor a folder")
     for name in formats:
         if name == "pts":
-            pts = (file for file in path.rglob("*") if file.suffix.lower() in _ENDINGS["pts"])
-            files = [path] if next(pts, None) else []
+            files = [path] if any(_may_be(name, file) for file in path.rglob("*")) else []
         else:
-            files = _search(path, _ENDINGS[name])
-        if name == "list":
-            files = [file for file in files or path.rglob(WFLW_LISTS) if is_list(file)]
+            files = _search(path, name)
         if files and (name == "labelme" or (name == "coco" and not format and _is_labelme(files))):
             return "labelme", [path]
         if files:
             return name, sorted(files, key=_training_first)
-    endings = dict.fromkeys(f"*{ending}" for name in formats for ending in _ENDINGS[name])
+    endings = dict.fromkeys(f"*{ending}" for name in formats for ending in FORMATS[name].endings)
     raise DataError(f"{path}: no annotations here ({' or '.join(endings)})")
+
+
+def _may_be(format: str, file: Path) -> bool:
+    """Whether a file has an ending of a format; of texts, whether it is a list of faces."""
+    fits = file.suffix.lower() in FORMATS[format].endings
+    return fits and (format != "list" or is_list(file))
+
+
+def _search(folder: Path, format: str) -> list[Path]:
+    """The files of a format in a folder; else in its folder ``annotations``, as of CVAT and COCO;
+    else in its folders of subsets, as of Roboflow; else WFLW's lists below it.
+    """
+    folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    subsets = [entry for entry in folders if entry.name.lower() in SUBSET_FOLDERS]
+    labels = [entry for entry in folders if entry.name.lower() in ("annotations", "labels")]
+    for places in ([folder], labels, subsets):
+        entries = [entry for place in places for entry in place.iterdir()]
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        if files := [entry for entry in visible if entry.is_file() and _may_be(format, entry)]:
+            return files
+    return list(folder.rglob(WFLW_LISTS)) if format == "list" else []
 
 
 def _is_labelme(files: Sequence[Path]) -> bool:
@@ -227,24 +218,6 @@ def _is_labelme(files: Sequence[Path]) -> bool:
 def _training_first(file: Path) -> tuple[bool, str, str]:
     subset = _subset_of(file)
     return not subset.startswith("train"), subset, file.name
-
-
-def _search(folder: Path, endings: Sequence[str]) -> list[Path]:
-    """The files with these endings in a folder; else in its folder ``annotations``, as of CVAT and
-    COCO; else in its folders of subsets, as of Roboflow.
-    """
-
-    def files_in(place: Path) -> list[Path]:
-        found = (file for file in place.iterdir() if not file.name.startswith("."))
-        return [file for file in found if file.suffix.lower() in endings and file.is_file()]
-
-    folders = [entry for entry in sorted(folder.iterdir()) if entry.is_dir()]
-    subsets = [entry for entry in folders if entry.name.lower() in SUBSET_FOLDERS]
-    labels = [entry for entry in folders if entry.name.lower() in ("annotations", "labels")]
-    for places in ([folder], labels, subsets):
-        if files := [file for place in places for file in files_in(place)]:
-            return files
-    return []
 
 
 def _opened(path: Path, format: str, options: ReadOptions) -> AnnotationFile:

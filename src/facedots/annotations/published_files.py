@@ -13,13 +13,14 @@ from facedots.annotations.base import (
     FaceAnnotation,
     Origin,
     bad_cells,
+    cached_image,
     face_names,
     measured_pixels,
     read_text,
     to_numbers,
     to_pixels,
 )
-from facedots.annotations.image_files import ImageFinder, cached_image
+from facedots.annotations.image_files import ImageFinder
 from facedots.annotations.schemas import SCHEMA_HINT, point_order, schema_of_count
 from facedots.errors import AnnotationError, DataError, ImageError, explain_missing_extra
 from facedots.geometry import Image, Matrix
@@ -29,7 +30,6 @@ from facedots.schema import COFW29, IBUG68, WFLW98, KeypointSchema
 
 MAX_SIZE = 1 << 20  # characters of a .pts file
 WFLW_EXTRA = 10  # numbers of a box and six attributes behind the points
-LIST_ENDINGS = (".txt", ".list", ".lst")
 
 
 class PtsFolder(AnnotationFile):
@@ -42,6 +42,7 @@ class PtsFolder(AnnotationFile):
         >>> faces = PtsFolder("300w/afw").faces()  # doctest: +SKIP
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".pts",)
     origin: ClassVar[Origin] = (1.0, 1.0)
 
     def __init__(self, path: str | Path) -> None:
@@ -54,11 +55,7 @@ class PtsFolder(AnnotationFile):
         self._files = {entry: _parsed(entry) for entry in files}
 
     def schema(self) -> KeypointSchema:
-        """That of as many points as the first file has.
-
-        Raises:
-            DataError: Their number does not tell.
-        """
+        """That of as many points as the first file has."""
         file, (points, _) = next(iter(self._files.items()), (self.path, (None, [])))
         count = 0 if points is None else len(points)
         if schema := schema_of_count(count, file):
@@ -144,6 +141,8 @@ class ListFile(AnnotationFile):
         >>> faces = ListFile("list_98pt_rect_attr_train.txt").faces()  # doctest: +SKIP
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".txt", ".list", ".lst")
+
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         lines = read_text(self.path, "a list of faces").splitlines()
@@ -158,11 +157,7 @@ class ListFile(AnnotationFile):
         return next((place for place in places if place.is_dir()), self.path.parent)
 
     def schema(self) -> KeypointSchema:
-        """WFLW98, IBUG68, or AFLW's points where the path names that set, by the numbers a line.
-
-        Raises:
-            DataError: They do not tell.
-        """
+        """WFLW98, IBUG68, or AFLW's points where the path names that set, by the numbers a line."""
         for count in (WFLW98.count, self._count // 2, self._count // 3):
             if self._step(count) and (schema := schema_of_count(count, self.path)):
                 return schema
@@ -244,6 +239,7 @@ class CofwFile(AnnotationFile):
         >>> faces = CofwFile("COFW_test_color.mat").faces()  # doctest: +SKIP
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".mat",)
     origin: ClassVar[Origin] = (1.0, 1.0)
 
     def __init__(self, path: str | Path) -> None:

@@ -87,11 +87,7 @@ def read_schema(file: str | Path) -> KeypointSchema:
 
 
 def schema_beside(source: str | Path) -> KeypointSchema | None:
-    """The schema of the ``schema.yaml`` in a folder or beside a file; None where there is none.
-
-    Raises:
-        DataError: As :func:`read_schema`.
-    """
+    """The schema of the ``schema.yaml`` in a folder or beside a file; None where there is none."""
     path = Path(source)
     file = (path if path.is_dir() else path.parent) / SCHEMA_FILE
     return read_schema(file) if file.is_file() else None
@@ -104,16 +100,18 @@ def named_schema(
     edges: tuple[tuple[int, int], ...],
     file: Path,
 ) -> KeypointSchema:
-    """A schema from the names of its points; 68 points are iBUG's.
+    """A schema from the names of its points; 68 points are iBUG's, for numbers see
+    :func:`schema_of_count`.
 
     Left and right in the names decide what a mirror image swaps; of the ``points`` ``(N, K, 2)``
     the two furthest apart become the ``norm_pair``.
-
-    Raises:
-        DataError: The names do not tell which point mirrors which.
     """
     if len(names) == IBUG68.count:
         return IBUG68
+    if len(names) < 2 or numbered_labels(names, len(names)):
+        if schema := schema_of_count(len(names), file):
+            return schema
+        raise DataError(f"{file}: its {len(names)} points have no names; {SCHEMA_HINT}")
     try:
         regions = {"points": tuple(range(len(names)))}
         flip, norm_pair = mirror_names(names), furthest_pair(points)

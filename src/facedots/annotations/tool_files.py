@@ -29,11 +29,11 @@ from facedots.annotations.exports import (
     size_of,
 )
 from facedots.annotations.image_files import ImageFinder, Size, place_points, read_header
-from facedots.annotations.schemas import SCHEMA_HINT, named_schema, numbered_labels, point_order
+from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order, schema_of_count
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix, tight_boxes
 from facedots.io.text import printable
-from facedots.schema import IBUG68, KeypointSchema
+from facedots.schema import KeypointSchema
 
 
 class ImglabFile(AnnotationFile):
@@ -47,6 +47,8 @@ class ImglabFile(AnnotationFile):
         >>> faces = ImglabFile("training_with_face_landmarks.xml").faces()  # doctest: +SKIP
     """
 
+    endings: ClassVar[tuple[str, ...]] = (".xml",)
+
     def __init__(self, path: str | Path, root: ET.Element | None = None) -> None:
         super().__init__(path)
         self._root = read_xml(self.path, lambda names: names[0]) if root is None else root
@@ -57,15 +59,11 @@ class ImglabFile(AnnotationFile):
         self._labels, self._first = labels, 0 if 0 in numbers else 1
 
     def schema(self) -> KeypointSchema:
-        """IBUG68 for parts of these names, or with 68 numbers.
-
-        Raises:
-            DataError: They are other ones.
-        """
-        if len(self._labels) != IBUG68.count:
-            count = len(self._labels)
-            raise DataError(f"{self.path}: {count} parts, not iBUG's 68; {SCHEMA_HINT}")
-        return IBUG68
+        """IBUG68 for parts of these names, or with 68 numbers."""
+        count = len(self._labels)
+        if schema := schema_of_count(count, self.path):
+            return schema
+        raise DataError(f"{self.path}: {count} parts, not iBUG's 68; {SCHEMA_HINT}")
 
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
         finder, faults = ImageFinder(images), list[str]()
@@ -149,9 +147,6 @@ class LabelmeFolder(AnnotationFile):
     names in any order, or numbers. A point that is absent is missing (NaN). Boxes and polygons are
     skipped. For names and groups see :func:`~facedots.annotations.exports.annotations_of`.
 
-    Args:
-        path: The folder, or a file.
-
     Example:
         >>> faces = LabelmeFolder("labels").faces()  # doctest: +SKIP
     """
@@ -171,17 +166,8 @@ class LabelmeFolder(AnnotationFile):
         return self.path if self.path.is_dir() else self.path.parent
 
     def schema(self) -> KeypointSchema:
-        """The schema of the labels; IBUG68 for its names, or for 68 numbers.
-
-        Raises:
-            DataError: The labels are numbers, or do not tell which point mirrors which.
-        """
+        """The schema of the labels; IBUG68 for its names, or for 68 numbers."""
         names = tuple(self._labels)
-        if len(names) == IBUG68.count:
-            return IBUG68
-        if len(names) < 2 or numbered_labels(names, len(names)):
-            what = f"its {len(names)} points have no names"
-            raise DataError(f"{self.path}: {what}; {SCHEMA_HINT}")
         faces = [face for image in self._images for face in image.faces]
         shape = [[face.get(name, (np.nan, np.nan)) for name in names] for face in faces]
         return named_schema(self.path.stem, names, shape, (), self.path)

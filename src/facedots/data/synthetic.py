@@ -6,13 +6,12 @@ their model cards say so.
 """
 
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.base import FaceAnnotation, cache_folder
 from facedots.annotations.csv_table import CsvFile
 from facedots.data.synthetic_painter import HeadOutline, paint_head
 from facedots.geometry import Floats, Image, Matrix
@@ -57,8 +56,7 @@ def cached_synthetic(count: int, seed: int = 0) -> list[FaceAnnotation]:
     """
     image, points = draw_face(np.random.default_rng((seed, 0)))
     drawing = hashlib.sha256(image.tobytes() + points.tobytes()).hexdigest()[:12]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    return write_synthetic(cache / "facedots" / f"synthetic-{drawing}", count, seed)
+    return write_synthetic(cache_folder() / f"synthetic-{drawing}", count, seed)
 
 
 def draw_face(generator: np.random.Generator) -> tuple[Image, Floats]:
