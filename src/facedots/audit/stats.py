@@ -1,6 +1,6 @@
 """Counts and measures of a data set's files and labels, per subset and across subsets."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -127,9 +127,20 @@ def data_stats(
 ) -> DataStats:
     """Count and measure everything; opens each image once, unless ``files`` has it."""
     opened = [_Subset(name, faces, files or {}) for name, faces in subsets.items()]
-    shared = [_overlap(first, second) for first, second in combinations(opened, 2)]
+    owners = [subset.name for subset in opened for _ in subset.images]
+    pairs = find_near_duplicates([file for subset in opened for file in subset.images])
+    # Subsets of the first and the second image of a pair -> the second images.
+    duplicates: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for pair in pairs:
+        duplicates[owners[pair.first], owners[pair.second]].append(pair.second)
+    shared = [
+        _overlap(first, second, len(set(duplicates[first.name, second.name])))
+        for first, second in combinations(opened, 2)
+    ]
     return DataStats(
-        subsets={subset.name: subset.stats(schema) for subset in opened},
+        subsets={
+            one.name: one.stats(schema, len(duplicates[one.name, one.name])) for one in opened
+        },
         shared=tuple(pair for pair in shared if pair.groups or pair.names or pair.near_duplicates),
     )
 
@@ -193,7 +204,7 @@ class _Subset:
         self.groups = {face.group for face in faces if face.group}
         self.videos = {video for face in faces if (video := video_of(face))}
 
-    def stats(self, schema: KeypointSchema) -> SubsetStats:
+    def stats(self, schema: KeypointSchema, near_duplicates: int) -> SubsetStats:
         images = self.images
         files = FileStats(
             images=len(images) + len(self.unreadable),
@@ -204,7 +215,7 @@ class _Subset:
             misnamed=sum(file.misnamed for file in images),
             modes=dict(Counter(file.mode for file in images)),
             byte_duplicates=len(images) - len({file.sha256 for file in images}),
-            near_duplicates=len(find_near_duplicates(images)),
+            near_duplicates=near_duplicates,
         )
         size_of = {file.path: (file.width, file.height) for file in images}
         sizes = [size_of.get(face.image, (np.nan, np.nan)) for face in self.faces]
@@ -212,12 +223,10 @@ class _Subset:
         return SubsetStats(labels, files, len(self.groups), len(self.videos))
 
 
-def _overlap(first: _Subset, second: _Subset) -> Overlap:
+def _overlap(first: _Subset, second: _Subset, near_duplicates: int) -> Overlap:
     hash_of = {file.path.name: file.sha256 for file in first.images}
     hashes = {file.sha256 for file in first.images}
     same_name = [file for file in second.images if file.path.name in hash_of]
-    pairs = find_near_duplicates([*first.images, *second.images])
-    count = len(first.images)
     return Overlap(
         first=first.name,
         second=second.name,
@@ -226,5 +235,5 @@ def _overlap(first: _Subset, second: _Subset) -> Overlap:
         names=len(same_name),
         names_of_other_images=sum(file.sha256 != hash_of[file.path.name] for file in same_name),
         byte_duplicates=sum(file.sha256 in hashes for file in second.images),
-        near_duplicates=len({pair.second for pair in pairs if pair.first < count <= pair.second}),
+        near_duplicates=near_duplicates,
     )
