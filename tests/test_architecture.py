@@ -1,6 +1,7 @@
 """Rules of docs/design.md that import-linter (``make lint``) cannot see."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -84,3 +85,28 @@ def test_the_number_of_points_comes_from_the_schema(module: str) -> None:
 def test_the_layout_in_the_design_is_complete(name: str) -> None:
     layout = (SRC.parents[1] / "docs" / "design.md").read_text(encoding="utf-8").split("## 2.")[0]
     assert f"── {name}" in layout
+
+
+FORBIDDEN_CALLS = re.compile(
+    r"eval|exec|compile|__import__|os\.(system|popen)|tempfile\.mktemp|tarfile\..*|.*\.extract(all)?"
+    r"|yaml\.(?!safe_dump).*|(pickle|marshal|shelve|joblib|dill)\..*"
+)
+NEEDED_ARGUMENTS = {
+    "torch.load": "weights_only=True",
+    "np.load": "allow_pickle=False",
+    "subprocess.run": "timeout",
+    "urlopen": "timeout",
+}
+
+
+@each
+def test_nothing_runs_code_from_files_or_waits_forever(module: str) -> None:
+    for node in ast.walk(tree_of(module)):
+        if isinstance(node, ast.Call):
+            call = ast.unparse(node.func)
+            assert not FORBIDDEN_CALLS.fullmatch(call), f"line {node.lineno}: {call}"
+            keywords = [f"{key.arg}={ast.unparse(key.value)}" for key in node.keywords]
+            assert "shell=True" not in keywords, f"line {node.lineno}"
+            for name, needed in NEEDED_ARGUMENTS.items():
+                if call == name or call.endswith(f".{name}"):
+                    assert any(word.startswith(needed) for word in keywords), f"line {node.lineno}"

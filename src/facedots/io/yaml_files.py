@@ -30,11 +30,12 @@ def read_yaml(path: str | Path, error: type[FacedotsError]) -> Any:
         raise error(f"{path!r}: cannot be read: {fault}") from fault
     if len(data) > MAX_BYTES:
         raise error(f"{path}: larger than {MAX_BYTES // 1024} KB, too large for such a file")
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # plain values only
     try:
         text = data.decode("utf-8-sig")
-        depth = 0
-        for event in yaml.parse(text, Loader=loader):
+        depth, events = 0, loader(text)
+        while events.check_event():
+            event = events.get_event()
             if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
                 line = event.start_mark.line + 1 if event.start_mark else 1
                 raise error(f"{path}: line {line}: anchors (&, *) are refused; write values out")
@@ -42,7 +43,7 @@ def read_yaml(path: str | Path, error: type[FacedotsError]) -> Any:
             depth -= isinstance(event, yaml.CollectionEndEvent)
             if depth > MAX_DEPTH:
                 raise error(f"{path}: nested deeper than {MAX_DEPTH} levels")
-        return yaml.load(text, Loader=loader)
+        return loader(text).get_single_data()
     except UnicodeDecodeError as fault:
         raise error(f"{path}: not YAML: not text in UTF-8 (byte {fault.start})") from fault
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as fault:
