@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image as Pillow
 
 from facedots.audit.image_files import (
     MAX_HAMMING,
@@ -39,6 +40,24 @@ def test_bytes_tell_the_format(
     assert (image.width, image.height) == (80, 60)
     assert image.format == {".png": "PNG", ".jpg": "JPEG"}[written]
     assert image.misnamed is misnamed
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "name"),
+    [
+        ("GIF", ".gif", "GIF"),
+        ("AVIF", ".avif", "AVIF"),
+        ("JPEG2000", ".jp2", "JPEG 2000"),
+        ("WEBP", ".webp", "WebP"),
+        ("JPEG", ".jfif", "JPEG"),
+    ],
+)
+def test_every_format_that_is_read_has_its_name(
+    scene: Image, tmp_path: Path, kind: str, ending: str, name: str
+) -> None:
+    Pillow.fromarray(scene).save(tmp_path / f"a{ending}", kind)
+    image = inspect_image(tmp_path / f"a{ending}")
+    assert (image.format, image.misnamed) == (name, False)
 
 
 @pytest.mark.parametrize(("channels", "mode"), [(None, "gray"), (3, "RGB"), (4, "RGBA")])

@@ -1,6 +1,7 @@
 """What an image file really holds, its perceptual hash, and near duplicates among files."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,15 @@ MAX_HAMMING = 26
 """Largest Hamming distance of two near duplicates, of 256 bits; docs/audit.md says why."""
 
 _FORMATS = {
-    "JPEG": ((b"\xff\xd8\xff",), (".jpg", ".jpeg")),
-    "PNG": ((b"\x89PNG",), (".png",)),
-    "WebP": ((b"RIFF",), (".webp",)),
-    "BMP": ((b"BM",), (".bmp",)),
-    "TIFF": ((b"II*\0", b"MM\0*"), (".tif", ".tiff")),
+    "JPEG": (rb"\xff\xd8\xff", (".jpg", ".jpeg", ".jpe", ".jfif")),
+    "PNG": (rb"\x89PNG", (".png",)),
+    "WebP": (rb"RIFF....WEBP", (".webp",)),
+    "BMP": (rb"BM", (".bmp",)),
+    "TIFF": (rb"II[*+]\0|MM\0[*+]", (".tif", ".tiff")),
+    "GIF": (rb"GIF8", (".gif",)),
+    "AVIF": (rb"....ftypavi[fs]", (".avif",)),
+    "HEIC": (rb"....ftyp(he|mif1|msf1)", (".heic", ".heif")),
+    "JPEG 2000": (rb"\0\0\0\x0cjP  ", (".jp2",)),
 }
 """First bytes and suffixes of each format."""
 
@@ -78,7 +83,7 @@ def load_image_file(path: Path) -> tuple[ImageFile, Image]:
     stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     shape = image.shape if stored is None else stored.shape
     channels = shape[2] if len(shape) == 3 else 1
-    formats = (name for name, (magic, _) in _FORMATS.items() if data.startswith(magic))
+    formats = (name for name, (magic, _) in _FORMATS.items() if re.match(magic, data, re.DOTALL))
     file = ImageFile(
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
