@@ -79,7 +79,7 @@ def list_layers(model: onnx.ModelProto) -> list[Layer]:
 
 
 def find_layer(layers: Iterable[Layer], name: str) -> Layer:
-    """The layer called ``name``; where there is none, a :class:`WeightsError` lists all."""
+    """The layer called ``name``; where there is none, the error lists all."""
     by_name = {layer.name: layer for layer in layers}
     if name not in by_name:
         raise WeightsError(f"no layer {name!r}; there are: {', '.join(by_name)}")
