@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from facedots.detection.base import PrecomputedBoxes
-from facedots.errors import OutputError, ShapeError
+from facedots.errors import ShapeError
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor
-from facedots.io.images import write_image
-from facedots.pipeline import Pipeline, process_video
+from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
 from facedots.types import Detections
 
@@ -77,29 +76,3 @@ def test_nothing_found_is_an_empty_list(predictor: KeypointPredictor) -> None:
 def test_a_image_of_another_kind_is_refused(predictor: KeypointPredictor) -> None:
     with pytest.raises(ShapeError, match=r"read_image\(path\)"):
         Pipeline(predictor=predictor)("photo.jpg")  # type: ignore[arg-type]
-
-
-def test_process_video_tells_after_each_frame_what_is_done(
-    predictor: KeypointPredictor, tmp_path: Path
-) -> None:
-    for number in range(4):
-        write_image(tmp_path / "frames" / f"{number}.png", np.zeros((20, 30, 3), np.uint8))
-    frames, table = list[int](), tmp_path / "faces.csv"
-    pipeline = Pipeline(PrecomputedBoxes([]), predictor)
-    stats = process_video(
-        tmp_path / "frames",
-        pipeline,
-        csv=table,
-        fps=10,
-        seconds=0.3,
-        on_frame=lambda stats: frames.append(stats.frames),
-    )
-    assert frames == [1, 2, 3]
-    assert (stats.total, stats.frames, stats.frames_without_face) == (3, 3, 3)
-    assert (stats.track_ids, stats.blinks, stats.detector_runs) == (set(), {}, 3)
-    assert len(table.read_text().splitlines()) == 4
-
-
-def test_process_video_needs_something_to_write(predictor: KeypointPredictor) -> None:
-    with pytest.raises(OutputError, match="nothing to write: give out, csv"):
-        process_video("film.mp4", Pipeline(PrecomputedBoxes([]), predictor))

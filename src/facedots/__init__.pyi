@@ -65,7 +65,6 @@ from .io.results import to_json as to_json
 from .io.video import open_reader as open_reader
 from .io.video import open_writer as open_writer
 from .pipeline import Pipeline as Pipeline
-from .pipeline import process_video as process_video
 from .plots.draw import draw_faces as draw_faces
 from .plots.draw import draw_keypoints as draw_keypoints
 from .schema import IBUG68 as IBUG68
@@ -82,3 +81,5 @@ from .types import Face as Face
 from .types import HeadPose as HeadPose
 from .types import ImageResult as ImageResult
 from .types import Keypoints as Keypoints
+from .video import VideoOptions as VideoOptions
+from .video import process_video as process_video

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import typer
 
@@ -44,19 +44,19 @@ Resume = Annotated[
 
 
 def expand_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Turn each parameter that is a dataclass into one option for each field of it.
-
-    A command takes ``network: PipelineOptions``; Typer sees ``--model``, ``--detector``, …
+    """Let Typer see ``Annotated[type, "help", {"min": 1}]`` as an option with that help and these
+    settings, and a parameter that is a dataclass as one option for each of its fields.
 
     >>> @dataclass(frozen=True, kw_only=True)
     ... class Size:
-    ...     width: int = 1
+    ...     width: Annotated[int, "Pixels.", {"min": 1}] = 1
     ...     height: int = 2
     >>> @expand_options
     ... def area(*, size: Size) -> int:
     ...     return size.width * size.height
-    >>> inspect.signature(area)
-    <Signature (*, width: int = 1, height: int = 2) -> int>
+    >>> parameters = inspect.signature(area).parameters
+    >>> list(parameters), parameters["width"].annotation.__metadata__[0].help
+    (['width', 'height'], 'Pixels.')
     >>> area(width=3, height=4)
     12
     """
@@ -75,8 +75,21 @@ def expand_options(command: Callable[..., R]) -> Callable[..., R]:
             values[name] = group(**{each.name: values.pop(each.name) for each in fields(group)})
         return command(*args, **values)
 
-    expanded.__signature__ = signature.replace(parameters=options)  # type: ignore[attr-defined]
+    shown = signature.replace(parameters=list(map(_with_option, options)))
+    expanded.__signature__ = shown  # type: ignore[attr-defined]
     return expanded
+
+
+def _with_option(parameter: inspect.Parameter) -> inspect.Parameter:
+    text, *notes = getattr(parameter.annotation, "__metadata__", [None])
+    if not isinstance(text, str):
+        return parameter
+    hint, settings = get_args(parameter.annotation)[0], dict(*notes)
+    flag = "--" + settings.pop("name", parameter.name).replace("_", "-")
+    if hint is bool and parameter.default:
+        flag += f"/--no-{flag[2:]}"
+    option = typer.Option(flag, help=text, **settings)
+    return parameter.replace(annotation=Annotated[hint, option])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -108,7 +108,7 @@ class Tracker:
         for item, track in zip(observations, visible, strict=True):
             item.source_tracks = frozenset({track.track_id})
             item.missed_detections = track.last.missed_detections
-            item.patience = 0 if item.confident else track.last.patience
+            item.patience = track.last.patience
         return [item for item in observations if item.plausible(image)]
 
     def _needs_detection(self, observations: Sequence[Observation]) -> bool:
@@ -136,7 +136,8 @@ class Tracker:
             best = int(overlaps[:, column].argmax()) if len(detections) else -1
             if best >= 0 and overlaps[best, column] >= MIN_IOU:
                 item.detection_score, item.missed_detections = float(detections.scores[best]), 0
-                item.patience = 0 if item.confident else max(_RECHECK_EVERY, 2 * item.patience)
+                if not item.confident:
+                    item.patience = max(_RECHECK_EVERY, 2 * item.patience)
             else:
                 item.detection_score, item.patience = None, 0
                 item.missed_detections += 1
