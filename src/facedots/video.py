@@ -126,8 +126,8 @@ def process_video(
         (250, {0: 3})
     """
     from facedots.io.files import guard_inputs
-    from facedots.io.video_tables import CsvTable, JsonLinesTable, ParquetTable
     from facedots.io.video import Frame, fit_image, open_reader, open_writer
+    from facedots.io.video_tables import CsvTable, JsonLinesTable, ParquetTable
     from facedots.pipeline import Pipeline
     from facedots.plots.draw import draw_faces
     from facedots.tracking.tracker import Tracker
