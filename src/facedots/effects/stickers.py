@@ -92,9 +92,9 @@ class Sticker:
         flat = fit_similarity(anchors, MEAN_SHAPE[rows])
         turned = _homogeneous(compose(fit_shape(MEAN_SHAPE, points), flat))
         if self.fit == "perspective":
-            flat = fit_similarity(anchors, HEAD_MODEL[rows, :2])
+            depth = [0, 0, HEAD_MODEL[rows, 2].mean()]
+            plane = np.vstack([fit_similarity(anchors, HEAD_MODEL[rows, :2]), depth])
             # Points that no head has, or a sticker that would touch the lens: affine instead.
-            plane = np.vstack([flat, [0, 0, HEAD_MODEL[rows, 2].mean()]])
             with contextlib.suppress(PointsError):
                 turned = self._as_seen(plane, points, image_size)
         gap = (points[rows] - _apply(turned, anchors)).mean(axis=0)
