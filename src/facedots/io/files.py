@@ -252,12 +252,12 @@ def earlier_files(target: str | Path) -> list[tuple[Path, bool]]:
     """
     real = Path(os.path.realpath(target))
     start, end = _temporary_name(real)
-    hidden = [
-        (path.stat().st_mtime, path) for path in real.parent.glob(f"{start}*{glob.escape(end)}")
-    ]
-    since = real.stat().st_mtime if real.exists() else 0.0
-    whole = [(real, True)] if real.exists() else []
-    return whole + [(path, False) for time, path in sorted(hidden) if time >= since]
+    left = [(path, _status(path)) for path in real.parent.glob(f"{start}*{glob.escape(end)}")]
+    times = {path: status.st_mtime for path, status in left if status}
+    is_there = _status(real)
+    since = is_there.st_mtime if is_there else 0.0
+    newer = sorted((path for path in times if times[path] >= since), key=times.__getitem__)
+    return [(real, True)] * bool(is_there) + [(path, False) for path in newer]
 
 
 def _temporary_name(real: Path) -> tuple[str, str]:

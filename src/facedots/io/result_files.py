@@ -206,6 +206,7 @@ class ResultFiles(Closable):
     def _earlier_images(self, file: str) -> dict[str, Any]:
         """The images in the documents of earlier runs, by :func:`source_key`."""
         expected, images = json.loads(self._head + "]}"), dict[str, Any]()
+        del expected["images"]
         for path, whole in earlier_files(file):
             try:
                 text = path.read_text(encoding="utf-8")
@@ -213,15 +214,13 @@ class ResultFiles(Closable):
                     text = text[: text.rfind(', {"source": ')] + "]}"
                 document = json.loads(text)
                 found = {source_key(image["source"]): image for image in document["images"]}
-                differs = [
-                    key for key in expected.keys() - {"images"} if document[key] != expected[key]
-                ]
+                differs = [key for key in expected if document[key] != expected[key]]
             except (OSError, ValueError, KeyError, TypeError) as error:
                 if whole:
                     raise OutputError(f"{file}: not results of facedots; {_HINT}") from error
                 continue
             if differs and whole:
-                raise OutputError(f"{file}: written with another {min(differs)}; {_HINT}")
+                raise OutputError(f"{file}: written with another {differs[0]}; {_HINT}")
             images |= {} if differs else found
         return images
 
@@ -249,7 +248,8 @@ def earlier_rows(file: str | Path, columns: Sequence[str], hint: str) -> dict[st
     for path, whole in earlier_files(file):
         try:
             text = path.read_bytes().decode()
-            head, *rows = csv.reader(io.StringIO(text[: text.rfind("\n") + 1], ""), strict=whole)
+            lines = text if whole else text[: text.rfind("\n") + 1]
+            head, *rows = csv.reader(io.StringIO(lines, ""), strict=whole)
         except (OSError, ValueError, csv.Error) as error:
             if whole:
                 raise OutputError(f"{file}: not a table of facedots; {hint}") from error
