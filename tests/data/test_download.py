@@ -143,6 +143,20 @@ def test_a_damaged_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "here").iterdir()) == []
 
 
+def test_labels_of_a_wrong_download_that_are_none_are_not_kept(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    with zipfile.ZipFile(archive, "w") as wrong:
+        wrong.writestr("data/training_frames_keypoints.csv", "n,0\n../a.jpg,1\n")
+    monkeypatch.setattr(
+        module, "fetch", lambda url, target, progress: target.write_bytes(archive.read_bytes())
+    )
+    with pytest.raises(DownloadError, match="not a plain file name"):
+        download_youtube_faces(tmp_path / "here", "http://127.0.0.1/x.zip", PINS)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 @pytest.mark.parametrize("bound", ["MAX_MEMBER", "MAX_TOTAL", "MAX_RATIO"])
 def test_an_archive_that_unpacks_to_too_much_is_refused(
     source: Path, archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str

@@ -1,7 +1,6 @@
 """COCO keypoint files."""
 
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from facedots.annotations.base import (
     measured_pixels,
     read_json,
 )
-from facedots.annotations.exports import resized_note
-from facedots.annotations.image_files import ImageFinder, Size, place_points
+from facedots.annotations.exports import placed
+from facedots.annotations.image_files import ImageFinder, Size
 from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
@@ -86,7 +85,8 @@ class CocoFile(AnnotationFile):
             raise AnnotationError(self.path, [fault]) from error
         faults = [f"image {name}: the file name repeats" for name, n in names.items() if n > 1]
         faults += [f"annotation {key}: the id repeats" for key, n in keys.items() if n > 1]
-        finder, faces = ImageFinder(images), list[_Face]()
+        finder, points = ImageFinder(images), list[Matrix]()
+        places, named, groups = list[tuple[Path, Size | None]](), list[str](), list[str]()
         # CVAT and COCO call the folder of the images as the end of their files: val2017.
         subset = self.path.stem.rpartition("_")[2]
         folders = ("", f"images/{subset}", subset, "images")
@@ -101,32 +101,19 @@ class CocoFile(AnnotationFile):
             faults += [f"annotation {key}: {fault}" for fault in wrong]
             if wrong:
                 continue
-            points = np.asarray(values, np.float64).reshape(schema.count, 3)[order]
-            points[points[:, 2] == 0] = np.nan
-            if not np.isnan(points).all():
-                face = f"{name}#{key}" if faces_in[image] > 1 else name
-                size = _size(entries[image])
-                faces.append(_Face(file, face, name, size, points[:, :2]))
-        if not faces and not faults:
+            face = np.asarray(values, np.float64).reshape(schema.count, 3)[order]
+            face[face[:, 2] == 0] = np.nan
+            if not np.isnan(face).all():
+                points.append(face[:, :2])
+                places.append((file, _size(entries[image])))
+                named.append(f"{name}#{key}" if faces_in[image] > 1 else name)
+                groups.append(name)
+        if not points and not faults:
             faults.append(f"no annotation of category {category} has a labeled point")
         if faults:
             raise AnnotationError(self.path, faults)
-        return self._stored(faces, origin)
-
-    def _stored(self, faces: list["_Face"], origin: Origin) -> list[FaceAnnotation]:
-        """The faces with points of the stored images."""
-        pixels = measured_pixels(
-            self, [face.name for face in faces], [face.points for face in faces], origin
-        )
-        images = [(face.file, face.size) for face in faces]
-        stored, resized, faults = place_points(list(pixels), images)
-        if faults:
-            raise AnnotationError(self.path, faults)
-        self.notes += resized_note(resized)
-        return [
-            FaceAnnotation(face.file, points, face.name, face.image)
-            for face, points in zip(faces, stored, strict=True)
-        ]
+        stored = placed(self, list(measured_pixels(self, named, points, origin)), places)
+        return list(map(FaceAnnotation, [file for file, _ in places], stored, named, groups))
 
     def _category(self, schema: KeypointSchema) -> tuple[Any, list[int]]:
         """The id of the category to read, and the place of each of the schema's points in it."""
@@ -144,17 +131,6 @@ class CocoFile(AnnotationFile):
             return key, point_order(names, schema)
         except DataError as error:
             raise AnnotationError(self.path, [f"category {key}: {error}"]) from error
-
-
-@dataclass(frozen=True, eq=False)
-class _Face:
-    """An annotation: its image's file, names of face and image, the image's size, its points."""
-
-    file: Path
-    name: str
-    image: str
-    size: Size | None
-    points: Matrix
 
 
 def _size(entry: Any) -> Size | None:

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -94,7 +93,8 @@ class CsvFile(AnnotationFile):
         rows = [row for row in self._table.rows if row.found]
         finder, first_row = ImageFinder(images), dict[str, int]()
         pixels = self._columns.pixels is not None
-        places, points, faults = list[_Place](), list[Matrix](), list[str]()
+        files, groups, named = list[Path](), list[str](), list[str]()
+        points, faults = list[Matrix](), list[str]()
         for row, name in zip(rows, self._names(rows, images), strict=True):
             wrong = self._row_faults(row, order)
             if name in first_row:
@@ -102,8 +102,11 @@ class CsvFile(AnnotationFile):
                 wrong.insert(0, f"duplicate name, first in row {first_row[name]}{fix}")
             elif name:
                 first_row[name] = row.number
+                image = Path(row.name).name if pixels else _image(name, images)
                 try:
-                    places.append(_place(name, row, finder, pixels))
+                    files.append(Path(row.name) if pixels else finder.file(image))
+                    groups.append(image)
+                    named.append(name)
                 except ImageError as error:
                     wrong.insert(0, str(error))
             else:
@@ -115,7 +118,7 @@ class CsvFile(AnnotationFile):
             points.append(row.points[order])
         if not rows and not faults:
             faults.append("no rows: a header row and one row per face are expected")
-        faults += _doubles(places)
+        faults += _doubles(files, groups)
         if faults:
             raise AnnotationError(self.path, faults)
         if left_out := len(self._table.rows) - len(rows):
@@ -123,16 +126,13 @@ class CsvFile(AnnotationFile):
         if unlikely := self._table.unlikely:
             why = f"their likelihood is below {MIN_LIKELIHOOD}"
             self.notes.append(f"{unlikely} points are taken as missing: {why}")
-        faces = measured_pixels(self, [place.name for place in places], points, origin)
+        faces = measured_pixels(self, named, points, origin)
         if self._columns.success is not None:
             # The tables of OpenFace and facedots hold points of upright images.
-            turned = zip(faces, places, strict=True)
-            faces = np.stack([stored_points(face, place.file)[0] for face, place in turned])
-        shared = any(place.image != place.name for place in places)
-        return [
-            FaceAnnotation(place.file, face, place.name, place.image if shared else "")
-            for place, face in zip(places, faces, strict=True)
-        ]
+            turned = zip(faces, files, strict=True)
+            faces = np.stack([stored_points(face, file)[0] for face, file in turned])
+        groups = groups if groups != named else [""] * len(groups)
+        return list(map(FaceAnnotation, files, faces, named, groups))
 
     def _order(self, schema: KeypointSchema) -> list[int]:
         """The place of each of the schema's points among those of the header."""
@@ -180,22 +180,6 @@ class CsvFile(AnnotationFile):
         return face_names(names) if columns.tracked else names
 
 
-@dataclass(frozen=True)
-class _Place:
-    """The image of a face: its file, and its name without the number of the face."""
-
-    file: Path
-    image: str
-    name: str
-
-
-def _place(name: str, row: Row, finder: ImageFinder, pixels: bool) -> _Place:
-    if pixels:
-        return _Place(Path(row.name), Path(row.name).name, name)
-    image = _image(name, finder.root)
-    return _Place(finder.file(image), image, name)
-
-
 def _name(cell: str, images: Path) -> str:
     """The image that a cell means: as :func:`~facedots.io.text.csv_cell` or as the user wrote it,
     with the spaces around it if there is such a file, else without.
@@ -211,14 +195,13 @@ def _image(name: str, images: Path) -> str:
     return image if mark and number.isdecimal() and not is_file(images / name) else name
 
 
-def _doubles(places: Iterable[_Place]) -> list[str]:
+def _doubles(files: Iterable[Path], images: Iterable[str]) -> list[str]:
     """Sentences about images that two rows name differently, as a.jpg and A.JPG."""
-    names: dict[Path, str] = {}
-    faults = []
-    for place in places:
-        first = names.setdefault(place.file, place.image)
-        if first != place.image:
-            faults.append(f"{first} and {place.image} are one file, {place.file}")
+    names, faults = dict[Path, str](), list[str]()
+    for file, image in zip(files, images, strict=True):
+        first = names.setdefault(file, image)
+        if first != image:
+            faults.append(f"{first} and {image} are one file, {file}")
     return faults
 
 

@@ -21,9 +21,9 @@ from facedots.annotations.base import (
     read_bytes,
     to_pixels,
 )
-from facedots.annotations.image_files import ImageFinder, Size, stored_points
+from facedots.annotations.image_files import ImageFinder, Size, place_points, stored_points
 from facedots.errors import AnnotationError, ImageError
-from facedots.geometry import Matrix
+from facedots.geometry import Floats, Matrix
 from facedots.schema import KeypointSchema
 
 TOOL_ORIGIN: Origin = (0.5, 0.5)
@@ -150,12 +150,24 @@ def annotations_of(
         wrong.append(f"no face in {len(entries)} images")
     if wrong:
         raise AnnotationError(file.path, wrong)
-    file.notes += resized_note(resized)
+    _note_resized(file, resized)
     return annotations
 
 
-def resized_note(images: Sequence[str]) -> list[str]:
-    """A sentence about images of another size than when they were labeled, or nothing."""
-    if not images:
-        return []
-    return [f"{len(images)} images were resized since ({images[0]}, …): their points are scaled"]
+def placed(
+    file: AnnotationFile, points: Sequence[Floats], images: Sequence[tuple[Path, Size | None]]
+) -> list[Floats]:
+    """Points of faces as points of the stored images, see
+    :func:`~facedots.annotations.image_files.place_points`.
+    """
+    stored, resized, faults = place_points(points, images)
+    if faults:
+        raise AnnotationError(file.path, faults)
+    _note_resized(file, resized)
+    return stored
+
+
+def _note_resized(file: AnnotationFile, images: Sequence[str]) -> None:
+    if images:
+        some = f"{len(images)} images were resized since ({images[0]}, …)"
+        file.notes.append(f"{some}: their points are scaled")

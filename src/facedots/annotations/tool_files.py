@@ -23,12 +23,12 @@ from facedots.annotations.exports import (
     TOOL_ORIGIN,
     ExportedImage,
     annotations_of,
+    placed,
     point_index,
     read_xml,
-    resized_note,
     size_of,
 )
-from facedots.annotations.image_files import ImageFinder, Size, place_points, read_header
+from facedots.annotations.image_files import ImageFinder, Size, read_header
 from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order, schema_of_count
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix, tight_boxes
@@ -88,10 +88,7 @@ class ImglabFile(AnnotationFile):
             faults.append("no box has parts")
         if faults:
             raise AnnotationError(self.path, faults)
-        stored, resized, faults = place_points(list(to_pixels(np.stack(faces), origin)), places)
-        if faults:
-            raise AnnotationError(self.path, faults)
-        self.notes += resized_note(resized)
+        stored = placed(self, list(to_pixels(np.stack(faces), origin)), places)
         files = [file for file, _ in places]
         return list(map(FaceAnnotation, files, stored, face_names(groups), groups))
 

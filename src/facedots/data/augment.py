@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.data.closed_eyes import CloseEyes
-from facedots.data.dataset import Sample
+from facedots.data.dataset import Randomized, Sample
 from facedots.data.photometric import (
     Blur,
     ColorJitter,
@@ -81,7 +81,7 @@ class Crop:
 
 
 @dataclass
-class RandomAffine:
+class RandomAffine(Randomized):
     """A random crop: mirror, rotation, zoom and shift in one affine warp.
 
     The square is that around the tight box of the rotated points, as a detector frames a rolled
@@ -131,7 +131,6 @@ class RandomAffine:
     bad_box_shift: float = 0.15
     p_bad_box: float = 0.0
     p_negative: float = 0.0
-    generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False)
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> a random crop of it, ``uint8 (size, size, C)``."""

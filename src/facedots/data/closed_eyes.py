@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from facedots.data.dataset import Sample
+from facedots.data.dataset import Randomized, Sample
 from facedots.geometry import Floats, Image, Matrix
 from facedots.schema import KeypointSchema
 
@@ -20,7 +20,7 @@ LID_HEIGHT = 0.4
 
 
 @dataclass
-class CloseEyes:
+class CloseEyes(Randomized):
     """Close both eyes of some faces, with probability ``p``, half of these completely.
 
     Works on schemas whose regions ``right_eye`` and ``left_eye`` have six points each, as those of
@@ -37,9 +37,6 @@ class CloseEyes:
 
     schema: KeypointSchema = field(repr=False)
     p: float = 0.1
-    generator: np.random.Generator = field(
-        default_factory=np.random.default_rng, repr=False, kw_only=True
-    )
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> the sample, its eyes closed or not."""

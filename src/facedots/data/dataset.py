@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,13 @@ Sample = dict[str, Any]
 
 Transform = Callable[[Sample], Sample]
 """A function from a sample to a new sample."""
+
+
+@dataclass(kw_only=True)
+class Randomized:
+    """Base class of transforms that draw random numbers from their ``generator``."""
+
+    generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False)
 
 
 class KeypointsDataset(Dataset[Sample]):

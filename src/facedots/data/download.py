@@ -23,12 +23,12 @@ from facedots.io.files import atomic_write
 from facedots.io.images import read_image
 
 COMMIT = "99f1b576cb9413750f6cb9f8a049ff35c5c1cc8b"
-"""Of the public repository ``udacity/P1_Facial_Keypoints``."""
-
 ARCHIVE_URL = f"https://codeload.github.com/udacity/P1_Facial_Keypoints/zip/{COMMIT}"
 
 MAX_MEMBER, MAX_TOTAL, MAX_RATIO = 64 << 20, 1 << 30, 100
 """Bytes of a file in the archive and of all, unpacked, and times their packed size."""
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError, AnnotationError)
 
 FOLDER, PARTS = YOUTUBE_FACES.name, YOUTUBE_FACES.labels
 """Name of the data set's folder, and in it: image folder -> file with its labels."""
@@ -71,9 +71,6 @@ def download_youtube_faces(
         archive: Address of a zip archive with the data, or a local one.
         pins: What the data must be, whichever archive it comes from.
         progress: Called with the progress of the download.
-
-    Returns:
-        The folder with the two CSVs, ``training/`` and ``test/``.
 
     Raises:
         DownloadError: The download failed, or the archive does not hold the pinned data; nothing of
@@ -119,22 +116,14 @@ def fingerprints(folder: Path) -> Pins:
 
     Raises:
         AnnotationError: A CSV is not one.
-        ImageError: A training image is missing or cannot be decoded.
-        OSError: A file is missing.
+        ImageError, OSError: A file is missing or cannot be decoded.
     """
-    labels = {part: read_labels((folder / name).read_bytes(), name) for part, name in PARTS.items()}
-    sizes = {
-        name: read_image(folder / "training" / name, orient=False).shape
-        for name in labels["training"]
-    }
-    return Pins(
-        training_labels=_digest(f"{name},{row}" for name, row in labels["training"].items()),
-        test_labels=_digest(f"{name},{row}" for name, row in labels["test"].items()),
-        test_images=_digest(
-            f"{name},{file_sha256(folder / 'test' / name)}" for name in labels["test"]
-        ),
-        training_sizes=_digest(f"{name},{shape[1]},{shape[0]}" for name, shape in sizes.items()),
-    )
+    labels = [read_labels((folder / name).read_bytes(), name) for name in PARTS.values()]
+    rows = [[f"{name},{row}" for name, row in part.items()] for part in labels]
+    shapes = {n: read_image(folder / "training" / n, orient=False).shape for n in labels[0]}
+    images = [f"{name},{file_sha256(folder / 'test' / name)}" for name in labels[1]]
+    sizes = [f"{name},{shape[1]},{shape[0]}" for name, shape in shapes.items()]
+    return Pins(*map(_digest, (*rows, images, sizes)))
 
 
 def read_labels(data: bytes, source: str) -> dict[str, str]:
@@ -198,16 +187,12 @@ def _unpack(zipped: Path, into: Path) -> None:
                     data = _read(archive, f"{root}{part}/{name}", room)
                     atomic_write(into / part / name, data)
                     room -= len(data)
-    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError, RuntimeError) as error:
+    except _DAMAGED as error:
         raise DownloadError(f"{zipped}: not a whole zip archive with the data: {error}") from error
 
 
 def _read(archive: zipfile.ZipFile, name: str, room: int) -> bytes:
-    """A file of the archive, within bounds.
-
-    Raises:
-        DownloadError: It is larger than it may be.
-    """
+    """A file of the archive, within bounds."""
     entry = archive.getinfo(name)
     most = min(MAX_MEMBER, room, max(1 << 20, MAX_RATIO * entry.compress_size))
     with archive.open(entry) as member:

@@ -3,14 +3,14 @@ stay where they are.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.data.dataset import Sample
+from facedots.data.dataset import Randomized, Sample
 from facedots.geometry import Floats, Image
 
 Range = tuple[float, float]
@@ -20,7 +20,7 @@ NOISE_SIGMA = 32.0
 
 
 @dataclass(kw_only=True)
-class Photometric(ABC):
+class Photometric(Randomized, ABC):
     """Base class: changes the image with probability ``p`` and passes on everything else.
 
     Example:
@@ -32,7 +32,6 @@ class Photometric(ABC):
     """
 
     p: float = 1.0
-    generator: np.random.Generator = field(default_factory=np.random.default_rng, repr=False)
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> the sample, its image changed or not."""

@@ -10,7 +10,7 @@ passes on all other keys, of which these matter here and in :mod:`facedots.data.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.data.dataset import Sample, Transform
+from facedots.data.dataset import Randomized, Sample, Transform
 from facedots.errors import ImageError, ShapeError
 from facedots.geometry import Floats, Matrix, apply_affine, compose
 
@@ -101,7 +101,7 @@ class Rescale:
 
 
 @dataclass
-class RandomCrop:
+class RandomCrop(Randomized):
     """Crop a window, given by its side or its height and width in pixels, at a random place.
 
     Raises:
@@ -116,9 +116,6 @@ class RandomCrop:
     """
 
     size: Size
-    generator: np.random.Generator = field(
-        default_factory=np.random.default_rng, repr=False, kw_only=True
-    )
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> a window of it."""
