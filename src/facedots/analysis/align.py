@@ -63,13 +63,8 @@ class Aligned:
 
 
 def align_face(image: Image, face: Face, size: int = 112, template: Template = "eyes") -> Aligned:
-    """Cut one face out of an image, upright in a square.
-
-    Args:
-        image: RGB, ``uint8 (H, W, 3)``.
-        face: Its keypoints are in the order of IBUG68.
-        size: Side of the result in pixels.
-        template: Where the features of the face go.
+    """Cut a face of IBUG68 out of an RGB image ``uint8 (H, W, 3)``, upright in a square of ``size``
+    pixels.
 
     Raises:
         PointsError: Points that the template needs are missing or coincide.

@@ -131,14 +131,8 @@ class BlinkCounter:
         self._closed_since: float | None = None
 
     def update(self, signals: Mapping[str, float], time: float) -> bool:
-        """Add a frame.
-
-        Args:
-            signals: From :func:`expression_signals`; a frame without the eyes (NaN) is skipped.
-            time: Seconds, rising from frame to frame.
-
-        Returns:
-            Whether a blink ended with this frame.
+        """Add the :func:`expression_signals` of a frame, at a rising time in seconds; whether a
+        blink ended with it. A frame without the eyes (NaN) is skipped.
         """
         opening = (signals["right_eye_open"] + signals["left_eye_open"]) / 2
         if math.isnan(opening):
@@ -227,11 +221,8 @@ class FaceAnalyzer:
         self._camera = camera
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """The faces with ``pose`` and ``signals``; one with too few points stays as it is.
-
-        Args:
-            image: RGB, ``uint8 (H, W, 3)``; only its size matters.
-            faces: Their keypoints are in the order of IBUG68.
+        """The faces of IBUG68 with ``pose`` and ``signals``; one with too few points stays as it
+        is. Of the RGB image ``uint8 (H, W, 3)`` only the size matters.
 
         Raises:
             ShapeError: The image or the points have another shape.

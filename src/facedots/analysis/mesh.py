@@ -180,13 +180,8 @@ def warp_texture(
 
 
 def face_texture(image: Image, face: Face, size: int = 256, margin: float = 0.06) -> Texture:
-    """The face's skin on the mean shape, ``size`` x ``size`` pixels, without pose and expression.
-
-    Args:
-        image: RGB, ``uint8 (H, W, 3)``.
-        face: A face in it.
-        size: Side of the result in pixels.
-        margin: Border on each side, in sides of the result.
+    """The face's skin on the mean shape, ``size`` x ``size`` pixels, without pose and expression;
+    ``margin`` is the border on each side, in sides of the result.
 
     Raises:
         PointsError: Points of the face are missing, or of another schema than IBUG68.

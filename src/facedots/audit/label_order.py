@@ -34,15 +34,13 @@ LEFT_RIGHT_SWAPPED, MIRRORED_POINTS = "left and right swapped", "mirrored, unlik
 
 @dataclass(frozen=True)
 class PointPermutation:
-    """A way to get the order of points wrong, in a few words; ``label[order]`` corrects it.
+    """A way to get the order of points wrong."""
 
-    If ``mirrored``, the points, unlike their image, are mirrored as well; they are mirrored back
-    before they are ordered.
-    """
-
-    name: str
-    order: tuple[int, ...]
-    mirrored: bool = False
+    name: str  # a few words
+    order: tuple[int, ...]  # label[order] corrects it
+    mirrored: bool = (
+        False  # unlike their image, the points are mirrored; first they are turned back
+    )
 
     def corrected(self, points: ArrayLike, width: float) -> Matrix:
         """The points ``(K, 2)`` of a label in their right order; the image's width is in pixels."""

@@ -73,11 +73,7 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
     takes the colors from around the seam. If the two look to different sides, the face is mirrored.
     A profile has too little skin for a frontal head: the rest is smeared.
 
-    Args:
-        source: RGB, ``uint8 (H, W, 3)``.
-        face: A face in ``source``.
-        target: RGB, ``uint8 (H', W', 3)``.
-        head: A face in ``target``; it may reach beyond the frame.
+    Images are RGB; ``head`` may reach beyond the frame.
 
     Raises:
         PointsError: Points are missing, or of another schema than IBUG68.
@@ -108,13 +104,8 @@ def put_face(source: Image, face: Face, target: Image, head: Face) -> Image:
 def average_face(images: Iterable[Image], faces: Sequence[Face], size: int = 256) -> Image:
     """The average of many faces, RGB ``uint8 (size, size, 3)``: mean shape with mean colors.
 
-    Hair and shoulders are averaged too; pixels outside an image do not count. Images are read one
-    after the other, so any number fits into memory.
-
-    Args:
-        images: RGB images; an iterator works.
-        faces: One face in each of them.
-        size: Side of the result in pixels.
+    Hair and shoulders are averaged too; pixels outside an image do not count. Images, one per face,
+    are read one after the other, so that any number fits into memory.
 
     Raises:
         PointsError: There is no face; or points are missing, or of another schema than IBUG68.
