@@ -38,9 +38,7 @@ class PointPermutation:
 
     name: str  # a few words
     order: tuple[int, ...]  # label[order] corrects it
-    mirrored: bool = (
-        False  # unlike their image, the points are mirrored; first they are turned back
-    )
+    mirrored: bool = False  # the points, unlike their image; they are mirrored back first
 
     def corrected(self, points: ArrayLike, width: float) -> Matrix:
         """The points ``(K, 2)`` of a label in their right order; the image's width is in pixels."""
