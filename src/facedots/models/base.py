@@ -15,10 +15,10 @@ class ModelOutput(NamedTuple):
     """Result of a network's ``forward``.
 
     Attributes:
-        logits: Input of the head's ``decode`` for every label style, ``(N, num_styles, ...)``:
-            heatmap logits, or normalized coordinates where the network regresses.
+        logits: Input of ``decode`` per label style, ``(N, num_styles, ...)``: of heatmaps, or
+            normalized coordinates.
         score_logit: Log-odds ``(N,)`` that the crop shows a well-placed face; NaN where the network
-            has no score head.
+            predicts none.
     """
 
     logits: Tensor
@@ -28,29 +28,25 @@ class ModelOutput(NamedTuple):
 class Head(nn.Module):
     """The last layers of a network and how to decode their output.
 
-    A label style is the way in which one data set places its points; each has its own channels in
-    the output layer.
+    A label style is the way in which one data set places its points.
 
     Attributes:
         num_styles: Label styles that the output holds.
+        output_layer: Name of the last layer; its output channels are in groups, one per style.
     """
 
     num_styles: int
-
-    @property
-    def output_layer(self) -> nn.Module:
-        """The last layer, its output channels in groups, one per label style."""
-        raise NotImplementedError
+    output_layer: str
 
     def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)``, in pixels of the crop, from the
-        output in one style.
+        output in one style; the covariance is NaN where coordinates are regressed.
         """
         raise NotImplementedError
 
     def select_style(self, style: int) -> None:
         """Drop the output channels of all label styles but one."""
-        for parameter in self.output_layer.parameters():
+        for parameter in self.get_submodule(self.output_layer).parameters():
             parameter.data = parameter.data.chunk(self.num_styles)[style].clone()
         self.num_styles = 1
 
@@ -58,11 +54,11 @@ class Head(nn.Module):
 class HeatmapHead(Head):
     """One heatmap per point and label style, decoded by soft-argmax.
 
-    Each map is a softmax over a ``grid`` x ``grid`` raster that covers the crop. Its mean is the
-    point (integral regression, Sun et al., ECCV 2018). The cross-entropy to a Gaussian target makes
-    it approach the distribution of the point, widened by that Gaussian; so its second moment less
-    the target's variance is the raw covariance. ``scale`` and ``floor``, fitted per point after the
-    training (:mod:`facedots.training.export`), calibrate it.
+    Each map is a softmax over a ``grid`` x ``grid`` raster of the crop. Its mean is the point
+    (integral regression, Sun et al., ECCV 2018). The cross-entropy to a Gaussian target makes it
+    approach the distribution of the point, widened by that Gaussian: its second moment less the
+    target's variance is the raw covariance, which ``scale`` and ``floor`` calibrate, fitted per
+    point after the training (:mod:`facedots.training.export`).
 
     Args:
         in_channels: Channels of the feature map ``(N, in_channels, grid, grid)``.
@@ -80,6 +76,7 @@ class HeatmapHead(Head):
         (torch.Size([4, 1, 68, 16, 16]), torch.Size([4, 68, 2]))
     """
 
+    output_layer = "maps"
     cells: Tensor
     scale: Tensor
     floor: Tensor
@@ -104,20 +101,13 @@ class HeatmapHead(Head):
         self.register_buffer("scale", torch.ones(num_points))
         self.register_buffer("floor", torch.full((num_points,), 0.1))
 
-    @property
-    def output_layer(self) -> nn.Conv2d:
-        """The 1x1 convolution that makes the maps."""
-        return self.maps
-
     def forward(self, features: Tensor) -> Tensor:
         """Logits ``(N, num_styles, K, grid, grid)`` of each cell."""
         logits: Tensor = self.maps(features)
         return logits.view(-1, self.num_styles, self.num_points, self.grid, self.grid)
 
     def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` and calibrated covariance ``(N, K, 2, 2)``, in pixels of the crop,
-        from logits ``(N, K, grid, grid)``.
-        """
+        """As :meth:`Head.decode`, from logits ``(N, K, grid, grid)``."""
         points, covariance = self.decode_raw(logits)
         return points, calibrated_covariance(covariance, self.scale, self.floor)
 
@@ -128,9 +118,7 @@ class HeatmapHead(Head):
         return points, positive_part(moments - target)
 
     def moments(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels of
-        the crop.
-        """
+        """Mean ``(N, K, 2)`` and second central moments ``(N, K, 2, 2)`` of the maps, in pixels."""
         maps = logits.float().flatten(2).softmax(-1).view(logits.shape)
         columns, rows = maps.sum(2), maps.sum(3)
         x, y = columns @ self.cells, rows @ self.cells
@@ -141,12 +129,8 @@ class HeatmapHead(Head):
 
 
 def calibrated_covariance(raw_covariance: Tensor, scale: Tensor, floor: Tensor) -> Tensor:
-    """The covariance ``scale² C + floor² I``.
-
-    Args:
-        raw_covariance: C, ``(..., K, 2, 2)`` in square pixels.
-        scale: ``(K,)``, factor of the standard deviations.
-        floor: ``(K,)``, smallest standard deviation in pixels.
+    """The covariance ``scale² C + floor² I`` from C ``(..., K, 2, 2)`` in square pixels, a factor
+    ``(K,)`` of the deviations and their smallest value ``(K,)`` in pixels.
     """
     round_floor = floor.square().view(-1, 1, 1) * torch.eye(2, device=raw_covariance.device)
     return scale.square().view(-1, 1, 1) * raw_covariance + round_floor
@@ -171,6 +155,8 @@ class RegressionHead(Head):
         (torch.Size([3, 68, 2]), True)
     """
 
+    output_layer = "fc2"
+
     def __init__(
         self,
         in_features: int,
@@ -187,18 +173,13 @@ class RegressionHead(Head):
         self.dropout = nn.Dropout(dropout)
         self.fc2 = nn.Linear(hidden, num_styles * 2 * num_points)
 
-    @property
-    def output_layer(self) -> nn.Linear:
-        """The second fully connected layer."""
-        return self.fc2
-
     def forward(self, features: Tensor) -> Tensor:
         """Normalized coordinates ``(N, num_styles, 2K)`` from features ``(N, in_features)``."""
         coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
         return coordinates.view(-1, self.num_styles, 2 * self.num_points)
 
     def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Points ``(N, K, 2)`` in pixels of the crop, and a covariance ``(N, K, 2, 2)`` of NaN."""
+        """As :meth:`Head.decode`, from normalized coordinates ``(N, 2K)``."""
         points = ((logits.float() + 1) * self.input_size - 1).div(2).view(-1, self.num_points, 2)
         return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
 
@@ -230,9 +211,7 @@ class KeypointNet(nn.Module):
         self.spec = spec
 
     def load_pretrained(self) -> None:
-        """Load weights of a pretrained backbone, where the network has one; called before a
-        training.
-        """
+        """Load weights of a pretrained backbone, where there is one; called before a training."""
 
     def normalize(self, crops: Tensor) -> Tensor:
         """Crops ``(N, C, S, S)`` in 0-255 as float32, with the spec's mean and deviation."""
@@ -241,13 +220,5 @@ class KeypointNet(nn.Module):
         return (crops.float() / 255 - mean) / std
 
     def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Points and their covariance from the logits in one style.
-
-        Args:
-            logits: ``(N, ...)``, as in ``output.logits[:, style]``.
-
-        Returns:
-            Points ``(N, K, 2)`` and covariance ``(N, K, 2, 2)`` in pixels of the crop; the
-            covariance is NaN where the network regresses coordinates.
-        """
+        """As :meth:`Head.decode`, from the logits ``output.logits[:, style]``."""
         return self.head.decode(logits)

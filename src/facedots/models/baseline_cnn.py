@@ -17,26 +17,13 @@ class BaselineCNN(KeypointNet):
 
     It gets no face box: the image is scaled by its shorter side and cropped to its middle square.
 
-    Args:
-        schema: The points.
-        num_styles: Label styles.
-        hidden: Units of the fully connected layer.
-        dropout: Probability.
-
     Example:
         >>> from facedots.schema import IBUG68
         >>> BaselineCNN(IBUG68).eval()(torch.zeros(1, 1, 224, 224)).logits.shape
         torch.Size([1, 1, 136])
     """
 
-    def __init__(
-        self,
-        schema: KeypointSchema,
-        num_styles: int = 1,
-        *,
-        hidden: int = 256,
-        dropout: float = 0.1,
-    ) -> None:
+    def __init__(self, schema: KeypointSchema, num_styles: int = 1) -> None:
         crop = CropSpec("frame", 1.0)
         super().__init__(
             ModelSpec("baseline", schema, crop, INPUT_SIZE, 1, mean=(0.0,), std=(1.0,))
@@ -47,13 +34,12 @@ class BaselineCNN(KeypointNet):
         self.conv4 = nn.Conv2d(96, 128, 3)
         self.conv5 = nn.Conv2d(128, 192, 3)
         self.conv6 = nn.Conv2d(192, 256, 3)
-        self.norms = nn.ModuleList(
-            nn.BatchNorm2d(conv.out_channels) for conv in self.convolutions()
-        )
+        norms = (nn.BatchNorm2d(conv.out_channels) for conv in self.convolutions())
+        self.norms = nn.ModuleList(norms)
         self.pool = nn.MaxPool2d(2, 2)
         # 224 -> 111 -> 54 -> 26 -> 12 -> 5 -> 3 pixels a side; the last convolution is not pooled.
         self.head = RegressionHead(
-            256 * 3 * 3, hidden, schema.count, INPUT_SIZE, dropout=dropout, num_styles=num_styles
+            256 * 3 * 3, 256, schema.count, INPUT_SIZE, dropout=0.1, num_styles=num_styles
         )
 
     def convolutions(self) -> tuple[nn.Conv2d, ...]:
@@ -61,9 +47,7 @@ class BaselineCNN(KeypointNet):
         return self.conv1, self.conv2, self.conv3, self.conv4, self.conv5, self.conv6
 
     def forward(self, images: Tensor) -> ModelOutput:
-        """Normalized coordinates ``(N, num_styles, 2K)`` from gray images ``(N, 1, 224, 224)`` in
-        [0, 1].
-        """
+        """From gray images ``(N, 1, 224, 224)`` in [0, 1]."""
         x = images
         for conv, norm in zip(self.convolutions(), self.norms, strict=True):
             x = conv(x)

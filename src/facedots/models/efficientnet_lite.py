@@ -40,7 +40,6 @@ FROZEN_BLOCKS = 3
 """First blocks (strides 2 and 4), which keep ImageNet's weights."""
 
 INPUT_SIZE = 160
-"""Side of the crop in pixels."""
 
 FPN_CHANNELS, FUSED_CHANNELS = 96, 160
 """Channels of each scale of the pyramid, and of the features that the maps are computed from."""
@@ -114,8 +113,7 @@ class InvertedResidual(nn.Module):
         return x + residual if self.has_shortcut else residual
 
 
-def inverted_residual_stage(in_channels: int, stage: Stage) -> nn.Sequential:
-    """The blocks of one stage."""
+def _stage(in_channels: int, stage: Stage) -> nn.Sequential:
     blocks, expansion, kernel, stride, channels = stage
     return nn.Sequential(
         InvertedResidual(in_channels, channels, expansion, kernel, stride),
@@ -129,10 +127,6 @@ class EfficientNetLiteHeatmap(KeypointNet):
 
     Training starts from ImageNet's weights (:meth:`load_pretrained`) and keeps the first blocks and
     all depthwise kernels frozen.
-
-    Args:
-        schema: The points.
-        num_styles: Label styles.
 
     Example:
         >>> from facedots.schema import IBUG68
@@ -149,10 +143,9 @@ class EfficientNetLiteHeatmap(KeypointNet):
         stem = conv_bn(nn.Conv2d(3, 32, 3, 2, 1, bias=False))
         self.stem = nn.Sequential(stem, nn.ReLU6(inplace=True))
         channels = (32, *(stage.channels for stage in STAGES))
-        self.stages = nn.ModuleList(map(inverted_residual_stage, channels, STAGES))
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(STAGES[i].channels, FPN_CHANNELS, 1) for i in FPN_STAGES
-        )
+        self.stages = nn.ModuleList(map(_stage, channels, STAGES))
+        laterals = (nn.Conv2d(STAGES[i].channels, FPN_CHANNELS, 1) for i in FPN_STAGES)
+        self.laterals = nn.ModuleList(laterals)
         self.blocks = nn.ModuleList(ResidualBlock(FPN_CHANNELS) for _ in range(2))
         self.fuse = conv_bn_relu(FPN_CHANNELS, FUSED_CHANNELS)
         self.head = HeatmapHead(
@@ -193,9 +186,7 @@ class EfficientNetLiteHeatmap(KeypointNet):
         return self
 
     def forward(self, images: Tensor) -> ModelOutput:
-        """Heatmap logits ``(N, num_styles, K, G, G)`` and score logits ``(N,)`` from normalized
-        crops ``(N, 3, S, S)``.
-        """
+        """From normalized crops ``(N, 3, S, S)``."""
         x = self.stem(images)
         scales = []
         for stage in self.stages:

@@ -54,23 +54,14 @@ def upsample_2x(x: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ResidualConfig:
-    """Size of a residual network.
-
-    Attributes:
-        name: Name in the registry.
-        input_size: Side of the crop in pixels.
-        stem_channels: Channels at stride 2.
-        channels: Channels at strides 4, 8, 16 and so on.
-        blocks: Residual blocks at each of these.
-        fused_channels: Channels of the features that the heatmaps are computed from.
-    """
+    """Size of a residual network."""
 
     name: str
     input_size: int
-    stem_channels: int
-    channels: tuple[int, ...]
-    blocks: tuple[int, ...]
-    fused_channels: int
+    stem_channels: int  # at stride 2
+    channels: tuple[int, ...]  # at strides 4, 8, 16 and so on
+    blocks: tuple[int, ...]  # residual blocks at each of these
+    fused_channels: int  # of the features that the heatmaps are computed from
 
 
 class ResidualNet(KeypointNet):
@@ -78,11 +69,6 @@ class ResidualNet(KeypointNet):
 
     Dense 3x3 convolutions and ReLU only, which are fast on a CPU and survive int8. The coarsest
     features also predict the score.
-
-    Args:
-        config: Size of the network.
-        schema: The points.
-        num_styles: Label styles.
 
     Example:
         >>> import torch
@@ -100,9 +86,8 @@ class ResidualNet(KeypointNet):
         self.stem = conv_bn_relu(3, config.stem_channels, 2)
         stages = zip((config.stem_channels, *channels), channels, config.blocks, strict=False)
         self.stages = nn.ModuleList(residual_stage(*stage) for stage in stages)
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(channels[1:])
-        )
+        laterals = (nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(channels[1:]))
+        self.laterals = nn.ModuleList(laterals)
         self.fuse = conv_bn_relu(channels[1], config.fused_channels)
         self.head = HeatmapHead(
             config.fused_channels, schema.count, size // 8, size, num_styles=num_styles
@@ -110,9 +95,7 @@ class ResidualNet(KeypointNet):
         self.score_head = nn.Linear(channels[-1], 1)
 
     def forward(self, images: Tensor) -> ModelOutput:
-        """Heatmap logits ``(N, num_styles, K, G, G)`` and score logits ``(N,)`` from normalized
-        crops ``(N, 3, S, S)``.
-        """
+        """From normalized crops ``(N, 3, S, S)``."""
         x = self.stages[0](self.stem(images))
         scales = []
         for stage in self.stages[1:]:
