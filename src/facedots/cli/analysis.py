@@ -4,8 +4,6 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-import typer
-
 from facedots.cli.options import (
     CsvFile,
     JsonFile,
@@ -32,24 +30,21 @@ def align(
     *,
     out: Annotated[
         Path,
-        typer.Option(
-            file_okay=False,
-            help="Folder for the faces and transforms.csv; files there are replaced.",
-        ),
+        "Folder for the faces and transforms.csv; files there are replaced.",
+        {"file_okay": False},
     ],
-    size: Annotated[
-        int, typer.Option(min=8, max=4096, help="Side of a face's image, pixels.")
-    ] = 112,
+    size: Annotated[int, "Side of a face's image, pixels.", {"min": 8, "max": 4096}] = 112,
     template: Annotated[
-        Literal["eyes", "arcface112", "ffhq"], typer.Option(help="Where the parts of a face go.")
+        Literal["eyes", "arcface112", "ffhq"], "Where the parts of a face go."
     ] = "eyes",
     networks: PipelineOptions,
     recursive: Recursive = False,
     resume: Resume = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Cut every face out, upright and in one place, for recognition networks and collections of
-    faces.
+    """Cut every face out, upright and in one place.
+
+    That is what recognition networks and collections of faces need.
 
     Faces of an image are numbered from 0, highest score first. The table holds for each the affine
     maps there and back: x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12, in pixels whose centers
@@ -81,19 +76,17 @@ def pose(
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
     out: Annotated[
-        Path | None,
-        typer.Option(file_okay=False, help="Write the images with the heads' axes here."),
+        Path | None, "Write the images with the heads' axes here.", {"file_okay": False}
     ] = None,
     focal: Annotated[
-        float | None,
-        typer.Option(min=1, help="Focal length of the camera in pixels; guessed if not given."),
+        float | None, "Focal length of the camera in pixels; guessed if not given.", {"min": 1}
     ] = None,
     networks: PipelineOptions,
     recursive: Recursive = False,
     resume: Resume = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Measure how heads are turned, how open eyes and mouths are, smile and brows.
+    """Measure head pose, opening of eyes and mouth, smile and brows.
 
     Yaw is positive where people turn to their own left, pitch where they look up, roll where the
     head is tilted clockwise as seen. The emotion is a rule of thumb about the shape of a face, not

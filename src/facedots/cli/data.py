@@ -44,14 +44,12 @@ Source = Annotated[
 def show(
     source: Source,
     *,
-    out: Annotated[
-        Path, typer.Option(help="Folder for the images, which replace those there.")
-    ] = Path("out/data"),
-    count: Annotated[int, typer.Option(min=1, help="How many faces.")] = 8,
-    seed: Annotated[int, typer.Option(help="Another number picks other faces.")] = 0,
+    out: Annotated[Path, "Folder for the images, which replace those there."] = Path("out/data"),
+    count: Annotated[int, "How many faces.", {"min": 1}] = 8,
+    seed: Annotated[int, "Another number picks other faces."] = 0,
     labels: LabelOptions,
 ) -> None:
-    """Draw random faces with numbered keypoints, one image each and a contact sheet."""
+    """Draw random faces with numbered keypoints. One image each and a contact sheet."""
     from facedots.annotations.load import load_annotations
     from facedots.plots.faces import write_samples
 
@@ -65,9 +63,9 @@ def stats(
     source: Source,
     *,
     labels: LabelOptions,
-    json_out: Annotated[bool, typer.Option("--json", help="Print JSON, not tables.")] = False,
+    json_out: Annotated[bool, "Print JSON, not tables.", {"name": "json"}] = False,
 ) -> None:
-    """Print sizes, labels, duplicates, and what subsets share: to be read before training."""
+    """Print sizes, labels, duplicates, and what subsets share. Read it before training."""
     from facedots.annotations.load import load_annotations
     from facedots.audit.stats import data_stats
 
@@ -82,15 +80,14 @@ def stats(
 
 
 @data_app.command()
+@expand_options
 def download(
     folder: Annotated[Path, typer.Argument(help="Where the folder youtube-faces is made.")] = Path(
         "data"
     ),
-    archive: Annotated[
-        str | None, typer.Option(help="Take the data from this zip file or address instead.")
-    ] = None,
+    archive: Annotated[str | None, "Take the data from this zip file or address instead."] = None,
 ) -> None:
-    """Download the public YouTube-faces frames (some 340 MB) and check their content."""
+    """Download the public YouTube-faces frames and check them. Some 340 MB."""
     from facedots.data.download import ARCHIVE_URL, download_youtube_faces
 
     console = Console(stderr=True, highlight=False)
@@ -193,32 +190,25 @@ LEVELS = {"error": "bold red", "warning": "yellow", "skipped": "dim", "ok": "gre
 def audit(
     source: Source,
     *,
-    out: Annotated[
-        Path, typer.Option(help="Folder for index.html, audit.json, faces.csv, over those there.")
-    ] = Path("out/audit"),
+    out: Annotated[Path, "Folder for index.html, audit.json, faces.csv, over those there."] = Path(
+        "out/audit"
+    ),
     against: Annotated[
-        Path | None, typer.Option(help="Other data that must not share images or people with it.")
+        Path | None, "Other data that must not share images or people with it."
     ] = None,
     model: Annotated[
-        str,
-        typer.Option(
-            help="Network to compare with: a name, an .onnx file, a run; none to go without."
-        ),
+        str, "Network to compare with: a name, an .onnx file, a run; none to go without."
     ] = "small",
     fix: Annotated[
-        bool,
-        typer.Option(
-            "--fix", help="Write cleaned CSVs and changes.json to OUT/clean; the data stay."
-        ),
+        bool, "Write cleaned CSVs and changes.json to OUT/clean; the data stay."
     ] = False,
-    drop_suspicious: Annotated[
-        bool, typer.Option("--drop-suspicious", help="With --fix: leave out suspicious faces.")
-    ] = False,
+    drop_suspicious: Annotated[bool, "With --fix: leave out suspicious faces."] = False,
     labels: LabelOptions,
 ) -> None:
-    """Find duplicates, leaks between subsets, wrong labels, and gaps in coverage.
+    """Find duplicates, leaks, wrong labels, and gaps in coverage.
 
-    Labels are compared with each other, and with predictions if the network has their schema.
+    Leaks are images and people that subsets share. Labels are compared with each other, and with
+    predictions if the network has their schema.
     """
     from facedots.annotations.load import ReadOptions, load_annotations
     from facedots.audit.audit import audit_dataset

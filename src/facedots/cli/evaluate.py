@@ -46,16 +46,13 @@ class BoxSource(StrEnum):
 class EvalOptions:
     """The test faces, and where their boxes come from."""
 
-    split: Annotated[
-        str, typer.Option(help="official, or disjoint:0 to disjoint:4 (by person).")
-    ] = "official"
+    split: Annotated[str, "official, or disjoint:0 to disjoint:4 (by person)."] = "official"
     source: Annotated[
-        list[str] | None,
-        typer.Option(help="youtube-faces, 300w or custom; by default, what the folder holds."),
+        list[str] | None, "youtube-faces, 300w or custom; by default, what the folder holds."
     ] = None
-    detector: Annotated[
-        BoxSource, typer.Option(help="Boxes of the labels, or of a detector (end to end).")
-    ] = BoxSource.GROUND_TRUTH
+    detector: Annotated[BoxSource, "Boxes of the labels, or of a detector (end to end)."] = (
+        BoxSource.GROUND_TRUTH
+    )
 
     def run(self, weights: str, data: str, labels: LabelOptions) -> "Evaluation":
         """Measure a network, with a progress bar on stderr."""
@@ -75,16 +72,12 @@ def evaluate(
         str, typer.Argument(help="A name from `facedots models`, an .onnx file, or a run's folder.")
     ],
     *,
-    data: Annotated[
-        str, typer.Option(help="Folder or file with the data, or synthetic:N for N drawn faces.")
-    ],
-    out: Annotated[
-        Path, typer.Option(help="Folder for report.html, report.json, figures, over those there.")
-    ],
+    data: Annotated[str, "Folder or file with the data, or synthetic:N for N drawn faces."],
+    out: Annotated[Path, "Folder for report.html, report.json, figures, over those there."],
     options: EvalOptions,
     labels: LabelOptions,
 ) -> None:
-    """Measure a network on the test faces of a split: print the scores, write a report.
+    """Measure a network on the test faces of a split. Print the scores, write a report.
 
     Set several reports side by side with `facedots compare`.
     """
@@ -141,20 +134,15 @@ def compare(
         ),
     ],
     *,
-    out: Annotated[Path, typer.Option(help="The page to write, over what is there.")] = Path(
-        "compare.html"
-    ),
-    data: Annotated[
-        str | None, typer.Option(help="For networks: folder with the data, or synthetic:N.")
-    ] = None,
+    out: Annotated[Path, "The page to write, over what is there."] = Path("compare.html"),
+    data: Annotated[str | None, "For networks: folder with the data, or synthetic:N."] = None,
     options: EvalOptions,
     labels: LabelOptions,
-    force: Annotated[
-        bool, typer.Option("--force", help="Also where faces or labels differ, with a warning.")
-    ] = False,
+    force: Annotated[bool, "Also where faces or labels differ, with a warning."] = False,
 ) -> None:
-    """Set networks side by side on one HTML page: scores, curves, error by slice, uncertainty,
-    example faces, training.
+    """Set networks side by side on one HTML page.
+
+    It shows scores, curves, error by slice, uncertainty, example faces, training.
 
     Reports are used as they are; networks are measured first, on the faces of --data and --split.
     """

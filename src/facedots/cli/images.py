@@ -4,8 +4,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
-import typer
-
 from facedots.cli.options import (
     CsvFile,
     JsonFile,
@@ -24,10 +22,7 @@ from facedots.io.headers import MAX_PIXELS
 FULL_SEARCH = "leave out --max-side to search all of it"
 
 OutFolder = Annotated[
-    Path,
-    typer.Option(
-        file_okay=False, help="Folder for the new images, which replace those of the same name."
-    ),
+    Path, "Folder for the new images, which replace those of the same name.", {"file_okay": False}
 ]
 
 
@@ -36,20 +31,17 @@ def predict(
     sources: Sources,
     *,
     out: Annotated[
-        Path | None,
-        typer.Option(file_okay=False, help="Write the images with keypoints into this folder."),
+        Path | None, "Write the images with keypoints into this folder.", {"file_okay": False}
     ] = None,
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
     networks: PipelineOptions,
-    numbers: Annotated[
-        bool, typer.Option("--numbers", help="Draw each point's number; small faces are enlarged.")
-    ] = False,
+    numbers: Annotated[bool, "Draw each point's number; small faces are enlarged."] = False,
     recursive: Recursive = False,
     resume: Resume = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Find the faces in images and the keypoints of each; draw them, write JSON or CSV.
+    """Find the faces in images and the keypoints of each. Draw them, write JSON or CSV.
 
     An image that cannot be read does not stop the others: all such are listed at the end, and the
     exit status is 1. Whatever ends the command, Ctrl-C (status 130) or a full disk, the images done
@@ -89,13 +81,13 @@ def _print_counts(counts: list[tuple[str, int]], to_stderr: bool) -> None:
         echo(f"{total}, {faces.count(0)} of them without a face", err=to_stderr)
 
 
+@expand_options
 def demo(
     out: Annotated[
-        Path,
-        typer.Option(file_okay=False, help="Where demo.png and demo.json go, over those there."),
+        Path, "Where demo.png and demo.json go, over those there.", {"file_okay": False}
     ] = Path("out"),
 ) -> None:
-    """Find the face in matplotlib's sample portrait and write demo.png and demo.json.
+    """Try it on matplotlib's sample portrait: demo.png and demo.json.
 
     The image shows Rear Admiral Grace Hopper; it is a work of the United States Navy and in the
     public domain.
@@ -123,19 +115,17 @@ def filter_images(
     *,
     effects: Annotated[
         str,
-        typer.Option(
-            "--with",
-            metavar="NAME,…",
-            help="Effects in the order in which they go on, and own stickers as .yaml files.",
-        ),
+        "Effects in the order in which they go on, and own stickers as .yaml files.",
+        {"name": "with", "metavar": "NAME,…"},
     ],
     out: OutFolder,
     networks: PipelineOptions,
     recursive: Recursive = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Put stickers and make-up on every face: sunglasses, mustache, hat, crown, dog-ears, dog-nose,
-    party-mask, lips, …
+    """Put stickers and make-up on every face.
+
+    Sunglasses, mustache, hat, crown, dog-ears, dog-nose, party-mask, lips, …
 
     An unknown name is answered by a list of all names. Images without a face are written as they
     are, and reported as such.
@@ -158,25 +148,20 @@ def anonymize(
     out: OutFolder,
     method: Annotated[
         Literal["blur", "pixelate", "solid"],
-        typer.Option(help="blur and pixelate look better; only solid leaves nothing to recognize."),
+        "blur and pixelate look better; only solid leaves nothing to recognize.",
     ] = "blur",
     on_no_face: Annotated[
         Literal["error", "copy", "cover"],
-        typer.Option(
-            help="No face found: do not write the image and fail, copy it, or cover all of it."
-        ),
+        "No face found: do not write the image and fail, copy it, or cover all of it.",
     ] = "error",
     min_score: Annotated[
-        float,
-        typer.Option(
-            min=0.02, max=1, help="Cover detections of at least this score; not for haar."
-        ),
+        float, "Cover detections of at least this score; not for haar.", {"min": 0.02, "max": 1}
     ] = 0.3,
     networks: ThoroughOptions,
     recursive: Recursive = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Cover every face, forehead and chin included; an uncertain face is covered more widely.
+    """Cover every face, forehead and chin included. An uncertain face is covered more widely.
 
     An image without a face is an error unless --on-no-face allows it: it is not written, and the
     exit status is 1. So it is where faces were not looked for that the detector could find: small

@@ -13,8 +13,7 @@ from facedots.io.files import atomic_write
 from facedots.io.headers import MAX_PIXELS
 
 label_app = typer.Typer(
-    no_args_is_help=True,
-    help="Predictions to correct in CVAT or Label Studio, and the corrections back.",
+    no_args_is_help=True, help="Send predictions to CVAT or Label Studio, read corrections."
 )
 
 
@@ -27,19 +26,19 @@ def export_labels(
     ],
     *,
     out: Annotated[
-        Path,
-        typer.Option(file_okay=False, help="New folder for the images and what the tools import."),
+        Path, "New folder for the images and what the tools import.", {"file_okay": False}
     ],
     top: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Only the N images that need it most.")
+        int | None, "Only the N images that need it most.", {"min": 1, "metavar": "N"}
     ] = None,
     networks: PipelineOptions,
     recursive: Recursive = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Write predictions as imports for CVAT and Label Studio, the most uncertain images first.
+    """Write predictions as imports for CVAT and Label Studio.
 
-    Images without a face come before all others; ranking.csv lists the order. docs/annotating.md
+    The most uncertain images come first, those without a face before all others; ranking.csv lists
+    the order. docs/annotating.md
     goes through both tools step by step.
     """
     from facedots.labeling.batch import (
@@ -94,24 +93,19 @@ def import_labels(
     ],
     *,
     out: Annotated[
-        Path,
-        typer.Option(
-            dir_okay=False, help="The CSV file to write, over what is there; .xml is for dlib."
-        ),
+        Path, "The CSV file to write, over what is there; .xml is for dlib.", {"dir_okay": False}
     ],
     exported: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR", file_okay=False, help="The folder that `facedots label export` wrote."
-        ),
+        "The folder that `facedots label export` wrote.",
+        {"metavar": "DIR", "file_okay": False},
     ] = None,
     labels: LabelOptions,
     changes: Annotated[
-        Path | None,
-        typer.Option(dir_okay=False, help="Write each point that was changed into this CSV file."),
+        Path | None, "Write each point that was changed into this CSV file.", {"dir_okay": False}
     ] = None,
 ) -> None:
-    """Read corrected faces into a CSV file to train on, and list what was changed.
+    """Read corrected faces into a CSV file, and list what was changed.
 
     Also converts labels of any format: facedots label import LABELS --images DIR --out FILE.
 

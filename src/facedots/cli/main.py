@@ -25,7 +25,7 @@ from facedots.io.files import guard_inputs
 from facedots.io.headers import MAX_PIXELS, pixel_limit
 from facedots.io.text import printable
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()

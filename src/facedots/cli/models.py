@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from facedots.cli.options import expand_options
 from facedots.cli.output import echo
 from facedots.errors import ImageError
 
@@ -17,12 +18,11 @@ if TYPE_CHECKING:
     from facedots.geometry import Floats
 
 
+@expand_options
 def models(
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON, with the same facts.")
-    ] = False,
+    as_json: Annotated[bool, "Print JSON, with the same facts.", {"name": "json"}] = False,
 ) -> None:
-    """List the networks that come with facedots: size, input, terms, training data, scores."""
+    """List the networks that come with facedots. Size, input, terms, training data, scores."""
     from facedots.inference.session import TERMS, describe_model
     from facedots.inference.weights import WEIGHTS
 
@@ -57,6 +57,7 @@ def _summary(model: "Mapping[str, Any]") -> str:
     return "\n".join([title, *(f"  {label:<10}  {text}" for label, text in rows.items() if text)])
 
 
+@expand_options
 def features(
     weights: Annotated[
         str,
@@ -65,22 +66,18 @@ def features(
         ),
     ],
     *,
-    image: Annotated[Path, typer.Option(help="The image to look at.")],
-    out: Annotated[Path, typer.Option(help="Folder for the images, which replace those there.")],
-    layer: Annotated[
-        str | None, typer.Option(help="One layer instead of all; a wrong name lists them.")
-    ] = None,
-    kernel: Annotated[int, typer.Option(help="The kernel that filters the image.")] = 0,
+    image: Annotated[Path, "The image to look at."],
+    out: Annotated[Path, "Folder for the images, which replace those there."],
+    layer: Annotated[str | None, "One layer instead of all; a wrong name lists them."] = None,
+    kernel: Annotated[int, "The kernel that filters the image."] = 0,
     channel: Annotated[
-        int | None, typer.Option(help="One input channel of the kernels instead of their mean.")
+        int | None, "One input channel of the kernels instead of their mean."
     ] = None,
     box: Annotated[
-        str | None,
-        typer.Option(metavar="X0,Y0,X1,Y1", help="The face's tight box; else a detector finds it."),
+        str | None, "The face's tight box; else a detector finds it.", {"metavar": "X0,Y0,X1,Y1"}
     ] = None,
 ) -> None:
-    """Draw the kernels of a layer, the feature maps that an image produces, and what one kernel
-    does to the image.
+    """Draw kernels, feature maps, and what a kernel does to an image.
 
     Without --layer: the feature maps of all layers, and the kernels of the first. Batch norm does
     not show: it is folded into the convolutions.

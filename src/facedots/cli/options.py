@@ -23,24 +23,17 @@ R = TypeVar("R")
 Sources = Annotated[
     list[str], typer.Argument(metavar="SOURCE", help="Files, folders, patterns in quotes, or URLs.")
 ]
-Recursive = Annotated[
-    bool, typer.Option("--recursive", help="Search the folders of folders as well.")
-]
-MaxPixels = Annotated[
-    int, typer.Option(min=1, metavar="N", help="Refuse larger images by their header.")
-]
+Recursive = Annotated[bool, "Search the folders of folders as well."]
+MaxPixels = Annotated[int, "Refuse larger images by their header.", {"min": 1, "metavar": "N"}]
 JsonFile = Annotated[
-    str | None,
-    typer.Option("--json", metavar="FILE", help="Write JSON over what is there; - prints it."),
+    str | None, "Write JSON over what is there; - prints it.", {"name": "json", "metavar": "FILE"}
 ]
 CsvFile = Annotated[
     str | None,
-    typer.Option("--csv", metavar="FILE", help="Write CSV as OpenFace does, over what is there."),
+    "Write CSV as OpenFace does, over what is there.",
+    {"name": "csv", "metavar": "FILE"},
 ]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on with the same outputs: skip the images in all of them."),
-]
+Resume = Annotated[bool, "Go on with the same outputs: skip the images in all of them."]
 
 
 def expand_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -97,28 +90,22 @@ class PipelineOptions:
     """Which networks find faces and keypoints, and how."""
 
     model: Annotated[
-        str,
-        typer.Option(help="A name from `facedots models`, an .onnx file, or the folder of a run."),
+        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
     ] = "small"
     detector: Annotated[
         Literal["retinaface", "haar", "yunet", "single-object"],
-        typer.Option(help="Face detector; single-object: one object, by its keypoints alone."),
+        "Face detector; single-object: one object, by its keypoints alone.",
     ] = "retinaface"
-    detector_file: Annotated[
-        Path | None, typer.Option(help="Weight file of the detector; yunet needs one.")
-    ] = None
+    detector_file: Annotated[Path | None, "Weight file of the detector; yunet needs one."] = None
     max_side: Annotated[
-        int, typer.Option(min=32, help="Search larger images reduced to this side; not for haar.")
+        int, "Search larger images reduced to this side; not for haar.", {"min": 32}
     ] = 1024
     refine: Annotated[
         int,
-        typer.Option(
-            min=1,
-            max=3,
-            help="Refinement passes; 2 re-crops upright around the first prediction (2x slower).",
-        ),
+        "Refinement passes; 2 re-crops upright around the first prediction (2x slower).",
+        {"min": 1, "max": 3},
     ] = 1
-    threads: Annotated[int, typer.Option(min=1, help="Threads of the networks.")] = 1
+    threads: Annotated[int, "Threads of the networks.", {"min": 1}] = 1
 
     def load(self, min_score: float = 0.8) -> "Pipeline":
         """Open the networks; ``min_score`` of the detector is not for haar.
@@ -157,10 +144,7 @@ class ThoroughOptions(PipelineOptions):
     """The same for a command that must miss no face: large images are searched in tiles too."""
 
     max_side: Annotated[
-        int,
-        typer.Option(
-            min=0, help="Search larger images reduced to this side; 0: at full size too, in tiles."
-        ),
+        int, "Search larger images reduced to this side; 0: at full size too, in tiles.", {"min": 0}
     ] = 0
 
     def load(self, min_score: float = 0.3) -> "Pipeline":
@@ -185,21 +169,16 @@ class LabelOptions:
 
     format: Annotated[
         str | None,
-        typer.Option(
-            help="csv, coco, label-studio, pts, cvat, imglab, labelme, list (WFLW, AFLW) or cofw; "
-            "by default, what is there."
-        ),
+        "csv, coco, label-studio, pts, cvat, imglab, labelme, list (WFLW, AFLW) or cofw; "
+        "by default, what is there.",
     ] = None
     images: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder with the images, if not beside the labels."),
+        Path | None, "Folder with the images, if not beside the labels.", {"metavar": "DIR"}
     ] = None
     origin: Annotated[
         str | None,
-        typer.Option(
-            metavar="X,Y",
-            help="What the file calls the center of the top-left pixel; 0,0: numbers as written.",
-        ),
+        "What the file calls the center of the top-left pixel; 0,0: numbers as written.",
+        {"metavar": "X,Y"},
     ] = None
     max_pixels: MaxPixels = MAX_PIXELS
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from facedots.cli.options import expand_options
 from facedots.cli.output import echo
 from facedots.errors import RecipeError
 
@@ -15,6 +16,7 @@ PASS_UNKNOWN_OPTIONS = {"ignore_unknown_options": True}
 """Click settings of ``train``: the recipe declares its fields, which are options here."""
 
 
+@expand_options
 def train(
     arguments: Annotated[
         list[str] | None,
@@ -25,17 +27,13 @@ def train(
         ),
     ] = None,
     data: Annotated[
-        str | None,
-        typer.Option(help="Folder or file with the data, or synthetic:N for N drawn faces."),
+        str | None, "Folder or file with the data, or synthetic:N for N drawn faces."
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="New folder for the run.")] = None,
+    out: Annotated[Path | None, "New folder for the run."] = None,
     resume: Annotated[
-        Path | None,
-        typer.Option(help="Go on with the run in this folder, with its own recipe and data."),
+        Path | None, "Go on with the run in this folder, with its own recipe and data."
     ] = None,
-    fields: Annotated[
-        bool, typer.Option("--fields", help="List the fields of a recipe and stop.")
-    ] = False,
+    fields: Annotated[bool, "List the fields of a recipe and stop."] = False,
 ) -> None:
     """Train a network; any field of the recipe can be overridden.
 
@@ -126,22 +124,19 @@ def _list_fields() -> None:
     Console().print(table)
 
 
+@expand_options
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a run, written by `facedots train`.")],
-    out: Annotated[Path, typer.Option(help="ONNX file to write, over what is there.")],
-    checkpoint: Annotated[str, typer.Option(help="best (by validation NME) or last.")] = "best",
+    out: Annotated[Path, "ONNX file to write, over what is there."],
+    checkpoint: Annotated[str, "best (by validation NME) or last."] = "best",
     label_style: Annotated[
-        str,
-        typer.Option(
-            help="Data set whose way of placing points to follow: a source of the recipe."
-        ),
+        str, "Data set whose way of placing points to follow: a source of the recipe."
     ] = "",
-    int8: Annotated[bool, typer.Option("--int8", help="Convolutions in int8, half the size.")] = (
-        False
-    ),
+    int8: Annotated[bool, "Convolutions in int8, half the size."] = (False),
 ) -> None:
-    """Write the network of a run as one ONNX file with its schema, crop, normalization and license,
-    checked against torch.
+    """Write the network of a run as one ONNX file.
+
+    It holds schema, crop, normalization and license, and is checked against torch.
     """
     from facedots.training.finder import is_finder
     from facedots.training.finder_export import export_finder

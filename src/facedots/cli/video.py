@@ -33,7 +33,7 @@ def video(
     options: VideoOptions,
     networks: PipelineOptions,
 ) -> None:
-    """Track faces through a video: stable IDs and temporally smoothed keypoints.
+    """Track faces through a video: stable IDs and smooth keypoints.
 
     Frames keep their times, and the video its sound, where PyAV is installed (pip install
     'facedots[video]'). Memory does not grow with the length. Where the source breaks off, or with
