@@ -14,6 +14,7 @@ import pytest
 from tests.annotations.test_image_files import turned_jpeg
 
 from facedots.annotations.csv_rows import find_columns
+from facedots.annotations.csv_table import annotations_csv
 from facedots.annotations.load import load_annotations
 from facedots.errors import AnnotationError, FacedotsError
 from facedots.geometry import Floats
@@ -170,6 +171,9 @@ def test_kaggles_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert data.schema.names == ("left_eye", "right_eye", "nose_tip")
     np.testing.assert_array_equal(data.faces[0].points, [(3, 4), (8, 4.5), (np.nan, np.nan)])
     assert (read_image(data.faces[0].image)[..., 0].ravel() == pixels).all()
+    (folder / "again.csv").write_text(annotations_csv(data.faces, data.schema))
+    (again,) = load_annotations(folder / "again.csv").faces
+    assert again.image == data.faces[0].image
     rows[0][-1] += " 1"
     with pytest.raises(AnnotationError, match=r"row 2.*\n.*145 pixels are no square image"):
         load_annotations(table(folder, [*header, "Image"], rows))

@@ -13,6 +13,7 @@ from facedots.annotations.base import (
     FaceAnnotation,
     Origin,
     bad_cells,
+    cache_folder,
     face_names,
     measured_pixels,
 )
@@ -208,12 +209,15 @@ def _doubles(files: Iterable[Path], images: Iterable[str]) -> list[str]:
 def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchema) -> str:
     """The text of a CSV file that :class:`CsvFile` reads back, in hundredths of a pixel.
 
-    Rows are named as the faces; those that share an image need names like ``image.jpg#2``.
+    Rows are named as the faces, those with an image in the cache as its file; those that share an
+    image need names like ``image.jpg#2``.
     """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])
     for face in annotations:
         values = face.points.ravel().tolist()
-        table.writerow([csv_cell(face.name), *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
+        cached = face.image.is_relative_to(cache_folder())
+        name = csv_cell(str(face.image) if cached else face.name)
+        table.writerow([name, *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
     return text.getvalue()
