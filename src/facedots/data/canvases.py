@@ -112,10 +112,10 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
         random = self.generator
         reseed(random, self.seed, epoch, row)
         kind = random.random()
-        if kind < 0.42:
+        if kind < 0.52:
             sides = (250.0, 600.0) if random.random() < 0.06 else SIDES  # far too large: no face
             canvas = self._placed(self.faces.choose(random), sides, self._angle(0.5))
-        elif kind < 0.60:
+        elif kind < 0.62:
             canvas = self._mosaic()
         elif kind < 0.80:
             canvas = self._placed(self.crowds.choose(random), SIDES, self._angle(0.3))
@@ -172,7 +172,7 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
         """Many small photos of faces, and of what is none, pasted onto a scene without faces."""
         random = self.generator
         parts = [self._background()]
-        cells = int(random.integers(2, 7))
+        cells = int(random.integers(2, 6))
         side = self.size // cells
         for corner in np.ndindex(cells, cells):
             draw = random.random()

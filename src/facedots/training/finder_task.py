@@ -26,7 +26,7 @@ from facedots.evaluation.detection import measure_detector
 from facedots.geometry import Floats, Image
 from facedots.models.finder import FinderModule, FinderNet, FinderOutput
 
-CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 0.5
+CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 1.0
 """Weights of the losses of the square, relative to that of the score."""
 
 _VALIDATION_VIEW = 640
@@ -145,7 +145,8 @@ def _muon(net: FinderNet, lr: float, weight_decay: float) -> torch.optim.Optimiz
 
 def finder_losses(output: FinderOutput, batch: Batch) -> dict[str, Tensor]:
     """The focal loss of the score per face (CenterNet, Zhou et al. 2019), and per cell of a face
-    the L1 losses of center and side, both relative to the side, and of the roll.
+    the L1 losses of center and side, both relative to the side, and of the roll's cosine and
+    sine: normalized ones would grow until they learn no more.
 
     Args:
         output: For N canvases.
@@ -159,8 +160,7 @@ def finder_losses(output: FinderOutput, batch: Batch) -> dict[str, Tensor]:
     center = (output.square[:, :2] - target[:, :2]).abs().sum(1) / side_in_cells
     side = (output.square[:, 2] - target[:, 2]).abs()
     turn, known = target[:, 3:], cells * target[:, 3:].square().sum(1)
-    direction = F.normalize(output.square[:, 3:], dim=1, eps=1e-4)
-    roll = 1 - (direction * turn).sum(1) + (direction - turn).abs().sum(1)
+    roll = F.smooth_l1_loss(output.square[:, 3:], turn, beta=0.2, reduction="none").sum(1)
     return {
         "score_loss": ((hit + false) * batch["counted"]).sum() / positive.sum().clamp(min=1),
         "center_loss": CENTER_WEIGHT * (center * cells).sum() / cells.sum().clamp(min=1),
