@@ -43,7 +43,15 @@ _HEADERS = {b"mvhd": (36, 48), b"tkhd": (40, 52)}
 """Where the display matrix begins in a box of version 0 and 1."""
 
 
-class OpenCVReader(VideoReader):
+class _Capture(VideoReader):
+    _capture: cv2.VideoCapture
+
+    def close(self) -> None:
+        """Release the file, the connection or the camera."""
+        self._capture.release()
+
+
+class OpenCVReader(_Capture):
     """A video file or a network stream, by path or address; ``name`` is for messages.
 
     Raises:
@@ -82,10 +90,6 @@ class OpenCVReader(VideoReader):
             total = f" of about {self.info.frames}" if self.info.frames else ""
             fault = "damaged, cut off or disconnected"
             raise VideoError(f"{self.name}: {fault} after frame {count}{total}")
-
-    def close(self) -> None:
-        """Release the file or the connection."""
-        self._capture.release()
 
 
 class FolderReader(VideoReader):
@@ -127,7 +131,7 @@ class FolderReader(VideoReader):
         """Nothing is kept open."""
 
 
-class CameraReader(VideoReader):
+class CameraReader(_Capture):
     """A camera of this machine, by its number from 0; a frame's time is its arrival, from 0.
 
     Raises:
@@ -151,10 +155,6 @@ class CameraReader(VideoReader):
             count += 1
             yield Frame(image, round((now - start) / _TICK) * _TICK)
         raise VideoError(f"{self.name}: stopped after frame {count}; was it unplugged?")
-
-    def close(self) -> None:
-        """Release the camera."""
-        self._capture.release()
 
 
 class OpenCVWriter(VideoWriter):

@@ -44,9 +44,7 @@ class FaceTable(Closable):
         self.columns = FaceColumns(schema, timestamp=True, pose=True, signals=signals)
         self.names = self.columns.names
         self._source, self._path = source, Path(path)
-        self._is_open = False
         self._start()
-        self._is_open = True
 
     def write(self, frame: int, time: Fraction | float, faces: Sequence[Face]) -> None:
         """Append the faces of one frame, all of them or, where the disk is full, none."""
@@ -55,12 +53,6 @@ class FaceTable(Closable):
         row, source, seconds = self.columns.row, self._source, float(time)
         self._append([row(frame, track, face, source, seconds) for face, track in tracks])
 
-    def close(self) -> None:
-        """Finish the file and give it its name; may be called twice."""
-        if self._is_open:
-            self._is_open = False
-            self._finish()
-
     @abstractmethod
     def _start(self) -> None:
         """Open the file."""
@@ -68,10 +60,6 @@ class FaceTable(Closable):
     @abstractmethod
     def _append(self, rows: Sequence[Row]) -> None:
         """Write the rows of a frame."""
-
-    @abstractmethod
-    def _finish(self) -> None:
-        """Complete the file."""
 
 
 class CsvTable(FaceTable):
@@ -88,7 +76,8 @@ class CsvTable(FaceTable):
     def _append(self, rows: Sequence[Row]) -> None:
         self._file.write("".join(csv_line(self.columns.cells(row)) for row in rows))
 
-    def _finish(self) -> None:
+    def close(self) -> None:
+        """Finish the file and give it its name; may be called twice."""
         self._file.close()
 
 
@@ -132,6 +121,7 @@ class ParquetTable(FaceTable):
         with self._or_none():
             self._raw = self._file.open()
             self._writer = pyarrow.parquet.ParquetWriter(self._raw, self._types)
+        self._is_open = True
 
     def _append(self, rows: Sequence[Row]) -> None:
         self._rows += [dict(zip(self.names, row, strict=True)) for row in rows]
@@ -144,11 +134,14 @@ class ParquetTable(FaceTable):
             self._writer.write_table(self._table.from_pylist(self._rows, schema=self._types))
         self._rows = []
 
-    def _finish(self) -> None:
-        with self._or_none(), self._raw:
-            self._flush()
-            self._writer.close()
-        self._file.commit()
+    def close(self) -> None:
+        """Finish the file and give it its name; may be called twice."""
+        if self._is_open:
+            self._is_open = False
+            with self._or_none(), self._raw:
+                self._flush()
+                self._writer.close()
+            self._file.commit()
 
     @contextlib.contextmanager
     def _or_none(self) -> Iterator[None]:
