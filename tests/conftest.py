@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import RawIOBase
 from pathlib import Path
 
@@ -33,6 +33,17 @@ from facedots.uncertainty import isotropic_covariance
 # The same examples each time, and no clock: a busy machine must not fail a test.
 settings.register_profile("facedots", deadline=None, derandomize=True)
 settings.load_profile("facedots")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_figures(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Figures without automatic layout, which takes two thirds of their time, where tests of
+    commands and reports draw them by the way; tests/plots sees the real ones.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.parent.name in {"audit", "cli", "evaluation", "training"}:
+            patch.setattr("matplotlib.figure.Figure.get_layout_engine", lambda _figure: None)
+        yield
 
 
 @pytest.fixture(scope="session")
