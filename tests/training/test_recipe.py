@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from facedots.errors import RecipeError
+from facedots.training.finder import is_finder, load_finder_recipe
 from facedots.training.recipe import load_recipe
 
-RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+FILES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
+RECIPES = [path for path in FILES if not is_finder(path)]
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -20,6 +22,13 @@ def test_published_recipes_load_and_survive_a_round_trip(path: Path, tmp_path: P
     assert recipe.trained_on or recipe.sources == (
         "custom",
     )  # the card then names the path of the data
+
+
+def test_the_published_recipe_of_the_finder_loads() -> None:
+    (path,) = set(FILES) - set(RECIPES)
+    recipe = load_finder_recipe(path)
+    assert recipe.license
+    assert recipe.trained_on
 
 
 def test_overrides_are_read_from_strings(tmp_path: Path) -> None:
