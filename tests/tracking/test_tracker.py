@@ -11,7 +11,13 @@ from facedots.errors import ShapeError
 from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
-from facedots.tracking.track import CONFIDENT_SCORE, CONFIDENT_SIGMA, LOST_SCORE, LOST_SIGMA
+from facedots.tracking.track import (
+    CONFIDENT_SCORE,
+    CONFIDENT_SIGMA,
+    HIDDEN_SCORE,
+    LOST_SCORE,
+    LOST_SIGMA,
+)
 from facedots.tracking.tracker import Tracker
 from facedots.types import Detections, Face, Keypoints
 from facedots.uncertainty import isotropic_covariance
@@ -240,7 +246,7 @@ def test_a_face_whose_score_falls_is_dropped_and_redetected_at_once() -> None:
     tracker = Tracker(world.detector, world, detect_every=1000)
     follow(world, [[SimulatedFace(100, 120, 1, score=0.95)]] * 5, tracker)
     assert (
-        follow(world, [[SimulatedFace(100, 120, 1, score=LOST_SCORE / 2)]] * 5, tracker, start=5)
+        follow(world, [[SimulatedFace(100, 120, 1, score=HIDDEN_SCORE / 2)]] * 5, tracker, start=5)
         == [[]] * 5
     )
     assert tracker.detector_runs == 1 + 5
@@ -253,6 +259,36 @@ def test_a_face_whose_score_falls_is_dropped_and_redetected_at_once() -> None:
         follow(world, [[SimulatedFace(175, 120, 1, score=0.95)]], tracker, start=11)
     ) == [[0]]
     assert tracker.detector_runs == 1 + 5 + 2
+
+
+def test_a_weak_face_is_kept_while_the_detector_confirms_it_and_never_starts_a_track() -> None:
+    world = World()
+    tracker, weak = Tracker(world.detector, world), (HIDDEN_SCORE + LOST_SCORE) / 2
+    frame = [SimulatedFace(100, 120, 1, score=weak)]
+    assert follow(world, [frame] * 5, tracker) == [[]] * 5
+    follow(world, [[SimulatedFace(100, 120, 1, score=0.95)]] * 5, tracker, start=5)
+    assert track_ids(follow(world, [frame] * 20, tracker, start=10)) == [[0]] * 20
+    assert tracker.detector_runs <= 5 + 1 + 4
+    missed = [SimulatedFace(100, 120, 1, score=weak, detected=False)]
+    assert follow(world, [missed] * 10, tracker, start=30)[-1] == []
+
+
+def test_the_detector_s_tilted_squares_reach_the_predictor() -> None:
+    world = World()
+    given = list[object]()
+    square = np.array([[100, 120, 60, 90]], np.float32)
+
+    def detector(image: Image) -> Detections:
+        return Detections(world.faces[0].box[None], np.ones(1, np.float32), square)
+
+    def predict(image: Image, boxes: ArrayLike, squares: ArrayLike | None = None) -> Keypoints:
+        given.append(squares)
+        return World.predict(world, image, boxes, squares)
+
+    world.predict = predict  # type: ignore[method-assign]
+    follow(world, [[SimulatedFace(100, 120, 1)]] * 2, Tracker(detector, world))
+    assert np.array_equal(np.asarray(given[0]), square)
+    assert given[1] is None
 
 
 def test_a_confident_face_stays_where_the_detector_misses_it() -> None:

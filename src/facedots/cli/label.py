@@ -38,8 +38,7 @@ def export_labels(
     """Write predictions as imports for CVAT and Label Studio.
 
     The most uncertain images come first, those without a face before all others; ranking.csv lists
-    the order. docs/annotating.md
-    goes through both tools step by step.
+    the order. docs/annotating.md goes through both tools step by step.
     """
     from facedots.labeling.batch import (
         CVAT,

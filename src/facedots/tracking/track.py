@@ -14,9 +14,9 @@ from facedots.geometry import Floats, Image, box_iou, check_shape, tight_boxes
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.types import Face
 
-CONFIDENT_SCORE, LOST_SCORE, HIDDEN_SCORE = 0.9, 0.5, 0.3
-"""Network scores below which the detector should check a face, a face is only kept if the detector
-confirms it, and it is dropped anyway; see docs/experiments.md.
+CONFIDENT_SCORE, LOST_SCORE, HIDDEN_SCORE = 0.9, 0.5, 0.1
+"""Network scores below which the detector should check a face, only a known face that the detector
+confirms is kept, and none; see docs/experiments.md.
 """
 
 CONFIDENT_SIGMA, LOST_SIGMA = 0.045, 0.08
@@ -144,7 +144,7 @@ class Observation:
 
     @property
     def weak(self) -> bool:
-        """Whether it is a face only if the detector says so."""
+        """Whether it is only taken for a known face that the detector confirms."""
         return self.face.score < LOST_SCORE
 
     @property
@@ -164,7 +164,7 @@ class Observation:
         if math.isnan(self.face.score):
             hidden = self.relative_sigma > LOST_SIGMA
         else:
-            hidden = self.face.score < (HIDDEN_SCORE if self.source_tracks else LOST_SCORE)
+            hidden = self.face.score < HIDDEN_SCORE
         height, width = image.shape[:2]
         x0, y0, x1, y1 = self.tight_box.tolist()
         wide = min(x1, width - 0.5) - max(x0, -0.5)

@@ -117,7 +117,7 @@ class Tracker:
         frames = self._frames_since_detection
         if not observations or len(observations) < visible or frames >= self._detect_every:
             return True
-        if any(item.weak and frames > item.patience for item in observations):
+        if any(item.weak and frames > min(item.patience, _RECHECK_EVERY) for item in observations):
             return True
         checks = [max(_RECHECK_EVERY, item.patience) for item in observations if item.uncertain]
         if len(self._tracks) > visible:
@@ -177,7 +177,9 @@ class Tracker:
             item = observations[column]
             # A new face near another one while one is hidden is likely the hidden one, half
             # visible: wait until it is clear.
-            if not item.source_tracks and not (hidden and near[column, :count].any()):
+            if not (item.source_tracks or item.weak) and not (
+                hidden and near[column, :count].any()
+            ):
                 smoother = FaceSmoother() if self._smooth else None
                 score, look = item.detection_score or 0.0, item.appearance(image)
                 self._tracks.append(Track(self._next_id, item, look, now, score, smoother))
