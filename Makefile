@@ -4,7 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
 # One thread a process: two processes that spin for the same core slow PyTorch down tenfold.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile
+# Files go to the processes in the order of tests/conftest.py: trainings first, which take longest.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile \
+  --no-loadscope-reorder
 
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors augment tracking jitter crossing

@@ -35,6 +35,11 @@ settings.register_profile("facedots", deadline=None, derandomize=True)
 settings.load_profile("facedots")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Trainings first: they take longest, and no process should wait for them at the end."""
+    items.sort(key=lambda item: item.path.parent.name != "training")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def quick_figures(request: pytest.FixtureRequest) -> Iterator[None]:
     """Figures without automatic layout, which takes two thirds of their time, where tests of
