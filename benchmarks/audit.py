@@ -188,7 +188,7 @@ def main() -> None:
         planted = plant(subsets, Path(folder), options.faults, np.random.default_rng(options.seed))
         start, work = time.perf_counter(), time.process_time()
         copy = load_annotations(folder, ReadOptions(origin=(0, 0))).subsets
-        predictor = None if options.model == "none" else KeypointPredictor(options.model)
+        predictor = None if options.model == "none" else KeypointPredictor(options.model, refine=0)
         audit = audit_dataset(copy, IBUG68, predictor, options.model)
     seconds, processor = time.perf_counter() - start, time.process_time() - work
     print(f"{len(audit.faces)} faces, {len(planted)} with planted faults, seed {options.seed}")

@@ -166,7 +166,7 @@ def who_is_who(scene: Scene, tracker: Tracker) -> list[dict[int | None, int]]:
 
 def measure(scenes: list[Scene], model: str) -> Result:
     """All scenes."""
-    predictor, detector = KeypointPredictor(model), RetinaFace()
+    predictor, detector = KeypointPredictor(model, refine=0), RetinaFace()
     histories = [who_is_who(scene, Tracker(detector, predictor)) for scene in scenes]
     right = [len(history[3]) == 2 and history[3] == history[-1] for history in histories]
     others = [set().union(*history) - set(history[3]) for history in histories]

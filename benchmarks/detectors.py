@@ -9,7 +9,6 @@ frames.
 
 import argparse
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,10 +21,28 @@ from facedots import Detector, Finder, Haar, RetinaFace, YuNet, box_iou, read_im
 from facedots.annotations import FaceAnnotation
 from facedots.data import load_source
 from facedots.detection import Adjustment
-from facedots.geometry import Floats, Image
+from facedots.geometry import Floats
 
-NativeBoxes = Callable[[Image], tuple[Floats, Floats]]
-"""From an image to boxes (N, 4) in a detector's own framing, and scores (N,)."""
+NONE = Adjustment(0, 0, 0, 0)
+
+
+class NativeRetinaFace(RetinaFace):
+    """In the network's own framing."""
+
+    adjustment = NONE
+
+
+class NativeHaar(Haar):
+    """In the cascade's own framing."""
+
+    adjustment = NONE
+
+
+class NativeYuNet(YuNet):
+    """In the network's own framing."""
+
+    adjustment = NONE
+
 
 MATCH_IOU = 0.5
 """A face counts as hits when the adjusted box overlaps the labels' tight box by this much."""
@@ -42,29 +59,19 @@ class Detection:
     milliseconds: float
 
 
-def detect_all(native_boxes: NativeBoxes, faces: list[FaceAnnotation]) -> list[Detection]:
+def detect_all(detector: Detector, faces: list[FaceAnnotation]) -> list[Detection]:
     """One detector on every frame."""
     detections = []
     for face in faces:
         image = read_image(face.image, orient=False)
         start = time.process_time()
-        boxes, _ = native_boxes(image)
+        boxes = detector(image).boxes
         detections.append(
             Detection(
                 boxes, tight_boxes(face.points[None])[0], (time.process_time() - start) * 1000
             )
         )
     return detections
-
-
-def boxes_of(detector: Detector) -> NativeBoxes:
-    """The boxes and scores of any detector."""
-
-    def native_boxes(image: Image) -> tuple[Floats, Floats]:
-        detections = detector(image)
-        return detections.boxes, detections.scores
-
-    return native_boxes
 
 
 def measured_adjustment(detections: list[Detection]) -> tuple[Adjustment, int]:
@@ -107,22 +114,23 @@ def main() -> None:
     cv2.setNumThreads(1)
     training, test = load_source(options.data, "youtube-faces").subsets.values()
     faces = training if options.part == "training" else test
-    adjusted: list[RetinaFace | Haar | YuNet] = [RetinaFace(), Haar()]
-    if options.yunet:
-        adjusted.append(YuNet(options.yunet))
-    detectors: list[tuple[str, NativeBoxes, Adjustment]] = [
-        (type(one).__name__, one.native_boxes, one.adjustment) for one in adjusted
+    detectors: list[tuple[str, Detector, Adjustment]] = [
+        ("RetinaFace", NativeRetinaFace(), RetinaFace.adjustment),
+        ("RetinaFace, any angle", NativeRetinaFace(any_angle=True), RetinaFace.adjustment),
+        ("Haar", NativeHaar(), Haar.adjustment),
     ]
+    if options.yunet:
+        detectors.append(("YuNet", NativeYuNet(options.yunet), YuNet.adjustment))
     if options.finder:
-        detectors.append(("Finder", boxes_of(Finder(options.finder)), Adjustment(0, 0, 0, 0)))
+        detectors.append(("Finder", Finder(options.finder), NONE))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
     print(
         "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | "
         "faces |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for name, native_boxes, used in detectors:
-        detections = detect_all(native_boxes, faces)
+    for name, detector, used in detectors:
+        detections = detect_all(detector, faces)
         adjustment, pairs = measured_adjustment(detections)
         recall, false = found_and_false(detections, used)
         edges = (adjustment.left, adjustment.top, adjustment.right, adjustment.bottom)

@@ -193,7 +193,7 @@ def dlib_points(clip: Clip) -> Floats:
 
 def measure(clips: list[Clip], model: str, dlib: bool) -> list[Result]:
     """All rows."""
-    predictor, detector = KeypointPredictor(model), RetinaFace()
+    predictor, detector = KeypointPredictor(model, refine=0), RetinaFace()
     raw: list[Floats] = []
     quiet: list[Floats] = []
     peer: list[Floats] = []

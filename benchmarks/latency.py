@@ -64,7 +64,7 @@ def median_ms(work: Callable[[int], object], count: int, rounds: int) -> float:
 
 def measure(name: str, faces: Faces, rounds: int) -> Result:
     """One of our networks."""
-    predictor, session = KeypointPredictor(name), Session(name)
+    predictor, session = KeypointPredictor(name, refine=0), Session(name)
     crop_spec, size = predictor.spec.crop, predictor.spec.input_size
     squares = [
         crop_spec.crop_squares(box[None], image.shape[:2])[0]

@@ -34,7 +34,7 @@ def prepare(model: str) -> tuple[Predict, str, list[str]]:
     cv2.setNumThreads(1)
     twice = model.endswith(" x2")
     model = model.removesuffix(" x2")
-    stopwatch, predictor = Stopwatch(), KeypointPredictor(model, refine=2 if twice else 1)
+    stopwatch, predictor = Stopwatch(), KeypointPredictor(model, refine=int(twice))
 
     def predict(image: Any, box: Box, _crop: PeerCrop) -> tuple[Any, float]:
         stopwatch.milliseconds = 0.0

@@ -76,7 +76,7 @@ def lids_drawn_shut(data: Path, model: str, shares: tuple[float, ...]) -> Matrix
     """What the network makes of open eyes (the first column) and of eyes closed to shares of that:
     ``(faces, 1 + shares)``.
     """
-    predictor = KeypointPredictor(model)
+    predictor = KeypointPredictor(model, refine=0)
     rows = []
     for face in load_split(data, ["300w"], "official").test:
         image = read_image(face.image, orient=False)

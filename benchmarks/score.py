@@ -264,7 +264,7 @@ def main() -> None:
     options = options_with_data(parser)
     cv2.setNumThreads(1)
     faces = load_split(options.data, ["youtube-faces", "300w"], "official").test[:: options.every]
-    opened = {model: KeypointPredictor(model) for model in options.models}
+    opened = {model: KeypointPredictor(model, refine=0) for model in options.models}
     predictors = {
         model: predictor for model, predictor in opened.items() if predictor.spec.crop.mode == "box"
     }

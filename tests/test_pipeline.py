@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.detection.base import PrecomputedBoxes
+from facedots.detection.base import Detector, PrecomputedBoxes
 from facedots.errors import ShapeError
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor
@@ -12,9 +12,19 @@ from facedots.schema import IBUG68
 from facedots.types import Detections
 
 
+class Fixed(Detector):
+    """Finds the same in every image."""
+
+    def __init__(self, detections: Detections) -> None:
+        self.detections = detections
+
+    def __call__(self, image: Image) -> Detections:
+        return self.detections
+
+
 @pytest.fixture(scope="module")
 def predictor(tiny_model: Path) -> KeypointPredictor:
-    return KeypointPredictor(tiny_model)
+    return KeypointPredictor(tiny_model, refine=0)
 
 
 def test_a_face_is_what_the_parts_say_of_it(predictor: KeypointPredictor) -> None:
@@ -22,12 +32,8 @@ def test_a_face_is_what_the_parts_say_of_it(predictor: KeypointPredictor) -> Non
     the box here.
     """
 
-    def detector(image: Image) -> Detections:
-        return Detections(
-            np.array([[0, 0, 80, 80], [100, 0, 140, 40]], np.float32),
-            np.array([0.9, 0.8], np.float32),
-        )
-
+    boxes = np.array([[0, 0, 80, 80], [100, 0, 140, 40]], np.float32)
+    detector = Fixed(Detections(boxes, np.array([0.9, 0.8], np.float32)))
     first, second = Pipeline(detector, predictor)(np.zeros((200, 300, 3), np.uint8))
     assert (first.detection_score, second.detection_score) == pytest.approx((0.9, 0.8))
     assert first.score == second.score == 0.75
@@ -48,10 +54,8 @@ def test_an_upright_crop_of_the_detector_reaches_the_predictor(
 ) -> None:
     squares = np.array([[40, 40, 80, 90], [np.nan] * 4], np.float32)
 
-    def detector(image: Image) -> Detections:
-        boxes = np.array([[0, 0, 80, 80], [0, 0, 80, 80]], np.float32)
-        return Detections(boxes, np.array([0.9, 0.8], np.float32), squares)
-
+    boxes = np.array([[0, 0, 80, 80], [0, 0, 80, 80]], np.float32)
+    detector = Fixed(Detections(boxes, np.array([0.9, 0.8], np.float32), squares))
     tilted, plain = Pipeline(detector, predictor)(np.zeros((200, 300, 3), np.uint8))
     # The head is tilted by 90 degrees clockwise: to the right in the crop is down in the image.
     x, y = (plain.points - 40).T

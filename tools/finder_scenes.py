@@ -137,7 +137,7 @@ def add_teacher(scene: Scene, teacher: RetinaFace) -> Scene:
 
 def expressions(data: Path, teacher: RetinaFace) -> Iterator[Scene]:
     """The faces of ``expressions`` with the points that ``small`` predicts, where it is sure."""
-    predictor = KeypointPredictor("small", refine=2)
+    predictor = KeypointPredictor("small", refine=1)
     for path in sorted((data / "expressions").glob("*.jpg")):
         image = read_image(path, orient=False)
         boxes = teacher(image).boxes[:1]
@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
-    teacher = RetinaFace(min_score=DOUBTFUL, max_side=640)
+    teacher = RetinaFace(min_score=DOUBTFUL)
     scenes = [add_teacher(scene, teacher) for scene in labeled(options.data)]
     scenes += with_boxes(options.data, teacher)
     scenes += expressions(options.data, teacher)

@@ -45,7 +45,7 @@ def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[st
     """Scores by what was measured, in the order of the table; files in another style go into the
     folder.
     """
-    predictor = KeypointPredictor(run / ONNX_FILE)
+    predictor = KeypointPredictor(run / ONNX_FILE, refine=0)
     recipe, _ = load_run(run)
     whole_frame = predictor.spec.crop.mode == "frame"
     youtube = load_split(data, [YOUTUBE], "official").test
@@ -56,7 +56,7 @@ def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[st
         ).accuracy
     if recipe.label_style == W300:
         name = "youtube-faces official, tight box, labels' own style"
-        scores[name] = evaluate(KeypointPredictor(styled(run, folder)), youtube).accuracy
+        scores[name] = evaluate(KeypointPredictor(styled(run, folder), refine=0), youtube).accuracy
     scores[f"youtube-faces official, {'whole frame' if whole_frame else 'tight box'}"] = evaluate(
         predictor, youtube
     ).accuracy
@@ -67,7 +67,8 @@ def measure(run: Path, data: str, disjoint: list[Path], folder: Path) -> dict[st
     for other in disjoint:
         split = load_run(other)[0].split
         scores[f"youtube-faces {split}, labels' own style (its own run)"] = evaluate(
-            KeypointPredictor(styled(other, folder)), load_split(data, [YOUTUBE], split).test
+            KeypointPredictor(styled(other, folder), refine=0),
+            load_split(data, [YOUTUBE], split).test,
         ).accuracy
     return scores
 
@@ -161,7 +162,7 @@ def ship_int8(run: Path, name: str, data: str, folder: Path, scores: dict[str, A
     """Put the int8 file beside the other, if it loses little; its rows are added to the scores."""
     file = folder / "int8.onnx"
     export_run(run, file, int8=True)
-    predictor = KeypointPredictor(file)
+    predictor = KeypointPredictor(file, refine=0)
     rows = {
         what: evaluate(predictor, load_split(data, [source], "official").test).accuracy
         for source, what in (

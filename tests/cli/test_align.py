@@ -9,6 +9,7 @@ from facedots.analysis.align import align_face
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic import draw_face
+from facedots.detection.base import PrecomputedBoxes
 from facedots.geometry import Floats, Image, apply_affine, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
@@ -30,10 +31,13 @@ FACES = [as_face(POINTS), as_face(POINTS + np.float32(3))]
 
 @pytest.fixture(autouse=True)
 def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pipeline(image: Image) -> list[Face]:
-        return FACES if image.shape == IMAGE.shape else []
+    class Oracle:
+        detector = PrecomputedBoxes([])
 
-    monkeypatch.setattr(PipelineOptions, "load", lambda *_: pipeline)
+        def __call__(self, image: Image) -> list[Face]:
+            return FACES if image.shape == IMAGE.shape else []
+
+    monkeypatch.setattr(PipelineOptions, "load", lambda *_: Oracle())
 
 
 def run(*arguments: object) -> Result:
@@ -49,7 +53,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{tmp_path}/in/face.png: 2 faces",
-        f"{tmp_path}/in/gray.png: no face found",
+        f"{tmp_path}/in/gray.png: no face found; looked for faces, at any angle",
     ]
     assert "text.png" in result.stderr.splitlines()[1]
     assert sorted(file.name for file in out.iterdir()) == [

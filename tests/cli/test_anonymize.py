@@ -50,6 +50,7 @@ def test_a_image_without_a_face_is_an_error_and_the_others_are_done(
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [f"{folder}/out/face_anonymous.png: 1 face covered"]
     assert f"{folder}/in/none.png: no face found, so nothing was written" in result.stderr
+    assert "looked for faces from 24 pixels, at any angle; choose" in result.stderr
     assert [file.name for file in (folder / "out").iterdir()] == ["face_anonymous.png"]
 
 
@@ -76,7 +77,7 @@ def test_missing_faces_are_always_reported(
     assert result.stdout.splitlines()[1] == f"{folder}/out/none_anonymous.png: {said}"
     assert result.stderr.splitlines() == [
         "1 of 2 images without a face found:",
-        f"  {folder}/in/none.png",
+        f"  {folder}/in/none.png: looked for faces from 24 pixels, at any angle",
     ]
     written = read_image(folder / "out" / "none_anonymous.png")
     assert (written == GRAY).all() == (choice == "copy")
@@ -118,11 +119,11 @@ def test_small_faces_of_a_large_image_are_covered_or_their_neglect_is_told(
     result = run(tmp_path, tiny_model, "--method", "solid")
     assert result.exit_code == 0, result.output
     written = read_image(tmp_path / "out" / "phone_anonymous.png")
-    assert not len(RetinaFace(max_side=2000)(written))
-    reduced = run(tmp_path, tiny_model, "--max-side", "500")
+    assert not len(RetinaFace(search="thorough")(written))
+    reduced = run(tmp_path, tiny_model, "--search", "default", "--min-face", "128")
     assert reduced.exit_code == 1
     assert "phone.png: written, but faces below 128 pixels were not looked for" in reduced.stderr
-    assert "leave out --max-side" in reduced.stderr
+    assert "leave out --search" in reduced.stderr
 
 
 def test_the_limits_of_haar_are_told(folder: Path, tiny_model: Path) -> None:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner, Result
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic import draw_face
+from facedots.detection.base import PrecomputedBoxes
 from facedots.effects.stickers import Stickers
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
@@ -21,10 +22,13 @@ FACE = Face(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[
 
 @pytest.fixture(autouse=True)
 def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    def pipeline(image: Image) -> list[Face]:
-        return [FACE] if image.shape == IMAGE.shape else []
+    class Oracle:
+        detector = PrecomputedBoxes([])
 
-    monkeypatch.setattr(PipelineOptions, "load", lambda *_: pipeline)
+        def __call__(self, image: Image) -> list[Face]:
+            return [FACE] if image.shape == IMAGE.shape else []
+
+    monkeypatch.setattr(PipelineOptions, "load", lambda *_: Oracle())
 
 
 def run(*arguments: object) -> Result:
@@ -39,7 +43,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{tmp_path}/out/face_filtered.png: 1 face",
-        f"{tmp_path}/out/gray_filtered.png: no face found",
+        f"{tmp_path}/out/gray_filtered.png: no face found; looked for faces, at any angle",
     ]
     assert result.stderr.splitlines()[0] == "1 failed:"
     assert "text.png" in result.stderr.splitlines()[1]

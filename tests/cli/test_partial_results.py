@@ -300,7 +300,7 @@ def test_a_real_signal_keeps_the_images_done(
         "predict",
         folder / "many",
         "--refine",
-        "3",
+        "2",
     ]
     command += ["--detector", "single-object", "--model", tiny_model]
     command += ["--out", folder / "out", "--json", folder / "r.json", "--csv", folder / "r.csv"]

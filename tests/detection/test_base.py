@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 
 from facedots.detection.base import Adjustment, PrecomputedBoxes, SingleObjectDetector
 from facedots.errors import ShapeError
-from facedots.geometry import Floats, Image
+from facedots.geometry import CropSpec, Floats, Image
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints
@@ -73,10 +73,9 @@ TARGET = np.array([[10, 12], [30, 20]], np.float32)
 class HalfWay:
     """Each prediction brings the points half the way from the corners of the box to the target."""
 
-    spec: ModelSpec
-
     def __init__(self) -> None:
         self.boxes: list[Floats] = []
+        self.spec = ModelSpec("half", SCHEMA, CropSpec("box", 1.0), 8, 3, (0.0,) * 3, (1.0,) * 3)
 
     def predict(
         self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None

@@ -68,8 +68,8 @@ def test_views_and_the_smallest_face() -> None:
     assert finder.views(4000, 3000) == [1024, 256, 160]
     assert finder.views(60, 40) == [160]
     assert Finder(bright_spots, min_face=20).views(640, 480) == [320, 160]
-    assert finder.face_sizes(640, 480)[0] == 10
-    assert finder.face_sizes(2048, 1000)[0] == 20
+    assert finder.search_range(640, 480).smallest == 10
+    assert finder.search_range(2048, 1000).smallest == 20
 
 
 def test_files_that_are_no_finder(tmp_path: Path) -> None:

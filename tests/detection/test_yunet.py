@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from facedots.detection.base import Adjustment
 from facedots.detection.yunet import YuNet
 from facedots.errors import WeightsError
 
@@ -66,6 +67,10 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+class Native(YuNet):
+    adjustment = Adjustment(0, 0, 0, 0)
+
+
 def blue(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     image = np.zeros((height, width, 3), np.uint8)
     image[:, :, 2] = 240
@@ -73,7 +78,8 @@ def blue(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
 
 
 def test_reads_the_networks_box_and_score(model_file: Path) -> None:
-    boxes, scores = YuNet(model_file).native_boxes(blue(SIDE, SIDE))
+    found = Native(model_file).candidates(blue(SIDE, SIDE), 0.8)
+    boxes, scores = found.boxes, found.scores
     # The middle of cell (3, 2) lies 28 and 20 pixels from the image's edge, which is at -0.5.
     assert boxes[0] == pytest.approx(
         [28 - 12 - 0.5, 20 - 15 - 0.5, 28 + 12 - 0.5, 20 + 15 - 0.5], abs=1e-4
@@ -81,23 +87,17 @@ def test_reads_the_networks_box_and_score(model_file: Path) -> None:
     assert scores == pytest.approx([240 / 255], abs=1e-3)
 
 
-def test_a_reduced_image_gives_boxes_of_the_image(model_file: Path) -> None:
-    boxes, _ = YuNet(model_file, max_side=SIDE).native_boxes(blue(4 * SIDE, 4 * SIDE))
-    assert (boxes[0] + 0.5) / 4 == pytest.approx([16, 5, 40, 35], abs=1e-3)
-
-
 def test_the_answer_is_tight(model_file: Path) -> None:
-    detector = YuNet(model_file)
-    found = detector(blue(SIDE, SIDE))
-    assert np.array_equal(
-        found.boxes, YuNet.adjustment.tight(detector.native_boxes(blue(SIDE, SIDE))[0])
-    )
+    view = blue(SIDE, SIDE)
+    native, found = (kind(model_file).candidates(view, 0.8) for kind in (Native, YuNet))
+    assert np.array_equal(found.boxes, YuNet.adjustment.tight(native.boxes))
     assert found.boxes.dtype == found.scores.dtype == np.float32
+    assert np.isnan(found.squares()).all()
 
 
 def test_images_go_in_blue_first_and_no_face_is_an_empty_answer(model_file: Path) -> None:
     red = np.ascontiguousarray(blue(SIDE, SIDE)[:, :, ::-1])
-    found = YuNet(model_file)(red)
+    found = YuNet(model_file).candidates(red, 0.8)
     assert found.boxes.shape == (0, 4)
     assert found.scores.shape == (0,)
 

@@ -112,7 +112,7 @@ def lamp(x: float, y: float, height: int = 90, width: int = 120, spread: float =
 
 @pytest.fixture(scope="module")
 def predictor(dot_model: DotModel) -> KeypointPredictor:
-    return KeypointPredictor(dot_model(BOX, 3))
+    return KeypointPredictor(dot_model(BOX, 3), refine=0)
 
 
 @given(
@@ -182,7 +182,7 @@ def test_no_boxes_give_no_keypoints(predictor: KeypointPredictor) -> None:
 
 
 def test_a_gray_network_sees_gray(dot_model: DotModel) -> None:
-    gray = KeypointPredictor(dot_model(BOX, 1))
+    gray = KeypointPredictor(dot_model(BOX, 1), refine=0)
     blue = np.ascontiguousarray(lamp(60, 45)[:, :, ::-1])
     assert np.abs(gray.predict(blue, [[30, 20, 90, 70]]).points - (60, 45)).max() < 0.5
 

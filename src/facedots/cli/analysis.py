@@ -20,6 +20,7 @@ from facedots.io.headers import MAX_PIXELS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from facedots.detection.base import Detector
     from facedots.geometry import Image
     from facedots.types import Face, ImageResult
 
@@ -66,7 +67,7 @@ def align(
         )
         with contextlib.closing(results):
             for result in run.show_progress(results, "aligning"):
-                echo(f"{result.source}: {count_faces(len(result.faces))}")
+                echo(f"{result.source}: {count_faces(result, pipeline.detector)}")
 
 
 @expand_options
@@ -120,7 +121,7 @@ def pose(
                     run.resume(files)
                 for result in run.predict("measuring faces", measure, draw):
                     files.write(result)
-                    lines += _lines(result)
+                    lines += _lines(result, pipeline.detector)
         finally:
             if lines:
                 echo(*lines, err=printed)
@@ -133,10 +134,10 @@ def _guess(face: "Face") -> str | None:
     return guess_emotion(face.signals).name if face.signals else None
 
 
-def _lines(result: "ImageResult") -> list[str]:
+def _lines(result: "ImageResult", detector: "Detector") -> list[str]:
     """One line per face, for people."""
     if not result.faces:
-        return [f"{result.source}: no face found"]
+        return [f"{result.source}: {count_faces(result, detector)}"]
     lines = []
     for face in result.faces:
         if face.pose is None or face.signals is None:

@@ -225,7 +225,7 @@ def audit(
     schema, others = annotations.schema, None
     if against:
         others = load_annotations(against, ReadOptions(schema=schema)).subsets
-    predictor = None if model == "none" else KeypointPredictor(model)
+    predictor = None if model == "none" else KeypointPredictor(model, refine=0)
     with Console(stderr=True).status("auditing all faces"):
         result = audit_dataset(annotations.subsets, schema, predictor, model, others)
         changes = plan_changes(result, drop_suspicious) if fix else None

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from facedots.cli.options import (
     CsvFile,
@@ -19,7 +19,13 @@ from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_
 from facedots.errors import FacedotsError
 from facedots.io.headers import MAX_PIXELS
 
-FULL_SEARCH = "leave out --max-side to search all of it"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from facedots.geometry import Image
+    from facedots.types import Face
+
+FULL_SEARCH = "leave out --search, --min-face and --no-any-angle to look for them"
 
 OutFolder = Annotated[
     Path, "Folder for the new images, which replace those of the same name.", {"file_okay": False}
@@ -57,7 +63,7 @@ def predict(
     pipeline = networks.load()
     columns = FaceColumns(pipeline.predictor.spec.schema)
     draw = partial(draw_faces, numbers=numbers)
-    counts: list[tuple[str, int]] = []
+    counts, lines = list[int](), list[str]()
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "dots")
         try:
@@ -66,19 +72,19 @@ def predict(
                     run.resume(files)
                 for result in run.predict("finding faces", pipeline, draw):
                     files.write(result)
-                    counts.append((result.source, len(result.faces)))
+                    counts.append(len(result.faces))
+                    lines.append(f"{result.source}: {count_faces(result, pipeline.detector)}")
         finally:
-            _print_counts(counts, to_stderr=printed)
+            _print_counts(counts, lines, to_stderr=printed)
 
 
-def _print_counts(counts: list[tuple[str, int]], to_stderr: bool) -> None:
+def _print_counts(counts: list[int], lines: list[str], to_stderr: bool) -> None:
     """One line per image, and one in total."""
-    for source, count in counts:
-        echo(f"{source}: {count_faces(count)}", err=to_stderr)
+    if lines:
+        echo(*lines, err=to_stderr)
     if len(counts) > 1:
-        faces = [count for _, count in counts]
-        total = f"{sum(faces)} faces in {len(faces)} images"
-        echo(f"{total}, {faces.count(0)} of them without a face", err=to_stderr)
+        total = f"{sum(counts)} faces in {len(counts)} images"
+        echo(f"{total}, {counts.count(0)} of them without a face", err=to_stderr)
 
 
 @expand_options
@@ -138,7 +144,7 @@ def filter_images(
         run.place(out, "filtered")
         for result in run.predict("filtering", pipeline, draw):
             if result.drawing:
-                echo(f"{result.drawing}: {count_faces(len(result.faces))}")
+                echo(f"{result.drawing}: {count_faces(result, pipeline.detector)}")
 
 
 @expand_options
@@ -165,11 +171,11 @@ def anonymize(
 
     An image without a face is an error unless --on-no-face allows it: it is not written, and the
     exit status is 1. So it is where faces were not looked for that the detector could find: small
-    ones with --max-side, turned ones with haar. The new images carry no metadata and no thumbnail.
-    Look at them before you publish them: no detector is perfect, and faces below 32 pixels and
-    heads upside down may stay uncovered.
+    ones with --search or --min-face, lying ones with --no-any-angle, turned ones with haar. The new
+    images carry no metadata and no thumbnail. Look at them before you publish them: no detector is
+    perfect, and faces below 24 pixels may stay uncovered.
     """
-    from facedots.detection.base import search_limits
+    from facedots.detection.search import MIN_FACE
     from facedots.effects.anonymize import Anonymizer
     from facedots.io.headers import holds_more_frames
 
@@ -180,17 +186,29 @@ def anonymize(
         )
     anonymizer = Anonymizer(method, on_no_face=on_no_face)
     pipeline = networks.load(min_score)
+
+    def cover(image: "Image", faces: "Sequence[Face]") -> "Image":
+        if not faces and on_no_face == "error":
+            looked = pipeline.detector.search_range(image.shape[1], image.shape[0])
+            raise FacedotsError(
+                f"no face found, so nothing was written; looked for {looked}; choose --on-no-face "
+                "copy or cover to go on"
+            )
+        return anonymizer(image, faces)
+
     without_face = "COPIED AS IT IS" if on_no_face == "copy" else "all of it covered"
     with ImageRun(sources, recursive, max_pixels) as run:
         empty = []
         run.place(out, "anonymous")
-        for result in run.predict("anonymizing", pipeline, anonymizer):
-            done = " covered" if result.faces else f", {without_face}"
+        for result in run.predict("anonymizing", pipeline, cover):
+            looked = pipeline.detector.search_range(result.width, result.height)
             if result.drawing:
-                echo(f"{result.drawing}: {count_faces(len(result.faces))}{done}")
+                count = count_faces(result, pipeline.detector)
+                done = f"{count} covered" if result.faces else f"no face found, {without_face}"
+                echo(f"{result.drawing}: {done}")
             if not result.faces:
-                empty.append(result.source)
-            missed = search_limits(pipeline.detector, result.width, result.height)
+                empty.append(f"{result.source}: looked for {looked}")
+            missed = looked.omissions(MIN_FACE)
             if missed and not (on_no_face == "cover" and not result.faces):
                 fix = "choose another --detector" if networks.detector == "haar" else FULL_SEARCH
                 run.failures.append(f"{result.source}: written, but {missed}; {fix}")
@@ -199,4 +217,4 @@ def anonymize(
                 run.failures.append(f"{result.source}: {lost}")
         if empty:
             title = f"{len(empty)} of {len(run.images)} images without a face found:"
-            echo(title, *(f"  {source}" for source in empty), err=True)
+            echo(title, *(f"  {line}" for line in empty), err=True)

@@ -3,7 +3,7 @@
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
@@ -32,6 +32,14 @@ CsvFile = Annotated[
     str | None,
     "Write CSV as OpenFace does, over what is there.",
     {"name": "csv", "metavar": "FILE"},
+]
+SearchOption = Annotated[
+    Literal["fast", "default", "thorough"],
+    "Faces from 1/11 of the long side; from 32 pixels or 1/32 of it; from 24 pixels, in some 0.2 s "
+    "a megapixel. Not for haar.",
+]
+AnyAngle = Annotated[
+    bool, "Find heads on their side and upside down too, in up to four times the time."
 ]
 Resume = Annotated[bool, "Go on with the same outputs: skip the images in all of them."]
 
@@ -97,14 +105,16 @@ class PipelineOptions:
         "Face detector; single-object: one object, by its keypoints alone.",
     ] = "retinaface"
     detector_file: Annotated[Path | None, "Weight file of the detector; yunet needs one."] = None
-    max_side: Annotated[
-        int, "Search larger images reduced to this side; not for haar.", {"min": 32}
-    ] = 1024
+    search: SearchOption = "default"
+    min_face: Annotated[
+        int | None, "Search for faces from N pixels, whatever --search.", {"min": 8, "metavar": "N"}
+    ] = None
+    any_angle: AnyAngle = False
     refine: Annotated[
-        int,
-        "Refinement passes; 2 re-crops upright around the first prediction (2x slower).",
-        {"min": 1, "max": 3},
-    ] = 1
+        Literal["auto", "0", "1", "2"],
+        "Further predictions of each face, upright around the one before; auto: one, where the "
+        "first crop was off.",
+    ] = "auto"
     threads: Annotated[int, "Threads of the networks.", {"min": 1}] = 1
 
     def load(self, min_score: float = 0.8) -> "Pipeline":
@@ -116,7 +126,8 @@ class PipelineOptions:
         from facedots.inference.predictor import KeypointPredictor
         from facedots.pipeline import Pipeline
 
-        predictor = KeypointPredictor(self.model, self.threads, self.refine)
+        refine: int | Literal["auto"] = "auto" if self.refine == "auto" else int(self.refine)
+        predictor = KeypointPredictor(self.model, self.threads, refine)
         return Pipeline(self._load_detector(predictor, min_score), predictor)
 
     def _load_detector(self, predictor: "KeypointPredictor", min_score: float) -> "Detector":
@@ -133,34 +144,18 @@ class PipelineOptions:
 
             if self.detector_file is None:
                 raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
-            return YuNet(self.detector_file, min_score=min_score, max_side=self.max_side)
+            return YuNet(self.detector_file, min_score, self.search, self.min_face, self.any_angle)
         from facedots.detection.retinaface import RetinaFace
 
-        return RetinaFace(min_score=min_score, max_side=self.max_side, threads=self.threads)
+        return RetinaFace(min_score, self.search, self.min_face, self.any_angle, self.threads)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ThoroughOptions(PipelineOptions):
-    """The same for a command that must miss no face: large images are searched in tiles too."""
+    """The same for a command that must miss no face: small and lying ones are searched too."""
 
-    max_side: Annotated[
-        int, "Search larger images reduced to this side; 0: at full size too, in tiles.", {"min": 0}
-    ] = 0
-
-    def load(self, min_score: float = 0.3) -> "Pipeline":
-        """Open the networks, as :class:`PipelineOptions` does."""
-        if self.max_side:
-            return super().load(min_score)
-        from facedots.detection.tiled import TiledDetector
-        from facedots.pipeline import Pipeline
-
-        pipeline = replace(self, max_side=1024).load(min_score)
-        if self.detector == "haar":  # Searches at full size anyway.
-            return pipeline
-        # YuNet does not find faces that fill its view: a second look makes them small.
-        coarse = [replace(self, max_side=320)] if self.detector == "yunet" else []
-        whole = [options.load(min_score).detector for options in coarse]
-        return Pipeline(TiledDetector(pipeline.detector, whole), pipeline.predictor)
+    search: SearchOption = "thorough"
+    any_angle: AnyAngle = True
 
 
 @dataclass(frozen=True, kw_only=True)

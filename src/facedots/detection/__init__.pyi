@@ -1,8 +1,11 @@
 from .base import Adjustment as Adjustment
 from .base import Detector as Detector
 from .base import PrecomputedBoxes as PrecomputedBoxes
+from .base import SearchRange as SearchRange
 from .base import SingleObjectDetector as SingleObjectDetector
+from .candidates import Candidates as Candidates
 from .finder import Finder as Finder
 from .haar import Haar as Haar
 from .retinaface import RetinaFace as RetinaFace
+from .search import SearchingDetector as SearchingDetector
 from .yunet import YuNet as YuNet

@@ -3,16 +3,54 @@ around the keypoints.
 """
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes
+from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes, upright_square
 from facedots.spec import Predictor
 from facedots.types import Detections, check_image
+
+
+@dataclass(frozen=True)
+class SearchRange:
+    """What a detector looks for in an image.
+
+    Attributes:
+        smallest: Longer side of the tight box of the smallest face, in pixels.
+        max_roll: Degrees by which a head may be tilted to either side.
+        kind: The faces that the detector is made for.
+
+    Example:
+        >>> str(SearchRange(32, 45))
+        'faces from 32 pixels, tilted by up to 45°'
+    """
+
+    smallest: float = 0.0
+    max_roll: float = 180.0
+    kind: str = "faces"
+
+    def __str__(self) -> str:
+        size = f" from {math.ceil(self.smallest)} pixels" if self.smallest else ""
+        tilt = "at any angle" if self.max_roll >= 180 else f"tilted by up to {self.max_roll:.0f}°"
+        return f"{self.kind}{size}, {tilt}"
+
+    def omissions(self, smallest: float) -> str:
+        """What was not looked for of all faces down to a size, in words; ``""`` for nothing.
+
+        >>> SearchRange(125).omissions(24)
+        'faces below 125 pixels were not looked for'
+        """
+        parts = []
+        if self.kind != "faces":
+            parts.append(f"only {self.kind} were looked for")
+        if self.smallest > smallest:
+            parts.append(f"faces below {math.ceil(self.smallest)} pixels were not looked for")
+        if self.max_roll < 180 and self.kind == "faces":
+            parts.append(f"heads tilted by more than {self.max_roll:.0f}° were not looked for")
+        return ", ".join(parts)
 
 
 class Detector(Protocol):
@@ -28,27 +66,9 @@ class Detector(Protocol):
         """The faces in an RGB image ``uint8 (H, W, 3)``; none found is an empty result."""
         ...
 
-
-def search_limits(detector: object, width: int, height: int) -> str:
-    """The faces that a detector does not look for in an image of this size, in words for users.
-
-    ``""`` where it looks for all that it can find at all, and where it does not say. A detector
-    says so with ``face_sizes(width, height)``, the sides in pixels of the smallest and the largest
-    face that it finds there, and ``only``, the kind of face that it is made for.
-
-    >>> search_limits(PrecomputedBoxes([[0, 0, 9, 9]]), 4000, 3000)
-    ''
-    """
-    parts = []
-    if only := getattr(detector, "only", ""):
-        parts.append(f"only {only} were looked for")
-    if sizes := getattr(detector, "face_sizes", None):
-        smallest, largest = sizes(width, height)
-        if smallest > sizes(1, 1)[0]:
-            parts.append(f"faces below {math.ceil(smallest)} pixels were not looked for")
-        if largest < max(width, height):
-            parts.append(f"faces above {math.floor(largest)} pixels were not looked for")
-    return ", ".join(parts)
+    def search_range(self, width: int, height: int) -> SearchRange:
+        """What is looked for in an image of this size; by default all faces."""
+        return SearchRange()
 
 
 @dataclass(frozen=True)
@@ -88,30 +108,7 @@ class Adjustment:
         return cls(*np.median(moves, axis=0).tolist())
 
 
-class AdjustedDetector(ABC):
-    """A detector whose boxes frame faces in another way; the class's ``adjustment``, measured once,
-    makes them tight boxes.
-    """
-
-    adjustment: ClassVar[Adjustment]
-
-    def __call__(self, image: Image) -> Detections:
-        """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
-
-        Raises:
-            ShapeError: Not such an image.
-        """
-        boxes, scores = self.native_boxes(check_image(image))
-        return Detections(self.adjustment.tight(boxes), scores)
-
-    @abstractmethod
-    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes ``float32 (N, 4)`` in the network's own framing and their scores ``float32 (N,)``
-        in [0, 1], best first.
-        """
-
-
-class PrecomputedBoxes:
+class PrecomputedBoxes(Detector):
     """A detector that returns fixed boxes: from labels, another program, or a person.
 
     Args:
@@ -136,7 +133,7 @@ class PrecomputedBoxes:
         return Detections(self._boxes.copy(), np.ones(len(self._boxes), np.float32))
 
 
-class SingleObjectDetector:
+class SingleObjectDetector(Detector):
     """Finds the one object of an image by means of its keypoints.
 
     The first box is the middle of the image, each next one the tight box around the points
@@ -162,6 +159,9 @@ class SingleObjectDetector:
         height, width = check_image(image).shape[:2]
         middle, half = np.array([width - 1, height - 1]) / 2, self.share * min(height, width) / 2
         box = np.concatenate([middle - half, middle + half])[None].astype(np.float32)
+        squares = np.full((1, 4), np.nan, np.float32)
         for _ in range(self.refine):
-            box = tight_boxes(self.predictor.predict(image, box).points)
-        return Detections(box, np.ones(1, np.float32))
+            points = self.predictor.predict(image, box).points
+            box = tight_boxes(points)
+            squares[0] = upright_square(points[0], self.predictor.spec.schema.right_to_left)
+        return Detections(box, np.ones(1, np.float32), squares)

@@ -1,6 +1,5 @@
 """The finder: this project's own network for faces at any angle, with the tilt of each."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import cv2
 import numpy as np
 import onnxruntime
 
+from facedots.detection.base import Detector, SearchRange
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou
 from facedots.io.files import protect
@@ -36,7 +36,7 @@ neighboring cell's is higher, and tilted squares ``(H, W, 4)`` in its pixels.
 """
 
 
-class Finder:
+class Finder(Detector):
     """Finds faces in a pyramid of views, each a quarter of the size of the one before.
 
     Args:
@@ -65,9 +65,10 @@ class Finder:
         self._run = network if callable(network) else open_finder(network, threads)
         self._min_score, self._min_face, self._max_side = min_score, min_face, max_side
 
-    def face_sizes(self, width: int, height: int) -> tuple[float, float]:
-        """See :func:`~facedots.detection.base.search_limits`."""
-        return SIDES[0] * max(1.0, max(width, height) / self.views(width, height)[0]), math.inf
+    def search_range(self, width: int, height: int) -> SearchRange:
+        """What is looked for in an image of this size."""
+        reduction = max(1.0, max(width, height) / self.views(width, height)[0])
+        return SearchRange(SIDES[0] * reduction)
 
     def views(self, width: int, height: int) -> list[int]:
         """The long sides, in pixels, of the views of an image, the largest first.

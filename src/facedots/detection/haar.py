@@ -7,13 +7,14 @@ import cv2
 import cv2.data
 import numpy as np
 
-from facedots.detection.base import AdjustedDetector, Adjustment
-from facedots.geometry import Floats, Image
+from facedots.detection.base import Adjustment, Detector, SearchRange
+from facedots.geometry import Image
+from facedots.types import Detections, check_image
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 
 
-class Haar(AdjustedDetector):
+class Haar(Detector):
     """Viola and Jones' cascade (2001, doi:10.1109/CVPR.2001.990517) for frontal faces, over a gray
     pyramid. Threads that share a detector wait for each other: OpenCV's cascade is for one.
 
@@ -28,7 +29,6 @@ class Haar(AdjustedDetector):
 
     adjustment = Adjustment(left=0.054, top=0.237, right=-0.075, bottom=0.09)
     """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
-    only = "upright frontal faces"
 
     def __init__(self, step: float = 1.1, neighbors: int = 3) -> None:
         self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / _CASCADE))
@@ -36,11 +36,18 @@ class Haar(AdjustedDetector):
         self._step = step
         self._neighbors = neighbors
 
-    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes (N, 4) in the cascade's own framing and their scores (N,), best first; n hits score
+    def search_range(self, width: int, height: int) -> SearchRange:
+        """What is looked for in an image of any size."""
+        return SearchRange(max_roll=0, kind="upright frontal faces")
+
+    def __call__(self, image: Image) -> Detections:
+        """The faces in an RGB image ``uint8 (H, W, 3)``, best first; n hits score
         n / (n + neighbors).
+
+        Raises:
+            ShapeError: Not such an image.
         """
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+        gray = cv2.cvtColor(check_image(image), cv2.COLOR_RGB2GRAY)
         with self._lock:
             squares, hits = self._cascade.detectMultiScale2(
                 gray, scaleFactor=self._step, minNeighbors=self._neighbors
@@ -49,4 +56,5 @@ class Haar(AdjustedDetector):
         counts = np.asarray(hits, np.float32).ravel()
         order = np.argsort(-counts, kind="stable")
         boxes = np.concatenate([corners[:, :2], corners[:, :2] + corners[:, 2:]], axis=1) - 0.5
-        return np.asarray(boxes[order], np.float32), (counts / (counts + self._neighbors))[order]
+        scores = counts / (counts + self._neighbors)
+        return Detections(self.adjustment.tight(boxes[order]), scores[order])

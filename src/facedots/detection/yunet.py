@@ -6,26 +6,28 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from facedots.detection.base import AdjustedDetector, Adjustment
+from facedots.detection.base import Adjustment
+from facedots.detection.candidates import Candidates
+from facedots.detection.search import Search, SearchingDetector
 from facedots.errors import WeightsError
-from facedots.geometry import Floats, Image
+from facedots.geometry import Image
 from facedots.io.files import protect
 from facedots.io.text import is_utf8
-
-FACE_SIZES = (10, 300)
-"""Sides of the faces that YuNet is trained for, in pixels as it sees them (OpenCV Zoo)."""
 
 _NMS_IOU, _MOST_BOXES = 0.3, 5000
 
 
-class YuNet(AdjustedDetector):
+class YuNet(SearchingDetector):
     """YuNet (Wu et al. 2023, doi:10.1007/s11633-023-1423-y) as OpenCV's ``FaceDetectorYN`` runs it;
     threads that share a detector wait for each other.
 
     Args:
         model_file: The file ``face_detection_yunet_2023mar.onnx`` of the OpenCV Zoo.
         min_score: Faces with a lower score, in [0, 1], are dropped.
-        max_side: The long side, in pixels, to which larger images are reduced.
+        search: ``"fast"``, ``"default"`` or ``"thorough"``, see
+            :class:`~facedots.detection.search.SearchingDetector`.
+        min_face: Longer side in pixels of the smallest face to look for, instead.
+        any_angle: Look for heads on their side and upside down too.
 
     Raises:
         WeightsError: The file is missing or is not YuNet's.
@@ -43,9 +45,19 @@ class YuNet(AdjustedDetector):
     adjustment = Adjustment(left=-0.045, top=0.241, right=0.019, bottom=0.01)
     """Median over frames of YouTube Faces: docs/experiments.md, Detection."""
 
+    view_faces = (24, 300)
+    """Within the 10 to 300 pixels for which YuNet is trained (OpenCV Zoo)."""
+    gives_hints = False
+
     def __init__(
-        self, model_file: str | Path, min_score: float = 0.8, max_side: int = 1024
+        self,
+        model_file: str | Path,
+        min_score: float = 0.8,
+        search: Search = "default",
+        min_face: float | None = None,
+        any_angle: bool = False,
     ) -> None:
+        super().__init__(min_score, search, min_face, any_angle)
         path = Path(model_file)
         if not path.is_file():
             raise WeightsError(f"{path}: no such file; {self.ORIGIN}")
@@ -60,26 +72,15 @@ class YuNet(AdjustedDetector):
         except cv2.error as error:
             raise WeightsError(f"{path}: OpenCV cannot open it as YuNet: {error.err}") from error
         self._lock = threading.Lock()
-        self._max_side = max_side
 
-    def face_sizes(self, width: int, height: int) -> tuple[float, float]:
-        """See :func:`~facedots.detection.base.search_limits`."""
-        reduction = max(1.0, max(width, height) / self._max_side)
-        return FACE_SIZES[0] * reduction, FACE_SIZES[1] * reduction
-
-    def native_boxes(self, image: Image) -> tuple[Floats, Floats]:
-        """Boxes (N, 4) in the network's own framing and their scores (N,), best first."""
-        height, width = image.shape[:2]
-        zoom = min(1.0, self._max_side / max(height, width))
-        size = (max(1, round(width * zoom)), max(1, round(height * zoom)))
-        searched = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-        if zoom < 1:
-            searched = cv2.resize(searched, size, interpolation=cv2.INTER_AREA)
+    def candidates(self, view: Image, min_score: float) -> Candidates:
+        """The faces in a view ``uint8 (H, W, 3)``, best first."""
         with self._lock:
-            self._network.setInputSize(size)
-            faces = self._network.detect(searched)[1]
+            self._network.setInputSize((view.shape[1], view.shape[0]))
+            self._network.setScoreThreshold(min_score)
+            faces = self._network.detect(cv2.cvtColor(view, cv2.COLOR_RGB2BGR))[1]
         rows = np.zeros((0, 15), np.float32) if faces is None else np.asarray(faces, np.float32)
         rows = rows[np.argsort(-rows[:, 14], kind="stable")]
-        grow = np.array([width / size[0], height / size[1]] * 2)
-        boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) * grow - 0.5
-        return np.asarray(boxes, np.float32), rows[:, 14]
+        boxes = np.concatenate([rows[:, :2], rows[:, :2] + rows[:, 2:4]], axis=1) - 0.5
+        unknown = np.full((len(rows), 5, 2), np.nan)
+        return Candidates.of(self.adjustment.tight(boxes), rows[:, 14], unknown)

@@ -1,7 +1,7 @@
 """Measure a network on labeled faces, in images as stored, in the true box or a detector's."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from facedots.evaluation import result
 from facedots.evaluation.metrics import nme, norm_distances
 from facedots.evaluation.result import EvalContext, Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
-from facedots.geometry import CropSpec, Floats, Matrix, box_iou, tight_boxes
+from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import weights_file
 from facedots.io.images import read_image
@@ -34,7 +34,9 @@ _MEAN_SHAPE_FACES = 500
 
 
 def evaluate(
-    predictor: Predictor, annotations: Iterable[FaceAnnotation], detector: Detector | None = None
+    predictor: Predictor,
+    annotations: Iterable[FaceAnnotation],
+    detector: Callable[[Image], Detections] | None = None,
 ) -> Evaluation:
     """Predict the points of labeled faces.
 
@@ -116,7 +118,7 @@ def evaluate_split(
     synthetic = str(data).startswith("synthetic:")
     sources = () if synthetic else tuple(sources or detect_sources(data))
     file = weights_file(str(weights))
-    predictor = KeypointPredictor(file)
+    predictor = KeypointPredictor(file, refine=0)
     options = replace(options or ReadOptions(), schema=predictor.spec.schema)
     faces = load_split(data, sources, split, options=options)
     console, label = Console(stderr=True, highlight=False), f"measuring {weights}"
@@ -180,7 +182,7 @@ attributes of the face; NaN where missed.
 
 
 def _measure(
-    predictor: Predictor, annotation: FaceAnnotation, detector: Detector | None
+    predictor: Predictor, annotation: FaceAnnotation, detector: Callable[[Image], Detections] | None
 ) -> _Measured:
     spec, image = predictor.spec, read_image(annotation.image, orient=False)
     attributes = face_attributes(image, annotation.points, spec.schema)

@@ -1,6 +1,7 @@
 """From boxes to keypoints, all faces of an image in one batch."""
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -17,8 +18,7 @@ from facedots.geometry import (
     compose,
     crop_matrix,
     invert,
-    similarity,
-    tight_boxes,
+    upright_square,
     warp_image,
 )
 from facedots.inference.session import Session, SessionOutput
@@ -26,6 +26,10 @@ from facedots.types import Keypoints, check_image
 from facedots.uncertainty import confidence, map_covariance
 
 _BATCH = 64
+_FITTING = (0.06, 12.0, 0.12)
+"""Shift in sides of the crop, roll in degrees, and log zoom up to which a crop fits its points:
+docs/experiments.md, Refinement.
+"""
 
 
 class KeypointPredictor:
@@ -34,8 +38,9 @@ class KeypointPredictor:
     Args:
         model: As for :class:`~facedots.inference.session.Session`: a name, a path, or a run.
         threads: Threads of the network; with one, results repeat to the last bit.
-        refine: Refinement passes; 2 re-crops upright around the first prediction (2x slower),
-            which makes up for tilted heads and loose boxes.
+        refine: Further predictions of each face, in a crop that is upright and centered on the
+            points of the one before, which makes up for tilted heads and loose boxes; ``"auto"``:
+            one, of the faces whose first crop was not.
 
     Attributes:
         spec: How the network is fed, and what its points mean.
@@ -43,25 +48,28 @@ class KeypointPredictor:
 
     Raises:
         WeightsError: There is no such network, its file is damaged or not one of facedots', or
-            ``refine`` is above 1 for a network that sees the whole image anyway.
-        ValueError: ``refine`` is below 1.
+            ``refine`` is above 0 for a network that sees the whole image anyway.
+        ValueError: ``refine`` is below 0.
 
     Example:
-        >>> predictor = KeypointPredictor("small", refine=2)  # doctest: +SKIP
+        >>> predictor = KeypointPredictor("small", refine=1)  # doctest: +SKIP
         >>> keypoints = predictor.predict(image, [[210, 80, 330, 220]])  # doctest: +SKIP
         >>> keypoints.points.shape  # doctest: +SKIP
         (1, 68, 2)
     """
 
-    def __init__(self, model: str | Path = "small", threads: int = 1, refine: int = 1) -> None:
+    def __init__(
+        self, model: str | Path = "small", threads: int = 1, refine: int | Literal["auto"] = "auto"
+    ) -> None:
         self._session = Session(model, threads)
         self.spec, self.card = self._session.spec, self._session.card
-        if refine < 1:
-            raise ValueError(f"refine={refine}: at least 1 pass is needed")
-        if refine > 1 and self.spec.crop.mode == "frame":
+        if refine != "auto" and refine < 0:
+            raise ValueError(f"refine={refine}: 0 or more are needed, or 'auto'")
+        whole = self.spec.crop.mode == "frame"
+        if whole and refine not in ("auto", 0):
             reason = "this network sees the whole image, which cannot be re-cropped"
-            raise WeightsError(f"{model}: {reason}; use refine=1")
-        self._refine = refine
+            raise WeightsError(f"{model}: {reason}; use refine=0")
+        self._refine: int | Literal["auto"] = 0 if whole else refine
 
     def predict(
         self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
@@ -90,24 +98,33 @@ class KeypointPredictor:
                 if np.isfinite(tilted).all():
                     maps[i] = crop_matrix(tilted * (1, 1, crop.scale, 1), side)
         output = self._predict_crops(image, maps)
-        for _ in range(self._refine - 1):
-            maps = [self._upright_map(face, image) for face in output.points]
-            output = self._predict_crops(image, maps)
+        for _ in range(1 if self._refine == "auto" else self._refine):
+            better = [self._upright_map(face) for face in output.points]
+            rows = np.arange(len(maps))
+            if self._refine == "auto":
+                rows = np.flatnonzero(list(map(self._misfits, maps, better)))
+            refined = self._predict_crops(image, [better[row] for row in rows])
+            output.points[rows], output.covariance[rows] = refined.points, refined.covariance
+            output.score[rows] = refined.score
         schema = self.spec.schema
         within = confidence(output.points, output.covariance, schema, self.spec.dof)
         return Keypoints(output.points, output.covariance, within, output.score, schema)
 
-    def _upright_map(self, points: Floats, image: Image) -> Matrix:
+    def _upright_map(self, points: Floats) -> Matrix:
         """From the image to the crop that shows predicted points ``(K, 2)`` upright and centered;
         the roll stays where the schema has no right and left.
         """
-        pair = self.spec.schema.right_to_left
-        across = points[pair[1]] - points[pair[0]] if pair else np.array([1.0, 0.0])
-        angle = -np.degrees(np.arctan2(across[1], across[0]))
-        rotation = similarity(angle, 1.0, (0.0, 0.0), tuple(points.mean(axis=0)))
-        box = tight_boxes(apply_affine(rotation, points)[None])
-        x, y, side = self.spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
-        return compose(crop_matrix((x, y, max(side, 1.0)), self.spec.input_size), rotation)
+        square = upright_square(points, self.spec.schema.right_to_left)
+        return crop_matrix(square * (1, 1, self.spec.crop.scale, 1), self.spec.input_size)
+
+    def _misfits(self, used: Matrix, better: Matrix) -> bool:
+        """Whether the crop of a prediction, by its map, was off from the better one."""
+        step, middle = compose(better, invert(used)), (self.spec.input_size - 1) / 2
+        shift = apply_affine(step, [middle, middle]) - middle
+        roll = np.degrees(np.arctan2(step[1, 0], step[0, 0]))
+        zoom = np.log(np.hypot(step[0, 0], step[1, 0]))
+        off = (np.hypot(*shift) / self.spec.input_size, roll, zoom)
+        return bool((np.abs(off) > _FITTING).any())
 
     def _predict_crops(self, image: Image, maps: list[Matrix]) -> SessionOutput:
         """The predictions on the crops of affine maps (image to crop), in pixels of the image."""

@@ -1,0 +1,145 @@
+"""The search: every place and size is looked at, nothing is found twice, cut boxes give way, weak
+candidates get a second look, lying heads are found where they are asked for.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facedots.data.sources import load_source
+from facedots.detection.base import PrecomputedBoxes, SearchRange
+from facedots.detection.candidates import TEMPLATE, Candidates, upright_squares
+from facedots.detection.haar import Haar
+from facedots.detection.retinaface import RetinaFace
+from facedots.detection.search import SearchingDetector
+from facedots.geometry import Image, apply_affine, box_iou, similarity, tight_boxes, warp_image
+from facedots.io.images import read_image
+
+
+class Spots(SearchingDetector):
+    """Finds each view's white rectangle of 20 to 200 pixels whose green part is at its top; one
+    with blue in it is a weak candidate in views of more than 112 pixels.
+    """
+
+    view_faces = (20, 200)
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.views: list[tuple[int, ...]] = []
+
+    def candidates(self, view: Image, min_score: float) -> Candidates:
+        self.views.append(view.shape[:2])
+        red = view[..., 0] > 100
+        rows, columns = (np.flatnonzero(red.any(axis=axis)) for axis in (1, 0))
+        box = np.array([[0, 0, 1, 1]])
+        score = 0.0
+        if len(rows) and 18 <= max(len(rows), len(columns)) <= 210:
+            box = np.array([[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]])
+            face = view[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+            third = len(rows) // 3
+            upright = face[:third, :, 1].mean() > face[-third:, :, 1].mean() + 20
+            score = 0.99 if upright else 0.03
+            if face[..., 2].mean() > 40 and len(view) > 112:
+                score = min(score, 0.1)
+        keep = np.array([score]) >= min_score
+        side = (box[:, 2:] - box[:, :2]).max()
+        points = TEMPLATE[None] * side + (box[:, None, :2] + box[:, None, 2:]) / 2
+        return Candidates.of(box[keep], np.array([score], np.float32)[keep], points[keep])
+
+
+def scene(size: tuple[int, int], left: int, top: int, side: int, blue: int = 0) -> Image:
+    width, height = size
+    image = np.zeros((height, width, 3), np.uint8)
+    image[top : top + side, left : left + side] = (255, 0, blue)
+    image[top : top + side // 2, left : left + side, 1] = 255
+    return image
+
+
+@pytest.mark.parametrize("left", [0, 830, 1490, 2970])
+@pytest.mark.parametrize("top", [0, 835, 1470])
+def test_a_small_face_is_found_once_wherever_it_is(left: int, top: int) -> None:
+    found = Spots(search="thorough")(scene((3000, 1500), left, top, 24))
+    assert np.abs(found.boxes - [[left, top, left + 24, top + 24]]).max() < 3
+
+
+@pytest.mark.parametrize("side", [24, 50, 130, 200, 420, 900, 1400])
+def test_faces_of_all_sizes_are_found_once(side: int) -> None:
+    found = Spots(search="thorough")(scene((3000, 1500), 700, 50, side))
+    assert np.abs(found.boxes - [[700, 50, 700 + side, 50 + side]]).max() < 0.1 * side
+
+
+def test_the_presets_and_the_smallest_face_bound_the_cost() -> None:
+    image = scene((3000, 1500), 700, 50, 300)
+    pixels = []
+    for options in ({"search": "fast"}, {}, {"min_face": 60}, {"search": "thorough"}):
+        detector = Spots(**options)
+        detector(image)
+        pixels.append(sum(height * width for height, width in detector.views))
+        smallest = detector.search_range(3000, 1500).smallest
+        assert pixels[-1] < 1.5 * image[..., 0].size * (20 / smallest) ** 2 + 5e4
+    assert pixels == sorted(pixels)
+    assert Spots(min_face=1).search_range(100, 100).smallest == 10, "no zoom above 2"
+
+
+def test_a_weak_candidate_gets_a_second_look() -> None:
+    image = scene((300, 300), 90, 60, 50, blue=200)
+    detector = Spots()
+    found = detector(image)
+    assert found.scores.tolist() == pytest.approx([0.99])
+    assert np.abs(found.boxes - [[90, 60, 140, 110]]).max() < 3
+    assert detector.views[-1] == (112, 112)
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_lying_heads_are_found_at_any_angle_alone(turn: int) -> None:
+    image = np.ascontiguousarray(np.rot90(scene((300, 200), 90, 60, 50), turn))
+    assert not len(Spots()(image))
+    found = Spots(any_angle=True)(image)
+    assert found.squares is not None
+    assert abs(found.squares[0, 3]) == pytest.approx(abs((-90 * turn + 180) % 360 - 180), abs=1)
+    rows, columns = (np.flatnonzero(image[..., 0].any(axis=axis)) for axis in (1, 0))
+    box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
+    assert box_iou(found.boxes, box)[0, 0] > 0.85
+
+
+def test_a_square_follows_the_face_and_disagreeing_points_have_none() -> None:
+    turn = similarity(30, 80, (200, 100), (0, 0))
+    points = apply_affine(turn, TEMPLATE)[None]
+    square = upright_squares(points)[0]
+    np.testing.assert_allclose(square[3], 30, atol=1)
+    assert np.hypot(*(square[:2] - (200, 100))) < 8
+    assert 0.85 < square[2] / 80 < 1.15
+    boxes = np.array([[160, 60, 240, 140], [60, 60, 140, 140]])
+    squares = Candidates.of(boxes, np.ones(2, np.float32), np.tile(points, (2, 1, 1))).squares()
+    assert np.isfinite(squares[0]).all()
+    assert np.isnan(squares[1]).all()
+
+
+def test_detectors_tell_what_they_look_for() -> None:
+    assert str(RetinaFace().search_range(640, 480)) == ("faces from 32 pixels, tilted by up to 45°")
+    whole = RetinaFace(search="thorough", any_angle=True).search_range(4000, 3000)
+    assert str(whole) == "faces from 24 pixels, at any angle"
+    assert whole.omissions(24) == ""
+    assert RetinaFace(any_angle=True).search_range(4000, 3000).omissions(24) == (
+        "faces below 125 pixels were not looked for"
+    )
+    assert "45° were not" in RetinaFace(search="thorough").search_range(40, 30).omissions(24)
+    assert "only upright frontal faces" in Haar().search_range(100, 100).omissions(24)
+    assert PrecomputedBoxes([]).search_range(9, 9) == SearchRange()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("roll", "least"), [(0, 0.99), (45, 0.95), (90, 0.97), (180, 0.97)])
+def test_real_faces_are_found_at_any_angle(roll: float, least: float, data_dir: Path) -> None:
+    detector, hits = RetinaFace(any_angle=True), []
+    for face in load_source(data_dir, "youtube-faces").subsets["test"][::10]:
+        image = read_image(face.image, orient=False)
+        height, width = image.shape[:2]
+        side = int(np.hypot(height, width)) + 1
+        shift = ((side - width) / 2, (side - height) / 2)
+        turn = similarity(roll, 1, shift, ((width - 1) / 2, (height - 1) / 2))
+        found = detector(warp_image(image, turn, (side, side)))
+        truth = tight_boxes(apply_affine(turn, face.points)[None])
+        hits.append(box_iou(truth, found.boxes).max(initial=0) > 0.5)
+    assert np.mean(hits) >= least
