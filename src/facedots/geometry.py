@@ -76,23 +76,14 @@ def tight_boxes(points: ArrayLike) -> Floats:
 
 def upright_square(points: ArrayLike, across: tuple[int, int] | None) -> Matrix:
     """The square ``float64 (4,)`` around points ``(K, 2)``, tilted with them: center x, center y,
-    side and roll in degrees, as in :class:`~facedots.types.Detections`.
-
-    Args:
-        points: Without missing ones.
-        across: The point on the object's right and that on its left that are level in an upright
-            one; without, the roll is 0.
-
-    >>> upright_square([[0, 0], [0, 4], [2, 2]], (0, 1)).round(6).tolist()
-    [1.0, 2.0, 4.0, 90.0]
+    side, roll in degrees. ``across``: the object's right and left point that are level if upright.
     """
     array = check_shape(points, "K 2", "points").astype(np.float64)
     step = array[across[1]] - array[across[0]] if across else np.array([1.0, 0.0])
-    roll = float(np.degrees(np.arctan2(step[1], step[0])))
-    back = similarity(roll, 1.0, (0.0, 0.0), (0.0, 0.0))
-    upright = array @ back[:, :2]
-    low, high = upright.min(axis=0), upright.max(axis=0)
-    return np.array([*back[:, :2] @ (low + high) / 2, max(*(high - low), 1.0), roll])
+    roll = np.degrees(np.arctan2(step[1], step[0]))
+    back = similarity(roll, 1.0, (0.0, 0.0), (0.0, 0.0))[:, :2]
+    low, high = (array @ back).min(axis=0), (array @ back).max(axis=0)
+    return np.array([*back @ (low + high) / 2, max(*(high - low), 1.0), roll])
 
 
 def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:

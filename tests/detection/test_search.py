@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.data.sources import load_source
+from facedots.data.splits import load_source
 from facedots.detection.base import PrecomputedBoxes, SearchRange
 from facedots.detection.candidates import TEMPLATE, Candidates, upright_squares
 from facedots.detection.haar import Haar

@@ -14,7 +14,7 @@ from facedots.cli.options import (
     Sources,
     expand_options,
 )
-from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
+from facedots.cli.output import ImageRun, count_found, echo, is_printed, output_file
 from facedots.io.headers import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def align(
         )
         with contextlib.closing(results):
             for result in run.show_progress(results, "aligning"):
-                echo(f"{result.source}: {count_faces(result, pipeline.detector)}")
+                echo(f"{result.source}: {count_found(result, pipeline.detector)}")
 
 
 @expand_options
@@ -137,7 +137,7 @@ def _guess(face: "Face") -> str | None:
 def _lines(result: "ImageResult", detector: "Detector") -> list[str]:
     """One line per face, for people."""
     if not result.faces:
-        return [f"{result.source}: {count_faces(result, detector)}"]
+        return [f"{result.source}: {count_found(result, detector)}"]
     lines = []
     for face in result.faces:
         if face.pose is None or face.signals is None:

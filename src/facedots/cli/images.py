@@ -15,7 +15,7 @@ from facedots.cli.options import (
     ThoroughOptions,
     expand_options,
 )
-from facedots.cli.output import ImageRun, count_faces, echo, is_printed, output_file
+from facedots.cli.output import ImageRun, count_found, echo, is_printed, output_file
 from facedots.errors import FacedotsError
 from facedots.io.headers import MAX_PIXELS
 
@@ -73,7 +73,7 @@ def predict(
                 for result in run.predict("finding faces", pipeline, draw):
                     files.write(result)
                     counts.append(len(result.faces))
-                    lines.append(f"{result.source}: {count_faces(result, pipeline.detector)}")
+                    lines.append(f"{result.source}: {count_found(result, pipeline.detector)}")
         finally:
             _print_counts(counts, lines, to_stderr=printed)
 
@@ -144,7 +144,7 @@ def filter_images(
         run.place(out, "filtered")
         for result in run.predict("filtering", pipeline, draw):
             if result.drawing:
-                echo(f"{result.drawing}: {count_faces(result, pipeline.detector)}")
+                echo(f"{result.drawing}: {count_found(result, pipeline.detector)}")
 
 
 @expand_options
@@ -203,7 +203,7 @@ def anonymize(
         for result in run.predict("anonymizing", pipeline, cover):
             looked = pipeline.detector.search_range(result.width, result.height)
             if result.drawing:
-                count = count_faces(result, pipeline.detector)
+                count = count_found(result, pipeline.detector)
                 done = f"{count} covered" if result.faces else f"no face found, {without_face}"
                 echo(f"{result.drawing}: {done}")
             if not result.faces:

@@ -22,7 +22,7 @@ from facedots.io.text import printable
 
 if TYPE_CHECKING:
     from facedots.batch import Draw, FindFaces
-    from facedots.detection.base import Detector
+    from facedots.detection.base import Detector, SearchRange
     from facedots.io.inputs import ImageSource
     from facedots.io.result_files import ResultFiles
     from facedots.types import ImageResult
@@ -236,8 +236,17 @@ def echo(*lines: object, err: bool = False) -> None:
     typer.echo("\n".join(printable(str(line)) for line in lines), err=err)
 
 
-def count_faces(result: "ImageResult", detector: "Detector") -> str:
-    """Say how many faces there are; without any, what was looked for."""
-    if count := len(result.faces):
+def count_faces(count: int, searched: "SearchRange | None" = None) -> str:
+    """Say how many faces there are; without any, what was looked for.
+
+    >>> count_faces(2), count_faces(1), count_faces(0)
+    ('2 faces', '1 face', 'no face found')
+    """
+    if count:
         return f"{count} face{'s' * (count != 1)}"
-    return f"no face found; looked for {detector.search_range(result.width, result.height)}"
+    return f"no face found; looked for {searched}" if searched else "no face found"
+
+
+def count_found(result: "ImageResult", detector: "Detector") -> str:
+    """The same of an image."""
+    return count_faces(len(result.faces), detector.search_range(result.width, result.height))

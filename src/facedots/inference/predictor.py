@@ -28,7 +28,7 @@ from facedots.uncertainty import confidence, map_covariance
 _BATCH = 64
 _FITTING = (0.06, 12.0, 0.12)
 """Shift in sides of the crop, roll in degrees, and log zoom up to which a crop fits its points:
-docs/experiments.md, Refinement.
+docs/experiments.md, Detection.
 """
 
 
