@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_run_carries_the_schema_of_its_data(folder: Path) -> None:
-    predictor = KeypointPredictor(folder / "run" / "model.onnx")
+    predictor = KeypointPredictor(folder / "run" / "model.onnx", refine=0)
     schema = predictor.spec.schema
     assert (schema.name, schema.names, schema.flip) == ("arrow", NAMES, (1, 0, 2))
     assert predictor.card.trained_on.endswith("data")
@@ -65,7 +65,7 @@ def test_a_run_carries_the_schema_of_its_data(folder: Path) -> None:
 
 
 def test_missing_points_do_not_spoil_the_run(folder: Path) -> None:
-    predictor = KeypointPredictor(folder / "run" / "model.onnx")
+    predictor = KeypointPredictor(folder / "run" / "model.onnx", refine=0)
     found = predictor.predict(
         np.full((64, 64, 3), 40, np.uint8), tight_boxes([[[46, 44], [18, 44], [32, 16]]])
     )
