@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 
   --no-loadscope-reorder
 
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
-MEASURE := peers robustness latency score reading detectors augment tracking jitter crossing
+MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing
 
 .PHONY: help demo test test-slow lint lock bench notebooks docs clean
 .DELETE_ON_ERROR:

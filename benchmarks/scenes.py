@@ -10,57 +10,18 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from common import markdown_table
+from scene_parts import ANGLES, crowd, turned
 
-from facedots import Detector, Finder, RetinaFace, read_image, write_image
-from facedots.data import Scene, load_scenes, map_squares
+from facedots import Detector, Finder, RetinaFace
+from facedots.data import Scene, load_scenes
 from facedots.evaluation import measure_detector
-from facedots.geometry import compose, similarity, warp_image
 
-ANGLES = (45, 90, 135, 180)
 SIZES = ((160, 120), (320, 240), (640, 480))
-CROWD_SIDE, CROWD_FACE = 12, 50
-
-
-def turned(scene: Scene, angle: float, folder: Path) -> Scene:
-    """The scene turned about its middle, in a square that holds all of it."""
-    image = read_image(scene.image, orient=False)
-    height, width = image.shape[:2]
-    side = int(np.hypot(height, width))
-    shift = ((side - width) / 2, (side - height) / 2)
-    matrix = similarity(angle, 1, shift, ((width - 1) / 2, (height - 1) / 2))
-    path = folder / f"{angle}_{scene.image.stem}.png"
-    write_image(path, warp_image(image, matrix, (side, side)))
-    return replace(
-        scene,
-        image=path,
-        source=f"300w turned by {angle}",
-        squares=map_squares(scene.squares, matrix),
-        ignore=np.zeros((0, 4), np.float32),
-    )
-
-
-def crowd(scenes: list[Scene], folder: Path) -> Scene:
-    """One image with many faces of the same size."""
-    pitch = 2 * CROWD_FACE
-    image = np.zeros((CROWD_SIDE * pitch, CROWD_SIDE * pitch, 3), np.uint8)
-    squares = []
-    for i in range(CROWD_SIDE**2):
-        scene = scenes[i % len(scenes)]
-        x, y, side, _ = scene.squares[0].tolist()
-        top, left = divmod(i, CROWD_SIDE)
-        center = similarity(0, CROWD_FACE / side, (pitch / 2 - x, pitch / 2 - y), (x, y))
-        tile = warp_image(read_image(scene.image, orient=False), center, (pitch, pitch))
-        image[top * pitch : (top + 1) * pitch, left * pitch : (left + 1) * pitch] = tile
-        place = compose(similarity(0, 1, (left * pitch, top * pitch), (0, 0)), center)
-        squares.append(map_squares(scene.squares[:1], place))
-    write_image(folder / "crowd.png", image)
-    return Scene(folder / "crowd.png", "crowd of 144", np.concatenate(squares))
 
 
 def added(scenes: list[Scene], folder: Path) -> Iterator[Scene]:
