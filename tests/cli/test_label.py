@@ -157,6 +157,26 @@ def test_only_the_worst_can_be_taken_and_a_folder_is_filled_once(
     assert "holds images already" in fails("export", source, *options, "--out", work)
 
 
+def test_corrections_land_on_no_image_and_not_on_each_other(
+    source: Path, work: Path, tmp_path: Path
+) -> None:
+    image, table = source / "one.png", tmp_path / "fixed.csv"
+    pixels = image.read_bytes()
+    command = ("import", work / "cvat" / "annotations.xml", "--exported", work)
+    assert "is an input" in fails(*command, "--out", image)
+    assert "is an input" in fails(*command, "--out", table, "--changes", image)
+    assert "are the same" in fails(*command, "--out", table, "--changes", table)
+    assert image.read_bytes() == pixels
+    assert not table.exists()
+
+
+def test_a_printed_table_is_nothing_but_the_table(work: Path) -> None:
+    result = run("import", work / "cvat" / "annotations.xml", "--exported", work, "--out", "-")
+    assert len(list(csv.reader(result.stdout.splitlines()))) == 4
+    assert "faces: 3 kept" in result.stderr
+    assert not Path("-").exists()
+
+
 def test_images_that_are_gone_are_named(source: Path, work: Path, tmp_path: Path) -> None:
     export = json.loads((work / "export.json").read_text())
     jsonschema.validate(export, json.loads(JSON_SCHEMA.read_text()))

@@ -1,15 +1,16 @@
 """``facedots label``: predictions to correct in CVAT or Label Studio, and the corrections back."""
 
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facedots.cli.options import LabelOptions, MaxPixels, PipelineOptions, Recursive, expand_options
-from facedots.cli.output import ImageRun, echo
+from facedots.cli.output import ImageRun, echo, is_printed, output_file
 from facedots.errors import DataError
-from facedots.io.files import atomic_write
 from facedots.io.headers import MAX_PIXELS
 
 label_app = typer.Typer(
@@ -115,29 +116,33 @@ def import_labels(
     from facedots.annotations.csv_table import annotations_csv
     from facedots.annotations.load import load_annotations
     from facedots.annotations.tool_files import to_imglab
+    from facedots.io.result_files import RecordFile
     from facedots.labeling.changes import changes_csv, load_corrections, summary
 
-    options = labels.load()
+    out, changes, options = output_file(out), output_file(changes), labels.load()
+    say = partial(echo, err=is_printed(out, changes))
     if (exported is None) == (options.images is None):
         raise DataError(
             "give --exported, the folder that `facedots label export` wrote, "
             "or --images, a folder of images"
         )
+    lines, moved = list[str](), ""
     if exported is not None:
         corrections = load_corrections(file, exported, options)
         faces, schema = corrections.faces, corrections.batch.schema
         root: Path | None = corrections.batch.image_folder
-        if changes is not None:
-            atomic_write(changes, changes_csv(corrections.changes, schema))
-        echo(*summary(corrections.changes))
+        moved = changes_csv(corrections.changes, schema)
+        lines += summary(corrections.changes)
         if corrections.unlabeled:
-            echo(f"images without a face in this export: {corrections.unlabeled}")
+            lines.append(f"images without a face in this export: {corrections.unlabeled}")
     elif changes is not None:
         raise DataError("--changes needs --exported: without it predictions are unknown")
     else:
         annotations = load_annotations(file, options)
         faces, schema, root = annotations.faces, annotations.schema, options.images
     xml = out.suffix.lower() == ".xml"
-    atomic_write(out, to_imglab(faces) if xml else annotations_csv(faces, schema))
-    echo(f"{out}: {len(faces)} faces of images in {root}")
-    echo(f"look at it: facedots data show {out} --images {root}")
+    text = to_imglab(faces) if xml else annotations_csv(faces, schema)
+    with RecordFile(out, text), RecordFile(changes, moved) if changes else nullcontext():
+        lines.append(f"{out}: {len(faces)} faces of images in {root}")
+    say(*lines)
+    say(f"look at it: facedots data show {out} --images {root}")

@@ -147,6 +147,7 @@ def load_batch(folder: Path) -> LabelingBatch:
     if not image_folder.is_dir():
         hint = "put them back, or change that path in the file"
         raise DataError(f"{file}: the images are no longer in {image_folder}; {hint}")
+    protect(image_folder / name for name in sources.values())
     predicted = {
         sources[name]: [stored_points(face, folder / IMAGES / name)[0] for face in shown]
         for name, shown in faces.items()
