@@ -42,9 +42,13 @@ class VideoOptions:
     mirror: Annotated[bool, "Mirror the frames first, as a selfie view does."] = False
     detect_every: Annotated[int, "Frames between two searches for new faces.", {"min": 1}] = 30
     fps: Annotated[
-        float | None, "Frame rate of a folder of frames; 25 if not given.", {"min": 0.01}
+        float | None,
+        "Frame rate of a folder of frames; 25 if not given.",
+        {"min": 0.01, "max": 1000},
     ] = None
-    seconds: Annotated[float | None, "Stop after this much of the source.", {"min": 0}] = None
+    seconds: Annotated[
+        float | None, "Stop after this much of the source.", {"min": 0, "max": 1e9}
+    ] = None
 
     @property
     def files(self) -> list[Path]:

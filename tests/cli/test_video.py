@@ -229,6 +229,23 @@ def test_what_cannot_be_is_refused_at_once(
     assert [file.name for file in folder.iterdir()] == ["frames"]
 
 
+def test_a_command_that_is_refused_leaves_frames_and_older_tables(folder: Path) -> None:
+    frame, table = folder / "frames" / "3.png", folder / "old.csv"
+    pixels = frame.read_bytes()
+    table.write_text("precious")
+    result = run(folder, "--csv", str(table), "--jsonl", str(frame))
+    assert "is an input" in str(result.exception)
+    assert frame.read_bytes() == pixels
+    assert table.read_text() == "precious"
+
+
+@pytest.mark.parametrize("option", ["--fps", "--seconds"])
+def test_numbers_without_end_are_refused(folder: Path, option: str) -> None:
+    for number in ("inf", "nan", "1e308"):
+        assert run(folder, "--csv", str(folder / "a.csv"), option, number).exit_code == 2
+    assert [file.name for file in folder.iterdir()] == ["frames"]
+
+
 def test_the_real_networks_follow_a_drawn_face(tmp_path: Path) -> None:
     for number in range(4):
         write_image(tmp_path / "in" / f"{number}.png", FACE)

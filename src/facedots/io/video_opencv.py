@@ -17,7 +17,7 @@ import numpy as np
 
 from facedots.errors import ImageError, OutputError, VideoError
 from facedots.geometry import Image
-from facedots.io.files import AtomicFile
+from facedots.io.files import AtomicFile, protect
 from facedots.io.images import SUFFIXES, read_image
 from facedots.io.inputs import find_images
 from facedots.io.text import is_utf8
@@ -114,6 +114,7 @@ class FolderReader(VideoReader):
             looked = f"looked for {', '.join(sorted(SUFFIXES))}"
             raise VideoError(f"{folder}: no images in it; {looked}") from error
         self._files = sorted((Path(image.location) for image in found), key=_natural)
+        protect(self._files)
         height, width = read_image(self._files[0]).shape[:2]
         exact = Fraction(rate).limit_denominator(1001)
         self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))

@@ -221,7 +221,8 @@ class PyAVWriter(VideoWriter):
         try:
             self._video = self._add_video(_VP9 if suffix == ".webm" else _H264)
             self._sound = self._add_sound(sound) if sound else None
-        except OutputError:
+        except BaseException:
+            self._failed = True
             self.close()
             raise
 

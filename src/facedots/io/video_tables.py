@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from facedots.errors import explain_missing_extra
 from facedots.io.files import AtomicFile, Closable, output_errors
@@ -79,6 +80,9 @@ class CsvTable(FaceTable):
     def close(self) -> None:
         """Finish the file and give it its name; may be called twice."""
         self._file.close()
+
+    def __exit__(self, *error: Any) -> None:
+        self._file.__exit__(*error)
 
 
 class JsonLinesTable(CsvTable):
