@@ -128,6 +128,17 @@ def test_inputs_are_known_by_whatever_name(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_what_becomes_an_input_in_the_meantime_stays(tmp_path: Path) -> None:
+    source = tmp_path / "a.jpg"
+    source.write_text("precious")
+    with guard_inputs():
+        file = AtomicFile(source)
+        protect([source])
+        with pytest.raises(OutputError, match="is an input"):
+            file.commit()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a.jpg", "precious")]
+
+
 def test_two_outputs_are_not_one_file(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a.json")
     with guard_inputs():

@@ -121,6 +121,8 @@ class _StandardOutput(RawIOBase):
     """What ``sys.stdout`` is at the time, so that bytes and printed lines keep their order."""
 
     def write(self, data: Any) -> int:
+        if sys.stdout is None:  # closed before the program began
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
@@ -169,13 +171,16 @@ class AtomicFile:
 
     def _claim(self) -> None:
         """Make sure that the file is no input, and that nobody else writes it."""
-        if is_input(self._real):
-            fault = "is an input, and would be overwritten; choose another name"
-            raise OutputError(f"{self.target}: {fault}")
+        self._refuse_input()
         if guarded := _guarded.get():
             if self._real in guarded[1]:
                 raise OutputError(f"{self.target}: two of the files to write are the same")
             guarded[1].add(self._real)
+
+    def _refuse_input(self) -> None:
+        if is_input(self._real):
+            fault = "is an input, and would be overwritten; choose another name"
+            raise OutputError(f"{self.target}: {fault}")
 
     def _temporary(self, status: os.stat_result | None) -> Path:
         """Make the temporary file, whose name nobody can foresee."""
@@ -208,6 +213,7 @@ class AtomicFile:
             return
         _release(self._real)
         try:
+            self._refuse_input()  # it may have become one since
             with output_errors(self.target):
                 self.path.replace(self._real)
         except OutputError:
