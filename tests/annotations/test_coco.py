@@ -9,6 +9,7 @@ import pytest
 
 from facedots.annotations.coco import CocoFile
 from facedots.errors import AnnotationError
+from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), (), (0, 1))
@@ -54,6 +55,13 @@ def test_coco_is_put_into_the_schemas_order_with_unlabeled_points_missing(folder
     assert [face.group for face in faces] == ["a.jpg", "b.jpg", "b.jpg"]
     assert faces[0].points.tolist() == [[0.5, 1.5], [3.5, 4.5]]
     np.testing.assert_array_equal(faces[1].points, [[0.5, 1.5], [np.nan, np.nan]])
+
+
+def test_sizes_of_images_may_be_written_as_text(folder: Path) -> None:
+    write_image(folder / "a.jpg", np.zeros((10, 20, 3), np.uint8))
+    images = [{"id": 1, "file_name": "a.jpg", "width": "40", "height": "20"}]
+    (face,) = _read_coco(folder, _coco(images=images, annotations=_coco()["annotations"][:1]))
+    np.testing.assert_allclose(face.points, [[0.25, 0.75], [1.75, 2.25]])
 
 
 def test_coco_with_other_names_keeps_the_files_order(folder: Path) -> None:

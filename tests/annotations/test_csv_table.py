@@ -157,6 +157,11 @@ def test_csv_names_all_faults_of_all_rows_at_once(folder: Path) -> None:
     ]
 
 
+def test_a_number_with_an_underscore_is_none(folder: Path) -> None:
+    fault = "row 2 (a.jpg): '8_5' in column 2 is not a finite number"
+    assert _csv_faults(folder, "name,x0,y0,x1,y1\na.jpg,8_5,2,3,4\n") == [fault]
+
+
 @pytest.mark.parametrize("extra", [-1, 1])
 def test_csv_whose_rows_all_differ_from_the_header_by_one_is_not_shifted(
     folder: Path, extra: int

@@ -206,7 +206,7 @@ def to_numbers(cells: Sequence[str]) -> Matrix:
 
 def _number(cell: str) -> float:
     try:
-        number = float(cell)
+        number = math.nan if "_" in cell else float(cell)  # Python's 1_000
     except ValueError:
         return math.nan
     return number if math.isfinite(number) else math.nan

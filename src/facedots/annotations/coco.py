@@ -135,8 +135,11 @@ class CocoFile(AnnotationFile):
 
 def _size(entry: Any) -> Size | None:
     """Width and height of an image as the file has them; None where it does not."""
-    sides = entry.get("width"), entry.get("height")
-    return sides if all(isinstance(side, int | float) and side > 0 for side in sides) else None
+    try:
+        width, height = float(entry["width"]), float(entry["height"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None
 
 
 def _faults(values: Any, count: int) -> list[str]:
