@@ -194,6 +194,10 @@ def describe_unexpected(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or ["no message"]
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}; --debug shows details"
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # os.getcwd()
+        return "the current folder is no longer there; --debug shows details"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}; --debug shows details"
     return f"unexpected {type(error).__name__}: {lines[0][:300]}; --debug shows details"
 
 

@@ -83,6 +83,9 @@ def run_broken(place: str, error: str, *words: str) -> subprocess.CompletedProce
         ("ValueError('odd [bold]')", "unexpected ValueError: odd [bold]; --debug shows details"),
         ("MemoryError", "not enough memory"),
         ("OSError(28, 'No space left on device', 'x.bin')", "x.bin: No space left on device"),
+        ("OSError(28, 'No space left on device')", "predict: No space left on device; --debug"),
+        ("FileNotFoundError(2, 'No such file or directory')", "the current folder is no longer"),
+        ("ValueError('a:-1:.png')", "ValueError: a:-1:.png"),
         ("RuntimeError('one\\ntwo')", "unexpected RuntimeError: one; --debug"),
     ],
 )

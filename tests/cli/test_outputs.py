@@ -367,3 +367,18 @@ def test_features_does_not_replace_its_image(tmp_path: Path, tiny_model: Path) -
     result = run("features", tiny_model, "--image", image, "--box", "5,5,40,40", "--out", tmp_path)
     assert isinstance(result.exception, OutputError), result.output
     assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["--json", ""], ["--threads", "100000"]])
+def test_options_that_cannot_be_meant_are_refused(words: list[str], tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", IMAGE)
+    assert run("predict", tmp_path / "a.png", *words).exit_code in (1, 2)
+
+
+def test_a_closed_standard_output_is_one_line(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", IMAGE)
+    command = f"{sys.executable} -m facedots predict {tmp_path / 'a.png'} --json - >&-"
+    done = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot be written: Bad file descriptor" in done.stderr
+    assert "unexpected" not in done.stderr

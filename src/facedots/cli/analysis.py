@@ -80,7 +80,9 @@ def pose(
         Path | None, "Write the images with the heads' axes here.", {"file_okay": False}
     ] = None,
     focal: Annotated[
-        float | None, "Focal length of the camera in pixels; guessed if not given.", {"min": 1}
+        float | None,
+        "Focal length of the camera in pixels; guessed if not given.",
+        {"min": 1, "max": 1e6},
     ] = None,
     networks: PipelineOptions,
     recursive: Recursive = False,

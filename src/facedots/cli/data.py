@@ -118,7 +118,7 @@ def download(
 
 
 def _print_stats(stats: "DataStats") -> None:
-    console = Console()
+    console = Console(emoji=False)
     table = Table("smallest … median … largest", *map(escape, stats.subsets), title="The subsets")
     for name, values in _rows(list(stats.subsets.values())).items():
         table.add_row(name, *values)
@@ -234,7 +234,7 @@ def audit(
             note = f"{model} was trained on: {predictor.card.trained_on or 'unknown'}."
         files = write_report(result, out, Path(source).resolve().name, note, changes)
         files += write_clean(result, changes, out / "clean") if changes is not None else []
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for finding in summarize(result):
         console.print(f"[{LEVELS[finding.level]}]{finding.level:7}[/] {finding.check}:", end=" ")
         console.print(printable(finding.text), markup=False, soft_wrap=True)

@@ -85,7 +85,7 @@ def evaluate(
 
     evaluation = options.run(weights, data, labels)
     paths = write_report(evaluation, out)
-    Console(highlight=False).print(_table(evaluation))
+    Console(highlight=False, emoji=False).print(_table(evaluation))
     _warn(evaluation.context.caveats())
     for path in paths.values():
         echo(path)
@@ -166,7 +166,7 @@ def compare(
 
 
 def _warn(sentences: list[str]) -> None:
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, emoji=False)
     for sentence in sentences:
         console.print(sentence, style="yellow", markup=False, soft_wrap=True)
 

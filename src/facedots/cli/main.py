@@ -91,7 +91,7 @@ def _fail(text: str, error: Exception) -> NoReturn:
     if os.environ.get(DEBUG):
         traceback.print_exception(error)
     message = "\n".join(map(printable, text.split("\n")))
-    Console(stderr=True, highlight=False).print(
+    Console(stderr=True, highlight=False, emoji=False).print(
         f"[bold red]error:[/] {escape(message)}", soft_wrap=True
     )
     sys.exit(1)

@@ -115,7 +115,7 @@ class PipelineOptions:
         "Further predictions of each face, upright around the one before; auto: one, where the "
         "first crop was off.",
     ] = "auto"
-    threads: Annotated[int, "Threads of the networks.", {"min": 1}] = 1
+    threads: Annotated[int, "Threads of the networks.", {"min": 1, "max": 256}] = 1
 
     def load(self, min_score: float = 0.8) -> "Pipeline":
         """Open the networks; ``min_score`` of the detector is not for haar.

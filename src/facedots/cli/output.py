@@ -215,7 +215,13 @@ class ImageRun:
 
 
 def output_file(file: Any) -> Any:
-    """The file that an option names; ``-`` is the standard output."""
+    """The file that an option names; ``-`` is the standard output.
+
+    Raises:
+        OutputError: The name is empty, as of a variable that is not set.
+    """
+    if file == "":
+        raise OutputError("a file to write has an empty name; leave its option out, or name it")
     return type(file)("/dev/stdout") if str(file) == STDOUT else file
 
 

@@ -248,8 +248,8 @@ def _with_box(faces: Faces) -> Faces:
 
 def _synthetic(data: str) -> Split:
     number = data.removeprefix("synthetic:")
-    if not number.isdecimal() or int(number) < 10:
-        hint = "synthetic:N needs a number of faces, at least 10, as in synthetic:2000"
+    if not number.isdecimal() or len(number) > 7 or int(number) < 10:
+        hint = "synthetic:N needs a number of faces, 10 to 9999999, as in synthetic:2000"
         raise DataError(f"{data}: {hint}")
     faces = cached_synthetic(int(number))
     train, test = len(faces) * 8 // 10, len(faces) // 10
