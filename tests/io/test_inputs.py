@@ -84,6 +84,15 @@ def test_a_pattern(folder: Path, pattern: str, expected: list[str]) -> None:
     assert names(find_images(str(folder / pattern)), folder) == expected
 
 
+def test_a_pattern_goes_round_no_circle_of_links(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    for link in ("up", "self", "down"):
+        (tmp_path / "deep" / link).symlink_to("..")
+    (tmp_path / "deep" / "a.png").touch()
+    found = find_images(f"{tmp_path}/**/*.png")
+    assert [image.location for image in found] == [str(tmp_path / "deep" / "a.png")]
+
+
 def test_a_pattern_that_fits_nothing(folder: Path) -> None:
     with pytest.raises(ImageError, match=r"\*\.gif: no image fits this pattern"):
         find_images(str(folder / "*.gif"))

@@ -96,7 +96,7 @@ def find_images(
         return [ImageSource(source, Path(path.name), max_pixels)]
     else:
         any_suffix = not path.suffix or any(wildcard in path.suffix for wildcard in _WILDCARDS)
-        for name in sorted(glob.glob(source, recursive=True)):  # noqa: PTH207
+        for name in sorted(_fitting(source)):
             found.name(Path(name), any_suffix)
         images = [ImageSource(str(file), Path(file.name), max_pixels) for file in found.files]
         problem = "no image fits this pattern"
@@ -163,6 +163,19 @@ class _Search:
 
     def _locked(self, error: OSError) -> None:
         self._on_error(f"{error.filename}: cannot be searched: {error.strerror}")
+
+
+def _fitting(pattern: str) -> Iterator[str]:
+    """The names that fit a pattern; ``**`` does not follow links, which may go round in circles."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from glob.iglob(pattern)  # noqa: PTH207
+        return
+    start = next(i for i, part in enumerate(parts) if any(mark in part for mark in _WILDCARDS))
+    root = Path(*parts[:start])
+    for path in root.glob(str(Path(*parts[start:]))):
+        if not any(part.startswith(".") for part in path.relative_to(root).parts):
+            yield str(path)
 
 
 def _raise(message: str) -> None:
