@@ -159,6 +159,8 @@ def _check_finite(faces: Sequence[Face]) -> None:
         angles = (pose.yaw, pose.pitch, pose.roll, pose.reprojection_error) if pose else ()
         if not all(map(math.isfinite, (face.score, *angles))):
             raise PointsError("the network's score or the head pose is not a number")
+        if not math.isfinite(face.points.sum()):
+            raise PointsError("the network's points are not all numbers")
 
 
 TRANSFORMS_FILE = "transforms.csv"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -170,21 +171,32 @@ def test_a_full_disk_keeps_the_images_before(
     assert not list(folder.glob(".*"))
 
 
+@pytest.mark.parametrize(
+    ("broken_face", "said"),
+    [
+        ({"score": float("nan")}, "score or the head pose is not a number"),
+        ({"points": np.full((68, 2), np.nan, np.float32)}, "points are not all numbers"),
+    ],
+)
 def test_one_answer_that_is_not_a_number_is_one_failure(
-    run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Callable[..., Result],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    broken_face: dict[str, Any],
+    said: str,
 ) -> None:
     call, calls = Pipeline.__call__, list[int]()
 
     def broken(self: Pipeline, image: Image) -> list[Face]:
         calls.append(1)
         faces = call(self, image)
-        return [replace(face, score=float("nan")) for face in faces] if len(calls) == 2 else faces
+        return [replace(face, **broken_face) for face in faces] if len(calls) == 2 else faces
 
     monkeypatch.setattr(Pipeline, "__call__", broken)
     result = run("predict", "--json", folder / "r.json", "--csv", folder / "r.csv")
     assert result.exit_code == 1
     assert names_in_json(folder / "r.json") == ["a.png", "c.png", "d.png"]
-    assert "b.png: the network's score or the head pose is not a number" in result.stderr
+    assert f"b.png: the network's {said}" in result.stderr
 
 
 def test_resume_goes_by_what_all_outputs_hold(run: Callable[..., Result], folder: Path) -> None:
@@ -211,6 +223,7 @@ def test_resume_goes_by_what_all_outputs_hold(run: Callable[..., Result], folder
     [
         ("r.json", "{}", "not results of facedots"),
         ("r.json", "not JSON", "not results of facedots"),
+        ("r.json", "[" * 100_000, "not results of facedots"),
         ("r.csv", "a,b\n1,2\n", "has other columns"),
     ],
 )

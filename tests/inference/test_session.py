@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def with_metadata(key: str, value: str) -> Edit:
     def edit(network: onnx.ModelProto) -> None:
         kept = {entry.key: entry.value for entry in network.metadata_props}
         onnx.helper.set_model_props(network, kept | {key: value})
+
+    return edit
+
+
+def with_size(size: str) -> Edit:
+    def edit(network: onnx.ModelProto) -> None:
+        for entry in network.metadata_props:
+            if entry.key == SPEC_KEY:
+                entry.value = re.sub(r'("input_size": )\d+', rf"\g<1>{size}", entry.value)
 
     return edit
 
@@ -95,6 +105,10 @@ def test_a_damaged_file(tiny_model: Path, tmp_path: Path) -> None:
         (with_metadata(SPEC_KEY, '{"name": "x"}'), "metadata cannot be read"),
         (with_metadata(SPEC_KEY, "[]"), "metadata cannot be read"),
         (with_metadata(CARD_KEY, "3"), "metadata cannot be read"),
+        (with_metadata(SPEC_KEY, "[" * 100_000), "metadata cannot be read"),
+        (with_size("1000000000"), "takes crops of 1000000000 pixels"),
+        (with_size("-1"), "takes crops of -1 pixels"),
+        (with_size("NaN"), "takes crops of nan pixels"),
     ],
 )
 def test_another_onnx_file(tiny_model: Path, tmp_path: Path, edit: Edit, message: str) -> None:

@@ -23,6 +23,7 @@ from facedots.spec import ModelCard, ModelSpec
 SPEC_KEY, CARD_KEY, PROVENANCE_KEY = "facedots.spec", "facedots.card", "facedots.provenance"
 CODE_LICENSE = "Apache-2.0"
 TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE-WEIGHTS.md)."
+MAX_INPUT = 4096  # pixels
 _INPUTS, _OUTPUTS = ["crops"], ["points", "covariance", "score"]
 _FIX = "write the file with `facedots export RUN --out model.onnx`"
 
@@ -100,10 +101,13 @@ class Session:
             self.spec = ModelSpec.from_json(stored[SPEC_KEY])
             self.card = ModelCard.from_json(stored.get(CARD_KEY, "{}"))
             self.provenance: dict[str, Any] = dict(json.loads(stored.get(PROVENANCE_KEY, "{}")))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise WeightsError(
                 f"{name}: its metadata cannot be read ({error!r}); {_FIX}"
             ) from error
+        if type(self.spec.input_size) is not int or not 1 <= self.spec.input_size <= MAX_INPUT:
+            fault = f"takes crops of {self.spec.input_size!r} pixels, not 1 to {MAX_INPUT}"
+            raise WeightsError(f"{name}: {fault}; {_FIX}")
         inputs = [port.name for port in self._session.get_inputs()]
         outputs = [port.name for port in self._session.get_outputs()]
         if inputs != _INPUTS or outputs != _OUTPUTS:

@@ -215,7 +215,7 @@ class ResultFiles(Closable):
                 document = json.loads(text)
                 found = {source_key(image["source"]): image for image in document["images"]}
                 differs = [key for key in expected if document[key] != expected[key]]
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 if whole:
                     raise OutputError(f"{file}: not results of facedots; {_HINT}") from error
                 continue
