@@ -20,6 +20,7 @@ from facedots.geometry import (
     compose,
     crop_matrix,
     invert,
+    similarity,
     warp_image,
 )
 from facedots.types import Detections, check_image
@@ -149,12 +150,11 @@ class SearchingDetector(Detector):
         parts = [found]
         upright = found.scores >= _UPRIGHT_SCORE
         overlaps = box_iou(found.boxes, found.boxes[upright]).max(axis=1, initial=0)
-        if self._any_angle and (overlaps == 0).any():
-            matrix = np.eye(2, 3)
-            for _ in range(3):
-                matrix = compose(matrix, np.array([[0, -1, view.shape[1] - 1], [1, 0, 0]]))
-                view = np.ascontiguousarray(np.rot90(view))
-                parts.append(self.candidates(view, self._lowest).mapped(matrix))
+        if self._any_angle and (not upright.any() or (overlaps == 0).any()):
+            views = [*_quarter_turns(view, np.eye(2, 3))][1:]
+            if max(view.shape) <= _WHOLE_VIEW:  # small faces are seen within 20 degrees of upright
+                views += _quarter_turns(*_diagonal_view(view))
+            parts += [self.candidates(view, self._lowest).mapped(back) for view, back in views]
         found = Candidates.joined(parts)
         found = found[found.scores >= self._lowest]
         if self._any_angle:
@@ -226,6 +226,23 @@ def _resized(image: Image, zoom: float) -> Image:
         return image
     interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
+
+
+def _quarter_turns(view: Image, back: Matrix) -> Iterator[tuple[Image, Matrix]]:
+    """A view and the map back to the image, then the same turned by 90, 180 and 270 degrees."""
+    for _ in range(4):
+        yield view, back
+        back = compose(back, np.array([[0, -1, view.shape[1] - 1], [1, 0, 0]]))
+        view = np.ascontiguousarray(np.rot90(view))
+
+
+def _diagonal_view(image: Image) -> tuple[Image, Matrix]:
+    """The image turned by 45 degrees in a square that holds all of it, and the map back."""
+    height, width = image.shape[:2]
+    side = int(np.ceil(np.hypot(height, width)))
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    matrix = similarity(45, 1, ((side - width) / 2, (side - height) / 2), middle)
+    return warp_image(image, matrix, (side, side)), invert(matrix)
 
 
 def _upright_view(image: Image, square: ArrayLike) -> tuple[Image, Matrix]:
