@@ -10,6 +10,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import RichProgressBar, WeightAveraging
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    ProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -187,10 +194,21 @@ class WarmupEma(WeightAveraging):
 
 
 class EpochProgressBar(RichProgressBar):
-    """A progress bar per epoch, with the loss of the last step and the last validation NME."""
+    """A progress bar per epoch, with the loss of the last step and the last validation NME, within
+    80 columns.
+    """
 
     def __init__(self) -> None:
         super().__init__(leave=True)
+
+    def configure_columns(self, trainer: pl.Trainer) -> list[ProgressColumn]:
+        """Epoch, bar, batches, and the time left, at the end the time taken."""
+        text = TextColumn("{task.description}")
+        left = TimeRemainingColumn(compact=True, elapsed_when_finished=True)
+        return [text, BarColumn(14), MofNCompleteColumn(), left]
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        return f"Epoch {current_epoch + 1}/{self.trainer.max_epochs}"
 
     def get_metrics(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> dict[str, Any]:
         """The two numbers, as text."""
