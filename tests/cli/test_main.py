@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import facedots
 from facedots.io.images import write_image
 
 WITHOUT = """
@@ -47,6 +48,18 @@ def test_an_expected_error_is_one_line_and_status_1() -> None:
     assert done.returncode == 1
     assert "nowhere.jpg" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_the_installed_one() -> None:
+    assert run("torch", "--version").stdout == f"facedots {facedots.__version__}\n"
+
+
+def test_a_missing_camera_is_one_line() -> None:
+    done = run("torch", "video", "99", "--csv", "/dev/null")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: camera 99: cannot be opened; is it plugged in, and free of other programs?\n"
+    )
 
 
 def test_the_command_line_loads_nothing_heavy_before_a_command_runs() -> None:

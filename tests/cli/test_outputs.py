@@ -172,6 +172,7 @@ def test_outputs_onto_inputs_are_refused(
                 result = predict(source, option, target)
                 assert isinstance(result.exception, OutputError), (source, option, target)
                 assert "is an input" in str(result.exception)
+                assert result.stderr == ""
                 assert photo.read_bytes() == data
                 assert tiny_model.read_bytes() == model
     assert not list(tmp_path.glob(".*"))
@@ -183,6 +184,7 @@ def test_two_outputs_in_one_file_are_refused(
     (tmp_path / "link").symlink_to("same")
     result = predict(photo, "--json", tmp_path / "same", "--csv", tmp_path / "link")
     assert "are the same" in str(result.exception)
+    assert result.stderr == ""
     assert not (tmp_path / "same").exists()
 
 

@@ -157,6 +157,10 @@ def test_a_size_that_changes_is_fitted_in_the_film_and_said(folder: Path) -> Non
     assert result.exit_code == 0, result.output
     height, width = FACE.shape[:2]
     assert f"{width} x {height} from frame 1, {width // 2} x {height} from frame 5" in result.stdout
+    assert "black borders" in result.stdout
+    table = run(folder, "--csv", str(folder / "a.csv")).stdout
+    assert "change their size" in table
+    assert "the video written" not in table
     frames = [frame.image for frame in open_reader(folder / "out.mp4")]
     assert {frame.shape for frame in frames} == {FACE.shape}
     quarter = width // 4

@@ -199,7 +199,7 @@ def test_other_ways_are_refused() -> None:
 
 
 def test_an_image_without_a_face_is_refused_or_covered() -> None:
-    with pytest.raises(FacedotsError, match="no face found"):
+    with pytest.raises(FacedotsError, match="choose --on-no-face copy or cover"):
         Anonymizer(on_no_face="error")(textured(), [])
     assert (Anonymizer("solid", on_no_face="cover")(textured(), []) == 0).all()
 

@@ -119,7 +119,8 @@ def download(
 
 def _print_stats(stats: "DataStats") -> None:
     console = Console(emoji=False)
-    table = Table("smallest … median … largest", *map(escape, stats.subsets), title="The subsets")
+    ranges = "ranges: smallest … median … largest"
+    table = Table("", *map(escape, stats.subsets), title="The subsets", caption=ranges)
     for name, values in _rows(list(stats.subsets.values())).items():
         table.add_row(name, *values)
     console.print(table)

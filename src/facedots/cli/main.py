@@ -5,6 +5,7 @@ status.
 import os
 import sys
 import traceback
+from importlib.metadata import version
 from io import TextIOWrapper
 from typing import Annotated, NoReturn
 
@@ -28,11 +29,23 @@ from facedots.io.text import printable
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"facedots {version('facedots')}")
+        raise typer.Exit
+
+
 @app.callback()
 def _guard(
     context: typer.Context,
     debug: Annotated[
         bool, typer.Option("--debug", help="Show where errors come from, as FACEDOTS_DEBUG=1 does.")
+    ] = False,
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Find the keypoints of human faces."""

@@ -39,7 +39,7 @@ SearchOption = Annotated[
     "a megapixel. Not for haar.",
 ]
 AnyAngle = Annotated[
-    bool, "Find heads on their side and upside down too, in 2 to 5 times the time."
+    bool, "Find heads on their side and upside down too, in 2 to 8 times the time."
 ]
 Resume = Annotated[bool, "Go on with the same outputs: skip the images in all of them."]
 

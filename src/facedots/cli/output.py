@@ -198,7 +198,7 @@ class ImageRun:
         if isinstance(error, KeyboardInterrupt):
             self._say_not_done(f"stopped by {signal.Signals(exit_status(error) - 128).name}")
             raise typer.Exit(exit_status(error)) from None
-        if isinstance(error, OutputError):
+        if isinstance(error, OutputError) and self._todo:
             self._say_not_done("stopped")
         if self.failures and kind is None:
             raise typer.Exit(1)
@@ -206,8 +206,9 @@ class ImageRun:
     def _say_not_done(self, what: str) -> None:
         rest = self._todo[self._done :]
         more = [f"  … and {len(rest) - _LISTED} more"] if len(rest) > _LISTED else []
-        title = f"{what}: {len(rest)} of {len(self._todo)} images not done"
-        echo(title + ":" * bool(rest), *(f"  {name}" for name in rest[:_LISTED]), *more, err=True)
+        count = f": {len(rest)} of {len(self._todo)} images not done" if self._todo else ""
+        title = what + count + ":" * bool(rest)
+        echo(title, *(f"  {name}" for name in rest[:_LISTED]), *more, err=True)
 
     def _say_skipped(self, count: int) -> None:
         if count:

@@ -1,7 +1,6 @@
 """``facedots video``: track the faces of a video file, a camera or a stream."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,7 +8,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facedots.cli.options import PipelineOptions, expand_options
-from facedots.cli.output import count_faces, echo, exit_status, is_printed, output_file, stoppable
+from facedots.cli.output import (
+    count_faces,
+    echo,
+    exit_status,
+    is_printed,
+    output_file,
+    quiet_decoders,
+    stoppable,
+)
 from facedots.errors import OutputError, VideoError
 from facedots.video import VideoOptions, VideoStats, process_video
 
@@ -48,7 +55,7 @@ def video(
     options, printed = replace(options, **tables), is_printed(*tables.values())
     stats, pipeline = VideoStats(), networks.load()
     try:
-        with stoppable(), _progress() as progress:
+        with stoppable(), quiet_decoders(), _progress() as progress:
             task = progress.add_task("tracking faces", total=None, speed=0.0)
 
             def show(current: VideoStats) -> None:
@@ -60,44 +67,45 @@ def video(
     except VideoError as error:
         if not stats.frames:
             raise
-        raise VideoError(f"{error}; {_summary(options.files, stats)}") from error
+        raise VideoError(f"{error}; {_summary(options, stats)}") from error
     except OutputError as error:
         if not stats.frames:
             raise
         kept = "CSV and JSON lines hold the frames before; other files were deleted"
         raise OutputError(f"{error}; stopped after frame {stats.frames}: {kept}") from error
     except KeyboardInterrupt as stop:
-        echo(_summary(options.files, stats), err=printed)
+        echo(_summary(options, stats), err=printed)
         echo("stopped by Ctrl-C" if exit_status(stop) == _INTERRUPTED else "stopped", err=True)
         raise typer.Exit(exit_status(stop)) from None
-    echo(_summary(options.files, stats), err=printed)
+    echo(_summary(options, stats), err=printed)
     if stats.damaged:
         raise typer.Exit(1)
 
 
-def _summary(files: list[Path], stats: VideoStats) -> str:
+def _summary(options: VideoOptions, stats: VideoStats) -> str:
     """Say what was written and what is in it."""
     if not stats.frames:
         return "nothing was written"
     faces = count_faces(len(stats.track_ids))
     blinks = ", ".join(f"face {track_id}: {blinks}" for track_id, blinks in stats.blinks.items())
     return (
-        f"{', '.join(map(str, files))}: {stats.frames} frames, {stats.frames_without_face} of them "
-        f"without a face, {faces}{'; blinks of ' * bool(blinks)}{blinks}; "
+        f"{', '.join(map(str, options.files))}: {stats.frames} frames, "
+        f"{stats.frames_without_face} of them without a face, {faces}{'; blinks of ' * bool(blinks)}{blinks}; "
         f"{stats.frames_per_second:.1f} frames a second, detector in "
-        f"{stats.detector_runs}{_troubles(stats)}"
+        f"{stats.detector_runs}{_troubles(stats, film=options.out is not None)}"
     )
 
 
-def _troubles(stats: VideoStats) -> str:
-    """What the source did that may surprise: sizes that change, frames that are damaged."""
+def _troubles(stats: VideoStats, film: bool) -> str:
+    """What the source did that may surprise: sizes that change, also in a film, and damaged frames."""
     notes = ""
     if len(stats.sizes) > 1:
         sizes = [f"{w} x {h} from frame {n}" for n, (w, h) in stats.sizes.items()]
         more = f" and {len(sizes) - 3} more times" if len(sizes) > 3 else ""
+        borders = "the video written keeps the first one's, with black borders; " * film
         notes = (
-            f"; the frames change their size ({', '.join(sizes[:3])}{more}): the video written "
-            "keeps the first one's, with black borders; tables have each frame's pixels"
+            f"; the frames change their size ({', '.join(sizes[:3])}{more}): {borders}"
+            "tables have each frame's pixels"
         )
     if stats.damaged:
         count = f"{stats.damaged} damaged frame{'s' * (stats.damaged != 1)}"

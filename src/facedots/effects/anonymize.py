@@ -76,7 +76,7 @@ class Anonymizer:
             FacedotsError: There is no face, and ``on_no_face`` is ``"error"``.
         """
         if not faces and self._on_no_face == "error":
-            hint = "choose on-no-face copy or cover to go on"
+            hint = "choose --on-no-face copy or cover to go on"
             raise FacedotsError(f"no face found, so nothing was written; {hint}")
         if not faces and self._on_no_face == "cover":
             return self.cover_all(image)
