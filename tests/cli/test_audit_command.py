@@ -97,6 +97,18 @@ def test_other_data_to_compare_with(folder: Path, tmp_path: Path) -> None:
     assert "40 images of against/training" in shared[0]["text"]
 
 
+def test_data_of_other_points_to_compare_with_are_called_so(folder: Path, tmp_path: Path) -> None:
+    cats = tmp_path / "cats.csv"
+    cats.write_text("image,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y\n")
+    cats.write_text(cats.read_text() + "cat.png,10,10,30,10,20,20\n")
+    write_image(tmp_path / "cat.png", np.zeros((40, 40, 3), np.uint8))
+    for source, against in ((folder, cats), (cats, folder)):
+        words = ["data", "audit", str(source), "--against", str(against), "--model", "none"]
+        result = CliRunner().invoke(app, words)
+        assert "the two sets have different points" in str(result.exception)
+        assert f"{cats} has 3 (cats)" in str(result.exception)
+
+
 def test_dropping_needs_fix(folder: Path) -> None:
     assert (
         "--fix"

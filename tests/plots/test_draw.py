@@ -143,6 +143,20 @@ def test_numbers_are_written_beside_the_points() -> None:
         assert not different[y, x]
 
 
+def test_marks_of_few_points_follow_the_image_and_of_many_the_face() -> None:
+    few = KeypointSchema("few", ("a", "b", "c"), {"all": (0, 1, 2)}, (0, 1, 2), (), (0, 1))
+
+    def dot(side: int, points: Floats, schema: KeypointSchema) -> int:
+        """The width of what is drawn around the first point."""
+        x, y = points[0].round().astype(int)
+        drawn = draw_keypoints(np.zeros((side, side, 3), np.uint8), points, schema)
+        return int(drawn[y, x - 40 : x + 40].any(axis=1).sum())
+
+    assert dot(2400, ring(3, (1200, 1200), 240), few) > 24
+    assert dot(240, ring(3, (120, 120), 24), few) < 8
+    assert dot(2400, ring(68, (1200, 1200), 240), IBUG68) < 16
+
+
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0.3, 5), st.integers(0, 2**32 - 1))
 def test_enlarging_keeps_corners_on_corners(
     height: int, width: int, factor: float, seed: int

@@ -147,7 +147,8 @@ class CsvFile(AnnotationFile):
             order = point_order(columns.labels or [f"{i}" for i in range(count)], schema)
         except DataError as error:
             expected = f"{1 + 2 * schema.count} columns expected (name, {schema.count} times x "
-            other = f"{expected}and y), found {columns.count}"
+            points = f"{count} points, not the {schema.count} of {schema.name}"
+            other = f"{expected}and y), found {columns.count}: {points}"
             faults.append(f"row 1: {other if count != schema.count else error}")
         if not header:
             faults = ["no rows: a header row and one row per face are expected"]

@@ -16,7 +16,7 @@ from facedots.annotations.label_studio import LabelStudioFile
 from facedots.annotations.published_files import CofwFile, ListFile, PtsFolder, is_list
 from facedots.annotations.schemas import schema_beside
 from facedots.annotations.tool_files import ImglabFile, LabelmeFolder
-from facedots.errors import DataError, ImageError
+from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.io.images import SUFFIXES
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -125,6 +125,27 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
         schema = schema_beside(options.images)
     entries = [(_subset_of(file.path), file) for file in files]
     return _read(entries, schema or files[0].schema(), options)
+
+
+def load_same_points(source: str | Path, schema: KeypointSchema, like: str | Path) -> AnnotationSet:
+    """The labeled faces of ``source``, to go with those of ``like``, which have this schema.
+
+    Raises:
+        DataError: The two have different points, or see :func:`load_annotations`.
+    """
+    try:
+        return load_annotations(source, ReadOptions(schema=schema))
+    except (AnnotationError, DataError):
+        try:
+            own = load_annotations(source).schema
+        except (AnnotationError, DataError):
+            own = schema
+        if own.names == schema.names:
+            raise
+        sets = (
+            f"{path} has {of.count} ({of.name})" for path, of in ((source, own), (like, schema))
+        )
+        raise DataError(f"the two sets have different points: {', '.join(sets)}") from None
 
 
 def load_known(entries: Sequence[KnownLabels], options: ReadOptions) -> AnnotationSet:

@@ -49,7 +49,7 @@ def show(
     seed: Annotated[int, "Another number picks other faces."] = 0,
     labels: LabelOptions,
 ) -> None:
-    """Draw random faces with numbered keypoints. One image each and a contact sheet."""
+    """Draw random faces with numbered keypoints, one image each; and a sheet without numbers."""
     from facedots.annotations.load import load_annotations
     from facedots.plots.faces import write_samples
 
@@ -211,7 +211,7 @@ def audit(
     Leaks are images and people that subsets share. Labels are compared with each other, and with
     predictions if the network has their schema.
     """
-    from facedots.annotations.load import ReadOptions, load_annotations
+    from facedots.annotations.load import load_annotations, load_same_points
     from facedots.audit.audit import audit_dataset
     from facedots.audit.findings import summarize
     from facedots.audit.fix import plan_changes, write_clean
@@ -225,7 +225,7 @@ def audit(
     annotations = load_annotations(source, labels.load())
     schema, others = annotations.schema, None
     if against:
-        others = load_annotations(against, ReadOptions(schema=schema)).subsets
+        others = load_same_points(against, schema, source).subsets
     predictor = None if model == "none" else KeypointPredictor(model, refine=0)
     with Console(stderr=True).status("auditing all faces"):
         result = audit_dataset(annotations.subsets, schema, predictor, model, others)

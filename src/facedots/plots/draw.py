@@ -1,6 +1,7 @@
 """Keypoints drawn on images, with OpenCV alone: dots colored by region, thin lines, numbers.
 
-Sizes follow the face. Dots have a dark rim, to be seen anywhere, and are placed to 1/16 pixel.
+Sizes follow the face; of few points, the image. Dots have a dark rim, to be seen anywhere, and are
+placed to 1/16 pixel.
 """
 
 from collections.abc import Sequence
@@ -72,11 +73,13 @@ def draw_keypoints(
     drawn = np.array(check_image(image))
     points = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
     present, size = np.isfinite(points).all(axis=1), _face_size(points)
+    marks, side = _mark_size(points, drawn), max(drawn.shape[:2])
+    radius = float(np.clip(marks / 110, 0.6, max(12, side / 150)))
     colors = [region_colors(schema)[region] for region in schema.region_of]
     if size >= _MIN_LINED:
         for first, second in schema.edges:
             if present[first] and present[second]:
-                draw_line(drawn, points[[first, second]], colors[first], max(1, round(size / 300)))
+                draw_line(drawn, points[[first, second]], colors[first], max(1, round(marks / 300)))
     if covariance is not None:
         check_shape(covariance, f"{schema.count} 2 2", "covariance")
         lengths, angles = principal_axes(covariance)
@@ -85,13 +88,12 @@ def draw_keypoints(
             half_axes = (fixed_length(lengths[i, 0]), fixed_length(lengths[i, 1]))
             style = (colors[i], 1, cv2.LINE_AA, FRACTION_BITS)
             cv2.ellipse(drawn, center, half_axes, angle, 0, 360, *style)
-    radius = float(np.clip(size / 110, 0.6, 12))
     for i in np.flatnonzero(present):
-        if size >= _MIN_RIMMED:
+        if marks >= _MIN_RIMMED:
             draw_disc(drawn, points[i], radius + max(0.6, radius / 4), RIM)
         draw_disc(drawn, points[i], radius, colors[i])
     if numbered:
-        _draw_numbers(drawn, points, colors, size)
+        _draw_numbers(drawn, points, colors, float(np.clip(marks / 50, 7, max(28, side / 60))))
     return drawn
 
 
@@ -149,6 +151,17 @@ def _face_size(points: Floats) -> float:
     return float(max(right - left, bottom - top))
 
 
+def _mark_size(points: Floats, image: Image) -> float:
+    """The size of a face, in pixels, whose dots and numbers suit these points: their own, but for
+    few points as large as the image and the gaps between them allow.
+    """
+    shown = points[np.isfinite(points).all(axis=1)]
+    gaps = np.linalg.norm(shown[:, None] - shown, axis=2)
+    np.fill_diagonal(gaps, np.inf)
+    gap = float(np.median(gaps.min(axis=1))) if len(shown) else 0.0
+    return max(_face_size(points), min(0.75 * max(image.shape[:2]), 12 * gap))
+
+
 def _factor(image: Image, faces: Sequence[Floats], face_size: float) -> float:
     """How much to enlarge an image until its smallest face has this size; at least 1."""
     smallest = min((size for size in map(_face_size, faces) if size > 0), default=face_size or 1.0)
@@ -169,10 +182,9 @@ def _draw_box(image: Image, corners: ArrayLike, score: float) -> None:
     cv2.rectangle(image, (left, top), (right, bottom), BOX_COLOR, line)
 
 
-def _draw_numbers(image: Image, points: Floats, colors: Sequence[Color], size: float) -> None:
+def _draw_numbers(image: Image, points: Floats, colors: Sequence[Color], height: float) -> None:
     """Write the index of each point, moved away from its neighbors, in place."""
     shown: list[int] = np.flatnonzero(np.isfinite(points).all(axis=1)).tolist()
-    height = float(np.clip(size / 50, 7, 28))
     for i in shown:
         gaps = points[i] - points[shown]
         push = (gaps / (np.linalg.norm(gaps, axis=1, keepdims=True) + height / 4) ** 3).sum(axis=0)
