@@ -133,7 +133,12 @@ def test_the_report_is_one_page_and_two_files(faulty: Audit, tmp_path: Path) -> 
     html = (tmp_path / "report" / "index.html").read_text()
     assert "things &lt;&amp;&gt;" in html
     assert "left and right swapped" in html
-    assert html.count("data:image/jpeg") >= 50
+    suspicious = int(faulty.label_outliers.flagged.sum())
+    assert 3 <= suspicious < 50
+    assert f"{suspicious} of {suspicious}. Blue: the label." in html
+    assert "no outlier" not in html
+    text = finding_of(summarize(faulty), "Labels look right").text
+    assert "left and right swapped (1)" in text
     assert "http" not in html.replace("http://www.w3.org", "")
     assert json.loads((tmp_path / "report" / "audit.json").read_text()) == json.loads(
         json.dumps(audit_json(faulty))

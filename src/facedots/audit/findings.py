@@ -233,7 +233,7 @@ def _outliers(audit: Audit) -> Answers:
         yield "skipped", "too few faces, or faces of too few points, to compare"
     elif counts:
         total = sum(counts.values())
-        kinds = ", ".join(f"{count} {name}" for name, count in counts.items())
+        kinds = ", ".join(f"{name} ({count})" for name, count in counts.items())
         share = f"{count_noun(total, 'face')} ({100 * total / len(audit.faces):.1f} %)"
         yield "warning", f"{share} to look at: {kinds}"
 

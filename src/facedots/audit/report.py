@@ -146,6 +146,7 @@ def _context(audit: Audit, note: str, changes: Mapping[int, Change] | None) -> d
             [name, one.meaning, one.limit, int((one.ratios >= 1).sum())] for name, one in tests
         ],
         "kind_rows": [[name, faces, faces * 100 / count] for name, faces in counts.items()],
+        "suspicious": sum(counts.values()),
         "outlier_tiles": list(_outlier_tiles(audit)),
         "faces_csv": FACES,
         "region_rows": _region_rows(audit),
@@ -222,10 +223,11 @@ def _offset_rows(audit: Audit) -> Rows:
 
 
 def _outlier_tiles(audit: Audit, count: int = 50) -> Tiles:
-    """The most suspicious faces, the worst first."""
+    """The outliers, the worst first."""
     outliers, predicted = audit.label_outliers, audit.scan.predicted
-    for rank, i in enumerate(audit.ranking[:count], start=1):
-        moved, kind = outliers.points[i], outliers.kinds[i] or "no outlier"
+    suspicious = [i for i in audit.ranking if outliers.flagged[i]]
+    for rank, i in enumerate(suspicious[:count], start=1):
+        moved, kind = outliers.points[i], outliers.kinds[i]
         try:
             image = read_image(audit.faces[i].image, orient=False)
         except ImageError:
