@@ -169,8 +169,8 @@ def test_numbers_of_a_report(page: str) -> None:
 
 
 def test_images_and_figures_of_a_report(page: str) -> None:
-    # Worst and typical ones, three each, and the missed one.
-    assert page.count("<img ") == 7
+    # Three that were found, and the missed one.
+    assert page.count("<img ") == 4
     assert "missed: no box on these faces" in page
     # Curve, regions, slices, reliability, sparsification, training.
     assert page.count("<svg ") == 6
@@ -219,6 +219,13 @@ def test_images_that_are_gone_are_no_reason_to_fail(one: Evaluation, tmp_path: P
     html = report_html([replace(one, images=(tmp_path / "gone.png",) * 4)])
     assert "The images of one cannot be shown" in html
     assert "gone.png" in html
+
+
+def test_groups_are_called_images_where_no_person_is_known(one: Evaluation) -> None:
+    html = report_html([replace(one, context=replace(one.context, sources=("custom",)))])
+    assert "Images with the largest errors" in headings(html)
+    assert "worst 10 % of images" in html
+    assert "person or photo" not in html
 
 
 def test_nothing_found_is_still_a_page(make_evaluation: Maker) -> None:

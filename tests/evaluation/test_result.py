@@ -91,7 +91,7 @@ def test_network_that_was_trained_on_test_faces_is_called_out(
     sources: tuple[str, ...], trained: str, split: str, warned: bool
 ) -> None:
     context = EvalContext("haar", "/data", sources, split, trained_split=trained)
-    assert any("too good" in sentence for sentence in context.caveats()) == warned
+    assert any("too good" in sentence for sentence in context.caveats("net")) == warned
 
 
 @pytest.mark.parametrize(
@@ -102,10 +102,32 @@ def test_another_labeling_style_is_a_caveat(
     style: str, sources: tuple[str, ...], expected: bool
 ) -> None:
     context = EvalContext("haar", "/data", sources, "official", label_style=style)
-    found = any("labeling style of 300w" in sentence for sentence in context.caveats())
+    found = any("labeling style of 300w" in sentence for sentence in context.caveats("net"))
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("styles", "advised"),
+    [((), ""), (("300w", "custom"), "custom"), (("300w", "youtube-faces"), "")],
+)
+def test_a_style_is_advised_only_where_the_run_has_it(
+    styles: tuple[str, ...], advised: str
+) -> None:
+    context = EvalContext("haar", "/data", ("custom",), label_style="300w", run_styles=styles)
+    (sentence,) = context.caveats("net")
+    assert sentence.startswith("net predicts points in the labeling style of 300w")
+    assert (f"--label-style {advised}`" in sentence) == ("export" in sentence) == bool(advised)
+
+
+def test_worse_than_an_average_face_is_a_caveat(make_evaluation: Maker) -> None:
+    better = make_evaluation([1, np.nan], baseline=np.array([20, np.inf]))
+    worse = make_evaluation([3, np.nan], baseline=np.array([20, np.inf]))
+    assert better.caveats() == better.context.caveats("corner")
+    assert worse.caveats()[-1].startswith(
+        "corner is worse than an average face put into each box (NME 30.0 % against 20.0 %)"
+    )
+
+
 def test_drawn_faces_are_a_caveat() -> None:
-    (sentence,) = EvalContext("haar", "synthetic:20", (), "synthetic").caveats()
+    (sentence,) = EvalContext("haar", "synthetic:20", (), "synthetic").caveats("net")
     assert "drawn by facedots" in sentence

@@ -1,9 +1,16 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
 from facedots.evaluation.result import Evaluation
-from facedots.evaluation.sections import FACES_PER_ROW, example_rows, example_tiles, ranking
+from facedots.evaluation.sections import (
+    FACES_PER_ROW,
+    by_slice,
+    example_rows,
+    example_tiles,
+    ranking,
+)
 
 Maker = Callable[..., Evaluation]
 
@@ -31,13 +38,36 @@ def test_tiles_have_captions(make_evaluation: Maker) -> None:
     rows, problem = example_tiles(evaluation, [other])
     assert not problem
     assert {name: len(tiles) for name, tiles in rows.items()} == {
-        "largest errors": 2,
-        "typical faces": 2,
+        "the faces, largest error first": 2,
         "missed: no box on these faces": 1,
     }
-    images = [rows["typical faces"][0], rows["missed: no box on these faces"][0]]
+    images = [rows["the faces, largest error first"][1], rows["missed: no box on these faces"][0]]
     assert [caption.splitlines() for _, caption in images] == [
         ["test/face_0.png", "NME 10.0 %", "rival: 5.0 %", "eyes 0 px apart, turned 12°"],
         ["test/face_1.png", "missed", "rival: 30.0 %", "eyes 50 px apart"],
     ]
     assert {image.shape for image, _ in images} == {(220, 220, 3)}
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 16, 20, 30])
+def test_no_face_is_shown_twice(make_evaluation: Maker, count: int) -> None:
+    evaluation = make_evaluation(np.arange(count) / 10)
+    tiles = [caption for row in example_tiles(evaluation)[0].values() for _, caption in row]
+    faces = [face.title for row in example_rows(evaluation).values() for face in row]
+    assert len(set(tiles)) == len(tiles) == min(count, 15 if count > 24 else len(tiles))
+    assert len(set(faces)) == len(faces) == min(count, 3 * FACES_PER_ROW)
+
+
+def test_slices_of_the_same_faces_do_not_depend_on_how_many_networks(
+    make_evaluation: Maker,
+) -> None:
+    one = make_evaluation([0] * 6)
+    two = make_evaluation([1] * 6, name="two")
+    for evaluation in (one, two):
+        evaluation.attributes["brightness"][:] = [10, 20, 30, 40, 50, 60]
+
+    def counts(evaluations: list[Evaluation]) -> list[int]:
+        tables = {attribute.name: table for attribute, table in by_slice(evaluations)[1]}
+        return [row[1] for row in tables["brightness"]["rows"]]
+
+    assert counts([one, two]) == counts([one]) == [2, 1, 1, 2]

@@ -86,7 +86,7 @@ def evaluate(
     evaluation = options.run(weights, data, labels)
     paths = write_report(evaluation, out)
     Console(highlight=False, emoji=False).print(_table(evaluation))
-    _warn(evaluation.context.caveats())
+    _warn(evaluation.caveats())
     for path in paths.values():
         echo(path)
 

@@ -23,6 +23,7 @@ from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_bo
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import weights_file
 from facedots.io.images import read_image
+from facedots.io.yaml_files import read_yaml
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
 from facedots.types import Detections, Keypoints
@@ -132,12 +133,21 @@ def evaluate_split(
         weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         trained_split=predictor.card.split,
         label_style=predictor.card.style,
+        run_styles=_run_styles(Path(weights)),
     )
     mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
     baseline = nme(mean_face, evaluation.true, evaluation.schema)
     log = Path(weights) / result.METRICS_FILE
     history = result.training_history(log) if log.is_file() else {}
     return replace(evaluation, context=context, baseline=baseline, history=history)
+
+
+def _run_styles(weights: Path) -> tuple[str, ...]:
+    """The sources in the recipe of a run's folder; none of other weights."""
+    recipe = weights / result.RECIPE_FILE
+    fields = read_yaml(recipe, DataError) if recipe.is_file() else {}
+    sources = fields.get("sources") if isinstance(fields, dict) else None
+    return tuple(map(str, sources)) if isinstance(sources, list) else ()
 
 
 def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:

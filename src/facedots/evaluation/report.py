@@ -107,7 +107,7 @@ def report_html(evaluations: Sequence[Evaluation]) -> str:
         incompatibilities=reasons,
         notes=[
             *comparison_warnings(evaluations),
-            *dict.fromkeys(text for e in evaluations for text in e.context.caveats()),
+            *dict.fromkeys(text for e in evaluations for text in e.caveats()),
         ],
         context_rows=[sections.context_row(evaluation) for evaluation in evaluations],
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -116,6 +116,7 @@ def report_html(evaluations: Sequence[Evaluation]) -> str:
         regions=sections.regions(evaluations),
         slices=sections.by_slice(evaluations),
         uncertainty=sections.uncertainty(metrics) if predicted else None,
+        groups=", ".join(dict.fromkeys(e.context.groups_text for e in evaluations)),
         people=sections.people(evaluations),
         faces=[(e.name, *sections.example_tiles(e, others[e.name])) for e in evaluations],
         training=training_figure(histories) if any(histories.values()) else None,

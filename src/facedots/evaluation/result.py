@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from facedots.errors import DataError
-from facedots.evaluation.metrics import Accuracy, measure_accuracy, nme
+from facedots.evaluation.metrics import Accuracy, finite_mean, measure_accuracy, nme
 from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write, protect
 from facedots.schema import KeypointSchema
@@ -22,6 +22,8 @@ from facedots.uncertainty import Doubles, sigma_of
 RESULT_FILE = "evaluation.npz"
 METRICS_FILE = "logs/metrics.csv"
 """Training log in the folder of a run."""
+RECIPE_FILE = "recipe.yaml"
+"""What a run was made by, in its folder."""
 GROUND_TRUTH, WHOLE_IMAGE = "ground-truth", "whole-image"
 _VERSION = 2
 _ARRAYS = ("true", "predicted", "covariance", "confidence", "score", "squares")
@@ -41,6 +43,7 @@ class EvalContext:
         weights_sha256: Of the weight file, in hexadecimal.
         trained_split: The split whose training part the network was trained on.
         label_style: The data set whose labeling style the network follows, if trained on several.
+        run_styles: The styles that `facedots export` can write; empty where no run was measured.
 
     Example:
         >>> EvalContext("haar", "data", ("300w",), "official").boxes
@@ -54,6 +57,7 @@ class EvalContext:
     weights_sha256: str = ""
     trained_split: str = ""
     label_style: str = ""
+    run_styles: tuple[str, ...] = ()
 
     @property
     def boxes_text(self) -> str:
@@ -67,13 +71,20 @@ class EvalContext:
         """Origin of the faces in words."""
         return ", ".join(self.sources) or self.data
 
-    def caveats(self) -> list[str]:
-        """Why the scores may mislead, a sentence each."""
+    @property
+    def groups_text(self) -> str:
+        """What the groups of the faces are, in words."""
+        if "youtube-faces" not in self.sources:
+            return "images"
+        return "people" if len(self.sources) == 1 else "people or images"
+
+    def caveats(self, network: str) -> list[str]:
+        """Why the scores of a network of this name may mislead, a sentence each."""
         people = "youtube-faces" in self.sources
         sentences = []
         if people and self.trained_split not in ("", "synthetic", self.split):
             sentences.append(
-                f"The network was trained on split {self.trained_split}, which contains faces of "
+                f"{network} was trained on split {self.trained_split}, which contains faces of "
                 "this test set: its scores are too good."
             )
         if people and self.split == "official":
@@ -83,12 +94,15 @@ class EvalContext:
             )
         others = [source for source in self.sources if source != self.label_style]
         if self.label_style and others:
-            sentences.append(
-                f"The network predicts points in the labeling style of {self.label_style}, and "
+            text = (
+                f"{network} predicts points in the labeling style of {self.label_style}, and "
                 f"{' and '.join(others)} is labeled in another: part of the error is that "
-                f"difference. `facedots export RUN --label-style {others[0]}` exports its network "
-                "in that style."
+                "difference."
             )
+            for style in [style for style in others if style in self.run_styles][:1]:
+                export = f"`facedots export RUN --label-style {style}`"
+                text += f" {export} writes the network of this run in the style of {style}."
+            sentences.append(text)
         if self.data.startswith("synthetic:"):
             sentences.append(
                 "These faces were drawn by facedots; the scores do not carry over to real ones."
@@ -164,6 +178,17 @@ class Evaluation:
         """The names of the faces without a prediction."""
         return tuple(n for n, error in zip(self.names, self.nme, strict=True) if np.isinf(error))
 
+    def caveats(self) -> list[str]:
+        """Why the scores may mislead or the network does not serve, a sentence each."""
+        sentences, error = self.context.caveats(self.name), self.accuracy.nme
+        average = np.nan if self.baseline is None else finite_mean(self.baseline)
+        if error > average:
+            sentences.append(
+                f"{self.name} is worse than an average face put into each box (NME {error:.1f} % "
+                f"against {average:.1f} %): it does not find the points of these faces."
+            )
+        return sentences
+
     def save(self, path: str | Path) -> None:
         """Write NumPy's ``.npz`` without pickle, about 2 MB for 770 faces.
 
@@ -221,7 +246,9 @@ class Evaluation:
             attributes={name.removeprefix(_ATTRIBUTE): content[name] for name in attributes},
             skipped=tuple((name, reason) for name, reason in about["skipped"]),
             dof=about["dof"],
-            context=EvalContext(**{**context, "sources": tuple(context["sources"])}),
+            context=EvalContext(
+                **{n: tuple(v) if isinstance(v, list) else v for n, v in context.items()}
+            ),
             baseline=content["baseline"] if "baseline" in content.files else None,
             history={name: dict(epochs) for name, epochs in about["history"].items()},
         )

@@ -31,6 +31,7 @@ from facedots.plots.uncertainty import reliability_figure, sparsification_figure
 
 FACES_PER_ROW = 6
 _WORST, _TYPICAL, _MISSED, _PEOPLE = 10, 5, 10, 5
+_GROUP = {"people": "person", "images": "image", "people or images": "person or image"}
 
 Table = dict[str, Any]
 """Arguments of the macro ``table``."""
@@ -98,7 +99,13 @@ def by_slice(
     panels, tables = {}, list[tuple[Attribute, Table]]()
     for attribute in ATTRIBUTES:
         values = [evaluation.attributes[attribute.name] for evaluation in evaluations]
-        edges = slice_edges(attribute, np.concatenate(values))
+        # A face that several networks were measured on counts once.
+        faces = {
+            n: v
+            for e, of in zip(evaluations, values, strict=True)
+            for n, v in zip(e.names, of, strict=True)
+        }
+        edges = slice_edges(attribute, list(faces.values()))
         if not edges:
             continue
         slices = [cut(attribute, of, edges) for of in values]
@@ -157,13 +164,14 @@ def _uncertainty_by_region(metrics: Mapping[str, UncertaintyMetrics]) -> list[tu
 
 
 def people(evaluations: Sequence[Evaluation]) -> tuple[Table, list[tuple[str, Table]]] | None:
-    """Means over people, and the worst people of each network; ``None`` where no face has a
+    """Means over people or images, and the worst of each network; ``None`` where no face has a
     group.
     """
     means = {e.name: group_means(e.nme, e.groups) for e in evaluations}
     if not any(means.values()):
         return None
-    header = ["network", "people", "mean over people", "worst 10 % of people"]
+    groups = evaluations[0].context.groups_text
+    header = ["network", groups, f"mean over {groups}", f"worst 10 % of {groups}"]
     rows = [
         [name, len(of), finite_mean(list(of.values())), worst_tenth(list(of.values()))]
         for name, of in means.items()
@@ -172,7 +180,7 @@ def people(evaluations: Sequence[Evaluation]) -> tuple[Table, list[tuple[str, Ta
     for e in evaluations:
         largest = list(means[e.name].items())[:_PEOPLE]
         cells = [[person, e.groups.count(person), value] for person, value in largest]
-        table = {"header": ["person or photo", "faces", "mean NME, %"], "rows": cells}
+        table = {"header": [_GROUP[e.context.groups_text], "faces", "mean NME, %"], "rows": cells}
         worst.append((f"{e.name}: the {len(cells)} with the largest error", table))
     return {"header": header, "rows": rows, "caption": "NME in percent"}, worst
 
@@ -185,29 +193,34 @@ def ranking(evaluation: Evaluation) -> list[int]:
 
 
 def example_rows(evaluation: Evaluation) -> dict[str, list[Comparison]]:
-    """The faces with the lowest, the middle and the highest NME, without missed ones."""
+    """The faces with the lowest, the middle and the highest NME, without missed ones: each once,
+    and no row that is empty.
+    """
     order = ranking(evaluation)
-    rows = {
-        "best": order[:FACES_PER_ROW],
-        "typical": _middle(order, FACES_PER_ROW),
-        "worst": order[::-1][:FACES_PER_ROW],
+    count = min(FACES_PER_ROW, -(-len(order) // 3))
+    rows = _once(
+        {"best": order[:count], "worst": order[::-1][:count], "typical": _middle(order, count)}
+    )
+    return {
+        name: [_comparison(evaluation, face) for face in rows[name]]
+        for name in ("best", "typical", "worst")
+        if name in rows
     }
-    return {name: [_comparison(evaluation, face) for face in row] for name, row in rows.items()}
 
 
 def example_tiles(
     evaluation: Evaluation, others: Iterable[Evaluation] = ()
 ) -> tuple[dict[str, list[tuple[Image, str]]], str]:
-    """Small images of the worst, typical and missed faces with captions (name, NME, also that of
-    others on the same faces, size, turn) by title; and why there are none.
+    """Small images of the worst, typical and missed faces, each once, with captions (name, NME,
+    also that of others on the same faces, size, turn) by title; and why there are none. Where few
+    faces were found, all of them are in one row.
     """
     order = ranking(evaluation)
     missed: list[int] = np.flatnonzero(np.isinf(evaluation.nme)).tolist()
-    rows = {
-        "largest errors": order[::-1][:_WORST],
-        "typical faces": _middle(order, _TYPICAL),
-        "missed: no box on these faces": missed[:_MISSED],
-    }
+    rows = {"largest errors": order[::-1][:_WORST], "typical faces": _middle(order, _TYPICAL)}
+    if len(order) <= _WORST + _TYPICAL:
+        rows = {"the faces, largest error first": order[::-1]}
+    rows = _once({**rows, "missed: no box on these faces": missed[:_MISSED]})
     try:
         tiles = {
             title: [
@@ -215,11 +228,21 @@ def example_tiles(
                 for i in row
             ]
             for title, row in rows.items()
-            if row
         }
     except ImageError as error:
         return {}, f"The images of {evaluation.name} cannot be shown: {error}"
     return tiles, ""
+
+
+def _once(rows: Mapping[str, list[int]]) -> dict[str, list[int]]:
+    """Each face in the first row that has it; without the rows that are then empty."""
+    shown: set[int] = set()
+    result = {}
+    for name, row in rows.items():
+        if new := [face for face in row if face not in shown]:
+            result[name] = new
+            shown.update(new)
+    return result
 
 
 def _middle(order: list[int], count: int) -> list[int]:

@@ -22,6 +22,7 @@ from facedots.data.canvases import CanvasDataset
 from facedots.data.crops import EpochSampler
 from facedots.data.scenes import Scene, load_scenes
 from facedots.errors import RecipeError
+from facedots.evaluation.result import RECIPE_FILE
 from facedots.io.files import atomic_write
 from facedots.io.yaml_files import read_yaml
 from facedots.models.finder import FinderNet
@@ -33,7 +34,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
-from facedots.training.run_folder import PROVENANCE_FILE, RECIPE_FILE, lock_run
+from facedots.training.run_folder import PROVENANCE_FILE, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
 
 FINDER = "finder"

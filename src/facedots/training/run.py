@@ -16,7 +16,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset
 from facedots.data.splits import load_split
 from facedots.errors import RecipeError
-from facedots.evaluation.result import METRICS_FILE, training_history
+from facedots.evaluation.result import METRICS_FILE, RECIPE_FILE, training_history
 from facedots.inference.weights import ONNX_FILE
 from facedots.io.files import atomic_write, protect
 from facedots.io.headers import pixel_limit
@@ -36,7 +36,6 @@ from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run_folder import (
     PROVENANCE_FILE,
-    RECIPE_FILE,
     SCHEMA_FILE,
     WEIGHTS_FILE,
     archive_metrics,

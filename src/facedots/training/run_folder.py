@@ -28,12 +28,13 @@ from typing import Any
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.splits import Split
 from facedots.errors import TrainingError
+from facedots.evaluation.result import RECIPE_FILE
 from facedots.inference.session import CODE_LICENSE
 from facedots.io.files import atomic_write, output_errors
 from facedots.io.text import utf8
 from facedots.schema import KeypointSchema
 
-RECIPE_FILE, SCHEMA_FILE, PROVENANCE_FILE = "recipe.yaml", "schema.json", "provenance.json"
+SCHEMA_FILE, PROVENANCE_FILE = "schema.json", "provenance.json"
 WEIGHTS_FILE, LOCK_FILE = "model.safetensors", ".lock"
 PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
 
