@@ -8,7 +8,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.errors import DataError
 from facedots.evaluation import protocol
 from facedots.evaluation.metrics import nme
-from facedots.evaluation.protocol import evaluate, mean_shape, place_shape
+from facedots.evaluation.protocol import _run_styles, evaluate, mean_shape, place_shape
 from facedots.geometry import CropSpec, Floats, Image
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
@@ -233,3 +233,11 @@ def test_the_baseline_of_the_whole_frame_is_the_one_measured_elsewhere(data_dir:
     true = np.stack([face.points for face in test])
     errors = nme(place_shape(mean_shape(train, crop_spec), squares), true, IBUG68)
     assert errors.mean() == pytest.approx(28.4, abs=0.1)
+
+
+def test_the_styles_of_a_run_are_its_sources(tmp_path: Path) -> None:
+    assert _run_styles(tmp_path / "net.onnx") == _run_styles(tmp_path) == ()
+    (tmp_path / "recipe.yaml").write_text("sources: [300w, youtube-faces]\n")
+    assert _run_styles(tmp_path) == ("300w", "youtube-faces")
+    (tmp_path / "recipe.yaml").write_text("model: finder\n")
+    assert _run_styles(tmp_path) == ()

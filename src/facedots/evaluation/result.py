@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -235,7 +236,11 @@ class Evaluation:
         if about["version"] != _VERSION:
             reason = "written by another version of facedots; run `facedots evaluate` again"
             raise DataError(f"{file}: {reason}")
-        context, attributes = about["context"], [n for n in content.files if _ATTRIBUTE in n]
+        context: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in about["context"].items()
+        }
+        attributes = [name for name in content.files if _ATTRIBUTE in name]
         return cls(
             name=about["name"],
             schema=KeypointSchema.from_json(json.dumps(about["schema"])),
@@ -246,9 +251,7 @@ class Evaluation:
             attributes={name.removeprefix(_ATTRIBUTE): content[name] for name in attributes},
             skipped=tuple((name, reason) for name, reason in about["skipped"]),
             dof=about["dof"],
-            context=EvalContext(
-                **{n: tuple(v) if isinstance(v, list) else v for n, v in context.items()}
-            ),
+            context=EvalContext(**context),
             baseline=content["baseline"] if "baseline" in content.files else None,
             history={name: dict(epochs) for name, epochs in about["history"].items()},
         )
