@@ -179,7 +179,7 @@ def test_kaggles_pixels(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_annotations(table(folder, [*header, "Image"], rows))
 
 
-@pytest.mark.parametrize("value", [-1, 0])
+@pytest.mark.parametrize("value", [-1, 0, -999, -99999, 99999])
 def test_placeholders_are_missing_and_told(
     folder: Path, value: int, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -29,6 +29,11 @@ MAX_BYTES = 256 << 20
 """Size up to which a file with labels is read."""
 MAX_COORDINATE = 1e6
 """No image is as wide, in pixels."""
+PLACEHOLDERS = (
+    *(-1, 0, -99, -999, -9999, -99999, -999999, -100, -1000, -10000, -100000),
+    *(9999, 99999, 999999),
+)
+"""What tools write as x and as y of a missing point."""
 
 Origin = tuple[float, float]
 """The coordinates (x, y) that a file gives to the center of the top-left pixel."""
@@ -154,9 +159,9 @@ def face_names(images: Sequence[str]) -> list[str]:
 
 
 def _drop_placeholders(points: Matrix, notes: list[str]) -> Matrix:
-    """Points, NaN where they are (-1, -1) or (0, 0), as tools write missing ones."""
+    """Points, NaN where x and y are both one of the :data:`PLACEHOLDERS`."""
     dropped = np.zeros(points.shape[:-1], bool)
-    for value in (-1, 0):
+    for value in PLACEHOLDERS:
         found = (points == value).all(axis=-1)
         if found.any():
             text = f"{found.sum()} points at ({value}, {value}) are taken as missing"

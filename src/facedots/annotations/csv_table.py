@@ -41,10 +41,10 @@ class CsvFile(AnnotationFile):
     file, whose column ``Image`` holds pixels. Further columns are skipped. A header that calls no
     column x or y stands for the first of these. UTF-8; blank lines are skipped.
 
-    A point whose two cells are empty, NaN, 0 or -1 is missing (NaN). Images are found as
-    :class:`~facedots.annotations.image_files.ImageFinder` does. Faces that share an image are
-    called ``a.jpg#1``, ``a.jpg#2``, …; the image is then their group. Faults are reported by row,
-    the header is row 1.
+    A point whose two cells are empty, NaN, 0, -1, -999 or the like is missing (NaN). Images are
+    found as :class:`~facedots.annotations.image_files.ImageFinder` does. Faces that share an image
+    are called ``a.jpg#1``, ``a.jpg#2``, …; the image is then their group. Faults are reported by
+    row, the header is row 1.
 
     Example:
         >>> faces = CsvFile("faces.csv").faces("images")  # doctest: +SKIP
