@@ -56,6 +56,7 @@ def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
         PtsFolder(folder).faces(schema=PAIR)
     assert caught.value.faults == [
         "a.pts: 2 points expected, found 1",
+        "a.pts: n_points is 2, but lines between the braces: 1",
         "b.pts: line 4: 'x' in place 2 is not a finite number",
         "b.pts: line 5: two numbers expected, found 1",
         "c.pts: not a .pts file: a header, then the points between { and }, one per line",

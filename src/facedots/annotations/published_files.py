@@ -116,6 +116,7 @@ def _parsed(file: Path) -> tuple[Matrix | None, list[str]]:
         braces = [-1, len(lines)]
     if len(braces) != 2 or (braces[0] >= 0 and lines[braces[0]][1] != ["{"]):
         return None, ["not a .pts file: a header, then the points between { and }, one per line"]
+    named = [words for _, words in lines[: max(braces[0], 0)] if words[0].startswith("n_points")]
     lines = lines[braces[0] + 1 : braces[1]]
     points, faults = np.full((len(lines), 2), np.nan), list[str]()
     for i, (number, words) in enumerate(lines):
@@ -125,6 +126,9 @@ def _parsed(file: Path) -> tuple[Matrix | None, list[str]]:
             points[i] = to_numbers(words)
             wrong = [(j + 1, words[j]) for j in (0, 1) if np.isnan(points[i, j])]
             faults += [f"line {number}: {fault}" for fault in bad_cells(wrong, "place")]
+    count = "".join(named[0]).removeprefix("n_points:") if named else ""
+    if count.isdecimal() and int(count[:9]) != len(lines):
+        faults.insert(0, f"n_points is {count[:9]}, but lines between the braces: {len(lines)}")
     return points, faults
 
 
