@@ -191,6 +191,24 @@ def test_placeholders_are_missing_and_told(
     assert f"1 points at ({value}, {value}) are taken as missing" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("columns", "size", "factor"),
+    [
+        (("width", "height"), (400, 380), 0.5),
+        (("image_height", "image_width"), (380, 400), 0.5),
+        (("width", "height"), (200, 190), 1),
+        (("width", "height"), ("", ""), 1),
+        (("width", "height"), (60, 57), 1),
+    ],
+)
+def test_points_follow_images_that_were_resized_since_by_columns_of_their_size(
+    folder: Path, columns: tuple[str, str], size: tuple[Any, Any], factor: float
+) -> None:
+    rows = [[row[0], *size, *row[1:]] for row in rows_of(lambda face: face)]
+    points = points_of(table(folder, ["image", *columns, *INTERLEAVED], rows))
+    np.testing.assert_allclose(points, (POINTS + 0.5) * factor - 0.5, atol=1e-4)
+
+
 def good_text() -> str:
     rows = rows_of(lambda face: face)
     return "\n".join(",".join(map(str, row)) for row in [["image", *INTERLEAVED], *rows]) + "\n"

@@ -53,6 +53,7 @@ class Columns:
         tracked: Rows are faces of an image or a video, as OpenFace and facedots write them.
         success: 0 where no face was found, as in these tables.
         likelihoods: DeepLabCut's, of each point.
+        size: Width and height of the image when it was labeled.
     """
 
     count: int
@@ -63,6 +64,7 @@ class Columns:
     tracked: bool = False
     success: int | None = None
     likelihoods: tuple[int, ...] = ()
+    size: tuple[int, ...] = ()
 
 
 def find_columns(header: Sequence[str], row: Sequence[str]) -> Columns:
@@ -84,6 +86,7 @@ def find_columns(header: Sequence[str], row: Sequence[str]) -> Columns:
     certain = {name: i for i, name in rest.items()}
     wanted = [f"{label.lower()}_likelihood" for label in labels]
     likelihoods = [certain[name] for name in wanted if name in certain]
+    names_of_size = [(f"{of}width", f"{of}height") for of in ("image_", "image", "img_", "")]
     return Columns(
         len(names),
         labels,
@@ -93,6 +96,7 @@ def find_columns(header: Sequence[str], row: Sequence[str]) -> Columns:
         tracked=tracked,
         success=next((i for i, name in rest.items() if name == "success"), None),
         likelihoods=tuple(likelihoods) if len(likelihoods) == len(labels) else (),
+        size=next(((certain[w], certain[h]) for w, h in names_of_size if {w, h} <= {*certain}), ()),
     )
 
 
@@ -145,6 +149,7 @@ class Row:
         count: Its cells.
         points: ``(n, 2)``, NaN where missing or wrong.
         bad: Point, column from 1 and content of each cell that is no number.
+        size: What :attr:`Columns.size` holds.
     """
 
     number: int
@@ -153,6 +158,7 @@ class Row:
     count: int
     points: Matrix
     bad: tuple[tuple[int, int, str], ...]
+    size: tuple[float, ...] = ()
 
 
 class CsvRows:
@@ -264,7 +270,8 @@ class CsvRows:
             points[unlikely] = np.nan
         # DeepLabCut lists frames that nobody has labeled yet.
         found = not self._index or bool(bad) or bool(np.isfinite(points).any())
-        return Row(number, name, found, len(cells), points, tuple(bad))
+        size = tuple(to_numbers([cell(i) for i in columns.size]).tolist())
+        return Row(number, name, found, len(cells), points, tuple(bad), size)
 
 
 def _without_end(cells: list[str], count: int) -> list[str]:

@@ -18,7 +18,8 @@ from facedots.annotations.base import (
     measured_pixels,
 )
 from facedots.annotations.csv_rows import MAX_FAULTS, MIN_LIKELIHOOD, CsvRows, Row
-from facedots.annotations.image_files import ImageFinder, is_file, stored_points
+from facedots.annotations.exports import placed
+from facedots.annotations.image_files import ImageFinder, Size, is_file, stored_points
 from facedots.annotations.schemas import (
     SCHEMA_HINT,
     named_schema,
@@ -27,7 +28,7 @@ from facedots.annotations.schemas import (
     schema_of_count,
 )
 from facedots.errors import AnnotationError, DataError, ImageError
-from facedots.geometry import Matrix
+from facedots.geometry import Floats, Matrix
 from facedots.io.images import SUFFIXES
 from facedots.io.text import csv_cell, csv_name
 from facedots.schema import IBUG68, KeypointSchema
@@ -39,7 +40,8 @@ class CsvFile(AnnotationFile):
     The header tells which column is what: ``image, x0, y0, x1, y1, …``; ``x_0, x_1, …, y_0, …`` as
     OpenFace and ``facedots predict --csv`` have it; ``nose_x, nose_y, …`` in any order; Kaggle's
     file, whose column ``Image`` holds pixels. Further columns are skipped. A header that calls no
-    column x or y stands for the first of these. UTF-8; blank lines are skipped.
+    column x or y stands for the first of these. UTF-8; blank lines are skipped. Where ``width`` and
+    ``height`` are the image's, points follow images that were resized since.
 
     A point whose two cells are empty, NaN, 0, -1, -999 or the like is missing (NaN). Images are
     found as :class:`~facedots.annotations.image_files.ImageFinder` does. Faces that share an image
@@ -132,8 +134,27 @@ class CsvFile(AnnotationFile):
             # The tables of OpenFace and facedots hold points of upright images.
             turned = zip(faces, files, strict=True)
             faces = np.stack([stored_points(face, file)[0] for face, file in turned])
+        elif self._columns.size:
+            places = list(zip(files, self._sizes(rows, faces), strict=True))
+            faces = np.stack(placed(self, list(faces), places))
         groups = groups if groups != named else [""] * len(groups)
         return list(map(FaceAnnotation, files, faces, named, groups))
+
+    def _sizes(self, rows: list[Row], faces: Floats) -> list[Size | None]:
+        """The size of each row's image when it was labeled; None if unknown, and for all where the
+        columns called width and height may be those of a box: it has a place, or leaves points out.
+        """
+        sizes = [(row.size[0], row.size[1]) for row in rows]
+        known = np.isfinite(faces).all(axis=-1)
+        beyond = known & (faces > np.array(sizes)[:, None]).any(axis=-1)
+        boxes = {"left", "top", "xmin", "ymin", "box_x", "bbox_x", "face_x"}
+        if boxes.intersection(cell.strip().lower() for cell in self._table.header):
+            return [None] * len(rows)
+        if beyond.sum() > 0.02 * known.sum():
+            few = f"{beyond.sum()} points lie beyond the columns width and height"
+            self.notes.append(f"{few}, which are not taken as the sizes of the images")
+            return [None] * len(rows)
+        return [size if all(side > 0 for side in size) else None for size in sizes]
 
     def _order(self, schema: KeypointSchema) -> list[int]:
         """The place of each of the schema's points among those of the header."""
