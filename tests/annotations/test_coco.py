@@ -76,6 +76,7 @@ def test_coco_names_all_faults_at_once(folder: Path) -> None:
         {"id": 2, "image_id": 9, "category_id": 5, "keypoints": [1, 2, 2, 1, 2, 2]},
         {"id": 3, "image_id": 2, "category_id": 5, "keypoints": [1, 2, 2, None, 2, 2]},
         {"id": 3, "image_id": 4, "category_id": 5, "keypoints": [1, 2, 2, 1, float("nan"), 2]},
+        {"id": 4, "image_id": 2, "category_id": 5, "keypoints": [1, 2, True, 1, 3, 2]},
     ]
     images = [
         {"id": 1, "file_name": "a.jpg"},
@@ -92,6 +93,7 @@ def test_coco_names_all_faults_at_once(folder: Path) -> None:
         "annotation 3: keypoints hold something that is not a finite number of pixels",
         f"annotation 3: no file {folder / 'gone.jpg'}",
         "annotation 3: keypoints hold something that is not a finite number of pixels",
+        "annotation 4: keypoints hold something that is not a finite number of pixels",
     ]
 
 
@@ -101,6 +103,7 @@ def test_coco_names_all_faults_at_once(folder: Path) -> None:
         (_coco(categories=[]), "no category has the 2 keypoints"),
         (_coco(annotations=[]), "no annotation"),
         ({"images": []}, "categories"),
+        (_coco(categories=[{"id": 5, "keypoints": ["eye", "eye"]}]), "2 keypoints .* 'eye'"),
         ({"images": [], "categories": [1], "annotations": []}, "structure"),
     ],
 )

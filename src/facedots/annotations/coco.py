@@ -1,6 +1,7 @@
 """COCO keypoint files."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ class CocoFile(AnnotationFile):
             if category is None:
                 raise DataError(f"{self.path}: no category has keypoints; {SCHEMA_HINT}")
             names = tuple(map(str, category["keypoints"]))
+            self._check_names(names)
             if len(names) == IBUG68.count:
                 return IBUG68
             rows = [
@@ -115,6 +117,12 @@ class CocoFile(AnnotationFile):
         stored = placed(self, list(measured_pixels(self, named, points, origin)), places)
         return list(map(FaceAnnotation, [file for file, _ in places], stored, named, groups))
 
+    def _check_names(self, names: Sequence[str]) -> None:
+        name, count = next(iter(Counter(names).most_common(1)), ("", 0))
+        if count > 1:
+            fault = f"{count} keypoints of a category are called {name[:40]!r}; give each its name"
+            raise AnnotationError(self.path, [fault])
+
     def _category(self, schema: KeypointSchema) -> tuple[Any, list[int]]:
         """The id of the category to read, and the place of each of the schema's points in it."""
         named = [
@@ -127,6 +135,7 @@ class CocoFile(AnnotationFile):
             points = f"the {schema.count} keypoints of the schema {schema.name}"
             raise AnnotationError(self.path, [f"no category has {points}"])
         key, names = fitting[0]
+        self._check_names(names)
         try:
             return key, point_order(names, schema)
         except DataError as error:
@@ -145,8 +154,10 @@ def _size(entry: Any) -> Size | None:
 def _faults(values: Any, count: int) -> list[str]:
     """What is wrong with the numbers of an annotation."""
     if not isinstance(values, list) or len(values) != 3 * count:
-        numbers = f"{3 * count} numbers: x, y and visibility of {count} points"
-        return [f"keypoints must hold {numbers}"]
-    if not all(isinstance(value, int | float) and abs(value) < MAX_COORDINATE for value in values):
+        return [f"keypoints must hold {3 * count} numbers: x, y and visibility of {count} points"]
+    numbers = all(
+        isinstance(value, int | float) and abs(value) < MAX_COORDINATE for value in values
+    )
+    if not numbers or any(isinstance(value, bool) for value in values):
         return ["keypoints hold something that is not a finite number of pixels"]
     return []
