@@ -209,6 +209,20 @@ def test_points_follow_images_that_were_resized_since_by_columns_of_their_size(
     np.testing.assert_allclose(points, (POINTS + 0.5) * factor - 0.5, atol=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("side", "count", "told"), [(300, 20, True), (120, 20, False), (300, 3, False)]
+)
+def test_percent_are_told_where_many_images_are_large(
+    tmp_path: Path, side: int, count: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    for i in range(count):
+        write_image(tmp_path / f"{i}.png", np.zeros((side, side, 3), np.uint8))
+    rows = [[f"{i}.png", *(POINTS[i % 3] / 2).ravel()] for i in range(count)]
+    with caplog.at_level(logging.WARNING, "facedots"):
+        points_of(table(tmp_path, ["image", *INTERLEAVED], rows))
+    assert ("percent?" in caplog.text) == told
+
+
 def good_text() -> str:
     rows = rows_of(lambda face: face)
     return "\n".join(",".join(map(str, row)) for row in [["image", *INTERLEAVED], *rows]) + "\n"

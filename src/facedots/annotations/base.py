@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from facedots.annotations.image_files import read_header
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io.files import protect
@@ -119,6 +120,7 @@ class AnnotationFile(ABC):
         large = [face.name for face in faces if (np.abs(face.points) > MAX_COORDINATE).any()]
         if large:
             raise AnnotationError(self.path, [f"{name}: {beyond}" for name in large])
+        self.notes += _percent_notes(faces)
         for note in self.notes:
             LOG.warning("%s: %s", self.path, note)
         protect({face.image for face in faces})
@@ -188,6 +190,23 @@ def _scale_faults(names: Sequence[str], faces: Matrix) -> list[str]:
         for name, few in zip(names, small, strict=True)
         if few
     ]
+
+
+def _percent_notes(faces: Sequence[FaceAnnotation]) -> list[str]:
+    """A sentence about 20 or more large images whose points all lie within 0 to 100."""
+    images = list(dict.fromkeys(face.image for face in faces))
+    points = np.concatenate([np.zeros((0, 2)), *(face.points for face in faces)])
+    values = points[np.isfinite(points).all(axis=1)]
+    if len(images) < 20 or not len(values) or values.min() < -0.5 or values.max() > 100:
+        return []
+    # Faces in percent are around the middle, 50.
+    if np.abs(np.median(values, axis=0) - 50).max() > 20 or np.ptp(values, axis=0).min() < 30:
+        return []
+    headers = [read_header(image) for image in images[:50]]
+    if not all(header and min(header.size) > 250 for header in headers):
+        return []
+    fix = "then multiply x by the image's width / 100 and y by its height / 100"
+    return [f"all coordinates lie within 0 to 100, at the top left of large images: percent? {fix}"]
 
 
 def cache_folder() -> Path:
