@@ -65,6 +65,15 @@ def test_pts_names_all_faults_of_all_files_at_once(folder: Path) -> None:
     ]
 
 
+def test_pts_and_image_may_differ_in_case_but_no_image_is_taken_twice(folder: Path) -> None:
+    _write_pts(folder / "A.PTS", "1 1", "3.5 2.25")
+    (face,) = PtsFolder(folder).faces(schema=PAIR)
+    assert face.image == folder / "a.jpg"
+    _write_pts(folder / "a.pts", "1 1", "3.5 2.25")
+    with pytest.raises(AnnotationError, match=r"A\.PTS: no image of the same name"):
+        PtsFolder(folder).faces(schema=PAIR)
+
+
 def test_pts_folder_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"no \.pts file"):
         PtsFolder(tmp_path / "nowhere").faces(schema=PAIR)

@@ -48,9 +48,8 @@ class PtsFolder(AnnotationFile):
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
         entries = sorted(self.path.rglob("*"))
-        self._images = {
-            entry.with_suffix(""): entry for entry in entries if entry.suffix.lower() in SUFFIXES
-        }
+        images = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
+        self._images = {image.with_suffix(""): image for image in images}
         files = [entry for entry in entries if entry.suffix.lower() == ".pts" and entry.is_file()]
         self._files = {entry: _parsed(entry) for entry in files}
 
@@ -65,6 +64,8 @@ class PtsFolder(AnnotationFile):
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
         faults = [] if self._files else ["no .pts file in this folder"]
         files, points = list[Path](), list[Matrix]()
+        alone = self._images.keys() - {file.with_suffix("") for file in self._files}
+        others = {(stem.parent, stem.name.lower()): self._images[stem] for stem in sorted(alone)}
         for file, (written, problems) in self._files.items():
             wrong = list(problems)
             order = list[int]()
@@ -73,7 +74,8 @@ class PtsFolder(AnnotationFile):
                     order = point_order([str(i) for i in range(len(written))], schema)
                 except DataError:
                     wrong.insert(0, f"{schema.count} points expected, found {len(written)}")
-            image = self._images.get(file.with_suffix(""))
+            stem = file.with_suffix("")
+            image = self._images.get(stem) or others.pop((stem.parent, stem.name.lower()), None)
             if image is None:
                 wrong.append("no image of the same name beside it")
             elif written is not None and not wrong:
