@@ -161,6 +161,9 @@ def test_a_size_that_changes_is_fitted_in_the_film_and_said(folder: Path) -> Non
     table = run(folder, "--csv", str(folder / "a.csv")).stdout
     assert "change their size" in table
     assert "the video written" not in table
+    film = run(folder, "--out", str(folder / "b.mp4")).stdout
+    assert "black borders" in film
+    assert "tables" not in film
     frames = [frame.image for frame in open_reader(folder / "out.mp4")]
     assert {frame.shape for frame in frames} == {FACE.shape}
     quarter = width // 4

@@ -90,23 +90,23 @@ def _summary(options: VideoOptions, stats: VideoStats) -> str:
     blinks = ", ".join(f"face {track_id}: {blinks}" for track_id, blinks in stats.blinks.items())
     return (
         f"{', '.join(map(str, options.files))}: {stats.frames} frames, "
-        f"{stats.frames_without_face} of them without a face, {faces}{'; blinks of ' * bool(blinks)}{blinks}; "
+        f"{stats.frames_without_face} of them without a face, "
+        f"{faces}{'; blinks of ' * bool(blinks)}{blinks}; "
         f"{stats.frames_per_second:.1f} frames a second, detector in "
-        f"{stats.detector_runs}{_troubles(stats, film=options.out is not None)}"
+        f"{stats.detector_runs}{_troubles(options, stats)}"
     )
 
 
-def _troubles(stats: VideoStats, film: bool) -> str:
-    """What the source did that may surprise: sizes that change, also in a film, and damaged frames."""
+def _troubles(options: VideoOptions, stats: VideoStats) -> str:
+    """What the source did that may surprise: sizes that change, frames that are damaged."""
     notes = ""
     if len(stats.sizes) > 1:
         sizes = [f"{w} x {h} from frame {n}" for n, (w, h) in stats.sizes.items()]
         more = f" and {len(sizes) - 3} more times" if len(sizes) > 3 else ""
-        borders = "the video written keeps the first one's, with black borders; " * film
-        notes = (
-            f"; the frames change their size ({', '.join(sizes[:3])}{more}): {borders}"
-            "tables have each frame's pixels"
-        )
+        film = ["the video written keeps the first one's, with black borders"] * bool(options.out)
+        tables = ["tables have each frame's pixels"] * (options.files != [options.out])
+        changes = f"the frames change their size ({', '.join(sizes[:3])}{more})"
+        notes = f"; {changes}: {'; '.join(film + tables)}"
     if stats.damaged:
         count = f"{stats.damaged} damaged frame{'s' * (stats.damaged != 1)}"
         notes += f"; {count} in the source, which could not be decoded or only in part"
