@@ -237,6 +237,26 @@ def test_resume_says_what_it_cannot_go_on_with(
     assert (folder / file).read_text() == content
 
 
+def test_resume_refuses_other_options_and_repeats_changed_images(
+    run: Callable[..., Result], folder: Path
+) -> None:
+    as_json, as_csv, out = folder / "r.json", folder / "r.csv", folder / "out"
+    outputs = ("--json", as_json, "--csv", as_csv, "--out", out)
+    assert run("predict", *outputs).exit_code == 0
+    expected = as_json.read_bytes()
+    for option in ("--refine=0", "--search=fast", "--min-face=9", "--any-angle"):
+        result = run("predict", *outputs, "--resume", option)
+        assert isinstance(result.exception, OutputError)
+        assert f"written with another {option.split('=')[0]};" in str(result.exception)
+    assert as_json.read_bytes() == expected
+    later = time.time() + 60
+    os.utime(folder / "in" / "b.png", (later, later))
+    result = run("predict", *outputs, "--resume")
+    assert "3 of 4 images were done before" in result.stderr
+    assert result.stdout == f"{folder}/in/b.png: 1 face\n"
+    assert sorted(names_in_json(as_json)) == NAMES
+
+
 def kill(folder: Path, file: Path, *arguments: object) -> None:
     """A run that is killed when it reads d.png."""
     code = (

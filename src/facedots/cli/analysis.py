@@ -114,11 +114,13 @@ def pose(
 
     extra = {"emotion_guess": _guess}
     columns = FaceColumns(IBUG68, points=False, pose=True, signals=SIGNALS, extra=extra)
-    lines: list[str] = []
+    lines, options = list[str](), {**networks.recorded, "focal": focal}
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "pose")
         try:
-            with ResultFiles(json_file, csv_file, columns, networks.model, extra) as files:
+            with ResultFiles(
+                json_file, csv_file, columns, networks.model, extra, options=options
+            ) as files:
                 if resume:
                     run.resume(files)
                 for result in run.predict("measuring faces", measure, draw):

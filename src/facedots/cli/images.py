@@ -67,7 +67,9 @@ def predict(
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "dots")
         try:
-            with ResultFiles(json_file, csv_file, columns, networks.model) as files:
+            with ResultFiles(
+                json_file, csv_file, columns, networks.model, options=networks.recorded
+            ) as files:
                 if resume:
                     run.resume(files)
                 for result in run.predict("finding faces", pipeline, draw):

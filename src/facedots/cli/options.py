@@ -41,7 +41,11 @@ SearchOption = Annotated[
 AnyAngle = Annotated[
     bool, "Find heads on their side and upside down too, in 2 to 8 times the time."
 ]
-Resume = Annotated[bool, "Go on with the same outputs: skip the images in all of them."]
+Resume = Annotated[
+    bool,
+    "Go on with the same outputs: skip the images in all of them, unless changed since. JSON of "
+    "other options is refused; CSV does not tell.",
+]
 
 
 def expand_options(command: Callable[..., R]) -> Callable[..., R]:
@@ -116,6 +120,14 @@ class PipelineOptions:
         "first crop was off.",
     ] = "auto"
     threads: Annotated[int, "Threads of the networks.", {"min": 1, "max": 256}] = 1
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What results depend on beside the model, by the names of the options."""
+        file = self.detector_file and str(self.detector_file)
+        values = {"detector": self.detector, "detector-file": file, "search": self.search}
+        more = {"min-face": self.min_face, "any-angle": self.any_angle, "refine": self.refine}
+        return {**values, **more}
 
     def load(self, min_score: float = 0.8) -> "Pipeline":
         """Open the networks; ``min_score`` of the detector is not for haar.

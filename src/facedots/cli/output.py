@@ -143,14 +143,19 @@ class ImageRun:
             self.targets = result_paths(self.images, out, ending)
 
     def resume(self, files: "ResultFiles") -> None:
-        """Skip the images that an earlier run has written into all the files and drawn.
+        """Skip the images that an earlier run has written into all the files and drawn, and that
+        did not change since.
 
         Raises:
             OutputError: Nothing is written, or an output is not that of such a run.
         """
-        from facedots.io.result_files import source_key
+        from facedots.io.result_files import is_newer, source_key
 
-        drawn = {source for source, file in self.targets.items() if file.is_file()}
+        drawn = {
+            source
+            for source, file in self.targets.items()
+            if file.is_file() and not is_newer(source, file)
+        }
         missing = {source_key(source) for source in self.targets.keys() - drawn}
         if files:
             done = files.resume(missing)

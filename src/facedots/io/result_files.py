@@ -7,7 +7,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,8 @@ class ResultFiles(Closable):
         columns: Of the table, and the schema of both.
         model: Name of the network.
         extra: Further fields of a face in the document.
+        options: What else the results depend on, plain values by the name of the option; the
+            document keeps them, and :meth:`resume` refuses one of other options.
 
     Raises:
         OutputError: A file cannot be written, or is an input of the command.
@@ -143,9 +145,14 @@ class ResultFiles(Closable):
         columns: FaceColumns,
         model: str,
         extra: Extra | None = None,
+        *,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self._columns, self._extra, self._frame = columns, extra, 0
-        self._head = json_line(results_document([], columns.schema, model)).removesuffix("]}\n")
+        document = results_document([], columns.schema, model)
+        if options is not None:
+            document |= {"options": options, "images": document.pop("images")}
+        self._head = json_line(document).removesuffix("]}\n")
         self._json = self._csv = None
         self._names = (json_file, csv_file)
         with contextlib.ExitStack() as opened:
@@ -183,7 +190,7 @@ class ResultFiles(Closable):
             redo: Images to leave out, by :func:`source_key`.
 
         Returns:
-            The images taken over: those that are in all the files.
+            The images taken over: those that are in all the files and did not change since.
 
         Raises:
             OutputError: A file is a stream, or holds other results.
@@ -214,7 +221,8 @@ class ResultFiles(Closable):
                     text = text[: text.rfind(', {"source": ')] + "]}"
                 document = json.loads(text)
                 found = {source_key(image["source"]): image for image in document["images"]}
-                differs = [key for key in expected if document[key] != expected[key]]
+                found = {key: found[key] for key in found if not is_newer(key, path)}
+                differs = _differences(document, expected)
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 if whole:
                     raise OutputError(f"{file}: not results of facedots; {_HINT}") from error
@@ -235,6 +243,20 @@ class ResultFiles(Closable):
 def source_key(source: str) -> str:
     """What tells whether two sources are one: the URL, or the whole path."""
     return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100 (a name, no file)
+
+
+def is_newer(source: str, file: Path) -> bool:
+    """Whether an image, if it is a file, changed after a file of results."""
+    with contextlib.suppress(OSError, ValueError):
+        return not is_url(source) and Path(source).stat().st_mtime > file.stat().st_mtime
+    return False
+
+
+def _differences(document: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """The fields and options in which the head of a document is not the expected one."""
+    fields = [key for key in expected if key != "options" and document[key] != expected[key]]
+    wanted, used = expected.get("options", {}), document.get("options", {})
+    return fields + [f"--{key}" for key in wanted if key not in used or used[key] != wanted[key]]
 
 
 def earlier_rows(file: str | Path, columns: Sequence[str], hint: str) -> dict[str, list[list[str]]]:
@@ -261,5 +283,6 @@ def earlier_rows(file: str | Path, columns: Sequence[str], hint: str) -> dict[st
         groups = [(name, list(group)) for name, group in groupby(rows, lambda row: row[source])]
         if not whole:  # the rows of its last image may not be all
             del groups[-1:]
-        images |= {source_key(csv_name(name)): group for name, group in groups}
+        found = {source_key(csv_name(name)): group for name, group in groups}
+        images |= {key: found[key] for key in found if not is_newer(key, path)}
     return images
