@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from facedots.errors import OutputError
+from facedots.errors import OutputError, VideoError
 
 if TYPE_CHECKING:
     from facedots.geometry import Image
@@ -47,7 +47,7 @@ class VideoOptions:
         {"min": 0.01, "max": 1000},
     ] = None
     seconds: Annotated[
-        float | None, "Stop after this much of the source.", {"min": 0, "max": 1e9}
+        float | None, "Stop after this much of the source.", {"min": 0.001, "max": 1e9}
     ] = None
 
     @property
@@ -121,7 +121,8 @@ def process_video(
     Raises:
         OutputError: There is nothing to write, two outputs are the same file, or one cannot be
             written, or is the source.
-        VideoError: The source cannot be opened, or breaks off.
+        VideoError: The source cannot be opened, breaks off, or has no frame in the first
+            ``seconds``; older files stay then.
 
     Example:
         >>> options = VideoOptions(csv=Path("faces.csv"), pose=True)
@@ -180,6 +181,8 @@ def process_video(
             if on_frame:
                 on_frame(stats)
         stats.damaged = video.damaged
+        if not stats.frames:
+            raise VideoError(f"{source}: no frame to process, so nothing was written")
     return stats
 
 

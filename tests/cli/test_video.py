@@ -22,16 +22,18 @@ from facedots.analysis.expression import FaceAnalyzer
 from facedots.cli.main import app
 from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic import draw_face
-from facedots.errors import FacedotsError
+from facedots.errors import FacedotsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
 from facedots.io.results import FaceColumns
 from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
 from facedots.io.video_opencv import FolderReader
+from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import isotropic_covariance
+from facedots.video import VideoOptions, process_video
 
 REFERENCES = Path(__file__).parents[1] / "data"
 FACE, POINTS = draw_face(np.random.default_rng(24))
@@ -244,6 +246,17 @@ def test_a_command_that_is_refused_leaves_frames_and_older_tables(folder: Path) 
     assert "is an input" in str(result.exception)
     assert frame.read_bytes() == pixels
     assert table.read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet"])
+def test_without_a_frame_older_tables_stay(folder: Path, kind: str) -> None:
+    table = folder / f"old.{kind}"
+    table.write_text("precious")
+    assert run(folder, f"--{kind}", str(table), "--seconds", "0").exit_code == 2
+    with pytest.raises(VideoError, match="no frame to process"):
+        process_video(folder / "frames", VideoOptions(**{kind: table}, seconds=0), Pipeline())
+    assert table.read_text() == "precious"
+    assert sorted(file.name for file in folder.iterdir()) == ["frames", table.name]
 
 
 @pytest.mark.parametrize("option", ["--fps", "--seconds"])

@@ -125,9 +125,10 @@ class ParquetTable(FaceTable):
         with self._or_none():
             self._raw = self._file.open()
             self._writer = pyarrow.parquet.ParquetWriter(self._raw, self._types)
-        self._is_open = True
+        self._is_open = self._is_empty = True
 
     def _append(self, rows: Sequence[Row]) -> None:
+        self._is_empty = False
         self._rows += [dict(zip(self.names, row, strict=True)) for row in rows]
         if len(self._rows) >= _ROWS_PER_GROUP:
             with self._or_none():
@@ -146,6 +147,16 @@ class ParquetTable(FaceTable):
                 self._flush()
                 self._writer.close()
             self._file.commit()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Keep the rows; of an error before the first one nothing is left."""
+        if error is not None and self._is_open and self._is_empty:
+            self._is_open = False
+            self._writer.close()
+            self._raw.close()
+            self._file.rollback()
+        else:
+            self.close()
 
     @contextlib.contextmanager
     def _or_none(self) -> Iterator[None]:
