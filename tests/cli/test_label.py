@@ -166,6 +166,10 @@ def test_corrections_land_on_no_image_and_not_on_each_other(
     assert "is an input" in fails(*command, "--out", image)
     assert "is an input" in fails(*command, "--out", table, "--changes", image)
     assert "are the same" in fails(*command, "--out", table, "--changes", table)
+    for own in sorted(file for file in work.rglob("*") if file.is_file()):
+        content = own.read_bytes()
+        assert "is an input" in fails(*command, "--out", own)
+        assert own.read_bytes() == content
     assert image.read_bytes() == pixels
     assert not table.exists()
 

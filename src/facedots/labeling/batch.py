@@ -131,7 +131,7 @@ def load_batch(folder: Path) -> LabelingBatch:
         DataError: The folder is not one of these, or the images have been moved.
     """
     file = folder / EXPORT
-    protect([file])
+    protect(folder / name for name in (EXPORT, RANKING, *CVAT, *LABEL_STUDIO))
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         image_folder = Path(content["image_folder"])
@@ -148,6 +148,7 @@ def load_batch(folder: Path) -> LabelingBatch:
         hint = "put them back, or change that path in the file"
         raise DataError(f"{file}: the images are no longer in {image_folder}; {hint}")
     protect(image_folder / name for name in sources.values())
+    protect(folder / IMAGES / name for name in sources)
     predicted = {
         sources[name]: [stored_points(face, folder / IMAGES / name)[0] for face in shown]
         for name, shown in faces.items()
