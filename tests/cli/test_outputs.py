@@ -379,6 +379,18 @@ def test_options_that_cannot_be_meant_are_refused(words: list[str], tmp_path: Pa
     assert run("predict", tmp_path / "a.png", *words).exit_code in (1, 2)
 
 
+def test_an_empty_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = (["predict", "a.png", "--out"], ["video", "a.mp4", "--csv"], ["export", ".", "--out"])
+    for command in words:
+        result = CliRunner().invoke(app, [*command, ""])
+        assert result.exit_code == 2
+        assert "the name is empty" in result.stderr
+    (tmp_path / "a.txt").touch()
+    assert "is a file" in CliRunner().invoke(app, [*words[0], "a.txt"]).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
 def test_a_closed_standard_output_is_one_line(tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", IMAGE)
     command = f"{sys.executable} -m facedots predict {tmp_path / 'a.png'} --json - >&-"

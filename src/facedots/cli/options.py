@@ -85,6 +85,22 @@ def expand_options(command: Callable[..., R]) -> Callable[..., R]:
     return expanded
 
 
+def _path_parser(file_okay: bool = True, dir_okay: bool = True) -> Callable[[Any], Path]:
+    """What reads a path and refuses an empty name, as of a variable that is not set."""
+
+    def parse(value: Any) -> Path:
+        if value == "":
+            raise typer.BadParameter("the name is empty; leave the option out, or name it")
+        path = Path(value)
+        if not file_okay and path.is_file():
+            raise typer.BadParameter(f"Directory '{path}' is a file.")
+        if not dir_okay and path.is_dir():
+            raise typer.BadParameter(f"File '{path}' is a directory.")
+        return path
+
+    return parse
+
+
 def _with_option(parameter: inspect.Parameter) -> inspect.Parameter:
     text, *notes = getattr(parameter.annotation, "__metadata__", [None])
     if not isinstance(text, str):
@@ -93,6 +109,11 @@ def _with_option(parameter: inspect.Parameter) -> inspect.Parameter:
     flag = "--" + settings.pop("name", parameter.name).replace("_", "-")
     if hint is bool and parameter.default:
         flag += f"/--no-{flag[2:]}"
+    if hint in (Path, Path | None):
+        kinds = {key: settings.pop(key) for key in ("file_okay", "dir_okay") if key in settings}
+        settings["parser"] = _path_parser(**kinds)
+        shown = "file" if "dir_okay" in kinds else "dir" if kinds else "path"
+        settings.setdefault("metavar", f"<{shown}>")
     option = typer.Option(flag, help=text, **settings)
     return parameter.replace(annotation=Annotated[hint, option])
 
