@@ -223,6 +223,23 @@ def test_percent_are_told_where_many_images_are_large(
     assert ("percent?" in caplog.text) == told
 
 
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ({}, "not a COCO keypoints file: no list of images, annotations, categories"),
+        ({"imagePath": "a", "shapes": [{"shape_type": "polygon"}]}, "no shape of the type point"),
+        ({"imagePath": "a", "shapes": [{}]}, "not a file of labelme"),
+    ],
+)
+def test_json_without_points_is_refused_in_one_line(
+    tmp_path: Path, content: dict[str, Any], fault: str
+) -> None:
+    (tmp_path / "labels.json").write_text(json.dumps(content))
+    with pytest.raises(FacedotsError, match=fault) as caught:
+        load_annotations(tmp_path / "labels.json")
+    assert "\n" not in str(caught.value)
+
+
 def good_text() -> str:
     rows = rows_of(lambda face: face)
     return "\n".join(",".join(map(str, row)) for row in [["image", *INTERLEAVED], *rows]) + "\n"
@@ -243,6 +260,10 @@ REFUSED: dict[str, tuple[Callable[[str], str | bytes], str]] = {
     "zeros": (lambda _: b"\0" * (5 << 20), "lines end within 4 MB"),
     "points": (lambda _: "image,x,y\nf0.png,1,2\nf0.png,3,4\n", "write a row per face"),
     "68 of 67": (lambda text: text.replace("y67", "z67"), "67 points"),
+    "empty": (lambda _: "", "no rows: a header row and one row per face"),
+    "sep": (lambda text: f"sep=,\n{text}", "row 1: 'sep=' is not the header; delete the line"),
+    "comment": (lambda text: f"# by me, 2020\n{text}", "row 1: '# by me, 2020' is not the header"),
+    "only images": (lambda _: "image\nf0.png\n", "row 1: no columns of points"),
     "only a header": (lambda text: text.splitlines()[0], "no rows"),
 }
 

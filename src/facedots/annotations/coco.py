@@ -48,6 +48,8 @@ class CocoFile(AnnotationFile):
 
     def schema(self) -> KeypointSchema:
         """Names and skeleton of the first category with keypoints."""
+        if fault := self._missing():
+            raise DataError(f"{self.path}: {fault}")
         try:
             categories = self._content["categories"]
             category = next((entry for entry in categories if entry.get("keypoints")), None)
@@ -71,6 +73,8 @@ class CocoFile(AnnotationFile):
         return named_schema(name, names, labeled, edges, self.path)
 
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
+        if fault := self._missing():
+            raise AnnotationError(self.path, [fault])
         try:
             category, order = self._category(schema)
             entries = {entry["id"]: entry for entry in self._content["images"]}
@@ -116,6 +120,13 @@ class CocoFile(AnnotationFile):
             raise AnnotationError(self.path, faults)
         stored = placed(self, list(measured_pixels(self, named, points, origin)), places)
         return list(map(FaceAnnotation, [file for file, _ in places], stored, named, groups))
+
+    def _missing(self) -> str:
+        """What the file lacks, as a sentence, or nothing."""
+        content = self._content if isinstance(self._content, dict) else {}
+        parts = ("images", "annotations", "categories")
+        missing = [part for part in parts if not isinstance(content.get(part), list)]
+        return f"not a COCO keypoints file: no list of {', '.join(missing)}" if missing else ""
 
     def _check_names(self, names: Sequence[str]) -> None:
         name, count = next(iter(Counter(names).most_common(1)), ("", 0))

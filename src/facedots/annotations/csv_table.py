@@ -70,6 +70,8 @@ class CsvFile(AnnotationFile):
 
     def schema(self) -> KeypointSchema:
         """The schema of a header ``name, nose_x, nose_y, left_eye_x, …``, or of as many points."""
+        if fault := self._header_fault():
+            raise DataError(f"{self.path}: {fault}")
         labels, count = self._columns.labels, len(self._columns.pairs)
         is_ibug68 = {label.lower() for label in labels}.issuperset(IBUG68.names)
         if count == IBUG68.count or is_ibug68 or numbered_labels(labels, IBUG68.count):
@@ -156,6 +158,18 @@ class CsvFile(AnnotationFile):
             return [None] * len(rows)
         return [size if all(side > 0 for side in size) else None for size in sizes]
 
+    def _header_fault(self) -> str:
+        """Why the first row is no header of points; nothing where it may be one."""
+        header, columns, rows = self._table.header, self._columns, self._table.rows
+        if not header:
+            return "no rows: a header row and one row per face are expected"
+        other = bool(rows) and rows[0].count != columns.count and not columns.labels
+        if other and header[0].strip().lower().startswith(("sep=", "#")):
+            return f"row 1: {','.join(header)[:40]!r} is not the header; delete the line"
+        if not columns.pairs:
+            return "row 1: no columns of points; call them image, x0, y0, x1, y1, …"
+        return ""
+
     def _order(self, schema: KeypointSchema) -> list[int]:
         """The place of each of the schema's points among those of the header."""
         header, columns, faults = self._table.header, self._columns, list[str]()
@@ -171,8 +185,8 @@ class CsvFile(AnnotationFile):
             points = f"{count} points, not the {schema.count} of {schema.name}"
             other = f"{expected}and y), found {columns.count}: {points}"
             faults.append(f"row 1: {other if count != schema.count else error}")
-        if not header:
-            faults = ["no rows: a header row and one row per face are expected"]
+        if fault := self._header_fault():
+            faults = [fault]
         if faults:
             raise AnnotationError(self.path, faults)
         return order

@@ -165,6 +165,10 @@ class LabelmeFolder(AnnotationFile):
     def schema(self) -> KeypointSchema:
         """The schema of the labels; IBUG68 for its names, or for 68 numbers."""
         names = tuple(self._labels)
+        if not names:
+            some = "; ".join(fault for image in self._images[:3] for fault in image.faults[:1])
+            why = some or "no shape of the type point, and only these are read"
+            raise DataError(f"{self.path}: {why}")
         faces = [face for image in self._images for face in image.faces]
         shape = [[face.get(name, (np.nan, np.nan)) for name in names] for face in faces]
         return named_schema(self.path.stem, names, shape, (), self.path)
