@@ -129,6 +129,33 @@ def test_metadata_that_are_not_text(
     assert capsys.readouterr().out == ""
 
 
+def test_a_loop_is_refused_and_a_network_that_fails_is_one_line(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    def add_loop(network: onnx.ModelProto) -> None:
+        network.graph.node.append(onnx.helper.make_node("Loop", ["", ""], ["x"]))
+
+    def take_memory(network: onnx.ModelProto) -> None:
+        size = onnx.numpy_helper.from_array(np.array([10**13]), "size")
+        network.graph.initializer.append(size)
+        nodes = [
+            onnx.helper.make_node("Mul", ["rows", "size"], ["huge"]),
+            onnx.helper.make_node("Shape", ["crops"], ["rows"], start=0, end=1),
+            onnx.helper.make_node("ConstantOfShape", ["huge"], ["vast"]),
+            onnx.helper.make_node("ReduceMean", ["vast"], ["none"], keepdims=0),
+            onnx.helper.make_node("Add", ["score_", "none"], ["score"]),
+        ]
+        network.graph.node[-1].output[0] = "score_"
+        nodes[:2] = nodes[1::-1]
+        network.graph.node.extend(nodes)
+
+    with pytest.raises(WeightsError, match=r"other\.onnx: has an operator Loop"):
+        Session(edited(tiny_model, tmp_path / "other.onnx", add_loop))
+    session = Session(edited(tiny_model, tmp_path / "other.onnx", take_memory))
+    with pytest.raises(WeightsError, match=r"other\.onnx: ONNX Runtime cannot run it: [^\n]*$"):
+        session.run(np.zeros((1, 8, 8, 3), np.uint8))
+
+
 def test_other_inputs(tiny_model: Path, tmp_path: Path) -> None:
     def rename(network: onnx.ModelProto) -> None:
         network.graph.input[0].name = "image"

@@ -25,6 +25,8 @@ CODE_LICENSE = "Apache-2.0"
 TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE-WEIGHTS.md)."
 MAX_INPUT = 4096  # pixels
 _INPUTS, _OUTPUTS = ["crops"], ["points", "covariance", "score"]
+_LOOP = b'"\x04Loop'
+"""A node's ``op_type`` as ONNX files have it; such a node may never end."""
 _FIX = "write the file with `facedots export RUN --out model.onnx`"
 
 
@@ -78,6 +80,9 @@ class Session:
         else:
             path = weights_file(weights)
             name, data = str(path), read_weights(path)
+        if _LOOP in data:
+            raise WeightsError(f"{name}: has an operator Loop, which may never end; {_FIX}")
+        self._name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -120,10 +125,15 @@ class Session:
 
         Raises:
             ShapeError: The crops do not have the shape of the spec.
+            WeightsError: The network fails, as for want of memory.
         """
         size, count = self.spec.input_size, self.spec.schema.count
         check_shape(crops, f"N {size} {size} {self.spec.channels}", "crops")
-        points, covariance, score = self._session.run(_OUTPUTS, {"crops": crops})
+        try:
+            points, covariance, score = self._session.run(_OUTPUTS, {"crops": crops})
+        except Exception as error:  # ONNX Runtime's errors have no narrower common base
+            reason = " ".join(str(error).split())
+            raise WeightsError(f"{self._name}: ONNX Runtime cannot run it: {reason}") from error
         check_shape(points, f"{len(crops)} {count} 2", "the network's points")
         check_shape(covariance, f"{len(crops)} {count} 2 2", "the network's covariance")
         check_shape(score, f"{len(crops)}", "the network's score")
