@@ -7,11 +7,11 @@ from typer.testing import CliRunner, Result
 
 from facedots.analysis.align import align_face
 from facedots.cli.main import app
-from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic import draw_face
 from facedots.detection.base import PrecomputedBoxes
 from facedots.geometry import Floats, Image, apply_affine, tight_boxes
 from facedots.io.images import read_image, write_image
+from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Face
 from facedots.uncertainty import isotropic_covariance

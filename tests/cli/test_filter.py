@@ -5,12 +5,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
-from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic import draw_face
 from facedots.detection.base import PrecomputedBoxes
 from facedots.effects.stickers import Stickers
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
+from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Face
 from facedots.uncertainty import isotropic_covariance

@@ -12,11 +12,11 @@ from facedots.analysis.expression import SIGNALS, FaceAnalyzer
 from facedots.analysis.pose import Camera, draw_axes, project
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.cli.main import app
-from facedots.cli.options import PipelineOptions
 from facedots.detection.base import PrecomputedBoxes
 from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
 from facedots.io.results import JSON_SCHEMA, FaceColumns
+from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Face, HeadPose
 from facedots.uncertainty import isotropic_covariance

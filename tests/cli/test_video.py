@@ -21,7 +21,6 @@ from typer.testing import CliRunner, Result
 
 from facedots.analysis.expression import FaceAnalyzer
 from facedots.cli.main import app
-from facedots.cli.options import PipelineOptions
 from facedots.data.synthetic import draw_face
 from facedots.errors import FacedotsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
@@ -31,6 +30,7 @@ from facedots.io.results import FaceColumns
 from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
 from facedots.io.video_opencv import FolderReader
 from facedots.pipeline import Pipeline
+from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Detections, Keypoints
 from facedots.uncertainty import isotropic_covariance

@@ -8,7 +8,6 @@ from facedots.cli.options import (
     CsvFile,
     JsonFile,
     MaxPixels,
-    PipelineOptions,
     Recursive,
     Resume,
     Sources,
@@ -18,6 +17,7 @@ from facedots.cli.options import (
 from facedots.cli.output import ImageRun, count_found, echo, is_printed, output_file
 from facedots.errors import FacedotsError
 from facedots.io.headers import MAX_PIXELS
+from facedots.pipeline_options import PipelineOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

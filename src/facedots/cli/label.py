@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
-from facedots.cli.options import LabelOptions, MaxPixels, PipelineOptions, Recursive, expand_options
+from facedots.cli.options import LabelOptions, MaxPixels, Recursive, expand_options
 from facedots.cli.output import ImageRun, echo, is_printed, output_file
 from facedots.errors import DataError
 from facedots.io.headers import MAX_PIXELS
+from facedots.pipeline_options import PipelineOptions
 
 label_app = typer.Typer(
     no_args_is_help=True, help="Send predictions to CVAT or Label Studio, read corrections."

@@ -5,18 +5,16 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
-from facedots.errors import DataError, WeightsError
+from facedots.errors import DataError
 from facedots.io.headers import MAX_PIXELS, allow_pixels
+from facedots.pipeline_options import AnyAngle, PipelineOptions, SearchOption
 
 if TYPE_CHECKING:
     from facedots.annotations.load import ReadOptions
-    from facedots.detection.base import Detector
-    from facedots.inference.predictor import KeypointPredictor
-    from facedots.pipeline import Pipeline
 
 R = TypeVar("R")
 
@@ -32,14 +30,6 @@ CsvFile = Annotated[
     str | None,
     "Write CSV as OpenFace does, over what is there.",
     {"name": "csv", "metavar": "FILE"},
-]
-SearchOption = Annotated[
-    Literal["fast", "default", "thorough"],
-    "Faces from 1/11 of the long side; from 32 pixels or 1/32 of it; from 24 pixels, in some 0.2 s "
-    "a megapixel. Not for haar.",
-]
-AnyAngle = Annotated[
-    bool, "Find heads on their side and upside down too, in 2 to 8 times the time."
 ]
 Resume = Annotated[
     bool,
@@ -116,71 +106,6 @@ def _with_option(parameter: inspect.Parameter) -> inspect.Parameter:
         settings.setdefault("metavar", f"<{shown}>")
     option = typer.Option(flag, help=text, **settings)
     return parameter.replace(annotation=Annotated[hint, option])
-
-
-@dataclass(frozen=True, kw_only=True)
-class PipelineOptions:
-    """Which networks find faces and keypoints, and how."""
-
-    model: Annotated[
-        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
-    ] = "small"
-    detector: Annotated[
-        Literal["retinaface", "haar", "yunet", "single-object"],
-        "Face detector; single-object: one object, by its keypoints alone.",
-    ] = "retinaface"
-    detector_file: Annotated[Path | None, "Weight file of the detector; yunet needs one."] = None
-    search: SearchOption = "default"
-    min_face: Annotated[
-        int | None, "Search for faces from N pixels, whatever --search.", {"min": 8, "metavar": "N"}
-    ] = None
-    any_angle: AnyAngle = False
-    refine: Annotated[
-        Literal["auto", "0", "1", "2"],
-        "Further predictions of each face, upright around the one before; auto: one, where the "
-        "first crop was off.",
-    ] = "auto"
-    threads: Annotated[int, "Threads of the networks.", {"min": 1, "max": 256}] = 1
-
-    @property
-    def recorded(self) -> dict[str, Any]:
-        """What results depend on beside the model, by the names of the options."""
-        file = self.detector_file and str(self.detector_file)
-        values = {"detector": self.detector, "detector-file": file, "search": self.search}
-        more = {"min-face": self.min_face, "any-angle": self.any_angle, "refine": self.refine}
-        return {**values, **more}
-
-    def load(self, min_score: float = 0.8) -> "Pipeline":
-        """Open the networks; ``min_score`` of the detector is not for haar.
-
-        Raises:
-            WeightsError: A network is unknown, or a weight file is missing.
-        """
-        from facedots.inference.predictor import KeypointPredictor
-        from facedots.pipeline import Pipeline
-
-        refine: int | Literal["auto"] = "auto" if self.refine == "auto" else int(self.refine)
-        predictor = KeypointPredictor(self.model, self.threads, refine)
-        return Pipeline(self._load_detector(predictor, min_score), predictor)
-
-    def _load_detector(self, predictor: "KeypointPredictor", min_score: float) -> "Detector":
-        if self.detector == "haar":
-            from facedots.detection.haar import Haar
-
-            return Haar()
-        if self.detector == "single-object":
-            from facedots.detection.base import SingleObjectDetector
-
-            return SingleObjectDetector(predictor)
-        if self.detector == "yunet":
-            from facedots.detection.yunet import YuNet
-
-            if self.detector_file is None:
-                raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
-            return YuNet(self.detector_file, min_score, self.search, self.min_face, self.any_angle)
-        from facedots.detection.retinaface import RetinaFace
-
-        return RetinaFace(min_score, self.search, self.min_face, self.any_angle, self.threads)
 
 
 @dataclass(frozen=True, kw_only=True)

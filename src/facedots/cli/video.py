@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from facedots.cli.options import PipelineOptions, expand_options
+from facedots.cli.options import expand_options
 from facedots.cli.output import (
     count_faces,
     echo,
@@ -18,6 +18,7 @@ from facedots.cli.output import (
     stoppable,
 )
 from facedots.errors import OutputError, VideoError
+from facedots.pipeline_options import PipelineOptions
 from facedots.video import VideoOptions, VideoStats, process_video
 
 _INTERRUPTED = 130

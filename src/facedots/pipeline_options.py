@@ -1,0 +1,97 @@
+"""Which networks find faces and keypoints, and how, by the strings of a command line or a request.
+
+Nothing heavy is imported before a network is opened.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from facedots.errors import WeightsError
+
+if TYPE_CHECKING:
+    from facedots.detection.base import Detector
+    from facedots.inference.predictor import KeypointPredictor
+    from facedots.pipeline import Pipeline
+
+SearchOption = Annotated[
+    Literal["fast", "default", "thorough"],
+    "Faces from 1/11 of the long side; from 32 pixels or 1/32 of it; from 24 pixels, in some 0.2 s "
+    "a megapixel. Not for haar.",
+]
+AnyAngle = Annotated[
+    bool, "Find heads on their side and upside down too, in 2 to 8 times the time."
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineOptions:
+    """Which networks find faces and keypoints, and how."""
+
+    model: Annotated[
+        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
+    ] = "small"
+    detector: Annotated[
+        Literal["retinaface", "haar", "yunet", "single-object"],
+        "Face detector; single-object: one object, by its keypoints alone.",
+    ] = "retinaface"
+    detector_file: Annotated[Path | None, "Weight file of the detector; yunet needs one."] = None
+    search: SearchOption = "default"
+    min_face: Annotated[
+        int | None, "Search for faces from N pixels, whatever --search.", {"min": 8, "metavar": "N"}
+    ] = None
+    any_angle: AnyAngle = False
+    refine: Annotated[
+        Literal["auto", "0", "1", "2"],
+        "Further predictions of each face, upright around the one before; auto: one, where the "
+        "first crop was off.",
+    ] = "auto"
+    threads: Annotated[int, "Threads of the networks.", {"min": 1, "max": 256}] = 1
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What results depend on beside the model, by the names of the options."""
+        file = self.detector_file and str(self.detector_file)
+        values = {"detector": self.detector, "detector-file": file, "search": self.search}
+        more = {"min-face": self.min_face, "any-angle": self.any_angle, "refine": self.refine}
+        return {**values, **more}
+
+    def load(self, min_score: float = 0.8) -> "Pipeline":
+        """Open the networks; ``min_score`` of the detector is not for haar.
+
+        Raises:
+            WeightsError: A network is unknown, or a weight file is missing.
+        """
+        from facedots.pipeline import Pipeline
+
+        predictor = self.load_predictor()
+        return Pipeline(self.load_detector(predictor, min_score), predictor)
+
+    def load_predictor(self) -> "KeypointPredictor":
+        """Open the network of the keypoints; raises as :meth:`load` does."""
+        from facedots.inference.predictor import KeypointPredictor
+
+        refine: int | Literal["auto"] = "auto" if self.refine == "auto" else int(self.refine)
+        return KeypointPredictor(self.model, self.threads, refine)
+
+    def load_detector(self, predictor: "KeypointPredictor", min_score: float = 0.8) -> "Detector":
+        """Open the detector, which is made of ``predictor`` for ``single-object``; raises as
+        :meth:`load` does.
+        """
+        if self.detector == "haar":
+            from facedots.detection.haar import Haar
+
+            return Haar()
+        if self.detector == "single-object":
+            from facedots.detection.base import SingleObjectDetector
+
+            return SingleObjectDetector(predictor)
+        if self.detector == "yunet":
+            from facedots.detection.yunet import YuNet
+
+            if self.detector_file is None:
+                raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
+            return YuNet(self.detector_file, min_score, self.search, self.min_face, self.any_angle)
+        from facedots.detection.retinaface import RetinaFace
+
+        return RetinaFace(min_score, self.search, self.min_face, self.any_angle, self.threads)
