@@ -1,7 +1,6 @@
 """What Lightning trains for the finder: its recipe, losses, validation and schedule."""
 
 from collections.abc import Mapping, Sequence
-from math import cos, pi
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -25,6 +24,7 @@ from facedots.detection.finder import STRIDE, UNIT, Finder
 from facedots.evaluation.detection import measure_detector
 from facedots.geometry import Floats, Image
 from facedots.models.finder import FinderModule, FinderNet, FinderOutput
+from facedots.training.optimizers import warmup_then_cosine
 
 CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 1.0
 """Weights of the losses of the square, relative to that of the score."""
@@ -112,15 +112,7 @@ class FinderTask(pl.LightningModule):
         recipe = self.recipe
         optimizer = _muon(self.net, recipe.lr, recipe.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
-        warmup = max(1, round(recipe.warmup_fraction * steps))
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return (1 + cos(pi * (step - warmup) / max(1, steps - warmup))) / 2
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warmup_then_cosine(optimizer, steps, recipe.warmup_fraction)
 
 
 def _muon(net: FinderNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:

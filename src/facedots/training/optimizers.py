@@ -3,6 +3,7 @@ applies to kernels and matrices only.
 """
 
 from collections.abc import Callable, Mapping
+from math import cos, pi
 from types import MappingProxyType
 from typing import Any
 
@@ -63,3 +64,20 @@ def _partition(
 
 OPTIMIZERS: Mapping[str, OptimizerFactory] = MappingProxyType({"adamw": adamw, "muon": muon})
 """Name -> optimizer, for recipes."""
+
+
+def warmup_then_cosine(
+    optimizer: torch.optim.Optimizer, steps: int, warmup_fraction: float
+) -> dict[str, Any]:
+    """Lightning's pair of an optimizer and its schedule of ``steps`` steps: a linear warm-up over
+    a fraction of them, then a cosine to 0.
+    """
+    warmup = max(1, round(warmup_fraction * steps))
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        return (1 + cos(pi * (step - warmup) / max(1, steps - warmup))) / 2
+
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -4,7 +4,6 @@ callbacks that average weights and show progress.
 
 import logging
 import warnings
-from math import cos, pi
 from typing import Any
 
 import pytorch_lightning as pl
@@ -26,7 +25,7 @@ from facedots.data.crops import CropDataset, EpochSampler, Item
 from facedots.data.splits import Split
 from facedots.models.base import KeypointNet, ModelOutput
 from facedots.training.losses import LOSSES
-from facedots.training.optimizers import OPTIMIZERS
+from facedots.training.optimizers import OPTIMIZERS, warmup_then_cosine
 from facedots.training.recipe import Recipe
 
 SCORE_LOSS_WEIGHT = 0.1
@@ -106,15 +105,7 @@ class KeypointTask(pl.LightningModule):
         recipe = self.recipe
         optimizer = OPTIMIZERS[recipe.optimizer](self.net, recipe.lr, recipe.weight_decay)
         steps = int(self.trainer.estimated_stepping_batches)
-        warmup = max(1, round(recipe.warmup_fraction * steps))
-
-        def factor(step: int) -> float:
-            if step < warmup:
-                return (step + 1) / warmup
-            return (1 + cos(pi * (step - warmup) / max(1, steps - warmup))) / 2
-
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return warmup_then_cosine(optimizer, steps, recipe.warmup_fraction)
 
 
 def style_logits(logits: Tensor, style: Tensor) -> Tensor:
