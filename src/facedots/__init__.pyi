@@ -9,9 +9,9 @@ from .analysis.pose import draw_axes as draw_axes
 from .analysis.pose import head_pose as head_pose
 from .annotations.load import load_annotations as load_annotations
 from .audit.audit import audit_dataset as audit_dataset
-from .batch import align_images as align_images
-from .batch import list_images as list_images
-from .batch import predict_images as predict_images
+from .batch.images import align_images as align_images
+from .batch.images import list_images as list_images
+from .batch.images import predict_images as predict_images
 from .data.dataset import FacialKeypointsDataset as FacialKeypointsDataset
 from .data.dataset import KeypointsDataset as KeypointsDataset
 from .data.splits import load_split as load_split

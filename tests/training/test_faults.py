@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from facedots.errors import FacedotsError, ImageError, OutputError, TrainingError, WeightsError
+from facedots.io.locks import LOCK_FILE
 from facedots.training import checkpoints
 from facedots.training.checkpoints import (
     AtomicCheckpointIO,
@@ -24,7 +25,7 @@ from facedots.training.checkpoints import (
 from facedots.training.faults import explain_faults
 from facedots.training.recipe import Recipe
 from facedots.training.run import train
-from facedots.training.run_folder import LOCK_FILE, lock_run
+from facedots.training.run_folder import lock_run
 
 TINY = Recipe(model="tiny", epochs=2, batch_size=8, precision="float32")
 

@@ -51,7 +51,7 @@ def align(
     maps there and back: x' = m00 x + m01 y + m02, y' = m10 x + m11 y + m12, in pixels whose centers
     have whole numbers. Whatever ends the command, it holds the faces written until then.
     """
-    from facedots.batch import align_images
+    from facedots.batch.images import align_images
 
     pipeline = networks.load()
     with ImageRun(sources, recursive, max_pixels) as run:

@@ -21,7 +21,7 @@ from facedots.io.headers import MAX_PIXELS
 from facedots.io.text import printable
 
 if TYPE_CHECKING:
-    from facedots.batch import Draw, FindFaces
+    from facedots.batch.images import Draw, FindFaces
     from facedots.detection.base import Detector, SearchRange
     from facedots.io.inputs import ImageSource
     from facedots.io.result_files import ResultFiles
@@ -122,7 +122,7 @@ class ImageRun:
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
-        from facedots.batch import list_images
+        from facedots.batch.images import list_images
 
         self._stack.enter_context(stoppable())
         self._stack.enter_context(quiet_decoders())
@@ -137,7 +137,7 @@ class ImageRun:
 
     def place(self, out: Path | None, ending: str) -> None:
         """Name the files that are written into ``out``, if there is one."""
-        from facedots.batch import result_paths
+        from facedots.batch.images import result_paths
 
         if out:
             self.targets = result_paths(self.images, out, ending)
@@ -171,7 +171,7 @@ class ImageRun:
         self, doing: str, pipeline: "FindFaces", draw: "Draw | None" = None
     ) -> "Iterator[ImageResult]":
         """The faces of each image, drawn into the targets if there are any, with a progress bar."""
-        from facedots.batch import predict_images
+        from facedots.batch.images import predict_images
 
         targets, on_error = self.targets, self.failures.append
         results = predict_images(

@@ -25,6 +25,7 @@ Row = list[int | float | str | None]
 Extra = Mapping[str, Callable[[Face], Any]]
 """Further fields of a face: name -> what gives the value."""
 
+_COVARIANCE = ("covariance_xx", "covariance_xy", "covariance_yy")
 _BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 _TRANSLATION = ("translation_x", "translation_y", "translation_z")
 _POSE = ("yaw", "pitch", "roll", *_TRANSLATION, "reprojection_error")
@@ -78,6 +79,7 @@ class FaceColumns:
         points: Whether to list x, y, sigma and confidence of each point.
         timestamp: Whether to list the time of the frame, in seconds.
         pose: Whether to list the box and the head pose.
+        covariance: Whether to list the covariance of each point.
         signals: Expression signals to list, by name.
         extra: Further text columns: name -> what gives the text.
 
@@ -91,6 +93,7 @@ class FaceColumns:
     points: bool = True
     timestamp: bool = False
     pose: bool = False
+    covariance: bool = False
     signals: Sequence[str] = ()
     extra: Extra = field(default_factory=dict)
 
@@ -102,6 +105,13 @@ class FaceColumns:
         head = ["frame", "face_id", *time, "confidence", "success"]
         return [*head, *values, *self.extra, "source"]
 
+    @cached_property
+    def types(self) -> dict[str, str]:
+        """The type of each column as pyarrow calls it."""
+        types = dict.fromkeys(self.names, "float64")
+        types |= dict.fromkeys(("frame", "face_id", "success"), "int64")
+        return types | dict.fromkeys((*self.extra, "source"), "string")
+
     def row(
         self, frame: int, face_id: int | None, face: Face | None, source: str, time: float = 0.0
     ) -> Row:
@@ -110,7 +120,7 @@ class FaceColumns:
         Numbers are rounded as docs/results.md says; missing values are ``None``.
         """
         score = float(face.score) if face else 0.0
-        seconds = [round(time, 6)] if self.timestamp else []
+        seconds = [_finite(time, 6)] if self.timestamp else []
         row: Row = [frame, face_id, *seconds, _finite(score, 4), int(face is not None)]
         for names, digits, read in self._groups:
             values = read(face) if face else [math.nan] * len(names)
@@ -137,6 +147,9 @@ class FaceColumns:
                 ([f"{name}_{i}" for i in range(self.schema.count)], 2, read)
                 for name, read in _POINT_VALUES.items()
             ]
+        if self.covariance:
+            names = [f"{name}_{i}" for name in _COVARIANCE for i in range(self.schema.count)]
+            groups.append((names, 4, _covariance_values))
         if self.pose:
             groups += [(_BOX, 2, lambda face: face.box.tolist()), (_POSE, 4, _pose_values)]
         return [*groups, (self.signals, 4, self._signal_values)]
@@ -153,6 +166,11 @@ class FaceColumns:
 
 def _finite(value: float, digits: int) -> float | None:
     return round(value, digits) if math.isfinite(value) else None
+
+
+def _covariance_values(face: Face) -> list[float]:
+    """All xx, then all xy, then all yy."""
+    return face.covariance[:, [0, 0, 1], [0, 1, 1]].T.ravel().tolist()
 
 
 def _pose_values(face: Face) -> list[float]:

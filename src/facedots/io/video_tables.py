@@ -1,22 +1,18 @@
 """Tables of the faces of a video, written row by row: CSV, JSON lines, Parquet."""
 
-import contextlib
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from facedots.errors import explain_missing_extra
-from facedots.io.files import AtomicFile, Closable, output_errors
+from facedots.io.files import Closable
+from facedots.io.parquet import RowFile
 from facedots.io.result_files import RecordFile
-from facedots.io.results import SCHEMA_VERSION, FaceColumns, Row
+from facedots.io.results import FaceColumns, Row
 from facedots.io.text import csv_line, json_line, utf8
 from facedots.schema import KeypointSchema
 from facedots.types import Face
-
-_INTEGERS = ("frame", "face_id", "success")
-_ROWS_PER_GROUP = 1000
 
 
 class FaceTable(Closable):
@@ -111,60 +107,15 @@ class ParquetTable(FaceTable):
     """
 
     def _start(self) -> None:
-        with explain_missing_extra():
-            import pyarrow
-            import pyarrow.parquet
-        types = dict.fromkeys(self.names, pyarrow.float64())
-        types |= dict.fromkeys(_INTEGERS, pyarrow.int64()) | {"source": pyarrow.string()}
-        metadata = {"facedots.schema_version": str(SCHEMA_VERSION)}
-        self._types = pyarrow.schema(types.items(), metadata=metadata)
-        self._table = pyarrow.Table
-        self._rows: list[dict[str, int | float | str | None]] = []
         self._source = utf8(self._source).decode()
-        self._file = AtomicFile(self._path)
-        with self._or_none():
-            self._raw = self._file.open()
-            self._writer = pyarrow.parquet.ParquetWriter(self._raw, self._types)
-        self._is_open = self._is_empty = True
+        self._file = RowFile(self._path, self.columns.types)
 
     def _append(self, rows: Sequence[Row]) -> None:
-        self._is_empty = False
-        self._rows += [dict(zip(self.names, row, strict=True)) for row in rows]
-        if len(self._rows) >= _ROWS_PER_GROUP:
-            with self._or_none():
-                self._flush()
-
-    def _flush(self) -> None:
-        if self._rows:
-            self._writer.write_table(self._table.from_pylist(self._rows, schema=self._types))
-        self._rows = []
+        self._file.write(rows)
 
     def close(self) -> None:
         """Finish the file and give it its name; may be called twice."""
-        if self._is_open:
-            self._is_open = False
-            with self._or_none(), self._raw:
-                self._flush()
-                self._writer.close()
-            self._file.commit()
+        self._file.close()
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        """Keep the rows; of an error before the first one nothing is left."""
-        if error is not None and self._is_open and self._is_empty:
-            self._is_open = False
-            self._writer.close()
-            self._raw.close()
-            self._file.rollback()
-        else:
-            self.close()
-
-    @contextlib.contextmanager
-    def _or_none(self) -> Iterator[None]:
-        """Delete the file where the block fails: its end says where its rows are."""
-        try:
-            with output_errors(self._path):
-                yield
-        except BaseException:
-            self._is_open = False
-            self._file.rollback()
-            raise
+    def __exit__(self, *error: Any) -> None:
+        self._file.__exit__(*error)

@@ -14,7 +14,6 @@ import contextlib
 import csv
 import hashlib
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -30,54 +29,32 @@ from facedots.data.splits import Split
 from facedots.errors import TrainingError
 from facedots.evaluation.result import RECIPE_FILE
 from facedots.inference.session import CODE_LICENSE
-from facedots.io.files import atomic_write, output_errors
+from facedots.io.files import atomic_write
+from facedots.io.locks import lock_folder
 from facedots.io.text import utf8
 from facedots.schema import KeypointSchema
 
 SCHEMA_FILE, PROVENANCE_FILE = "schema.json", "provenance.json"
-WEIGHTS_FILE, LOCK_FILE = "model.safetensors", ".lock"
+WEIGHTS_FILE = "model.safetensors"
 PACKAGES = ("facedots", "torch", "pytorch-lightning", "numpy", "opencv-python", "onnx")
 
 
 @contextlib.contextmanager
 def lock_run(run: Path) -> Iterator[None]:
-    """Hold the folder of a run, made if need be, against other processes; the lock ends with the
-    process, however that ends. File systems without locks are not guarded.
+    """Hold the folder of a run, made if need be, against other processes; see
+    :func:`~facedots.io.locks.lock_folder`.
 
     Raises:
         TrainingError: Another process trains in it.
         OutputError: The folder cannot be written.
     """
-    with output_errors(run / LOCK_FILE):
-        run.mkdir(parents=True, exist_ok=True)
-        number = os.open(run / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        if not _lock(number):
+    with lock_folder(run) as is_ours:
+        if not is_ours:
             raise TrainingError(
                 f"{run}: another `facedots train` is at work in this folder; wait until it has "
                 "ended, or give another --out"
             )
         yield
-    finally:
-        os.close(number)
-
-
-def _lock(number: int) -> bool:
-    """Lock an open file; False where another process has. Forked workers do not inherit it."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.lockf(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (BlockingIOError, PermissionError):
-        return False
-    except OSError:
-        return sys.platform != "win32"
-    return True
 
 
 def provenance(data: str, split: Split) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.batch import align_images, list_images, predict_images, result_paths
+from facedots.batch.images import align_images, list_images, predict_images, result_paths
 from facedots.data.synthetic import draw_face
 from facedots.errors import ImageError, OutputError
 from facedots.geometry import Image, tight_boxes
