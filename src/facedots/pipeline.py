@@ -13,6 +13,8 @@ class Pipeline:
     Args:
         detector: Finds the boxes; by default :class:`~facedots.detection.retinaface.RetinaFace`.
         predictor: Finds the keypoints in them; by default the network ``small``.
+        max_faces: Keypoints are found in so many boxes at most, the detector's best; by default in
+            all.
 
     Example:
         >>> from facedots.io.images import read_image, sample_portrait
@@ -23,10 +25,14 @@ class Pipeline:
     """
 
     def __init__(
-        self, detector: Detector | None = None, predictor: KeypointPredictor | None = None
+        self,
+        detector: Detector | None = None,
+        predictor: KeypointPredictor | None = None,
+        max_faces: int | None = None,
     ) -> None:
         self.detector = RetinaFace() if detector is None else detector
         self.predictor = KeypointPredictor() if predictor is None else predictor
+        self.max_faces = max_faces
 
     def __call__(self, image: Image) -> list[Face]:
         """Find the faces in an RGB image ``uint8 (H, W, 3)``, highest score first.
@@ -34,7 +40,7 @@ class Pipeline:
         Raises:
             ShapeError: Not such an image.
         """
-        detections = self.detector(image)
+        detections = self.detector(image).best(self.max_faces)
         keypoints = self.predictor.predict(image, detections.boxes, detections.squares)
         faces = keypoints.faces(detections.boxes, detections.scores)
         return sorted(faces, key=lambda face: -face.score)

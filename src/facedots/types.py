@@ -63,6 +63,11 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
+    def best(self, count: int | None) -> "Detections":
+        """The first ones, so many at most; all for ``None``."""
+        squares = None if self.squares is None else self.squares[:count]
+        return Detections(self.boxes[:count], self.scores[:count], squares)
+
 
 @dataclass(frozen=True)
 class Keypoints:

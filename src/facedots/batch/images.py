@@ -135,7 +135,7 @@ def predict_images(
 
     def predict(source: ImageSource, image: Image) -> ImageResult:
         faces = pipeline(image)
-        _check_finite(faces)
+        check_finite(faces)
         result = ImageResult(source.location, image.shape[1], image.shape[0], faces)
         if not draw or not targets:
             return result
@@ -152,7 +152,7 @@ def predict_images(
     return map_images(predict, sources, on_error)
 
 
-def _check_finite(faces: Sequence[Face]) -> None:
+def check_finite(faces: Sequence[Face]) -> None:
     """Refuse what no file of results can hold."""
     for face in faces:
         pose = face.pose

@@ -19,6 +19,7 @@ from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.images import anonymize, demo, filter_images, predict
 from facedots.cli.label import label_app
 from facedots.cli.models import features, models
+from facedots.cli.serve import serve
 from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
 from facedots.errors import DEBUG, FacedotsError, describe_unexpected, explain_missing_extra
@@ -62,6 +63,7 @@ app.command()(anonymize)
 app.command()(align)
 app.command()(pose)
 app.command()(video)
+app.command()(serve)
 app.command()(models)
 data_app.command()(audit)
 app.add_typer(data_app, name="data")

@@ -149,9 +149,7 @@ class ResultFiles(Closable):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self._columns, self._extra, self._frame = columns, extra, 0
-        document = results_document([], columns.schema, model)
-        if options is not None:
-            document |= {"options": options, "images": document.pop("images")}
+        document = results_document([], columns.schema, model, options=options)
         self._head = json_line(document).removesuffix("]}\n")
         self._json = self._csv = None
         self._names = (json_file, csv_file)

@@ -39,17 +39,23 @@ _POINT_VALUES: dict[str, Callable[[Face], list[float]]] = {
 
 
 def results_document(
-    results: Iterable[ImageResult], schema: KeypointSchema, model: str, extra: Extra | None = None
+    results: Iterable[ImageResult],
+    schema: KeypointSchema,
+    model: str,
+    extra: Extra | None = None,
+    *,
+    options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The results document (docs/results.md) as plain values for JSON; ``extra`` are fields of each
     face to add to those of :meth:`Face.to_dict <facedots.types.Face.to_dict>`, or to replace
-    them.
+    them; ``options`` what else the results depend on.
     """
     return {
         "schema_version": SCHEMA_VERSION,
         "schema": schema.name,
         "point_names": schema.names,
         "model": model,
+        **({} if options is None else {"options": options}),
         "images": [image_fields(result, extra) for result in results],
     }
 

@@ -1,0 +1,72 @@
+"""``facedots serve``: faces over HTTP."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from facedots.cli.options import expand_options
+from facedots.errors import FacedotsError
+from facedots.pipeline_options import PipelineOptions
+from facedots.service.settings import ServiceLimits
+
+TOKEN = "FACEDOTS_TOKEN"
+
+
+@expand_options
+def serve(
+    *,
+    host: Annotated[str, "Address to listen on; 0.0.0.0: all of IPv4."] = "127.0.0.1",
+    port: Annotated[int, "0: a free one.", {"min": 0, "max": 65535}] = 8000,
+    workers: Annotated[
+        int, "Processes, each with one thread that computes.", {"min": 1, "max": 256}
+    ] = 1,
+    networks: PipelineOptions,
+    more_models: Annotated[
+        str, "Further networks that requests may name.", {"metavar": "MODEL,…"}
+    ] = "",
+    token_file: Annotated[
+        Path | None,
+        "File with the token that clients must send; or FACEDOTS_TOKEN.",
+        {"dir_okay": False},
+    ] = None,
+    cors_origin: Annotated[
+        str, "Web origins whose pages may use the service; * for all.", {"metavar": "ORIGIN,…"}
+    ] = "",
+    limits: ServiceLimits,
+) -> None:
+    """Serve faces over HTTP and WebSocket, until Ctrl-C or SIGTERM.
+
+    The options of the networks are what requests get that name none. docs/how-to/serve.md has the
+    requests and answers.
+    """
+    from facedots.service.run import serve as run_server
+    from facedots.service.settings import ServiceSettings
+
+    settings = ServiceSettings(
+        networks=networks,
+        models=_words(more_models),
+        limits=limits,
+        token=_token(token_file),
+        origins=_words(cors_origin),
+    )
+    run_server(settings, host, port, workers)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _token(file: Path | None) -> str | None:
+    """The token that a file, or else the environment, holds."""
+    if file is None:
+        token, name = os.environ.get(TOKEN), TOKEN
+    else:
+        try:
+            token, name = file.read_text(encoding="utf-8").strip(), str(file)
+        except (OSError, UnicodeDecodeError) as error:
+            raise FacedotsError(f"{file}: the token cannot be read: {error}") from error
+    if token is not None and not (
+        token.isascii() and token.isprintable() and token.split() == [token]
+    ):
+        raise FacedotsError(f"{name}: a token is one word of ASCII")
+    return token

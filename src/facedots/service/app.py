@@ -1,0 +1,161 @@
+"""The web application: its routes, and what they share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from facedots.service.access import BearerToken, check_origin
+from facedots.service.compute import ComputeThread
+from facedots.service.finding import Finder
+from facedots.service.limits import BodyReader
+from facedots.service.metrics import CountRequests, metrics_response
+from facedots.service.openapi import answers, describe, finds_faces
+from facedots.service.problems import Problem, answer_with_problems
+from facedots.service.requests import BatchOptions, FaceOptions, parse_options
+from facedots.service.settings import ServiceSettings
+from facedots.service.stream import Streams
+
+WEB_PAGE = Path(__file__).parents[1] / "assets" / "web"
+"""The built browser page, where the package has one."""
+
+_NO_TELEMETRY = dict.fromkeys(
+    ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
+)
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def create_app(settings: ServiceSettings) -> FastAPI:
+    """The application of one worker, with one thread that computes.
+
+    Networks are opened when it starts, before the first request.
+
+    Example:
+        >>> [route.path for route in create_app(ServiceSettings()).routes][-1]
+        '/'
+    """
+    service = _Service(settings)
+    app: FastAPI = FastAPIOffline(
+        title="facedots",
+        version="1",
+        redoc_url=None,
+        lifespan=service.lifespan,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]
+    answer_with_problems(app)
+    guarded = APIRouter(dependencies=[Depends(BearerToken(settings.token))])
+    guarded.add_api_route(
+        "/v1/faces",
+        service.faces,
+        methods=["POST"],
+        responses=answers(),
+        openapi_extra=finds_faces(FaceOptions),
+    )
+    guarded.add_api_route(
+        "/v1/faces:batch",
+        service.batch,
+        methods=["POST"],
+        responses=answers({"problems": []}),
+        openapi_extra=finds_faces(BatchOptions, several=True),
+    )
+    guarded.add_api_websocket_route("/v1/stream", service.stream)
+    guarded.add_api_route("/v1/models", service.models, methods=["GET"])
+    guarded.add_api_route("/metrics", service.metrics, methods=["GET"])
+    app.include_router(guarded)
+    app.add_api_route("/healthz", service.health, methods=["GET"])
+    app.add_api_route("/readyz", service.ready, methods=["GET"])
+    if WEB_PAGE.is_dir():
+        app.mount("/", StaticFiles(directory=WEB_PAGE, html=True), name="web")
+    else:
+        app.add_route("/", _to_docs)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Retry-After"],
+    )
+    app.add_middleware(CountRequests)
+    return app
+
+
+async def _to_docs(_: Request) -> Response:
+    return RedirectResponse("/docs")
+
+
+class _Service:
+    """What the routes of one worker share."""
+
+    def __init__(self, settings: ServiceSettings) -> None:
+        self._settings = settings
+        self._compute = ComputeThread(settings.limits.queue, settings.limits.timeout)
+        self._bodies = BodyReader(settings.limits)
+        self._streams = Streams(settings.limits)
+        self._finder: Finder | None = None
+
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        """Open the networks, and close the thread at the end."""
+        self._finder = await asyncio.to_thread(Finder, self._settings)
+        yield
+        self._compute.close()
+
+    async def faces(self, request: Request) -> Response:
+        """Find the faces of one image."""
+        self._compute.check()
+        async with self._bodies.read(request) as form:
+            options = parse_options(FaceOptions, form.options)
+            return await self._answer(partial(self._opened.answer, form, options))
+
+    async def batch(self, request: Request) -> Response:
+        """Find the faces of several images. One that cannot be read does not stop the others."""
+        self._compute.check()
+        limits = self._settings.limits
+        async with self._bodies.read(request, limits.max_images) as form:
+            options = parse_options(BatchOptions, form.options)
+            if options.boxes is not None and len(options.boxes) != len(form.uploads):
+                counts = f"{len(options.boxes)} lists for {len(form.uploads)} images"
+                raise Problem(422, f"boxes: {counts}")
+            until = monotonic() + limits.timeout
+            return await self._answer(partial(self._opened.answer_batch, form, options, until))
+
+    async def stream(self, websocket: WebSocket) -> None:
+        """Follow faces through the frames of a video."""
+        check_origin(websocket, self._settings.origins)
+        await self._streams.serve(websocket, self._opened, self._compute)
+
+    async def models(self) -> Response:
+        """List the networks and detectors that a request may name."""
+        return JSONResponse(await asyncio.to_thread(self._opened.describe))
+
+    async def metrics(self) -> Response:
+        """Counts and times of all workers, for Prometheus."""
+        return metrics_response()
+
+    async def health(self) -> Response:
+        """Whether the worker runs."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self) -> Response:
+        """Whether the worker takes requests: its networks are open, and its queue is not full."""
+        self._compute.check()
+        return JSONResponse({"status": "ready", "models": list(self._settings.model_files)})
+
+    async def _answer(self, job: Callable[[], str]) -> Response:
+        text = await self._compute.run(job)
+        return Response(text, headers=_NO_STORE, media_type="application/json")
+
+    @property
+    def _opened(self) -> Finder:
+        if self._finder is None:
+            raise Problem(503, "the networks are being opened", retry_after=1)
+        return self._finder

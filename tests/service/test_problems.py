@@ -1,0 +1,79 @@
+"""Every error is a problem document that names the option or the limit."""
+
+import struct
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+
+def problem(response: Any, status: int) -> dict[str, Any]:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = dict(response.json())
+    assert document["status"] == status
+    assert document["title"]
+    assert "Traceback" not in response.text
+    return document
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("model=large9", "large9"),
+        ("model=/etc/passwd", "this server has small, tiny"),
+        ("detector=yunet", "yunet"),
+        ("detector=dlib", "detector"),
+        ("max_faces=0", "max_faces"),
+        ("boxes=nonsense", "JSON is expected"),
+        ("boxes=[[1,2,3]]", "boxes.0.3"),
+        ("boxes=[[1,2,1,2]]", "area"),
+        ("boxes=[[1,2,NaN,2]]", "boxes.0.2"),
+        ("boxes=[[1,2,3,4e9]]", "boxes.0.3"),
+        ("boxes=" + "[" * 100_000, "JSON is expected"),
+        ("url=http://example.org/a.jpg", "url"),
+        ("pose=1&pose=1", "given twice"),
+        ("aligned=99999", "aligned"),
+    ],
+)
+def test_options_that_are_wrong(
+    client: TestClient, portrait: bytes, query: str, words: str
+) -> None:
+    files = {"image": ("a.jpg", portrait)}
+    fields = dict(pair.split("=", 1) for pair in query.split("&")) if len(query) > 1000 else {}
+    path = "/v1/faces" if fields else f"/v1/faces?{query}"
+    assert words in problem(client.post(path, files=files, data=fields), 422)["detail"]
+
+
+def test_bodies_that_are_no_image(client: TestClient, portrait: bytes) -> None:
+    assert "no image" in problem(client.post("/v1/faces"), 422)["detail"]
+    assert "not an image" in problem(client.post("/v1/faces", content=b"GIF"), 422)["detail"]
+    assert "JPEG" in problem(client.post("/v1/faces", content=b"\xff\xd8\xff"), 422)["detail"]
+    damaged = {"content-type": "multipart/form-data; boundary=x"}
+    problem(client.post("/v1/faces", content=b"--y", headers=damaged), 400)
+    problem(
+        client.post("/v1/faces", content=b"", headers={"content-type": "multipart/form-data"}), 400
+    )
+
+
+def test_limits_are_named(client: TestClient, portrait: bytes) -> None:
+    large = problem(client.post("/v1/faces", content=b"x" * 200_001), 413)
+    assert large["limit"] == {"name": "max-bytes", "value": 200_000}
+    endless = problem(client.post("/v1/faces", content=(b"x" * 1000 for _ in range(10**6))), 413)
+    assert endless["limit"] == large["limit"]
+    bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 60_000, 60_000)
+    many = problem(client.post("/v1/faces", content=bomb), 413)
+    assert many["limit"] == {"name": "max-pixels", "value": 1_000_000}
+    boxes = {"boxes": str([[0, 0, 9, 9]] * 6)}
+    faces = problem(client.post("/v1/faces", content=portrait, params=boxes), 413)
+    assert faces["limit"] == {"name": "max-faces", "value": 5}
+    files = [("image", (str(i), b"x")) for i in range(4)]
+    assert (
+        "Maximum number of files is 3"
+        in problem(client.post("/v1/faces:batch", files=files), 400)["detail"]
+    )
+
+
+def test_paths_and_methods_that_there_are_not(client: TestClient) -> None:
+    problem(client.get("/v1/nothing"), 404)
+    assert problem(client.get("/v1/faces"), 405)["title"] == "Method Not Allowed"
