@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.errors import ShapeError
-from facedots.geometry import Floats
+from facedots.geometry import Floats, tight_boxes
 from facedots.regions import Mask, region_mask
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import sigma_of
@@ -199,6 +199,17 @@ class Face:
         """``float32 (K,)``: standard deviation of a point in pixels, averaged over directions."""
         return sigma_of(self.covariance)
 
+    @property
+    def uncertainty(self) -> float:
+        """The mean sigma of the points in percent of the longer side of their tight box.
+
+        Infinite where the network gives no sigma. How well it finds errors: docs/annotating.md.
+        """
+        if not np.isfinite(self.sigma).any():
+            return math.inf
+        left, top, right, bottom = tight_boxes(self.points[None])[0]
+        return 100 * float(np.nanmean(self.sigma) / max(right - left, bottom - top, 1e-6))
+
     def region(self, name: str) -> Floats:
         """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``."""
         return self.points[list(self.schema.regions[name])]
@@ -265,6 +276,11 @@ class ImageResult:
     height: int
     faces: Sequence[Face]
     drawing: Path | None = None
+
+    @property
+    def uncertainty(self) -> float:
+        """The uncertainty of the worst face; infinite where no face was found."""
+        return max((face.uncertainty for face in self.faces), default=math.inf)
 
 
 def _rounded(array: Floats, digits: int = 2) -> list[Any]:

@@ -5,6 +5,7 @@ named.
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from facedots.annotations.label_studio import LabelStudioFile, label_studio_config, to_label_studio
-from facedots.errors import AnnotationError
+from facedots.annotations.label_studio import LabelStudioFile, prediction, to_label_studio
+from facedots.annotations.label_studio_config import (
+    LabelingInterface,
+    label_studio_config,
+    parse_interface,
+)
+from facedots.errors import AnnotationError, DataError
 from facedots.geometry import Floats
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face, ImageResult
@@ -156,13 +162,14 @@ def test_predictions_carry_confidence_and_only_points_that_are_there() -> None:
         )
     )
     assert task["data"] == {"image": "/data/local-files/?d=a%20b.jpg", "file": "a b.jpg"}
-    (prediction,) = task["predictions"]
-    assert (prediction["score"], prediction["model_version"]) == (0.75, "facedots small")
-    kinds = [region["type"] for region in prediction["result"]]
+    (shown,) = task["predictions"]
+    # The sigma of 1 px is 5.13 % of the 19.5 px from the first to the second point.
+    assert (shown["score"], shown["model_version"]) == (0.9487, "facedots small")
+    kinds = [region["type"] for region in shown["result"]]
     assert kinds[-1:] == ["rectanglelabels"], (
         "a rectangle that comes first lies on top of the points"
     )
-    points_of = [region for region in prediction["result"] if region["type"] == "keypointlabels"]
+    points_of = [region for region in shown["result"] if region["type"] == "keypointlabels"]
     assert [region["value"]["keypointlabels"] for region in points_of] == [
         ["right_eye"],
         ["left_eye"],
@@ -191,6 +198,79 @@ def test_the_interface_knows_every_name_that_predictions_use() -> None:
         (region["from_name"], region["to_name"]) for region in task["predictions"][0]["result"]
     } <= {(name, "image") for name in tags}
     assert config.find("Image[@value='$image']") is not None
+
+
+def view(*tags: str) -> str:
+    """A labeling interface of one image with these tags."""
+    return f'<View><Image name="photo" value="$url"/>{"".join(tags)}</View>'
+
+
+def points_tag(*labels: str, name: str = "dots") -> str:
+    """Key points; ``label=alias`` is called by its alias in results."""
+    parts = [label.partition("=") for label in labels]
+    inside = "".join(f'<Label value="{label}" alias="{alias}"/>' for label, _, alias in parts)
+    return f'<KeyPointLabels name="{name}" toName="photo">{inside}</KeyPointLabels>'
+
+
+def rectangles_tag(*labels: str) -> str:
+    inside = "".join(f'<Label value="{label}"/>' for label in labels)
+    return f'<RectangleLabels name="boxes" toName="photo">{inside}</RectangleLabels>'
+
+
+def test_the_labels_of_a_project_decide_what_is_predicted() -> None:
+    some, other = points_tag("nose", "1=one", "ear"), points_tag("mouth", name="other")
+    plain = parse_interface(view(other, some), FOUR)
+    assert plain == LabelingInterface("photo", "url", "dots", {0: "one", 2: "nose"})
+    rectangles = rectangles_tag("hat", "Face")
+    framed = parse_interface(view(some, rectangles), FOUR)
+    assert framed.face_label == "Face"
+    assert parse_interface(view(some, rectangles_tag("head")), FOUR).face_label == "head"
+
+    face = make_face(np.array([(0, 0), (20, 0), (2, 6), (3, 8)], np.float32), FOUR)
+    result = ImageResult("a.jpg", 40, 30, [face, face])
+    regions = prediction(result, plain, "v1")["result"]
+    # No rectangle tells faces apart, so only the best is predicted.
+    assert [region["value"]["keypointlabels"] for region in regions] == [["one"], ["nose"]]
+    assert {(region["from_name"], region["to_name"]) for region in regions} == {("dots", "photo")}
+    assert not any("parentID" in region for region in regions)
+    both = prediction(result, framed, "v1")["result"]
+    assert [region.get("parentID", "") for region in both] == [
+        *["face1"] * 2,
+        *["face2"] * 2,
+        *[""] * 2,
+    ]
+    assert both[-1]["value"]["rectanglelabels"] == ["Face"]
+
+
+@pytest.mark.parametrize(
+    ("config", "fault"),
+    [
+        ("<View>", "not XML"),
+        ('<!DOCTYPE View [<!ENTITY a "aa">]><View>&a;</View>', "document type"),
+        ("<View/>", "no KeyPointLabels of an Image with labels right_eye … mouth"),
+        (points_tag("nose"), "no KeyPointLabels"),
+        (view(points_tag("ear")), "or 1 … 4"),
+        (view(points_tag("1"), rectangles_tag("a", "b")), "labels of 'boxes' is a face"),
+    ],
+)
+def test_an_interface_without_the_points_is_refused(config: str, fault: str) -> None:
+    with pytest.raises(DataError, match=fault):
+        parse_interface(config, FOUR)
+
+
+def test_the_worst_images_have_the_smallest_scores() -> None:
+    interface = LabelingInterface.of_schema(FOUR)
+    places = np.array([(0, 0), (20, 0), (2, 6), (3, 8)], np.float32)
+    good = make_face(places, FOUR)
+    bad = replace(good, covariance=good.covariance * 9)
+    hopeless = replace(good, covariance=good.covariance * 1e6)
+    blind = replace(good, covariance=good.covariance * np.float32(NAN))
+    images = [[], [hopeless], [good, bad], [bad], [good]]
+    scores = [
+        prediction(ImageResult("a.jpg", 40, 30, faces), interface, "")["score"] for faces in images
+    ]
+    assert scores == [0, 0, 0.85, 0.85, 0.95]
+    assert "score" not in prediction(ImageResult("a.jpg", 40, 30, [blind]), interface, "")
 
 
 def test_all_faults_are_named_at_once(folder: Path) -> None:

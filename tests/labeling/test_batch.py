@@ -4,12 +4,7 @@ import math
 
 import numpy as np
 
-from facedots.labeling.batch import (
-    face_uncertainty,
-    image_uncertainty,
-    most_uncertain_points,
-    rank_by_uncertainty,
-)
+from facedots.labeling.batch import most_uncertain_points, rank_by_uncertainty
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -35,10 +30,10 @@ def image(name: str, *faces: Face) -> ImageResult:
 
 
 def test_uncertainty_is_the_mean_sigma_in_percent_of_the_face() -> None:
-    assert math.isclose(face_uncertainty(face(1, 3)), 20, rel_tol=1e-5)
-    assert math.isclose(face_uncertainty(face(1, 3, size=100)), 2, rel_tol=1e-5)
-    assert math.isclose(face_uncertainty(face(1, math.nan)), 10, rel_tol=1e-5)
-    assert face_uncertainty(face(math.nan, math.nan)) == math.inf
+    assert math.isclose(face(1, 3).uncertainty, 20, rel_tol=1e-5)
+    assert math.isclose(face(1, 3, size=100).uncertainty, 2, rel_tol=1e-5)
+    assert math.isclose(face(1, math.nan).uncertainty, 10, rel_tol=1e-5)
+    assert face(math.nan, math.nan).uncertainty == math.inf
 
 
 def test_images_without_a_face_come_first_and_the_surest_last() -> None:
@@ -54,7 +49,7 @@ def test_images_without_a_face_come_first_and_the_surest_last() -> None:
         "mixed",
         "sure",
     ]
-    assert math.isclose(image_uncertainty(images[2]), 40, rel_tol=1e-5)
+    assert math.isclose(images[2].uncertainty, 40, rel_tol=1e-5)
 
 
 def test_the_most_uncertain_points_are_those_of_the_worst_face() -> None:

@@ -1,21 +1,21 @@
-"""Label Studio (https://labelstud.io): tasks with predictions, their labeling interface, and the
-JSON export.
+"""Label Studio (https://labelstud.io): tasks with predictions, and the JSON export.
 
 A face is a rectangle with key points in it (``parentID``). Coordinates are percent of the image's
 width and height, from its top-left corner.
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import quote
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json
 from facedots.annotations.exports import TOOL_ORIGIN, ExportedImage, annotations_of, point_index
+from facedots.annotations.label_studio_config import IMAGE, LabelingInterface
 from facedots.errors import AnnotationError
 from facedots.geometry import Matrix, tight_boxes
 from facedots.schema import KeypointSchema
@@ -24,52 +24,55 @@ from facedots.types import Face, ImageResult
 LOCAL_FILES = "/data/local-files/?d="
 """Address at which Label Studio serves the files below its document root."""
 
-FACE, POINTS, IMAGE = "face", "points", "image"
-"""Tags in the labeling interface; the first is also the label of a face's rectangle."""
-
 MAX_PERCENT = 1e6
 """How far outside an image a point may lie, in percent of its sides."""
 
 _POINT_WIDTH = 0.015  # in widths of its face
 
-_COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
-"""One a region, in turn."""
-
 
 def to_label_studio(results: Iterable[ImageResult], schema: KeypointSchema, model: str = "") -> str:
     """JSON of tasks with predictions of a model, in the order of the results, whose ``source`` is a
-    path below Label Studio's document root.
-
-    Missing points are left out. The score of a prediction is the mean confidence of the points.
+    path below Label Studio's document root; for the interface of
+    :func:`~facedots.annotations.label_studio_config.label_studio_config`.
     """
+    interface, version = LabelingInterface.of_schema(schema), f"facedots {model}".strip()
     tasks = [
         {
             "data": {IMAGE: LOCAL_FILES + quote(result.source), "file": result.source},
-            "predictions": [_prediction(result, schema, model)] if result.faces else [],
+            "predictions": [prediction(result, interface, version)] if result.faces else [],
         }
         for result in results
     ]
     return json.dumps(tasks, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _prediction(result: ImageResult, schema: KeypointSchema, model: str) -> dict[str, Any]:
+def prediction(result: ImageResult, interface: LabelingInterface, model: str) -> dict[str, Any]:
+    """A prediction of an image, as Label Studio takes it.
+
+    Missing points are left out, and those for which the interface has no label. Without rectangles
+    in the interface nothing tells faces apart, so that only the best is in it. The score falls with
+    the image's uncertainty, from 1 to 0, so that the smallest scores are the worst; 0 without a
+    face, absent where the network gives no sigma.
+    """
+    faces = result.faces if interface.face else result.faces[:1]
     regions = [
         region
-        for number, face in enumerate(result.faces, start=1)
-        for region in _regions(face, number, result, schema)
+        for number, face in enumerate(faces, start=1)
+        for region in _regions(face, number, result, interface)
     ]
     # The first region lies on top in Label Studio: a rectangle there would be dragged instead of
     # its points.
-    regions.sort(key=lambda region: bool(region["from_name"] == FACE))
-    known = [face.confidence for face in result.faces if np.isfinite(face.confidence).any()]
-    prediction: dict[str, Any] = {"model_version": f"facedots {model}".strip()}
-    if known:
-        prediction["score"] = round(float(np.mean([np.nanmean(values) for values in known])), 4)
-    return {**prediction, "result": regions}
+    regions.sort(key=lambda region: bool(region["from_name"] == interface.face))
+    content = {"model_version": model, "result": regions}
+    if not result.faces:
+        return {**content, "score": 0.0}
+    if math.isinf(result.uncertainty):
+        return content
+    return {**content, "score": round(max(0.0, 1 - result.uncertainty / 100), 4)}
 
 
 def _regions(
-    face: Face, number: int, result: ImageResult, schema: KeypointSchema
+    face: Face, number: int, result: ImageResult, interface: LabelingInterface
 ) -> list[dict[str, Any]]:
     """The rectangle of a face and its points; nothing of a face without points."""
     if np.isnan(face.points).all():
@@ -77,48 +80,28 @@ def _regions(
     size = np.array([result.width, result.height])
     box = tight_boxes(face.points[None])[0].astype(np.float64).reshape(2, 2)
     (x, y), (right, bottom) = ((box + TOOL_ORIGIN) / size * 100).tolist()
-    width, parent = right - x, f"face{number}"
-    rectangle = {"x": x, "y": y, "width": width, "height": bottom - y, "rotation": 0}
-    regions = [_region(result, parent, FACE, {**rectangle, "rectanglelabels": [FACE]})]
+    width, parent, regions = right - x, f"face{number}", list[dict[str, Any]]()
+    image = {"to_name": interface.image, "image_rotation": 0}
+    image |= {"original_width": result.width, "original_height": result.height}
+    if interface.face:
+        value = {"x": x, "y": y, "width": width, "height": bottom - y, "rotation": 0}
+        value["rectanglelabels"] = [interface.face_label]
+        kind = {"from_name": interface.face, "type": "rectanglelabels"}
+        regions.append({"id": parent, **kind, **image, "value": value})
     places = ((face.points.astype(np.float64) + TOOL_ORIGIN) / size * 100).tolist()
-    for index, (name, (x, y)) in enumerate(zip(schema.names, places, strict=True)):
+    for index, label in interface.labels.items():
+        x, y = places[index]
         if np.isnan(x + y):
             continue
-        value = {"x": x, "y": y, "width": _POINT_WIDTH * width, "keypointlabels": [name]}
-        region = _region(result, f"{parent}p{index}", POINTS, value)
-        region["parentID"] = parent
+        value = {"x": x, "y": y, "width": _POINT_WIDTH * width, "keypointlabels": [label]}
+        kind = {"from_name": interface.points, "type": "keypointlabels"}
+        region = {"id": f"{parent}p{index}", **kind, **image, "value": value}
+        if interface.face:
+            region["parentID"] = parent
         if np.isfinite(face.confidence[index]):
             region["score"] = round(float(face.confidence[index]), 4)
         regions.append(region)
     return regions
-
-
-def _region(result: ImageResult, key: str, tag: str, value: dict[str, Any]) -> dict[str, Any]:
-    """A region of an image; the last entry of ``value`` is called as the region's type."""
-    size = {"original_width": result.width, "original_height": result.height, "image_rotation": 0}
-    names = {"id": key, "from_name": tag, "to_name": IMAGE, "type": next(reversed(value))}
-    return {**names, **size, "value": value}
-
-
-def label_studio_config(schema: KeypointSchema) -> str:
-    """XML of the labeling interface for tasks of :func:`to_label_studio`."""
-    colors = {region: _COLORS[i % len(_COLORS)] for i, region in enumerate(schema.regions)}
-    labels = [
-        f'    <Label value={quoteattr(name)} background="{colors[region]}" model_index="{i}"/>'
-        for i, (name, region) in enumerate(zip(schema.names, schema.region_of, strict=True))
-    ]
-    lines = [
-        "<View>",
-        f'  <Image name="{IMAGE}" value="${IMAGE}" zoom="true" zoomControl="true"/>',
-        f'  <RectangleLabels name="{FACE}" toName="{IMAGE}" canRotate="false">',
-        f'    <Label value="{FACE}" background="#999999"/>',
-        "  </RectangleLabels>",
-        f'  <KeyPointLabels name="{POINTS}" toName="{IMAGE}" strokeWidth="2">',
-        *labels,
-        "  </KeyPointLabels>",
-        "</View>",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 class LabelStudioFile(AnnotationFile):

@@ -12,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path
@@ -104,13 +104,21 @@ def fetch(
     note.unlink(missing_ok=True)
 
 
-def _open(request: urllib.request.Request, timeout: float) -> Any:
+class _RefuseRedirects(urllib.request.HTTPRedirectHandler):
+    """Makes a redirect an error, so that what a request carries reaches no other server."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """No further request."""
+
+
+def _open(request: urllib.request.Request, timeout: float, redirects: bool = True) -> Any:
     """The response to a request, whose headers must all come within the timeout."""
+    handlers = [] if redirects else [_RefuseRedirects]
     answers = queue.Queue[Any]()
 
     def ask() -> None:
         try:
-            answers.put(urllib.request.urlopen(request, timeout=timeout))
+            answers.put(urllib.request.build_opener(*handlers).open(request, timeout=timeout))
         except BaseException as error:
             answers.put(error)
 
@@ -209,18 +217,25 @@ def _open_no_link(path: str, flags: int) -> int:
 
 
 def read_url(
-    url: str, *, limit: int = 64 << 20, timeout: float = 20.0, max_seconds: float = 120.0
+    url: str,
+    *,
+    limit: int = 64 << 20,
+    timeout: float = 20.0,
+    max_seconds: float = 120.0,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
 ) -> bytes:
     """The bytes at an http or https address, at most ``limit``, within ``max_seconds`` in all and
-    ``timeout`` seconds without a byte.
+    ``timeout`` seconds without a byte. With ``headers``, which may hold a password, redirects are
+    refused; a ``body`` is posted.
 
     Raises:
         DownloadError: The server refuses, cannot be reached, sends too much or too slowly.
     """
     started, data = time.monotonic(), bytearray()
     try:
-        request = urllib.request.Request(url, headers=_AGENT)
-        with _open(request, timeout) as response:
+        request = urllib.request.Request(url, body, _AGENT | dict(headers or {}))
+        with _open(request, timeout, redirects=headers is None) as response:
             while chunk := response.read1(_CHUNK):
                 data += chunk
                 if len(data) > limit:

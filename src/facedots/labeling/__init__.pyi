@@ -7,3 +7,5 @@ from .changes import FaceChange as FaceChange
 from .changes import changes_csv as changes_csv
 from .changes import find_changes as find_changes
 from .changes import load_corrections as load_corrections
+from .ml_backend import LabelStudioBackend as LabelStudioBackend
+from .task_images import TaskImages as TaskImages

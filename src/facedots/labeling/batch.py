@@ -14,14 +14,15 @@ import numpy as np
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.cvat import cvat_labels, to_cvat
 from facedots.annotations.image_files import stored_points
-from facedots.annotations.label_studio import label_studio_config, to_label_studio
+from facedots.annotations.label_studio import to_label_studio
+from facedots.annotations.label_studio_config import label_studio_config
 from facedots.errors import AnnotationError, DataError, OutputError
-from facedots.geometry import Floats, tight_boxes
+from facedots.geometry import Floats
 from facedots.io.files import atomic_write, protect
 from facedots.io.results import results_document
 from facedots.io.text import csv_cell, csv_line, file_name, json_line
 from facedots.schema import KeypointSchema
-from facedots.types import Face, ImageResult
+from facedots.types import ImageResult
 
 IMAGES, EXPORT, RANKING = "images", "export.json", "ranking.csv"
 CVAT = ("cvat/annotations.xml", "cvat/labels.json")
@@ -156,30 +157,14 @@ def load_batch(folder: Path) -> LabelingBatch:
     return LabelingBatch(folder, image_folder, schema, sources, predicted)
 
 
-def face_uncertainty(face: Face) -> float:
-    """The mean sigma of a face's points in percent of the longer side of their tight box.
-
-    Infinite where the network gives no sigma. How well it finds errors: docs/annotating.md.
-    """
-    if not np.isfinite(face.sigma).any():
-        return math.inf
-    box = tight_boxes(face.points[None])[0]
-    return 100 * float(np.nanmean(face.sigma) / max(box[2] - box[0], box[3] - box[1]))
-
-
-def image_uncertainty(result: ImageResult) -> float:
-    """The uncertainty of an image's worst face; infinite where no face was found."""
-    return max(map(face_uncertainty, result.faces), default=math.inf)
-
-
 def rank_by_uncertainty(results: Iterable[ImageResult]) -> list[ImageResult]:
     """Images without a face first, then the others from the most to the least uncertain."""
-    return sorted(results, key=lambda result: (bool(result.faces), -image_uncertainty(result)))
+    return sorted(results, key=lambda result: (bool(result.faces), -result.uncertainty))
 
 
 def most_uncertain_points(result: ImageResult, count: int = 3) -> list[str]:
     """The names of the points with the largest sigma in an image's worst face, largest first."""
-    face = max(result.faces, key=face_uncertainty, default=None)
+    face = max(result.faces, key=lambda face: face.uncertainty, default=None)
     if face is None or not np.isfinite(face.sigma).any():
         return []
     order = np.argsort(-np.nan_to_num(face.sigma, nan=-1.0), kind="stable")
@@ -210,7 +195,7 @@ def _median_shape(results: Sequence[ImageResult]) -> Floats:
 def _ranking_csv(results: Sequence[ImageResult], copies: Sequence[ImageResult]) -> str:
     lines = [csv_line(["file", "image", "faces", "uncertainty", "most_uncertain_points"])]
     for result, copy in zip(results, copies, strict=True):
-        value = image_uncertainty(result)
+        value = result.uncertainty
         cells = [copy.source, csv_cell(result.source), len(result.faces)]
         points = " ".join(most_uncertain_points(result))
         lines.append(csv_line([*cells, "" if math.isinf(value) else f"{value:.3f}", points]))
