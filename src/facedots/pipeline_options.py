@@ -5,9 +5,9 @@ Nothing heavy is imported before a network is opened.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from facedots.errors import WeightsError
+from facedots.errors import DataError, WeightsError
 
 if TYPE_CHECKING:
     from facedots.detection.base import Detector
@@ -26,7 +26,11 @@ AnyAngle = Annotated[
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineOptions:
-    """Which networks find faces and keypoints, and how."""
+    """Which networks find faces and keypoints, and how.
+
+    Raises:
+        DataError: A value is not one of those listed.
+    """
 
     model: Annotated[
         str, "A name from `facedots models`, an .onnx file, or the folder of a run."
@@ -47,6 +51,12 @@ class PipelineOptions:
         "first crop was off.",
     ] = "auto"
     threads: Annotated[int, "Threads of the networks.", {"min": 1, "max": 256}] = 1
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(PipelineOptions).items():
+            choices, value = get_args(hint), getattr(self, name)
+            if get_origin(hint) is Literal and value not in choices:
+                raise DataError(f"{name}={value}: not one of {', '.join(choices)}")
 
     @property
     def recorded(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facedots.annotations.label_studio import LabelStudioFile, prediction, to_label_studio
-from facedots.annotations.label_studio_config import (
+from facedots.annotations.labeling_interface import (
     LabelingInterface,
     label_studio_config,
     parse_interface,

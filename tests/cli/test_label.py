@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.annotations.csv_table import CsvFile
+from facedots.annotations.labeling_interface import parse_interface
 from facedots.annotations.load import load_annotations
 from facedots.audit.stats import data_stats
 from facedots.cli.main import app
@@ -19,6 +20,7 @@ from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Image
 from facedots.io.images import write_image
 from facedots.io.results import JSON_SCHEMA
+from facedots.schema import IBUG68
 
 
 def run(*arguments: object) -> Result:
@@ -238,3 +240,9 @@ def test_an_image_that_cannot_be_read_is_listed_and_does_not_stop_the_others(
     assert result.exit_code == 1
     assert "bad.jpg" in result.stderr
     assert len(list((tmp_path / "out" / "images").iterdir())) == 2
+
+
+def test_the_interface_has_the_points_of_the_network(tiny_model: Path) -> None:
+    result = run("interface", "--model", tiny_model)
+    assert result.exit_code == 0
+    assert len(parse_interface(result.stdout, IBUG68).labels) == IBUG68.count

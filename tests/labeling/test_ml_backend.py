@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facedots.annotations.label_studio_config import label_studio_config
+from facedots.annotations.labeling_interface import label_studio_config
 from facedots.detection.haar import Haar
 from facedots.errors import DataError
 from facedots.geometry import Image

@@ -13,7 +13,7 @@ from .known_sets import person_id as person_id
 from .known_sets import video_id as video_id
 from .label_studio import LabelStudioFile as LabelStudioFile
 from .label_studio import to_label_studio as to_label_studio
-from .label_studio_config import label_studio_config as label_studio_config
+from .labeling_interface import label_studio_config as label_studio_config
 from .load import AnnotationSet as AnnotationSet
 from .load import ReadOptions as ReadOptions
 from .load import load_annotations as load_annotations

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin
 from facedots.annotations.exports import (
@@ -56,12 +57,20 @@ def to_cvat(results: Iterable[ImageResult], schema: KeypointSchema) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def _add_skeleton(image: ET.Element, face: Face, schema: KeypointSchema) -> None:
+def skeleton_points(face: Face) -> tuple[Matrix, NDArray[np.bool_]]:
+    """The points ``(K, 2)`` of a face as CVAT counts pixels, and which of them are there; the
+    others lie in the middle. At least one must be there.
+    """
     points = np.asarray(face.points, np.float64) + TOOL_ORIGIN
     labeled = ~np.isnan(points[:, 0])
-    if not labeled.any():
-        return
     points[~labeled] = points[labeled].mean(axis=0)
+    return points, labeled
+
+
+def _add_skeleton(image: ET.Element, face: Face, schema: KeypointSchema) -> None:
+    if np.isnan(face.points).all():
+        return
+    points, labeled = skeleton_points(face)
     skeleton = ET.SubElement(image, "skeleton", {"label": LABEL, "source": "auto", "z_order": "0"})
     for name, (x, y), inside in zip(schema.names, points.tolist(), labeled, strict=True):
         place = {"outside": "0" if inside else "1", "occluded": "0", "points": f"{x:.2f},{y:.2f}"}

@@ -15,7 +15,7 @@ import numpy as np
 
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json
 from facedots.annotations.exports import TOOL_ORIGIN, ExportedImage, annotations_of, point_index
-from facedots.annotations.label_studio_config import IMAGE, LabelingInterface
+from facedots.annotations.labeling_interface import IMAGE, LabelingInterface
 from facedots.errors import AnnotationError
 from facedots.geometry import Matrix, tight_boxes
 from facedots.schema import KeypointSchema
@@ -33,7 +33,7 @@ _POINT_WIDTH = 0.015  # in widths of its face
 def to_label_studio(results: Iterable[ImageResult], schema: KeypointSchema, model: str = "") -> str:
     """JSON of tasks with predictions of a model, in the order of the results, whose ``source`` is a
     path below Label Studio's document root; for the interface of
-    :func:`~facedots.annotations.label_studio_config.label_studio_config`.
+    :func:`~facedots.annotations.labeling_interface.label_studio_config`.
     """
     interface, version = LabelingInterface.of_schema(schema), f"facedots {model}".strip()
     tasks = [

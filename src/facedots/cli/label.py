@@ -147,3 +147,18 @@ def import_labels(
         lines.append(f"{out}: {len(faces)} faces of images in {root}")
     say(*lines)
     say(f"look at it: facedots data show {out} --images {root}")
+
+
+@label_app.command(name="interface")
+@expand_options
+def print_interface(
+    *,
+    model: Annotated[
+        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
+    ] = "small",
+) -> None:
+    """Print the labeling interface of a Label Studio project for the points of a network."""
+    from facedots.annotations.labeling_interface import label_studio_config
+    from facedots.inference.session import Session
+
+    typer.echo(label_studio_config(Session(model).spec.schema), nl=False)

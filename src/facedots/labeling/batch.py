@@ -15,7 +15,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.cvat import cvat_labels, to_cvat
 from facedots.annotations.image_files import stored_points
 from facedots.annotations.label_studio import to_label_studio
-from facedots.annotations.label_studio_config import label_studio_config
+from facedots.annotations.labeling_interface import label_studio_config
 from facedots.errors import AnnotationError, DataError, OutputError
 from facedots.geometry import Floats
 from facedots.io.files import atomic_write, protect

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facedots.annotations.label_studio import prediction
-from facedots.annotations.label_studio_config import LabelingInterface, parse_interface
+from facedots.annotations.labeling_interface import LabelingInterface, parse_interface
 from facedots.errors import DataError, FacedotsError
 from facedots.inference.session import describe_model
 from facedots.labeling.task_images import TaskImages
