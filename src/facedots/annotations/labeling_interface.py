@@ -113,9 +113,10 @@ def _point_labels(tag: ET.Element, schema: KeypointSchema) -> dict[int, str]:
     """Index of each point that has a label in a tag -> the label as results name it."""
     labels = dict[int, str]()
     for label in tag.iter("Label"):
-        index = point_index(label.get("value", ""), schema)
+        name = label.get("value", "")
+        index = point_index(name, schema)
         if index is not None:
-            labels.setdefault(index, label.get("alias") or label.get("value", ""))
+            labels.setdefault(index, label.get("alias") or name)
     return dict(sorted(labels.items()))
 
 
