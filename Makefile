@@ -8,10 +8,13 @@ PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
 
+# The npm package; Node.js 20 or newer is needed.
+WEB := web/package
+
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing
 
-.PHONY: help demo test test-slow lint lock bench notebooks docs clean
+.PHONY: help demo test test-slow test-web lint lock bench notebooks docs clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -25,6 +28,11 @@ test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(PYTEST) -m slow
+
+test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python (installs npm packages)
+	$(BIN)/python tools/web_constants.py
+	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
+	cd $(WEB) && npm run --silent lint && npm run --silent test
 
 lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff check
@@ -63,3 +71,7 @@ $(VENV)/.base: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.base
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
+	@touch $@

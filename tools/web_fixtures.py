@@ -1,0 +1,270 @@
+"""Write what Python computes, for the tests of the npm package to compare with: JSON, and pixels as
+raw RGB. All images are drawn here.
+
+    python tools/web_fixtures.py [--out web/package/tests/fixtures]
+"""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from web_constants import MODELS, PACKAGE, plain
+
+from facedots import (
+    Camera,
+    FaceAnalyzer,
+    HeadPose,
+    KeypointPredictor,
+    Pipeline,
+    RetinaFace,
+    Tracker,
+)
+from facedots.analysis import HEAD_MODEL, BlinkCounter, head_pose, project
+from facedots.data import draw_face
+from facedots.detection.search import _resized
+from facedots.errors import PointsError
+from facedots.geometry import (
+    Floats,
+    Image,
+    apply_affine,
+    crop_matrix,
+    similarity,
+    upright_square,
+    warp_image,
+)
+from facedots.io import atomic_write
+from facedots.tracking import FaceSmoother
+from facedots.tracking.track import assign
+from facedots.types import Face
+
+FRAMES, RATE, CLIP_SIZE = 60, 30, (320, 240)
+EYES = (36, 45)
+
+
+class Fixtures:
+    """A folder of raw images, and the cases that name them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.cases: dict[str, Any] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def image(self, name: str, image: Image) -> dict[str, Any]:
+        """Keep the pixels; what a case says of them."""
+        atomic_write(self.folder / f"{name}.rgb", image.tobytes())
+        return {"name": name, "width": image.shape[1], "height": image.shape[0]}
+
+    def write(self) -> None:
+        """Write the cases."""
+        text = json.dumps(self.cases, default=plain)
+        atomic_write(self.folder / "cases.json", text)
+
+
+def drawn(seed: int) -> tuple[Image, Floats]:
+    """A drawn face and its points."""
+    return draw_face(np.random.default_rng((0, seed)))
+
+
+def placed(image: Image, seed: int, eyes: float, center: tuple[float, float], roll: float) -> None:
+    """Paint a drawn face over an image, as an ellipse with eyes this far apart."""
+    face, points = drawn(seed)
+    x, y, side, tilt = upright_square(points, EYES)
+    zoom = eyes / float(np.linalg.norm(points[EYES[0]] - points[EYES[1]]))
+    matrix = similarity(roll - tilt, zoom, (center[0] - x, center[1] - y), (x, y))
+    size = image.shape[:2]
+    mask = np.zeros(face.shape[:2], np.uint8)
+    half = (int(0.75 * side), int(0.85 * side))
+    cv2.ellipse(mask, (int(x), int(y)), half, 0.0, 0.0, 360.0, 255, -1)
+    inside = warp_image(mask, matrix, size) > 127
+    image[inside] = warp_image(face, matrix, size)[inside]
+
+
+def background(width: int, height: int) -> Image:
+    """Soft colored patches."""
+    patches = np.random.default_rng(7).integers(60, 200, (5, 7, 3)).astype(np.uint8)
+    return np.asarray(cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+def scene(width: int, height: int, *faces: tuple[int, float, tuple[float, float], float]) -> Image:
+    """Drawn faces on a background: seed, eye distance, center, roll."""
+    image = background(width, height)
+    for face in faces:
+        placed(image, *face)
+    return image
+
+
+def scenes() -> dict[str, Image]:
+    """The images of the whole way: one face, several, tilted, large, small, in tiles."""
+    return {
+        "one": scene(320, 240, (0, 60, (160, 125), 0)),
+        "tilted": scene(482, 361, (2, 60, (130, 150), 25), (5, 60, (340, 180), -38)),
+        "several": scene(
+            640, 480, (9, 60, (120, 130), 5), (12, 60, (330, 140), -8), (15, 60, (520, 330), 12)
+        ),
+        "large": scene(900, 700, (3, 260, (450, 360), 10)),
+        "small": scene(1000, 600, (5, 18, (300, 200), 0), (14, 16, (700, 400), 8)),
+        "tiles": scene(2000, 1400, (5, 60, (300, 1100), 0), (2, 60, (1000, 600), 0)),
+        "empty": background(200, 150),
+    }
+
+
+def crops(fixtures: Fixtures) -> None:
+    """Warps, resized images, and the networks' answers on the same crops."""
+    image, points = drawn(0)
+    height, width = image.shape[:2]
+    square = upright_square(points, EYES)
+    pictures = {"drawn": image, "odd": image[: height | 1, : (width - 2) | 1].copy()}
+    big = cv2.resize(image, (4 * width + 3, 4 * height + 1), interpolation=cv2.INTER_CUBIC)
+    pictures["big"] = np.asarray(big, np.uint8)
+    sources = {name: fixtures.image(name, each) for name, each in pictures.items()}
+    warps, generator = [], np.random.default_rng(1)
+    for name, picture in pictures.items():
+        for i, side in enumerate((0.2, 0.7, 1.3, 2.9, 6.0, 11.0)):
+            grow = picture.shape[1] / width
+            x, y = square[:2] * grow + generator.uniform(-9, 9, 2)
+            roll = generator.uniform(-40, 40) if i % 2 else 0
+            matrix = crop_matrix((x, y, square[2] * side * grow, roll), 112)
+            crop = fixtures.image(f"warp_{name}_{i}", warp_image(picture, matrix, (112, 112)))
+            warps.append({"image": sources[name], "matrix": matrix.ravel(), "crop": crop})
+    sizes = [
+        {"image": sources[name], "resized": fixtures.image(f"resized_{i}", _resized(picture, zoom))}
+        for i, (name, zoom) in enumerate([("drawn", 0.31), ("big", 0.25), ("odd", 1.7)])
+        for picture in [pictures[name]]
+    ]
+    fixtures.cases |= {"warps": warps, "resized": sizes, "networks": networks(fixtures)}
+
+
+def networks(fixtures: Fixtures) -> list[dict[str, Any]]:
+    """What each network answers on crops of drawn faces."""
+    cases = []
+    for name in MODELS:
+        predictor = KeypointPredictor(name)
+        batch = []
+        for seed in range(6):
+            image, points = drawn(seed)
+            square = upright_square(points, EYES) * (1, 1, predictor.spec.crop.scale, 1)
+            batch += [predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])]
+        output = predictor._session.run(np.concatenate(batch))
+        cases.append(
+            {
+                "model": name,
+                "crops": fixtures.image(f"crops_{name}", np.concatenate(np.concatenate(batch))),
+                "points": output.points,
+                "covariance": output.covariance[..., [0, 0, 1], [0, 1, 1]],
+                "score": output.score,
+            }
+        )
+    return cases
+
+
+def fields(face: Face) -> dict[str, Any]:
+    """A face by the names of the JSON document, its numbers not rounded."""
+    return {
+        "score": face.score,
+        "box": face.box,
+        "points": face.points,
+        "covariance": face.covariance[..., [0, 0, 1], [0, 1, 1]],
+        "confidence": face.confidence,
+        "detection_score": face.detection_score,
+        "track_id": face.track_id,
+        "pose": asdict(face.pose) if face.pose else None,
+        "signals": face.signals,
+    }
+
+
+def images(fixtures: Fixtures) -> None:
+    """Images, what the detector finds in them, and their faces."""
+    pipeline, analyze, cases = Pipeline(predictor=KeypointPredictor("tiny")), FaceAnalyzer(), []
+    for name, image in scenes().items():
+        found = pipeline.detector(image)
+        squares = found.squares if found.squares is not None else np.zeros((0, 4), np.float32)
+        detections = [
+            {
+                "box": box,
+                "score": float(score),
+                "square": square if np.isfinite(square).all() else None,
+            }
+            for box, score, square in zip(found.boxes, found.scores, squares, strict=True)
+        ]
+        faces = [fields(face) for face in analyze(image, pipeline(image))]
+        source = fixtures.image(name, image)
+        cases.append({"image": source, "detections": detections, "faces": faces})
+    fixtures.cases["images"] = cases
+
+
+def poses(fixtures: Fixtures) -> None:
+    """Heads in random poses, their points with noise, and OpenCV's pose."""
+    generator, cases = np.random.default_rng(2), []
+    camera = Camera.guess((480, 640))
+    for _ in range(300):
+        yaw, pitch, roll = generator.uniform((-70, -45, -80), (70, 45, 80))
+        depth = np.exp(generator.uniform(np.log(1.6), np.log(40)))
+        shift = np.array([*generator.uniform(-0.35, 0.35, 2) * depth, depth], np.float32)
+        exact = HeadPose(yaw, pitch, roll, shift, 0.0)
+        points = project(HEAD_MODEL, exact, camera)
+        noise = generator.choice([0.0, 0.02, 0.06]) * camera.focal / depth
+        points = points + generator.normal(0, 1, points.shape) * noise
+        try:
+            pose = asdict(head_pose(points, camera))
+        except PointsError:
+            pose = None
+        cases.append({"points": points, "pose": pose})
+    fixtures.cases["poses"] = cases
+
+
+def signals(fixtures: Fixtures) -> None:
+    """Smoothed points of a moving face, counted blinks, and assignments."""
+    generator, smoother, steps = np.random.default_rng(3), FaceSmoother(), []
+    _, points = drawn(4)
+    for i in range(50):
+        time = i / RATE + (2.0 if i > 30 else 0.0)
+        turn = similarity(9 * i - 170, 1 + i / 200, (2.0 * i, np.sin(i)), (80, 80))
+        moved = apply_affine(turn, points) + generator.normal(0, 1, points.shape).astype(np.float32)
+        sigma = generator.uniform(0.5, 4, len(points)).astype(np.float32)
+        smooth = smoother(moved, sigma, time)
+        steps.append({"time": time, "points": moved, "sigma": sigma, "smooth": smooth})
+    counter, blinks = BlinkCounter(), []
+    for i in range(200):
+        opening = 0.085 + 0.004 * np.sin(i) - 0.06 * (i % 40 in (7, 8, 9)) - 0.05 * (120 < i < 150)
+        counter.update({"right_eye_open": opening, "left_eye_open": opening}, i / RATE)
+        blinks.append({"opening": opening, "time": i / RATE, "count": counter.count})
+    tables = []
+    for _ in range(100):
+        costs = generator.uniform(0, 10, generator.integers(1, 6, 2))
+        tables.append({"costs": costs, "limit": 7.0, "pairs": assign(costs, 7.0)})
+    fixtures.cases |= {"smoothing": steps, "blinks": blinks, "assignments": tables}
+
+
+def clip(fixtures: Fixtures) -> None:
+    """Two drawn faces that pass each other, one leaving the image and coming back."""
+    tracker, frames = Tracker(RetinaFace(), KeypointPredictor("tiny")), []
+    for i in range(FRAMES):
+        share = i / FRAMES
+        frame = background(*CLIP_SIZE)
+        placed(
+            frame, 5, 26, (60 + 200 * share, 70 + 10 * np.sin(9 * share)), 15 * np.sin(7 * share)
+        )
+        placed(frame, 2, 40, (250 - 640 * min(share, 1 - share), 160), -5)
+        faces = tracker(frame, i / RATE)
+        source = fixtures.image(f"frame_{i:02}", frame)
+        runs = tracker.detector_runs
+        frames.append({"image": source, "faces": [fields(face) for face in faces], "runs": runs})
+    fixtures.cases["clip"] = {"rate": RATE, "frames": frames}
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--out", type=Path, default=PACKAGE / "tests" / "fixtures")
+    fixtures = Fixtures(parser.parse_args().out)
+    for make in (crops, images, poses, signals, clip):
+        make(fixtures)
+    fixtures.write()
+
+
+if __name__ == "__main__":
+    main()

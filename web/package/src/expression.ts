@@ -1,0 +1,93 @@
+/** Expression signals (eyes, mouth, smile, brows) and blinks, as in Python's `expression.py`. */
+
+import { expression, schema, shapes } from "./constants";
+import { clip, mean, percentile, type Point } from "./geometry";
+import { guessCamera, headPose, rotation, type Camera } from "./pose";
+import type { Face, HeadPose, Signals } from "./types";
+
+const BLINK = expression.BLINK;
+
+/** The signals of one face; all but the shares `…_closed` are in outer-eye distances. */
+export function expressionSignals(points: Point[], pose: HeadPose, camera: Camera): Signals {
+  const shape = frontal(points, pose, camera);
+  const x = (i: number) => shape[i][0];
+  const y = (...indices: number[]) => mean(indices.map((i) => shape[i][1]));
+  const closed = (gap: number) => {
+    const { OPEN_EYE, CLOSED_EYE } = expression;
+    return clip((OPEN_EYE - gap) / (OPEN_EYE - CLOSED_EYE), 0, 1);
+  };
+  const [right, left] = [y(41, 40) - y(37, 38), y(47, 46) - y(43, 44)];
+  const brows = y(36, 39, 42, 45) - y(17, 18, 19, 20, 21, 22, 23, 24, 25, 26);
+  const smile = (x(54) - x(48)) / 2 - (y(48, 54) - y(33)) - expression.SMILE_AT_REST;
+  return {
+    right_eye_open: right,
+    left_eye_open: left,
+    right_eye_closed: closed(right),
+    left_eye_closed: closed(left),
+    mouth_open: y(67, 66, 65) - y(61, 62, 63),
+    smile,
+    brow_raise: brows - expression.BROWS_AT_REST,
+    frown: expression.INNER_BROWS_AT_REST - (y(39, 42) - y(20, 21, 22, 23)),
+  };
+}
+
+/**
+ * The points with rotation and distance of the head undone: each moves along its line of sight to
+ * its depth in the head model. Units are the outer-eye distance, the origin lies between the eyes.
+ */
+export function frontal(points: readonly Point[], pose: HeadPose, camera: Camera): Point[] {
+  const turn = rotation(pose);
+  const { translation: shift } = pose;
+  const flat = points.map(([px, py], i): Point => {
+    const ray = [(px - camera.center[0]) / camera.focal, (py - camera.center[1]) / camera.focal];
+    // A point p is seen at ray where (turn p + shift)[:2] = ray * (turn p + shift)[2]; its z is the
+    // model's, so this is linear in x and y.
+    const [[a, b, p], [c, d, q]] = ray.map((value, axis) => {
+      const row = turn[axis].map((entry, k) => entry - value * turn[2][k]);
+      const known = row[2] * shapes.HEAD_MODEL[i][2] + shift[axis] - value * shift[2];
+      return [row[0], row[1], -known];
+    });
+    const determinant = a * d - b * c;
+    return [(p * d - b * q) / determinant, (a * q - p * c) / determinant];
+  });
+  const [right, left] = schema.norm_pair.map((i) => flat[i]);
+  const distance = Math.hypot(left[0] - right[0], left[1] - right[1]);
+  const [x, y] = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
+  return flat.map((point): Point => [(point[0] - x) / distance, (point[1] - y) / distance]);
+}
+
+/** The faces of an image of this size with head pose and signals, where they have any. */
+export function analyzeFaces(faces: readonly Face[], width: number, height: number): Face[] {
+  const camera = guessCamera(width, height);
+  return faces.map((face) => {
+    const pose = headPose(face.points, camera);
+    return pose ? { ...face, pose, signals: expressionSignals(face.points, pose, camera) } : face;
+  });
+}
+
+/** Counts the blinks of one person: both eyes close and reopen within half a second. */
+export class BlinkCounter {
+  /** Blinks so far. */
+  count = 0;
+  private history: { time: number; opening: number }[] = [];
+  private closedSince: number | null = null;
+
+  /** Add the signals of a frame, at a rising time in seconds; whether a blink ended with it. */
+  update(signals: Signals, time: number): boolean {
+    const opening = (signals.right_eye_open + signals.left_eye_open) / 2;
+    if (Number.isNaN(opening)) return false;
+    this.history.push({ time, opening });
+    this.history = this.history.filter((entry) => entry.time >= time - BLINK.window);
+    const openings = this.history.map((entry) => entry.opening);
+    const share = opening / Math.max(percentile(openings, 75), 1e-6);
+    if (this.closedSince === null) {
+      this.closedSince = share < BLINK.closed ? time : null;
+      return false;
+    }
+    if (share < BLINK.opened) return false;
+    const blinked = time - this.closedSince <= BLINK.longest;
+    this.closedSince = null;
+    this.count += Number(blinked);
+    return blinked;
+  }
+}

@@ -1,0 +1,29 @@
+/** ONNX Runtime's WebAssembly: an open network. */
+
+import * as ort from "onnxruntime-web/wasm";
+
+export type Tensors = Record<string, Float32Array>;
+
+export class Session {
+  private constructor(private readonly session: ort.InferenceSession) {}
+
+  /** Open the network in the bytes of an ONNX file; `wasm` are those of the runtime. */
+  static async open(network: Uint8Array, wasm: ArrayBuffer): Promise<Session> {
+    ort.env.wasm.wasmBinary = wasm;
+    ort.env.wasm.numThreads = 1;
+    return new Session(await ort.InferenceSession.create(network, { logSeverityLevel: 3 }));
+  }
+
+  /** The outputs by name. */
+  async run(name: string, data: Uint8Array | Float32Array, shape: number[]): Promise<Tensors> {
+    const type = data instanceof Uint8Array ? "uint8" : "float32";
+    const outputs = await this.session.run({ [name]: new ort.Tensor(type, data, shape) });
+    return Object.fromEntries(
+      Object.entries(outputs).map(([key, tensor]) => [key, tensor.data as Float32Array]),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.session.release();
+  }
+}

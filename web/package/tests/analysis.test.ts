@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import { BlinkCounter, expressionSignals } from "../src/expression";
+import { assign } from "../src/linear";
+import { guessCamera, headPose } from "../src/pose";
+import { FaceSmoother } from "../src/smoothing";
+import type { Signals } from "../src/types";
+import { ellipse, probWithin, radiusCdf, radiusQuantile } from "../src/uncertainty";
+import { cases, farthest, largestGap } from "./fixtures";
+
+describe("head pose", () => {
+  it("is OpenCV's within a tenth of a degree", () => {
+    const camera = guessCamera(640, 480);
+    const off = cases.poses.map(({ points, pose }) => {
+      const own = headPose(points, camera)!;
+      expect(own.reprojection_error).toBeCloseTo(pose.reprojection_error, 4);
+      expect(largestGap(own.translation, pose.translation)).toBeLessThan(1e-3 * own.translation[2]);
+      const turn = [own.yaw - pose.yaw, own.pitch - pose.pitch, own.roll - pose.roll];
+      return Math.max(...turn.map(Math.abs));
+    });
+    expect(Math.max(...off)).toBeLessThan(0.1);
+  });
+});
+
+describe("expression signals", () => {
+  it("are Python's on the same points and pose", () => {
+    for (const { image, faces } of cases.images) {
+      const camera = guessCamera(image.width, image.height);
+      for (const face of faces) {
+        const own = expressionSignals(face.points, face.pose, camera);
+        expect(Object.keys(own)).toEqual(Object.keys(face.signals));
+        expect(largestGap(Object.values(own), Object.values(face.signals))).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  it("count the same blinks", () => {
+    const counter = new BlinkCounter();
+    for (const { opening, time, count } of cases.blinks) {
+      counter.update({ right_eye_open: opening, left_eye_open: opening } as Signals, time);
+      expect(counter.count).toBe(count);
+    }
+    expect(counter.count).toBeGreaterThan(2);
+  });
+});
+
+describe("smoothing", () => {
+  it("gives Python's points", () => {
+    const smoother = new FaceSmoother();
+    for (const { points, sigma, time, smooth } of cases.smoothing) {
+      expect(farthest(smoother.update(points, sigma, time), smooth)).toBeLessThan(1e-3);
+    }
+  });
+});
+
+describe("assignment", () => {
+  it("is scipy's", () => {
+    for (const { costs, limit, pairs } of cases.assignments) {
+      expect(assign(costs, limit)).toEqual(pairs);
+    }
+  });
+});
+
+describe("uncertainty", () => {
+  it("has the quantiles of its distribution", () => {
+    for (const dof of [null, 4, 7.2]) {
+      expect(radiusCdf(radiusQuantile(0.9, dof), dof)).toBeCloseTo(0.9, 10);
+    }
+    expect(radiusQuantile(0.5, 4)).toBeCloseTo(0.9102, 4);
+  });
+
+  it("turns covariances into probabilities and ellipses", () => {
+    expect(probWithin([1, 0, 1], 2, null)).toBeCloseTo(0.865, 3);
+    const { axes, angle } = ellipse([4, 0, 9], 0.5, null);
+    expect(largestGap(axes, [3 * 1.1774, 2 * 1.1774])).toBeLessThan(1e-3);
+    expect(angle).toBeCloseTo(Math.PI / 2);
+  });
+});

@@ -1,0 +1,70 @@
+/** What Python computed (tools/web_fixtures.py), and the networks in Node. */
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { models } from "../src/constants";
+import type { Point } from "../src/geometry";
+import type { Image } from "../src/image";
+import { KeypointPredictor, type ModelName } from "../src/predictor";
+import { Session } from "../src/session";
+import type { Detection, Face, HeadPose } from "../src/types";
+import type { Covariance } from "../src/uncertainty";
+
+interface ImageFile {
+  name: string;
+  width: number;
+  height: number;
+}
+
+interface Cases {
+  warps: { image: ImageFile; matrix: number[]; crop: ImageFile }[];
+  resized: { image: ImageFile; resized: ImageFile }[];
+  networks: {
+    model: ModelName;
+    crops: ImageFile;
+    points: Point[][];
+    covariance: Covariance[][];
+    score: number[];
+  }[];
+  images: { image: ImageFile; detections: Detection[]; faces: Required<Face>[] }[];
+  poses: { points: Point[]; pose: HeadPose }[];
+  smoothing: { time: number; points: Point[]; sigma: number[]; smooth: Point[] }[];
+  blinks: { opening: number; time: number; count: number }[];
+  assignments: { costs: number[][]; limit: number; pairs: [number, number][] }[];
+  clip: {
+    rate: number;
+    frames: { image: ImageFile; faces: Required<Face>[]; runs: number }[];
+  };
+}
+
+const FOLDER = new URL("fixtures/", import.meta.url);
+const WASM = "onnxruntime-web/ort-wasm-simd-threaded.wasm";
+
+export const cases = JSON.parse(readFileSync(new URL("cases.json", FOLDER), "utf8")) as Cases;
+
+/** The pixels of a fixture. */
+export function readImage({ name, width, height }: ImageFile): Image {
+  const data = new Uint8Array(readFileSync(new URL(`${name}.rgb`, FOLDER)));
+  return { data, width, height };
+}
+
+/** A network of the package. */
+export async function openSession(name: string): Promise<Session> {
+  const wasm = readFileSync(createRequire(import.meta.url).resolve(WASM));
+  const network = readFileSync(new URL(`../assets/${name}.onnx`, import.meta.url));
+  return Session.open(new Uint8Array(network), new Uint8Array(wasm).buffer);
+}
+
+export async function openPredictor(name: ModelName): Promise<KeypointPredictor> {
+  return new KeypointPredictor(await openSession(name), models[name]);
+}
+
+/** The largest distance between points of the same index. */
+export function farthest(points: readonly Point[], others: readonly Point[]): number {
+  return Math.max(...points.map(([x, y], i) => Math.hypot(x - others[i][0], y - others[i][1])));
+}
+
+/** The largest difference between numbers of the same index. */
+export function largestGap(values: Iterable<number>, others: ArrayLike<number>): number {
+  return Math.max(...Array.from(values, (value, i) => Math.abs(value - others[i])));
+}

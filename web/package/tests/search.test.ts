@@ -1,0 +1,44 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { analyzeFaces } from "../src/expression";
+import type { KeypointPredictor } from "../src/predictor";
+import { SearchingDetector } from "../src/search";
+import { cases, farthest, largestGap, openPredictor, openSession, readImage } from "./fixtures";
+
+const EYES = 60;
+
+describe("the whole way from an image", () => {
+  let detector: SearchingDetector;
+  let predictor: KeypointPredictor;
+
+  beforeAll(async () => {
+    detector = new SearchingDetector(await openSession("retinaface"));
+    predictor = await openPredictor("tiny");
+  });
+
+  it.each(cases.images)("$image.name", async ({ image, detections, faces }) => {
+    const pixels = readImage(image);
+    const found = await detector.detect(pixels);
+    expect(found).toHaveLength(detections.length);
+    found.forEach(({ box, score, square }, i) => {
+      const expected = detections[i];
+      const scale = (box[2] - box[0]) / EYES;
+      expect(largestGap(box, expected.box)).toBeLessThan(0.5 * scale);
+      expect(score).toBeCloseTo(expected.score, 2);
+      expect(square === null).toBe(expected.square === null);
+    });
+    const keypoints = await predictor.predict(pixels, found);
+    const analyzed = analyzeFaces(keypoints, image.width, image.height);
+    analyzed.sort((a, b) => b.score - a.score);
+    analyzed.forEach((face, i) => {
+      const expected = faces[i];
+      const [[x, y], [u, v]] = [expected.points[36], expected.points[45]];
+      const unit = Math.hypot(x - u, y - v) / EYES;
+      expect(farthest(face.points, expected.points)).toBeLessThan(0.3 * unit);
+      expect(face.score).toBeCloseTo(expected.score, 2);
+      expect(largestGap(face.confidence, expected.confidence)).toBeLessThan(0.02);
+      expect(Math.abs(face.pose!.yaw - expected.pose.yaw)).toBeLessThan(0.5);
+      const signals = Object.values(face.signals!);
+      expect(largestGap(signals, Object.values(expected.signals))).toBeLessThan(0.02);
+    });
+  });
+});
