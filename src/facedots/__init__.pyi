@@ -1,5 +1,9 @@
 __version__: str
 
+from .adapters import from_mediapipe as from_mediapipe
+from .adapters import from_supervision as from_supervision
+from .adapters import to_pandas as to_pandas
+from .adapters import to_supervision as to_supervision
 from .analysis.align import align_face as align_face
 from .analysis.expression import BlinkCounter as BlinkCounter
 from .analysis.expression import FaceAnalyzer as FaceAnalyzer
@@ -57,6 +61,7 @@ from .geometry import tight_boxes as tight_boxes
 from .geometry import warp_image as warp_image
 from .inference.predictor import KeypointPredictor as KeypointPredictor
 from .inference.weights import WEIGHTS as WEIGHTS
+from .io.coco_results import to_coco as to_coco
 from .io.images import read_image as read_image
 from .io.images import sample_portrait as sample_portrait
 from .io.images import write_image as write_image

@@ -139,6 +139,7 @@ _EXTRAS = {
     "prometheus_client": "serve",
     "starlette": "serve",
     "uvicorn": "serve",
+    "pandas": "adapters",
     "pi_heif": "heif",
     "pyarrow": "parquet",
     "pydantic": "train",
@@ -147,6 +148,7 @@ _EXTRAS = {
     "ray": "ray",
     "safetensors": "train",
     "scipy": "video",
+    "supervision": "adapters",
     "tensorboard": "train",
     "torch": "train",
 }

@@ -1,6 +1,7 @@
 from .base import AnnotationFile as AnnotationFile
 from .base import FaceAnnotation as FaceAnnotation
 from .coco import CocoFile as CocoFile
+from .coco import coco_ids as coco_ids
 from .csv_table import CsvFile as CsvFile
 from .csv_table import annotations_csv as annotations_csv
 from .cvat import CvatFile as CvatFile

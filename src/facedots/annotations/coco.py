@@ -1,8 +1,9 @@
 """COCO keypoint files."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Container, Iterable, Sequence
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from facedots.annotations.image_files import ImageFinder, Size
 from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
+from facedots.io.coco_results import CocoIds
 from facedots.schema import IBUG68, KeypointSchema
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -71,6 +73,31 @@ class CocoFile(AnnotationFile):
         labeled = np.where(points[..., 2:] > 0, points[..., :2], np.nan)
         name = str(category.get("name", "keypoints"))
         return named_schema(name, names, labeled, edges, self.path)
+
+    def ids(self, sources: Iterable[str], schema: KeypointSchema) -> CocoIds:
+        """The ids for results that pycocotools compares with this file.
+
+        Args:
+            sources: The images, whose paths end in a ``file_name`` of the file.
+            schema: Meaning of the predicted points.
+
+        Raises:
+            AnnotationError: Images are not in the file, or no category has the schema's points.
+        """
+        if fault := self._missing():
+            raise AnnotationError(self.path, [fault])
+        try:
+            category, order = self._category(schema)
+            entries = {str(entry["file_name"]): entry["id"] for entry in self._content["images"]}
+        except _BROKEN as error:
+            fault = f"not a COCO keypoints file: {error!r} in its structure"
+            raise AnnotationError(self.path, [fault]) from error
+        found = {source: _named_in(entries, source) for source in sources}
+        faults = [f"no image {source}" for source, name in found.items() if name is None]
+        if faults:
+            raise AnnotationError(self.path, faults)
+        images = {source: entries[name] for source, name in found.items() if name is not None}
+        return CocoIds(images, category, order)
 
     def _faces(self, images: Path, schema: KeypointSchema, origin: Origin) -> list[FaceAnnotation]:
         if fault := self._missing():
@@ -151,6 +178,40 @@ class CocoFile(AnnotationFile):
             return key, point_order(names, schema)
         except DataError as error:
             raise AnnotationError(self.path, [f"category {key}: {error}"]) from error
+
+
+def coco_ids(
+    sources: Iterable[str], schema: KeypointSchema, annotations: str | Path | None = None
+) -> CocoIds:
+    """The ids for the results of images: those of a COCO file, see :meth:`CocoFile.ids`; without
+    one the numbers in the names of the images, as COCO names its own, and the category 1.
+
+    Raises:
+        DataError: A name holds no number, or two the same one.
+
+    >>> coco_ids(["val/000000397133.jpg"], IBUG68).images
+    {'val/000000397133.jpg': 397133}
+    """
+    if annotations:
+        return CocoFile(annotations).ids(sources, schema)
+    images, names = dict[str, int](), dict[int, str]()
+    for source in sources:
+        number = re.search(r"[0-9]+$", PurePath(source).stem)
+        fault = "its name does not end in a number"
+        if number:
+            images[source] = int(number[0])
+            other = names.setdefault(images[source], source)
+            fault = f"has the number of {other}" if other != source else ""
+        if fault:
+            raise DataError(f"{source}: {fault}; --coco-ids names a COCO file with the ids")
+    return CocoIds(images)
+
+
+def _named_in(names: Container[str], source: str) -> str | None:
+    """The longest end of a path that is one of the names."""
+    parts = Path(source).absolute().parts
+    ends = ("/".join(parts[start:]) for start in range(len(parts)))
+    return next((end for end in ends if end in names), None)
 
 
 def _size(entry: Any) -> Size | None:

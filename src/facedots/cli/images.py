@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from facedots.cli.options import (
+    CocoAnnotations,
+    CocoResults,
     CsvFile,
     JsonFile,
     MaxPixels,
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from facedots.geometry import Image
+    from facedots.io.coco_results import CocoIds
+    from facedots.schema import KeypointSchema
     from facedots.types import Face
 
 FULL_SEARCH = "leave out --search, --min-face and --no-any-angle to look for them"
@@ -41,13 +45,15 @@ def predict(
     ] = None,
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
+    coco_file: CocoResults = None,
+    coco_annotations: CocoAnnotations = None,
     networks: PipelineOptions,
     numbers: Annotated[bool, "Draw each point's number; small faces are enlarged."] = False,
     recursive: Recursive = False,
     resume: Resume = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Find the faces in images and the keypoints of each. Draw them, write JSON or CSV.
+    """Find the faces in images and the keypoints of each. Draw them, write JSON, CSV or COCO.
 
     An image that cannot be read does not stop the others: all such are listed at the end, and the
     exit status is 1. Whatever ends the command, Ctrl-C (status 130) or a full disk, the images done
@@ -58,17 +64,24 @@ def predict(
     from facedots.io.results import FaceColumns
     from facedots.plots.draw import draw_faces
 
-    json_file, csv_file = output_file(json_file), output_file(csv_file)
-    printed = is_printed(json_file, csv_file)
+    json_file, csv_file, coco_file = map(output_file, (json_file, csv_file, coco_file))
+    printed = is_printed(json_file, csv_file, coco_file)
     pipeline = networks.load()
     columns = FaceColumns(pipeline.predictor.spec.schema)
     draw = partial(draw_faces, numbers=numbers)
     counts, lines = list[int](), list[str]()
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "dots")
+        ids = _coco_ids(run, columns.schema, coco_annotations) if coco_file else None
         try:
             with ResultFiles(
-                json_file, csv_file, columns, networks.model, options=networks.recorded
+                json_file,
+                csv_file,
+                columns,
+                networks.model,
+                options=networks.recorded,
+                coco_file=coco_file,
+                coco_ids=ids,
             ) as files:
                 if resume:
                     run.resume(files)
@@ -78,6 +91,12 @@ def predict(
                     lines.append(f"{result.source}: {count_found(result, pipeline.detector)}")
         finally:
             _print_counts(counts, lines, to_stderr=printed)
+
+
+def _coco_ids(run: ImageRun, schema: "KeypointSchema", annotations: Path | None) -> "CocoIds":
+    from facedots.annotations.coco import coco_ids
+
+    return coco_ids([image.location for image in run.images], schema, annotations)
 
 
 def _print_counts(counts: list[int], lines: list[str], to_stderr: bool) -> None:

@@ -31,6 +31,16 @@ CsvFile = Annotated[
     "Write CSV as OpenFace does, over what is there.",
     {"name": "csv", "metavar": "FILE"},
 ]
+CocoResults = Annotated[
+    str | None,
+    "Write COCO results, for pycocotools' loadRes, over what is there.",
+    {"name": "coco", "metavar": "FILE"},
+]
+CocoAnnotations = Annotated[
+    Path | None,
+    "COCO annotations whose image ids --coco uses; else the numbers in the images' names.",
+    {"name": "coco-ids", "metavar": "FILE"},
+]
 Resume = Annotated[
     bool,
     "Go on with the same outputs: skip the images in all of them, unless changed since. JSON of "

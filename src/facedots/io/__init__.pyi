@@ -1,3 +1,5 @@
+from .coco_results import CocoIds as CocoIds
+from .coco_results import to_coco as to_coco
 from .files import AtomicFile as AtomicFile
 from .files import atomic_write as atomic_write
 from .images import SUFFIXES as SUFFIXES

@@ -1,4 +1,4 @@
-"""The results of many images as JSON and CSV, written image by image; for video, see
+"""The results of many images as JSON, CSV and COCO results, written image by image; for video, see
 :mod:`facedots.io.video_tables`.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from facedots.errors import OutputError
+from facedots.io.coco_results import CocoIds
 from facedots.io.files import (
     AtomicFile,
     Closable,
@@ -22,7 +23,7 @@ from facedots.io.files import (
     write_all,
 )
 from facedots.io.inputs import is_url
-from facedots.io.results import Extra, FaceColumns, image_fields, image_rows, results_document
+from facedots.io.results import Extra, FaceColumns, csv_rows, image_fields, results_document
 from facedots.io.text import csv_line, csv_name, json_line, utf8
 from facedots.types import ImageResult
 
@@ -118,7 +119,7 @@ class RecordFile(Closable):
 
 
 class ResultFiles(Closable):
-    """JSON and CSV files of results, either or both, that grow image by image.
+    """JSON, CSV and COCO files of results, any of them, that grow image by image.
 
     Args:
         json_file: The document of docs/results.md.
@@ -128,6 +129,7 @@ class ResultFiles(Closable):
         extra: Further fields of a face in the document.
         options: What else the results depend on, plain values by the name of the option; the
             document keeps them, and :meth:`resume` refuses one of other options.
+        coco_file: COCO results, with the ids ``coco_ids``.
 
     Raises:
         OutputError: A file cannot be written, or is an input of the command.
@@ -147,37 +149,44 @@ class ResultFiles(Closable):
         extra: Extra | None = None,
         *,
         options: Mapping[str, Any] | None = None,
+        coco_file: str | None = None,
+        coco_ids: CocoIds | None = None,
     ) -> None:
-        self._columns, self._extra, self._frame = columns, extra, 0
+        self._columns, self._extra, self._frame, self._ids = columns, extra, 0, coco_ids
         document = results_document([], columns.schema, model, options=options)
         self._head = json_line(document).removesuffix("]}\n")
-        self._json = self._csv = None
-        self._names = (json_file, csv_file)
+        self._json = self._csv = self._coco = None
+        self._names = (json_file, csv_file, coco_file)
         with contextlib.ExitStack() as opened:
             if json_file:
                 self._json = opened.enter_context(RecordFile(json_file, self._head, ", ", "]}\n"))
             if csv_file:
                 self._csv = opened.enter_context(RecordFile(csv_file, csv_line(columns.names)))
+            if coco_file:
+                self._coco = opened.enter_context(RecordFile(coco_file, "[", ", ", "]\n"))
             self._files = opened.pop_all()
 
     def __bool__(self) -> bool:
-        return bool(self._json or self._csv)
+        return bool(self._json or self._csv or self._coco)
 
     def write(self, result: ImageResult) -> None:
-        """Append the faces of an image, to both files or, where the disk is full, to none."""
-        item = json_line(image_fields(result, self._extra)) if self._json else ""
-        self._append(item, image_rows(self._columns, self._frame + 1, result) if self._csv else "")
+        """Append the faces of an image, to all files or, where the disk is full, to none."""
+        rows = csv_rows(self._columns, self._frame + 1, result) if self._csv else ""
+        self._append(image_fields(result, self._extra), rows)
 
-    def _append(self, item: str, rows: str) -> None:
-        count = self._json.count if self._json else 0
+    def _append(self, image: dict[str, Any], rows: str) -> None:
+        entries = self._ids.entries(image) if self._ids else []
+        faces = ", ".join(json_line(entry).rstrip("\n") for entry in entries)
+        records = [(self._json, json_line(image).rstrip("\n")), (self._csv, rows)]
+        records.append((self._coco, faces))
+        todo = [(file, record, file.count) for file, record in records if file and record]
         try:
-            if self._json:
-                self._json.write(item.rstrip("\n"))
-            if self._csv:
-                self._csv.write(rows)
+            for file, record, _ in todo:
+                file.write(record)
         except BaseException:
-            if self._json and self._json.count > count:
-                self._json.undo()
+            for file, _, count in todo:
+                if file.count > count:
+                    file.undo()
             raise
         self._frame += 1
 
@@ -197,7 +206,9 @@ class ResultFiles(Closable):
             path = Path(name)
             if stream_number(name) is not None or (path.exists() and not path.is_file()):
                 raise OutputError(f"{name}: --resume cannot go on with a stream; give a file")
-        json_file, csv_file = self._names
+        json_file, csv_file, coco_file = self._names
+        if coco_file and not json_file:
+            raise OutputError(f"{coco_file}: --resume needs --json FILE too, to tell what is done")
         images = self._earlier_images(json_file) if json_file else {}
         rows = earlier_rows(csv_file, self._columns.names, _HINT) if csv_file else {}
         tables = [table for file, table in ((json_file, images), (csv_file, rows)) if file]
@@ -205,7 +216,7 @@ class ResultFiles(Closable):
         done = [key for key in done if key not in redo]
         for key in done:
             lines = ([self._frame + 1, *row[1:]] for row in rows.get(key, []))
-            self._append(json_line(images.get(key)), "".join(map(csv_line, lines)))
+            self._append(images.get(key, {}), "".join(map(csv_line, lines)))
         return set(done)
 
     def _earlier_images(self, file: str) -> dict[str, Any]:

@@ -197,12 +197,16 @@ def to_csv(
     only.
     """
     columns = columns or FaceColumns(schema)
-    frames = (image_rows(columns, frame, result) for frame, result in enumerate(results, start=1))
+    frames = (csv_rows(columns, frame, result) for frame, result in enumerate(results, start=1))
     return "".join([csv_line(columns.names), *frames])
 
 
-def image_rows(columns: FaceColumns, frame: int, result: ImageResult) -> str:
-    """The lines of CSV of one image."""
+def table_rows(columns: FaceColumns, frame: int, result: ImageResult) -> list[Row]:
+    """The rows of one image: one for each face, or one without a face."""
     faces: Sequence[Face | None] = result.faces or [None]
-    rows = [columns.row(frame, i, face, result.source) for i, face in enumerate(faces)]
-    return "".join(csv_line(columns.cells(row)) for row in rows)
+    return [columns.row(frame, i, face, result.source) for i, face in enumerate(faces)]
+
+
+def csv_rows(columns: FaceColumns, frame: int, result: ImageResult) -> str:
+    """The lines of CSV of one image."""
+    return "".join(csv_line(columns.cells(row)) for row in table_rows(columns, frame, result))
