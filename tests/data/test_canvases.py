@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from facedots.data.canvases import CanvasDataset, ImageCache
+from facedots.data.canvas import ImageCache
+from facedots.data.canvases import CanvasDataset
 from facedots.data.scenes import Scene, load_scenes, tilted_square, write_scenes
 from facedots.data.targets import finder_targets
+from facedots.detection.finder import decode_squares
 from facedots.errors import DataError, ImageError
-from facedots.models.finder import decode_squares
 
 NONE = np.zeros((0, 4), np.float32)
 
@@ -33,23 +34,42 @@ def scenes(tmp_path: Path) -> list[Scene]:
     ]
 
 
-def test_squares_follow_the_faces_through_every_map(scenes: list[Scene]) -> None:
-    canvases = CanvasDataset(scenes, 80, size=128)
+@pytest.mark.parametrize("size", [64, 192])  # one scene; mostly four or sixteen
+def test_squares_follow_the_faces_through_every_map(scenes: list[Scene], size: int) -> None:
+    canvases = CanvasDataset(scenes, 80, size)
     canvases._occlude = lambda canvas: None  # type: ignore[method-assign]
     checked = 0
     for row in range(80):
-        canvas, _ = canvases.draw(0, row)
+        canvas = canvases._symmetric(canvases.draw(0, row))
         for x, y, side, roll in canvas.squares:
-            if side < 24 or not (4 < x < 123 and 4 < y < 123):
+            if side < 24 or not (4 < x < size - 5 and 4 < y < size - 5):
                 continue
             assert canvas.image[round(y), round(x), 0] > 100  # red
             turn = np.deg2rad(roll)
             top = np.array([x + np.sin(turn) * side / 3, y - np.cos(turn) * side / 3])
             column, line = top.round().astype(int)
-            if 0 <= column < 128 and 0 <= line < 128:
+            if size == 64 and 0 <= column < size and 0 <= line < size:
                 assert canvas.image[line, column, 2] > 100  # blue
                 checked += 1
-    assert checked > 20
+    assert checked > 20 or size > 64
+
+
+def test_faces_are_many_and_many_are_turned(scenes: list[Scene]) -> None:
+    canvases = CanvasDataset(scenes, 60, size=192)
+    canvas = [canvases._symmetric(canvases.draw(0, row)) for row in range(60)]
+    rolls = np.concatenate([one.squares[:, 3] for one in canvas])
+    assert len(rolls) > 3 * len(canvas)
+    turned = np.cos(np.deg2rad(rolls)) < 0.5
+    assert 0.5 < turned.mean() < 0.75
+
+
+def test_a_drawn_canvas_is_shown_again_mirrored_or_turned(scenes: list[Scene]) -> None:
+    canvases = CanvasDataset(scenes, 4, size=64, redraw=2)
+    canvases.photometric.transforms = []
+    first, second, third = (canvases[epoch, 0]["image"].numpy() for epoch in range(3))
+    again = [np.rot90(one, k) for one in (second, second[:, ::-1]) for k in range(4)]
+    assert any((one == first).all() for one in again)
+    assert not any((np.rot90(third, k) == first).all() for k in range(4))
 
 
 def test_a_canvas_depends_on_seed_epoch_and_index_alone(scenes: list[Scene]) -> None:
@@ -64,8 +84,9 @@ def test_targets_are_what_the_network_must_answer() -> None:
     squares = np.array([[40, 30, 32, -120], [100, 90, 12, 75], [20, 100, 5, 0]], np.float32)
     targets = finder_targets(squares, np.array([[100, 0, 127, 20]], np.float32), 128)
     assert np.argwhere(targets.heat == 1).tolist() == [[3, 5], [11, 12]]
-    decoded = decode_squares(torch.from_numpy(targets.square)[None])[0].numpy()
-    np.testing.assert_allclose(decoded[[3, 11], [5, 12]], squares[:2], rtol=1e-5)
+    rows, columns = [3, 11], [5, 12]
+    decoded = decode_squares(targets.square[:, rows, columns], rows, columns)
+    np.testing.assert_allclose(decoded, squares[:2], rtol=1e-5)
     assert targets.regressed[3, 5] == 1
     assert targets.counted[0, 14] == 0  # ignored
     assert targets.counted[12, 2] == 0  # too small to count

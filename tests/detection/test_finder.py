@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.detection.finder import Finder, open_finder
+from facedots.detection.finder import UNIT, Finder, open_finder
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image
 
@@ -17,7 +17,7 @@ def bright_spots(view: Image) -> tuple[Floats, Floats]:
     rows, columns = view.shape[0] // 8, view.shape[1] // 8
     scores, squares = (
         np.zeros((rows, columns), np.float32),
-        np.zeros((rows, columns, 4), np.float32),
+        np.zeros((5, rows, columns), np.float32),
     )
     gray = view[..., 0]
     for row, column in np.ndindex(rows, columns):
@@ -25,7 +25,9 @@ def bright_spots(view: Image) -> tuple[Floats, Floats]:
         if cell.max() > 60:
             y, x = np.unravel_index(cell.argmax(), cell.shape)
             scores[row, column] = cell.max() / 255
-            squares[row, column] = 8 * column + x, 8 * row + y, 40, 30
+            turn, middle = np.deg2rad(30), 3.5
+            center = (x - middle) / 8, (y - middle) / 8
+            squares[:, row, column] = *center, np.log(40 / UNIT), np.cos(turn), np.sin(turn)
     return scores, squares
 
 
@@ -34,8 +36,8 @@ def test_squares_are_in_pixels_of_the_image_whatever_its_size() -> None:
     image[100, 60] = 255
     detections = Finder(bright_spots)(image)
     assert detections.squares is not None
-    np.testing.assert_allclose(detections.squares, [[60, 100, 40, 30]])
-    np.testing.assert_allclose(detections.boxes, [[40, 80, 80, 120]])
+    np.testing.assert_allclose(detections.squares, [[60, 100, 40, 30]], rtol=1e-5)
+    np.testing.assert_allclose(detections.boxes, [[40, 80, 80, 120]], rtol=1e-5)
     large = np.zeros((1500, 2000, 3), np.uint8)
     large[990:1010, 590:610] = 255
     found = Finder(bright_spots, max_side=200)(large).squares
@@ -52,7 +54,7 @@ def test_a_face_in_two_views_is_found_once_and_the_best_is_first() -> None:
     for x, y in ((104, 104), (400, 400)):
         middles = (detections.boxes[:, :2] + detections.boxes[:, 2:]) / 2
         near = np.hypot(*(middles - (x, y)).T) < 12
-        assert sorted(sides[near].round().tolist()) == [40, 160]  # too unlike to be one face
+        assert sorted(sides[near].round().tolist()) == [40, 160, 400]  # too unlike to be one face
 
 
 def test_nothing_found_is_an_empty_result() -> None:
@@ -64,10 +66,10 @@ def test_nothing_found_is_an_empty_result() -> None:
 
 def test_views_and_the_smallest_face() -> None:
     finder = Finder(bright_spots)
-    assert finder.views(640, 480) == [640, 160]
-    assert finder.views(4000, 3000) == [1024, 256, 160]
-    assert finder.views(60, 40) == [160]
-    assert Finder(bright_spots, min_face=20).views(640, 480) == [320, 160]
+    assert finder.views(640, 480) == [640, 160, 64]
+    assert finder.views(4000, 3000) == [1024, 256, 64]
+    assert finder.views(60, 40) == [64]
+    assert Finder(bright_spots, min_face=20).views(640, 480) == [320, 80]
     assert finder.search_range(640, 480).smallest == 10
     assert finder.search_range(2048, 1000).smallest == 20
 

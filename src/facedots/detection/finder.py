@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnxruntime
+from numpy.typing import ArrayLike
 
 from facedots.detection.base import Detector, SearchRange
 from facedots.errors import WeightsError
@@ -13,7 +14,7 @@ from facedots.geometry import Floats, Image, box_iou
 from facedots.io.files import protect
 from facedots.types import Detections, check_image
 
-SIDES = (10.0, 130.0)
+SIDES = (10.0, 80.0)
 """Sides of the faces that the network is trained for, in pixels as it sees them."""
 
 STRIDE = 8
@@ -27,12 +28,13 @@ PORTS = ("images", "scores", "squares")
 
 _VIEW_MULTIPLE = 32
 _VIEW_FACTOR = 4
-_SMALLEST_VIEW = 160
+_SMALLEST_VIEW = 64
 _NMS_IOU = 0.4
 
 FinderRun = Callable[[Image], tuple[Floats, Floats]]
 """From a view ``uint8 (S, T, 3)``, S and T multiples of 32, to scores ``(H, W)``, 0 where a
-neighboring cell's is higher, and tilted squares ``(H, W, 4)`` in its pixels.
+neighboring cell's is higher, and to squares ``(5, H, W)``: center relative to the cell's, in cells
+(x, y); logarithm of the side over :data:`UNIT`; cosine and sine of the roll, of any length.
 """
 
 
@@ -74,11 +76,11 @@ class Finder(Detector):
         """The long sides, in pixels, of the views of an image, the largest first.
 
         >>> Finder(lambda view: (view, view)).views(640, 480)
-        [640, 160]
+        [640, 160, 64]
         """
         largest = min(max(width, height) * SIDES[0] / self._min_face, self._max_side)
         views = [max(round(largest), _SMALLEST_VIEW)]
-        while views[-1] > 1.5 * _SMALLEST_VIEW:
+        while views[-1] > 1.25 * SIDES[1]:
             views.append(max(round(views[-1] / _VIEW_FACTOR), _SMALLEST_VIEW))
         return views
 
@@ -105,7 +107,7 @@ class Finder(Detector):
             image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
         scores, squares = self._run(_padded(image))
         rows, columns = np.nonzero(scores >= self._min_score)
-        chosen = squares[rows, columns]
+        chosen = decode_squares(squares[:, rows, columns], rows, columns)
         grow = np.array([width / size[0], height / size[1]], np.float32)
         middles = (chosen[:, :2] + 0.5) * grow - 0.5
         found = np.column_stack([middles, chosen[:, 2] / zoom, chosen[:, 3]])
@@ -139,6 +141,21 @@ def open_finder(path: str | Path, threads: int = 1) -> FinderRun:
         return scores[0], squares[0]
 
     return run
+
+
+def decode_squares(output: Floats, rows: ArrayLike, columns: ArrayLike) -> Floats:
+    """Tilted squares ``float32 (N, 4)`` in pixels and degrees from the network's output
+    ``(5, N)`` in the cells of these rows and columns.
+
+    >>> decode_squares(np.array([[0], [0.5], [0], [0], [2]]), [1], [2]).tolist()
+    [[19.5, 15.5, 32.0, 90.0]]
+    """
+    right, down, log_side, cos, sin = np.asarray(output, np.float32)
+    middle = (STRIDE - 1) / 2
+    x, y = (right + np.asarray(columns)) * STRIDE, (down + np.asarray(rows)) * STRIDE
+    roll = np.degrees(np.arctan2(sin, cos))
+    squares = np.column_stack([x + middle, y + middle, UNIT * np.exp(log_side), roll])
+    return squares.astype(np.float32)
 
 
 def square_boxes(squares: Floats) -> Floats:

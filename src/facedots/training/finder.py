@@ -43,6 +43,9 @@ FINDER = "finder"
 VALIDATION_STEPS: Mapping[str, int] = {"youtube-faces": 12, "300w": 3, "wider": 4, "crowds": 2}
 """Sources of which validation takes every n-th held-out scene only."""
 
+VALIDATION_EPOCHS = 4
+"""Every so many epochs the held-out scenes are looked at, and the weights kept."""
+
 _CLIP_NORM = 5.0
 
 
@@ -107,7 +110,11 @@ def train_finder(
         canvases = CanvasDataset(train, recipe.canvases, recipe.canvas, recipe.seed)
         sampler = EpochSampler(canvases, 1, 0, shuffle=False)
         loader = DataLoader(
-            canvases, recipe.batch_size, sampler=sampler, num_workers=recipe.workers
+            canvases,
+            recipe.batch_size,
+            sampler=sampler,
+            num_workers=recipe.workers,
+            persistent_workers=recipe.workers > 0,  # they keep photos and canvases
         )
         once = DataLoader([0])  # type: ignore[arg-type,var-annotated]  # its scenes are the task's
         checkpoint = last_checkpoint(out) if resume else None
@@ -125,6 +132,7 @@ def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:
     )
     return pl.Trainer(
         max_epochs=recipe.epochs,
+        check_val_every_n_epoch=min(VALIDATION_EPOCHS, recipe.epochs),
         accelerator="cpu",
         callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints],
         logger=CSVLogger(out, "logs"),

@@ -50,8 +50,7 @@ def export_finder(
     recipe, scenes = load_finder_run(run)
     module = FinderModule(load_finder(run, checkpoint))
     canvases = CanvasDataset(load_scenes(scenes), _CALIBRATION_CANVASES, recipe.canvas, recipe.seed)
-    views = torch.stack([canvases[0, i]["image"] for i in range(_CALIBRATION_CANVASES)])
-    images = views.permute(0, 2, 3, 1).contiguous()
+    images = torch.stack([canvases[0, i]["image"] for i in range(_CALIBRATION_CANVASES)])
     model = _to_onnx(module)
     if int8:
         model = quantize_int8(model, images.numpy())

@@ -95,7 +95,7 @@ class FinderTask(pl.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """The loss of one batch of :class:`~facedots.data.canvases.CanvasDataset`."""
-        images = batch["image"].contiguous(memory_format=torch.channels_last).float() / 255
+        images = batch["image"].float() / 255
         losses = finder_losses(self.net(images), batch)
         total = torch.stack(list(losses.values())).sum()
         self.log_dict(losses, on_step=False, on_epoch=True, batch_size=len(images))
@@ -152,7 +152,7 @@ def finder_losses(output: FinderOutput, batch: Batch) -> dict[str, Tensor]:
     center = (output.square[:, :2] - target[:, :2]).abs().sum(1) / side_in_cells
     side = (output.square[:, 2] - target[:, 2]).abs()
     turn, known = target[:, 3:], cells * target[:, 3:].square().sum(1)
-    roll = F.smooth_l1_loss(output.square[:, 3:], turn, beta=0.2, reduction="none").sum(1)
+    roll = F.smooth_l1_loss(output.square[:, 3:], turn, beta=1.0, reduction="none").sum(1)
     return {
         "score_loss": ((hit + false) * batch["counted"]).sum() / positive.sum().clamp(min=1),
         "center_loss": CENTER_WEIGHT * (center * cells).sum() / cells.sum().clamp(min=1),
