@@ -14,7 +14,7 @@ WEB := web/package
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing
 
-.PHONY: help demo test test-slow test-web lint lock bench notebooks docs clean
+.PHONY: help demo test test-slow test-scale test-web lint lock bench notebooks docs clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -28,6 +28,9 @@ test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(PYTEST) -m slow
+
+test-scale: $(VENV)/.dev  ## run the tests of several processes and machines
+	$(PYTEST) -m scale
 
 test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python (installs npm packages)
 	$(BIN)/python tools/web_constants.py

@@ -44,7 +44,10 @@ def train(
     recipes/finder.yaml, with a folder of scenes as --data.
 
     Ctrl-C stops early and leaves a usable run; --resume RUN goes on after its last whole epoch.
+
+    On several processes or machines: torchrun --nproc-per-node 2 -m facedots train …
     """
+    from facedots.data.processes import Processes
     from facedots.training.finder import is_finder
     from facedots.training.recipe import load_recipe
     from facedots.training.run import load_run
@@ -65,9 +68,12 @@ def train(
         return _train_finder(out, path, data, overrides)
     else:
         recipe = load_recipe(path, overrides)
-    if data.startswith("synthetic:"):
+    is_first = Processes.from_environment().is_first
+    if data.startswith("synthetic:") and is_first:
         echo(f"{data}: drawn faces; the network will not work on photos", err=True)
-    echo(run_training(recipe, data, resume or out or "", resume=resume is not None))
+    file = run_training(recipe, data, resume or out or "", resume=resume is not None)
+    if is_first:
+        echo(file)
     return None
 
 

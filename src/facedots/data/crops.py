@@ -3,12 +3,11 @@ killed and resumed gets the crops of an unbroken one, with any number of workers
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from torch.utils.data import Dataset, DistributedSampler
+from torch.utils.data import Dataset, Sampler
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.augment import training_augmentation
@@ -115,11 +114,48 @@ class CropDataset(Dataset[Item]):
         return sample
 
 
-class EpochSampler(DistributedSampler[Any]):
-    """Indices ``(epoch, index)``, shuffled every epoch from the seed and distributed among the
-    processes of a training.
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Indices ``(epoch, index)``, shuffled every epoch from the seed; of several processes, each
+    gets every n-th one. Their batches together are those of a single process, in the same order.
+
+    Args:
+        size: Of the data set.
+        count: Processes.
+        rank: This one, from 0.
+        shuffle: Else the order is that of the data set.
+        seed: With the epoch, decides the order.
+        even: Leave the last indices out, so that all processes get equally many; else each index
+            is one process's.
+
+    Example:
+        >>> [index for _epoch, index in EpochSampler(5, count=2, rank=1, shuffle=False)]
+        [1, 3]
     """
 
-    def __iter__(self) -> Iterator[Any]:
-        for index in super().__iter__():
+    def __init__(
+        self,
+        size: int,
+        count: int = 1,
+        rank: int = 0,
+        *,
+        shuffle: bool,
+        seed: int = 0,
+        even: bool = False,
+    ) -> None:
+        self.size, self.shuffle, self.seed, self.epoch = size, shuffle, seed, 0
+        self._share = slice(rank, size - size % count if even else size, count)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Take the order of another epoch; Lightning calls it."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(range(self.size)[self._share])
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        order = list(range(self.size))
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed + self.epoch)
+            order = torch.randperm(self.size, generator=generator).tolist()
+        for index in order[self._share]:
             yield self.epoch, index

@@ -42,7 +42,7 @@ class FiniteLoss(pl.Callback):
             raise _diverged("the validation loss is", trainer, step)
         if not all(bool(weight.isfinite().all()) for weight in module.parameters()):
             raise _diverged("the weights are", trainer, step)
-        if "val_loss" in metrics and "val_nme" not in metrics:
+        if "val_nme" in metrics and math.isnan(float(metrics["val_nme"])):
             raise TrainingError(
                 "no error could be measured on the validation faces: label both points of the "
                 "schema's norm_pair in some of them, or lower lr, and train again"
@@ -83,6 +83,11 @@ def explain_faults(run: Path) -> Iterator[None]:
         fault = f"{error.filename or run}: cannot be read or written: {error.strerror or error}"
         raise OutputError(f"{fault}{_room(error)}; mend that, then {resume}") from error
     except RuntimeError as error:
+        if _is_lost_process(error):
+            raise TrainingError(
+                f"{run}: another process of this training ended, or does not answer; its own "
+                f"message has the reason. Started again in all processes, {resume}"
+            ) from error
         if (advice := _advice(error)) is None:
             raise
         raise TrainingError(
@@ -94,6 +99,13 @@ def _room(error: BaseException | None) -> str:
     """What to do where a disk is full."""
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return " (delete files, or move the run to another disk)" if full else ""
+
+
+def _is_lost_process(error: RuntimeError) -> bool:
+    """Whether the connection to another process broke: by class of NCCL's errors and of the store,
+    by text of gloo's.
+    """
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 def _advice(error: RuntimeError) -> str | None:

@@ -108,7 +108,7 @@ def train_finder(
         task = FinderTask(FinderNet(), recipe, validation_scenes(listed))
         train = [scene for scene in listed if not scene.validation]
         canvases = CanvasDataset(train, recipe.canvases, recipe.canvas, recipe.seed)
-        sampler = EpochSampler(canvases, 1, 0, shuffle=False)
+        sampler = EpochSampler(len(canvases), shuffle=False)
         loader = DataLoader(
             canvases,
             recipe.batch_size,

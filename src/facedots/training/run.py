@@ -1,5 +1,6 @@
 """Training runs: :func:`train`, :func:`load_run` and :func:`export_run`."""
 
+import contextlib
 import json
 import sys
 from dataclasses import replace
@@ -11,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
+from pytorch_lightning.strategies import DDPStrategy, Strategy
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset
-from facedots.data.splits import load_split
+from facedots.data.processes import TIMEOUT, Processes
+from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
 from facedots.evaluation.result import METRICS_FILE, RECIPE_FILE, training_history
 from facedots.inference.weights import ONNX_FILE
@@ -40,9 +43,11 @@ from facedots.training.run_folder import (
     WEIGHTS_FILE,
     archive_metrics,
     check_same_faces,
+    label_digest,
     lock_run,
     merge_metrics,
     provenance,
+    tell_processes,
     weights_provenance,
 )
 from facedots.training.task import (
@@ -60,6 +65,9 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
     The run repeats from its recipe: the same recipe, data and number of threads give the same
     weights, with any number of workers, stopped and resumed or not. Ctrl-C stops early and still
     leaves a usable run, made from the best checkpoint so far.
+
+    Started by ``torchrun``, all its processes train one network on the recipe's batches; the first
+    one writes the run.
 
     Args:
         recipe: The settings.
@@ -85,43 +93,68 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
         >>> recipe = load_recipe("recipes/small.yaml", {"epochs": 2})  # doctest: +SKIP
         >>> predictor = KeypointPredictor(train(recipe, "data", "runs/a"))  # doctest: +SKIP
     """
-    data, out = str(data), Path(out)
-    with lock_run(out), explain_faults(out), pixel_limit(recipe.max_pixels):
-        return _train(recipe, data, out, resume)
+    data, out, processes = str(data), Path(out), Processes.from_environment()
+    silence_libraries(is_first=processes.is_first)
+    with (
+        explain_faults(out),
+        pixel_limit(recipe.max_pixels),
+        processes.connected(),
+        contextlib.ExitStack() as lock,
+    ):
+
+        def begin() -> Split:
+            if processes.is_first:
+                lock.enter_context(lock_run(out))
+            return _begin(recipe, data, out, resume, processes)
+
+        split = processes.in_turn(begin)
+        processes.check_same(label_digest([*split.train, *split.validation]), "faces")
+        _fit(recipe, out, split, resume, processes)
+        if processes.is_first:
+            export_run(out, out / ONNX_FILE)
+            _draw_curves(out)
+    return out / ONNX_FILE
 
 
-def _train(recipe: Recipe, data: str, out: Path, resume: bool) -> Path:
-    """:func:`train` in a folder that is locked."""
-    if not resume and (out / RECIPE_FILE).exists():
+def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Processes) -> Split:
+    """The faces of a run; the first process checks its folder, or writes what it begins with."""
+    if processes.is_first and not resume and (out / RECIPE_FILE).exists():
         raise RecipeError(f"{out} already holds a run; give another --out, or --resume {out}")
-    silence_libraries()
-    torch.set_num_threads(recipe.threads)
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
+    if not processes.is_first:
+        return split
     if resume:
         check_same_faces(out, split)
+        tell_processes(out, processes.count)
     else:
+        record = provenance(data, split, processes.count)
         atomic_write(out / RECIPE_FILE, recipe.to_yaml())
         atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
-        atomic_write(out / PROVENANCE_FILE, json.dumps(provenance(data, split), indent=2) + "\n")
+        atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+    return split
+
+
+def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Processes) -> None:
+    """Train, from the last checkpoint where a run is resumed; leaves checkpoints and logs."""
+    torch.set_num_threads(recipe.threads)
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, len(recipe.sources))
     net.load_pretrained()
-    trainer = _trainer(recipe, out)
-    task, faces = KeypointTask(net, recipe), FaceDataModule(split, net, recipe)
-    remove_partial_files(out)
+    faces = FaceDataModule(split, net, recipe, processes)
+    trainer = _trainer(recipe, out, processes)
     checkpoint = last_checkpoint(out) if resume else None
-    logs = archive_metrics(out / METRICS_FILE)
+    logs: list[Path] = []
+    if processes.is_first:
+        remove_partial_files(out)
+        logs = archive_metrics(out / METRICS_FILE)
     try:
-        trainer.fit(task, faces, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:  # Lightning exits after Ctrl-C; the run is completed first.
-        if not trainer.interrupted:
+        trainer.fit(KeypointTask(net, recipe), faces, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit:  # Lightning exits after Ctrl-C; a run of one process is completed first.
+        if not trainer.interrupted or processes.count > 1:
             raise
         print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
     finally:
         merge_metrics(logs, out / METRICS_FILE)
-    export_run(out, out / ONNX_FILE)
-    _draw_curves(out)
-    return out / ONNX_FILE
 
 
 def load_run(run: str | Path) -> tuple[Recipe, str]:
@@ -223,14 +256,24 @@ def _draw_curves(run: Path) -> None:
     save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")
 
 
-def _trainer(recipe: Recipe, out: Path) -> pl.Trainer:
+def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:
+    accelerator: str = "auto"
+    strategy: str | Strategy = "auto"
+    if processes.count > 1:
+        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
+        # WarmupEma averages the buffers once an epoch.
+        strategy = DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT)
     checkpoints = ModelCheckpoint(
         out / CHECKPOINTS, "best", "val_nme", save_last=True, enable_version_counter=False
     )
     return pl.Trainer(
         max_epochs=recipe.epochs,
         precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
-        accelerator="auto",
+        accelerator=accelerator,
+        strategy=strategy,
+        devices=processes.local_count,
+        num_nodes=processes.count // processes.local_count,
+        use_distributed_sampler=False,
         callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints, EpochProgressBar()],
         logger=[CSVLogger(out, "logs", ""), TensorBoardLogger(out, "tensorboard", "")],
         plugins=[AtomicCheckpointIO()],

@@ -3,6 +3,7 @@
 * ``recipe.yaml``: the recipe, defaults included. ``schema.json``: the points.
 * ``provenance.json``: ``data`` (path, or ``synthetic:N``), ``faces`` (how many to train on, to
   validate and to test), ``fingerprint`` (a SHA-256 of the training and of the validation faces),
+  ``processes`` (how many it began with),
   ``started`` (UTC), ``command``, ``git`` (revision), ``machine``, ``versions`` (of packages).
 * ``checkpoints/best.ckpt`` (by validation NME) and ``last.ckpt``.
 * ``logs/metrics.csv``, ``tensorboard/`` and ``curves.png``: loss, learning rate, validation NME.
@@ -24,7 +25,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.base import LOG, FaceAnnotation
 from facedots.data.splits import Split
 from facedots.errors import TrainingError
 from facedots.evaluation.result import RECIPE_FILE
@@ -57,13 +58,14 @@ def lock_run(run: Path) -> Iterator[None]:
         yield
 
 
-def provenance(data: str, split: Split) -> dict[str, Any]:
+def provenance(data: str, split: Split, processes: int = 1) -> dict[str, Any]:
     """What ``provenance.json`` of a new run holds."""
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
     return {
         "data": data if data.startswith("synthetic:") else str(Path(data).resolve()),
         "faces": {name: len(faces) for name, faces in parts.items()},
         "fingerprint": {name: fingerprint(parts[name]) for name in ("train", "validation")},
+        "processes": processes,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "git": _git_revision(),
@@ -85,6 +87,14 @@ def fingerprint(faces: list[FaceAnnotation]) -> str:
     for face in faces:
         image_hash = hashlib.sha256(face.image.read_bytes()).digest()
         digest.update(utf8(face.name) + face.points.tobytes() + image_hash)
+    return digest.hexdigest()
+
+
+def label_digest(faces: list[FaceAnnotation]) -> str:
+    """A SHA-256 of the names and points, in the order of the list."""
+    digest = hashlib.sha256()
+    for face in faces:
+        digest.update(utf8(face.name) + face.points.tobytes())
     return digest.hexdigest()
 
 
@@ -121,6 +131,17 @@ def check_same_faces(run: Path, split: Split) -> None:
         raise TrainingError(
             f"the {' and '.join(changed)} changed since the run began; put labels and images back, "
             "or train anew with another --out"
+        )
+
+
+def tell_processes(run: Path, count: int) -> None:
+    """Say that a run goes on with another number of processes than it began with."""
+    before = json.loads((run / PROVENANCE_FILE).read_text()).get("processes", 1)
+    if before != count:
+        LOG.warning(
+            "%s began with %d process%s and goes on with %d: by the same recipe, but not to the "
+            "same bits as without the change",
+            *(run, before, "es" * (before != 1), count),
         )
 
 

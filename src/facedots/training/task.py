@@ -20,8 +20,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.base import LOG, FaceAnnotation
 from facedots.data.crops import CropDataset, EpochSampler, Item
+from facedots.data.processes import Processes
 from facedots.data.splits import Split
 from facedots.models.base import KeypointNet, ModelOutput
 from facedots.training.losses import LOSSES
@@ -31,6 +32,8 @@ from facedots.training.recipe import Recipe
 SCORE_LOSS_WEIGHT = 0.1
 """Weight of the score's cross-entropy, relative to the loss of the points."""
 
+_RANK_SEED = 1_000_003  # apart from the seeds of other steps
+
 _NOISY_LOGGERS = "pytorch_lightning lightning_fabric lightning.pytorch lightning.fabric torch.onnx"
 _EXPECTED_WARNINGS = (
     ".*LeafSpec.*",  # Lightning uses an old name of torch's
@@ -38,6 +41,7 @@ _EXPECTED_WARNINGS = (
     ".*exists and is not empty.*",  # a resumed run
     ".*does not have many workers.*",  # on purpose, see the recipe's `workers`
     ".*deleted when the new ones are saved.*",  # archive_metrics keeps them
+    ".*`broadcast_buffers` is deprecated.*",  # its successor is younger than our oldest torch
 )
 
 
@@ -68,7 +72,7 @@ class KeypointTask(pl.LightningModule):
         """Seed dropout at every step, so that a resumed run draws the same. Once per epoch would
         not do: a loader draws too, before or after the epoch's start as a run is resumed or not.
         """
-        torch.manual_seed(self.recipe.seed + self.global_step)
+        torch.manual_seed(self.recipe.seed + self.global_step + self.global_rank * _RANK_SEED)
 
     def training_step(self, batch: Item, _: int) -> Tensor:
         """The loss of one batch."""
@@ -79,7 +83,8 @@ class KeypointTask(pl.LightningModule):
             score = output.score_logit.float()
             cross_entropy = F.binary_cross_entropy_with_logits(score, batch["face"])
             loss = loss + SCORE_LOSS_WEIGHT * cross_entropy
-        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=len(batch["points"]))
+        count = len(batch["points"])
+        self.log("train_loss", loss, on_step=True, on_epoch=True, batch_size=count, sync_dist=True)
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         return loss
 
@@ -88,10 +93,10 @@ class KeypointTask(pl.LightningModule):
         target = batch["points"]
         logits = style_logits(self(batch["crop"]).logits, batch["label_style"])
         points, _covariance = self.net.decode(logits)
-        self.log("val_loss", self.loss(self.net, logits, target), batch_size=len(points))
-        errors = self._nme(points, target)
-        if len(errors):
-            self.log("val_nme", errors.mean(), batch_size=len(errors))
+        loss, errors = self.loss(self.net, logits, target), self._nme(points, target)
+        nme = errors.mean() if len(errors) else loss.new_zeros(())
+        self.log("val_loss", loss, batch_size=len(points), sync_dist=True)
+        self.log("val_nme", nme, batch_size=len(errors), sync_dist=True)
 
     def _nme(self, points: Tensor, target: Tensor) -> Tensor:
         """The NME of each face whose two normalizing points are labeled."""
@@ -115,12 +120,20 @@ def style_logits(logits: Tensor, style: Tensor) -> Tensor:
 
 class FaceDataModule(pl.LightningDataModule):
     """Training and validation crops of a split for one network, in batches of
-    :data:`~facedots.data.crops.Item`.
+    :data:`~facedots.data.crops.Item`: the share of one process, whose batches together are the
+    recipe's.
+
+    Raises:
+        RecipeError: The batch cannot be divided among the processes, or there are too few faces.
     """
 
-    def __init__(self, split: Split, net: KeypointNet, recipe: Recipe) -> None:
+    def __init__(
+        self, split: Split, net: KeypointNet, recipe: Recipe, processes: Processes
+    ) -> None:
         super().__init__()
-        self.split, self.recipe, self.spec = split, recipe, net.spec
+        self.split, self.recipe, self.spec, self.processes = split, recipe, net.spec, processes
+        self.batch_size = processes.share_of(recipe.batch_size)
+        processes.check_enough(recipe.batch_size, split.train, split.validation)
         self.negative_fraction = recipe.negative_fraction if net.predicts_score else 0.0
 
     def train_dataloader(self) -> DataLoader[Item]:
@@ -147,14 +160,13 @@ class FaceDataModule(pl.LightningDataModule):
         )
 
     def _loader(self, crops: CropDataset, shuffle: bool, drop_last: bool) -> DataLoader[Item]:
-        recipe, trainer = self.recipe, self.trainer
-        world, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        recipe, count, rank = self.recipe, self.processes.count, self.processes.rank
         sampler = EpochSampler(
-            crops, world, rank, shuffle=shuffle, seed=recipe.seed, drop_last=drop_last
+            len(crops), count, rank, shuffle=shuffle, seed=recipe.seed, even=drop_last
         )
         return DataLoader(
             crops,
-            batch_size=recipe.batch_size,
+            batch_size=self.batch_size,
             sampler=sampler,
             drop_last=drop_last,
             num_workers=recipe.workers,
@@ -176,12 +188,26 @@ class WarmupEma(WeightAveraging):
         self.step = self.step if step_idx is None else step_idx
         return step_idx is not None
 
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Average what batch norm counted in each process, so that all validate one network."""
+        if self._average_model is not None:
+            average_buffers(trainer.world_size, pl_module, self._average_model)
+        super().on_validation_epoch_start(trainer, pl_module)
+
     def _average(self, averages: list[Tensor], current: list[Tensor], _count: Any) -> None:
         weight = min(self.decay, (1 + self.step) / (10 + self.step))
         if averages[0].is_floating_point():
             torch._foreach_lerp_(averages, current, 1 - weight)
         else:  # counters of batch norm
             torch._foreach_copy_(averages, current)
+
+
+def average_buffers(processes: int, *modules: torch.nn.Module) -> None:
+    """Average the floating-point buffers, which batch norm keeps, over several processes."""
+    for module in modules if processes > 1 else ():
+        for buffer in filter(Tensor.is_floating_point, module.buffers()):
+            torch.distributed.all_reduce(buffer)
+            buffer.div_(processes)
 
 
 class EpochProgressBar(RichProgressBar):
@@ -212,8 +238,12 @@ class EpochProgressBar(RichProgressBar):
         }
 
 
-def silence_libraries() -> None:
-    """Silence the notices and expected warnings of Lightning and torch."""
+def silence_libraries(*, is_first: bool = True) -> None:
+    """Silence the notices and expected warnings of Lightning and torch; those of facedots, too,
+    where another process gives them.
+    """
+    if not is_first:
+        LOG.setLevel(logging.ERROR)
     for name in _NOISY_LOGGERS.split():
         logging.getLogger(name).setLevel(logging.ERROR)
     for pattern in _EXPECTED_WARNINGS:
