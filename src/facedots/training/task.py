@@ -4,6 +4,7 @@ callbacks that average weights and show progress.
 
 import logging
 import warnings
+from math import nan
 from typing import Any
 
 import pytorch_lightning as pl
@@ -19,6 +20,7 @@ from rich.progress import (
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
+from torchmetrics import MeanMetric
 
 from facedots.annotations.base import LOG, FaceAnnotation
 from facedots.data.crops import CropDataset, EpochSampler, Item
@@ -61,6 +63,8 @@ class KeypointTask(pl.LightningModule):
         self.net, self.recipe = net, recipe
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing from torch's stubs
         self.loss = LOSSES[recipe.loss]
+        # Lightning's own mean over processes rounds the average number of their faces down.
+        self.val_loss, self.val_nme = (MeanMetric(nan_strategy=nan) for _ in range(2))
 
     def forward(self, crops: Tensor) -> ModelOutput:
         """The network's output for crops ``uint8 (N, C, S, S)``, normalized here."""
@@ -95,8 +99,10 @@ class KeypointTask(pl.LightningModule):
         points, _covariance = self.net.decode(logits)
         loss, errors = self.loss(self.net, logits, target), self._nme(points, target)
         nme = errors.mean() if len(errors) else loss.new_zeros(())
-        self.log("val_loss", loss, batch_size=len(points), sync_dist=True)
-        self.log("val_nme", nme, batch_size=len(errors), sync_dist=True)
+        self.val_loss.update(loss, len(points))
+        self.val_nme.update(nme, len(errors))
+        self.log("val_loss", self.val_loss)
+        self.log("val_nme", self.val_nme)
 
     def _nme(self, points: Tensor, target: Tensor) -> Tensor:
         """The NME of each face whose two normalizing points are labeled."""
