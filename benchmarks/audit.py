@@ -122,7 +122,7 @@ def put_image(face: FaceAnnotation, target: Path, mirrored: bool) -> None:
     """A link to the image, or its mirror image, without loss."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if not mirrored:
-        target.symlink_to(face.image.resolve())
+        target.symlink_to(Path(str(face.image)).resolve())
         return
     image = read_image(face.image, orient=False)[:, ::-1]
     bgr = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)

@@ -49,7 +49,9 @@ def infants(data: Path) -> list[FaceAnnotation]:
 
 def labeled_scenes(faces: list[FaceAnnotation]) -> list[Scene]:
     """A scene of each face with the points of IBUG68."""
-    return [Scene(face.image, "labeled", tilted_square(face.points)[None]) for face in faces]
+    return [
+        Scene(Path(str(face.image)), "labeled", tilted_square(face.points)[None]) for face in faces
+    ]
 
 
 def boxed_scenes(folder: Path, smallest: int) -> list[Scene]:

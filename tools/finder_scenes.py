@@ -56,7 +56,7 @@ def labeled(data: Path) -> Iterator[Scene]:
     faces = load_source(data, "300w").subsets["300w"]
     held_out = set(sorted({face.group for face in faces})[9::10])
     for face in faces:
-        if face.image.stem.removesuffix("_1") not in IN_TEST_SETS:
+        if Path(str(face.image)).stem.removesuffix("_1") not in IN_TEST_SETS:
             yield of_points(face, "300w", face.group in held_out)
     for subset, frames in load_source(data, "youtube-faces").subsets.items():
         for face in frames:
@@ -81,7 +81,7 @@ def of_points(face: FaceAnnotation, source: str, validation: bool) -> Scene:
     """The scene of one labeled face."""
     lower = lower_face(face.points)[None]
     square = tilted_square(face.points)[None]
-    return Scene(face.image, source, square, lower_faces=lower, validation=validation)
+    return Scene(Path(str(face.image)), source, square, lower_faces=lower, validation=validation)
 
 
 def with_boxes(data: Path, teacher: RetinaFace) -> Iterator[Scene]:

@@ -370,7 +370,7 @@ def test_folders_of_cvat_and_roboflow(tmp_path: Path) -> None:
             write_image(place / file, np.zeros((190, 200, 3), np.uint8))
     for path in (cvat, cvat / "annotations"):
         faces = load_annotations(path).faces
-        assert faces[0].image.resolve() == cvat / "images" / "default" / "f0.png"
+        assert Path(str(faces[0].image)).resolve() == cvat / "images" / "default" / "f0.png"
     for subset in ("valid", "train"):
         coco(roboflow, None, f"{subset}/_annotations.coco.json")
     data = load_annotations(roboflow)

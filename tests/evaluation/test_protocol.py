@@ -136,7 +136,7 @@ def test_faces_that_cannot_be_measured_are_skipped_with_the_reason(tmp_path: Pat
     no_eye[0] = np.nan
     flat[2, 1] = 10
     damaged = face(tmp_path, "damaged.png")
-    damaged.image.write_bytes(b"no image")
+    Path(str(damaged.image)).write_bytes(b"no image")
     annotations = [
         face(tmp_path, "a.png"),
         face(tmp_path, "no_eye.png", no_eye),

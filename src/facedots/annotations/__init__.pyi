@@ -18,6 +18,8 @@ from .labeling_interface import label_studio_config as label_studio_config
 from .load import AnnotationSet as AnnotationSet
 from .load import ReadOptions as ReadOptions
 from .load import load_annotations as load_annotations
+from .packing import pack as pack
+from .packing import unpack as unpack
 from .published_files import CofwFile as CofwFile
 from .published_files import ListFile as ListFile
 from .published_files import PtsFolder as PtsFolder

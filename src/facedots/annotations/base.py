@@ -23,6 +23,7 @@ from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io.files import protect
 from facedots.io.images import write_image
+from facedots.io.members import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 
 LOG = logging.getLogger("facedots")
@@ -45,7 +46,7 @@ class FaceAnnotation:
     """One labeled face. Two are equal only if they are the same object.
 
     Attributes:
-        image: The image's file.
+        image: The image's file, or its place in a pack's shard.
         points: ``float32 (K, 2)``, (x, y) in pixels of the stored image; (0, 0) is the center of
             its top-left pixel. A missing point is NaN.
         name: Identifies the face within its data set, as in ``"training/Luis_Fonsi_21.jpg"``.
@@ -60,7 +61,7 @@ class FaceAnnotation:
         ((68, 2), '')
     """
 
-    image: Path
+    image: ImagePlace
     points: Floats
     name: str
     group: str = ""
@@ -123,7 +124,7 @@ class AnnotationFile(ABC):
         self.notes += _percent_notes(faces)
         for note in self.notes:
             LOG.warning("%s: %s", self.path, note)
-        protect({face.image for face in faces})
+        protect({face.image for face in faces if isinstance(face.image, Path)})
         return faces
 
     @abstractmethod
@@ -194,7 +195,7 @@ def _scale_faults(names: Sequence[str], faces: Matrix) -> list[str]:
 
 def _percent_notes(faces: Sequence[FaceAnnotation]) -> list[str]:
     """A sentence about 20 or more large images whose points all lie within 0 to 100."""
-    images = list(dict.fromkeys(face.image for face in faces))
+    images = list(dict.fromkeys(face.image for face in faces if isinstance(face.image, Path)))
     points = np.concatenate([np.zeros((0, 2)), *(face.points for face in faces)])
     values = points[np.isfinite(points).all(axis=1)]
     if len(images) < 20 or not len(values) or values.min() < -0.5 or values.max() > 100:

@@ -253,7 +253,7 @@ def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchem
     table.writerow(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])
     for face in annotations:
         values = face.points.ravel().tolist()
-        cached = face.image.is_relative_to(cache_folder())
+        cached = isinstance(face.image, Path) and face.image.is_relative_to(cache_folder())
         name = csv_cell(str(face.image) if cached else face.name)
         table.writerow([name, *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
     return text.getvalue()

@@ -13,6 +13,7 @@ from facedots.annotations.exports import read_member, read_xml, zip_members
 from facedots.annotations.image_files import ImageFinder
 from facedots.annotations.known_sets import KnownLabels, recognize
 from facedots.annotations.label_studio import LabelStudioFile
+from facedots.annotations.packs import is_pack, read_subsets
 from facedots.annotations.published_files import CofwFile, ListFile, PtsFolder, is_list
 from facedots.annotations.schemas import schema_beside
 from facedots.annotations.tool_files import ImglabFile, LabelmeFolder
@@ -97,7 +98,8 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
     A folder stands for its files of the first of :data:`FORMATS` that is there; they may also be in
     a folder ``annotations`` (CVAT, COCO) or in folders ``train``, ``valid``, ``test`` (Roboflow),
     each a subset. A known data set (:data:`~facedots.annotations.known_sets.KNOWN_SETS`) is read
-    with its facts, and a folder that holds folders of such sets stands for these.
+    with its facts, and a folder that holds folders of such sets stands for these. A pack
+    (:mod:`facedots.annotations.packs`) is a folder or an address.
 
     The schema is that of the options, else of a ``schema.yaml`` beside the data or the images, else
     of the file: 68 points are iBUG's, COCO names its points in the category, CSV in the header.
@@ -111,6 +113,11 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
         AnnotationError: A file has faults.
     """
     path, options = Path(source), options or ReadOptions()
+    if is_pack(source):
+        if options.format or options.images or options.origin:
+            fault = "a pack needs no --format, --images or --origin; leave them out"
+            raise DataError(f"{source}: {fault}")
+        return AnnotationSet(*read_subsets(source, options.schema))
     if options.format not in (None, *FORMATS):
         raise DataError(f"no format {options.format!r}: use one of {', '.join(FORMATS)}")
     if not path.exists():

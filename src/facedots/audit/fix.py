@@ -16,8 +16,10 @@ import numpy as np
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.csv_table import annotations_csv
 from facedots.audit.audit import AGAINST, Audit
+from facedots.errors import DataError
 from facedots.geometry import box_iou, tight_boxes
 from facedots.io.files import atomic_write
+from facedots.io.members import ImagePlace
 
 SAME_FACE_IOU = 0.5
 """IoU above which the boxes of two labels of one image belong to the same face."""
@@ -76,6 +78,7 @@ def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path)
     to two decimals; (0, 0) is the center of the top-left pixel, whatever the source counted from.
 
     Raises:
+        DataError: The images are in a pack.
         OutputError: The folder cannot be written.
     """
     root = Path(folder)
@@ -89,7 +92,8 @@ def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path)
             for i, face in enumerate(audit.faces)
             if audit.subset_of[i] == subset and i not in dropped
         ]
-        images = Path(os.path.commonpath([face.image.parent for face in kept] or [root]))
+        folders = [str(face.image.parent) for face in kept if isinstance(face.image, Path)]
+        images = Path(os.path.commonpath(folders or [str(root)]))
         image_folders[subset] = str(images)
         rows = [replace(face, name=_name_in(images, face)) for face in kept]
         contents[root / f"{subset.replace('/', '-')}.csv"] = annotations_csv(rows, audit.schema)
@@ -107,6 +111,11 @@ def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path)
 
 def _name_in(folder: Path, face: FaceAnnotation) -> str:
     """The face by its image's path below a folder, with the ``#2`` that its name may end in."""
+    if not isinstance(face.image, Path):
+        raise DataError(
+            f"{face.image}: a CSV cannot name images of a pack; `facedots data unpack` it, "
+            "and fix the folder"
+        )
     mark = face.name.rpartition(face.image.name)[2]
     return face.image.relative_to(folder).as_posix() + mark
 
@@ -115,7 +124,7 @@ def _repeated_faces(audit: Audit) -> dict[int, str]:
     """Faces that are labeled again in a file of the same bytes, and where the remaining one is: the
     first of a subset, that of the later subset (the test), or that of data only compared with.
     """
-    faces_of: defaultdict[tuple[str, Path], list[int]] = defaultdict(list)
+    faces_of: defaultdict[tuple[str, ImagePlace], list[int]] = defaultdict(list)
     for i, face in enumerate(audit.faces):
         faces_of[audit.subset_of[i], face.image].append(i)
     rank = {subset: i for i, subset in enumerate(audit.subsets)}

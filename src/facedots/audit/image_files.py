@@ -4,7 +4,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Floats, Image
 from facedots.io.images import decode_image, read_image, read_image_bytes
+from facedots.io.members import ImagePlace
 
 MAX_HAMMING = 26
 """Largest Hamming distance of two near duplicates, of 256 bits; docs/audit.md says why."""
@@ -39,7 +39,7 @@ class ImageFile:
     """One image file.
 
     Attributes:
-        path: The file.
+        path: The file, or its place in a pack.
         sha256: Of its bytes.
         width: In pixels.
         height: In pixels.
@@ -52,7 +52,7 @@ class ImageFile:
         'JPEG'
     """
 
-    path: Path
+    path: ImagePlace
     sha256: str
     width: int
     height: int
@@ -67,7 +67,7 @@ class ImageFile:
         return self.path.suffix.lower() not in suffixes
 
 
-def inspect_image(path: Path) -> ImageFile:
+def inspect_image(path: ImagePlace) -> ImageFile:
     """Read and decode a file, as stored.
 
     Raises:
@@ -76,7 +76,7 @@ def inspect_image(path: Path) -> ImageFile:
     return load_image_file(path)[0]
 
 
-def load_image_file(path: Path) -> tuple[ImageFile, Image]:
+def load_image_file(path: ImagePlace) -> tuple[ImageFile, Image]:
     """:func:`inspect_image`, and the decoded image as stored, RGB ``uint8 (H, W, 3)``."""
     data = read_image_bytes(path)
     image = decode_image(data, orient=False, source=path)

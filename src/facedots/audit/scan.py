@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -18,6 +17,7 @@ from facedots.audit.image_files import ImageFile, load_image_file
 from facedots.errors import ImageError, PointsError
 from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Floats, Image, Matrix, tight_boxes
+from facedots.io.members import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import Predictor
 
@@ -37,7 +37,7 @@ class ImageScan:
         mirrored: ``float64 (N, K, 2)``, points predicted in the mirror image, mirrored back.
     """
 
-    images: Mapping[Path, ImageFile | ImageError]
+    images: Mapping[ImagePlace, ImageFile | ImageError]
     sizes: Matrix
     brightness: Matrix
     plain: Matrix
@@ -70,11 +70,11 @@ def scan_images(
     """
     sizes, brightness = np.full((len(faces), 2), np.nan), np.full(len(faces), np.nan)
     plain, mirrored = np.full((2, len(faces), schema.count, 2), np.nan)
-    by_image: defaultdict[Path, list[int]] = defaultdict(list)
+    by_image: defaultdict[ImagePlace, list[int]] = defaultdict(list)
     for i, face in enumerate(faces):
         by_image[face.image].append(i)
 
-    def scan(path: Path) -> ImageFile | ImageError:
+    def scan(path: ImagePlace) -> ImageFile | ImageError:
         try:
             file, image = load_image_file(path)
         except ImageError as error:

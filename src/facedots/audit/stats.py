@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from facedots.annotations.known_sets import video_of
 from facedots.audit.image_files import ImageFile, find_near_duplicates, inspect_image
 from facedots.errors import ImageError
 from facedots.geometry import Matrix
+from facedots.io.members import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 
 ROUNDING_ERROR = (np.sqrt(2) + np.arcsinh(1)) / 6
@@ -22,7 +22,7 @@ ROUNDING_ERROR = (np.sqrt(2) + np.arcsinh(1)) / 6
 square's points to its center.
 """
 
-Files = Mapping[Path, ImageFile | ImageError]
+Files = Mapping[ImagePlace, ImageFile | ImageError]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from facedots.cli.output import echo
 from facedots.io.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from facedots.audit.stats import DataStats, Spread, SubsetStats
 
@@ -32,11 +32,12 @@ data_app = typer.Typer(
 )
 
 Source = Annotated[
-    Path,
+    str,
     typer.Argument(
-        help="CSV, COCO or Label Studio .json, CVAT .xml or .zip, or a folder of these."
+        help="CSV, COCO or Label Studio .json, CVAT .xml or .zip, a folder of these, or a pack."
     ),
 ]
+OutFolder = Annotated[Path, "New folder to write."]
 
 
 @data_app.command()
@@ -117,6 +118,48 @@ def download(
     echo(target)
 
 
+@data_app.command()
+@expand_options
+def pack(
+    source: Source,
+    *,
+    out: OutFolder,
+    crop_size: Annotated[
+        int,
+        "Pack crops around the faces, of at most this many pixels; 0: whole images.",
+        {"min": 0},
+    ] = 0,
+    shard_mb: Annotated[int, "Size of a shard, in MB.", {"min": 1}] = 256,
+    labels: LabelOptions,
+) -> None:
+    """Pack labeled images into tar shards, to be read from disk or from s3://, gs://, ….
+
+    A pack is data wherever a command takes some, and holds all that is known of the faces.
+    """
+    from facedots.annotations.load import load_annotations
+    from facedots.annotations.packing import pack as pack_data
+
+    data = load_annotations(source, labels.load())
+    _count_images(pack_data(data, out, crop_size=crop_size, shard_bytes=shard_mb << 20), "packing")
+    echo(out)
+
+
+@data_app.command()
+@expand_options
+def unpack(source: Source, *, out: OutFolder) -> None:
+    """Write the images of a pack as files, with an index that makes the folder the same data."""
+    from facedots.annotations.packing import unpack as unpack_data
+
+    _count_images(unpack_data(source, out), "unpacking")
+    echo(out)
+
+
+def _count_images(files: "Iterator[str]", doing: str) -> None:
+    with Console(stderr=True).status(doing) as status:
+        for count, _file in enumerate(files, 1):
+            status.update(f"{doing}: {count} images")
+
+
 def _print_stats(stats: "DataStats") -> None:
     console = Console(emoji=False)
     ranges = "ranges: smallest … median … largest"
@@ -195,7 +238,7 @@ def audit(
         "out/audit"
     ),
     against: Annotated[
-        Path | None, "Other data that must not share images or people with it."
+        str | None, "Other data that must not share images or people with it."
     ] = None,
     model: Annotated[
         str, "Network to compare with: a name, an .onnx file, a run; none to go without."

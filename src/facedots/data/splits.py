@@ -23,6 +23,7 @@ import numpy as np
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.known_sets import KNOWN_SETS, YOUTUBE_FACES, KnownLabels, recognize
 from facedots.annotations.load import AnnotationSet, ReadOptions, load_annotations, load_known
+from facedots.annotations.packs import is_pack
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
 from facedots.geometry import tight_boxes
@@ -134,6 +135,8 @@ def load_source(data: str | Path, name: str, options: ReadOptions | None = None)
     Example:
         >>> train, test = load_source("data", "youtube-faces").subsets.values()  # doctest: +SKIP
     """
+    if is_pack(data):
+        return _packed_source(data, name, options)
     labels = _whole_set(data, name)
     if not labels:
         needed = ", ".join(KNOWN_SETS[name].labels.values())
@@ -145,12 +148,29 @@ def load_source(data: str | Path, name: str, options: ReadOptions | None = None)
     return load_known(labels, ReadOptions(origin=options.origin if options else None))
 
 
+def _packed_source(data: str | Path, name: str, options: ReadOptions | None) -> AnnotationSet:
+    """A known data set out of a pack, which may hold others, too."""
+    packed = load_annotations(data, options)
+    subsets = {
+        subset.removeprefix(f"{name}/"): faces
+        for subset, faces in packed.subsets.items()
+        if all(face.label_style == name for face in faces)
+    }
+    known = KNOWN_SETS[name]
+    if missing := set(known.labels if known.subsets else [name]) - subsets.keys():
+        raise DataError(f"{data}: no {name} data in this pack: {', '.join(sorted(missing))}")
+    return AnnotationSet(subsets, packed.schema)
+
+
 def detect_sources(data: str | Path) -> tuple[str, ...]:
     """The source of a path: the first known set that is there, else custom data.
 
     >>> detect_sources("cats/labels.csv")
     ('custom',)
     """
+    if is_pack(data):
+        styles = {face.label_style for face in load_annotations(data).faces}
+        return (next((name for name in KNOWN_SETS if name in styles), CUSTOM),)
     return (next((name for name in KNOWN_SETS if _whole_set(data, name)), CUSTOM),)
 
 

@@ -17,6 +17,7 @@ from facedots.errors import DataError
 from facedots.evaluation.metrics import Accuracy, finite_mean, measure_accuracy, nme
 from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write, protect
+from facedots.io.members import ImagePlace, TarMember
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import Doubles, sigma_of
 
@@ -145,7 +146,7 @@ class Evaluation:
     schema: KeypointSchema
     names: tuple[str, ...]
     groups: tuple[str, ...]
-    images: tuple[Path, ...]
+    images: tuple[ImagePlace, ...]
     true: Floats
     predicted: Floats
     covariance: Floats
@@ -202,7 +203,10 @@ class Evaluation:
             "schema": json.loads(self.schema.to_json()),
             "context": asdict(self.context),
             "history": {name: list(epochs.items()) for name, epochs in self.history.items()},
-            "images": [str(image.absolute()) for image in self.images],
+            "images": [
+                asdict(image) if isinstance(image, TarMember) else str(image.absolute())
+                for image in self.images
+            ],
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {_ATTRIBUTE + name: values for name, values in self.attributes.items()}
@@ -246,7 +250,10 @@ class Evaluation:
             schema=KeypointSchema.from_json(json.dumps(about["schema"])),
             names=tuple(about["names"]),
             groups=tuple(about["groups"]),
-            images=tuple(map(Path, about["images"])),
+            images=tuple(
+                TarMember(**place) if isinstance(place, dict) else Path(place)
+                for place in about["images"]
+            ),
             **{name: content[name] for name in _ARRAYS},
             attributes={name.removeprefix(_ATTRIBUTE): content[name] for name in attributes},
             skipped=tuple((name, reason) for name, reason in about["skipped"]),

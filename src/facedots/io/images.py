@@ -5,7 +5,7 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import cv2
 import numpy as np
@@ -80,7 +80,16 @@ def _pi_heif() -> Any:
     return pi_heif
 
 
-def read_image(path: str | Path, *, orient: bool = True, max_pixels: int | None = None) -> Image:
+class StoredFile(Protocol):
+    """A file that has no path, such as one in an archive; ``str()`` is its name in messages."""
+
+    def read_bytes(self) -> bytes:
+        """Its bytes."""
+
+
+def read_image(
+    path: str | Path | StoredFile, *, orient: bool = True, max_pixels: int | None = None
+) -> Image:
     """Read an image as ``uint8 (H, W, 3)`` RGB; see :func:`decode_image` for the arguments and
     errors. A file that is missing, or none, is an :class:`ImageError` too.
     """
@@ -88,10 +97,14 @@ def read_image(path: str | Path, *, orient: bool = True, max_pixels: int | None 
     return decode_image(data, orient=orient, source=path, max_pixels=max_pixels)
 
 
-def read_image_bytes(path: str | Path, *, max_pixels: int | None = None) -> bytes:
+def read_image_bytes(path: str | Path | StoredFile, *, max_pixels: int | None = None) -> bytes:
     """The bytes of an image file, of which no more is read than an image can need; raises
     :class:`ImageError` as :func:`read_image` does.
     """
+    if not isinstance(path, str | Path):
+        data = path.read_bytes()
+        _check_size(io.BytesIO(data), path, max_pixels)
+        return data
     protect([path])
     try:
         kind = Path(path).stat().st_mode

@@ -44,6 +44,36 @@ def open_binary(location: str) -> Iterator[BinaryIO]:
         yield file
 
 
+def read_bytes(location: str) -> bytes:
+    """All bytes of a local file, or of what fsspec finds at an address.
+
+    Raises:
+        DownloadError: The address cannot be read.
+        OSError: The local file cannot be read.
+    """
+    if not is_remote(location):
+        return Path(location).read_bytes()
+    with open_binary(location) as file, remote_errors(location):
+        return file.read()
+
+
+def read_range(location: str, start: int, size: int) -> bytes:
+    """Some bytes of a local file, or of what fsspec finds at an address, by one request.
+
+    Raises:
+        DownloadError: The address cannot be read.
+        OSError: The local file cannot be read.
+    """
+    if not is_remote(location):
+        with Path(location).open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+    with remote_errors(location):
+        files, path = _fsspec().core.url_to_fs(location)
+        data: bytes = files.cat_file(path, start=start, end=start + size)
+        return data
+
+
 def read_location(location: str, max_pixels: int | None = None) -> Image:
     """The image at a local path, an http address, or an address of fsspec, upright, as
     ``uint8 (H, W, 3)`` RGB.

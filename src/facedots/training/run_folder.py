@@ -32,6 +32,8 @@ from facedots.evaluation.result import RECIPE_FILE
 from facedots.inference.session import CODE_LICENSE
 from facedots.io.files import atomic_write
 from facedots.io.locks import lock_folder
+from facedots.io.members import TarMember
+from facedots.io.remote import is_remote
 from facedots.io.text import utf8
 from facedots.schema import KeypointSchema
 
@@ -61,8 +63,9 @@ def lock_run(run: Path) -> Iterator[None]:
 def provenance(data: str, split: Split, processes: int = 1) -> dict[str, Any]:
     """What ``provenance.json`` of a new run holds."""
     parts = {"train": split.train, "validation": split.validation, "test": split.test}
+    is_address = data.startswith("synthetic:") or is_remote(data)
     return {
-        "data": data if data.startswith("synthetic:") else str(Path(data).resolve()),
+        "data": data if is_address else str(Path(data).resolve()),
         "faces": {name: len(faces) for name, faces in parts.items()},
         "fingerprint": {name: fingerprint(parts[name]) for name in ("train", "validation")},
         "processes": processes,
@@ -85,7 +88,10 @@ def fingerprint(faces: list[FaceAnnotation]) -> str:
     """A SHA-256 of the names, points and image files, in the order of the list."""
     digest = hashlib.sha256()
     for face in faces:
-        image_hash = hashlib.sha256(face.image.read_bytes()).digest()
+        if isinstance(face.image, TarMember):  # which is checked whenever it is read
+            image_hash = bytes.fromhex(face.image.sha256)
+        else:
+            image_hash = hashlib.sha256(face.image.read_bytes()).digest()
         digest.update(utf8(face.name) + face.points.tobytes() + image_hash)
     return digest.hexdigest()
 

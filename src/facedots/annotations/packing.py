@@ -1,0 +1,178 @@
+"""Labeled faces into packs (:mod:`facedots.annotations.packs`), and out of them again."""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+import cv2
+
+from facedots.annotations.load import AnnotationSet
+from facedots.annotations.packs import (
+    INDEX_FILE,
+    PACK_FILE,
+    PACK_VERSION,
+    PackedFace,
+    face_record,
+    read_pack,
+)
+from facedots.errors import DataError, OutputError
+from facedots.geometry import CropSpec, apply_affine, crop_matrix, tight_boxes, warp_image
+from facedots.io.files import atomic_write
+from facedots.io.images import read_image, read_image_bytes
+from facedots.io.members import ImagePlace, TarWriter
+from facedots.io.remote import is_remote
+from facedots.schema import KeypointSchema
+
+SHARD_BYTES = 256 << 20
+"""A shard is closed when it has as many bytes."""
+CROP_SCALE = 2.0
+"""Side of packed crops, in longer sides of the tight box: room for what augmentation shifts, turns
+and enlarges.
+"""
+CROP_QUALITY = 95
+"""Of the JPEG files of packed crops."""
+
+_Entry = tuple[str, bytes, list[PackedFace]]
+"""An image to pack: its path in the data set, its bytes, its faces."""
+
+
+def pack(
+    data: AnnotationSet, out: str | Path, *, crop_size: int = 0, shard_bytes: int = SHARD_BYTES
+) -> Iterator[str]:
+    """Write a data set as a pack: the bytes of its images as they are, and all that is known of its
+    faces. The same data give the same bytes.
+
+    Args:
+        data: The data set.
+        out: Folder to write.
+        crop_size: Instead of the images, pack a crop around each face, :data:`CROP_SCALE` times its
+            box, reduced to this many pixels where it is larger; 0 for whole images.
+        shard_bytes: Size at which a shard is closed.
+
+    Yields:
+        Each image's path in the data set, when it is in its shard.
+
+    Raises:
+        ImageError: An image cannot be read.
+        OutputError: The folder holds a data set already, or cannot be written.
+
+    Example:
+        >>> data = load_annotations("data/youtube-faces")  # doctest: +SKIP
+        >>> for file in pack(data, "packs/youtube-faces"):  # doctest: +SKIP
+        ...     print(file)
+    """
+    root, lines, shards = _new_folder(out), list[str](), 0
+    entries = _crops(data, crop_size) if crop_size else _whole_images(data)
+    with contextlib.ExitStack() as stack:
+        tar: TarWriter | None = None
+        for file, content, faces in entries:
+            if tar is None or tar.size >= shard_bytes:
+                stack.close()  # the shard before is whole
+                tar = stack.enter_context(TarWriter(root / f"shard-{shards:06d}.tar"))
+                shards += 1
+            key = f"{len(lines):09d}"
+            member = tar.add(key + (PurePath(file).suffix.lower() or ".image"), content)
+            record = _record(file, faces)
+            tar.add(f"{key}.json", json.dumps(record).encode())
+            place = {"shard": tar.path.name, **asdict(member)}
+            del place["archive"]
+            lines.append(json.dumps(place | record))
+            yield file
+    _write_index(root, lines, data.schema)
+
+
+def unpack(source: str | Path, out: str | Path) -> Iterator[str]:
+    """Write the images of a pack as files under their paths in the data set, with the index beside
+    them, by which the folder is the same data set.
+
+    Yields:
+        Each image's path, when it is written.
+
+    Raises:
+        ImageError: A shard is damaged.
+        OutputError: The folder holds a data set already, or cannot be written.
+
+    Example:
+        >>> files = list(unpack("packs/youtube-faces", "data/unpacked"))  # doctest: +SKIP
+    """
+    root, lines = _new_folder(out), list[str]()
+    schema, images = read_pack(source)
+    for image in images:
+        atomic_write(root / image.file, read_image_bytes(image.place))
+        lines.append(json.dumps({"shard": ""} | _record(image.file, image.faces)))
+        yield image.file
+    _write_index(root, lines, schema)
+
+
+def _new_folder(out: str | Path) -> Path:
+    if is_remote(str(out)):
+        raise OutputError(f"{out}: write a local folder, then copy it to its address")
+    if (Path(out) / PACK_FILE).exists():
+        raise OutputError(f"{out}: holds a pack already; choose another folder, or delete it")
+    return Path(out)
+
+
+def _write_index(root: Path, lines: list[str], schema: KeypointSchema) -> None:
+    """The index, and last what makes the folder a pack."""
+    index = "".join(f"{line}\n" for line in lines).encode()
+    head = {
+        "version": PACK_VERSION,
+        "schema": json.loads(schema.to_json()),
+        "images": len(lines),
+        "index_sha256": hashlib.sha256(index).hexdigest(),
+    }
+    atomic_write(root / INDEX_FILE, index)
+    atomic_write(root / PACK_FILE, json.dumps(head, indent=2) + "\n")
+
+
+def _record(file: str, faces: Iterable[PackedFace]) -> dict[str, Any]:
+    return {"file": file, "faces": [face_record(face) for face in faces]}
+
+
+def _numbered(data: AnnotationSet) -> Iterator[PackedFace]:
+    faces = ((subset, face) for subset, faces in data.subsets.items() for face in faces)
+    for number, (subset, face) in enumerate(faces):
+        yield PackedFace(number, subset, face)
+
+
+def _whole_images(data: AnnotationSet) -> Iterator[_Entry]:
+    by_image: dict[ImagePlace, list[PackedFace]] = {}
+    for each in _numbered(data):
+        by_image.setdefault(each.face.image, []).append(each)
+    names = _relative_names(list(by_image))
+    for name, (image, faces) in zip(names, by_image.items(), strict=True):
+        yield name, read_image_bytes(image), faces
+
+
+def _relative_names(images: list[ImagePlace]) -> list[str]:
+    """The paths of images below the folder that holds all of them."""
+    folders = {image.parent for image in images if isinstance(image, Path)}
+    root = Path(os.path.commonpath(folders)) if folders else Path()
+    return [
+        image.relative_to(root).as_posix()
+        if isinstance(image, Path)
+        else f"{Path(image.archive).stem}/{image.name}"
+        for image in images
+    ]
+
+
+def _crops(data: AnnotationSet, size: int) -> Iterator[_Entry]:
+    for each in _numbered(data):
+        face = each.face
+        box = tight_boxes(face.points[None])
+        if not (box[0, 2:] > box[0, :2]).all():
+            raise DataError(f"{face.name}: its points span no box to crop; pack whole images")
+        image = read_image(face.image, orient=False)
+        square = CropSpec("box", CROP_SCALE).crop_squares(box, (1, 1))[0]
+        side = min(size, max(1, round(float(square[2]))))
+        matrix = crop_matrix(square, side)
+        crop = cv2.cvtColor(warp_image(image, matrix, (side, side)), cv2.COLOR_RGB2BGR)
+        bias = face.label_bias_x * side / float(square[2])
+        moved = replace(face, points=apply_affine(matrix, face.points), label_bias_x=bias)
+        encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, CROP_QUALITY])[1]
+        yield f"{each.number:09d}.jpg", encoded.tobytes(), [replace(each, face=moved)]

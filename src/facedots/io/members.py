@@ -1,0 +1,117 @@
+"""Files within uncompressed tar archives, written and read by their place: nothing is unpacked."""
+
+import hashlib
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
+
+from facedots.errors import ImageError
+from facedots.io.files import AtomicFile, output_errors, write_all
+from facedots.io.remote import read_range
+
+
+@dataclass(frozen=True, order=True)
+class TarMember:
+    """A file within a tar archive, which stands for a path where images are read.
+
+    Attributes:
+        archive: Path of the archive, or its address (``s3://…``).
+        name: Of the file, within the archive.
+        offset: Where its bytes begin in the archive.
+        size: Their number.
+        sha256: Of them, in hexadecimal.
+
+    Example:
+        >>> str(TarMember("faces/shard-000000.tar", "000000007.jpg", 512, 52_000, "…"))
+        'faces/shard-000000.tar/000000007.jpg'
+    """
+
+    archive: str
+    name: str
+    offset: int
+    size: int
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.archive}/{self.name}"
+
+    @property
+    def suffix(self) -> str:
+        """The ending of the name, with its dot."""
+        return PurePosixPath(self.name).suffix
+
+    def read_bytes(self) -> bytes:
+        """The bytes: one read of a local file, one request for a range of a remote one.
+
+        Raises:
+            ImageError: The archive is missing, cut, or another than when it was indexed.
+            DownloadError: Its address cannot be read.
+        """
+        try:
+            data = read_range(self.archive, self.offset, self.size)
+        except OSError as error:
+            raise ImageError(f"{self}: cannot be read: {error.strerror}") from error
+        if hashlib.sha256(data).hexdigest() != self.sha256:
+            raise ImageError(
+                f"{self}: not the bytes of its index, so the shard is cut, damaged or another one; "
+                "copy it again from where it is whole, or pack the data anew"
+            )
+        return data
+
+
+ImagePlace = Path | TarMember
+"""Where an image is: a file, or one in a tar archive."""
+
+
+class TarWriter:
+    """Writes a tar archive whole, or not at all where its ``with`` block fails. Equal files give
+    equal bytes.
+
+    Raises:
+        OutputError: It cannot be written.
+
+    Example:
+        >>> with TarWriter("shard-000000.tar") as tar:  # doctest: +SKIP
+        ...     member = tar.add("000000000.jpg", data)
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path, self.size = Path(path), 0
+        self._file = AtomicFile(path)
+        self._stream = self._file.open()
+
+    def add(self, name: str, data: bytes) -> TarMember:
+        """Append a file, whose name has at most 100 bytes."""
+        info = tarfile.TarInfo(name)
+        info.size, info.mode = len(data), 0o644
+        header = info.tobuf(tarfile.USTAR_FORMAT)
+        offset = self.size + len(header)
+        self._write(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
+        digest = hashlib.sha256(data).hexdigest()
+        return TarMember(str(self.path), name, offset, len(data), digest)
+
+    def _write(self, data: bytes) -> None:
+        with output_errors(self.path):
+            write_all(self._stream, data)
+        self.size += len(data)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                self._write(bytes(2 * tarfile.BLOCKSIZE))  # marks the end
+        finally:
+            self._stream.close()
+            if error is None:
+                self._file.commit()
+            else:
+                self._file.rollback()
