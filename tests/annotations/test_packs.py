@@ -1,7 +1,7 @@
 """Packs hold a data set without loss, are read by place, and tell damage apart."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,7 @@ def test_a_damaged_shard_is_named_with_the_image(
 
 def test_a_pack_that_was_killed_is_none(data: AnnotationSet, tmp_path: Path) -> None:
     files = pack(data, tmp_path / "pack")
+    assert isinstance(files, Generator)
     assert next(files) == "a/0.x.png"
     files.close()
     assert not list((tmp_path / "pack").iterdir())
