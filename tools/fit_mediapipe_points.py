@@ -47,7 +47,7 @@ def matched(
         eyes = float(np.linalg.norm(corners[1] - corners[0]))
         found = [
             mesh[:VERTICES] * (width, height) - 0.5
-            for mesh in meshes[face.image.relative_to(root).as_posix()]
+            for mesh in meshes[Path(str(face.image)).relative_to(root).as_posix()]
         ]
         off = [np.linalg.norm(mesh[EYE_CORNERS] - corners, axis=1).mean() for mesh in found]
         if off and min(off) < MAX_OFF * eyes:
@@ -89,7 +89,7 @@ def main() -> None:
     for file, mesh in zip(stored["files"].tolist(), stored["meshes"], strict=True):
         meshes[file].append(mesh)
     split, root = load_split(options.data, ["300w"], "official", 0), options.data / "300w"
-    train = [face for face in split.train if face.image.stem not in IN_TEST_SETS]
+    train = [face for face in split.train if Path(str(face.image)).stem not in IN_TEST_SETS]
     vertices, labels = matched(train, root, meshes)
     ends, fractions = best_lines(vertices, labels)
     lines = [f"{a},{b},{part:.3f}\n" for (a, b), part in zip(ends, fractions, strict=True)]
