@@ -141,3 +141,29 @@ def test_int8_scales_cover_the_range_after_a_relu6_and_decoding_stays_float() ->
     expected = np.clip(crops[:1, :, :, :2].transpose(0, 3, 1, 2) * [[[[10]], [[0.02]]]], 0, 6)
     np.testing.assert_allclose(maps, expected, atol=2 * 6 / 255)
     np.testing.assert_allclose(read - maps, 0.001, atol=1e-6)
+
+
+def test_int8_answers_as_exact_arithmetic_does_on_every_cpu() -> None:
+    # Bright crops and equal weights: without VNNI, pairs of 8-bit products saturate.
+    model = onnx.parser.parse_model("""
+        <ir_version: 10, opset_import: ["": 18]>
+        net (uint8[1, 16, 16, 3] crops) => (float[1, 8, 14, 14] maps) {
+            pixels = Cast <to = 1> (crops)
+            planes = Transpose <perm = [0, 3, 1, 2]> (pixels)
+            wide = Conv (planes, spread)
+            maps = Conv (wide, kernels)
+        }""")
+    weights = {"spread": np.ones((16, 3, 1, 1)), "kernels": np.ones((8, 16, 3, 3))}
+    constants = [numpy_helper.from_array(w.astype(np.float32), name) for name, w in weights.items()]
+    model.graph.initializer.extend(constants)
+    crops = np.random.default_rng(0).integers(200, 256, (4, 16, 16, 3), np.uint8)
+    data = export.quantize_int8(model, crops).SerializeToString()
+    exact = onnxruntime.SessionOptions()
+    exact.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    (expected,) = onnxruntime.InferenceSession(data, exact).run(None, {"crops": crops[:1]})
+    (maps,) = onnxruntime.InferenceSession(data).run(None, {"crops": crops[:1]})
+    np.testing.assert_allclose(maps, expected, rtol=0.02)
+    quantized = [numpy_helper.to_array(c) for c in onnx.load_from_string(data).graph.initializer]
+    kernels = [array for array in quantized if array.dtype == np.int8 and array.ndim == 4]
+    assert len(kernels) == 2
+    assert max(np.abs(array.astype(int)).max() for array in kernels) <= 64
