@@ -1,6 +1,5 @@
 """The web application: its routes, and what they share."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,7 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from facedots.service.access import BearerToken, check_origin
 from facedots.service.compute import ComputeThread
-from facedots.service.finding import Finder
+from facedots.service.handler import RequestHandler
 from facedots.service.limits import BodyReader
 from facedots.service.metrics import CountRequests, metrics_response
 from facedots.service.openapi import answers, describe, finds_faces
@@ -34,9 +33,10 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """The application of one worker, with one thread that computes.
+    """The application of one worker, with its networks and one thread that computes.
 
-    Networks are opened when it starts, before the first request.
+    Raises:
+        WeightsError: A network is unknown, or its file is missing or damaged.
 
     Example:
         >>> [route.path for route in create_app(ServiceSettings()).routes][-1]
@@ -100,12 +100,11 @@ class _Service:
         self._compute = ComputeThread(settings.limits.queue, settings.limits.timeout)
         self._bodies = BodyReader(settings.limits)
         self._streams = Streams(settings.limits)
-        self._finder: Finder | None = None
+        self._handler = RequestHandler(settings)
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Open the networks, and close the thread at the end."""
-        self._finder = await asyncio.to_thread(Finder, self._settings)
+        """Close the thread at the end."""
         yield
         self._compute.close()
 
@@ -114,7 +113,7 @@ class _Service:
         self._compute.check()
         async with self._bodies.read(request) as form:
             options = parse_options(FaceOptions, form.options)
-            return await self._answer(partial(self._opened.answer, form, options))
+            return await self._answer(partial(self._handler.answer, form, options))
 
     async def batch(self, request: Request) -> Response:
         """Find the faces of several images. One that cannot be read does not stop the others."""
@@ -126,16 +125,16 @@ class _Service:
                 counts = f"{len(options.boxes)} lists for {len(form.uploads)} images"
                 raise Problem(422, f"boxes: {counts}")
             until = monotonic() + limits.timeout
-            return await self._answer(partial(self._opened.answer_batch, form, options, until))
+            return await self._answer(partial(self._handler.answer_batch, form, options, until))
 
     async def stream(self, websocket: WebSocket) -> None:
         """Follow faces through the frames of a video."""
         check_origin(websocket, self._settings.origins)
-        await self._streams.serve(websocket, self._opened, self._compute)
+        await self._streams.serve(websocket, self._handler, self._compute)
 
     async def models(self) -> Response:
         """List the networks and detectors that a request may name."""
-        return JSONResponse(await asyncio.to_thread(self._opened.describe))
+        return JSONResponse(self._handler.description)
 
     async def metrics(self) -> Response:
         """Counts and times of all workers, for Prometheus."""
@@ -153,9 +152,3 @@ class _Service:
     async def _answer(self, job: Callable[[], str]) -> Response:
         text = await self._compute.run(job)
         return Response(text, headers=_NO_STORE, media_type="application/json")
-
-    @property
-    def _opened(self) -> Finder:
-        if self._finder is None:
-            raise Problem(503, "the networks are being opened", retry_after=1)
-        return self._finder

@@ -1,18 +1,29 @@
-"""Connections over time: slow clients are cut off, and a server that ends answers what is under
+"""Connections over time: slow clients are cut off, and a server that ends answers what is on its
 way.
 """
 
 import asyncio
+import contextlib
+import multiprocessing
+import socket
 from typing import Any
 
 from h11 import Request
+from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import Server, ServerState
 
 PROGRESS_SECONDS = 10.0
 """In which a client must go on with a request's head, or with taking an answer."""
-DRAIN_SECONDS = 0.5
-"""For which connections stay open for requests that are on their way when the server ends."""
+DRAIN_SECONDS = 1.0
+"""For which a server that ends still takes connections, and waits for the request of one."""
+
+
+class _State(ServerState):
+    """What the connections of a server share."""
+
+    ends = False
 
 
 class GuardedConnection(H11Protocol):
@@ -21,14 +32,16 @@ class GuardedConnection(H11Protocol):
     The time of a body, and of its answer, is limited by the application.
     """
 
+    server_state: _State
     _timer: asyncio.TimerHandle | None = None
     _last: object = None
-    _ends = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch."""
         super().connection_made(transport)
         self._watch()
+        if self.server_state.ends:
+            self.loop.call_later(DRAIN_SECONDS, self.shutdown)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to watch."""
@@ -43,22 +56,13 @@ class GuardedConnection(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Take data; once the server ends, an answer says that it is the last one."""
         super().data_received(data)
-        if self._ends:
-            self._close_after_answer()
+        if self.server_state.ends:
+            self.close_after_answer()
 
-    def shutdown(self) -> None:
-        """Answer what is under way, and what arrives within a moment; then close."""
-        self._ends = True
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._close_after_answer()
-        else:
-            self.loop.call_later(DRAIN_SECONDS, super().shutdown)
-
-    def _close_after_answer(self) -> None:
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
-            if CLOSE_HEADER not in self.cycle.default_headers:
-                self.cycle.default_headers = [*self.cycle.default_headers, CLOSE_HEADER]
+    def close_after_answer(self) -> None:
+        """Let an answer that is under way say that it is the last one."""
+        if self.cycle is not None and CLOSE_HEADER not in self.cycle.default_headers:
+            self.cycle.default_headers = [*self.cycle.default_headers, CLOSE_HEADER]
 
     def _watch(self) -> None:
         """Cut the connection off if nothing came of it since the last look."""
@@ -74,3 +78,51 @@ class GuardedConnection(H11Protocol):
     def _stop(self) -> None:
         if self._timer:
             self._timer.cancel()
+
+
+class DrainingServer(Server):
+    """uvicorn's server, which by itself drops connections that wait or just begin when it ends."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.server_state: _State = _State()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, to end when the parent process does."""
+        await super().startup(sockets)
+        parent, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+
+        def end(sentinel: int) -> None:
+            loop.remove_reader(sentinel)
+            self.should_exit = True
+
+        if parent is not None:
+            loop.add_reader(parent.sentinel, end, parent.sentinel)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer each connection once more for a moment, take those that wait, then end."""
+        self.server_state.ends = True
+        for connection in self.server_state.connections:
+            if isinstance(connection, GuardedConnection):
+                connection.close_after_answer()
+        await asyncio.sleep(DRAIN_SECONDS)
+        for listener in sockets or []:
+            self._accept_all(listener)
+        await super().shutdown(sockets)
+
+    def _accept_all(self, listener: socket.socket) -> None:
+        """Take the connections that the system has made and nobody has accepted yet."""
+        loop, tasks = asyncio.get_running_loop(), self.server_state.tasks
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                accepted, _ = listener.accept()
+                accepted.setblocking(False)
+                task = loop.create_task(self._connect(accepted))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+
+    async def _connect(self, accepted: socket.socket) -> None:
+        def connection() -> GuardedConnection:
+            return GuardedConnection(self.config, self.server_state, self.lifespan.state)
+
+        await asyncio.get_running_loop().connect_accepted_socket(connection, accepted)

@@ -1,36 +1,36 @@
-"""The processes of a server: a parent that restarts its workers, which share one socket."""
+"""The processes of a server: a parent that replaces workers, which share one socket."""
 
-import asyncio
-import logging
+import contextlib
+import logging.config
 import multiprocessing
 import os
 import signal
 import socket
+import sys
 import tempfile
-from functools import partial
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import cv2
-from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE, Config
-from uvicorn.supervisors import Multiprocess
 
 from facedots.errors import FacedotsError
 from facedots.service.app import create_app
-from facedots.service.connection import GuardedConnection
-from facedots.service.finding import Finder
+from facedots.service.connection import DrainingServer, GuardedConnection
+from facedots.service.handler import RequestHandler
 from facedots.service.metrics import FOLDER
 from facedots.service.settings import ServiceSettings
 
-_MORE_SECONDS = 5
+_SPARE_SECONDS = 10
 """For a worker to end, beyond the time of a body and of its answer."""
-_SILENT_SECONDS = 30
-"""After which a worker that does not react is replaced."""
+
+_log = logging.getLogger("facedots.service")
 
 
 def serve(settings: ServiceSettings, host: str, port: int, workers: int = 1) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is under way. SIGHUP replaces the workers.
+    """Serve until SIGTERM or SIGINT, then answer what is under way.
 
     Args:
         settings: What is served.
@@ -42,32 +42,14 @@ def serve(settings: ServiceSettings, host: str, port: int, workers: int = 1) -> 
         WeightsError: A network is unknown, or its file is missing or damaged.
         FacedotsError: The address cannot be used, or a worker cannot start.
     """
-    Finder(settings)
-    with _listen(host, port) as listener, tempfile.TemporaryDirectory() as folder:
+    logging.config.dictConfig(_logging())
+    RequestHandler(settings)
+    with tempfile.TemporaryDirectory() as folder, _listen(host, port) as listener:
         os.environ[FOLDER] = folder
-        config = Config(
-            partial(_worker_app, settings),
-            factory=True,
-            workers=workers,
-            loop="asyncio",
-            http=GuardedConnection,
-            ws="websockets-sansio",
-            ws_max_size=settings.limits.max_bytes,
-            ws_per_message_deflate=False,
-            access_log=False,
-            log_config=_logging(),
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=round(2 * settings.limits.timeout) + _MORE_SECONDS,
-            timeout_worker_healthcheck=_SILENT_SECONDS,
-        )
-        address = listener.getsockname()
-        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        logging.getLogger("facedots.service").info("serving at http://%s:%d", shown, address[1])
-        supervisor = _Supervisor(config, [listener])
-        supervisor.run()
-        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
-            raise FacedotsError("a worker could not start; its log is above")
+        address, number = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        _log.info("serving at http://%s:%d", shown, number)
+        _Workers(settings, listener, workers).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -79,18 +61,73 @@ def _listen(host: str, port: int) -> socket.socket:
         raise FacedotsError(f"{host}:{port}: {reason}; choose --host and --port") from error
 
 
-def _worker_app(settings: ServiceSettings) -> FastAPI:
-    """The application of a worker, which ends with its parent and computes in one thread."""
+class _Workers:
+    """The worker processes; one that dies is replaced. uvicorn's own supervisor would notice later,
+    and leave the socket open after the workers have closed it.
+    """
+
+    def __init__(self, settings: ServiceSettings, listener: socket.socket, count: int) -> None:
+        self._settings, self._listener = settings, listener
+        self._processes: list[SpawnProcess] = []
+        self._stop, self._signals = multiprocessing.Pipe(duplex=False)
+        self._count = count
+
+    def run(self) -> None:
+        """Until a signal comes, or a worker cannot start."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._signals.send(None))
+        self._processes = [self._start() for _ in range(self._count)]
+        failed = False
+        while not failed and self._stop not in self._wait():
+            for process in [each for each in self._processes if not each.is_alive()]:
+                self._processes.remove(process)
+                mark_process_dead(process.pid)  # type: ignore[no-untyped-call]
+                failed = process.exitcode == STARTUP_FAILURE
+                if not failed:
+                    _log.warning("worker %s died (%s)", process.pid, process.exitcode)
+                    self._processes.append(self._start())
+        for process in self._processes:
+            process.terminate()
+        self._listener.close()
+        for process in self._processes:
+            process.join()
+        if failed:
+            raise FacedotsError("a worker could not start; its log is above")
+
+    def _wait(self) -> list[Any]:
+        ended: list[Connection | int] = [process.sentinel for process in self._processes]
+        return wait([self._stop, *ended])
+
+    def _start(self) -> SpawnProcess:
+        context = multiprocessing.get_context("spawn")
+        process = context.Process(target=_work, args=(self._settings, self._listener))
+        process.start()
+        return process
+
+
+def _work(settings: ServiceSettings, listener: socket.socket) -> None:
+    """Be a worker."""
     cv2.setNumThreads(1)
-    parent, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
-
-    def end(sentinel: int) -> None:
-        loop.remove_reader(sentinel)
-        signal.raise_signal(signal.SIGTERM)
-
-    if parent is not None:
-        loop.add_reader(parent.sentinel, end, parent.sentinel)
-    return create_app(settings)
+    try:
+        app = create_app(settings)
+    except FacedotsError as error:
+        _log.error("%s", error)
+        sys.exit(STARTUP_FAILURE)
+    config = Config(
+        app,
+        loop="asyncio",
+        http=GuardedConnection,
+        ws="websockets-sansio",
+        ws_max_size=settings.limits.max_bytes,
+        ws_per_message_deflate=False,
+        access_log=False,
+        log_config=_logging(),
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(2 * settings.limits.timeout) + _SPARE_SECONDS,
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        DrainingServer(config).run([listener])
 
 
 def _logging() -> dict[str, Any]:
@@ -102,22 +139,3 @@ def _logging() -> dict[str, Any]:
     loggers["uvicorn"] = loggers["uvicorn"] | {"level": "WARNING"}
     loggers["uvicorn.error"] = {"level": "WARNING"}
     return LOGGING_CONFIG | {"loggers": loggers}
-
-
-class _Supervisor(Multiprocess):
-    """uvicorn's, which also forgets what a dead worker last counted, and refuses connections as
-    soon as the server ends.
-    """
-
-    def keep_subprocess_alive(self) -> None:
-        """Replace workers that died."""
-        before = {process.pid for process in self.processes}
-        super().keep_subprocess_alive()
-        for pid in before - {process.pid for process in self.processes}:
-            mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-    def terminate_all(self) -> None:
-        """Let the workers end, which accept what they still can."""
-        super().terminate_all()
-        for listener in self.sockets:
-            listener.close()

@@ -9,7 +9,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from facedots.io.text import json_line
 from facedots.service.access import SUBPROTOCOL
 from facedots.service.compute import ComputeThread
-from facedots.service.finding import Finder
+from facedots.service.handler import RequestHandler
 from facedots.service.metrics import STREAMS
 from facedots.service.problems import Problem
 from facedots.service.requests import FindOptions, parse_options
@@ -30,7 +30,9 @@ class Streams:
     def __init__(self, limits: ServiceLimits) -> None:
         self._limits, self._open = limits, 0
 
-    async def serve(self, websocket: WebSocket, finder: Finder, compute: ComputeThread) -> None:
+    async def serve(
+        self, websocket: WebSocket, handler: RequestHandler, compute: ComputeThread
+    ) -> None:
         """Answer a client until it goes, or sends nothing for the time of the limits.
 
         Raises:
@@ -44,13 +46,13 @@ class Streams:
         self._open += 1
         STREAMS.inc()
         try:
-            tracker = await compute.run(partial(finder.tracker, options))
+            tracker = await compute.run(partial(handler.tracker, options))
             offered = SUBPROTOCOL in websocket.scope["subprotocols"]
             await websocket.accept(SUBPROTOCOL if offered else None)
             start, number = monotonic(), 0
             while data := await self._frame(websocket):
                 time = monotonic() - start
-                job = partial(finder.answer_frame, tracker, data, number, time, options)
+                job = partial(handler.answer_frame, tracker, data, number, time, options)
                 try:
                     text = await compute.run(job)
                 except Problem as problem:

@@ -38,15 +38,18 @@ GIVEN_BOXES = "boxes"
 """The detector of an answer to a request with boxes."""
 
 
-class Finder:
-    """Finds the faces of requests, with networks that are opened once; not for several threads.
+class RequestHandler:
+    """Answers requests with networks that are opened once; not for several threads at a time.
+
+    Attributes:
+        description: The networks, detectors, defaults and limits, as plain values.
 
     Raises:
         WeightsError: A network of the settings is unknown, or its file is missing or damaged.
 
     Example:
-        >>> finder = Finder(ServiceSettings())
-        >>> finder.pipeline(FindOptions()).predictor.spec.schema.name
+        >>> handler = RequestHandler(ServiceSettings())
+        >>> handler.pipeline(FindOptions()).predictor.spec.schema.name
         'ibug68'
     """
 
@@ -54,24 +57,7 @@ class Finder:
         self._networks, self._limits = settings.networks, settings.limits
         self._files = settings.model_files
         self._open = lru_cache(_OPEN)(PipelineOptions.load)
-        for file in self._files.values():
-            self._open(replace(self._networks, model=file))
-
-    def describe(self) -> dict[str, Any]:
-        """The networks, detectors and limits, as plain values."""
-        models = []
-        for name in self._files:
-            predictor = self.pipeline(FindOptions(model=name)).predictor
-            spec, card = predictor.spec, predictor.card
-            facts: dict[str, Any] = {"name": name, "title": card.title, "schema": spec.schema.name}
-            facts |= {"points": spec.schema.count, "input_size": spec.input_size}
-            models.append(facts | {"weights_license": card.license, "note": card.note})
-        detectors = ["retinaface", "haar", "single-object"]
-        detectors += ["yunet"] if self._networks.detector_file else []
-        default = {"model": self._name(FindOptions()), **self._networks.recorded}
-        default["detector-file"] = None  # clients need not know where it is
-        limits = asdict(self._limits)
-        return {"models": models, "detectors": detectors, "default": default, "limits": limits}
+        self.description = self._describe()
 
     def pipeline(self, options: FindOptions) -> Pipeline:
         """The networks that a request asks for.
@@ -134,6 +120,21 @@ class Finder:
         faces = self._analyzed(pixels, tracker(pixels, time), options)
         result = ImageResult(f"frame {number}", pixels.shape[1], pixels.shape[0], faces)
         return json_line({"frame": number, "time": round(time, 3), **image_fields(result)})
+
+    def _describe(self) -> dict[str, Any]:
+        models = []
+        for name, file in self._files.items():
+            predictor = self._open(replace(self._networks, model=file)).predictor
+            spec, card = predictor.spec, predictor.card
+            facts: dict[str, Any] = {"name": name, "title": card.title, "schema": spec.schema.name}
+            facts |= {"points": spec.schema.count, "input_size": spec.input_size}
+            models.append(facts | {"weights_license": card.license, "note": card.note})
+        detectors = ["retinaface", "haar", "single-object"]
+        detectors += ["yunet"] if self._networks.detector_file else []
+        default = {"model": self._name(FindOptions()), **self._networks.recorded}
+        default["detector-file"] = None  # clients need not know where it is
+        limits = asdict(self._limits)
+        return {"models": models, "detectors": detectors, "default": default, "limits": limits}
 
     def _document(
         self, options: FindOptions, images: Sequence[dict[str, Any]], detects: bool
