@@ -14,7 +14,7 @@ WEB := web/package
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing
 
-.PHONY: help demo test test-slow test-scale test-web lint lock bench notebooks docs clean
+.PHONY: help demo test test-scale test-service test-slow test-web lint lock bench notebooks docs clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -25,6 +25,9 @@ demo: $(VENV)/.base  ## draw the keypoints of a sample portrait into out/ (insta
 
 test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
 	$(PYTEST)
+
+test-service: $(VENV)/.dev  ## run the tests of servers as processes, under load and with signals
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m service
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(PYTEST) -m slow
