@@ -11,11 +11,13 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
 REQUIREMENTS = [
     Requirement(line)
-    for lines in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for lines in (PROJECT["dependencies"], *(EXTRAS[name] for name in EXTRAS if name != "ray"))
     for line in lines
 ]
+"""All but Ray, which only `make test-scale` installs, into an environment of its own."""
 
 
 def pins(file: str) -> dict[str, str]:

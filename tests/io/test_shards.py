@@ -30,24 +30,19 @@ def tar_of(files: dict[str, bytes], mode: str = "w") -> bytes:
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_the_files_of_a_key_are_one_sample(mode: str) -> None:
-    samples = list(read_shard(io.BytesIO(tar_of(FILES, mode)), "0.tar"))
-    assert samples == [
-        ("a/1", {"png": b"one", "cls": b"7"}),
-        ("a/2", {"png": b"two" * 5000}),
-        ("b/1", {"seg.png": b"three"}),
-    ]
+def test_the_files_come_in_their_order(mode: str) -> None:
+    assert list(read_shard(io.BytesIO(tar_of(FILES, mode)), "0.tar")) == list(FILES.items())
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz"])
-def test_of_a_shard_that_is_cut_off_the_samples_before_are_whole(mode: str) -> None:
+def test_of_a_shard_that_is_cut_off_the_files_before_are_whole(mode: str) -> None:
     files = {f"{i}.png": np.random.default_rng(i).bytes(20_000) for i in range(5)}
     data = tar_of(files, mode)
-    samples = list[tuple[str, dict[str, bytes]]]()
+    found = list[tuple[str, bytes]]()
     with pytest.raises(DataError, match=r"^0\.tar: damaged, or cut off, after "):
-        samples.extend(read_shard(io.BytesIO(data[: len(data) * 6 // 10]), "0.tar"))
-    assert 1 <= len(samples) < 5
-    assert all(content == {"png": files[f"{key}.png"]} for key, content in samples)
+        found.extend(read_shard(io.BytesIO(data[: len(data) * 6 // 10]), "0.tar"))
+    assert 1 <= len(found) < 5
+    assert found == list(files.items())[: len(found)]
 
 
 @pytest.mark.parametrize("data", [b"", b"no tar" * 1000])

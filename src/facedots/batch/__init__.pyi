@@ -1,5 +1,15 @@
+from .estimate import BatchEstimate as BatchEstimate
+from .estimate import estimate_batch as estimate_batch
 from .images import align_images as align_images
 from .images import list_images as list_images
 from .images import map_images as map_images
 from .images import predict_images as predict_images
 from .images import result_paths as result_paths
+from .options import BatchOptions as BatchOptions
+from .run import BatchProgress as BatchProgress
+from .run import run_batch as run_batch
+from .sources import Part as Part
+from .sources import list_parts as list_parts
+from .work import Job as Job
+from .work import PartStats as PartStats
+from .work import PartWorker as PartWorker

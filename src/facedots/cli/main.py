@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from facedots.cli.analysis import align, pose
+from facedots.cli.batch import batch
 from facedots.cli.data import audit, data_app
 from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.images import anonymize, demo, filter_images, predict
@@ -63,6 +64,7 @@ app.command()(anonymize)
 app.command()(align)
 app.command()(pose)
 app.command()(video)
+app.command()(batch)
 app.command()(serve)
 app.command()(models)
 data_app.command()(audit)

@@ -1,12 +1,13 @@
-"""Rows into an Apache Parquet file, group by group, through pyarrow (extra ``parquet``)."""
+"""Apache Parquet through pyarrow (extra ``parquet``): rows into a file, group by group; reading."""
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facedots.errors import explain_missing_extra
+from facedots.errors import DataError, explain_missing_extra
 from facedots.io.files import AtomicFile, Closable, output_errors
+from facedots.io.remote import open_binary
 from facedots.io.results import SCHEMA_VERSION, Row
 
 _ROWS_PER_GROUP = 1000
@@ -22,6 +23,27 @@ def load_pyarrow() -> Any:
         import pyarrow
         import pyarrow.parquet
     return pyarrow
+
+
+class DamagedError(DataError):
+    """A Parquet file is missing, damaged, or none."""
+
+
+@contextlib.contextmanager
+def open_parquet(location: str) -> Iterator[Any]:
+    """The ``pyarrow.parquet.ParquetFile`` at a path or an address.
+
+    Raises:
+        DamagedError: It cannot be read.
+        DownloadError: The address cannot be opened.
+    """
+    pyarrow = load_pyarrow()
+    try:
+        with open_binary(location) as file, pyarrow.parquet.ParquetFile(file) as table:
+            yield table
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedError(f"{location}: Parquet that cannot be read: {reason}") from error
 
 
 class RowFile(Closable):

@@ -1,9 +1,8 @@
-"""Tar shards in WebDataset's form: the files of a sample follow each other and share its key."""
+"""Tar shards as WebDataset has them, read as a stream of files."""
 
 import tarfile
 import zlib
 from collections.abc import Iterator
-from itertools import groupby
 from typing import BinaryIO
 
 from facedots.errors import DataError
@@ -16,19 +15,8 @@ MAX_MEMBER = 256 << 20
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
 
 
-def split_key(name: str) -> tuple[str, str]:
-    """The key of a file in a shard, and its ending, which begin at the first dot of its name.
-
-    >>> split_key("train/0017.seg.png")
-    ('train/0017', 'seg.png')
-    """
-    folder, slash, file = name.rpartition("/")
-    key, _, ending = file.partition(".")
-    return folder + slash + key, ending
-
-
-def read_shard(file: BinaryIO, source: str) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """The samples of a shard in their order: the key, and the bytes by ending.
+def read_shard(file: BinaryIO, source: str) -> Iterator[tuple[str, bytes]]:
+    """The files of a shard in their order: name and bytes.
 
     The stream is read once, from its start to its end; nothing is extracted to disk.
 
@@ -37,14 +25,8 @@ def read_shard(file: BinaryIO, source: str) -> Iterator[tuple[str, dict[str, byt
         source: Its name in messages.
 
     Raises:
-        DataError: It is damaged or cut off; the samples before are whole.
+        DataError: It is damaged or cut off; the files before are whole.
     """
-    for key, members in groupby(_members(file, source), lambda member: split_key(member[0])[0]):
-        yield key, {split_key(name)[1]: data for name, data in members}
-
-
-def _members(file: BinaryIO, source: str) -> Iterator[tuple[str, bytes]]:
-    """Name and bytes of each regular file."""
     last = "its beginning"
     try:
         with tarfile.open(fileobj=file, mode="r|*") as tar:

@@ -1,0 +1,87 @@
+"""Sources are cut into the same parts each time."""
+
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from facedots.batch.sources import Part, list_parts
+from facedots.errors import DataError, ImageError
+
+
+def locations(parts: list[Part], folder: Path) -> list[list[str]]:
+    return [[str(Path(name).relative_to(folder)) for name in part.locations] for part in parts]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.png", "a.jpg", "c.png", "deep/d.png", "0.tar", "1.tar.gz", "film.mp4", "x.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def test_images_are_counted_off_and_files_that_hold_many_are_parts(folder: Path) -> None:
+    names = ("", "*.tar", "*.tar.gz", "film.mp4", "a.jpg")
+    sources = [str(folder / name) for name in names]
+    parts = list(list_parts(sources, 2))
+    assert [part.kind for part in parts] == ["images", "tar", "tar", "video", "images"]
+    assert locations(parts, folder) == [
+        ["a.jpg", "b.png"],
+        ["0.tar"],
+        ["1.tar.gz"],
+        ["film.mp4"],
+        ["c.png"],
+    ]
+    assert len(next(list_parts([str(folder)], 9, recursive=True)).locations) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("l.txt", "a.jpg\n\n deep/d.png\nhttp://host/x.png\n"),
+        ("l.csv", "a.jpg\ndeep/d.png\nhttp://host/x.png\n"),
+        ("l.csv", "id,path\n1,a.jpg\n2,deep/d.png\n3,http://host/x.png\n"),
+        ("l.csv", "image\na.jpg\ndeep/d.png\nhttp://host/x.png\n"),
+    ],
+)
+def test_lists_name_files_beside_them_and_addresses(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text)
+    (part,) = list_parts([str(folder / name)], 10)
+    names = (str(folder / "a.jpg"), str(folder / "deep" / "d.png"), "http://host/x.png")
+    assert part.locations == names
+
+
+def test_parquet_with_paths_is_a_list_and_with_images_a_part_per_row_group(folder: Path) -> None:
+    paths = pyarrow.table({"file": ["a.jpg", "b.png"], "n": [1, 2]})
+    pyarrow.parquet.write_table(paths, folder / "paths.parquet")
+    (part,) = list_parts([str(folder / "paths.parquet")], 10)
+    assert locations([part], folder) == [["a.jpg", "b.png"]]
+    table = pyarrow.table({"image": [b"1", b"2", b"3"]})
+    pyarrow.parquet.write_table(table, folder / "images.parquet", row_group_size=2)
+    parts = list(list_parts([str(folder / "images.parquet")], 10))
+    assert [(part.column, part.row_group) for part in parts] == [("image", 0), ("image", 1)]
+
+
+def test_a_list_without_the_column_names_those_it_has(folder: Path) -> None:
+    (folder / "l.csv").write_text("id,photo\n1,a.jpg\n")
+    with pytest.raises(DataError, match=r"l\.csv: none of the columns .*--column: id, photo"):
+        list(list_parts([str(folder / "l.csv")], 10))
+    (part,) = list_parts([str(folder / "l.csv")], 10, column="photo")
+    assert locations([part], folder) == [["a.jpg"]]
+    with pytest.raises(DataError, match="no column image;"):
+        list(list_parts([str(folder / "l.csv")], 10, column="image"))
+    (folder / "l.csv").write_bytes(b"\xff\x00")
+    with pytest.raises(DataError, match="not a list that can be read"):
+        list(list_parts([str(folder / "l.csv")], 10))
+
+
+def test_damaged_parquet_is_a_part_that_will_say_so_and_an_empty_folder_an_error(
+    folder: Path,
+) -> None:
+    (folder / "bad.parquet").write_bytes(b"no table")
+    assert [part.kind for part in list_parts([str(folder / "bad.parquet")], 10)] == ["parquet"]
+    (folder / "empty").mkdir()
+    with pytest.raises(ImageError, match="no images"):
+        list(list_parts([str(folder / "empty")], 10))

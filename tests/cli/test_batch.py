@@ -1,0 +1,64 @@
+"""``facedots batch``."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.batch.small_images import make_images
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "facedots", "batch", *map(str, words)]
+
+
+def run(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*words), capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_it_counts_what_it_finds_and_errors_end_with_status_1(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    make_images(tmp_path / "images", 10)
+    (tmp_path / "images" / "00000.jpg").write_bytes(b"no image")
+    words = (tmp_path / "images", "--out", tmp_path / "out", "--model", tiny_model)
+    dry = run(*words, "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert dry.stdout.startswith("1 parts, about 10 images, about 0.0 MB; about ")
+    assert "core hours, as 8 images took" in dry.stdout
+    assert not (tmp_path / "out").exists()
+    done = run(*words)
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"{tmp_path}/out: 1 of 1 parts; 9 images, 8 faces, 1 without a face; errors: 1 ImageError\n"
+    )
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert (summary["faces"], summary["errors"]) == (8, {"ImageError": 1})
+    refused = run(*words, "--part-size", 2)
+    assert refused.stderr.startswith(f"error: {tmp_path}/out: begun with part-size 256 instead")
+
+
+def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path, tiny_model: Path) -> None:
+    make_images(tmp_path / "images", 60)
+    words: list[object] = [tmp_path / "images", "--out", tmp_path / "out", "--model", tiny_model]
+    words += ["--part-size", 2]
+    with subprocess.Popen(
+        command(*words), stderr=-1, stdout=-1, text=True, start_new_session=True
+    ) as first:
+        while not list(tmp_path.glob("out/parts/part-*")):
+            time.sleep(0.02)
+        os.killpg(first.pid, signal.SIGINT)
+        output, errors = first.communicate(timeout=60)
+    assert first.returncode == 130
+    assert "stopped; the same command goes on" in errors
+    assert " of 30 parts; " in output
+    files = list((tmp_path / "out" / "parts").iterdir())
+    assert all(file.name.startswith("part-") for file in files)
+    assert len(files) < 30
+    assert not list((tmp_path / "out" / "attempts").iterdir())
+    done = run(*words)
+    assert done.returncode == 0
+    assert "30 of 30 parts; 60 images, " in done.stdout
