@@ -108,7 +108,9 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
             self._drawn[row] = drawing, self.draw(drawing, row)
         reseed(self.generator, self.seed, epoch, row, 1)
         canvas = self._symmetric(self._drawn[row][1])
-        image = self.photometric({"image": canvas.image})["image"]
+        image = canvas.image
+        if drawing > 0:
+            image = self.photometric({"image": image})["image"]
         targets = finder_targets(canvas.squares, canvas.ignore, self.size)
         tensors = {name: torch.from_numpy(array) for name, array in vars(targets).items()}
         return {"image": torch.from_numpy(image), **tensors}
@@ -116,9 +118,15 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
     def draw(self, drawing: int, row: int) -> Canvas:
         """A canvas before its photometric augmentation."""
         reseed(self.generator, self.seed, drawing, row)
+        if drawing == 0:
+            return Canvas.joined([self._easy(self.size // 2) for _ in range(4)], self.size // 2)
         canvas = self._filled(self.size)
         self._occlude(canvas)
         return canvas
+
+    def _easy(self, size: int) -> Canvas:
+        """One large face, which teaches the roll at once: the first drawing consists of them."""
+        return self._placed(self.faces.choose(self.generator), (size / 4, 0.75 * size), size)
 
     def _filled(self, size: int) -> Canvas:
         """A canvas of this size: one scene, or four canvases of half the size."""

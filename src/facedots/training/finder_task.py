@@ -26,7 +26,7 @@ from facedots.geometry import Floats, Image
 from facedots.models.finder import FinderModule, FinderNet, FinderOutput
 from facedots.training.optimizers import warmup_then_cosine
 
-CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 1.0
+CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 3.0
 """Weights of the losses of the square, relative to that of the score."""
 
 _VALIDATION_VIEW = 640
