@@ -36,10 +36,12 @@ class PipelineOptions:
         str, "A name from `facedots models`, an .onnx file, or the folder of a run."
     ] = "small"
     detector: Annotated[
-        Literal["retinaface", "haar", "yunet", "single-object"],
+        Literal["retinaface", "finder", "haar", "yunet", "single-object"],
         "Face detector; single-object: one object, by its keypoints alone.",
     ] = "retinaface"
-    detector_file: Annotated[Path | None, "Weight file of the detector; yunet needs one."] = None
+    detector_file: Annotated[
+        Path | None, "Weight file of finder or yunet."
+    ] = None
     search: SearchOption = "default"
     min_face: Annotated[
         int | None, "Search for faces from N pixels, whatever --search.", {"min": 8, "metavar": "N"}
@@ -67,7 +69,7 @@ class PipelineOptions:
         return {**values, **more}
 
     def load(self, min_score: float = 0.8) -> "Pipeline":
-        """Open the networks; ``min_score`` of the detector is not for haar.
+        """Open the networks; ``min_score`` of the detector is not for haar and finder.
 
         Raises:
             WeightsError: A network is unknown, or a weight file is missing.
@@ -96,6 +98,13 @@ class PipelineOptions:
             from facedots.detection.base import SingleObjectDetector
 
             return SingleObjectDetector(predictor)
+        if self.detector == "finder":
+            from facedots.detection.finder import Finder
+
+            if self.detector_file is None:
+                raise WeightsError(f"--detector finder needs --detector-file FILE: {Finder.ORIGIN}")
+            file, search, smallest = self.detector_file, self.search, self.min_face
+            return Finder(file, search=search, min_face=smallest, threads=self.threads)
         if self.detector == "yunet":
             from facedots.detection.yunet import YuNet
 

@@ -131,11 +131,12 @@ def test_exif_orientation_is_honoured(folder: Path, tiny_model: Path, small_hopp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--detector", "finder"), "--detector finder needs --detector-file"),
         (("--detector", "yunet"), "--detector yunet needs --detector-file"),
         (("--detector", "yunet", "--detector-file", "/none.onnx"), "/none.onnx: no such file"),
     ],
 )
-def test_yunet_asks_for_its_file(
+def test_detectors_ask_for_their_files(
     folder: Path, tiny_model: Path, arguments: tuple[str, ...], message: str
 ) -> None:
     result = predict(tiny_model, folder / "a", *arguments)

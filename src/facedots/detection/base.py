@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes, upright_square
 from facedots.spec import Predictor
@@ -69,6 +69,12 @@ class Detector(Protocol):
     def search_range(self, width: int, height: int) -> SearchRange:
         """What is looked for in an image of this size; by default all faces."""
         return SearchRange()
+
+    def accepts(self, found: Floats, judged: Floats) -> NDArray[np.bool_]:
+        """Which of N faces hold, by the detector's scores ``(N,)`` and those of their keypoints,
+        NaN where unknown; by default all.
+        """
+        return np.ones(len(found), bool)
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import onnxruntime
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from facedots.detection.base import Detector, SearchRange
+from facedots.detection.search import Search
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou
 from facedots.io.files import protect
@@ -26,6 +27,20 @@ UNIT = 32.0
 PORTS = ("images", "scores", "squares")
 """Input and outputs of a finder's ONNX file."""
 
+_MIN_FACES: dict[Search, tuple[float, float]] = {
+    "fast": (32, 1 / 11),
+    "default": (16, 1 / 64),
+    "thorough": (12, 0.0),
+}
+"""Side of the smallest face: in pixels, and over the long side of the image; the larger holds."""
+
+_SMALLEST_SEEN = 12.0
+"""Side in a view, in pixels, of the smallest face to look for."""
+_MAX_ZOOM = 2.0
+_WHOLE_VIEW = 320
+"""Long side of images up to which none is reduced."""
+_PAIR_SCORE = 0.3
+"""Least product of the scores of finder and keypoints: docs/experiments.md, Detection."""
 _VIEW_MULTIPLE = 32
 _VIEW_FACTOR = 4
 _SMALLEST_VIEW = 64
@@ -39,14 +54,16 @@ neighboring cell's is higher, and to squares ``(5, H, W)``: center relative to t
 
 
 class Finder(Detector):
-    """Finds faces in a pyramid of views, each a quarter of the size of the one before.
+    """Finds faces at any angle in a pyramid of views, each a quarter of the size of the one before.
 
     Args:
         network: The path of an ONNX file that ``facedots export`` wrote from a run of
             ``recipes/finder.yaml``, or the open network.
-        min_score: Faces with a lower score, in [0, 1], are dropped.
-        min_face: Side in pixels of the smallest faces to look for; larger is faster.
-        max_side: The long side, in pixels, to which larger images are reduced.
+        min_score: Faces with a lower score, in [0, 1], are dropped. The network is made to miss
+            none: :meth:`accepts` tells the false ones by their keypoints.
+        search: ``"fast"``: faces from 32 pixels or 1/11 of the long side; ``"default"``: from 16
+            pixels or 1/64 of it; ``"thorough"``: from 12 pixels in images of any size.
+        min_face: Side in pixels of the smallest face to look for, instead.
         threads: Threads of the network; with one, results repeat to the last bit.
 
     Raises:
@@ -56,33 +73,44 @@ class Finder(Detector):
         >>> Finder("finder.onnx")(image).squares  # doctest: +SKIP
     """
 
+    ORIGIN = (
+        "the finder's weights do not come with facedots yet: train recipes/finder.yaml, and give "
+        "its model.onnx"
+    )
+
     def __init__(
         self,
         network: str | Path | FinderRun,
-        min_score: float = 0.4,
-        min_face: float = SIDES[0],
-        max_side: int = 1024,
+        min_score: float = 0.3,
+        search: Search = "default",
+        min_face: float | None = None,
         threads: int = 1,
     ) -> None:
         self._run = network if callable(network) else open_finder(network, threads)
-        self._min_score, self._min_face, self._max_side = min_score, min_face, max_side
+        self._min_score = min_score
+        self._min_face = (min_face, 0.0) if min_face else _MIN_FACES[search]
 
     def search_range(self, width: int, height: int) -> SearchRange:
         """What is looked for in an image of this size."""
-        reduction = max(1.0, max(width, height) / self.views(width, height)[0])
-        return SearchRange(SIDES[0] * reduction)
+        pixels, share = self._min_face
+        return SearchRange(max(pixels, share * max(width, height), _SMALLEST_SEEN / _MAX_ZOOM))
 
     def views(self, width: int, height: int) -> list[int]:
         """The long sides, in pixels, of the views of an image, the largest first.
 
-        >>> Finder(lambda view: (view, view)).views(640, 480)
+        >>> Finder(lambda view: (view, view), min_face=12).views(640, 480)
         [640, 160, 64]
         """
-        largest = min(max(width, height) * SIDES[0] / self._min_face, self._max_side)
-        views = [max(round(largest), _SMALLEST_VIEW)]
+        long_side = max(width, height)
+        largest = long_side * _SMALLEST_SEEN / self.search_range(width, height).smallest
+        views = [round(max(largest, min(long_side, _WHOLE_VIEW), _SMALLEST_VIEW))]
         while views[-1] > 1.25 * SIDES[1]:
             views.append(max(round(views[-1] / _VIEW_FACTOR), _SMALLEST_VIEW))
         return views
+
+    def accepts(self, found: Floats, judged: Floats) -> NDArray[np.bool_]:
+        """Which faces hold, by their scores here and those of their keypoints."""
+        return np.asarray(np.isnan(judged) | (found * judged >= _PAIR_SCORE))
 
     def __call__(self, image: Image) -> Detections:
         """The faces in an RGB image ``uint8 (H, W, 3)``, best first.

@@ -29,7 +29,7 @@ from facedots.training.optimizers import warmup_then_cosine
 CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 3.0
 """Weights of the losses of the square, relative to that of the score."""
 
-_VALIDATION_VIEW = 640
+_VALIDATION_FACE = 12.0
 _LOWEST_SCORE = 0.05
 
 Batch = Mapping[str, Tensor]
@@ -170,4 +170,4 @@ def torch_finder(net: FinderNet) -> Finder:
             scores, squares = module(torch.from_numpy(np.ascontiguousarray(view))[None])
         return scores[0].numpy(), squares[0].numpy()
 
-    return Finder(run, min_score=_LOWEST_SCORE, max_side=_VALIDATION_VIEW)
+    return Finder(run, _LOWEST_SCORE, min_face=_VALIDATION_FACE)
