@@ -39,9 +39,7 @@ class PipelineOptions:
         Literal["retinaface", "finder", "haar", "yunet", "single-object"],
         "Face detector; single-object: one object, by its keypoints alone.",
     ] = "retinaface"
-    detector_file: Annotated[
-        Path | None, "Weight file of finder or yunet."
-    ] = None
+    detector_file: Annotated[Path | None, "Weight file of finder or yunet."] = None
     search: SearchOption = "default"
     min_face: Annotated[
         int | None, "Search for faces from N pixels, whatever --search.", {"min": 8, "metavar": "N"}
