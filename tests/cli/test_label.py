@@ -246,3 +246,8 @@ def test_the_interface_has_the_points_of_the_network(tiny_model: Path) -> None:
     result = run("interface", "--model", tiny_model)
     assert result.exit_code == 0
     assert len(parse_interface(result.stdout, IBUG68).labels) == IBUG68.count
+
+
+def test_a_backend_says_what_is_wrong_before_it_serves(tmp_path: Path) -> None:
+    assert "--images DIR, --label-studio-url" in fails("serve")
+    assert fails("serve", "--images", tmp_path / "none").endswith("none: no such folder")

@@ -66,9 +66,8 @@ def tasks(*names: str) -> dict[str, Any]:
 def test_each_task_has_its_prediction_and_the_worst_the_smallest_score(
     backend: LabelStudioBackend, folder: Path, tiny_model: Path
 ) -> None:
-    answer = backend.predict(tasks("face.png", "nobody.png"))
-    face, nobody = answer["results"]
-    assert face["model_version"] == answer["model_version"] == backend.version
+    face, nobody = backend.predictions(tasks("face.png", "nobody.png"))
+    assert face["model_version"] == backend.version
     assert backend.version.startswith("facedots tiny ")
     assert nobody == {"model_version": backend.version, "result": [], "score": 0.0}
     assert face["score"] > 0
@@ -84,7 +83,7 @@ def test_each_task_has_its_prediction_and_the_worst_the_smallest_score(
 def test_a_task_that_fails_does_not_cost_the_others(backend: LabelStudioBackend) -> None:
     request = tasks("broken.png", "none.png", "../x.png", "face.png")
     request["tasks"] += [{"id": 20, "data": {"text": "hello"}}, {"id": 21}]
-    results = backend.predict(request)["results"]
+    results = list(backend.predictions(request))
     # Without "result", Label Studio saves no prediction and asks again next time.
     assert ["result" in each for each in results] == [False, False, False, True, False, False]
     assert "task 7: " in results[0]["error"]
@@ -94,7 +93,7 @@ def test_a_task_that_fails_does_not_cost_the_others(backend: LabelStudioBackend)
 
 def test_what_is_done_in_time_is_kept(backend: LabelStudioBackend, clock: Clock) -> None:
     clock.step = 0.4 * MAX_SECONDS
-    results = backend.predict(tasks(*["nobody.png"] * 4))["results"]
+    results = list(backend.predictions(tasks(*["nobody.png"] * 4)))
     assert ["result" in each for each in results] == [True, True, False, False]
     assert results[3] == {"error": "task 10: no time left after 80 s; ask again"}
 
@@ -108,6 +107,6 @@ def test_a_project_that_does_not_fit_is_refused_when_it_connects(
         with pytest.raises(DataError, match="labeling interface"):
             backend.setup(request)
     with pytest.raises(DataError, match="list of tasks"):
-        backend.predict({"label_config": CONFIG, "tasks": [1]})
+        backend.predictions({"label_config": CONFIG, "tasks": [1]})
     with pytest.raises(DataError, match="labeling interface"):
-        backend.predict({"label_config": "<View/>", "tasks": []})
+        backend.predictions({"label_config": "<View/>", "tasks": []})

@@ -162,3 +162,56 @@ def print_interface(
     from facedots.inference.session import Session
 
     typer.echo(label_studio_config(Session(model).spec.schema), nl=False)
+
+
+@label_app.command(name="serve")
+@expand_options
+def serve_labels(
+    *,
+    host: Annotated[str, "Address to listen on; 0.0.0.0: all of IPv4."] = "127.0.0.1",
+    port: Annotated[int, "0: a free one.", {"min": 0, "max": 65535}] = 9090,
+    workers: Annotated[
+        int, "Processes, each with one thread that computes.", {"min": 1, "max": 256}
+    ] = 1,
+    images: Annotated[
+        Path | None,
+        "Label Studio's document root for local files, where it can be read here.",
+        {"metavar": "DIR", "file_okay": False},
+    ] = None,
+    label_studio_url: Annotated[
+        str, "Address of Label Studio, to fetch images from.", {"envvar": "LABEL_STUDIO_URL"}
+    ] = "",
+    label_studio_token: Annotated[
+        str,
+        "Token of one of its users, better by LABEL_STUDIO_API_KEY.",
+        {"envvar": "LABEL_STUDIO_API_KEY"},
+    ] = "",
+    password: Annotated[
+        str,
+        "What Label Studio must send with Basic Auth, better by FACEDOTS_PASSWORD.",
+        {"envvar": "FACEDOTS_PASSWORD"},
+    ] = "",
+    networks: PipelineOptions,
+) -> None:
+    """Predict for Label Studio as its ML backend, until Ctrl-C or SIGTERM.
+
+    Tasks are scored so that those sorted by prediction score begin with the worst. Images come
+    from --images and from --label-studio-url, and from nowhere else. docs/annotating.md has the
+    steps.
+    """
+    from facedots.service.label_studio import LabelSettings, create_label_app
+    from facedots.service.run import run_workers
+
+    if images is None and not label_studio_url:
+        raise DataError("say where images are: --images DIR, --label-studio-url URL, or both")
+    if images and not images.is_dir():
+        raise DataError(f"{images}: no such folder")
+    settings = LabelSettings(
+        networks=networks,
+        images=images,
+        url=label_studio_url,
+        token=label_studio_token,
+        password=password,
+    )
+    settings.open()  # what is wrong with the networks is said before a worker starts
+    run_workers(partial(create_label_app, settings), settings.limits, host, port, workers)

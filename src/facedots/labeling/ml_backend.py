@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,9 @@ class LabelStudioBackend:
         self._interface(request, "config")
         return {"status": "ok"}
 
-    def predict(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        """A prediction for each of the ``tasks``, in their order, for the interface
-        ``label_config``.
+    def predictions(self, request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """The predictions of the ``tasks``, in their order, for the interface ``label_config``;
+        each is made when it is asked for.
 
         A task whose image cannot be read has an ``error`` instead, and so have those for which no
         time is left; Label Studio leaves them without a prediction, and asks for it again.
@@ -78,10 +78,7 @@ class LabelStudioBackend:
         if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
             raise DataError("'tasks' is not a list of tasks")
         end = self._clock() + MAX_SECONDS
-        return {
-            "model_version": self.version,
-            "results": [self._prediction(task, interface, end) for task in tasks],
-        }
+        return (self._prediction(task, interface, end) for task in tasks)
 
     def _interface(self, request: Mapping[str, Any], field: str) -> LabelingInterface:
         config = request.get(field)

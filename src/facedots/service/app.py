@@ -26,9 +26,11 @@ from facedots.service.stream import Streams
 WEB_PAGE = Path(__file__).parents[1] / "assets" / "web"
 """The built browser page, where the package has one."""
 
-_NO_TELEMETRY = dict.fromkeys(
+NO_TELEMETRY = dict.fromkeys(
     ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
 )
+"""FastAPI's reports about its use."""
+
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -48,7 +50,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         version="1",
         redoc_url=None,
         lifespan=service.lifespan,
-        telemetry=_NO_TELEMETRY,
+        telemetry=NO_TELEMETRY,
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     answer_with_problems(app)

@@ -8,11 +8,14 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import cv2
+from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import LOGGING_CONFIG, STARTUP_FAILURE, Config
 
@@ -21,7 +24,7 @@ from facedots.service.app import create_app
 from facedots.service.connection import DrainingServer, GuardedConnection
 from facedots.service.handler import RequestHandler
 from facedots.service.metrics import FOLDER
-from facedots.service.settings import ServiceSettings
+from facedots.service.settings import ServiceLimits, ServiceSettings
 
 _SPARE_SECONDS = 10
 """For a worker to end, beyond the time of a body and of its answer."""
@@ -42,14 +45,21 @@ def serve(settings: ServiceSettings, host: str, port: int, workers: int = 1) -> 
         WeightsError: A network is unknown, or its file is missing or damaged.
         FacedotsError: The address cannot be used, or a worker cannot start.
     """
-    logging.config.dictConfig(_logging())
     RequestHandler(settings)
+    run_workers(partial(create_app, settings), settings.limits, host, port, workers)
+
+
+def run_workers(
+    create: Callable[[], FastAPI], limits: ServiceLimits, host: str, port: int, workers: int = 1
+) -> None:
+    """Serve an application, which ``create`` makes in each worker; else as :func:`serve`."""
+    logging.config.dictConfig(_logging())
     with tempfile.TemporaryDirectory() as folder, _listen(host, port) as listener:
         os.environ[FOLDER] = folder
         address, number = listener.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         _log.info("serving at http://%s:%d", shown, number)
-        _Workers(settings, listener, workers).run()
+        _Workers(partial(_work, create, limits, listener), listener, workers).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -66,8 +76,8 @@ class _Workers:
     and leave the socket open after the workers have closed it.
     """
 
-    def __init__(self, settings: ServiceSettings, listener: socket.socket, count: int) -> None:
-        self._settings, self._listener = settings, listener
+    def __init__(self, work: Callable[[], None], listener: socket.socket, count: int) -> None:
+        self._work, self._listener = work, listener
         self._processes: list[SpawnProcess] = []
         self._stop, self._signals = multiprocessing.Pipe(duplex=False)
         self._count = count
@@ -100,16 +110,16 @@ class _Workers:
 
     def _start(self) -> SpawnProcess:
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_work, args=(self._settings, self._listener))
+        process = context.Process(target=self._work)
         process.start()
         return process
 
 
-def _work(settings: ServiceSettings, listener: socket.socket) -> None:
+def _work(create: Callable[[], FastAPI], limits: ServiceLimits, listener: socket.socket) -> None:
     """Be a worker."""
     cv2.setNumThreads(1)
     try:
-        app = create_app(settings)
+        app = create()
     except FacedotsError as error:
         _log.error("%s", error)
         sys.exit(STARTUP_FAILURE)
@@ -118,13 +128,13 @@ def _work(settings: ServiceSettings, listener: socket.socket) -> None:
         loop="asyncio",
         http=GuardedConnection,
         ws="websockets-sansio",
-        ws_max_size=settings.limits.max_bytes,
+        ws_max_size=limits.max_bytes,
         ws_per_message_deflate=False,
         access_log=False,
         log_config=_logging(),
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=round(2 * settings.limits.timeout) + _SPARE_SECONDS,
+        timeout_graceful_shutdown=round(2 * limits.timeout) + _SPARE_SECONDS,
     )
     with contextlib.suppress(KeyboardInterrupt):
         DrainingServer(config).run([listener])
