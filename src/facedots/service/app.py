@@ -8,6 +8,7 @@ from time import monotonic
 
 from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
 from fastapi.staticfiles import StaticFiles
+from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -26,9 +27,13 @@ from facedots.service.stream import Streams
 WEB_PAGE = Path(__file__).parents[1] / "assets" / "web"
 """The built browser page, where the package has one."""
 
-NO_TELEMETRY = dict.fromkeys(
-    ("tracing", "metrics", "logs", "operation_spans", "auto_configure"), False
-)
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
 """FastAPI's reports about its use."""
 
 _NO_STORE = {"Cache-Control": "no-store"}
