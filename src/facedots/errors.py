@@ -88,7 +88,7 @@ class RecipeError(FacedotsError):
 class OpenCVError(FacedotsError, ImportError):
     """OpenCV is missing, broken by a second OpenCV package in its place, or lacks a library."""
 
-    _AGAIN = (
+    REINSTALL = (
         "pip uninstall -y opencv-python opencv-python-headless opencv-contrib-python "
         "opencv-contrib-python-headless; pip install 'opencv-python>=4.14,<5'"
     )
@@ -114,7 +114,7 @@ pip uninstall -y opencv-python; pip install 'opencv-python-headless>=4.14,<5'
         if (isinstance(error, ImportError) and package == "cv2") or "module 'cv2" in text:
             return cls(
                 f"OpenCV is broken, of another version, or there are two in one place ({text}): "
-                f"{cls._AGAIN}"
+                f"{cls.REINSTALL}"
             )
         return None
 
@@ -123,7 +123,7 @@ class TrainingError(FacedotsError):
     """A training cannot go on: its loss is not a number, or another has its folder."""
 
 
-_EXTRAS = {
+EXTRAS = {
     "av": "video",
     "cvat_sdk": "cvat",
     "fastapi": "serve",
@@ -163,7 +163,7 @@ class MissingExtra(FacedotsError, ImportError):  # noqa: N818
     """
 
     def __init__(self, package: str) -> None:
-        hint = f"pip install 'facedots[{_EXTRAS[package]}]'"
+        hint = f"pip install 'facedots[{EXTRAS[package]}]'"
         super().__init__(f"{package} is not installed: {hint}", name=package)
 
 
@@ -184,7 +184,7 @@ def explain_missing_extra() -> Iterator[None]:
         if explained := OpenCVError.explain(error):
             raise explained from error
         package = (error.name or "").partition(".")[0]
-        if not isinstance(error, ModuleNotFoundError) or package not in _EXTRAS:
+        if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
             raise
         raise MissingExtra(package) from error
 

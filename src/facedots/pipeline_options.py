@@ -1,6 +1,5 @@
-"""Which networks find faces and keypoints, and how, by the strings of a command line or a request.
-
-Nothing heavy is imported before a network is opened.
+"""Which networks find faces and keypoints, how and where, by the strings of a command line or of a
+request. Nothing heavy is imported before a network is opened.
 """
 
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from facedots.errors import DataError, WeightsError
+from facedots.runtime import Device
 
 if TYPE_CHECKING:
     from facedots.detection.base import Detector
@@ -22,11 +22,15 @@ SearchOption = Annotated[
 AnyAngle = Annotated[
     bool, "Find heads on their side and upside down too, in 2 to 8 times the time."
 ]
+DeviceOption = Annotated[
+    Device,
+    "Hardware of the networks; the CPU where it cannot run them. haar and yunet use the CPU.",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineOptions:
-    """Which networks find faces and keypoints, and how.
+    """Which networks find faces and keypoints, how, and on which hardware.
 
     Raises:
         DataError: A value is not one of those listed.
@@ -51,6 +55,7 @@ class PipelineOptions:
         "first crop was off.",
     ] = "auto"
     threads: Annotated[int, "Threads of the networks.", {"min": 1, "max": 256}] = 1
+    device: DeviceOption = "cpu"
 
     def __post_init__(self) -> None:
         for name, hint in get_type_hints(PipelineOptions).items():
@@ -82,12 +87,13 @@ class PipelineOptions:
         from facedots.inference.predictor import KeypointPredictor
 
         refine: int | Literal["auto"] = "auto" if self.refine == "auto" else int(self.refine)
-        return KeypointPredictor(self.model, self.threads, refine)
+        return KeypointPredictor(self.model, self.threads, refine, providers=self.device)
 
     def load_detector(self, predictor: "KeypointPredictor", min_score: float = 0.8) -> "Detector":
         """Open the detector, which is made of ``predictor`` for ``single-object``; raises as
         :meth:`load` does.
         """
+        search = (self.search, self.min_face, self.any_angle)
         if self.detector == "haar":
             from facedots.detection.haar import Haar
 
@@ -101,14 +107,19 @@ class PipelineOptions:
 
             if self.detector_file is None:
                 raise WeightsError(f"--detector finder needs --detector-file FILE: {Finder.ORIGIN}")
-            file, search, smallest = self.detector_file, self.search, self.min_face
-            return Finder(file, search=search, min_face=smallest, threads=self.threads)
+            return Finder(
+                self.detector_file,
+                search=self.search,
+                min_face=self.min_face,
+                threads=self.threads,
+                providers=self.device,
+            )
         if self.detector == "yunet":
             from facedots.detection.yunet import YuNet
 
             if self.detector_file is None:
                 raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
-            return YuNet(self.detector_file, min_score, self.search, self.min_face, self.any_angle)
+            return YuNet(self.detector_file, min_score, *search)
         from facedots.detection.retinaface import RetinaFace
 
-        return RetinaFace(min_score, self.search, self.min_face, self.any_angle, self.threads)
+        return RetinaFace(min_score, *search, self.threads, providers=self.device)

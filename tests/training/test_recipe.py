@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
-from facedots.errors import RecipeError
+from facedots.errors import RecipeError, TrainingError
 from facedots.training.finder import is_finder, load_finder_recipe
+from facedots.training.hardware import choose_device, use_bf16
 from facedots.training.recipe import load_recipe
 
 FILES = sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml"))
@@ -58,3 +60,34 @@ def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="cannot be read"):
         load_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, False, "cuda"), (False, True, "mps"), (False, False, "cpu")],
+)
+def test_auto_takes_the_first_device_that_is_there(
+    cuda: bool, mps: bool, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert choose_device("auto") == expected
+    assert choose_device("cpu") == "cpu"
+
+
+def test_a_device_that_is_not_there_is_an_error_with_the_fix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(
+        TrainingError, match=r"device cuda is not there: torch .* has .*cpu; instal"
+    ):
+        choose_device("cuda")
+
+
+def test_bf16_is_never_chosen_where_it_is_emulated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert not use_bf16("auto", "cpu")
+    assert not use_bf16("auto", "mps")
+    assert use_bf16("bf16", "cpu")

@@ -19,6 +19,7 @@ from facedots.errors import RecipeError, TrainingError
 from facedots.evaluation.result import METRICS_FILE
 from facedots.inference.session import Session
 from facedots.inference.weights import ONNX_FILE
+from facedots.inspection.layers import load_model
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run import load_run, train
 from facedots.training.run_folder import WEIGHTS_FILE, check_same_faces
@@ -161,6 +162,15 @@ def test_the_onnx_file_holds_its_provenance(uninterrupted: Path) -> None:
     assert provenance["data_sha256"] == record["fingerprint"]
     recipe = (uninterrupted / "recipe.yaml").read_bytes()
     assert provenance["recipe_sha256"] == hashlib.sha256(recipe).hexdigest()
+
+
+def test_no_product_in_the_onnx_file_is_multiplied_by_its_own_factor(uninterrupted: Path) -> None:
+    """OpenVINO 2025.4 fuses such a MatMul and Mul wrongly, and then refuses the network."""
+    nodes = load_model(uninterrupted / ONNX_FILE).graph.node
+    factors = {node.output[0]: node.input[1] for node in nodes if node.op_type == "MatMul"}
+    assert factors
+    scaled = [node for node in nodes if node.op_type == "Mul" and node.input[0] in factors]
+    assert not [node.name for node in scaled if node.input[1] == factors[node.input[0]]]
 
 
 @pytest.mark.parametrize("change", ["train", "validation", "schema"])

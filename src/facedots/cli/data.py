@@ -21,6 +21,7 @@ from rich.table import Table
 from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
 from facedots.io.text import printable
+from facedots.pipeline_options import DeviceOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -243,6 +244,7 @@ def audit(
     model: Annotated[
         str, "Network to compare with: a name, an .onnx file, a run; none to go without."
     ] = "small",
+    device: DeviceOption = "cpu",
     fix: Annotated[
         bool, "Write cleaned CSVs and changes.json to OUT/clean; the data stay."
     ] = False,
@@ -269,7 +271,7 @@ def audit(
     schema, others = annotations.schema, None
     if against:
         others = load_same_points(against, schema, source).subsets
-    predictor = None if model == "none" else KeypointPredictor(model, refine=0)
+    predictor = None if model == "none" else KeypointPredictor(model, refine=0, providers=device)
     with Console(stderr=True).status("auditing all faces"):
         result = audit_dataset(annotations.subsets, schema, predictor, model, others)
         changes = plan_changes(result, drop_suspicious) if fix else None

@@ -16,6 +16,8 @@ from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
 from facedots.errors import DataError
 from facedots.io.text import printable
+from facedots.pipeline_options import DeviceOption
+from facedots.runtime import Device
 
 if TYPE_CHECKING:
     from facedots.detection.base import Detector
@@ -29,7 +31,7 @@ class BoxSource(StrEnum):
     RETINAFACE = "retinaface"
     HAAR = "haar"
 
-    def load(self) -> "Detector | None":
+    def load(self, device: Device) -> "Detector | None":
         """The detector; ``None`` for the tight box of the true points."""
         if self is BoxSource.GROUND_TRUTH:
             return None
@@ -39,7 +41,7 @@ class BoxSource(StrEnum):
             return Haar()
         from facedots.detection.retinaface import RetinaFace
 
-        return RetinaFace()
+        return RetinaFace(providers=device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,15 +55,17 @@ class EvalOptions:
     detector: Annotated[BoxSource, "Boxes of the labels, or of a detector (end to end)."] = (
         BoxSource.GROUND_TRUTH
     )
+    device: DeviceOption = "cpu"
 
     def run(self, weights: str, data: str, labels: LabelOptions) -> "Evaluation":
         """Measure a network, with a progress bar on stderr."""
         from facedots.evaluation.protocol import evaluate_split
 
-        detector, options = self.detector.load(), labels.load()
+        detector, options = self.detector.load(self.device), labels.load()
         return evaluate_split(
             *(weights, data, self.split, self.source or (), detector),
             options=options,
+            providers=self.device,
             progress=True,
         )
 

@@ -16,6 +16,7 @@ from rich.markup import escape
 from facedots.cli.analysis import align, pose
 from facedots.cli.batch import batch
 from facedots.cli.data import audit, data_app
+from facedots.cli.doctor import doctor
 from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.images import anonymize, demo, filter_images, predict
 from facedots.cli.label import label_app
@@ -67,6 +68,7 @@ app.command()(video)
 app.command()(batch)
 app.command()(serve)
 app.command()(models)
+app.command()(doctor)
 data_app.command()(audit)
 app.add_typer(data_app, name="data")
 app.add_typer(label_app, name="label")

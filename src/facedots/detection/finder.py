@@ -5,7 +5,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.detection.base import Detector, SearchRange
@@ -13,6 +12,7 @@ from facedots.detection.search import Search
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou
 from facedots.io.files import protect
+from facedots.runtime import Providers, open_session
 from facedots.types import Detections, check_image
 
 SIDES = (10.0, 80.0)
@@ -65,6 +65,7 @@ class Finder(Detector):
             pixels or 1/64 of it; ``"thorough"``: from 12 pixels in images of any size.
         min_face: Side in pixels of the smallest face to look for, instead.
         threads: Threads of the network; with one, results repeat to the last bit.
+        providers: The hardware, as for :class:`~facedots.inference.session.Session`.
 
     Raises:
         WeightsError: The file is missing, or is not a finder's.
@@ -85,8 +86,10 @@ class Finder(Detector):
         search: Search = "default",
         min_face: float | None = None,
         threads: int = 1,
+        *,
+        providers: Providers = "cpu",
     ) -> None:
-        self._run = network if callable(network) else open_finder(network, threads)
+        self._run = network if callable(network) else open_finder(network, threads, providers)
         self._min_score = min_score
         self._min_face = (min_face, 0.0) if min_face else _MIN_FACES[search]
 
@@ -142,7 +145,7 @@ class Finder(Detector):
         return found.astype(np.float32), scores[rows, columns]
 
 
-def open_finder(path: str | Path, threads: int = 1) -> FinderRun:
+def open_finder(path: str | Path, threads: int = 1, providers: Providers = "cpu") -> FinderRun:
     """The network in an ONNX file.
 
     Raises:
@@ -152,14 +155,7 @@ def open_finder(path: str | Path, threads: int = 1) -> FinderRun:
     if not file.is_file():
         raise WeightsError(f"{path}: no such file; `facedots export RUN --out FILE` writes one")
     protect([file])
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, 3
-    try:
-        session = onnxruntime.InferenceSession(
-            file.read_bytes(), options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:  # ONNX Runtime's errors have no narrower common base
-        raise WeightsError(f"{path}: ONNX Runtime cannot open it: {error}") from error
+    session = open_session(file.read_bytes(), str(path), providers, threads)
     ports = tuple(port.name for port in (*session.get_inputs(), *session.get_outputs()))
     if ports != PORTS:
         raise WeightsError(f"{path}: not a finder: its ports are {', '.join(ports)}")

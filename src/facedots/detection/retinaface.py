@@ -4,13 +4,13 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from facedots.detection.base import Adjustment
 from facedots.detection.candidates import Candidates
 from facedots.detection.search import Search, SearchingDetector
 from facedots.geometry import Image
+from facedots.runtime import Providers, open_session
 
 _ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 """Stride, and sides of the two square anchors of each cell."""
@@ -29,6 +29,7 @@ class RetinaFace(SearchingDetector):
         min_face: Longer side in pixels of the smallest face to look for, instead.
         any_angle: Look for heads on their side and upside down too.
         threads: Threads of the network; with one, results repeat to the last bit.
+        providers: The hardware, as for :class:`~facedots.inference.session.Session`.
 
     Example:
         >>> RetinaFace(min_score=0.5)(np.zeros((100, 100, 3), np.uint8)).scores.shape
@@ -46,15 +47,13 @@ class RetinaFace(SearchingDetector):
         min_face: float | None = None,
         any_angle: bool = False,
         threads: int = 1,
+        *,
+        providers: Providers = "cpu",
     ) -> None:
         from retinaface.weights import WEIGHTS  # type: ignore[import-untyped]
 
         super().__init__(min_score, search, min_face, any_angle)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            WEIGHTS, options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(WEIGHTS, "RetinaFace", providers, threads)
 
     def candidates(self, view: Image, min_score: float) -> Candidates:
         """What may be a face in a view ``uint8 (H, W, 3)``, each once, best first."""

@@ -24,6 +24,7 @@ from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import weights_file
 from facedots.io.images import read_image
 from facedots.io.yaml_files import read_yaml
+from facedots.runtime import Providers
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
 from facedots.types import Detections, Keypoints
@@ -99,6 +100,7 @@ def evaluate_split(
     detector: Detector | None = None,
     *,
     options: ReadOptions | None = None,
+    providers: Providers = "cpu",
     progress: bool = False,
 ) -> Evaluation:
     """Measure a network on the test faces of a split, as ``facedots evaluate`` does.
@@ -111,6 +113,7 @@ def evaluate_split(
         sources: Data sets in the folder; by default, those found in it.
         detector: See :func:`evaluate`.
         options: How to read the labels; the schema is the network's.
+        providers: The hardware, as for :class:`~facedots.inference.session.Session`.
         progress: Show a progress bar on stderr.
 
     Raises:
@@ -119,7 +122,7 @@ def evaluate_split(
     synthetic = str(data).startswith("synthetic:")
     sources = () if synthetic else tuple(sources or detect_sources(data))
     file = weights_file(str(weights))
-    predictor = KeypointPredictor(file, refine=0)
+    predictor = KeypointPredictor(file, refine=0, providers=providers)
     options = replace(options or ReadOptions(), schema=predictor.spec.schema)
     faces = load_split(data, sources, split, options=options)
     console, label = Console(stderr=True, highlight=False), f"measuring {weights}"

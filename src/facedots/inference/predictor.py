@@ -22,6 +22,7 @@ from facedots.geometry import (
     warp_image,
 )
 from facedots.inference.session import Session, SessionOutput
+from facedots.runtime import Providers
 from facedots.types import Keypoints, check_image
 from facedots.uncertainty import confidence, map_covariance
 
@@ -41,6 +42,7 @@ class KeypointPredictor:
         refine: Further predictions of each face, in a crop that is upright and centered on the
             points of the one before, which makes up for tilted heads and loose boxes; ``"auto"``:
             one, of the faces whose first crop was not.
+        providers: The hardware, as for :class:`~facedots.inference.session.Session`.
 
     Attributes:
         spec: How the network is fed, and what its points mean.
@@ -59,9 +61,14 @@ class KeypointPredictor:
     """
 
     def __init__(
-        self, model: str | Path = "small", threads: int = 1, refine: int | Literal["auto"] = "auto"
+        self,
+        model: str | Path = "small",
+        threads: int = 1,
+        refine: int | Literal["auto"] = "auto",
+        *,
+        providers: Providers = "cpu",
     ) -> None:
-        self._session = Session(model, threads)
+        self._session = Session(model, threads, providers=providers)
         self.spec, self.card = self._session.spec, self._session.card
         if refine != "auto" and refine < 0:
             raise ValueError(f"refine={refine}: 0 or more are needed, or 'auto'")

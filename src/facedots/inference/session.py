@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
 from facedots.inference.weights import read_weights, weights_file
+from facedots.runtime import Providers, open_session
 from facedots.spec import ModelCard, ModelSpec
 
 SPEC_KEY, CARD_KEY, PROVENANCE_KEY = "facedots.spec", "facedots.card", "facedots.provenance"
@@ -59,6 +59,8 @@ class Session:
             run, or the bytes of an ONNX file.
         threads: Threads per call. One is the most efficient where several processes share a
             machine, and repeats to the last bit.
+        providers: The hardware: ``"cpu"``, ``"cuda"``, ``"openvino"``, ``"coreml"``,
+            ``"directml"``, or ONNX Runtime's own list of execution providers.
 
     Attributes:
         spec: How to feed the network and read its output.
@@ -74,7 +76,9 @@ class Session:
         112
     """
 
-    def __init__(self, weights: str | Path | bytes, threads: int = 1) -> None:
+    def __init__(
+        self, weights: str | Path | bytes, threads: int = 1, *, providers: Providers = "cpu"
+    ) -> None:
         if isinstance(weights, bytes):
             name, data = "the weights", weights
         else:
@@ -83,16 +87,7 @@ class Session:
         if _LOOP in data:
             raise WeightsError(f"{name}: has an operator Loop, which may never end; {_FIX}")
         self._name = name
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(
-                data, options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
-        except Exception as error:  # ONNX Runtime's errors have no narrower common base
-            reason = " ".join(str(error).split())
-            raise WeightsError(f"{name}: ONNX Runtime cannot open it: {reason}") from error
+        self._session = open_session(data, name, providers, threads)
         try:
             stored = self._session.get_modelmeta().custom_metadata_map
         except ValueError as error:

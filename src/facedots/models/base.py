@@ -124,7 +124,7 @@ class HeatmapHead(Head):
         x, y = columns @ self.cells, rows @ self.cells
         xx = columns @ self.cells.square() - x.square()
         yy = rows @ self.cells.square() - y.square()
-        xy = ((maps @ self.cells) * self.cells).sum(-1) - x * y
+        xy = maps @ self.cells @ self.cells - x * y
         return torch.stack([x, y], -1), torch.stack([xx, xy, xy, yy], -1).view(*x.shape, 2, 2)
 
 

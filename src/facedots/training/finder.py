@@ -34,6 +34,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
+from facedots.training.hardware import choose_device
 from facedots.training.run_folder import PROVENANCE_FILE, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
 
@@ -91,7 +92,8 @@ def train_finder(
     Raises:
         RecipeError: ``out`` already holds a run.
         DataError: The scenes are missing.
-        TrainingError: The loss is not a number, or another process trains in ``out``.
+        TrainingError: The recipe's device is not there, the loss is not a number, or another
+            process trains in ``out``.
     """
     out = Path(out)
     with lock_run(out), explain_faults(out):
@@ -133,7 +135,7 @@ def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:
     return pl.Trainer(
         max_epochs=recipe.epochs,
         check_val_every_n_epoch=min(VALIDATION_EPOCHS, recipe.epochs),
-        accelerator="cpu",
+        accelerator=choose_device(recipe.device),
         callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints],
         logger=CSVLogger(out, "logs"),
         plugins=[AtomicCheckpointIO()],

@@ -24,6 +24,7 @@ from facedots.detection.finder import STRIDE, UNIT, Finder
 from facedots.evaluation.detection import measure_detector
 from facedots.geometry import Floats, Image
 from facedots.models.finder import FinderModule, FinderNet, FinderOutput
+from facedots.training.hardware import Device
 from facedots.training.optimizers import warmup_then_cosine
 
 CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 3.0
@@ -67,6 +68,8 @@ class FinderRecipe(BaseModel):
     """Decoupled weight decay of kernels and matrices."""
     ema_decay: Fraction = 0.998
     """Decay of the exponential moving average of the weights, which is what is kept."""
+    device: Device = "cpu"
+    """Device: cpu, cuda, mps, or auto: the first of cuda, mps and cpu that is there."""
     workers: NonNegativeInt = 0
     """Processes that draw canvases; 0 draws them in the training process."""
     threads: PositiveInt = 1
@@ -163,11 +166,12 @@ def finder_losses(output: FinderOutput, batch: Batch) -> dict[str, Tensor]:
 
 def torch_finder(net: FinderNet) -> Finder:
     """The detector that runs a network in torch, down to low scores."""
-    module = FinderModule(net)
+    module, device = FinderModule(net), next(net.parameters()).device
 
     def run(view: Image) -> tuple[Floats, Floats]:
+        pixels = torch.from_numpy(np.ascontiguousarray(view))[None].to(device)
         with torch.inference_mode():
-            scores, squares = module(torch.from_numpy(np.ascontiguousarray(view))[None])
-        return scores[0].numpy(), squares[0].numpy()
+            scores, squares = module(pixels)
+        return scores[0].cpu().numpy(), squares[0].cpu().numpy()
 
     return Finder(run, _LOWEST_SCORE, min_face=_VALIDATION_FACE)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import yaml
 from pydantic import (
@@ -25,6 +25,7 @@ from facedots.errors import RecipeError
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.yaml_files import read_yaml
 from facedots.models.registry import MODELS
+from facedots.training.hardware import Device, Precision
 from facedots.training.losses import LOSSES
 from facedots.training.optimizers import OPTIMIZERS
 
@@ -94,7 +95,9 @@ class Recipe(BaseModel):
     """Fraction of the epochs, the last ones, with a quarter of augmentation and half the jitter."""
     negative_fraction: Fraction = 0.07
     """Fraction of crops without a well-placed face, for networks that predict a score."""
-    precision: Literal["auto", "bf16", "float32"] = "auto"
+    device: Device = "auto"
+    """Device: cpu, cuda, mps, or auto: the first of cuda, mps and cpu that is there."""
+    precision: Precision = "auto"
     """Precision of the training: bf16, float32, or auto: bf16 where the processor supports it."""
     workers: NonNegativeInt = 0
     """Processes that load samples; 0 loads them in the training process."""

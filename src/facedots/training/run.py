@@ -36,6 +36,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.export import calibrate_covariance, card_fields, export_onnx, save_weights
 from facedots.training.faults import FiniteLoss, explain_faults
+from facedots.training.hardware import choose_device, use_bf16
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run_folder import (
     PROVENANCE_FILE,
@@ -83,8 +84,9 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
     Raises:
         RecipeError: ``out`` already holds a run, or the run was stopped in its first epoch.
         DataError: The data are missing.
-        TrainingError: The loss is not a number, another process trains in ``out``, a worker was
-            killed, memory ran out, or the labels changed since the run began.
+        TrainingError: The recipe's device is not there, the loss is not a number, another process
+            trains in ``out``, a worker was killed, memory ran out, or the labels changed since the
+            run began.
         WeightsError: The checkpoint to go on from is damaged.
         OutputError: The disk is full, or ``out`` cannot be written.
 
@@ -257,19 +259,18 @@ def _draw_curves(run: Path) -> None:
 
 
 def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:
-    accelerator: str = "auto"
     strategy: str | Strategy = "auto"
     if processes.count > 1:
-        accelerator = "cuda" if torch.cuda.is_available() else "cpu"
         # WarmupEma averages the buffers once an epoch.
         strategy = DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT)
     checkpoints = ModelCheckpoint(
         out / CHECKPOINTS, "best", "val_nme", save_last=True, enable_version_counter=False
     )
+    device = choose_device(recipe.device, processes.count)
     return pl.Trainer(
         max_epochs=recipe.epochs,
-        precision="bf16-mixed" if _use_bf16(recipe) else "32-true",
-        accelerator=accelerator,
+        precision="bf16-mixed" if use_bf16(recipe.precision, device) else "32-true",
+        accelerator=device,
         strategy=strategy,
         devices=processes.local_count,
         num_nodes=processes.count // processes.local_count,
@@ -282,14 +283,3 @@ def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:
         benchmark=True,
         enable_model_summary=False,
     )
-
-
-def _use_bf16(recipe: Recipe) -> bool:
-    """Whether to compute in bf16; auto: on GPUs that support it, and on CPUs with AVX-512 BF16 or
-    AMX, where it is not emulated.
-    """
-    if recipe.precision != "auto":
-        return recipe.precision == "bf16"
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()

@@ -1,0 +1,117 @@
+"""ONNX Runtime: the hardware that a network runs on, and opening one."""
+
+import functools
+import logging
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from facedots.errors import WeightsError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+Device = Literal["cpu", "cuda", "openvino", "coreml", "directml"]
+Provider = str | tuple[str, Mapping[str, Any]]
+"""An execution provider by ONNX Runtime's name, or with its options."""
+Providers = Device | Sequence[Provider]
+
+CPU = "CPUExecutionProvider"
+PROVIDERS: Mapping[str, str] = MappingProxyType(
+    {
+        "cpu": CPU,
+        "cuda": "CUDAExecutionProvider",
+        "openvino": "OpenVINOExecutionProvider",
+        "coreml": "CoreMLExecutionProvider",
+        "directml": "DmlExecutionProvider",
+    }
+)
+"""A device's execution provider."""
+
+_INSTEAD = "pip uninstall -y onnxruntime; pip install "
+_SOURCES = {
+    "CUDAExecutionProvider": f"{_INSTEAD}onnxruntime-gpu",
+    "OpenVINOExecutionProvider": f"{_INSTEAD}onnxruntime-openvino",
+    "CoreMLExecutionProvider": "it is in onnxruntime for macOS alone",
+    "DmlExecutionProvider": f"{_INSTEAD}onnxruntime-directml, on Windows",
+}
+_MAX_REASON = 300
+
+
+def resolve_providers(providers: Providers, threads: int = 1) -> list[Provider]:
+    """ONNX Runtime's list of execution providers for a device; the CPU is always its last.
+
+    Args:
+        providers: A device of :data:`PROVIDERS`, or ONNX Runtime's own list.
+        threads: For a provider that does not heed those of the session.
+
+    Raises:
+        ValueError: There is no such device.
+
+    >>> resolve_providers("cuda")
+    ['CUDAExecutionProvider', 'CPUExecutionProvider']
+    >>> resolve_providers([("CUDAExecutionProvider", {"device_id": 1})])
+    [('CUDAExecutionProvider', {'device_id': 1}), 'CPUExecutionProvider']
+    """
+    if not isinstance(providers, str):
+        wanted = list(providers)
+    elif providers == "openvino":
+        wanted = [(PROVIDERS["openvino"], {"num_of_threads": str(threads)})]
+    elif providers in PROVIDERS:
+        wanted = [PROVIDERS[providers]]
+    else:
+        known = ", ".join(PROVIDERS)
+        raise ValueError(f"providers={providers!r}: {known}, or a list of ONNX Runtime's names")
+    return wanted if CPU in map(_name, wanted) else [*wanted, CPU]
+
+
+def open_session(
+    data: bytes, name: str, providers: Providers = "cpu", threads: int = 1
+) -> "onnxruntime.InferenceSession":
+    """Open an ONNX file. What the wanted providers cannot run, the CPU runs, which is logged.
+
+    Args:
+        data: The bytes of the file.
+        name: Of the network, for messages.
+        providers: As for :func:`resolve_providers`.
+        threads: Threads per call.
+
+    Raises:
+        ValueError: There is no such device.
+        WeightsError: The CPU cannot run it either.
+    """
+    import onnxruntime
+
+    wanted, available = resolve_providers(providers, threads), onnxruntime.get_available_providers()
+    usable = [provider for provider in wanted if _name(provider) in available]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4  # what it reports as an error is raised, too
+    for missing in wanted:
+        if missing not in usable:
+            fix = _SOURCES.get(_name(missing), "see onnxruntime.ai/docs/execution-providers")
+            has = f"this ONNX Runtime has {', '.join(available)}"
+            _warn_once(f"{_name(missing)} is not there ({has}), so the CPU is used; {fix}")
+    try:
+        session = onnxruntime.InferenceSession(data, options, providers=usable, enable_fallback=0)
+    except Exception as error:  # ONNX Runtime's errors have no narrower common base
+        reason = " ".join(str(error).split())[:_MAX_REASON]
+        if usable == [CPU]:
+            raise WeightsError(f"{name}: ONNX Runtime cannot open it: {reason}") from error
+        session = open_session(data, name, threads=threads)
+        _warn_once(f"{_name(usable[0])} cannot run {name}, so the CPU is used: {reason}")
+        return session
+    for lost in usable:
+        if _name(lost) not in session.get_providers():
+            reason = "its libraries do not load; `facedots doctor` tells more"
+            _warn_once(f"{_name(lost)} does not start, so the CPU is used: {reason}")
+    return session
+
+
+def _name(provider: Provider) -> str:
+    return provider if isinstance(provider, str) else provider[0]
+
+
+@functools.cache
+def _warn_once(text: str) -> None:
+    logging.getLogger("facedots").warning(text)
