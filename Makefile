@@ -11,10 +11,13 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 
 # The npm package; Node.js 20 or newer is needed.
 WEB := web/package
 
+# What builds the container image; podman and buildah need `build --format docker` for its health check.
+DOCKER ?= docker
+
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing
 
-.PHONY: help demo test test-scale test-service test-slow test-web lint lock bench notebooks docs clean
+.PHONY: help demo test test-scale test-service test-slow test-web lint image lock bench notebooks docs clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -35,6 +38,9 @@ test-slow: $(VENV)/.dev  ## run the tests that take minutes
 test-scale: $(VENV)/.dev  ## run the tests of several processes and machines
 	$(PYTEST) -m scale
 
+test-service: $(VENV)/.dev  ## run the tests of the service's heavy parts (installs the container's packages)
+	$(PYTEST) -m service
+
 test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python (installs npm packages)
 	$(BIN)/python tools/web_constants.py
 	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
@@ -45,6 +51,9 @@ lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy --strict
 	$(BIN)/lint-imports
+
+image:  ## build the container image (DOCKER: what does it; BASE: on which image)
+	$(DOCKER) build --tag facedots $(if $(BASE),--build-arg BASE=$(BASE)) .
 
 lock: $(BIN)/python  ## write requirements.lock: the hashes of the versions in constraints.txt, for all platforms
 	$(BIN)/pip install --quiet uv==0.13.9

@@ -2,13 +2,20 @@ import importlib
 import inspect
 import subprocess
 import sys
+import tempfile
 import tomllib
 from pathlib import Path
 
 import pytest
 
 from facedots import errors
-from facedots.errors import AnnotationError, FacedotsError, MissingExtra, explain_missing_extra
+from facedots.errors import (
+    AnnotationError,
+    FacedotsError,
+    MissingExtra,
+    describe_unexpected,
+    explain_missing_extra,
+)
 
 
 def test_every_error_is_a_facedots_error_and_says_what_for() -> None:
@@ -84,3 +91,18 @@ def test_every_package_of_an_extra_has_its_install_line() -> None:
                 installers.setdefault(package, set()).add(f"facedots[{extra}]")
     for package, lines in installers.items():
         assert any(line in str(MissingExtra(package)) for line in lines)
+
+
+def test_missing_folders_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current one, and one for temporary files, as on a read-only root."""
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(tmp_path / "none")])
+    with pytest.raises(FileNotFoundError) as raised:
+        tempfile.gettempdir()
+    assert describe_unexpected(raised.value).startswith("No usable temporary directory found")
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(FileNotFoundError) as raised:
+        Path.cwd()
+    assert describe_unexpected(raised.value).startswith("the current folder is no longer there")

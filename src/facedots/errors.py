@@ -1,6 +1,8 @@
 """Errors that facedots raises on purpose: each message names the problem, the place and the fix."""
 
 import contextlib
+import errno
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -204,8 +206,8 @@ def describe_unexpected(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or ["no message"]
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}; --debug shows details"
-    if isinstance(error, FileNotFoundError) and error.filename is None:  # os.getcwd()
-        return "the current folder is no longer there; --debug shows details"
+    if isinstance(error, FileNotFoundError) and error.strerror == os.strerror(errno.ENOENT):
+        return "the current folder is no longer there; --debug shows details"  # os.getcwd()
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}; --debug shows details"
     return f"unexpected {type(error).__name__}: {lines[0][:300]}; --debug shows details"
