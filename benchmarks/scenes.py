@@ -1,9 +1,10 @@
 """RetinaFace and a finder on held-out scenes: recall, false boxes, turned faces, a crowd, time.
 
-    python benchmarks/scenes.py FOLDER --finder finder.onnx [--every 2] [--min-score 0.4]
+    python benchmarks/scenes.py FOLDER --finder finder.onnx [--every 2] [--min-face 10]
 
 ``tools/finder_scenes.py`` lists the scenes into FOLDER. Turned: every fourth held-out photo of
-300-W. Crowd: 144 of its faces, 50 px each, in one image. Milliseconds: the best of 20 calls.
+300-W. Crowd: 144 of its faces, 50 px each, in one image. Pair: the finder's faces that hold by a
+network's score too. Milliseconds: the best of 20 calls.
 """
 
 import argparse
@@ -17,11 +18,26 @@ import numpy as np
 from common import markdown_table
 from scene_parts import ANGLES, crowd, turned
 
-from facedots import Detector, Finder, RetinaFace
+from facedots import Detections, Detector, Finder, KeypointPredictor, RetinaFace
 from facedots.data import Scene, load_scenes
 from facedots.evaluation import measure_detector
+from facedots.geometry import Image
 
 SIZES = ((160, 120), (320, 240), (640, 480))
+
+
+class Judged(Detector):
+    """The faces of a detector that hold after their keypoints were found."""
+
+    def __init__(self, detector: Detector, predictor: KeypointPredictor) -> None:
+        self.detector, self.predictor = detector, predictor
+
+    def __call__(self, image: Image) -> Detections:
+        """Those that :class:`~facedots.Pipeline` keeps."""
+        found = self.detector(image)
+        judged = self.predictor.predict(image, found.boxes, found.squares).score
+        kept = self.detector.accepts(found.scores, judged)
+        return Detections(found.boxes[kept], found.scores[kept])
 
 
 def added(scenes: list[Scene], folder: Path) -> Iterator[Scene]:
@@ -53,12 +69,15 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--finder", type=Path, required=True)
     parser.add_argument("--every", type=int, default=1, help="take every n-th held-out scene")
-    parser.add_argument("--min-score", type=float, default=0.4, help="of the finder")
+    parser.add_argument("--min-score", type=float, default=0.3, help="of the finder")
+    parser.add_argument("--min-face", type=float, help="of the finder, in pixels")
+    parser.add_argument("--model", default="small", help="network that judges the finder's faces")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     held_out = [scene for scene in load_scenes(options.folder) if scene.validation]
-    finder = Finder(options.finder, options.min_score)
-    detectors: dict[str, Detector] = {"RetinaFace": RetinaFace(), "Finder": finder}
+    finder = Finder(options.finder, options.min_score, min_face=options.min_face)
+    judged = Judged(finder, KeypointPredictor(options.model))
+    detectors: dict[str, Detector] = {"RetinaFace": RetinaFace(), "Finder": finder, "pair": judged}
     with tempfile.TemporaryDirectory() as folder:
         scenes = [*held_out[:: options.every], *added(held_out, Path(folder))]
         measures = {name: measure_detector(one, scenes, 0) for name, one in detectors.items()}
@@ -70,9 +89,12 @@ def main() -> None:
     titles = [f"{name} {what}" for name in detectors for what in ("recall %", "false")]
     print(markdown_table(["scenes", *titles], rows))
     sizes = [f"{width}x{height}" for width, height in SIZES]
+    timed: dict[str, Detector] = {"RetinaFace": RetinaFace()}
+    for smallest in (32, 16, 12):
+        timed[f"Finder from {smallest} pixels"] = Finder(options.finder, min_face=smallest)
     times = [
         [name, *(f"{best_milliseconds(one, *size):.1f}" for size in SIZES)]
-        for name, one in detectors.items()
+        for name, one in timed.items()
     ]
     print(f"\n{markdown_table(['milliseconds', *sizes], times)}")
 
