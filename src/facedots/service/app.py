@@ -1,5 +1,6 @@
 """The web application: its routes, and what they share."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from facedots.service.access import BearerToken, check_origin
@@ -36,6 +38,8 @@ NO_TELEMETRY: TelemetryConfig = {
 }
 """FastAPI's reports about its use."""
 
+ENDS = "ends"
+"""The name in the state of a server under which it tells that it ends."""
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -54,6 +58,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         title="facedots",
         version="1",
         redoc_url=None,
+        swagger_ui_parameters={"validatorUrl": None},  # else the page asks swagger.io
         lifespan=service.lifespan,
         telemetry=NO_TELEMETRY,
     )
@@ -99,6 +104,12 @@ async def _to_docs(_: Request) -> Response:
     return RedirectResponse("/docs")
 
 
+async def _gone(request: Request) -> None:
+    """Return once the client has closed the connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 class _Service:
     """What the routes of one worker share."""
 
@@ -120,7 +131,7 @@ class _Service:
         self._compute.check()
         async with self._bodies.read(request) as form:
             options = parse_options(FaceOptions, form.options)
-            return await self._answer(partial(self._handler.answer, form, options))
+            return await self._answer(request, partial(self._handler.answer, form, options))
 
     async def batch(self, request: Request) -> Response:
         """Find the faces of several images. One that cannot be read does not stop the others."""
@@ -132,7 +143,9 @@ class _Service:
                 counts = f"{len(options.boxes)} lists for {len(form.uploads)} images"
                 raise Problem(422, f"boxes: {counts}")
             until = monotonic() + limits.timeout
-            return await self._answer(partial(self._handler.answer_batch, form, options, until))
+            return await self._answer(
+                request, partial(self._handler.answer_batch, form, options, until)
+            )
 
     async def stream(self, websocket: WebSocket) -> None:
         """Follow faces through the frames of a video."""
@@ -151,11 +164,19 @@ class _Service:
         """Whether the worker runs."""
         return JSONResponse({"status": "ok"})
 
-    async def ready(self) -> Response:
-        """Whether the worker takes requests: its networks are open, and its queue is not full."""
-        self._compute.check()
-        return JSONResponse({"status": "ready", "models": list(self._settings.model_files)})
+    async def ready(self, request: Request) -> Response:
+        """Whether new requests should be sent: not any more once the server ends."""
+        if getattr(request.state, ENDS, False):
+            raise Problem(503, "the server ends")
+        return JSONResponse({"status": "ready"})
 
-    async def _answer(self, job: Callable[[], str]) -> Response:
-        text = await self._compute.run(job)
-        return Response(text, headers=_NO_STORE, media_type="application/json")
+    async def _answer(self, request: Request, job: Callable[[], str]) -> Response:
+        """The result of a job, which is not begun once its client is gone."""
+        answer = asyncio.ensure_future(self._compute.run(job))
+        gone = asyncio.ensure_future(_gone(request))
+        await asyncio.wait([answer, gone], return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not answer.done():
+            answer.cancel()
+            raise ClientDisconnect
+        return Response(answer.result(), headers=_NO_STORE, media_type="application/json")

@@ -14,6 +14,8 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import Server, ServerState
 
+from facedots.service.app import ENDS
+
 PROGRESS_SECONDS = 10.0
 """In which a client must go on with a request's head, or with taking an answer."""
 DRAIN_SECONDS = 1.0
@@ -102,6 +104,7 @@ class DrainingServer(Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer each connection once more for a moment, take those that wait, then end."""
         self.server_state.ends = True
+        self.lifespan.state[ENDS] = True
         for connection in self.server_state.connections:
             if isinstance(connection, GuardedConnection):
                 connection.close_after_answer()
