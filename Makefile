@@ -29,7 +29,7 @@ demo: $(VENV)/.base  ## draw the keypoints of a sample portrait into out/ (insta
 test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
 	$(PYTEST)
 
-test-service: $(VENV)/.dev  ## run the tests of servers as processes, under load and with signals
+test-service: $(VENV)/.dev  ## run the tests of servers as processes and of the container's steps
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m service
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
@@ -37,9 +37,6 @@ test-slow: $(VENV)/.dev  ## run the tests that take minutes
 
 test-scale: $(VENV)/.dev  ## run the tests of several processes and machines
 	$(PYTEST) -m scale
-
-test-service: $(VENV)/.dev  ## run the tests of the service's heavy parts (installs the container's packages)
-	$(PYTEST) -m service
 
 test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python (installs npm packages)
 	$(BIN)/python tools/web_constants.py
