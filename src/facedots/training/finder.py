@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 
 from facedots.data.canvases import CanvasDataset
 from facedots.data.crops import EpochSampler
+from facedots.data.processes import Processes
 from facedots.data.scenes import Scene, load_scenes
 from facedots.errors import RecipeError
 from facedots.evaluation.result import RECIPE_FILE
@@ -90,12 +91,14 @@ def train_finder(
         resume: Go on with an unfinished run.
 
     Raises:
-        RecipeError: ``out`` already holds a run.
+        RecipeError: ``out`` already holds a run, or there are several processes.
         DataError: The scenes are missing.
         TrainingError: The recipe's device is not there, the loss is not a number, or another
             process trains in ``out``.
     """
     out = Path(out)
+    if Processes.from_environment().count > 1:
+        raise RecipeError("a finder is trained by one process; start it without torchrun")
     with lock_run(out), explain_faults(out):
         if not resume and (out / RECIPE_FILE).exists():
             raise RecipeError(f"{out} already holds a run; give another folder, or resume it")

@@ -21,6 +21,7 @@ from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
 from facedots.evaluation.result import METRICS_FILE, RECIPE_FILE, training_history
 from facedots.inference.weights import ONNX_FILE
+from facedots.io.fetch import file_sha256
 from facedots.io.files import atomic_write, protect
 from facedots.io.headers import pixel_limit
 from facedots.models.base import KeypointNet
@@ -145,6 +146,8 @@ def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Proce
     faces = FaceDataModule(split, net, recipe, processes)
     trainer = _trainer(recipe, out, processes)
     checkpoint = last_checkpoint(out) if resume else None
+    digest = file_sha256(checkpoint) if checkpoint else ""
+    processes.check_same(digest, f"checkpoints in {out}")
     logs: list[Path] = []
     if processes.is_first:
         remove_partial_files(out)
