@@ -1,10 +1,19 @@
 """Every error is a problem document that names the option or the limit."""
 
+import asyncio
 import struct
+import threading
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from starlette.types import Message
+
+from facedots.errors import WeightsError
+from facedots.service.app import create_app
+from facedots.service.compute import ComputeThread
+from facedots.service.handler import RequestHandler
+from facedots.service.settings import ServiceSettings
 
 
 def problem(response: Any, status: int) -> dict[str, Any]:
@@ -77,3 +86,53 @@ def test_limits_are_named(client: TestClient, portrait: bytes) -> None:
 def test_paths_and_methods_that_there_are_not(client: TestClient) -> None:
     problem(client.get("/v1/nothing"), 404)
     assert problem(client.get("/v1/faces"), 405)["title"] == "Method Not Allowed"
+
+
+def test_what_nobody_foresaw_tells_nothing(
+    portrait: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise WeightsError("/srv/secret/model.onnx: cannot be run")
+
+    monkeypatch.setattr(RequestHandler, "answer", fail)
+    with TestClient(create_app(ServiceSettings()), raise_server_exceptions=False) as client:
+        response = client.post("/v1/faces", content=portrait)
+    assert "secret" not in response.text
+    assert "log" in problem(response, 500)["detail"]
+
+
+def test_a_job_is_dropped_when_its_client_is_gone(
+    portrait: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = ComputeThread(places=3, seconds=30)
+    monkeypatch.setattr("facedots.service.app.ComputeThread", lambda *_: compute)
+    answered, sent = list[object](), list[Message]()
+    monkeypatch.setattr(RequestHandler, "answer", lambda *_: answered.append(None))
+    app = create_app(ServiceSettings())
+
+    async def main() -> None:
+        go_on, gone = threading.Event(), asyncio.Event()
+        first = asyncio.create_task(compute.run(go_on.wait))
+        messages = [{"type": "http.request", "body": portrait, "more_body": False}]
+
+        async def receive() -> Message:
+            if messages:
+                return messages.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/v1/faces", "headers": []}
+        request = asyncio.create_task(app({**scope, "query_string": b""}, receive, send))
+        await asyncio.sleep(0.1)
+        gone.set()
+        await request
+        go_on.set()
+        await first
+        await compute.run(lambda: None)
+
+    asyncio.run(main())
+    assert sent[0]["status"] == 400
+    assert not answered

@@ -1,6 +1,7 @@
 """``facedots serve``: faces over HTTP."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -65,8 +66,6 @@ def _token(file: Path | None) -> str | None:
             token, name = file.read_text(encoding="utf-8").strip(), str(file)
         except (OSError, UnicodeDecodeError) as error:
             raise FacedotsError(f"{file}: the token cannot be read: {error}") from error
-    if token is not None and not (
-        token.isascii() and token.isprintable() and token.split() == [token]
-    ):
-        raise FacedotsError(f"{name}: a token is one word of ASCII")
+    if token is not None and not re.fullmatch("[!-~]+", token):
+        raise FacedotsError(f"{name}: a token is one word of ASCII characters")
     return token

@@ -2,8 +2,8 @@
 
 import base64
 import io
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from functools import lru_cache
 from time import monotonic
@@ -14,7 +14,7 @@ import cv2
 from facedots.analysis.align import align_face
 from facedots.analysis.expression import FaceAnalyzer
 from facedots.batch.images import check_finite
-from facedots.errors import FacedotsError, MissingExtra, PointsError
+from facedots.errors import FacedotsError, ImageError, MissingExtra, PointsError, ShapeError
 from facedots.geometry import Image, check_boxes
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.headers import header_size
@@ -117,7 +117,9 @@ class RequestHandler:
         :class:`Problem` as an image does.
         """
         pixels = self._decode(data)
-        faces = self._analyzed(pixels, tracker(pixels, time), options)
+        with _explained():
+            faces = tracker(pixels, time)
+        faces = self._analyzed(pixels, faces, options)
         result = ImageResult(f"frame {number}", pixels.shape[1], pixels.shape[0], faces)
         return json_line({"frame": number, "time": round(time, 3), **image_fields(result)})
 
@@ -131,8 +133,7 @@ class RequestHandler:
             models.append(facts | {"weights_license": card.license, "note": card.note})
         detectors = ["retinaface", "haar", "single-object"]
         detectors += ["yunet"] if self._networks.detector_file else []
-        default = {"model": self._name(FindOptions()), **self._networks.recorded}
-        default["detector-file"] = None  # clients need not know where it is
+        default = {"model": self._name(FindOptions()), **_recorded(self._networks)}
         limits = asdict(self._limits)
         return {"models": models, "detectors": detectors, "default": default, "limits": limits}
 
@@ -140,7 +141,7 @@ class RequestHandler:
         self, options: FindOptions, images: Sequence[dict[str, Any]], detects: bool
     ) -> dict[str, Any]:
         schema = self.pipeline(options).predictor.spec.schema
-        recorded = self._chosen(options).recorded | ({} if detects else {"detector": GIVEN_BOXES})
+        recorded = _recorded(self._chosen(options)) | ({} if detects else {"detector": GIVEN_BOXES})
         document = results_document([], schema, self._name(options), options=recorded)
         return document | {"images": images}
 
@@ -165,33 +166,26 @@ class RequestHandler:
             detail = f"the image has {size[0]} x {size[1]} pixels; the limit is {most}"
             raise Problem(413, detail, limit=("max-pixels", most))
         try:
-            return decode_image(data, source="the body", max_pixels=most)
+            with _explained():
+                return decode_image(data, source="the body", max_pixels=most)
         except MissingExtra as error:
             raise Problem(415, "this server does not read HEIC; send JPEG") from error
-        except FacedotsError as error:
-            raise Problem(422, str(error)) from error
 
     def _found(self, image: Image, options: FindOptions, boxes: Boxes | None) -> list[Face]:
         pipeline = self.pipeline(options)
-        try:
+        with _explained():
             if boxes is None:
                 return pipeline(image)
             return self._in_boxes(pipeline.predictor, image, boxes)
-        except FacedotsError as error:
-            raise Problem(422, str(error)) from error
 
     def _analyzed(self, image: Image, faces: list[Face], options: FindOptions) -> list[Face]:
         """The faces with the head pose and signals that are asked for."""
         IMAGES.inc()
         FACES.inc(len(faces))
-        try:
-            check_finite(faces)
-            if not (options.pose or options.signals):
-                return faces
-            measured = FaceAnalyzer()(image, faces)
-        except FacedotsError as error:
-            raise Problem(422, str(error)) from error
         pose, signals = options.pose, options.signals
+        with _explained():
+            check_finite(faces)
+            measured = FaceAnalyzer()(image, faces) if pose or signals else faces
         return [
             replace(
                 face, pose=face.pose if pose else None, signals=face.signals if signals else None
@@ -223,6 +217,21 @@ class RequestHandler:
         asked = {field: getattr(options, field) for field in fields}
         given = {field: value for field, value in asked.items() if value is not None}
         return replace(self._networks, model=self._files[name], **given)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Let what does not fit an image be a problem of its client (422); other errors stay."""
+    try:
+        yield
+    except (ImageError, PointsError, ShapeError) as error:
+        raise Problem(422, str(error)) from error
+
+
+def _recorded(networks: PipelineOptions) -> dict[str, Any]:
+    """What results depend on, without the place of a file on the server."""
+    file = networks.detector_file
+    return networks.recorded | {"detector-file": file and file.name}
 
 
 def _aligned(image: Image, face: Face, options: ImageOptions) -> dict[str, Any] | None:
