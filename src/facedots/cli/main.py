@@ -15,6 +15,7 @@ from rich.markup import escape
 
 from facedots.cli.analysis import align, pose
 from facedots.cli.batch import batch
+from facedots.cli.benchmark import benchmark
 from facedots.cli.data import audit, data_app
 from facedots.cli.doctor import doctor
 from facedots.cli.evaluate import compare, evaluate
@@ -75,6 +76,7 @@ app.add_typer(label_app, name="label")
 app.command(context_settings=PASS_UNKNOWN_OPTIONS)(train)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(benchmark)
 app.command()(features)
 app.command()(export)
 

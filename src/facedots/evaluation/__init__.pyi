@@ -1,3 +1,7 @@
+from .benchmarks import BENCHMARKS as BENCHMARKS
+from .benchmarks import Benchmark as Benchmark
+from .benchmarks import published_measures as published_measures
+from .benchmarks import pupil_distances as pupil_distances
 from .detection import measure_detector as measure_detector
 from .measures import ACCURACY as ACCURACY
 from .measures import FACE_UNCERTAINTY as FACE_UNCERTAINTY

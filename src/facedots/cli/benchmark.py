@@ -1,0 +1,71 @@
+"""``facedots benchmark``: a network on a published test set, in the numbers of papers."""
+
+import hashlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from facedots.cli.options import expand_options
+from facedots.cli.output import echo
+from facedots.pipeline_options import DeviceOption
+
+
+class BenchmarkName(StrEnum):
+    """The names in :data:`facedots.evaluation.benchmarks.BENCHMARKS`."""
+
+    W300_COMMON = "300w-common"
+    W300_CHALLENGING = "300w-challenging"
+    W300_FULL = "300w-full"
+    WFLW = "wflw"
+
+
+@expand_options
+def benchmark(
+    test_set: Annotated[BenchmarkName, typer.Argument(metavar="BENCHMARK", help="The test set.")],
+    *,
+    data: Annotated[Path, "Folder of the data set as published, or one that holds it."],
+    model: Annotated[
+        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
+    ] = "small",
+    out: Annotated[Path | None, "JSON file for the result, over what is there."] = None,
+    device: DeviceOption = "cpu",
+) -> None:
+    """Measure a network on a published test set, in the numbers that papers report.
+
+    300w-common, 300w-challenging, 300w-full or wflw. Once in the tight box of the true points, in
+    one pass, as papers do; once end to end, as `facedots predict` does, with RetinaFace's boxes.
+    """
+    from facedots.detection.retinaface import RetinaFace
+    from facedots.evaluation.benchmarks import BENCHMARKS, published_measures
+    from facedots.evaluation.protocol import evaluate
+    from facedots.inference.predictor import KeypointPredictor
+    from facedots.inference.weights import weights_file
+    from facedots.io.files import atomic_write
+    from facedots.io.text import json_line
+
+    chosen, file = BENCHMARKS[test_set], weights_file(model)
+    faces = chosen.load(data)
+    if len(faces) != chosen.faces:
+        echo(f"{data}: {len(faces)} faces, not the {chosen.faces} published", err=True)
+    console, boxes = Console(stderr=True, highlight=False), dict[str, dict[str, Any]]()
+    runs = {
+        "ground-truth": (KeypointPredictor(file, refine=0, providers=device), None),
+        "retinaface": (KeypointPredictor(file, providers=device), RetinaFace(providers=device)),
+    }
+    for name, (predictor, detector) in runs.items():
+        shown = track(faces, f"measuring, boxes: {name}", console=console, transient=True)
+        boxes[name] = published_measures(evaluate(predictor, shown, detector))
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    network = {"model": model, "weights_sha256": digest, "published_faces": chosen.faces}
+    if out:
+        atomic_write(out, json_line({"benchmark": test_set.value, **network, "boxes": boxes}))
+    table = Table("boxes", *boxes, title=f"{model} on {chosen.title}")
+    for measure in boxes["ground-truth"]:
+        values = [each[measure] for each in boxes.values()]
+        table.add_row(measure, *("–" if value is None else f"{value:g}" for value in values))
+    Console(highlight=False, emoji=False).print(table)
