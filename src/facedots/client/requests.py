@@ -1,0 +1,110 @@
+"""What a client sends: images and options as the form of a request, or as the query of a stream."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+from urllib.parse import urlencode
+
+import cv2
+from numpy.typing import ArrayLike
+
+from facedots.errors import ImageError
+from facedots.geometry import Image, check_boxes
+from facedots.io.text import printable
+from facedots.types import check_image
+
+ImageInput = Image | bytes | str | Path
+"""An RGB image ``uint8 (H, W, 3)``, the bytes of an image file, or its path."""
+
+
+class FindOptions(TypedDict, total=False):
+    """How faces are found; what is left out is as the server was started with."""
+
+    model: str
+    detector: Literal["retinaface", "haar", "yunet", "single-object"]
+    search: Literal["fast", "default", "thorough"]
+    min_face: int
+    any_angle: bool
+    refine: Literal["auto", "0", "1", "2"]
+    max_faces: int
+    pose: bool
+    signals: bool
+
+
+class ImageOptions(FindOptions, total=False):
+    """What is added to the faces of an image."""
+
+    aligned: int
+    template: Literal["eyes", "arcface112", "ffhq"]
+    drawn: bool
+
+
+def encode_image(image: ImageInput) -> bytes:
+    """The bytes of an image file; an array becomes a PNG, which loses nothing.
+
+    Raises:
+        ImageError: The file cannot be read.
+        ShapeError: The array is no image.
+    """
+    if isinstance(image, bytes):
+        return image
+    if isinstance(image, str | Path):
+        try:
+            return Path(image).read_bytes()
+        except OSError as error:
+            raise ImageError(f"{image}: cannot be read: {error.strerror}") from error
+    pixels = cv2.cvtColor(check_image(image), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", pixels, (cv2.IMWRITE_PNG_COMPRESSION, 1))[1].tobytes()
+
+
+def image_form(
+    images: Sequence[ImageInput],
+    boxes: Sequence[ArrayLike] | None,
+    options: ImageOptions,
+    *,
+    several: bool,
+) -> dict[str, Any]:
+    """The arguments ``files`` and ``data`` of a request by httpx.
+
+    Args:
+        images: What faces are looked for in.
+        boxes: For each image its tight boxes (N, 4), ``x0 y0 x1 y1``.
+        options: Of the request.
+        several: Whether it is a batch.
+
+    Raises:
+        ImageError, ShapeError: As :func:`encode_image`.
+        ValueError: A box is not finite or has no area.
+    """
+    names = [printable(str(i)) if isinstance(i, str | Path) else "image" for i in images]
+    files = [
+        ("image", (name, encode_image(image))) for name, image in zip(names, images, strict=True)
+    ]
+    data = option_fields(options)
+    if boxes is not None:
+        lists = [check_boxes(each).tolist() for each in boxes]
+        data["boxes"] = json.dumps(lists if several else lists[0])
+    return {"files": files, "data": data}
+
+
+def option_fields(options: Mapping[str, Any]) -> dict[str, str]:
+    """Options as text.
+
+    >>> option_fields({"pose": True, "aligned": 112})
+    {'pose': 'true', 'aligned': '112'}
+    """
+    return {
+        name: str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in options.items()
+    }
+
+
+def stream_url(url: str, options: FindOptions) -> str:
+    """The address of the WebSocket for frames.
+
+    >>> stream_url("https://faces.example.org", {"model": "tiny"})
+    'wss://faces.example.org/v1/stream?model=tiny'
+    """
+    query = urlencode(option_fields(options))
+    return f"ws{url.removeprefix('http').rstrip('/')}/v1/stream{'?' * bool(query)}{query}"

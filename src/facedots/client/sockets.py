@@ -1,0 +1,33 @@
+"""What both clients share of WebSockets: settings, and errors in their place."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from facedots.client.answers import problem_error
+from facedots.errors import ServiceError
+
+
+def socket_settings(token: str | None) -> dict[str, Any]:
+    """How a stream is opened."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return {"additional_headers": headers, "max_size": None, "compression": None}
+
+
+@contextmanager
+def explain_socket(url: str) -> Iterator[None]:
+    """Turn what goes wrong with a stream into :class:`ServiceError`."""
+    try:
+        yield
+    except InvalidStatus as error:
+        status = error.response.status_code
+        try:
+            problem = dict(json.loads(error.response.body or b""))
+        except (TypeError, ValueError):  # of a proxy
+            problem = {}
+        raise problem_error(url, problem, status) from error
+    except (ConnectionClosed, InvalidHandshake, OSError) as error:
+        raise ServiceError(f"{url}: {error}; is `facedots serve` running there?") from error
