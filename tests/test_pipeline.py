@@ -80,3 +80,13 @@ def test_nothing_found_is_an_empty_list(predictor: KeypointPredictor) -> None:
 def test_a_image_of_another_kind_is_refused(predictor: KeypointPredictor) -> None:
     with pytest.raises(ShapeError, match=r"read_image\(path\)"):
         Pipeline(predictor=predictor)("photo.jpg")  # type: ignore[arg-type]
+
+
+def test_points_are_found_in_the_best_boxes_only(predictor: KeypointPredictor) -> None:
+    boxes = np.array([[0, 0, 80, 80], [100, 0, 140, 40], [0, 90, 50, 150]], np.float32)
+    squares = np.full((3, 4), np.nan, np.float32)
+    detector = Fixed(Detections(boxes, np.array([0.9, 0.8, 0.7], np.float32), squares))
+    image = np.zeros((200, 300, 3), np.uint8)
+    for count, expected in ((2, 2), (9, 3), (None, 3)):
+        faces = Pipeline(detector, predictor, max_faces=count)(image)
+        assert [face.box.tolist() for face in faces] == boxes[:expected].tolist()

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import jsonschema
 import numpy as np
 import pytest
@@ -79,6 +80,17 @@ def test_what_is_asked_for_is_added(client: TestClient, portrait: bytes, hopper:
     drawn = picture(response.json()["images"][0]["drawn"])
     assert drawn.shape == hopper.shape
     assert np.abs(drawn.astype(int) - hopper).max() > 100
+
+
+def test_drawn_and_aligned_images_are_bounded(client: TestClient) -> None:
+    wide = np.full((300, 3300, 3), 128, np.uint8)
+    body = cv2.imencode(".png", wide)[1].tobytes()
+    boxes = json.dumps([[10 * i, 10, 10 * i + 99, 99] for i in range(3)])
+    answer = client.post("/v1/faces", content=body, params={"drawn": "1", "boxes": boxes})
+    assert picture(answer.json()["images"][0]["drawn"]).shape == (186, 2048, 3)
+    large = client.post("/v1/faces", content=body, params={"aligned": "1024", "boxes": boxes})
+    assert large.status_code == 413
+    assert large.json()["limit"] == {"name": "aligned-pixels", "value": 2_000_000}
 
 
 def picture(uri: str) -> Image:

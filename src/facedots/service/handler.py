@@ -10,8 +10,9 @@ from time import monotonic
 from typing import Any
 
 import cv2
+import numpy as np
 
-from facedots.analysis.align import align_face
+from facedots.analysis.align import Template, align_face
 from facedots.analysis.expression import FaceAnalyzer
 from facedots.batch.images import check_finite
 from facedots.errors import FacedotsError, ImageError, MissingExtra, PointsError, ShapeError
@@ -34,6 +35,10 @@ from facedots.types import Detections, Face, ImageResult
 
 _OPEN = 16
 """Pairs of a network and a detector that stay open, one for each choice of options."""
+_ALIGNED_PIXELS, _DRAWN_SIDE = 2_000_000, 2048
+"""Most pixels of all the aligned faces of an image, and the longest side of a drawn one: answers
+wait in memory for clients that read slowly.
+"""
 GIVEN_BOXES = "boxes"
 """The detector of an answer to a request with boxes."""
 
@@ -152,12 +157,15 @@ class RequestHandler:
         pixels = self._decode(data)
         faces = self._analyzed(pixels, self._found(pixels, options, boxes), options)
         extra: Extra = {}
-        if options.aligned:
-            extra = {"aligned": lambda face: _aligned(pixels, face, options)}
+        if size := options.aligned:
+            if len(faces) * size**2 > _ALIGNED_PIXELS:
+                detail = f"{len(faces)} faces aligned to {size} x {size} pixels are too many"
+                raise Problem(413, detail, limit=("aligned-pixels", _ALIGNED_PIXELS))
+            extra = {"aligned": lambda face: _aligned(pixels, face, size, options.template)}
         result = ImageResult(source, pixels.shape[1], pixels.shape[0], faces)
         fields = image_fields(result, extra)
         if options.drawn:
-            fields["drawn"] = _data_uri(draw_faces(pixels, faces), ".jpg")
+            fields["drawn"] = _data_uri(_reduced(draw_faces(pixels, faces)), ".jpg")
         return fields
 
     def _decode(self, data: bytes) -> Image:
@@ -234,14 +242,21 @@ def _recorded(networks: PipelineOptions) -> dict[str, Any]:
     return networks.recorded | {"detector-file": file and file.name}
 
 
-def _aligned(image: Image, face: Face, options: ImageOptions) -> dict[str, Any] | None:
+def _aligned(image: Image, face: Face, size: int, template: Template) -> dict[str, Any] | None:
     """A face upright in a square; none where its points do not say how."""
     with suppress(PointsError):
-        crop = align_face(image, face, options.aligned or 0, options.template)
-        matrix = crop.matrix.round(6).tolist()
-        square = {"template": options.template, "size": options.aligned, "matrix": matrix}
+        crop = align_face(image, face, size, template)
+        square = {"template": template, "size": size, "matrix": crop.matrix.round(6).tolist()}
         return square | {"image": _data_uri(crop.image, ".png")}
     return None
+
+
+def _reduced(image: Image) -> Image:
+    zoom = _DRAWN_SIDE / max(image.shape[:2])
+    if zoom >= 1:
+        return image
+    reduced = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)
+    return np.asarray(reduced, np.uint8)
 
 
 def _data_uri(image: Image, suffix: str) -> str:
