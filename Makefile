@@ -8,6 +8,9 @@ PIP    := $(BIN)/pip install --quiet --constraint constraints.txt
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 4 --dist loadfile \
   --no-loadscope-reorder
 
+# A second environment on top of the first: botocore needs another python-dateutil than pandas has.
+RAY    := .venv-ray
+
 # The npm package; Node.js 20 or newer is needed.
 WEB := web/package
 
@@ -35,8 +38,9 @@ test-service: $(VENV)/.dev  ## run the tests of servers as processes and of the 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
 	$(PYTEST) -m slow
 
-test-scale: $(VENV)/.dev  ## run the tests of several processes and machines
-	$(PYTEST) -m scale
+test-scale: $(VENV)/.dev $(RAY)/.ready  ## run the tests of several processes and machines (installs Ray and moto)
+	$(PYTEST) -m scale --ignore tests/batch
+	OMP_NUM_THREADS=1 $(RAY)/bin/python -m pytest -q -m scale tests/batch
 
 test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python (installs npm packages)
 	$(BIN)/python tools/web_constants.py
@@ -86,4 +90,14 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(RAY)/.ready: pyproject.toml constraints.txt Makefile | $(VENV)/.dev
+	$(BIN)/python -m venv $(RAY)
+	$(BIN)/python -c 'import site; print("import site; site.addsitedir(%r)" % site.getsitepackages()[0])' \
+	  > "$$($(RAY)/bin/python -c 'import site; print(site.getsitepackages()[0])')/base.pth"
+	$(BIN)/pip install --quiet uv==0.13.9
+	grep -v -E '^(python-dateutil|urllib3|boto)' constraints.txt > $(RAY)/constraints.txt
+	$(BIN)/uv pip install --quiet --python $(RAY)/bin/python --constraint $(RAY)/constraints.txt \
+	  'ray[data]==2.60.0' 'moto[server]==5.2.5' s3fs==2026.9.0 boto3==1.43.117
 	@touch $@

@@ -71,6 +71,7 @@ from .io.results import to_json as to_json
 from .io.video import open_reader as open_reader
 from .io.video import open_writer as open_writer
 from .pipeline import Pipeline as Pipeline
+from .pipeline_options import PipelineOptions as PipelineOptions
 from .plots.draw import draw_faces as draw_faces
 from .plots.draw import draw_keypoints as draw_keypoints
 from .schema import IBUG68 as IBUG68

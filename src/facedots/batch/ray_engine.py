@@ -1,6 +1,7 @@
 """Parts on a cluster, or in processes of this machine, through Ray Data (extra ``ray``)."""
 
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,7 @@ def run_ray(
     )
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         rows = [{"number": number, "part": json.dumps(asdict(part))} for number, part in parts]
         done = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
             _Actor,

@@ -1,5 +1,6 @@
 """``run_batch``: the faces of a collection of any size as Parquet files, by many processes."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -15,8 +16,7 @@ from facedots.batch.ray_engine import run_ray
 from facedots.batch.sources import Part, absolute, list_parts
 from facedots.batch.work import ATTEMPTS_FOLDER, PARTS_FOLDER, Job, PartStats, read_stats
 from facedots.errors import DataError, OutputError
-from facedots.inference.weights import weights_file
-from facedots.io.fetch import file_sha256
+from facedots.inference.weights import read_weights, weights_file
 from facedots.io.files import atomic_write, output_errors
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.locks import lock_folder
@@ -130,6 +130,7 @@ def run_batch(
         try:
             _work(job, todo, options, progress, on_part)
         finally:
+            _remove_leftovers(out)
             atomic_write(out / SUMMARY_FILE, _summary(progress))
     return progress
 
@@ -158,14 +159,11 @@ def _work(
 def _missing(
     job: Job, parts: Sequence[Part], progress: BatchProgress, retry_errors: bool
 ) -> list[tuple[int, Part]]:
-    """The parts that are not done, or whose files changed since; what killed processes left of
-    others is removed.
-    """
+    """The parts that are not done, or whose files changed since."""
     for folder in (job.out / PARTS_FOLDER, job.out / ATTEMPTS_FOLDER):
         with output_errors(folder):
             folder.mkdir(exist_ok=True)
-    for rest in (job.out / PARTS_FOLDER).glob(".*.part.parquet"):
-        rest.unlink(missing_ok=True)
+    _remove_leftovers(job.out)
     missing = []
     for number, part in enumerate(parts):
         file = job.part_file(number)
@@ -184,6 +182,12 @@ def _missing(
     return missing
 
 
+def _remove_leftovers(out: Path) -> None:
+    """Remove what killed processes wrote of their parts."""
+    for file in (out / PARTS_FOLDER).glob(".*.part.parquet"):
+        file.unlink(missing_ok=True)
+
+
 def _head(
     sources: Sequence[str],
     networks: PipelineOptions,
@@ -195,7 +199,7 @@ def _head(
     return {
         "sources": list(map(absolute, sources)),
         "model": networks.model,
-        "model-sha256": file_sha256(weights_file(networks.model)),
+        "model-sha256": hashlib.sha256(read_weights(weights_file(networks.model))).hexdigest(),
         **networks.recorded,
         "recursive": recursive,
         "max-pixels": max_pixels,
