@@ -57,6 +57,18 @@ def test_a_face_in_two_views_is_found_once_and_the_best_is_first() -> None:
         assert sorted(sides[near].round().tolist()) == [40, 160, 400]  # too unlike to be one face
 
 
+def test_a_part_of_a_better_face_is_none() -> None:
+    def eye_and_face(view: Image) -> tuple[Floats, Floats]:
+        """One face in the middle of each view, the better the smaller the view."""
+        rows, columns = view.shape[0] // 8, view.shape[1] // 8
+        scores = np.zeros((rows, columns), np.float32)
+        scores[rows // 2, columns // 2] = 1 - len(view) / 1000
+        return scores, np.zeros((5, rows, columns), np.float32)
+
+    found = Finder(eye_and_face, min_face=12)(np.zeros((480, 480, 3), np.uint8))
+    assert found.boxes[:, 2] - found.boxes[:, 0] == pytest.approx([32 * 480 / 64])
+
+
 def test_nothing_found_is_an_empty_result() -> None:
     detections = Finder(bright_spots)(np.zeros((90, 70, 3), np.uint8))
     assert detections.boxes.shape == (0, 4)

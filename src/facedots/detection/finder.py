@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.detection.base import Detector, SearchRange
+from facedots.detection.candidates import shares_inside
 from facedots.detection.search import Search
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou
@@ -44,7 +45,7 @@ _PAIR_SCORE = 0.3
 _VIEW_MULTIPLE = 32
 _VIEW_FACTOR = 4
 _SMALLEST_VIEW = 64
-_NMS_IOU = 0.4
+_NMS_IOU, _PART_INSIDE = 0.4, 0.8
 
 FinderRun = Callable[[Image], tuple[Floats, Floats]]
 """From a view ``uint8 (S, T, 3)``, S and T multiples of 32, to scores ``(H, W)``, 0 where a
@@ -201,10 +202,10 @@ def _padded(image: Image) -> Image:
 
 
 def _distinct(boxes: Floats, scores: Floats) -> list[int]:
-    """Indices of boxes, best first, without those that overlap a better one."""
-    overlaps = box_iou(boxes, boxes)
+    """Indices of boxes, best first, without those that overlap a better one or lie within it."""
+    same = (box_iou(boxes, boxes) > _NMS_IOU) | (shares_inside(boxes, boxes) > _PART_INSIDE)
     kept: list[int] = []
     for i in np.argsort(-scores, kind="stable").tolist():
-        if not (overlaps[i, kept] > _NMS_IOU).any():
+        if not same[i, kept].any():
             kept.append(i)
     return kept
