@@ -72,12 +72,12 @@ def test_one_process_needs_no_connection() -> None:
 
 def test_a_process_with_other_data_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Processes, "gather", lambda _self, value: [value, value, ("other", "b")])
-    with pytest.raises(TrainingError, match="^process 2 on b read other faces than process 0 on "):
+    with pytest.raises(TrainingError, match=r"^process 2 on b read other faces than process 0 on "):
         Processes(3).check_same("same", "faces")
 
 
 def test_a_fault_of_another_process_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter([["process 0 on a: no disk", ""], ["", ""]])
     monkeypatch.setattr(Processes, "gather", lambda _self, _value: next(answers))
-    with pytest.raises(TrainingError, match="^process 0 on a: no disk$"):
+    with pytest.raises(TrainingError, match=r"^process 0 on a: no disk$"):
         Processes(2, rank=1).in_turn(lambda: None)
