@@ -56,6 +56,6 @@ def to_coco(results: Iterable[ImageResult], ids: CocoIds) -> str:
 
     Args:
         results: The faces, in any number of images.
-        ids: From :func:`facedots.annotations.coco_ids`, or made by hand.
+        ids: From :func:`facedots.annotations.coco.coco_ids`, or made by hand.
     """
     return json_line([entry for result in results for entry in ids.entries(image_fields(result))])
