@@ -10,7 +10,7 @@ from facedots.service.problems import Problem
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
 Boxes = tuple[tuple[Coordinate, Coordinate, Coordinate, Coordinate], ...]
-OptionsT = TypeVar("OptionsT", bound="FindOptions")
+_Options = TypeVar("_Options", bound="FindOptions")
 
 
 def _from_json(value: object) -> object:
@@ -93,7 +93,7 @@ class BatchOptions(ImageOptions):
     ] = None
 
 
-def parse_options(kind: type[OptionsT], items: Iterable[tuple[str, str]]) -> OptionsT:
+def parse_options(kind: type[_Options], items: Iterable[tuple[str, str]]) -> _Options:
     """The options of a request.
 
     Raises:
