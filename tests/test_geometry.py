@@ -319,3 +319,14 @@ def test_the_image_itself_is_left_alone() -> None:
     before = image.copy()
     warp_image(image, crop_matrix((32, 32, 64), 8), (8, 8))
     assert (image == before).all()
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.3])
+def test_images_with_sides_beyond_opencv_s_limit_are_warped(zoom: float) -> None:
+    part = np.random.default_rng(0).integers(0, 255, (40, 100, 3), np.uint8)
+    image = np.zeros((40, 70_000, 3), np.uint8)
+    image[:, 60_000:60_100] = part
+    near = similarity(9, zoom, (3, 2), (50, 20))
+    far = compose(near, np.array([[1, 0, -60_000], [0, 1, 0]]))
+    gaps = np.abs(warp_image(image, far, (30, 30)).astype(int) - warp_image(part, near, (30, 30)))
+    assert gaps.mean() < 1

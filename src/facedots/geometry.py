@@ -265,7 +265,7 @@ def warp_image(image: Image, matrix: Matrix, size: tuple[int, int]) -> Image:
     zoom = math.sqrt(abs(matrix[0, 0] * matrix[1, 1] - matrix[0, 1] * matrix[1, 0]))
     halvings = math.floor(math.log2(1 / zoom)) if zoom < 0.5 else 0
     step, left, top = 2**halvings, 0, 0
-    if halvings:
+    if halvings or max(image.shape) >= 2**15:  # more than OpenCV's warp takes
         left, top, right, bottom = _source_box(image, matrix, size, step)
         image = image[top:bottom, left:right]
     for _ in range(halvings):
