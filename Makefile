@@ -11,7 +11,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 
 # A second environment on top of the first: botocore needs another python-dateutil than pandas has.
 RAY    := .venv-ray
 
-# The npm package; Node.js 20 or newer is needed.
+# The npm package; its tests need Node.js 20 or newer, and Chromium from Debian.
 WEB := web/package
 
 # What builds the container image; podman and buildah need `build --format docker` for its health check.
@@ -42,10 +42,10 @@ test-scale: $(VENV)/.dev $(RAY)/.ready  ## run the tests of several processes an
 	$(PYTEST) -m scale --ignore tests/batch
 	OMP_NUM_THREADS=1 $(RAY)/bin/python -m pytest -q -m scale tests/batch
 
-test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python (installs npm packages)
+test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python, in Node and Chromium (installs both)
 	$(BIN)/python tools/web_constants.py
 	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
-	cd $(WEB) && npm run --silent lint && npm run --silent test
+	cd $(WEB) && npm run --silent lint && npm run --silent build && npm test --silent
 
 lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff check
@@ -89,6 +89,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.base
 
 $(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install chromium; }
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
 	@touch $@
 

@@ -12,6 +12,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from PIL import ExifTags
+from PIL import Image as PillowImage
+from PIL.PngImagePlugin import PngInfo
 from web_constants import MODELS, PACKAGE, plain
 
 from facedots import (
@@ -22,6 +25,7 @@ from facedots import (
     Pipeline,
     RetinaFace,
     Tracker,
+    read_image,
 )
 from facedots.analysis import HEAD_MODEL, BlinkCounter, head_pose, project
 from facedots.data import draw_face
@@ -196,6 +200,31 @@ def images(fixtures: Fixtures) -> None:
     fixtures.cases["images"] = cases
 
 
+def files(fixtures: Fixtures) -> None:
+    """Image files that a browser may show otherwise, and the pixels that Python reads."""
+    pixels = PillowImage.fromarray(scenes()["one"])
+    ramp = np.tile(np.arange(pixels.width).astype(np.uint8), (pixels.height, 1))
+    clear = PillowImage.merge("RGBA", [*pixels.split(), PillowImage.fromarray(ramp)])
+    cases: list[tuple[str, bool, PillowImage.Image, dict[str, Any]]] = [
+        ("one.png", True, pixels, {}),
+        ("alpha.png", True, clear, {}),
+        ("gray.png", True, pixels.convert("L"), {}),
+    ]
+    gamma = PngInfo()
+    gamma.add(b"gAMA", (100000).to_bytes(4, "big"))
+    cases += [("gamma.png", True, pixels, {"pnginfo": gamma})]
+    for orientation in range(1, 9):
+        exif = PillowImage.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        cases += [(f"turned{orientation}.jpg", False, pixels, {"exif": exif, "quality": 95})]
+    decoded = []
+    for name, exact, image, options in cases:
+        image.save(fixtures.folder / name, **options)
+        expected = fixtures.image(f"decoded_{name}", read_image(fixtures.folder / name))
+        decoded.append({"file": name, "image": expected, "exact": exact})
+    fixtures.cases["decoded"] = decoded
+
+
 def poses(fixtures: Fixtures) -> None:
     """Heads in random poses, their points with noise, and OpenCV's pose."""
     generator, cases = np.random.default_rng(2), []
@@ -261,7 +290,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=PACKAGE / "tests" / "fixtures")
     fixtures = Fixtures(parser.parse_args().out)
-    for make in (crops, images, poses, signals, clip):
+    for make in (crops, images, files, poses, signals, clip):
         make(fixtures)
     fixtures.write()
 

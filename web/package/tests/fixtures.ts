@@ -27,6 +27,7 @@ interface Cases {
     score: number[];
   }[];
   images: { image: ImageFile; detections: Detection[]; faces: Required<Face>[] }[];
+  decoded: { file: string; image: ImageFile; exact: boolean }[];
   poses: { points: Point[]; pose: HeadPose }[];
   smoothing: { time: number; points: Point[]; sigma: number[]; smooth: Point[] }[];
   blinks: { opening: number; time: number; count: number }[];

@@ -1,0 +1,219 @@
+/**
+ * 68 keypoints of faces in the browser, each with its uncertainty. Nothing that an image shows
+ * leaves the machine: the networks are files of this package and run in a worker.
+ */
+
+import { models, schema } from "./constants";
+import { DECODING, type Frame } from "./decode";
+import { FaceDotsError, messageOf } from "./errors";
+import type { Answer, Numbered, Request, Result } from "./messages";
+import type { ModelName, ModelSpec } from "./predictor";
+import type { TrackOptions } from "./tracker";
+import type { Face, KeypointSchema } from "./types";
+
+export { BlinkCounter } from "./expression";
+export { FaceDotsError } from "./errors";
+export { guessCamera, project, type Camera } from "./pose";
+export { ellipse, type Covariance, type Ellipse } from "./uncertainty";
+export type { Box, Point } from "./geometry";
+export type { ModelName, ModelSpec } from "./predictor";
+export type { TrackOptions } from "./tracker";
+export type { Face, HeadPose, KeypointSchema, SignalName, Signals } from "./types";
+
+/** What {@link FaceDots.detect} takes. A `Blob` is a file of an image, as a user drops it. */
+export type Source =
+  | Blob
+  | HTMLCanvasElement
+  | HTMLImageElement
+  | HTMLVideoElement
+  | ImageBitmap
+  | ImageData
+  | OffscreenCanvas
+  | VideoFrame;
+
+export interface Options {
+  /** The network: `tiny` by default; `small` is more exact and five times slower. */
+  model?: ModelName;
+  /** Faces with a lower score of the detector, in [0, 1], are dropped; 0.8 by default. */
+  minScore?: number;
+  /** Gets the share of the files that has arrived, in [0, 1]. */
+  onProgress?: (share: number) => void;
+}
+
+/** The faces of one frame of a video. */
+export interface TrackedFrame {
+  faces: Face[];
+  /** Seconds since the start of the video. */
+  time: number;
+  width: number;
+  height: number;
+}
+
+const NETWORKS: Record<ModelName, string> = {
+  tiny: new URL("./tiny.onnx.gz", import.meta.url).href,
+  small: new URL("./small.onnx.gz", import.meta.url).href,
+};
+const DETECTOR = new URL("./retinaface.onnx.gz", import.meta.url).href;
+const RUNTIME = new URL("./runtime.wasm.gz", import.meta.url).href;
+
+interface Waiting {
+  resolve: (result: Result | null) => void;
+  reject: (error: FaceDotsError) => void;
+}
+
+/**
+ * Finds faces and their keypoints.
+ *
+ * ```js
+ * const dots = await FaceDots.create({ model: "tiny" });
+ * const faces = await dots.detect(file);
+ * ```
+ */
+export class FaceDots {
+  /** The meaning of the points. */
+  readonly schema: KeypointSchema = schema;
+  /** Of the network; its `dof` is what {@link ellipse} needs. */
+  readonly spec: ModelSpec;
+  private readonly waiting = new Map<number, Waiting>();
+  private lastId = 0;
+  private lastTracker = 0;
+  private closed = false;
+
+  private constructor(
+    private readonly worker: Worker,
+    model: ModelName,
+    private readonly onProgress?: (share: number) => void,
+  ) {
+    this.spec = models[model];
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => this.receive(data);
+    worker.onerror = (event) => this.fail(`the worker failed: ${event.message || "not loaded"}`);
+  }
+
+  /** Load the networks and the runtime. */
+  static async create(options: Options = {}): Promise<FaceDots> {
+    const { model = "tiny", minScore, onProgress } = options;
+    if (!(model in NETWORKS)) {
+      const names = Object.keys(NETWORKS).join(", ");
+      throw new FaceDotsError(`no network is called ${model}; there are ${names}`);
+    }
+    const worker = new Worker(new URL("./worker.js", import.meta.url));
+    const dots = new FaceDots(worker, model, onProgress);
+    const urls = { detector: DETECTOR, network: NETWORKS[model], runtime: RUNTIME };
+    try {
+      await dots.ask({ type: "open", model, urls, minScore });
+    } catch (error) {
+      dots.close();
+      throw error;
+    }
+    return dots;
+  }
+
+  /** The faces in an image, or in the current frame of a video, highest score first. */
+  async detect(source: Source): Promise<Face[]> {
+    const { faces } = await this.find({ type: "detect", frame: await frameOf(source) });
+    return faces;
+  }
+
+  /**
+   * The faces of a playing video from frame to frame, each with a `track_id`, until the video or the
+   * loop ends. Frames that come while one is worked on are left out.
+   *
+   * ```js
+   * for await (const { faces } of dots.track(video)) draw(faces);
+   * ```
+   */
+  async *track(video: HTMLVideoElement, options: TrackOptions = {}): AsyncGenerator<TrackedFrame> {
+    const tracker = ++this.lastTracker;
+    try {
+      for (;;) {
+        const time = await nextFrame(video);
+        if (time === null || this.closed) return;
+        const frame = await frameOf(video);
+        yield { ...(await this.find({ type: "track", tracker, frame, time, options })), time };
+      }
+    } finally {
+      if (!this.closed) await this.ask({ type: "forget", tracker });
+    }
+  }
+
+  /** End the worker and free its memory. */
+  close(): void {
+    this.fail("closed");
+  }
+
+  private async find(request: Request & { frame: Frame }): Promise<Result> {
+    const { frame } = request;
+    const transfer = frame instanceof Blob || frame instanceof ImageData ? [] : [frame];
+    const result = await this.ask(request, transfer);
+    if (!result) throw new FaceDotsError("the worker gave no faces");
+    return result;
+  }
+
+  private ask(request: Request, transfer: Transferable[] = []): Promise<Result | null> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) {
+        reject(new FaceDotsError("closed; create another one"));
+        return;
+      }
+      const message: Numbered<Request> = { ...request, id: ++this.lastId };
+      this.waiting.set(message.id, { resolve, reject });
+      this.worker.postMessage(message, transfer);
+    });
+  }
+
+  private receive(answer: Answer): void {
+    if ("progress" in answer) {
+      this.onProgress?.(answer.progress);
+      return;
+    }
+    const waiting = this.waiting.get(answer.id);
+    this.waiting.delete(answer.id);
+    if ("error" in answer) waiting?.reject(new FaceDotsError(answer.error));
+    else waiting?.resolve(answer.result);
+  }
+
+  private fail(message: string): void {
+    this.closed = true;
+    this.worker.terminate();
+    this.waiting.forEach(({ reject }) => reject(new FaceDotsError(message)));
+    this.waiting.clear();
+  }
+}
+
+/** What of a source goes to the worker: a copy, the source stays the caller's. */
+async function frameOf(source: Source): Promise<Frame> {
+  if (source instanceof Blob || source instanceof ImageData) return source;
+  if ("HTMLVideoElement" in globalThis && source instanceof HTMLVideoElement) {
+    if (source.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) {
+      throw new FaceDotsError("the video has no frame yet; wait for its event loadeddata");
+    }
+    if ("VideoFrame" in globalThis) return new VideoFrame(source);
+  }
+  if ("HTMLImageElement" in globalThis && source instanceof HTMLImageElement) {
+    await source.decode().catch(() => {
+      throw new FaceDotsError(`${source.src} is not an image that this browser can decode`);
+    });
+  }
+  return createImageBitmap(source, DECODING).catch((error: unknown) => {
+    throw new FaceDotsError(`the source has no pixels to read: ${messageOf(error)}`);
+  });
+}
+
+/** Waits for a new frame of a video: its time in seconds, or null where the video has ended. */
+function nextFrame(video: HTMLVideoElement): Promise<number | null> {
+  return new Promise((resolve) => {
+    if (video.ended) {
+      resolve(null);
+      return;
+    }
+    const end = () => {
+      video.cancelVideoFrameCallback(handle);
+      resolve(null);
+    };
+    const handle = video.requestVideoFrameCallback((_now, { mediaTime }) => {
+      video.removeEventListener("ended", end);
+      resolve(mediaTime);
+    });
+    video.addEventListener("ended", end, { once: true });
+  });
+}

@@ -1,0 +1,93 @@
+/** The worker: everything that takes time, away from the page's thread. */
+
+import { loadAsset } from "./assets";
+import { models } from "./constants";
+import { readFrame } from "./decode";
+import { FaceDotsError, messageOf } from "./errors";
+import { analyzeFaces } from "./expression";
+import type { Image } from "./image";
+import type { Answer, Numbered, OpenRequest, Request, Result } from "./messages";
+import { findFaces } from "./pipeline";
+import { KeypointPredictor } from "./predictor";
+import { SearchingDetector } from "./search";
+import { Session } from "./session";
+import { Tracker } from "./tracker";
+import type { Face } from "./types";
+
+interface Networks {
+  detector: SearchingDetector;
+  predictor: KeypointPredictor;
+}
+
+let networks: Networks | null = null;
+const trackers = new Map<number, Tracker>();
+
+async function open({ model, urls, minScore }: OpenRequest): Promise<Networks> {
+  if (typeof WebAssembly === "undefined") {
+    throw new FaceDotsError("WebAssembly is missing or switched off in this browser");
+  }
+  const shares = { detector: 0, network: 0, runtime: 0 };
+  const load = (name: keyof typeof shares) =>
+    loadAsset(urls[name], (share) => {
+      shares[name] = share;
+      answer({ progress: (shares.detector + shares.network + shares.runtime) / 3 });
+    });
+  const [runtime, detector, network] = await Promise.all([
+    load("runtime"),
+    load("detector"),
+    load("network"),
+  ]);
+  const session = await Session.open(network, runtime.buffer);
+  return {
+    detector: new SearchingDetector(await Session.open(detector, runtime.buffer), minScore),
+    predictor: new KeypointPredictor(session, models[model]),
+  };
+}
+
+async function handle(request: Request): Promise<Result | null> {
+  if (request.type === "open") {
+    networks = await open(request);
+    return null;
+  }
+  if (request.type === "forget") {
+    trackers.delete(request.tracker);
+    return null;
+  }
+  if (!networks) throw new FaceDotsError("the networks are not loaded");
+  const image = await readFrame(request.frame);
+  const faces =
+    request.type === "detect"
+      ? await findFaces(image, networks.detector, networks.predictor)
+      : await trackerOf(request.tracker, networks, request.options).update(image, request.time);
+  return result(faces, image);
+}
+
+function trackerOf(
+  id: number,
+  { detector, predictor }: Networks,
+  options: ConstructorParameters<typeof Tracker>[2],
+): Tracker {
+  const tracker = trackers.get(id) ?? new Tracker(detector, predictor, options);
+  trackers.set(id, tracker);
+  return tracker;
+}
+
+function result(faces: Face[], { width, height }: Image): Result {
+  return { faces: analyzeFaces(faces, width, height), width, height };
+}
+
+function answer(message: Answer): void {
+  postMessage(message);
+}
+
+let last: Promise<void> = Promise.resolve();
+
+addEventListener("message", ({ data }: MessageEvent<Numbered<Request>>) => {
+  // One after the other: a tracker needs its frames in order.
+  last = last
+    .then(() => handle(data))
+    .then(
+      (result) => answer({ id: data.id, result }),
+      (error: unknown) => answer({ id: data.id, error: messageOf(error) }),
+    );
+});

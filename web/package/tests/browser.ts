@@ -1,0 +1,52 @@
+/** Headless Chromium, and a host that knows nothing but files. */
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { extname, join } from "node:path";
+import { chromium, type Browser, type Page } from "playwright-core";
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".png": "image/png",
+};
+
+export function launchChromium(): Promise<Browser> {
+  const quiet = ["background-networking", "component-update", "sync"].map((n) => `--disable-${n}`);
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--no-first-run", ...quiet],
+  });
+}
+
+/** Serve a folder on localhost; its address, and what ends it. */
+export async function serve(folder: string, headers: Record<string, string> = {}) {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url ?? "/", "http://localhost").pathname;
+    const file = join(folder, path.endsWith("/") ? `${path}index.html` : path);
+    readFile(file).then(
+      (data) => {
+        const type = TYPES[extname(file)] ?? "application/octet-stream";
+        response.writeHead(200, { "Content-Type": type, ...headers }).end(data);
+      },
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
+  const address = `http://localhost:${(server.address() as AddressInfo).port}`;
+  return { address, close: () => server.close() };
+}
+
+/** Open a page and wait until its console says `done`; what it said before, and its requests. */
+export async function visit(page: Page, address: string) {
+  const lines: string[] = [];
+  const requests: string[] = [];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("pageerror", (error) => lines.push(`error: ${error.message}`));
+  page.on("console", (message) => lines.push(message.text()));
+  const done = page.waitForEvent("console", (message) => message.text() === "done");
+  await page.goto(address);
+  await done;
+  return { lines, requests };
+}
