@@ -110,60 +110,56 @@ function halve({ data, width, height }: Image): Image {
 /** The image in another size: by area where it shrinks, else bilinearly. */
 export function resizeImage(image: Image, width: number, height: number): Image {
   if (width === image.width && height === image.height) return image;
-  const spread = width <= image.width && height <= image.height ? areaTaps : linearTaps;
-  const columns = spread(image.width, width);
-  const rows = spread(image.height, height);
   const narrow = new Float32Array(image.height * width * 3);
-  for (let y = 0; y < image.height; y++) {
-    for (let x = 0; x < width; x++) {
-      const to = (y * width + x) * 3;
-      const { start, weights } = columns[x];
-      for (let i = 0; i < weights.length; i++) {
-        const from = (y * image.width + start + i) * 3;
-        narrow[to] += weights[i] * image.data[from];
-        narrow[to + 1] += weights[i] * image.data[from + 1];
-        narrow[to + 2] += weights[i] * image.data[from + 2];
+  const columns = tapsOf(image.width, width);
+  for (let y = 0, to = 0; y < image.height; y++) {
+    for (let x = 0; x < width; x++, to += 3) {
+      let from = (y * image.width + columns.starts[x]) * 3;
+      for (let tap = x * columns.count; tap < (x + 1) * columns.count; tap++, from += 3) {
+        const weight = columns.weights[tap];
+        narrow[to] += weight * image.data[from];
+        narrow[to + 1] += weight * image.data[from + 1];
+        narrow[to + 2] += weight * image.data[from + 2];
       }
     }
   }
   const resized = blackImage(width, height);
+  const rows = tapsOf(image.height, height);
   const sums = new Float32Array(width * 3);
-  rows.forEach(({ start, weights }, y) => {
-    sums.fill(0);
-    weights.forEach((weight, i) => {
-      const from = (start + i) * width * 3;
+  for (let y = 0; y < height; y++) {
+    sums.fill(0.5);
+    for (let tap = 0; tap < rows.count; tap++) {
+      const weight = rows.weights[y * rows.count + tap];
+      const from = (rows.starts[y] + tap) * sums.length;
       for (let x = 0; x < sums.length; x++) sums[x] += weight * narrow[from + x];
-    });
-    for (let x = 0; x < sums.length; x++) resized.data[y * sums.length + x] = Math.round(sums[x]);
-  });
+    }
+    resized.data.set(sums, y * sums.length);
+  }
   return resized;
 }
 
-/** The neighboring pixels that make one of the result, and their weights. */
+/** For each pixel of a result the first of `count` neighbors that make it, and their weights. */
 interface Taps {
-  start: number;
-  weights: number[];
+  count: number;
+  starts: Int32Array;
+  weights: Float32Array;
 }
 
-function areaTaps(source: number, target: number): Taps[] {
+function tapsOf(source: number, target: number): Taps {
   const scale = source / target;
-  return Array.from({ length: target }, (_, i) => {
-    const [low, high] = [i * scale, Math.min((i + 1) * scale, source)];
-    const [start, end] = [Math.floor(low), Math.ceil(high - 1e-9)];
-    const overlap = (j: number) => Math.min(high, j + 1) - Math.max(low, j);
-    const weights = Array.from(
-      { length: end - start },
-      (_, j) => overlap(start + j) / (high - low),
-    );
-    return { start, weights };
-  });
-}
-
-function linearTaps(source: number, target: number): Taps[] {
-  return Array.from({ length: target }, (_, i) => {
-    const place = clip(((i + 0.5) * source) / target - 0.5, 0, source - 1);
-    const start = Math.min(Math.floor(place), Math.max(source - 2, 0));
-    const weights = source > 1 ? [1 - (place - start), place - start] : [1];
-    return { start, weights };
-  });
+  const count = Math.min(scale >= 1 ? Math.ceil(scale) + 1 : 2, source);
+  const starts = new Int32Array(target);
+  const weights = new Float32Array(target * count);
+  for (let i = 0; i < target; i++) {
+    const [low, high] = [i * scale, (i + 1) * scale];
+    const middle = clip((low + high) / 2 - 0.5, 0, source - 1);
+    starts[i] = Math.min(Math.floor(scale >= 1 ? low : middle), source - count);
+    for (let tap = 0; tap < count; tap++) {
+      const pixel = starts[i] + tap;
+      const shared = Math.max(Math.min(high, pixel + 1) - Math.max(low, pixel), 0) / scale;
+      const near = Math.max(1 - Math.abs(middle - pixel), 0);
+      weights[i * count + tap] = scale >= 1 ? shared : near;
+    }
+  }
+  return { count, starts, weights };
 }
