@@ -20,7 +20,7 @@ DOCKER ?= docker
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
 MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing
 
-.PHONY: help demo test test-scale test-service test-slow test-web lint image lock bench notebooks docs clean
+.PHONY: help demo test test-scale test-service test-slow test-web lint image lock bench notebooks docs page clean
 .DELETE_ON_ERROR:
 
 help:  ## show this list
@@ -46,6 +46,8 @@ test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package a
 	$(BIN)/python tools/web_constants.py
 	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
 	cd $(WEB) && npm run --silent lint && npm run --silent build && npm test --silent
+	$(BIN)/python tools/web_page.py
+	cd web/page && npm test --silent
 
 lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff check
@@ -71,6 +73,9 @@ notebooks: $(VENV)/.dev  ## run the guided tour of notebooks/, on the real data 
 docs: $(VENV)/.dev  ## build the documentation site into out/site, all links checked
 	$(BIN)/python tools/docs_build.py
 
+page: $(VENV)/.dev $(WEB)/node_modules/.installed  ## build the browser page, which `facedots serve` shows then
+	$(BIN)/python tools/web_page.py
+
 clean:  ## remove what the other targets made, but not the environment
 	rm -rf out dist build .import_linter_cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
@@ -88,9 +93,10 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.base
 
-$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json web/page/package-lock.json
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install chromium; }
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
+	cd web/page && npm ci --no-audit --no-fund --loglevel error
 	@touch $@
 
 $(RAY)/.ready: pyproject.toml constraints.txt Makefile | $(VENV)/.dev

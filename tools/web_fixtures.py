@@ -41,9 +41,10 @@ from facedots.geometry import (
     warp_image,
 )
 from facedots.io import atomic_write
+from facedots.io.results import image_fields
 from facedots.tracking import FaceSmoother
 from facedots.tracking.track import assign
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 FRAMES, RATE, CLIP_SIZE = 60, 30, (320, 240)
 EYES = (36, 45)
@@ -170,6 +171,8 @@ def fields(face: Face) -> dict[str, Any]:
     return {
         "score": face.score,
         "box": face.box,
+        "sigma": face.sigma,
+        "schema": face.schema.name,
         "points": face.points,
         "covariance": face.covariance[..., [0, 0, 1], [0, 1, 1]],
         "confidence": face.confidence,
@@ -194,9 +197,16 @@ def images(fixtures: Fixtures) -> None:
             }
             for box, score, square in zip(found.boxes, found.scores, squares, strict=True)
         ]
-        faces = [fields(face) for face in analyze(image, pipeline(image))]
-        source = fixtures.image(name, image)
-        cases.append({"image": source, "detections": detections, "faces": faces})
+        faces = analyze(image, pipeline(image))
+        result = ImageResult(name, image.shape[1], image.shape[0], faces)
+        cases.append(
+            {
+                "image": fixtures.image(name, image),
+                "detections": detections,
+                "faces": [fields(face) for face in faces],
+                "document": image_fields(result),
+            }
+        )
     fixtures.cases["images"] = cases
 
 

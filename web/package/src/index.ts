@@ -3,7 +3,7 @@
  * leaves the machine: the networks are files of this package and run in a worker.
  */
 
-import { models, schema } from "./constants";
+import { models, schema, shapes } from "./constants";
 import { DECODING, type Frame } from "./decode";
 import { FaceDotsError, messageOf } from "./errors";
 import type { Answer, Numbered, Request, Result } from "./messages";
@@ -14,11 +14,15 @@ import type { Face, KeypointSchema } from "./types";
 export { BlinkCounter } from "./expression";
 export { FaceDotsError } from "./errors";
 export { guessCamera, project, type Camera } from "./pose";
+export { resultsDocument, type ImageResult, type ResultsDocument } from "./results";
 export { ellipse, type Covariance, type Ellipse } from "./uncertainty";
 export type { Box, Point } from "./geometry";
 export type { ModelName, ModelSpec } from "./predictor";
 export type { TrackOptions } from "./tracker";
 export type { Face, HeadPose, KeypointSchema, SignalName, Signals } from "./types";
+
+/** A rigid head: 68 × `[x, y, z]` in outer-eye distances, which {@link project} takes. */
+export const headModel: readonly (readonly [number, number, number])[] = shapes.HEAD_MODEL;
 
 /** What {@link FaceDots.detect} takes. A `Blob` is a file of an image, as a user drops it. */
 export type Source =

@@ -3,7 +3,8 @@ import { BlinkCounter, expressionSignals } from "../src/expression";
 import { assign } from "../src/linear";
 import { guessCamera, headPose } from "../src/pose";
 import { FaceSmoother } from "../src/smoothing";
-import type { Signals } from "../src/types";
+import { resultsDocument } from "../src/results";
+import type { Face, Signals } from "../src/types";
 import { ellipse, probWithin, radiusCdf, radiusQuantile } from "../src/uncertainty";
 import { cases, farthest, largestGap } from "./fixtures";
 
@@ -57,6 +58,21 @@ describe("assignment", () => {
     for (const { costs, limit, pairs } of cases.assignments) {
       expect(assign(costs, limit)).toEqual(pairs);
     }
+  });
+});
+
+describe("the results document", () => {
+  it.each(cases.images)("of $image.name is Python's", ({ image, faces, document }) => {
+    const { width, height } = image;
+    const known = faces.map((face) => {
+      const entries = Object.entries<unknown>(face).filter(([, value]) => value !== null);
+      return Object.fromEntries(entries) as unknown as Face;
+    });
+    const results = resultsDocument([{ source: image.name, width, height, faces: known }], "tiny");
+    expect(JSON.stringify(results.point_names.slice(0, 2))).toBe('["jaw_0","jaw_1"]');
+    expect(JSON.parse(JSON.stringify(results.images[0]))).toEqual(
+      JSON.parse(JSON.stringify(document)),
+    );
   });
 });
 

@@ -7,16 +7,21 @@ import { extname, join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 
 const TYPES: Record<string, string> = {
+  ".css": "text/css",
   ".html": "text/html",
   ".js": "text/javascript",
   ".png": "image/png",
+  ".svg": "image/svg+xml",
 };
 
-export function launchChromium(): Promise<Browser> {
-  const quiet = ["background-networking", "component-update", "sync"].map((n) => `--disable-${n}`);
+/** With further switches of its command line. */
+export function launchChromium(...switches: string[]): Promise<Browser> {
+  const quiet = ["background-networking", "component-update", "sync"].map(
+    (name) => `disable-${name}`,
+  );
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--no-first-run", ...quiet],
+    args: ["no-sandbox", "no-first-run", ...quiet, ...switches].map((name) => `--${name}`),
   });
 }
 

@@ -6,6 +6,7 @@ import { models } from "../src/constants";
 import type { Point } from "../src/geometry";
 import type { Image } from "../src/image";
 import { KeypointPredictor, type ModelName } from "../src/predictor";
+import type { ImageResult } from "../src/results";
 import { Session } from "../src/session";
 import type { Detection, Face, HeadPose } from "../src/types";
 import type { Covariance } from "../src/uncertainty";
@@ -26,7 +27,12 @@ interface Cases {
     covariance: Covariance[][];
     score: number[];
   }[];
-  images: { image: ImageFile; detections: Detection[]; faces: Required<Face>[] }[];
+  images: {
+    image: ImageFile;
+    detections: Detection[];
+    faces: Required<Face>[];
+    document: ImageResult;
+  }[];
   decoded: { file: string; image: ImageFile; exact: boolean }[];
   poses: { points: Point[]; pose: HeadPose }[];
   smoothing: { time: number; points: Point[]; sigma: number[]; smooth: Point[] }[];
