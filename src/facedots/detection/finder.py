@@ -123,26 +123,23 @@ class Finder(Detector):
             ShapeError: Not such an image.
         """
         height, width = check_image(image).shape[:2]
-        found = [self._candidates(image, view) for view in self.views(width, height)]
+        found, view = [], image
+        for long_side in self.views(width, height):
+            view = _shrunk(view, width, height, long_side)
+            found.append(self._candidates(view, width, height))
         squares, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
         boxes = square_boxes(squares)
         kept = _distinct(boxes, scores)
         return Detections(boxes[kept], scores[kept], squares[kept])
 
-    def _candidates(self, image: Image, view: int) -> tuple[Floats, Floats]:
-        """Tilted squares (N, 4) in pixels of the image, and scores (N,), from one view."""
-        height, width = image.shape[:2]
-        zoom = view / max(height, width)
-        size = max(1, round(width * zoom)), max(1, round(height * zoom))
-        if zoom != 1:
-            interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
-            image = np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
-        scores, squares = self._run(_padded(image))
+    def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
+        """Tilted squares (N, 4) in pixels of an image of this size, and scores (N,)."""
+        scores, squares = self._run(_padded(view))
         rows, columns = np.nonzero(scores >= self._min_score)
         chosen = decode_squares(squares[:, rows, columns], rows, columns)
-        grow = np.array([width / size[0], height / size[1]], np.float32)
+        grow = np.array([width / view.shape[1], height / view.shape[0]], np.float32)
         middles = (chosen[:, :2] + 0.5) * grow - 0.5
-        found = np.column_stack([middles, chosen[:, 2] / zoom, chosen[:, 3]])
+        found = np.column_stack([middles, chosen[:, 2] * grow.mean(), chosen[:, 3]])
         return found.astype(np.float32), scores[rows, columns]
 
 
@@ -191,6 +188,16 @@ def square_boxes(squares: Floats) -> Floats:
     """
     half = squares[:, 2:3] / 2
     return np.concatenate([squares[:, :2] - half, squares[:, :2] + half], axis=1)
+
+
+def _shrunk(view: Image, width: int, height: int, long_side: int) -> Image:
+    """A coarser view of an image of this size, from a finer one or the image itself."""
+    zoom = long_side / max(width, height)
+    size = max(1, round(width * zoom)), max(1, round(height * zoom))
+    # By area skips no pixel, but is ten times slower; up to a factor of two neither does the other.
+    by_area = 2 * size[0] <= view.shape[1]
+    interpolation = cv2.INTER_AREA if by_area else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(view, size, interpolation=interpolation), np.uint8)
 
 
 def _padded(image: Image) -> Image:
