@@ -1,13 +1,17 @@
 """The OpenAPI document and the page that shows it."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 from fastapi.testclient import TestClient
 
+from facedots.service.app import create_app
 from facedots.service.problems import Problem
 from facedots.service.requests import BatchOptions, FaceOptions
+from facedots.service.settings import ServiceSettings
 
 
 def resolved(document: dict[str, Any], name: str) -> dict[str, Any]:
@@ -46,4 +50,14 @@ def test_the_page_loads_nothing_from_a_network(client: TestClient) -> None:
         assert address.startswith("/")
         assert client.get(address).status_code == 200
     assert '"validatorUrl": null' in page.text
-    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+
+
+def test_the_root_shows_the_browser_page_where_it_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facedots.service.app.WEB_PAGE", tmp_path / "web")
+    without = TestClient(create_app(ServiceSettings(models=("tiny",))))
+    assert without.get("/", follow_redirects=False).headers["location"] == "/docs"
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "index.html").write_text("the page")
+    assert TestClient(create_app(ServiceSettings(models=("tiny",)))).get("/").text == "the page"

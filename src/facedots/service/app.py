@@ -50,8 +50,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         WeightsError: A network is unknown, or its file is missing or damaged.
 
     Example:
-        >>> [route.path for route in create_app(ServiceSettings()).routes][-1]
-        '/'
+        >>> create_app(ServiceSettings()).title
+        'facedots'
     """
     service = _Service(settings)
     app: FastAPI = FastAPIOffline(
