@@ -1,13 +1,15 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from retinaface.preprocess import preprocess  # type: ignore[import-untyped]
 
 from facedots.data.splits import load_source
 from facedots.detection.retinaface import RetinaFace
 from facedots.errors import ShapeError
-from facedots.geometry import Image, box_iou, tight_boxes
+from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.io.images import read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), np.uint8)
@@ -106,11 +108,19 @@ def test_the_image_is_not_changed_and_may_be_a_view(detector: RetinaFace, hopper
     assert len(mirrored) == 1
 
 
-def test_colors_are_red_first(detector: RetinaFace, hopper: Image) -> None:
-    """Mean and channel order: with red and blue swapped it is less certain of a face."""
-    anything, small = RetinaFace(min_score=0.0001), resized(hopper, 90)
-    swapped = np.ascontiguousarray(small[:, :, ::-1])
-    assert anything(small).scores[0] > anything(swapped).scores[0]
+def test_the_network_gets_the_pixels_that_its_package_would_give_it(
+    monkeypatch: pytest.MonkeyPatch, hopper: Image
+) -> None:
+    detector, inputs = RetinaFace(), list[Floats]()
+    run = detector._session.run
+
+    def record(names: list[str], feeds: dict[str, Floats]) -> object:
+        inputs.append(feeds["input"])
+        return run(names, feeds)
+
+    monkeypatch.setattr(detector, "_session", SimpleNamespace(run=record))
+    detector.candidates(hopper, 0.5)
+    np.testing.assert_array_equal(inputs, [preprocess(hopper)])
 
 
 def test_a_limit_on_the_score_drops_faces(hopper: Image) -> None:

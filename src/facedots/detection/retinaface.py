@@ -14,7 +14,7 @@ from facedots.runtime import Providers, open_session
 
 _ANCHORS = ((8, (16, 32)), (16, (64, 128)), (32, (256, 512)))
 """Stride, and sides of the two square anchors of each cell."""
-_MEAN_RGB = (127, 117, 104)
+_MEAN_BGR = (104, 117, 127)
 _NMS_IOU = 0.4
 
 
@@ -57,7 +57,7 @@ class RetinaFace(SearchingDetector):
 
     def candidates(self, view: Image, min_score: float) -> Candidates:
         """What may be a face in a view ``uint8 (H, W, 3)``, each once, best first."""
-        pixels = cv2.dnn.blobFromImage(view, mean=_MEAN_RGB, swapRB=True)
+        pixels = cv2.dnn.blobFromImage(view, mean=_MEAN_BGR, swapRB=True)
         offsets, faceness, landmarks = self._session.run(
             ["loc", "conf", "landmarks"], {"input": pixels}
         )

@@ -52,7 +52,7 @@ export async function findCandidates(
 function channels({ data, width, height }: Image): Float32Array {
   const count = width * height;
   const pixels = new Float32Array(3 * count);
-  retinaface.MEAN_RGB.forEach((mean, channel) => {
+  retinaface.MEAN_BGR.forEach((mean, channel) => {
     for (let i = 0; i < count; i++) pixels[channel * count + i] = data[3 * i + 2 - channel] - mean;
   });
   return pixels;
