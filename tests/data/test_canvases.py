@@ -40,7 +40,7 @@ def test_squares_follow_the_faces_through_every_map(scenes: list[Scene], size: i
     canvases._occlude = lambda canvas: None  # type: ignore[method-assign]
     checked = 0
     for row in range(80):
-        canvas = canvases._symmetric(canvases.draw(0, row))
+        canvas = canvases._symmetric(canvases.draw(1, row))
         for x, y, side, roll in canvas.squares:
             if side < 24 or not (4 < x < size - 5 and 4 < y < size - 5):
                 continue
@@ -56,7 +56,7 @@ def test_squares_follow_the_faces_through_every_map(scenes: list[Scene], size: i
 
 def test_faces_are_many_and_many_are_turned(scenes: list[Scene]) -> None:
     canvases = CanvasDataset(scenes, 60, size=192)
-    canvas = [canvases._symmetric(canvases.draw(0, row)) for row in range(60)]
+    canvas = [canvases._symmetric(canvases.draw(1, row)) for row in range(60)]
     rolls = np.concatenate([one.squares[:, 3] for one in canvas])
     assert len(rolls) > 3 * len(canvas)
     turned = np.cos(np.deg2rad(rolls)) < 0.5

@@ -223,7 +223,7 @@ def _marks(name: str, shapes: Any) -> list[int]:
 
 
 def test_parameters_are_the_options_of_the_command_line() -> None:
-    with pytest.raises(DataError, match="detector=best: not one of retinaface, haar"):
+    with pytest.raises(DataError, match="detector=best: not one of retinaface, finder, haar"):
         create(detector="best")
     with pytest.raises(TypeError, match="speed"):
         create(speed=3)

@@ -69,6 +69,8 @@ def explain_faults(run: Path) -> Iterator[None]:
     try:
         yield
     except TrainingError as error:
+        if str(error).startswith(f"{run}: "):  # of its folder: nothing was trained
+            raise
         kept = f"; {run / 'checkpoints'} keeps the epochs before"
         whole = (run / "checkpoints" / "last.ckpt").exists()
         raise TrainingError(f"{run}: {error}{kept if whole else ''}") from error
