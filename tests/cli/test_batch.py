@@ -42,7 +42,7 @@ def test_it_counts_what_it_finds_and_errors_end_with_status_1(
 
 
 def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path, tiny_model: Path) -> None:
-    make_images(tmp_path / "images", 60)
+    make_images(tmp_path / "images", 240)
     words: list[object] = [tmp_path / "images", "--out", tmp_path / "out", "--model", tiny_model]
     words += ["--part-size", 2]
     with subprocess.Popen(
@@ -54,11 +54,11 @@ def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path, tiny_model
         output, errors = first.communicate(timeout=60)
     assert first.returncode == 130
     assert "stopped; the same command goes on" in errors
-    assert " of 30 parts; " in output
+    assert " of 120 parts; " in output
     files = list((tmp_path / "out" / "parts").iterdir())
     assert all(file.name.startswith("part-") for file in files)
-    assert len(files) < 30
+    assert len(files) < 120
     assert not list((tmp_path / "out" / "attempts").iterdir())
     done = run(*words)
     assert done.returncode == 0
-    assert "30 of 30 parts; 60 images, " in done.stdout
+    assert "120 of 120 parts; 240 images, " in done.stdout
