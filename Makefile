@@ -10,6 +10,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses auto --maxprocesses 
 
 # A second environment on top of the first: botocore needs another python-dateutil than pandas has.
 RAY    := .venv-ray
+# Label Studio pins what we do not; with it 1 GB, and Playwright without its browsers.
+STUDIO := .venv-label-studio
 
 # The npm package; its tests need Node.js 20 or newer, and Chromium from Debian.
 WEB := web/package
@@ -32,7 +34,7 @@ demo: $(VENV)/.base  ## draw the keypoints of a sample portrait into out/ (insta
 test: $(VENV)/.dev  ## run the tests (installs the development tools and torch)
 	$(PYTEST)
 
-test-service: $(VENV)/.dev  ## run the tests of servers as processes and of the container's steps
+test-service: $(VENV)/.dev $(STUDIO)/.ready  ## run the tests of servers as processes, of the container's steps, and with Label Studio (installs it)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m service
 
 test-slow: $(VENV)/.dev  ## run the tests that take minutes
@@ -97,6 +99,11 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json web/page/package-lock.j
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install chromium; }
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
 	cd web/page && npm ci --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(STUDIO)/.ready: Makefile | $(BIN)/python
+	$(BIN)/python -m venv $(STUDIO)
+	$(STUDIO)/bin/pip install --quiet label-studio==1.23.2 playwright==1.65.2
 	@touch $@
 
 $(RAY)/.ready: pyproject.toml constraints.txt Makefile | $(VENV)/.dev

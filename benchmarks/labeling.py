@@ -1,6 +1,6 @@
 """Label, correct, retrain: what a hundred corrected images are worth, on drawn faces.
 
-    python benchmarks/labeling.py [--first 60] [--pool 600] [--top 100] [--crops 12000] [--seed 0]
+    python benchmarks/labeling.py [--first 60] [--pool 600] [--top 100] [--crops 20000] [--seed 0]
     [--out out/labeling]
 
 A network is trained on a few labeled faces. It predicts a pool of unlabeled ones with `facedots
@@ -103,7 +103,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=60)
     parser.add_argument("--pool", type=int, default=600)
     parser.add_argument("--top", type=int, default=100)
-    parser.add_argument("--crops", type=int, default=12_000)
+    parser.add_argument("--crops", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("out/labeling"))
     options = parser.parse_args()
