@@ -102,7 +102,7 @@ def test_a_personal_access_token_is_exchanged_once(studio: LabelStudio) -> None:
     for _ in range(2):
         np.testing.assert_array_equal(images.read("/data/upload/1/a.png"), PIXELS)
     assert studio.asked == [
-        ("/studio/api/token/refresh", PERSONAL),
+        ("/studio/api/token/refresh/", PERSONAL),
         *[("/studio/data/upload/1/a.png", "Bearer short")] * 2,
     ]
 

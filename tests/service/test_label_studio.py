@@ -30,6 +30,7 @@ from facedots.cli.main import app
 from facedots.data.synthetic import write_synthetic
 from facedots.geometry import Floats
 from facedots.io.images import read_image, write_image
+from facedots.labeling.task_images import TaskImages
 from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
 
@@ -158,6 +159,14 @@ def test_every_task_gets_the_points_of_its_face(studio: Studio) -> None:
         places = np.array([(each["value"]["x"], each["value"]["y"]) for each in points])
         wanted = expected(studio.folder / name)
         np.testing.assert_allclose(places / 100 * size - 0.5, wanted, atol=0.01)
+
+
+def test_a_personal_access_token_opens_uploads_too(studio: Studio) -> None:
+    token = studio.api.post("/api/token/").raise_for_status().json()["token"]
+    image = TaskImages(url=studio.url, token=token).read(
+        studio.tasks()["000000.jpg"]["data"]["image"]
+    )
+    np.testing.assert_array_equal(image, read_image(studio.folder / "000000.jpg"))
 
 
 def test_the_worst_task_comes_first(studio: Studio) -> None:

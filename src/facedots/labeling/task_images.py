@@ -93,7 +93,7 @@ class TaskImages:
         if self._token.count(".") != 2:
             return {"Authorization": f"Token {self._token}"} if self._token else {}
         if time.monotonic() > self._until:
-            url = f"{self._url}/api/token/refresh"
+            url = f"{self._url}/api/token/refresh/"
             body = json.dumps({"refresh": self._token}).encode()
             answer = read_url(
                 url, limit=1 << 16, headers={"Content-Type": "application/json"}, body=body
