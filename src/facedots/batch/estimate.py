@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from facedots.batch.items import read_items
+from facedots.batch.items import is_image
 from facedots.batch.sources import Part
 from facedots.batch.work import Job, PartStats, PartWorker
 from facedots.errors import FacedotsError
@@ -85,8 +85,8 @@ def _count_images(part: Part, job: Job) -> float:
             with open_reader(location) as video:
                 return (video.info.frames or 0) / (job.frame_step or 1)
         with open_binary(location) as file:
-            found = sum(1 for _ in itertools.islice(read_items(part), _TAR_SAMPLES))
-            list(itertools.islice(read_shard(file, location), _TAR_SAMPLES))
+            members = itertools.islice(read_shard(file, location), _TAR_SAMPLES)
+            found = sum(is_image(name) for name, _ in members)
             return found * (file_bytes(location) or 0) / max(file.tell(), 1)
     except (FacedotsError, OSError):
         return 0

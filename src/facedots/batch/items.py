@@ -78,11 +78,16 @@ def read_items(
         yield from _video_items(location, frame_step or 1)
 
 
+def is_image(name: str) -> bool:
+    """Whether a file in a tar is one of its images, by its name."""
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
 def _tar_items(location: str, max_pixels: int | None) -> Iterator[Item]:
     number = 0
     with open_binary(location) as file:
         for name, data in read_shard(file, location):
-            if PurePosixPath(name).suffix.lower() in SUFFIXES:
+            if is_image(name):
                 number += 1
                 source = f"tar://{name}::{location}"
                 read = partial(decode_image, data, source=source, max_pixels=max_pixels)

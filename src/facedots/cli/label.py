@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from facedots.cli.options import LabelOptions, MaxPixels, Recursive, expand_options
+from facedots.cli.options import (
+    Host,
+    LabelOptions,
+    MaxPixels,
+    Port,
+    Recursive,
+    Workers,
+    expand_options,
+)
 from facedots.cli.output import ImageRun, echo, is_printed, output_file
 from facedots.errors import DataError
 from facedots.io.headers import MAX_PIXELS
@@ -168,11 +176,9 @@ def print_interface(
 @expand_options
 def serve_labels(
     *,
-    host: Annotated[str, "Address to listen on; 0.0.0.0: all of IPv4."] = "127.0.0.1",
-    port: Annotated[int, "0: a free one.", {"min": 0, "max": 65535}] = 9090,
-    workers: Annotated[
-        int, "Processes, each with one thread that computes.", {"min": 1, "max": 256}
-    ] = 1,
+    host: Host = "127.0.0.1",
+    port: Port = 9090,
+    workers: Workers = 1,
     images: Annotated[
         Path | None,
         "Label Studio's document root for local files, where it can be read here.",

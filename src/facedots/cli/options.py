@@ -47,6 +47,10 @@ Resume = Annotated[
     "other options is refused; CSV does not tell.",
 ]
 
+Host = Annotated[str, "Address to listen on; 0.0.0.0: all of IPv4."]
+Port = Annotated[int, "0: a free one.", {"min": 0, "max": 65535}]
+Workers = Annotated[int, "Processes, each with one thread that computes.", {"min": 1, "max": 256}]
+
 
 def expand_options(command: Callable[..., R]) -> Callable[..., R]:
     """Let Typer see ``Annotated[type, "help", {"min": 1}]`` as an option with that help and these

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from facedots.cli.options import expand_options
+from facedots.cli.options import Host, Port, Workers, expand_options
 from facedots.errors import FacedotsError
 from facedots.pipeline_options import PipelineOptions
 from facedots.service.settings import ServiceLimits
@@ -16,11 +16,9 @@ TOKEN = "FACEDOTS_TOKEN"
 @expand_options
 def serve(
     *,
-    host: Annotated[str, "Address to listen on; 0.0.0.0: all of IPv4."] = "127.0.0.1",
-    port: Annotated[int, "0: a free one.", {"min": 0, "max": 65535}] = 8000,
-    workers: Annotated[
-        int, "Processes, each with one thread that computes.", {"min": 1, "max": 256}
-    ] = 1,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
+    workers: Workers = 1,
     networks: PipelineOptions,
     more_models: Annotated[
         str, "Further networks that requests may name.", {"metavar": "MODEL,…"}

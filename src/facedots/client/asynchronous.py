@@ -20,6 +20,7 @@ from facedots.client.requests import (
     FindOptions,
     ImageInput,
     ImageOptions,
+    authorization,
     encode_image,
     image_form,
     stream_url,
@@ -45,8 +46,7 @@ class AsyncClient:
         timeout: float = 90.0,
     ) -> None:
         self.url, self._token, self._patience = url.rstrip("/"), token, patience
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.AsyncClient(headers=headers, timeout=timeout)
+        self._http = httpx.AsyncClient(headers=authorization(token), timeout=timeout)
 
     async def __aenter__(self) -> Self:
         return self

@@ -20,6 +20,7 @@ from facedots.client.requests import (
     FindOptions,
     ImageInput,
     ImageOptions,
+    authorization,
     encode_image,
     image_form,
     stream_url,
@@ -54,8 +55,7 @@ class Client:
         timeout: float = 90.0,
     ) -> None:
         self.url, self._token, self._patience = url.rstrip("/"), token, patience
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(headers=headers, timeout=timeout)
+        self._http = httpx.Client(headers=authorization(token), timeout=timeout)
 
     def __enter__(self) -> Self:
         return self

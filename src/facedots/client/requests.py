@@ -40,6 +40,11 @@ class ImageOptions(FindOptions, total=False):
     drawn: bool
 
 
+def authorization(token: str | None) -> dict[str, str]:
+    """The headers that bring a token."""
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
 def encode_image(image: ImageInput) -> bytes:
     """The bytes of an image file; an array becomes a PNG, which loses nothing.
 

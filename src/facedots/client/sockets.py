@@ -8,13 +8,13 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from facedots.client.answers import problem_error
+from facedots.client.requests import authorization
 from facedots.errors import ServiceError
 
 
 def socket_settings(token: str | None) -> dict[str, Any]:
     """How a stream is opened."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return {"additional_headers": headers, "max_size": None, "compression": None}
+    return {"additional_headers": authorization(token), "max_size": None, "compression": None}
 
 
 @contextmanager

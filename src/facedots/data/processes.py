@@ -86,8 +86,8 @@ class Processes:
                     result.append(prepare())
                 except Exception as error:  # told to the others, which would wait
                     fault = error
-            told = f"process {self.rank} on {socket.gethostname()}: {fault}" if fault else ""
-            faults = [text for text in self.gather(told) if text]
+            message = f"process {self.rank} on {socket.gethostname()}: {fault}" if fault else ""
+            faults = [text for text in self.gather(message) if text]
             if fault:
                 raise fault
             if faults:

@@ -83,11 +83,7 @@ def read_location(location: str, max_pixels: int | None = None) -> Image:
     """
     if not is_remote(location):
         return read_image(location, max_pixels=max_pixels)
-    if is_url(location):
-        data = read_url(location)
-    else:
-        with open_binary(location) as file, remote_errors(location):
-            data = file.read()
+    data = read_url(location) if is_url(location) else read_bytes(location)
     return decode_image(data, source=location, max_pixels=max_pixels)
 
 
