@@ -3,6 +3,7 @@ request. Nothing heavy is imported before a network is opened.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -58,9 +59,9 @@ class PipelineOptions:
     device: DeviceOption = "cpu"
 
     def __post_init__(self) -> None:
-        for name, hint in get_type_hints(PipelineOptions).items():
-            choices, value = get_args(hint), getattr(self, name)
-            if get_origin(hint) is Literal and value not in choices:
+        for name, choices in _choices().items():
+            value = getattr(self, name)
+            if value not in choices:
                 raise DataError(f"{name}={value}: not one of {', '.join(choices)}")
 
     @property
@@ -123,3 +124,10 @@ class PipelineOptions:
         from facedots.detection.retinaface import RetinaFace
 
         return RetinaFace(min_score, *search, self.threads, providers=self.device)
+
+
+@cache
+def _choices() -> dict[str, tuple[str, ...]]:
+    """What the options may be of which only some values are known, by their names."""
+    hints = get_type_hints(PipelineOptions).items()
+    return {name: get_args(hint) for name, hint in hints if get_origin(hint) is Literal}

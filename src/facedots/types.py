@@ -286,4 +286,5 @@ class ImageResult:
 def _rounded(array: Floats, digits: int = 2) -> list[Any]:
     """Nested lists of numbers with this many decimals; ``None`` for a row that is not finite."""
     rows = np.asarray(array, np.float64).round(digits)
-    return [row.tolist() if np.isfinite(row).all() else None for row in rows]
+    finite = np.atleast_1d(np.isfinite(rows).reshape(len(rows), -1).all(axis=1))
+    return [row if known else None for row, known in zip(rows.tolist(), finite, strict=True)]

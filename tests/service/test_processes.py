@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 pytestmark = pytest.mark.service
@@ -77,8 +78,7 @@ def post(server: Server, image: bytes, **options: str) -> httpx.Response:
 @pytest.fixture(scope="module")
 def slow_image() -> bytes:
     """An image that takes a thorough search at any angle some seconds."""
-    noise = np.random.default_rng(0).integers(0, 255, (700, 700, 3), np.uint8)
-    return cv2.imencode(".png", noise)[1].tobytes()
+    return cv2.imencode(".png", np.full((2000, 2000, 3), 127, np.uint8))[1].tobytes()
 
 
 SLOWLY = {"search": "thorough", "any_angle": "true"}
@@ -216,3 +216,24 @@ def test_what_clients_name_is_not_in_the_log(tmp_path: Path, portrait: bytes) ->
         log = server.log.read_text()
     assert "/v1/faces 200" in log
     assert "secret-name" not in log
+
+
+def test_clients_that_come_together_are_spread_over_the_workers(tmp_path: Path) -> None:
+    with running(tmp_path, "--workers", "2") as server:
+        eventually(lambda: len(server.workers) == 2)
+        time.sleep(2)  # until both accept
+        with ExitStack() as stack:
+            made = (socket.create_connection(server.address) for _ in range(32))
+            clients = [stack.enter_context(client) for client in made]
+            for client in clients:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+            for client in clients:
+                assert client.recv(1000).startswith(b"HTTP/1.1 200")
+            taken = [len(psutil.Process(pid).net_connections("tcp")) for pid in server.workers]
+    assert min(taken) > 4
+
+
+def test_answers_do_not_wait_for_acknowledgments(tmp_path: Path) -> None:
+    with running(tmp_path) as server, httpx.Client() as client:
+        seconds = [client.get(f"{server.url}/healthz").elapsed.total_seconds() for _ in range(30)]
+    assert min(seconds[10:]) < 0.03  # 0.04 with Nagle's algorithm

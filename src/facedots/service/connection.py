@@ -4,8 +4,10 @@ way.
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from h11 import Request
@@ -20,6 +22,12 @@ PROGRESS_SECONDS = 10.0
 """In which a client must go on with a request's head, or with taking an answer."""
 DRAIN_SECONDS = 1.0
 """For which a server that ends still takes connections, and waits for the request of one."""
+_ACCEPT_PAUSE, _RETRY_PAUSE = 0.001, 1.0
+"""Seconds that a worker leaves to the others after each connection; and to the system where it has
+no more files for one.
+"""
+
+_log = logging.getLogger("facedots.service")
 
 
 class _State(ServerState):
@@ -82,6 +90,43 @@ class GuardedConnection(H11Protocol):
             self._timer.cancel()
 
 
+class _Acceptor:
+    """Takes the connections of a socket one by one. asyncio's servers take all that have come, so
+    that the first worker to wake has all the clients.
+    """
+
+    def __init__(self, listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
+        self._listener, self._take = listener, take
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        listener.setblocking(False)
+        self._wait()
+
+    def close(self) -> None:
+        """Take what the system has accepted, and nothing more."""
+        if self._timer:
+            self._timer.cancel()
+        self._loop.remove_reader(self._listener)
+        with contextlib.suppress(OSError):
+            while True:
+                self._take(self._listener.accept()[0])
+
+    def _wait(self) -> None:
+        self._loop.add_reader(self._listener, self._accept)
+
+    def _accept(self) -> None:
+        pause = _ACCEPT_PAUSE
+        try:
+            self._take(self._listener.accept()[0])
+        except BlockingIOError:
+            pass  # another worker was faster
+        except OSError as error:
+            _log.warning("no connection is accepted: %s", error.strerror)
+            pause = _RETRY_PAUSE
+        self._loop.remove_reader(self._listener)
+        self._timer = self._loop.call_later(pause, self._wait)
+
+
 class DrainingServer(Server):
     """uvicorn's server, which by itself drops connections that wait or just begin when it ends."""
 
@@ -91,8 +136,9 @@ class DrainingServer(Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, to end when the parent process does."""
-        await super().startup(sockets)
+        await super().startup([])
         parent, loop = multiprocessing.parent_process(), asyncio.get_running_loop()
+        self._acceptors = [_Acceptor(listener, self._connect) for listener in sockets or []]
 
         def end(sentinel: int) -> None:
             loop.remove_reader(sentinel)
@@ -109,22 +155,18 @@ class DrainingServer(Server):
             if isinstance(connection, GuardedConnection):
                 connection.close_after_answer()
         await asyncio.sleep(DRAIN_SECONDS)
-        for listener in sockets or []:
-            self._accept_all(listener)
+        for acceptor in self._acceptors:
+            acceptor.close()
         await super().shutdown(sockets)
 
-    def _accept_all(self, listener: socket.socket) -> None:
-        """Take the connections that the system has made and nobody has accepted yet."""
-        loop, tasks = asyncio.get_running_loop(), self.server_state.tasks
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                accepted, _ = listener.accept()
-                accepted.setblocking(False)
-                task = loop.create_task(self._connect(accepted))
-                tasks.add(task)
-                task.add_done_callback(tasks.discard)
+    def _connect(self, accepted: socket.socket) -> None:
+        accepted.setblocking(False)
+        tasks = self.server_state.tasks
+        task = asyncio.get_running_loop().create_task(self._open(accepted))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
-    async def _connect(self, accepted: socket.socket) -> None:
+    async def _open(self, accepted: socket.socket) -> None:
         def connection() -> GuardedConnection:
             return GuardedConnection(self.config, self.server_state, self.lifespan.state)
 
