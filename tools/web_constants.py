@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 from retinaface.weights import WEIGHTS as RETINAFACE  # type: ignore[import-untyped]
+from web_inspection import NETWORK, inspection_network
 
 from facedots import Camera, RetinaFace, Tracker, uncertainty
 from facedots.analysis import BlinkCounter, expression, pose, shapes
@@ -89,7 +90,8 @@ def constants() -> dict[str, Any]:
     modules["expression"]["BLINK"] = defaults(BlinkCounter)
     modules["tracker"]["DEFAULTS"] = defaults(Tracker)
     schema = json.loads(IBUG68.to_json()) | {"right_to_left": IBUG68.right_to_left}
-    return {"models": {name: model(name) for name in MODELS}, "schema": schema, **modules}
+    networks = {"models": {name: model(name) for name in MODELS}, "inspection": NETWORK}
+    return {**networks, "schema": schema, **modules}
 
 
 def plain(value: Any) -> Any:
@@ -107,7 +109,8 @@ def write(package: Path) -> None:
     for name, value in constants().items():
         text.append(f"export const {name} = {json.dumps(value, default=plain)} as const;\n")
     atomic_write(package / "src" / "constants.ts", "".join(text))
-    networks = {name: WEIGHTS[name].read() for name in MODELS} | {"retinaface": RETINAFACE}
+    networks = {name: WEIGHTS[name].read() for name in MODELS}
+    networks |= {"retinaface": RETINAFACE, "inspection": inspection_network()}
     for name, data in networks.items():
         atomic_write(package / "assets" / f"{name}.onnx", data)
 

@@ -16,6 +16,7 @@ from PIL import ExifTags
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 from web_constants import MODELS, PACKAGE, plain
+from web_inspection import NETWORK
 
 from facedots import (
     Camera,
@@ -40,6 +41,8 @@ from facedots.geometry import (
     upright_square,
     warp_image,
 )
+from facedots.inference.weights import WEIGHTS
+from facedots.inspection import feature_maps, list_layers, load_model
 from facedots.io import atomic_write
 from facedots.io.results import image_fields
 from facedots.tracking import FaceSmoother
@@ -62,6 +65,11 @@ class Fixtures:
         """Keep the pixels; what a case says of them."""
         atomic_write(self.folder / f"{name}.rgb", image.tobytes())
         return {"name": name, "width": image.shape[1], "height": image.shape[0]}
+
+    def tensor(self, name: str, values: Floats) -> dict[str, Any]:
+        """Keep numbers; what a case says of them."""
+        atomic_write(self.folder / f"{name}.f32", values.astype("<f4").tobytes())
+        return {"name": name, "shape": values.shape}
 
     def write(self) -> None:
         """Write the cases."""
@@ -164,6 +172,27 @@ def networks(fixtures: Fixtures) -> list[dict[str, Any]]:
             }
         )
     return cases
+
+
+def inside(fixtures: Fixtures) -> None:
+    """A face and what the shipped network makes of it."""
+    image, predictor = scenes()["tilted"], KeypointPredictor(NETWORK)
+    face = Pipeline(predictor=predictor)(image)[0]
+    square = upright_square(face.points, EYES) * (1, 1, predictor.spec.crop.scale, 1)
+    crops = predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])
+    model = load_model(WEIGHTS[NETWORK].path)
+    layers, maps = list_layers(model), feature_maps(model, crops[0])
+    logits = maps[layers[-1].name].astype(np.float64)
+    powers = np.exp(logits - logits.max((1, 2), keepdims=True))
+    fixtures.cases["inside"] = {
+        "image": fixtures.image("inside", image),
+        "face": face.points,
+        "crop": fixtures.image("inside_crop", crops[0]),
+        "points": fixtures.tensor("inside_points", predictor._session.run(crops).points[0]),
+        "heatmaps": fixtures.tensor("heatmaps", powers / powers.sum((1, 2), keepdims=True)),
+        "kernels": fixtures.tensor("kernels", layers[0].kernels),
+        "featureMaps": fixtures.tensor("feature_maps", maps[layers[0].name]),
+    }
 
 
 def fields(face: Face) -> dict[str, Any]:
@@ -300,7 +329,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=PACKAGE / "tests" / "fixtures")
     fixtures = Fixtures(parser.parse_args().out)
-    for make in (crops, images, files, poses, signals, clip):
+    for make in (crops, inside, images, files, poses, signals, clip):
         make(fixtures)
     fixtures.write()
 

@@ -8,7 +8,7 @@ import { FaceDotsError, messageOf } from "./errors";
  */
 export async function loadAsset(
   url: string,
-  onProgress: (share: number) => void,
+  onProgress?: (share: number) => void,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url).catch((error: unknown) => {
     throw new FaceDotsError(`${url} cannot be loaded: ${messageOf(error)}`);
@@ -21,12 +21,12 @@ export async function loadAsset(
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       loaded += chunk.length;
-      onProgress(Math.min(loaded / length || 0, 1));
+      onProgress?.(Math.min(loaded / length || 0, 1));
       controller.enqueue(chunk);
     },
   });
   const bytes = await collect(response.body.pipeThrough(counter));
-  onProgress(1);
+  onProgress?.(1);
   const packed = bytes[0] === 0x1f && bytes[1] === 0x8b;
   if (!packed) return bytes;
   return collect(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip")));

@@ -6,18 +6,21 @@
 import { models, schema, shapes } from "./constants";
 import { DECODING, type Frame } from "./decode";
 import { FaceDotsError, messageOf } from "./errors";
-import type { Answer, Numbered, Request, Result } from "./messages";
+import type { Inspection } from "./inspection";
+import type { Answer, AnyResult, Numbered, Request, Results } from "./messages";
 import type { ModelName, ModelSpec } from "./predictor";
 import type { TrackOptions } from "./tracker";
 import type { Face, KeypointSchema } from "./types";
 
 export { BlinkCounter } from "./expression";
 export { FaceDotsError } from "./errors";
+export type { Inspection } from "./inspection";
 export { guessCamera, project, type Camera } from "./pose";
 export { resultsDocument, type ImageResult, type ResultsDocument } from "./results";
 export { ellipse, type Covariance, type Ellipse } from "./uncertainty";
 export type { Box, Point } from "./geometry";
 export type { ModelName, ModelSpec } from "./predictor";
+export type { Tensor } from "./session";
 export type { TrackOptions } from "./tracker";
 export type { Face, HeadPose, KeypointSchema, SignalName, Signals } from "./types";
 
@@ -58,10 +61,11 @@ const NETWORKS: Record<ModelName, string> = {
   small: new URL("./small.onnx.gz", import.meta.url).href,
 };
 const DETECTOR = new URL("./retinaface.onnx.gz", import.meta.url).href;
+const INSPECTION = new URL("./inspection.onnx.gz", import.meta.url).href;
 const RUNTIME = new URL("./runtime.wasm.gz", import.meta.url).href;
 
 interface Waiting {
-  resolve: (result: Result | null) => void;
+  resolve: (result: AnyResult) => void;
   reject: (error: FaceDotsError) => void;
 }
 
@@ -114,7 +118,7 @@ export class FaceDots {
 
   /** The faces in an image, or in the current frame of a video, highest score first. */
   async detect(source: Source): Promise<Face[]> {
-    const { faces } = await this.find({ type: "detect", frame: await frameOf(source) });
+    const { faces } = await this.send({ type: "detect", frame: await frameOf(source) });
     return faces;
   }
 
@@ -133,11 +137,19 @@ export class FaceDots {
         const time = await nextFrame(video);
         if (time === null || this.closed) return;
         const frame = await frameOf(video);
-        yield { ...(await this.find({ type: "track", tracker, frame, time, options })), time };
+        yield { ...(await this.send({ type: "track", tracker, frame, time, options })), time };
       }
     } finally {
       if (!this.closed) await this.ask({ type: "forget", tracker });
     }
+  }
+
+  /**
+   * What the network `tiny` makes of a face in an image, or in the current frame of a video: its
+   * crop, kernels, feature maps and heatmaps. Another file, which the first call loads.
+   */
+  async inspect(source: Source, { points }: Pick<Face, "points">): Promise<Inspection> {
+    return this.send({ type: "inspect", url: INSPECTION, frame: await frameOf(source), points });
   }
 
   /** End the worker and free its memory. */
@@ -145,22 +157,22 @@ export class FaceDots {
     this.fail("closed");
   }
 
-  private async find(request: Request & { frame: Frame }): Promise<Result> {
+  private send<R extends Request & { frame: Frame }>(request: R): Promise<Results[R["type"]]> {
     const { frame } = request;
-    const transfer = frame instanceof Blob || frame instanceof ImageData ? [] : [frame];
-    const result = await this.ask(request, transfer);
-    if (!result) throw new FaceDotsError("the worker gave no faces");
-    return result;
+    return this.ask(request, frame instanceof Blob || frame instanceof ImageData ? [] : [frame]);
   }
 
-  private ask(request: Request, transfer: Transferable[] = []): Promise<Result | null> {
+  private ask<R extends Request>(
+    request: R,
+    transfer: Transferable[] = [],
+  ): Promise<Results[R["type"]]> {
     return new Promise((resolve, reject) => {
       if (this.closed) {
         reject(new FaceDotsError("closed; create another one"));
         return;
       }
       const message: Numbered<Request> = { ...request, id: ++this.lastId };
-      this.waiting.set(message.id, { resolve, reject });
+      this.waiting.set(message.id, { resolve: resolve as Waiting["resolve"], reject });
       this.worker.postMessage(message, transfer);
     });
   }

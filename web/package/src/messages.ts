@@ -1,6 +1,8 @@
 /** What page and worker say to each other. */
 
 import type { Frame } from "./decode";
+import type { Point } from "./geometry";
+import type { Inspection } from "./inspection";
 import type { ModelName } from "./predictor";
 import type { TrackOptions } from "./tracker";
 import type { Face } from "./types";
@@ -23,9 +25,19 @@ export interface TrackRequest {
   options: TrackOptions;
 }
 
+export interface InspectRequest {
+  type: "inspect";
+  /** Where the inspection file is, which is loaded at the first request. */
+  url: string;
+  frame: Frame;
+  /** Of the face. */
+  points: Point[];
+}
+
 export type Request =
   | OpenRequest
   | TrackRequest
+  | InspectRequest
   | { type: "detect"; frame: Frame }
   | { type: "forget"; tracker: number };
 
@@ -37,5 +49,16 @@ export interface Result {
   height: number;
 }
 
+/** What the worker answers to each type of request. */
+export interface Results {
+  open: null;
+  track: Result;
+  inspect: Inspection;
+  detect: Result;
+  forget: null;
+}
+
+export type AnyResult = Results[keyof Results];
+
 export type Answer =
-  { id: number; result: Result | null } | { id: number; error: string } | { progress: number };
+  { id: number; result: AnyResult } | { id: number; error: string } | { progress: number };

@@ -65,12 +65,8 @@ export class KeypointPredictor {
   async run(crops: Uint8Array): Promise<Prediction[]> {
     const size = this.spec.inputSize;
     const count = crops.length / (size * size * 3);
-    const { points, covariance, score } = await this.session.run("crops", crops, [
-      count,
-      size,
-      size,
-      3,
-    ]);
+    const outputs = await this.session.run("crops", crops, [count, size, size, 3]);
+    const [points, covariance] = [outputs.points.data, outputs.covariance.data];
     return Array.from({ length: count }, (_, n) => {
       const indices = schema.names.map((_, k) => n * schema.names.length + k);
       return {
@@ -78,7 +74,7 @@ export class KeypointPredictor {
         covariance: indices.map((i): Covariance => {
           return [covariance[4 * i], covariance[4 * i + 1], covariance[4 * i + 3]];
         }),
-        score: score[n],
+        score: outputs.score.data[n],
       };
     });
   }

@@ -19,7 +19,8 @@ export async function findCandidates(
   minScore: number,
 ): Promise<Candidate[]> {
   const shape = [1, 3, view.height, view.width];
-  const { loc, conf, landmarks } = await session.run("input", channels(view), shape);
+  const outputs = await session.run("input", channels(view), shape);
+  const [loc, conf, landmarks] = [outputs.loc.data, outputs.conf.data, outputs.landmarks.data];
   const found: Raw[] = [];
   let anchor = 0;
   for (const [stride, sides] of retinaface.ANCHORS) {

@@ -2,14 +2,20 @@
 
 import * as ort from "onnxruntime-web/wasm";
 
-export type Tensors = Record<string, Float32Array>;
+/** Numbers in the order of their axes, the last one fastest. */
+export interface Tensor<T = Float32Array> {
+  readonly data: T;
+  readonly shape: readonly number[];
+}
+
+export type Tensors = Record<string, Tensor>;
 
 export class Session {
   private constructor(private readonly session: ort.InferenceSession) {}
 
-  /** Open the network in the bytes of an ONNX file; `wasm` are those of the runtime. */
-  static async open(network: Uint8Array, wasm: ArrayBuffer): Promise<Session> {
-    ort.env.wasm.wasmBinary = wasm;
+  /** Open the network in the bytes of an ONNX file; the first one needs those of the runtime. */
+  static async open(network: Uint8Array, wasm?: ArrayBuffer): Promise<Session> {
+    if (wasm) ort.env.wasm.wasmBinary = wasm;
     ort.env.wasm.numThreads = 1;
     return new Session(await ort.InferenceSession.create(network, { logSeverityLevel: 3 }));
   }
@@ -19,7 +25,9 @@ export class Session {
     const type = data instanceof Uint8Array ? "uint8" : "float32";
     const outputs = await this.session.run({ [name]: new ort.Tensor(type, data, shape) });
     return Object.fromEntries(
-      Object.entries(outputs).map(([key, tensor]) => [key, tensor.data as Float32Array]),
+      Object.entries(outputs).map(([key, { data, dims }]) => {
+        return [key, { data: data as Float32Array, shape: dims }];
+      }),
     );
   }
 

@@ -6,7 +6,8 @@ import { readFrame } from "./decode";
 import { FaceDotsError, messageOf } from "./errors";
 import { analyzeFaces } from "./expression";
 import type { Image } from "./image";
-import type { Answer, Numbered, OpenRequest, Request, Result } from "./messages";
+import { inspectFace } from "./inspection";
+import type { Answer, AnyResult, Numbered, OpenRequest, Request, Result } from "./messages";
 import { findFaces } from "./pipeline";
 import { KeypointPredictor } from "./predictor";
 import { SearchingDetector } from "./search";
@@ -20,6 +21,7 @@ interface Networks {
 }
 
 let networks: Networks | null = null;
+let inspected: Promise<Session> | null = null;
 const trackers = new Map<number, Tracker>();
 
 async function open({ model, urls, minScore }: OpenRequest): Promise<Networks> {
@@ -44,7 +46,7 @@ async function open({ model, urls, minScore }: OpenRequest): Promise<Networks> {
   };
 }
 
-async function handle(request: Request): Promise<Result | null> {
+async function handle(request: Request): Promise<AnyResult> {
   if (request.type === "open") {
     networks = await open(request);
     return null;
@@ -55,11 +57,21 @@ async function handle(request: Request): Promise<Result | null> {
   }
   if (!networks) throw new FaceDotsError("the networks are not loaded");
   const image = await readFrame(request.frame);
+  if (request.type === "inspect") {
+    return inspectFace(await openInspected(request.url), image, request.points);
+  }
   const faces =
     request.type === "detect"
       ? await findFaces(image, networks.detector, networks.predictor)
       : await trackerOf(request.tracker, networks, request.options).update(image, request.time);
   return result(faces, image);
+}
+
+/** The network of the inspection file, loaded at the first need. */
+function openInspected(url: string): Promise<Session> {
+  inspected ??= loadAsset(url).then((network) => Session.open(network));
+  inspected.catch(() => (inspected = null));
+  return inspected;
 }
 
 function trackerOf(

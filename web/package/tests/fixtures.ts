@@ -7,7 +7,7 @@ import type { Point } from "../src/geometry";
 import type { Image } from "../src/image";
 import { KeypointPredictor, type ModelName } from "../src/predictor";
 import type { ImageResult } from "../src/results";
-import { Session } from "../src/session";
+import { Session, type Tensor } from "../src/session";
 import type { Detection, Face, HeadPose } from "../src/types";
 import type { Covariance } from "../src/uncertainty";
 
@@ -15,6 +15,11 @@ interface ImageFile {
   name: string;
   width: number;
   height: number;
+}
+
+interface TensorFile {
+  name: string;
+  shape: number[];
 }
 
 interface Cases {
@@ -27,6 +32,11 @@ interface Cases {
     covariance: Covariance[][];
     score: number[];
   }[];
+  inside: Record<"points" | "heatmaps" | "kernels" | "featureMaps", TensorFile> & {
+    image: ImageFile;
+    face: Point[];
+    crop: ImageFile;
+  };
   images: {
     image: ImageFile;
     detections: Detection[];
@@ -53,6 +63,12 @@ export const cases = JSON.parse(readFileSync(new URL("cases.json", FOLDER), "utf
 export function readImage({ name, width, height }: ImageFile): Image {
   const data = new Uint8Array(readFileSync(new URL(`${name}.rgb`, FOLDER)));
   return { data, width, height };
+}
+
+/** The numbers of a fixture. */
+export function readTensor({ name, shape }: TensorFile): Tensor {
+  const bytes = new Uint8Array(readFileSync(new URL(`${name}.f32`, FOLDER)));
+  return { data: new Float32Array(bytes.buffer), shape };
 }
 
 /** A network of the package. */
