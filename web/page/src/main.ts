@@ -1,6 +1,7 @@
 /** The page: an image or the camera, faces drawn on it, and what is measured of them. */
 
 import { FaceDots, resultsDocument, type Face, type ModelName } from "facedots";
+import { byId } from "./dom";
 import { drawFace, type Layer } from "./draw";
 
 const SAMPLE = "./sample.png";
@@ -19,12 +20,6 @@ let shown: Shown | null = null;
 let faces: Face[] = [];
 let source = "";
 let stream: MediaStream | null = null;
-
-function byId<T extends HTMLElement>(id: string, type: new () => T): T {
-  const element = document.getElementById(id);
-  if (!(element instanceof type)) throw new Error(`no element ${id}`);
-  return element;
-}
 
 /** Say something on the page, and to screen readers. */
 function say(text: string): void {
