@@ -13,8 +13,8 @@ RAY    := .venv-ray
 # Label Studio pins what we do not; with it 1 GB, and Playwright without its browsers.
 STUDIO := .venv-label-studio
 
-# The npm package; its tests need Node.js 20 or newer, and Chromium from Debian.
-WEB := web/package
+# The npm package and the page; they need Node.js 20 or newer, their tests Chromium from Debian.
+WEB := web
 
 # What builds the container image; podman and buildah need `build --format docker` for its health check.
 DOCKER ?= docker
@@ -45,11 +45,9 @@ test-scale: $(VENV)/.dev $(RAY)/.ready  ## run the tests of several processes an
 	OMP_NUM_THREADS=1 $(RAY)/bin/python -m pytest -q -m scale tests/batch
 
 test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python, in Node and Chromium (installs both)
-	$(BIN)/python tools/web_constants.py
 	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
-	cd $(WEB) && npm run --silent lint && npm run --silent build && npm test --silent
 	$(BIN)/python tools/web_page.py
-	cd web/page && npm test --silent
+	cd $(WEB) && npm run --silent lint && npm test --silent --workspaces
 
 lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff check
@@ -95,10 +93,9 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.base
 
-$(WEB)/node_modules/.installed: $(WEB)/package-lock.json web/page/package-lock.json
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json
 	@command -v chromium >/dev/null || { apt-get -qq update && apt-get -qq install chromium; }
 	cd $(WEB) && npm ci --no-audit --no-fund --loglevel error
-	cd web/page && npm ci --no-audit --no-fund --loglevel error
 	@touch $@
 
 $(STUDIO)/.ready: Makefile | $(BIN)/python

@@ -5,7 +5,8 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
-const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm";
+const RUNTIME = new URL(import.meta.resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm"))
+  .pathname;
 const shared = { bundle: true, minify: true, target: "es2022", outdir: "dist" };
 
 rmSync("dist", { recursive: true, force: true });

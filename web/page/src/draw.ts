@@ -1,25 +1,10 @@
 /** Faces on a canvas. */
 
-import {
-  ellipse,
-  guessCamera,
-  headModel,
-  project,
-  type Face,
-  type FaceDots,
-} from "facedots";
+import { ellipse, guessCamera, headModel, project, type Face, type FaceDots } from "facedots";
 
 export type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes";
 
-const COLORS = [
-  "#ffd166",
-  "#06d6a0",
-  "#4cc9f0",
-  "#f78c6b",
-  "#c77dff",
-  "#ff7aa2",
-  "#f94144",
-];
+const COLORS = ["#ffd166", "#06d6a0", "#4cc9f0", "#f78c6b", "#c77dff", "#ff7aa2", "#f94144"];
 const AXES = ["#ff3c3c", "#3cdc3c", "#4682ff"];
 const NOSE_ROOT = 27;
 const AXIS_LENGTH = 0.6;
@@ -35,8 +20,7 @@ export function drawFace(
   const [x0, y0, x1, y1] = face.box;
   const unit = Math.max(Math.max(x1 - x0, y1 - y0) / 160, 0.6);
   const regions = Object.values(dots.schema.regions);
-  const color = (i: number) =>
-    COLORS[regions.findIndex((region) => region.includes(i))];
+  const color = (i: number) => COLORS[regions.findIndex((region) => region.includes(i))];
   context.save();
   // (0, 0) is the center of the top-left pixel.
   context.translate(0.5, 0.5);
@@ -53,11 +37,7 @@ export function drawFace(
   face.points.forEach(([x, y], i) => {
     context.fillStyle = context.strokeStyle = color(i);
     if (layers.has("ellipses")) {
-      const { axes, angle } = ellipse(
-        face.covariance[i],
-        WITHIN,
-        dots.spec.dof,
-      );
+      const { axes, angle } = ellipse(face.covariance[i], WITHIN, dots.spec.dof);
       context.beginPath();
       context.ellipse(x, y, axes[0], axes[1], angle, 0, 2 * Math.PI);
       context.globalAlpha = 0.25;
@@ -79,11 +59,7 @@ export function drawFace(
 }
 
 /** The axes of the head: to the subject's left, down, straight ahead. */
-function drawAxes(
-  context: CanvasRenderingContext2D,
-  { pose }: Face,
-  width: number,
-): void {
+function drawAxes(context: CanvasRenderingContext2D, { pose }: Face, width: number): void {
   if (!pose) return;
   const camera = guessCamera(context.canvas.width, context.canvas.height);
   const root = headModel[NOSE_ROOT];

@@ -34,8 +34,7 @@ function complain(error: unknown): void {
 function load(): Promise<FaceDots> {
   dots ??= FaceDots.create({
     model: model.value as ModelName,
-    onProgress: (share) =>
-      say(`Loading the networks: ${Math.round(100 * share)} %`),
+    onProgress: (share) => say(`Loading the networks: ${Math.round(100 * share)} %`),
   });
   dots.catch(() => (dots = null));
   return dots;
@@ -59,9 +58,7 @@ async function measure(blob: Blob, bitmap: ImageBitmap): Promise<void> {
   const found = await networks.detect(blob);
   if (shown !== bitmap) return;
   show(bitmap, found, networks);
-  const count = found.length
-    ? `${found.length} ${found.length > 1 ? "faces" : "face"}`
-    : "No face";
+  const count = found.length ? `${found.length} ${found.length > 1 ? "faces" : "face"}` : "No face";
   say(`${count} in ${Math.round(performance.now() - start)} ms.`);
 }
 
@@ -73,8 +70,7 @@ function show(image: Shown, found: Face[], networks: FaceDots): void {
   view.height = video ? image.videoHeight : image.height;
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
-  for (const id of ["png", "json"])
-    byId(id, HTMLButtonElement).disabled = false;
+  for (const id of ["png", "json"]) byId(id, HTMLButtonElement).disabled = false;
   if (!context) return;
   context.drawImage(image, 0, 0);
   for (const face of found) drawFace(context, face, layers(), networks);
@@ -82,9 +78,7 @@ function show(image: Shown, found: Face[], networks: FaceDots): void {
 }
 
 function layers(): Set<Layer> {
-  const boxes = document.querySelectorAll<HTMLInputElement>(
-    "fieldset input:checked",
-  );
+  const boxes = document.querySelectorAll<HTMLInputElement>("fieldset input:checked");
   return new Set(Array.from(boxes, (box) => box.name as Layer));
 }
 
@@ -106,9 +100,7 @@ function describe(face: Face, index: number): HTMLTableElement {
     head.scope = "row";
     head.textContent = name;
     row.append(head);
-    row.insertCell().textContent = value
-      .toFixed(digits)
-      .replace(/^-(0\.?0*)$/, "$1");
+    row.insertCell().textContent = value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
   }
   return table;
 }
@@ -116,18 +108,13 @@ function describe(face: Face, index: number): HTMLTableElement {
 async function startCamera(): Promise<void> {
   if (!("mediaDevices" in navigator))
     throw new Error("The camera needs a page from https or localhost.");
-  stream = await navigator.mediaDevices
-    .getUserMedia({ video: true })
-    .catch((error: unknown) => {
-      const name = error instanceof DOMException ? error.name : "";
-      if (name === "NotAllowedError")
-        throw new Error("The camera was not allowed.");
-      throw new Error(
-        name === "NotFoundError"
-          ? "There is no camera."
-          : "The camera does not start.",
-      );
-    });
+  stream = await navigator.mediaDevices.getUserMedia({ video: true }).catch((error: unknown) => {
+    const name = error instanceof DOMException ? error.name : "";
+    if (name === "NotAllowedError") throw new Error("The camera was not allowed.");
+    throw new Error(
+      name === "NotFoundError" ? "There is no camera." : "The camera does not start.",
+    );
+  });
   camera.setAttribute("aria-pressed", "true");
   const video = document.createElement("video");
   [video.srcObject, video.muted, video.playsInline] = [stream, true, true];
@@ -161,7 +148,7 @@ function save(blob: Blob, name: string): void {
 }
 
 function takeFirst(files: Iterable<File> | null | undefined): void {
-  const [image] = files ?? [];
+  const image = Array.from(files ?? []).at(0);
   if (image) openImage(image, image.name).catch(complain);
 }
 
@@ -189,8 +176,7 @@ camera.onclick = () => {
   else startCamera().catch(complain);
 };
 document.querySelector("fieldset")?.addEventListener("change", () => {
-  if (shown && dots)
-    void dots.then((networks) => shown && show(shown, faces, networks));
+  if (shown && dots) void dots.then((networks) => shown && show(shown, faces, networks));
 });
 model.onchange = () => {
   void dots?.then((networks) => networks.close());
@@ -203,12 +189,6 @@ byId("png", HTMLButtonElement).onclick = () => {
 };
 byId("json", HTMLButtonElement).onclick = () => {
   const { width, height } = view;
-  const results = resultsDocument(
-    [{ source, width, height, faces }],
-    model.value,
-  );
-  save(
-    new Blob([JSON.stringify(results)], { type: "application/json" }),
-    "facedots.json",
-  );
+  const results = resultsDocument([{ source, width, height, faces }], model.value);
+  save(new Blob([JSON.stringify(results)], { type: "application/json" }), "facedots.json");
 };

@@ -1,12 +1,11 @@
 /** The built page in Chromium, from a host that knows nothing but files. */
 
 import { readFile } from "node:fs/promises";
-import type { Browser, Page } from "../../package/node_modules/playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, serve } from "../../package/tests/browser";
 
-const BUILT = new URL("../../../src/facedots/assets/web", import.meta.url)
-  .pathname;
+const BUILT = new URL("../../../src/facedots/assets/web", import.meta.url).pathname;
 
 describe("the page", () => {
   let browser: Browser;
@@ -23,10 +22,7 @@ describe("the page", () => {
     host = await serve(BUILT);
     page = await browser.newPage();
     page.on("request", (request) => requests.push(request.url()));
-    page.on(
-      "console",
-      (message) => message.type() === "error" && errors.push(message.text()),
-    );
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
     page.on("pageerror", (error) => errors.push(error.message));
     await page.goto(`${host.address}/`);
   });
@@ -38,10 +34,7 @@ describe("the page", () => {
 
   const waitFor = (pattern: string) =>
     page.waitForFunction(
-      (text) =>
-        new RegExp(text).test(
-          document.querySelector("#status")?.textContent ?? "",
-        ),
+      (text) => new RegExp(text).test(document.querySelector("#status")?.textContent ?? ""),
       pattern,
     );
 
@@ -62,13 +55,8 @@ describe("the page", () => {
   });
 
   it("saves Python's JSON", async () => {
-    const [download] = await Promise.all([
-      page.waitForEvent("download"),
-      page.click("#json"),
-    ]);
-    const results = JSON.parse(
-      await readFile(await download.path(), "utf8"),
-    ) as {
+    const [download] = await Promise.all([page.waitForEvent("download"), page.click("#json")]);
+    const results = JSON.parse(await readFile(await download.path(), "utf8")) as {
       schema_version: number;
       images: { source: string; faces: { points: number[][] }[] }[];
     };
@@ -96,11 +84,9 @@ describe("the page", () => {
   });
 
   it("asks nothing of another origin and breaks no policy", () => {
-    expect(
-      requests.every(
-        (url) => url.startsWith(host.address) || url.startsWith("blob:"),
-      ),
-    ).toBe(true);
+    expect(requests.every((url) => url.startsWith(host.address) || url.startsWith("blob:"))).toBe(
+      true,
+    );
     expect(errors).toEqual([]);
   });
 });

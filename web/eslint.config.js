@@ -2,7 +2,15 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/*.js", "assets", "dist", "src/constants.ts", "tests/fixtures"] },
+  {
+    ignores: [
+      "**/*.js",
+      "**/assets",
+      "**/dist",
+      "package/src/constants.ts",
+      "package/tests/fixtures",
+    ],
+  },
   js.configs.recommended,
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
@@ -13,5 +21,5 @@ export default tseslint.config(
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],
     },
   },
-  { files: ["tests/**"], rules: { "@typescript-eslint/no-non-null-assertion": "off" } },
+  { files: ["*/tests/**"], rules: { "@typescript-eslint/no-non-null-assertion": "off" } },
 );
