@@ -158,8 +158,10 @@ def test_an_image_at_which_processes_ended_three_times_is_an_error(
 
 def test_the_attempts_file_says_which_image_is_at_work(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
-    assert [Attempts(file).begin(3), Attempts(file).begin(3), Attempts(file).begin(3)] == [0, 1, 2]
-    assert file.read_text() == "3 3 3"
+    for ended in range(3):  # processes
+        with Attempts(file) as attempts:
+            assert [attempts.begin(number) for number in (9, 10)] == [0, ended]
+    assert file.read_text() == "10 10 10"
 
 
 def test_on_a_full_disk_there_is_no_part(job: Job, images: Path) -> None:

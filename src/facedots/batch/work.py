@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import cv2
 
@@ -19,7 +19,7 @@ from facedots.batch.items import Item, Place, read_items
 from facedots.batch.sources import Part
 from facedots.errors import DEBUG, DataError, FacedotsError, OutputError, describe_unexpected
 from facedots.geometry import Image
-from facedots.io.files import output_errors
+from facedots.io.files import Closable, output_errors
 from facedots.io.parquet import RowFile, open_parquet
 from facedots.io.results import FaceColumns, Row
 from facedots.io.text import utf8
@@ -152,16 +152,16 @@ class PartWorker:
             OutputError: It cannot be written.
         """
         stats, job = PartStats(), self._job
-        attempts = Attempts(job.attempts_file(number))
-        with RowFile(job.part_file(number), self._types, "zstd") as file:
-            try:
-                for rows in self.rows(part, stats, attempts):
-                    file.write(rows)
-                file.note(_STATS_KEY, json.dumps(stats.to_dict()))
-            except BaseException:
-                file.discard()
-                raise
-        attempts.forget()
+        with Attempts(job.attempts_file(number)) as attempts:
+            with RowFile(job.part_file(number), self._types, "zstd") as file:
+                try:
+                    for rows in self.rows(part, stats, attempts):
+                        file.write(rows)
+                    file.note(_STATS_KEY, json.dumps(stats.to_dict()))
+                except BaseException:
+                    file.discard()
+                    raise
+            attempts.forget()
         return stats
 
     def rows(
@@ -252,9 +252,10 @@ class PartWorker:
         )
 
 
-class Attempts:
+class Attempts(Closable):
     """Where the processes that worked on a part were when they ended: a file that holds the numbers
-    of these images, and of the one at work.
+    of these images, and of the one at work. It stays open, since opening it anew for each image
+    takes some file systems milliseconds.
 
     Args:
         file: It is there only while the part is at work, or after a process has ended in it.
@@ -268,13 +269,23 @@ class Attempts:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._ended = file.read_text().split() if file.is_file() else []
+        self._stream: BinaryIO | None = None
 
     def begin(self, number: int) -> int:
         """Note the image that is next; how many processes ended at it before."""
         with output_errors(self._file):
-            self._file.write_text(" ".join([*self._ended, str(number)]))
+            if self._stream is None:
+                self._stream = self._file.open("wb", buffering=0)
+            self._stream.seek(0)  # the numbers rise, so nothing longer stays behind
+            self._stream.write(" ".join([*self._ended, str(number)]).encode())
         return self._ended.count(str(number))
+
+    def close(self) -> None:
+        """Leave the file as it is."""
+        if self._stream:
+            self._stream.close()
 
     def forget(self) -> None:
         """Remove the file, since the part is done, or was stopped on purpose."""
+        self.close()
         self._file.unlink(missing_ok=True)
