@@ -80,13 +80,17 @@ def test_random_sigkills_lose_at_most_the_parts_at_work(
     command += ["--model", networks.model, "--engine", engine, "--workers", "2"]
     command += ["--part-size", str(PART)]
     kinds = ["worker", "driver", *(["raylet"] if engine == "ray" else [])]
-    kills = KILLS
+    kills, lost, redone = KILLS, 0, dict[str, int]()
     while True:
         with subprocess.Popen(command, stdout=-3, stderr=-3, start_new_session=True) as run:
             driver = psutil.Process(run.pid)
             while run.poll() is None:
                 finished = {file.name: file.stat().st_mtime_ns for file in files_of(out)}
                 assert finished.items() >= done.items(), "a finished part was done again"
+                for file in out.glob("attempts/*.txt"):
+                    with contextlib.suppress(OSError):
+                        ended = len(file.read_text().split()) - 1
+                        redone[file.name] = max(ended, redone.get(file.name, 0))
                 new = len(finished) - len(done)
                 if kills and new >= rng.randint(1, 2 + len(plain) // (2 * KILLS)):
                     time.sleep(rng.uniform(0, 0.3))
@@ -96,10 +100,12 @@ def test_random_sigkills_lose_at_most_the_parts_at_work(
                             done = {file.name: file.stat().st_mtime_ns for file in files_of(out)}
                             rng.choice(found).kill()
                             kills -= 1
+                            lost += 1 if kind == "worker" else 2
                 time.sleep(0.1)
             if run.returncode == 1 and len(files_of(out)) == len(plain):
                 break  # 1: one of the images is broken
     assert not kills, "the batch ended before all processes were killed; take more images"
+    assert sum(redone.values()) <= lost, "a kill lost more than a part of each worker"
     assert part_bytes(out) == plain
     assert not list((out / "attempts").iterdir())
     assert len(list((out / "parts").iterdir())) == len(plain)

@@ -60,7 +60,7 @@ class Candidates:
     def joined(cls, parts: list["Candidates"]) -> "Candidates":
         """All of them, one part after the other."""
         nothing = cls.of(np.zeros((0, 4)), np.zeros(0, np.float32), np.zeros((0, 5, 2)))
-        arrays = (one._arrays for one in [nothing, *parts])
+        arrays = (vars(one).values() for one in [nothing, *parts])
         return cls(*map(np.concatenate, zip(*arrays, strict=True)))
 
     def __len__(self) -> int:
@@ -69,11 +69,7 @@ class Candidates:
     def __getitem__(
         self, rows: NDArray[np.bool_] | NDArray[np.intp] | list[int] | slice
     ) -> "Candidates":
-        return Candidates(*(array[rows] for array in self._arrays))
-
-    @property
-    def _arrays(self) -> tuple[Floats, Floats, Floats, Floats, NDArray[np.bool_]]:
-        return self.boxes, self.scores, self.points, self.turns, self.spare
+        return Candidates(*(array[rows] for array in vars(self).values()))
 
     def giving_way(self, rows: NDArray[np.bool_]) -> "Candidates":
         """The same, with these rows spare as well."""
