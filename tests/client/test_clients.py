@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 import numpy as np
 import pytest
 import uvicorn
+import websockets.sync.server
 
 from facedots.client.answers import Answer
 from facedots.client.asynchronous import AsyncClient
@@ -192,10 +193,12 @@ class FullAtFirst(BaseHTTPRequestHandler):
 
 
 class NotFacedots(FullAtFirst):
-    def do_GET(self) -> None:
+    body = b""
+
+    def do_POST(self) -> None:
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(b"<html>hello</html>")
+        self.wfile.write(self.body)
 
 
 def test_a_full_service_is_asked_again_when_it_says_within_the_patience() -> None:
@@ -216,9 +219,87 @@ def test_a_full_service_is_asked_again_when_it_says_within_the_patience() -> Non
         server.shutdown()
 
 
-def test_an_answer_of_another_server_is_an_error() -> None:
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>hello</html>",
+        b"[" * 100_000,
+        b"[]",
+        b'{"images": []}',
+        b'{"schema": "x", "point_names": [], "images": [{"faces": []}]}',
+        b'{"schema": "x", "point_names": ["a"], "images": [{"source": "", "width": 1, "height": 1, '
+        b'"faces": [{"points": [[1%s, 0]], "covariance": null, "confidence": null, "box": [], '
+        b'"score": 1}]}]}' % (b"0" * 400),
+    ],
+)
+def test_an_answer_of_another_server_is_an_error(body: bytes) -> None:
+    NotFacedots.body = body
     with HTTPServer(("127.0.0.1", 0), NotFacedots) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with pytest.raises(ServiceError, match="not an answer of facedots serve"):
-            Client(f"http://127.0.0.1:{server.server_port}").models()
+            Client(f"http://127.0.0.1:{server.server_port}").faces(b"image")
+        server.shutdown()
+
+
+class Streams:
+    """A server of WebSockets that answers each message with ``text``; with none, not at all."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __enter__(self) -> str:
+        self._server = websockets.sync.server.serve(self._answer, "127.0.0.1", 0)
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self._server.socket.getsockname()[1]}"
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+
+    def _answer(self, connection: websockets.sync.server.ServerConnection) -> None:
+        for _ in connection:
+            if self._text:
+                connection.send(self._text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("<html>", "not an answer"), ('{"status": "x", "frame": 0}', "not an answer"), ("", "time")],
+)
+def test_a_stream_that_lies_or_is_silent_is_an_error(text: str, words: str) -> None:
+    async def ask(url: str) -> None:
+        async with AsyncClient(url, timeout=0.5) as client:
+            await anext(client.track([b"frame"]))
+
+    with Streams(text) as url:
+        with pytest.raises(ServiceError, match=f"(?i){words}"):
+            next(Client(url, timeout=0.5).track([b"frame"]))
+        with pytest.raises(ServiceError, match=f"(?i){words}"):
+            asyncio.run(ask(url))
+
+
+def test_a_frame_that_cannot_be_had_is_not_blamed_on_the_service(client: Client) -> None:
+    def frames() -> Iterator[Path]:
+        raise FileNotFoundError("frame 1")
+        yield Path()
+
+    with pytest.raises(FileNotFoundError, match="frame 1"):
+        next(client.track(frames()))
+
+
+def test_addresses_and_tokens_that_cannot_be() -> None:
+    for url in ("127.0.0.1:8000", "http://[::1", "nonsense"):
+        for call in (Client(url).models, lambda url=url: next(Client(url).track([b"frame"]))):
+            with pytest.raises(ServiceError):
+                call()
+    for token in ("ü", "two words", "line\n"):
+        with pytest.raises(ServiceError, match="one word of ASCII"):
+            Client(token=token)
+
+
+def test_a_wait_of_no_seconds_does_not_last_forever() -> None:
+    FullAtFirst.refusals, FullAtFirst.wait = 99, "0"
+    with HTTPServer(("127.0.0.1", 0), FullAtFirst) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ServiceError, match="503"):
+            Client(f"http://127.0.0.1:{server.server_port}", patience=0.3).models()
         server.shutdown()

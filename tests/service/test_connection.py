@@ -1,10 +1,12 @@
 """Connections of clients that are slow, silent or endless, and of a server that ends."""
 
 import asyncio
+import json
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -31,8 +33,14 @@ async def answer_at_once(scope: Scope, receive: Receive, send: Send) -> None:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[DrainingServer, Address]]:
     monkeypatch.setattr(connection, "PROGRESS_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "_ACCEPT_PAUSE", 0.05)
     config = Config(
-        answer_at_once, http=GuardedConnection, loop="asyncio", lifespan="off", log_config=None
+        answer_at_once,
+        http=GuardedConnection,
+        ws="websockets-sansio",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
     )
     running, listener = DrainingServer(config), socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
@@ -109,6 +117,50 @@ def test_a_late_answer_is_waited_for_and_the_connection_kept(
             while not answer.endswith(b"ok"):
                 answer += client.recv(1000)
             assert answer.startswith(b"HTTP/1.1 200 OK")
+
+
+def test_many_connections_that_come_together_are_taken_soon(
+    server: tuple[DrainingServer, Address],
+) -> None:
+    start = time.monotonic()
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(server)) for _ in range(100)]
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        for client in clients:
+            assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+    assert time.monotonic() - start < 4  # 5 s of pauses, if there was one for each
+
+
+@pytest.mark.parametrize(
+    ("method", "header"),
+    [("POST", "Content-Length: 3"), ("GET", f"Cookie: {'x' * 9000}"), ("GET", "X: 1\r\n" * 200)],
+)
+def test_a_websocket_that_cannot_open_is_refused(
+    server: tuple[DrainingServer, Address], method: str, header: str
+) -> None:
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13"
+    with connect(server) as client:
+        client.sendall(f"{method} / HTTP/1.1\r\nHost: x\r\n{upgrade}\r\n{header}\r\n\r\n".encode())
+        answer = read_all(client)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+    assert b"application/problem+json" in answer
+
+
+def test_what_is_no_request_is_refused_once(
+    server: tuple[DrainingServer, Address], caplog: pytest.LogCaptureFixture
+) -> None:
+    with connect(server) as client:
+        client.sendall(b"\x16\x03\x01\r\n\r\n")
+        head, _, body = read_all(client).partition(b"\r\n\r\n")
+        assert b"application/problem+json" in head
+        assert json.loads(body)["status"] == 400
+    with connect(server) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        time.sleep(0.2)  # until it is answered
+        client.sendall(b"no size\r\n")
+        assert read_all(client).count(b"HTTP/1.1") == 1
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
 
 
 def test_a_server_that_ends_answers_each_connection_once_more(

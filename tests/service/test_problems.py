@@ -3,16 +3,20 @@
 import asyncio
 import struct
 import threading
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from fastapi.testclient import TestClient
 from starlette.types import Message
 
 from facedots.errors import WeightsError
+from facedots.pipeline_options import PipelineOptions
 from facedots.service.app import create_app
 from facedots.service.compute import ComputeThread
 from facedots.service.handler import RequestHandler
+from facedots.service.problems import Problem
+from facedots.service.requests import FindOptions
 from facedots.service.settings import ServiceSettings
 
 
@@ -32,15 +36,16 @@ def problem(response: Any, status: int) -> dict[str, Any]:
         ("model=large9", "large9"),
         ("model=/etc/passwd", "this server has small, tiny"),
         ("detector=yunet", "yunet"),
+        ("detector=finder", "no file of finder"),
         ("detector=dlib", "detector"),
         ("max_faces=0", "max_faces"),
-        ("boxes=nonsense", "JSON is expected"),
+        ("boxes=nonsense", "boxes: JSON is expected"),
         ("boxes=[[1,2,3]]", "boxes.0.3"),
         ("boxes=[[1,2,1,2]]", "area"),
         ("boxes=[[1,2,NaN,2]]", "boxes.0.2"),
         ("boxes=[[1,2,3,4e9]]", "boxes.0.3"),
         ("boxes=" + "[" * 100_000, "JSON is expected"),
-        ("url=http://example.org/a.jpg", "url"),
+        ("url=http://example.org/a.jpg", "url: there is no such option"),
         ("pose=1&pose=1", "given twice"),
         ("aligned=99999", "aligned"),
     ],
@@ -52,6 +57,20 @@ def test_options_that_are_wrong(
     fields = dict(pair.split("=", 1) for pair in query.split("&")) if len(query) > 1000 else {}
     path = "/v1/faces" if fields else f"/v1/faces?{query}"
     assert words in problem(client.post(path, files=files, data=fields), 422)["detail"]
+
+
+@pytest.mark.parametrize("detector", ["retinaface", "finder", "yunet"])
+def test_a_weight_file_is_of_one_detector(
+    monkeypatch: pytest.MonkeyPatch, detector: Literal["retinaface", "finder", "yunet"]
+) -> None:
+    monkeypatch.setattr(PipelineOptions, "load_detector", lambda *_: None)
+    networks = PipelineOptions(detector=detector, detector_file=Path("weights.onnx"))
+    handler = RequestHandler(ServiceSettings(networks=networks))
+    own, other = ("finder", "yunet") if detector == "finder" else ("yunet", "finder")
+    assert handler.description["detectors"] == ["retinaface", "haar", "single-object", own]
+    handler.pipeline(FindOptions.model_validate({"detector": own}))
+    with pytest.raises(Problem, match=f"no file of {other}"):
+        handler.pipeline(FindOptions.model_validate({"detector": other}))
 
 
 def test_bodies_that_are_no_image(client: TestClient, portrait: bytes) -> None:

@@ -17,7 +17,9 @@ from facedots.io.images import decode_image
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face, HeadPose, ImageResult
 
-_DEFAULT_WAIT = 1.0
+_DEFAULT_WAIT, _LEAST_WAIT = 1.0, 0.1
+_MISFITS = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
+"""What reading a document of another form raises."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,10 @@ def explain_failures(url: str) -> Iterator[None]:
     """Turn what goes wrong on the way, or in what comes back, into :class:`ServiceError`."""
     try:
         yield
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         reason = str(error) or type(error).__name__
         raise ServiceError(f"{url}: {reason}; is `facedots serve` running there?") from error
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except _MISFITS as error:
         raise ServiceError(f"{url}: not an answer of facedots serve ({error!r})") from error
 
 
@@ -59,7 +61,7 @@ def seconds_to_wait(response: httpx.Response, patience: float) -> float | None:
     if response.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
         return None
     try:
-        wait = max(float(response.headers.get("Retry-After", _DEFAULT_WAIT)), 0.0)
+        wait = max(float(response.headers.get("Retry-After", _DEFAULT_WAIT)), _LEAST_WAIT)
     except ValueError:  # a date, as proxies send it
         wait = _DEFAULT_WAIT
     return wait if wait <= patience else None

@@ -45,7 +45,8 @@ class AsyncClient:
         patience: float = 60.0,
         timeout: float = 90.0,
     ) -> None:
-        self.url, self._token, self._patience = url.rstrip("/"), token, patience
+        self.url, self._token = url.rstrip("/"), token
+        self._patience, self._timeout = patience, timeout
         self._http = httpx.AsyncClient(headers=authorization(token), timeout=timeout)
 
     async def __aenter__(self) -> Self:
@@ -91,10 +92,14 @@ class AsyncClient:
 
         url = stream_url(self.url, options)
         with explain_socket(url):
-            async with connect(url, **socket_settings(self._token)) as socket:
-                for frame in frames:
-                    await socket.send(encode_image(frame))
-                    yield read_frame(await socket.recv())
+            opened = await connect(url, **socket_settings(self._token))
+        async with opened as socket:
+            for data in map(encode_image, frames):
+                with explain_socket(url):
+                    async with asyncio.timeout(self._timeout):
+                        await socket.send(data)
+                        answer = read_frame(await socket.recv())
+                yield answer
 
     async def _call(self, method: str, path: str, form: dict[str, Any]) -> dict[str, Any]:
         """The JSON of an answer, once the service is not full."""

@@ -54,7 +54,8 @@ class Client:
         patience: float = 60.0,
         timeout: float = 90.0,
     ) -> None:
-        self.url, self._token, self._patience = url.rstrip("/"), token, patience
+        self.url, self._token = url.rstrip("/"), token
+        self._patience, self._timeout = patience, timeout
         self._http = httpx.Client(headers=authorization(token), timeout=timeout)
 
     def __enter__(self) -> Self:
@@ -114,10 +115,14 @@ class Client:
         from websockets.sync.client import connect
 
         url = stream_url(self.url, options)
-        with explain_socket(url), connect(url, **socket_settings(self._token)) as socket:
-            for frame in frames:
-                socket.send(encode_image(frame))
-                yield read_frame(socket.recv())
+        with explain_socket(url):
+            opened = connect(url, **socket_settings(self._token))
+        with opened as socket:
+            for data in map(encode_image, frames):
+                with explain_socket(url):
+                    socket.send(data)
+                    answer = read_frame(socket.recv(self._timeout))
+                yield answer
 
     def _call(self, method: str, path: str, form: dict[str, Any]) -> dict[str, Any]:
         """The JSON of an answer, once the service is not full."""

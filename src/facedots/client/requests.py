@@ -1,6 +1,7 @@
 """What a client sends: images and options as the form of a request, or as the query of a stream."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -9,7 +10,7 @@ from urllib.parse import urlencode
 import cv2
 from numpy.typing import ArrayLike
 
-from facedots.errors import ImageError
+from facedots.errors import ImageError, ServiceError
 from facedots.geometry import Image, check_boxes
 from facedots.io.text import printable
 from facedots.types import check_image
@@ -22,7 +23,7 @@ class FindOptions(TypedDict, total=False):
     """How faces are found; what is left out is as the server was started with."""
 
     model: str
-    detector: Literal["retinaface", "haar", "yunet", "single-object"]
+    detector: Literal["retinaface", "finder", "haar", "yunet", "single-object"]
     search: Literal["fast", "default", "thorough"]
     min_face: int
     any_angle: bool
@@ -41,7 +42,13 @@ class ImageOptions(FindOptions, total=False):
 
 
 def authorization(token: str | None) -> dict[str, str]:
-    """The headers that bring a token."""
+    """The headers that bring a token.
+
+    Raises:
+        ServiceError: The service could not have such a token.
+    """
+    if token and not re.fullmatch("[!-~]+", token):
+        raise ServiceError("a token is one word of ASCII characters")
     return {"Authorization": f"Bearer {token}"} if token else {}
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.exceptions import InvalidStatus, WebSocketException
 
-from facedots.client.answers import problem_error
+from facedots.client.answers import explain_failures, problem_error
 from facedots.client.requests import authorization
 from facedots.errors import ServiceError
 
@@ -21,7 +21,8 @@ def socket_settings(token: str | None) -> dict[str, Any]:
 def explain_socket(url: str) -> Iterator[None]:
     """Turn what goes wrong with a stream into :class:`ServiceError`."""
     try:
-        yield
+        with explain_failures(url):
+            yield
     except InvalidStatus as error:
         status = error.response.status_code
         try:
@@ -29,5 +30,6 @@ def explain_socket(url: str) -> Iterator[None]:
         except (TypeError, ValueError):  # of a proxy
             problem = {}
         raise problem_error(url, problem, status) from error
-    except (ConnectionClosed, InvalidHandshake, OSError) as error:
-        raise ServiceError(f"{url}: {error}; is `facedots serve` running there?") from error
+    except (WebSocketException, OSError) as error:
+        reason = str(error) or type(error).__name__
+        raise ServiceError(f"{url}: {reason}; is `facedots serve` running there?") from error

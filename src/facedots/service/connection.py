@@ -10,22 +10,25 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from h11 import Request
+from h11 import IDLE, SEND_RESPONSE, Data, EndOfMessage, Request, Response
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import Server, ServerState
 
 from facedots.service.app import ENDS
+from facedots.service.problems import Problem
 
 PROGRESS_SECONDS = 10.0
 """In which a client must go on with a request's head, or with taking an answer."""
 DRAIN_SECONDS = 1.0
 """For which a server that ends still takes connections, and waits for the request of one."""
 _ACCEPT_PAUSE, _RETRY_PAUSE = 0.001, 1.0
-"""Seconds that a worker leaves to the others after each connection; and to the system where it has
-no more files for one.
+"""Seconds that a worker leaves to the others after it took connections; and to the system where it
+has no more files for one.
 """
+_MOST_ACCEPTED = 64
+"""Connections that a worker takes at a time."""
 
 _log = logging.getLogger("facedots.service")
 
@@ -59,9 +62,24 @@ class GuardedConnection(H11Protocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self, event: Request) -> None:
-        """Leave the connection to the WebSocket, which watches by pings."""
+        """Leave the connection to the WebSocket, which watches by pings, and takes only a GET with
+        shorter headers than HTTP's; nothing comes of another request.
+        """
         self._stop()
         super().handle_websocket_upgrade(event)
+        socket_protocol: Any = self.transport.get_protocol()
+        if not socket_protocol.handshake_initiated:
+            self.send_400_response("this request cannot open a WebSocket")
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse by a problem document what is no request; say nothing where an answer is begun."""
+        if self.conn.our_state in (IDLE, SEND_RESPONSE):
+            answer = Problem(400, msg).response()
+            headers = [*answer.raw_headers, CLOSE_HEADER]
+            head = Response(status_code=400, headers=headers, reason=b"Bad Request")
+            for event in (head, Data(data=bytes(answer.body)), EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take data; once the server ends, an answer says that it is the last one."""
@@ -91,14 +109,15 @@ class GuardedConnection(H11Protocol):
 
 
 class _Acceptor:
-    """Takes the connections of a socket one by one. asyncio's servers take all that have come, so
-    that the first worker to wake has all the clients.
+    """Takes the connections of a socket one by one, or twice as many as before while more wait.
+    asyncio's servers take all that have come, so that the first worker to wake has all the clients.
     """
 
     def __init__(self, listener: socket.socket, take: Callable[[socket.socket], None]) -> None:
         self._listener, self._take = listener, take
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._most = 1
         listener.setblocking(False)
         self._wait()
 
@@ -117,9 +136,11 @@ class _Acceptor:
     def _accept(self) -> None:
         pause = _ACCEPT_PAUSE
         try:
-            self._take(self._listener.accept()[0])
-        except BlockingIOError:
-            pass  # another worker was faster
+            for _ in range(self._most):
+                self._take(self._listener.accept()[0])
+            self._most = min(2 * self._most, _MOST_ACCEPTED)
+        except BlockingIOError:  # no more have come, or another worker was faster
+            self._most = 1
         except OSError as error:
             _log.warning("no connection is accepted: %s", error.strerror)
             pause = _RETRY_PAUSE

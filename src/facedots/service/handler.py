@@ -62,6 +62,10 @@ class RequestHandler:
         self._networks, self._limits = settings.networks, settings.limits
         self._files = settings.model_files
         self._open = lru_cache(_OPEN)(PipelineOptions.load)
+        self._detectors = ["retinaface", "haar", "single-object"]
+        if settings.networks.detector_file:
+            of_finder = settings.networks.detector == "finder"
+            self._detectors.append("finder" if of_finder else "yunet")
         self.description = self._describe()
 
     def pipeline(self, options: FindOptions) -> Pipeline:
@@ -136,11 +140,9 @@ class RequestHandler:
             facts: dict[str, Any] = {"name": name, "title": card.title, "schema": spec.schema.name}
             facts |= {"points": spec.schema.count, "input_size": spec.input_size}
             models.append(facts | {"weights_license": card.license, "note": card.note})
-        detectors = ["retinaface", "haar", "single-object"]
-        detectors += ["yunet"] if self._networks.detector_file else []
         default = {"model": self._name(FindOptions()), **_recorded(self._networks)}
-        limits = asdict(self._limits)
-        return {"models": models, "detectors": detectors, "default": default, "limits": limits}
+        lists = {"models": models, "detectors": self._detectors}
+        return lists | {"default": default, "limits": asdict(self._limits)}
 
     def _document(
         self, options: FindOptions, images: Sequence[dict[str, Any]], detects: bool
@@ -219,8 +221,8 @@ class RequestHandler:
         name = self._name(options)
         if name not in self._files:
             raise Problem(422, f"model: this server has {', '.join(self._files)}, not {name}")
-        if options.detector == "yunet" and not self._networks.detector_file:
-            raise Problem(422, "detector: this server has no file of yunet")
+        if options.detector and options.detector not in self._detectors:
+            raise Problem(422, f"detector: this server has no file of {options.detector}")
         fields = ("detector", "search", "min_face", "any_angle", "refine")
         asked = {field: getattr(options, field) for field in fields}
         given = {field: value for field, value in asked.items() if value is not None}

@@ -76,7 +76,8 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
     def of_options(cls, errors: Sequence[Mapping[str, Any]]) -> "Problem":
         """Of what pydantic found wrong; the values themselves are not repeated."""
         faults = [
-            {"option": ".".join(map(str, error["loc"])), "detail": error["msg"]} for error in errors
+            {"option": ".".join(map(str, error["loc"])), "detail": _fault(error)}
+            for error in errors
         ]
         text = "; ".join(f"{fault['option']}: {fault['detail']}" for fault in faults[:3])
         return cls(422, text, errors=faults)
@@ -84,6 +85,13 @@ class Problem(Exception):  # noqa: N818 (RFC 9457's word)
     def response(self) -> Response:
         """The answer to send."""
         return Response(json_line(self.document), self.status, self.headers, MEDIA_TYPE)
+
+
+def _fault(error: Mapping[str, Any]) -> str:
+    """What is wrong with an option; pydantic calls an unknown one an extra input."""
+    if error["type"] == "extra_forbidden":
+        return "there is no such option"
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 async def _answer(_: HTTPConnection, error: Exception) -> Response:

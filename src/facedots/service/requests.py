@@ -30,7 +30,7 @@ class FindOptions(BaseModel):
 
     model: Annotated[str | None, Field(description="A network of GET /v1/models.")] = None
     detector: Annotated[
-        Literal["retinaface", "haar", "yunet", "single-object"] | None,
+        Literal["retinaface", "finder", "haar", "yunet", "single-object"] | None,
         Field(description="A face detector of GET /v1/models."),
     ] = None
     search: Annotated[
