@@ -3,6 +3,7 @@
 import { FaceDots, resultsDocument, type Face, type ModelName } from "facedots";
 import { byId } from "./dom";
 import { drawFace, type Layer } from "./draw";
+import { lookInside } from "./inspect";
 
 const SAMPLE = "./sample.png";
 
@@ -70,6 +71,7 @@ function show(image: Shown, found: Face[], networks: FaceDots): void {
   view.height = video ? image.videoHeight : image.height;
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
+  lookInside({ image, faces: found }, load);
   for (const id of ["png", "json"]) byId(id, HTMLButtonElement).disabled = false;
   if (!context) return;
   context.drawImage(image, 0, 0);
