@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from facedots.models.registry import MODELS, build_model
-from facedots.training.optimizers import OPTIMIZERS
+from facedots.training.optimizers import OPTIMIZERS, Muon
 
 LR = 0.01
 
@@ -38,6 +38,20 @@ def test_muon_orthogonalizes_the_steps_of_kernels(model: str) -> None:
             assert step.abs().max() < 1.01 * LR, name
             assert step.abs().median() == pytest.approx(LR, rel=0.01), name
     assert bodies >= 5
+
+
+def test_muon_leaves_directions_without_a_gradient() -> None:
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.zeros(8, 4, 3, 3))
+    gradient = torch.randn(8, 2) @ torch.randn(2, 36)
+    weight.grad = gradient.view_as(weight).clone()
+    Muon([{"params": [weight], "use_muon": True, "lr": 1.0}]).step()
+    left, strengths, right = torch.linalg.svd(gradient.double(), full_matrices=False)
+    strengths /= strengths.norm()
+    for _ in range(5):  # Jordan's polynomial
+        strengths = 3.4445 * strengths - 4.7750 * strengths**3 + 2.0315 * strengths**5
+    expected = -(left * strengths) @ right
+    torch.testing.assert_close(weight.detach().flatten(1).double(), expected, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -15,7 +15,6 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
 )
-from pytorch_optimizer import Muon
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -25,7 +24,7 @@ from facedots.evaluation.detection import measure_detector
 from facedots.geometry import Floats, Image
 from facedots.models.finder import FinderModule, FinderNet, FinderOutput
 from facedots.training.hardware import Device
-from facedots.training.optimizers import warmup_then_cosine
+from facedots.training.optimizers import Muon, warmup_then_cosine
 
 CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 3.0
 """Weights of the losses of the square, relative to that of the score."""

@@ -2,13 +2,15 @@
 applies to kernels and matrices only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import cos, pi
 from types import MappingProxyType
 from typing import Any
 
+import pytorch_optimizer
 import torch
-from torch import nn
+from pytorch_optimizer.optimizer.utils.matrix import zero_power_via_gram_newton_schulz
+from torch import Tensor, nn
 
 from facedots.models.base import KeypointNet
 
@@ -25,13 +27,23 @@ def adamw(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optim
     return torch.optim.AdamW(groups, lr=lr, fused=next(net.parameters()).device.type == "cuda")
 
 
+class Muon(pytorch_optimizer.Muon):
+    """Orthogonalized momentum (Jordan, 2024) in float32: the library's bf16 takes processors that
+    emulate it 17 times as long, and moves weights along directions without a gradient.
+    """
+
+    @staticmethod
+    def _orthogonalize(_group: object, updates: Sequence[Tensor]) -> list[Tensor]:
+        matrices = [update.flatten(1) for update in updates]
+        return [zero_power_via_gram_newton_schulz(each, dtype=torch.float32) for each in matrices]
+
+
 def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """Orthogonalized momentum for the convolution kernels (Jordan, 2024), AdamW for the first
-    layer, 1x1 convolutions, fully connected layers, norms and biases.
+    """:class:`Muon` for the convolution kernels, AdamW for the first layer, 1x1 convolutions, fully
+    connected layers, norms and biases.
 
     Steps are scaled as by Liu et al. (2025), so one learning rate serves both.
     """
-    from pytorch_optimizer import Muon
 
     def is_kernel(value: nn.Parameter) -> bool:
         return value.ndim == 4 and value.shape[1] > net.spec.channels and value[0, 0].numel() > 1
