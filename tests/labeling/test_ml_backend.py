@@ -91,6 +91,14 @@ def test_a_task_that_fails_does_not_cost_the_others(backend: LabelStudioBackend)
     assert results[4]["error"] == "task 20: no address of an image in its field 'image'"
 
 
+def test_an_address_writes_no_further_line_into_the_log(
+    backend: LabelStudioBackend, caplog: pytest.LogCaptureFixture
+) -> None:
+    (result,) = backend.predictions(tasks("a.jpg\nforged \ud800"))
+    assert "a.jpg\\nforged \\ud800" in result["error"]
+    assert [record.getMessage() for record in caplog.records] == [result["error"]]
+
+
 def test_what_is_done_in_time_is_kept(backend: LabelStudioBackend, clock: Clock) -> None:
     clock.step = 0.4 * MAX_SECONDS
     results = list(backend.predictions(tasks(*["nobody.png"] * 4)))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Self, Unpack
 
 import httpx
@@ -91,9 +92,10 @@ class AsyncClient:
         from websockets.asyncio.client import connect
 
         url = stream_url(self.url, options)
-        with explain_socket(url):
-            opened = await connect(url, **socket_settings(self._token))
-        async with opened as socket:
+        async with AsyncExitStack() as stack:
+            with explain_socket(url):
+                opened = connect(url, **socket_settings(self._token))
+                socket = await stack.enter_async_context(opened)
             for data in map(encode_image, frames):
                 with explain_socket(url):
                     async with asyncio.timeout(self._timeout):

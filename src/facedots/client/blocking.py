@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any, Self, Unpack
 
 import httpx
@@ -115,9 +116,10 @@ class Client:
         from websockets.sync.client import connect
 
         url = stream_url(self.url, options)
-        with explain_socket(url):
-            opened = connect(url, **socket_settings(self._token))
-        with opened as socket:
+        with ExitStack() as stack:
+            with explain_socket(url):
+                opened = connect(url, **socket_settings(self._token))
+                socket = stack.enter_context(opened)
             for data in map(encode_image, frames):
                 with explain_socket(url):
                     socket.send(data)

@@ -10,6 +10,7 @@ from facedots.annotations.label_studio import prediction
 from facedots.annotations.labeling_interface import LabelingInterface, parse_interface
 from facedots.errors import DataError, FacedotsError
 from facedots.inference.session import describe_model
+from facedots.io.text import printable
 from facedots.labeling.task_images import TaskImages
 from facedots.pipeline import Pipeline
 from facedots.types import ImageResult
@@ -100,7 +101,8 @@ class LabelStudioBackend:
             image = self._images.read(reference)
             faces = self._pipeline(image)
         except FacedotsError as error:
-            LOG.warning("%s: %s", where, error)
-            return {"error": f"{where}: {error}"}
+            fault = printable(f"{where}: {error}")
+            LOG.warning("%s", fault)
+            return {"error": fault}
         result = ImageResult(reference, image.shape[1], image.shape[0], faces)
         return prediction(result, interface, self.version)
