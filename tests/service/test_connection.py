@@ -132,6 +132,24 @@ def test_many_connections_that_come_together_are_taken_soon(
     assert time.monotonic() - start < 4  # 5 s of pauses, if there was one for each
 
 
+def test_others_have_their_turn_between_parts_of_what_a_client_sends(
+    server: tuple[DrainingServer, Address], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes, take = list[int](), GuardedConnection.data_received
+
+    def record(connection: GuardedConnection, data: bytes) -> None:
+        sizes.append(len(data))
+        take(connection, data)
+
+    monkeypatch.setattr(GuardedConnection, "data_received", record)
+    with connect(server) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")
+        client.sendall(b"x" * 500_000)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 OK")
+        time.sleep(0.2)
+    assert max(sizes) <= 32_768
+
+
 @pytest.mark.parametrize(
     ("method", "header"),
     [("POST", "Content-Length: 3"), ("GET", f"Cookie: {'x' * 9000}"), ("GET", "X: 1\r\n" * 200)],

@@ -27,6 +27,10 @@ _ACCEPT_PAUSE, _RETRY_PAUSE = 0.001, 1.0
 """Seconds that a worker leaves to the others after it took connections; and to the system where it
 has no more files for one.
 """
+_READ_BYTES = 32_768
+"""That are read at a time, before others have their turn: asyncio's 256 KiB may be 43,000 chunks,
+which take a worker half a second.
+"""
 _MOST_ACCEPTED = 64
 """Connections that a worker takes at a time."""
 
@@ -52,6 +56,7 @@ class GuardedConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch."""
         super().connection_made(transport)
+        transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         self._watch()
         if self.server_state.ends:
             self.loop.call_later(DRAIN_SECONDS, self.shutdown)
