@@ -1,5 +1,5 @@
-"""Write what the npm package shares with Python: ``src/constants.ts`` and the networks in
-``assets/``, both ignored by git.
+"""Write what the npm package shares with Python: ``src/constants.ts``, and the networks and
+stickers in ``assets/``, both ignored by git.
 
     python tools/web_constants.py [--package web/package]
 
@@ -16,16 +16,18 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import yaml
 from retinaface.weights import WEIGHTS as RETINAFACE  # type: ignore[import-untyped]
 from web_inspection import NETWORK, inspection_network
 
-from facedots import Camera, RetinaFace, Tracker, uncertainty
+from facedots import Camera, RetinaFace, Tracker, regions, uncertainty
 from facedots.analysis import BlinkCounter, expression, pose, shapes
 from facedots.detection import candidates, retinaface, search
+from facedots.effects import Anonymizer, Blush, Brows, Lips, anonymize, makeup, stickers
 from facedots.inference import predictor
 from facedots.inference.session import Session
 from facedots.inference.weights import WEIGHTS
-from facedots.io import atomic_write
+from facedots.io import FaceColumns, atomic_write, results
 from facedots.schema import IBUG68
 from facedots.tracking import smoothing, track, tracker
 
@@ -40,7 +42,7 @@ CONSTANTS: Mapping[ModuleType, str] = {
     candidates: "TEMPLATE SQUARE_FIT _AGREEING _LEVEL _SAME_FACE_IOU _SAME_FACE_NEAR _CUT_INSIDE",
     search: "_MIN_FACES _HINTS _MAX_ZOOM _SMALLEST_VIEW _WHOLE_VIEW _COARSER _COARSEST_VIEW _TILE "
     "_OVERLAP _MAX_HINTS _DOUBT _SECOND_VIEW _SECOND_FACE _PART_INSIDE _EDGE",
-    shapes: "HEAD_MODEL",
+    shapes: "HEAD_MODEL MEAN_SHAPE MIN_SQUEEZE MAX_MISFIT",
     pose: "POSE_POINTS MIN_POINTS",
     expression: "SIGNALS OPEN_EYE CLOSED_EYE SMILE_AT_REST BROWS_AT_REST INNER_BROWS_AT_REST",
     smoothing: "MAX_GAP SHAPE MOTION _TYPICAL_SIGMA _EYES_OVER_RADIUS _MIN_STEP",
@@ -48,6 +50,11 @@ CONSTANTS: Mapping[ModuleType, str] = {
     "_MAX_OFFSET _MAX_OFFSET_PER_SECOND _MAX_APPEARANCE_COST _VELOCITY_RATE _APPEARANCE_RATE "
     "_APPEARANCE_EVERY _THUMBNAIL_SIDE _DARK",
     tracker: "_RECHECK_EVERY _NEW_FACE_IOU _HEAD_MARGIN _COST_LIMIT",
+    regions: "_LOOPS BROW_HALF",
+    makeup: "_LIGHTNESS_SHARE _FEATHERS _OUTLINE_FEATHER CHEEK_CENTER CHEEK_HALF_AXES",
+    stickers: "_NEAREST",
+    anonymize: "MIN_DETECTION_SCORE MIN_SCORE MAX_SIGMA MIN_IOU CELLS _BOX_GROWTH _FOREHEAD_RADIUS",
+    results: "SCHEMA_VERSION",
 }
 """Which constants of which modules the package uses."""
 
@@ -89,6 +96,17 @@ def constants() -> dict[str, Any]:
     modules["pose"]["GUESSED_FOCAL"] = Camera.GUESSED_FOCAL
     modules["expression"]["BLINK"] = defaults(BlinkCounter)
     modules["tracker"]["DEFAULTS"] = defaults(Tracker)
+    modules["shapes"]["FOREHEAD"] = shapes.forehead(shapes.MEAN_SHAPE)
+    modules["makeup"]["DEFAULTS"] = {
+        kind.__name__.lower(): defaults(kind) for kind in (Lips, Brows, Blush)
+    }
+    modules["stickers"]["BUILT_IN"] = {
+        name: yaml.safe_load((stickers.FOLDER / f"{name}.yaml").read_text("utf-8"))
+        for name in stickers.sticker_names()
+    }
+    modules["anonymize"]["DEFAULTS"] = defaults(Anonymizer)
+    columns = FaceColumns(IBUG68)
+    modules["results"] |= {"COLUMNS": columns.names, "DECIMALS": columns._decimals}
     schema = json.loads(IBUG68.to_json()) | {"right_to_left": IBUG68.right_to_left}
     networks = {"models": {name: model(name) for name in MODELS}, "inspection": NETWORK}
     return {**networks, "schema": schema, **modules}
@@ -104,15 +122,17 @@ def plain(value: Any) -> Any:
 
 
 def write(package: Path) -> None:
-    """Write ``src/constants.ts`` and ``assets/*.onnx``."""
+    """Write ``src/constants.ts``, and the networks and stickers into ``assets``."""
     text = ["// Made by tools/web_constants.py.\n"]
     for name, value in constants().items():
         text.append(f"export const {name} = {json.dumps(value, default=plain)} as const;\n")
     atomic_write(package / "src" / "constants.ts", "".join(text))
     networks = {name: WEIGHTS[name].read() for name in MODELS}
     networks |= {"retinaface": RETINAFACE, "inspection": inspection_network()}
-    for name, data in networks.items():
-        atomic_write(package / "assets" / f"{name}.onnx", data)
+    files = {f"{name}.onnx": data for name, data in networks.items()}
+    files |= {path.name: path.read_bytes() for path in stickers.FOLDER.glob("*.png")}
+    for name, data in files.items():
+        atomic_write(package / "assets" / name, data)
 
 
 def main() -> None:

@@ -6,9 +6,9 @@ raw RGB. All images are drawn here.
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -31,6 +31,8 @@ from facedots import (
 from facedots.analysis import HEAD_MODEL, BlinkCounter, head_pose, project
 from facedots.data import draw_face
 from facedots.detection.search import _resized
+from facedots.effects import Anonymizer, Effect, load_sticker, named_effects, sticker_names
+from facedots.effects.anonymize import AnonymizeMethod
 from facedots.errors import PointsError
 from facedots.geometry import (
     Floats,
@@ -43,8 +45,9 @@ from facedots.geometry import (
 )
 from facedots.inference.weights import WEIGHTS
 from facedots.inspection import feature_maps, list_layers, load_model
-from facedots.io import atomic_write
+from facedots.io import atomic_write, to_csv
 from facedots.io.results import image_fields
+from facedots.schema import IBUG68
 from facedots.tracking import FaceSmoother
 from facedots.tracking.track import assign
 from facedots.types import Face, ImageResult
@@ -237,6 +240,41 @@ def images(fixtures: Fixtures) -> None:
             }
         )
     fixtures.cases["images"] = cases
+
+
+def effects(fixtures: Fixtures) -> None:
+    """Effects on faces as they were found, and on one whose place is uncertain."""
+    pipeline, cases, results = Pipeline(predictor=KeypointPredictor("tiny")), [], []
+    for name, image in scenes().items():
+        faces = pipeline(image)
+        results.append(ImageResult(f"={name},.png", image.shape[1], image.shape[0], faces))
+        if name not in ("several", "large", "empty"):
+            continue
+        uncertain = [replace(face, detection_score=0.5) for face in faces]
+        makers: dict[str, tuple[Effect, list[Face]]] = {
+            effect: (named_effects(effect)[0], faces)
+            for effect in (*sticker_names(), "lips", "brows", "blush")
+        }
+        for method in get_args(AnonymizeMethod):
+            makers[method] = (Anonymizer(method, on_no_face="cover"), faces)
+        makers["uncertain"] = (Anonymizer("solid", color=(0, 90, 200)), uncertain)
+        for effect, (apply, given) in makers.items():
+            result = fixtures.image(f"effect_{name}_{effect}", apply(image, given))
+            source = {"name": name, "width": image.shape[1], "height": image.shape[0]}
+            own = [fields(face) for face in given]
+            cases.append({"effect": effect, "image": source, "faces": own, "result": result})
+    art = {name: load_sticker(name) for name in sticker_names()}
+    fixtures.cases |= {
+        "effects": cases,
+        "stickers": [fixtures.image(f"sticker_{name}", each.image) for name, each in art.items()],
+        "table": {
+            "images": [
+                {"source": result.source, "faces": [fields(face) for face in result.faces]}
+                for result in results
+            ],
+            "csv": to_csv(results, IBUG68),
+        },
+    }
 
 
 def files(fixtures: Fixtures) -> None:

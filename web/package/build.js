@@ -15,8 +15,15 @@ await build({ ...shared, entryPoints: ["src/index.ts"], format: "esm" });
 const location = { "import.meta.url": "self.location.href" };
 await build({ ...shared, entryPoints: ["src/worker.ts"], format: "iife", define: location });
 execFileSync("npx", ["tsc", "--project", "tsconfig.build.json"], { stdio: "inherit" });
-const networks = readdirSync("assets").map((name) => [name, `assets/${name}`]);
-for (const [name, path] of [...networks, ["runtime.wasm", RUNTIME]]) {
+const assets = readdirSync("assets");
+for (const name of assets.filter((name) => name.endsWith(".png"))) {
+  copyFileSync(`assets/${name}`, `dist/${name}`);
+}
+const networks = assets.filter((name) => name.endsWith(".onnx"));
+for (const [name, path] of [
+  ...networks.map((name) => [name, `assets/${name}`]),
+  ["runtime.wasm", RUNTIME],
+]) {
   writeFileSync(`dist/${name}.gz`, gzipSync(readFileSync(path), { level: 9 }));
 }
 for (const name of ["LICENSE", "LICENSE-WEIGHTS.md"]) copyFileSync(`../../${name}`, name);

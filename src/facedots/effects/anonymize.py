@@ -33,6 +33,8 @@ CELLS = 5
 docs/experiments.md.
 """
 
+_BOX_GROWTH = 1 / 3  # of an uncertain face's box, in its longer side; twice as much upwards
+_FOREHEAD_RADIUS = 0.5  # of the discs there, over the largest of the points
 _ANGLES = np.arange(16) * np.pi / 8
 _CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
 
@@ -142,12 +144,12 @@ def cover_polygons(face: Face, sigmas: float = 3.0, margin: float = 0.08) -> lis
         except PointsError:
             above, boxed = points[:0], True
         centers = np.concatenate([points, above])
-        radii = np.concatenate([radii, np.full(len(above), radii.max() / 2)])
+        radii = np.concatenate([radii, np.full(len(above), _FOREHEAD_RADIUS * radii.max())])
         discs = centers[:, None] + radii[:, None, None] * _CIRCLE / np.cos(np.pi / 16)
         polygons.append(convex_hull(discs.reshape(-1, 2)))
     if boxed or not polygons:
         x0, y0, x1, y1 = face.box.tolist()
-        growth = max(x1 - x0, y1 - y0) / 3
+        growth = max(x1 - x0, y1 - y0) * _BOX_GROWTH
         polygons.append(_rectangle(x0 - growth, y0 - 2 * growth, x1 + growth, y1 + growth))
     return polygons
 

@@ -15,6 +15,8 @@ from facedots.regions import region_polygons
 from facedots.types import Face, check_image
 
 _LIGHTNESS_SHARE = 0.5  # how far the lightness follows the paint
+_FEATHERS = {"lips": 0.018, "brows": 0.025, "blush": 0.09}  # softness in outer-eye distances
+_OUTLINE_FEATHER = 0.2  # softness of what bounds the paint, over the paint's
 
 CHEEK_CENTER, CHEEK_HALF_AXES = (0.5, 0.42), (0.19, 0.13)
 """The left cheek's ellipse on the mean shape, in outer-eye distances."""
@@ -60,7 +62,7 @@ class Lips(Makeup):
     strength: float = 0.65
 
     def _areas(self, points: Floats) -> Iterator[Area]:
-        yield region_polygons(points, "lips"), 0.018 * face_unit(points), None
+        yield region_polygons(points, "lips"), _FEATHERS["lips"] * face_unit(points), None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Brows(Makeup):
 
     def _areas(self, points: Floats) -> Iterator[Area]:
         for brow in ("right_brow", "left_brow"):
-            yield region_polygons(points, brow), 0.025 * face_unit(points), None
+            yield region_polygons(points, brow), _FEATHERS["brows"] * face_unit(points), None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ class Blush(Makeup):
         left = circle * CHEEK_HALF_AXES + CHEEK_CENTER
         turn, outline = fit_shape(MEAN_SHAPE, points), region_polygons(points, "face")
         for cheek in (left, left * (-1, 1)):
-            yield [apply_affine(turn, cheek)], 0.09 * face_unit(points), outline
+            yield [apply_affine(turn, cheek)], _FEATHERS["blush"] * face_unit(points), outline
 
 
 def face_unit(points: Floats) -> float:
@@ -127,7 +129,7 @@ def tint(
     window = image[top:bottom, left:right]
     share = soft_mask(polygons, feather, box)
     if within is not None:
-        share = share * soft_mask(within, 0.2 * feather, box)
+        share = share * soft_mask(within, _OUTLINE_FEATHER * feather, box)
     lab = np.asarray(cv2.cvtColor(window.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     paint = cv2.cvtColor(np.array([[color]], np.float32) / 255, cv2.COLOR_RGB2LAB)[0, 0]
     mean_lightness = float((lab[..., 0] * share).sum() / max(float(share.sum()), 1e-6))

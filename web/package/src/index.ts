@@ -12,11 +12,28 @@ import type { ModelName, ModelSpec } from "./predictor";
 import type { TrackOptions } from "./tracker";
 import type { Face, KeypointSchema } from "./types";
 
+export { anonymizer, type AnonymizeMethod, type AnonymizeOptions } from "./anonymize";
+export type { Color, Effect, Pixels } from "./effects";
 export { BlinkCounter } from "./expression";
 export { FaceDotsError } from "./errors";
 export type { Inspection } from "./inspection";
+export { makeup, makeupNames, type MakeupName, type Paint } from "./makeup";
 export { guessCamera, project, type Camera } from "./pose";
-export { resultsDocument, type ImageResult, type ResultsDocument } from "./results";
+export {
+  resultsDocument,
+  resultsTable,
+  type ImageResult,
+  type ResultsDocument,
+} from "./results";
+export {
+  loadSticker,
+  makeSticker,
+  stickerNames,
+  stickers,
+  type Placement,
+  type Sticker,
+  type StickerName,
+} from "./stickers";
 export { ellipse, type Covariance, type Ellipse } from "./uncertainty";
 export type { Box, Point } from "./geometry";
 export type { ModelName, ModelSpec } from "./predictor";

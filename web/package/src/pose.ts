@@ -6,7 +6,7 @@ import { solve } from "./linear";
 import type { HeadPose } from "./types";
 
 export type Vector = [x: number, y: number, z: number];
-/** A rotation, row by row. */
+/** A rotation, or any other 3x3 matrix, row by row. */
 export type Rotation = [Vector, Vector, Vector];
 
 const STEPS = 50;
@@ -180,7 +180,7 @@ function axisRotation(axis: Vector): Rotation {
   ];
 }
 
-function apply(turn: Rotation, [x, y, z]: readonly number[]): Vector {
+export function apply(turn: Rotation, [x, y, z]: readonly number[]): Vector {
   const row = ([a, b, c]: Vector) => a * x + b * y + c * z;
   return [row(turn[0]), row(turn[1]), row(turn[2])];
 }
@@ -190,7 +190,7 @@ function transpose([a, b, c]: Rotation): Rotation {
   return [column(0), column(1), column(2)];
 }
 
-function multiply(first: Rotation, second: Rotation): Rotation {
+export function multiply(first: Rotation, second: Rotation): Rotation {
   const columns = transpose(second);
   const row = (a: Vector): Vector => apply(columns, a);
   return [row(first[0]), row(first[1]), row(first[2])];

@@ -1,10 +1,8 @@
-/** Faces as Python's results document (docs/results.md): JSON, rounded as there. */
+/** Faces as Python's results document and table (docs/results.md): JSON and CSV, rounded as there. */
 
-import { schema } from "./constants";
+import { results, schema } from "./constants";
 import { round } from "./geometry";
 import type { Face } from "./types";
-
-const SCHEMA_VERSION = 1;
 
 /** The faces of one image. */
 export interface ImageResult {
@@ -26,12 +24,51 @@ export interface ResultsDocument {
 /** The document that `facedots predict --json` writes, for `JSON.stringify`. */
 export function resultsDocument(images: readonly ImageResult[], model: string): ResultsDocument {
   return {
-    schema_version: SCHEMA_VERSION,
+    schema_version: results.SCHEMA_VERSION,
     schema: schema.name,
     point_names: schema.names,
     model,
     images: images.map((image) => ({ ...image, faces: image.faces.map(roundedFace) })),
   };
+}
+
+/** The table that `facedots predict --csv` writes: a row for each face, or for an image without. */
+export function resultsTable(images: readonly ImageResult[]): string {
+  const rows = images.flatMap(({ source, faces }, i) => {
+    const image = { frame: i + 1, source: csvText(source) };
+    if (!faces.length) return [{ ...image, face_id: 0, confidence: 0, success: 0 }];
+    return faces.map((face, id) => ({ ...image, face_id: id, success: 1, ...columnsOf(face) }));
+  });
+  const lines = rows.map((row: Record<string, number | string>) =>
+    results.COLUMNS.map((name) => csvCell(row[name], DECIMALS[name])).join(","),
+  );
+  return [results.COLUMNS.join(","), ...lines, ""].join("\n");
+}
+
+const DECIMALS: Readonly<Record<string, number>> = results.DECIMALS;
+
+/** The values of a face by the names of the table's columns. */
+function columnsOf({ score, points, sigma, confidence }: Face): Record<string, number> {
+  const values: Record<string, number> = { confidence: score };
+  points.forEach(([x, y], i) => {
+    values[`x_${i}`] = x;
+    values[`y_${i}`] = y;
+    values[`sigma_${i}`] = sigma[i];
+    values[`confidence_${i}`] = confidence[i];
+  });
+  return values;
+}
+
+/** A number with all its decimals, or text; what is missing is empty. */
+function csvCell(value: number | string | undefined, decimals?: number): string {
+  if (typeof value !== "number" || decimals === undefined) return String(value ?? "");
+  return rounded(value, decimals).toFixed(decimals);
+}
+
+/** Quoted where CSV needs it, with `'` before what a spreadsheet would take as a formula. */
+function csvText(text: string): string {
+  const plain = /^'*[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
 function roundedFace(face: Face): Face {

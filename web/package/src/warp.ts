@@ -4,7 +4,7 @@ import { applyAffine, clip, compose, invert, type Matrix } from "./geometry";
 import { blackImage, cutImage, type Image } from "./image";
 
 /** OpenCV rounds places to 1/32 of a pixel, and sums of 1/1024 to get there. */
-const SUBPIXELS = 32;
+export const SUBPIXELS = 32;
 const FINE = 1024;
 
 /**
@@ -46,7 +46,7 @@ function warpAffine(image: Image, back: Matrix, width: number, height: number): 
 }
 
 /** The pixel at a place in 1/32 pixels. */
-function sample(image: Image, px: number, py: number, target: Uint8Array, to: number): void {
+export function sample(image: Image, px: number, py: number, target: Uint8Array, to: number): void {
   const { data, width, height } = image;
   const [x, y] = [Math.floor(px / SUBPIXELS), Math.floor(py / SUBPIXELS)];
   if (x < -1 || y < -1 || x >= width || y >= height) return;

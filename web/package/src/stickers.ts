@@ -1,0 +1,202 @@
+/** Stickers: images with transparency that move and turn with a face, as in Python's `stickers.py`. */
+
+import { schema, shapes, stickers as constants } from "./constants";
+import type { Effect, Pixels } from "./effects";
+import { FaceDotsError } from "./errors";
+import { compose, fitSimilarity, mean, round, type Matrix, type Point } from "./geometry";
+import { blackImage, type Image } from "./image";
+import { apply, guessCamera, headPose, multiply, rotation, type Rotation } from "./pose";
+import { windowAround } from "./polygons";
+import { fitMeanShape } from "./shapes";
+import type { Face } from "./types";
+import { resizeImage, sample, SUBPIXELS } from "./warp";
+
+export type StickerName = keyof typeof constants.BUILT_IN;
+
+/** How a sticker is fixed to a face. */
+export interface Placement {
+  /** Names of points to their places in the sticker, in pixels; at least two. */
+  anchors: Readonly<Record<string, readonly [x: number, y: number]>>;
+  /** What besides their mean place is fitted: see Python's docs/filters.md. */
+  fit: "affine" | "perspective" | "similarity";
+}
+
+export interface Sticker extends Placement {
+  /** Colors, multiplied by alpha, as interpolation needs. */
+  color: Image;
+  /** Alpha, the same in all three channels. */
+  alpha: Image;
+}
+
+const FILES: Record<StickerName, string> = {
+  crown: new URL("./crown.png", import.meta.url).href,
+  "dog-ears": new URL("./dog-ears.png", import.meta.url).href,
+  "dog-nose": new URL("./dog-nose.png", import.meta.url).href,
+  hat: new URL("./hat.png", import.meta.url).href,
+  mustache: new URL("./mustache.png", import.meta.url).href,
+  "party-mask": new URL("./party-mask.png", import.meta.url).href,
+  sunglasses: new URL("./sunglasses.png", import.meta.url).href,
+};
+
+/** The names of the built-in stickers. */
+export const stickerNames = Object.keys(constants.BUILT_IN) as StickerName[];
+
+/** A built-in sticker; its image is loaded from the package. */
+export async function loadSticker(name: StickerName): Promise<Sticker> {
+  const response = await fetch(FILES[name]).catch(() => null);
+  if (!response?.ok) throw new FaceDotsError(`the sticker ${name} cannot be loaded`);
+  const bitmap = await createImageBitmap(await response.blob());
+  const { width, height } = bitmap;
+  const context = new OffscreenCanvas(width, height).getContext("2d");
+  if (!context) throw new FaceDotsError("this browser gives no canvas to read a sticker");
+  context.drawImage(bitmap, 0, 0);
+  return makeSticker(context.getImageData(0, 0, width, height), constants.BUILT_IN[name]);
+}
+
+/** A sticker of one's own, from its pixels. */
+export function makeSticker({ data, width, height }: Pixels, { anchors, fit }: Placement): Sticker {
+  const names: readonly string[] = schema.names;
+  for (const name of Object.keys(anchors)) {
+    if (!names.includes(name)) throw new FaceDotsError(`no point is called ${name}`);
+  }
+  const [color, alpha] = [blackImage(width, height), blackImage(width, height)];
+  for (let from = 0, to = 0; from < data.length; from += 4) {
+    const opacity = data[from + 3];
+    for (let channel = 0; channel < 3; channel++, to++) {
+      color.data[to] = round((data[from + channel] * opacity) / 255);
+      alpha.data[to] = opacity;
+    }
+  }
+  return { color, alpha, anchors, fit };
+}
+
+/** Effect: puts stickers on every face, the first one lowest. */
+export function stickers(list: readonly Sticker[]): Effect {
+  return (pixels, faces) => {
+    for (const face of faces) {
+      for (const sticker of list) {
+        const place = placeSticker(sticker, face, pixels);
+        if (place) paste(pixels, sticker, place);
+      }
+    }
+  };
+}
+
+/** The homography from a sticker's pixels to the image's; null for points on a line. */
+function placeSticker(sticker: Sticker, face: Face, size: Pixels): Rotation | null {
+  const names: readonly string[] = schema.names;
+  const rows = Object.keys(sticker.anchors).map((name) => names.indexOf(name));
+  const places = Object.values(sticker.anchors);
+  const targets = rows.map((row) => face.points[row]);
+  if (sticker.fit === "similarity") return homogeneous(fitSimilarity(places, targets));
+  const fit = fitMeanShape(face.points);
+  if (!fit) return null;
+  const flat = fitSimilarity(
+    places,
+    rows.map((row) => shapes.MEAN_SHAPE[row]),
+  );
+  const turned =
+    (sticker.fit === "perspective" && asSeen(sticker, face, size, rows)) ||
+    homogeneous(compose(fit, flat));
+  const seen = places.map((place) => applyHomography(turned, place));
+  const gap = ([0, 1] as const).map((axis) => mean(targets.map((p, i) => p[axis] - seen[i][axis])));
+  return multiply(homogeneous([1, 0, gap[0], 0, 1, gap[1]]), turned);
+}
+
+/** The homography of a plane in the head; null where it would touch the lens, or without a pose. */
+function asSeen(
+  { anchors, color }: Sticker,
+  { points, pose }: Face,
+  { width, height }: Pixels,
+  rows: readonly number[],
+): Rotation | null {
+  const camera = guessCamera(width, height);
+  const head = pose ?? headPose(points, camera);
+  if (!head) return null;
+  const solid = rows.map((row) => shapes.HEAD_MODEL[row]);
+  const plane = fitSimilarity(
+    Object.values(anchors),
+    solid.map(([x, y]): Point => [x, y]),
+  );
+  const depth = mean(solid.map(([, , z]) => z));
+  const turned = multiply(rotation(head), [...affineRows(plane), [0, 0, depth]]);
+  turned.forEach((row, axis) => (row[2] += head.translation[axis]));
+  const corners = [0, color.width].flatMap((x) => [0, color.height].map((y) => [x, y, 1]));
+  const nearest = Math.min(...corners.map((corner) => apply(turned, corner)[2]));
+  if (nearest < constants.NEAREST * head.translation[2]) return null;
+  const { focal, center } = camera;
+  return multiply(homogeneous([focal, 0, center[0], 0, focal, center[1]]), turned);
+}
+
+/** Lays a sticker over the pixels, under a homography. */
+function paste(pixels: Pixels, { color, alpha }: Sticker, place: Rotation): void {
+  const { width, height } = color;
+  const corners = [
+    [-1, -1],
+    [width, -1],
+    [width, height],
+    [-1, height],
+  ].map((corner) => applyHomography(place, corner));
+  const [left, top, right, bottom] = windowAround(corners, pixels);
+  if (left >= right || top >= bottom) return;
+  const zoom = Math.sqrt(area(corners) / ((width + 1) * (height + 1)));
+  if (zoom < 0.5) {
+    // A warp that shrinks by more than two would skip pixels.
+    const small = [width, height].map((side) => Math.max(1, round(side * zoom)));
+    [color, alpha] = [color, alpha].map((layer) => resizeImage(layer, small[0], small[1]));
+    const [x, y] = [width / small[0], height / small[1]];
+    place = multiply(place, homogeneous([x, 0, (x - 1) / 2, 0, y, (y - 1) / 2]));
+  }
+  const back = inverse(place);
+  const [paint, cover] = [new Uint8Array(3), new Uint8Array(3)];
+  for (let v = top; v < bottom; v++) {
+    for (let u = left; u < right; u++) {
+      const [x, y] = applyHomography(back, [u, v]);
+      const [px, py] = [Math.round(x * SUBPIXELS), Math.round(y * SUBPIXELS)];
+      cover.fill(0);
+      sample(alpha, px, py, cover, 0);
+      if (!cover[0]) continue;
+      paint.fill(0);
+      sample(color, px, py, paint, 0);
+      const at = (v * pixels.width + u) * 4;
+      const rest = 1 - cover[0] / 255;
+      // The clamped array rounds.
+      for (let c = 0; c < 3; c++) pixels.data[at + c] = pixels.data[at + c] * rest + paint[c];
+    }
+  }
+}
+
+function affineRows([a, b, c, d, e, f]: Matrix): [Rotation[0], Rotation[0]] {
+  return [
+    [a, b, c],
+    [d, e, f],
+  ];
+}
+
+function homogeneous(affine: Matrix): Rotation {
+  return [...affineRows(affine), [0, 0, 1]];
+}
+
+function applyHomography(matrix: Rotation, [x, y]: readonly number[]): Point {
+  const [u, v, w] = apply(matrix, [x, y, 1]);
+  return [u / w, v / w];
+}
+
+function inverse([[a, b, c], [d, e, f], [g, h, i]]: Rotation): Rotation {
+  const [x, y, z] = [e * i - f * h, f * g - d * i, d * h - e * g];
+  const det = a * x + b * y + c * z;
+  return [
+    [x / det, (c * h - b * i) / det, (b * f - c * e) / det],
+    [y / det, (a * i - c * g) / det, (c * d - a * f) / det],
+    [z / det, (b * g - a * h) / det, (a * e - b * d) / det],
+  ];
+}
+
+/** The area of a polygon. */
+function area(corners: readonly Point[]): number {
+  const parts = corners.map(([x, y], i) => {
+    const [u, v] = corners[(i + 1) % corners.length];
+    return x * v - u * y;
+  });
+  return Math.abs(parts.reduce((total, part) => total + part)) / 2;
+}
