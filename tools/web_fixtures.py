@@ -248,7 +248,7 @@ def effects(fixtures: Fixtures) -> None:
     for name, image in scenes().items():
         faces = pipeline(image)
         results.append(ImageResult(f"={name},.png", image.shape[1], image.shape[0], faces))
-        if name not in ("several", "large", "empty"):
+        if name not in ("several", "large"):
             continue
         uncertain = [replace(face, detection_score=0.5) for face in faces]
         makers: dict[str, tuple[Effect, list[Face]]] = {
@@ -256,7 +256,7 @@ def effects(fixtures: Fixtures) -> None:
             for effect in (*sticker_names(), "lips", "brows", "blush")
         }
         for method in get_args(AnonymizeMethod):
-            makers[method] = (Anonymizer(method, on_no_face="cover"), faces)
+            makers[method] = (Anonymizer(method), faces)
         makers["uncertain"] = (Anonymizer("solid", color=(0, 90, 200)), uncertain)
         for effect, (apply, given) in makers.items():
             result = fixtures.image(f"effect_{name}_{effect}", apply(image, given))
@@ -367,7 +367,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=PACKAGE / "tests" / "fixtures")
     fixtures = Fixtures(parser.parse_args().out)
-    for make in (crops, inside, images, files, poses, signals, clip):
+    for make in (crops, inside, images, effects, files, poses, signals, clip):
         make(fixtures)
     fixtures.write()
 

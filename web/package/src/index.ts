@@ -19,12 +19,7 @@ export { FaceDotsError } from "./errors";
 export type { Inspection } from "./inspection";
 export { makeup, makeupNames, type MakeupName, type Paint } from "./makeup";
 export { guessCamera, project, type Camera } from "./pose";
-export {
-  resultsDocument,
-  resultsTable,
-  type ImageResult,
-  type ResultsDocument,
-} from "./results";
+export { resultsDocument, resultsTable, type ImageResult, type ResultsDocument } from "./results";
 export {
   loadSticker,
   makeSticker,

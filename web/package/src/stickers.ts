@@ -95,9 +95,8 @@ function placeSticker(sticker: Sticker, face: Face, size: Pixels): Rotation | nu
     places,
     rows.map((row) => shapes.MEAN_SHAPE[row]),
   );
-  const turned =
-    (sticker.fit === "perspective" && asSeen(sticker, face, size, rows)) ||
-    homogeneous(compose(fit, flat));
+  const plane = sticker.fit === "perspective" ? asSeen(sticker, face, size, rows) : null;
+  const turned = plane ?? homogeneous(compose(fit, flat));
   const seen = places.map((place) => applyHomography(turned, place));
   const gap = ([0, 1] as const).map((axis) => mean(targets.map((p, i) => p[axis] - seen[i][axis])));
   return multiply(homogeneous([1, 0, gap[0], 0, 1, gap[1]]), turned);

@@ -3,7 +3,7 @@ import { BlinkCounter, expressionSignals } from "../src/expression";
 import { assign } from "../src/linear";
 import { guessCamera, headPose } from "../src/pose";
 import { FaceSmoother } from "../src/smoothing";
-import { resultsDocument } from "../src/results";
+import { resultsDocument, resultsTable } from "../src/results";
 import type { Face, Signals } from "../src/types";
 import { ellipse, probWithin, radiusCdf, radiusQuantile } from "../src/uncertainty";
 import { cases, farthest, largestGap } from "./fixtures";
@@ -73,6 +73,14 @@ describe("the results document", () => {
     expect(JSON.parse(JSON.stringify(results.images[0]))).toEqual(
       JSON.parse(JSON.stringify(document)),
     );
+  });
+});
+
+describe("the table of results", () => {
+  it("is Python's, text that is a formula included", () => {
+    const { images, csv } = cases.table;
+    const known = images.map((image) => ({ ...image, width: 0, height: 0 }));
+    expect(resultsTable(known).split("\n")).toEqual(csv.split("\n"));
   });
 });
 

@@ -43,6 +43,9 @@ interface Cases {
     faces: Required<Face>[];
     document: ImageResult;
   }[];
+  effects: { effect: string; image: ImageFile; faces: Face[]; result: ImageFile }[];
+  stickers: ImageFile[];
+  table: { images: Pick<ImageResult, "source" | "faces">[]; csv: string };
   decoded: { file: string; image: ImageFile; exact: boolean }[];
   poses: { points: Point[]; pose: HeadPose }[];
   smoothing: { time: number; points: Point[]; sigma: number[]; smooth: Point[] }[];
