@@ -1,7 +1,7 @@
 """Trainings by two processes beside trainings by one, in turn: samples a CPU second and a second,
 and whether the curves of the loss differ more than those of two seeds.
 
-The first epoch, starting and exporting do not count. Some four minutes on two idle cores.
+The first epoch, starting and exporting do not count.
 
 python benchmarks/distributed.py [--faces 400] [--epochs 4] [--optimizer adamw]
 """
