@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from facedots.cli.benchmark import BenchmarkName
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
-from facedots.errors import DataError
+from facedots.errors import AnnotationError, DataError
 from facedots.evaluation.benchmarks import BENCHMARKS, published_measures, pupil_distances
 from facedots.evaluation.result import Evaluation
 from facedots.geometry import Floats
-from facedots.io.images import write_image
+from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, WFLW98
 
 
@@ -56,6 +56,59 @@ def test_the_faces_of_wflw(tmp_path: Path) -> None:
     (face,) = BENCHMARKS["wflw"].load(tmp_path)
     assert face.points.shape == (68, 2)
     assert face.points[[0, 16]].tolist() == [[0, 0.25], [16, 16.25]]
+
+
+def write_cofw68(root: Path, points: list[Floats]) -> None:
+    """COFW68 as it is published, of gray images; the points start at 1."""
+    h5py, savemat = pytest.importorskip("h5py"), pytest.importorskip("scipy.io").savemat
+    labels = root / "COFW68_Data" / "test_annotations"
+    labels.mkdir(parents=True)
+    with h5py.File(labels.parent / "COFW_test_color.mat", "w") as file:
+        images = [np.full((30, 40), 20 * i, np.uint8) for i in range(len(points))]
+        refs = [file.create_dataset(f"#refs#/{i}", data=x).ref for i, x in enumerate(images)]
+        file["phisT"], file["IsT"] = np.ones((87, len(refs))), np.array(refs, h5py.ref_dtype)[None]
+    for i, face in enumerate(points, start=1):
+        savemat(labels / f"{i}_points.mat", {"Points": face + 1, "Occ": np.zeros((1, 68))})
+
+
+def test_the_faces_of_cofw68(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    points = list(np.random.default_rng(0).uniform(0, 30, (11, 68, 2)))
+    write_cofw68(tmp_path, points)
+    faces = BENCHMARKS["cofw68"].load(tmp_path)
+    np.testing.assert_allclose([face.points for face in faces], points, atol=1e-5)
+    assert [int(read_image(face.image).max()) for face in faces[:3]] == [0, 20, 40]
+    labels = tmp_path / "COFW68_Data" / "test_annotations"
+    for file, content in ((labels / "11_points.mat", b"text"), (labels / "2_points.mat", b"")):
+        file.write_bytes(content)
+        with pytest.raises(AnnotationError, match=f"(?s){file.name}.*not a MATLAB file"):
+            BENCHMARKS["cofw68"].load(tmp_path)
+    (labels.parent / "COFW_test_color.mat").unlink()
+    with pytest.raises(DataError, match=r"no COFW_test_color\.mat; put COFW's test images there"):
+        BENCHMARKS["cofw68"].load(tmp_path)
+
+
+def test_the_faces_of_infanface(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(0, 30, (68, 2)).round(2)
+    columns = [f"gt-x{i}" for i in range(68)] + [f"gt-y{i}" for i in range(68)]
+    rows = ["image-set,filename,turned," + ",".join(columns)]
+    for folder in ("ads", "google", "youtube", "youtube2"):
+        write_image(tmp_path / "images" / folder / "a.png", np.zeros((30, 30, 3), np.uint8))
+        rows.append(f"{folder},a.png,0," + ",".join(map(str, points.T.ravel())))
+    table = tmp_path / "labels.csv"
+    table.write_text("\n".join(rows) + "\n")
+    faces = BENCHMARKS["infanface"].load(tmp_path)
+    assert [face.name for face in faces] == ["google/a.png", "youtube/a.png"]
+    assert [str(face.image).split("/")[-2] for face in faces] == ["google", "youtube"]
+    for face in faces:
+        np.testing.assert_allclose(face.points, points, atol=1e-5)
+    table.write_text("\n".join([rows[0], rows[2].replace("a.png", "b.png"), "youtube,a.png,0,1,x"]))
+    faults = r"(?s)row 2: no image \S+b\.png.*row 3: '' in coordinate 1 is not a finite number"
+    with pytest.raises(AnnotationError, match=faults):
+        BENCHMARKS["infanface"].load(tmp_path)
+    table.write_text("filename,x0,y0\n")
+    with pytest.raises(AnnotationError, match="no column gt-x0"):
+        BENCHMARKS["infanface"].load(tmp_path)
 
 
 def test_a_set_that_is_not_whole_is_refused(w300: Path) -> None:

@@ -21,6 +21,8 @@ class BenchmarkName(StrEnum):
     W300_COMMON = "300w-common"
     W300_CHALLENGING = "300w-challenging"
     W300_FULL = "300w-full"
+    COFW68 = "cofw68"
+    INFANFACE = "infanface"
     WFLW = "wflw"
 
 
@@ -37,8 +39,9 @@ def benchmark(
 ) -> None:
     """Measure a network on a published test set, in the numbers that papers report.
 
-    300w-common, 300w-challenging, 300w-full or wflw. Once in the tight box of the true points, in
-    one pass, as papers do; once end to end, as `facedots predict` does, with RetinaFace's boxes.
+    300w-common, 300w-challenging, 300w-full, cofw68, infanface or wflw. Once in the tight box of
+    the true points, in one pass, as papers do; once end to end, as `facedots predict` does, with
+    RetinaFace's boxes.
     """
     from facedots.detection.retinaface import RetinaFace
     from facedots.evaluation.benchmarks import BENCHMARKS, published_measures

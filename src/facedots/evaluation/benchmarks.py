@@ -2,7 +2,7 @@
 papers report of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.benchmark_sets import (
+    COFW68_LABELS,
+    INFANFACE_LABELS,
+    read_cofw68,
+    read_infanface,
+)
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.errors import DataError
 from facedots.evaluation.metrics import auc, failure_rate, finite_mean, nme, norm_distances, plain
@@ -33,6 +39,7 @@ class Benchmark:
         folder: Of the data set.
         labels: Folders of ``.pts`` files, or lists, in it.
         faces: Their number as published.
+        reader: Reads the folder, where its labels are of another kind.
 
     Example:
         >>> BENCHMARKS["300w-challenging"].labels
@@ -43,6 +50,7 @@ class Benchmark:
     folder: str
     labels: tuple[str, ...]
     faces: int
+    reader: Callable[[Path], list[FaceAnnotation]] | None = None
 
     def load(self, data: str | Path) -> list[FaceAnnotation]:
         """The faces in the folder of the data set, or in one that holds it.
@@ -56,6 +64,8 @@ class Benchmark:
         missing = [str(root / labels) for labels in self.labels if not (root / labels).exists()]
         if missing:
             raise DataError(f"{self.title}: no {', '.join(missing)}; give the folder of the set")
+        if self.reader:
+            return self.reader(root)
         format = "pts" if (root / self.labels[0]).is_dir() else "list"
         options = ReadOptions(format, schema=IBUG68)
         sets = [load_annotations(root / labels, options) for labels in self.labels]
@@ -70,6 +80,10 @@ BENCHMARKS: Mapping[str, Benchmark] = MappingProxyType(
         "300w-common": Benchmark("300-W common", "300w", _COMMON, 554),
         "300w-challenging": Benchmark("300-W challenging (iBUG)", "300w", ("ibug",), 135),
         "300w-full": Benchmark("300-W full", "300w", (*_COMMON, "ibug"), 689),
+        "cofw68": Benchmark("COFW68", "cofw68-benchmark", (COFW68_LABELS,), 507, read_cofw68),
+        "infanface": Benchmark(
+            "InfAnFace test", "infanface", (INFANFACE_LABELS,), 200, read_infanface
+        ),
         "wflw": Benchmark("WFLW test, 68 of its 98 points", "WFLW", (_WFLW_TEST,), 2500),
     }
 )

@@ -1,0 +1,101 @@
+"""Test sets of papers that are published in forms of their own: COFW68 and InfAnFace."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from facedots.annotations.base import FaceAnnotation, bad_cells, read_text, to_numbers, to_pixels
+from facedots.annotations.image_files import ImageFinder
+from facedots.annotations.published_files import CofwFile
+from facedots.errors import AnnotationError, DataError, ImageError, explain_missing_extra
+from facedots.geometry import Matrix
+from facedots.schema import COFW29, IBUG68
+
+COFW68_LABELS = "COFW68_Data/test_annotations"
+"""The folder with ``1_points.mat``, ``2_points.mat``, …: one file for each image of COFW's test."""
+
+COFW_IMAGES = ("COFW_test_color.mat", "COFW_test.mat")
+"""COFW's own files of test images; the gray one stands in for the one in color."""
+
+INFANFACE_LABELS = "labels.csv"
+INFANFACE_TEST = ("google", "youtube")
+"""The batches of images that are InfAnFace's test part."""
+
+_MAX_SIZE = 1 << 20  # bytes of the points of a face
+
+
+def read_cofw68(root: Path) -> list[FaceAnnotation]:
+    """COFW's test images with the 68 points of Ghiasi and Fowlkes (2015), which start at 1.
+
+    The folder is that of their benchmark, with COFW's images in ``COFW68_Data`` or beside it.
+
+    Raises:
+        DataError: COFW's images are missing.
+        AnnotationError: A file has faults.
+        MissingExtra: ``h5py`` or ``scipy`` is not installed.
+    """
+    labels = root / COFW68_LABELS
+    places = [folder / name for name in COFW_IMAGES for folder in (labels.parent, root)]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise DataError(f"{labels.parent}: no {COFW_IMAGES[0]}; put COFW's test images there")
+    images = [face.image for face in CofwFile(file).faces(schema=COFW29)]
+    points = [_cofw68_points(labels / f"{i + 1}_points.mat") for i in range(len(images))]
+    placed = to_pixels(np.reshape(points, (-1, IBUG68.count, 2)), CofwFile.origin)
+    names = [f"{file.stem}-{i + 1:05}" for i in range(len(images))]
+    return [
+        FaceAnnotation(image, face, name, name)
+        for image, face, name in zip(images, placed, names, strict=True)
+    ]
+
+
+def _cofw68_points(file: Path) -> Matrix:
+    """The coordinates ``(68, 2)`` in a file."""
+    with explain_missing_extra():
+        from scipy.io import loadmat
+        from scipy.io.matlab import MatReadError
+    try:
+        if file.stat().st_size > _MAX_SIZE:
+            raise ValueError(f"larger than {_MAX_SIZE >> 10} kB")
+        points = np.asarray(loadmat(file, variable_names=["Points"])["Points"], np.float64)
+        if points.shape != (IBUG68.count, 2) or not np.isfinite(points).all():
+            raise ValueError(f"points of the shape {points.shape}")
+    except (OSError, KeyError, TypeError, ValueError, NotImplementedError, MatReadError) as error:
+        fault = f"not a MATLAB file of 68 points called Points: {error}"
+        raise AnnotationError(file, [fault]) from error
+    return points
+
+
+def read_infanface(root: Path) -> list[FaceAnnotation]:
+    """The test part of InfAnFace (Wan et al., 2022), from its ``labels.csv`` and ``images``.
+
+    Raises:
+        AnnotationError: The table has faults, or an image is missing.
+    """
+    file, finder = root / INFANFACE_LABELS, ImageFinder(root / "images")
+    table = csv.DictReader(read_text(file, "the table of InfAnFace").splitlines(), restval="")
+    columns = [f"gt-{axis}{i}" for i in range(IBUG68.count) for axis in "xy"]
+    missing = {"image-set", "filename", *columns} - set(table.fieldnames or ())
+    if missing:
+        raise AnnotationError(file, [f"no column {min(missing)}, as InfAnFace's table has"])
+    faces, faults = list[FaceAnnotation](), list[str]()
+    for number, row in enumerate(table, start=2):
+        if row["image-set"] not in INFANFACE_TEST:
+            continue
+        name, cells = f"{row['image-set']}/{row['filename']}", [row[column] for column in columns]
+        points = to_numbers(cells)
+        bad = [(i, cells[i]) for i in np.flatnonzero(np.isnan(points)).tolist()]
+        wrong = bad_cells(bad, "coordinate")
+        try:
+            image = finder.find(name)
+        except ImageError as error:
+            wrong.append(str(error))
+        else:
+            faces.append(
+                FaceAnnotation(image, to_pixels(points.reshape(-1, 2), (0, 0)), name, name)
+            )
+        faults += [f"row {number}: {fault}" for fault in wrong]
+    if faults:
+        raise AnnotationError(file, faults)
+    return faces
