@@ -20,6 +20,7 @@ from tests.batch.small_images import make_images, part_bytes, work_through
 
 from facedots.batch.options import BatchOptions
 from facedots.batch.run import run_batch
+from facedots.errors import FacedotsError
 from facedots.pipeline_options import PipelineOptions
 
 pytestmark = pytest.mark.scale
@@ -109,6 +110,14 @@ def test_random_sigkills_lose_at_most_the_parts_at_work(
     assert part_bytes(out) == plain
     assert not list((out / "attempts").iterdir())
     assert len(list((out / "parts").iterdir())) == len(plain)
+
+
+def test_without_a_cluster_at_the_address_ray_is_an_error(
+    many: Path, networks: PipelineOptions, tmp_path: Path
+) -> None:
+    options = BatchOptions(engine="ray", address="auto")
+    with pytest.raises(FacedotsError, match=r"^Ray: .*; is a cluster at --address"):
+        run_batch([str(many)], tmp_path, networks, options)
 
 
 def files_of(out: Path) -> list[Path]:

@@ -40,14 +40,20 @@ def run_ray(
         import ray
         import ray.data
         import ray.exceptions
-    local = {"num_cpus": workers + _SPARE_CPUS, "object_store_memory": _OBJECT_STORE}
-    ray.init(
-        address or "local",
-        include_dashboard=False if address is None else None,
-        log_to_driver=False,
-        logging_level="ERROR",
-        **({} if address else local),
-    )
+    local = {
+        "num_cpus": workers + _SPARE_CPUS,
+        "object_store_memory": _OBJECT_STORE,
+        "include_dashboard": False,
+    }
+    try:
+        ray.init(
+            address or "local",
+            log_to_driver=False,
+            logging_level="ERROR",
+            **({} if address else local),
+        )
+    except Exception as error:  # Ray raises bare exceptions here
+        raise _failure(error, "is a cluster at --address, or is this machine too busy?") from error
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -64,10 +70,15 @@ def run_ray(
             stats = json.loads(row["stats"])
             yield row["number"], PartStats(**{**stats, "errors": Counter(stats["errors"])})
     except ray.exceptions.RayError as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise FacedotsError(f"Ray: {reason[0]}; run the same command again to go on") from error
+        raise _failure(error, "run the same command again to go on") from error
     finally:
         ray.shutdown()
+
+
+def _failure(error: Exception, fix: str) -> FacedotsError:
+    """The first line of what Ray says."""
+    reason = str(error).strip().splitlines() or [type(error).__name__]
+    return FacedotsError(f"Ray: {reason[0]}; {fix}")
 
 
 class _Actor:
