@@ -62,6 +62,8 @@ export interface Options {
 /** The faces of one frame of a video. */
 export interface TrackedFrame {
   faces: Face[];
+  /** The frame in which they are; closed when the loop goes on. */
+  image: ImageBitmap | VideoFrame;
   /** Seconds since the start of the video. */
   time: number;
   width: number;
@@ -149,7 +151,13 @@ export class FaceDots {
         const time = await nextFrame(video);
         if (time === null || this.closed) return;
         const frame = await frameOf(video);
-        yield { ...(await this.send({ type: "track", tracker, frame, time, options })), time };
+        const image = await copyOf(frame);
+        try {
+          const request = { type: "track", tracker, frame, time, options } as const;
+          yield { ...(await this.send(request)), time, image };
+        } finally {
+          image.close();
+        }
       }
     } finally {
       if (!this.closed) await this.ask({ type: "forget", tracker });
@@ -225,6 +233,11 @@ async function frameOf(source: Source): Promise<Frame> {
   return createImageBitmap(source, DECODING).catch((error: unknown) => {
     throw new FaceDotsError(`the source has no pixels to read: ${messageOf(error)}`);
   });
+}
+
+function copyOf(frame: Frame): VideoFrame | Promise<ImageBitmap> {
+  if ("VideoFrame" in globalThis && frame instanceof VideoFrame) return frame.clone();
+  return createImageBitmap(frame);
 }
 
 /** Waits for a new frame of a video: its time in seconds, or null where the video has ended. */

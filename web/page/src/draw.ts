@@ -2,7 +2,7 @@
 
 import { ellipse, guessCamera, headModel, project, type Face, type FaceDots } from "facedots";
 
-export type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes";
+export type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes" | "mirror";
 
 const COLORS = ["#ffd166", "#06d6a0", "#4cc9f0", "#f78c6b", "#c77dff", "#ff7aa2", "#f94144"];
 const AXES = ["#ff3c3c", "#3cdc3c", "#4682ff"];
@@ -51,7 +51,11 @@ export function drawFace(
     }
     if (layers.has("numbers")) {
       context.font = `${5 * unit}px sans-serif`;
-      context.fillText(String(i), x + 1.5 * unit, y - 1.5 * unit);
+      context.save();
+      context.translate(x + 1.5 * unit, y - 1.5 * unit);
+      if (layers.has("mirror")) context.scale(-1, 1);
+      context.fillText(String(i), 0, 0);
+      context.restore();
     }
   });
   if (layers.has("axes")) drawAxes(context, face, 2 * unit);

@@ -6,7 +6,7 @@ import { cropPixels, heatPixels, kernelPixels, mapPixels } from "./tensors";
 
 /** What is on the page. */
 interface Subject {
-  image: ImageBitmap | HTMLVideoElement;
+  image: ImageBitmap | HTMLCanvasElement;
   faces: Face[];
 }
 

@@ -1,19 +1,30 @@
 /** The page: an image or the camera, faces drawn on it, and what is measured of them. */
 
-import { FaceDots, resultsDocument, type Face, type ModelName } from "facedots";
+import {
+  FaceDots,
+  resultsDocument,
+  resultsTable,
+  type Face,
+  type ImageResult,
+  type ModelName,
+} from "facedots";
 import { byId } from "./dom";
 import { drawFace, type Layer } from "./draw";
+import { drawWithEffects, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
+import { record } from "./record";
+import { FacePanels } from "./signals";
 
 const SAMPLE = "./sample.png";
 
-type Shown = ImageBitmap | HTMLVideoElement;
+type Shown = ImageBitmap | HTMLCanvasElement;
 
 const view = byId("view", HTMLCanvasElement);
 const context = view.getContext("2d");
 const model = byId("model", HTMLSelectElement);
 const camera = byId("camera", HTMLButtonElement);
 const stage = byId("stage", HTMLElement);
+const recording = byId("record", HTMLButtonElement);
 const file = byId("file", HTMLInputElement);
 
 let dots: Promise<FaceDots> | null = null;
@@ -21,6 +32,10 @@ let shown: Shown | null = null;
 let faces: Face[] = [];
 let source = "";
 let stream: MediaStream | null = null;
+let stopRecording: (() => Promise<Blob>) | null = null;
+/** The camera's last frame. */
+const still = document.createElement("canvas");
+const panels = new FacePanels(byId("faces", HTMLElement));
 
 /** Say something on the page, and to screen readers. */
 function say(text: string): void {
@@ -63,48 +78,35 @@ async function measure(blob: Blob, bitmap: ImageBitmap): Promise<void> {
   say(`${count} in ${Math.round(performance.now() - start)} ms.`);
 }
 
-/** Draw an image or a frame with its faces, and list them. */
-function show(image: Shown, found: Face[], networks: FaceDots): void {
-  const video = image instanceof HTMLVideoElement;
+/** Draw an image or a frame of the camera with its faces, and list them. */
+function show(image: Shown, found: Face[], networks: FaceDots, time: number | null = null): void {
   [shown, faces] = [image, found];
-  view.width = video ? image.videoWidth : image.width;
-  view.height = video ? image.videoHeight : image.height;
+  [view.width, view.height] = [image.width, image.height];
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
   lookInside({ image, faces: found }, load);
-  for (const id of ["png", "json"]) byId(id, HTMLButtonElement).disabled = false;
-  if (!context) return;
-  context.drawImage(image, 0, 0);
-  for (const face of found) drawFace(context, face, layers(), networks);
-  byId("faces", HTMLElement).replaceChildren(...found.map(describe));
+  for (const id of ["png", "json", "csv", "record"]) byId(id, HTMLButtonElement).disabled = false;
+  draw(networks);
+  panels.update(found, time);
+}
+
+/** Draw what is shown, with the chosen layers and effects. */
+function draw(networks: FaceDots): void {
+  if (!context || !shown) return;
+  const chosen = layers();
+  context.resetTransform();
+  if (chosen.has("mirror")) context.setTransform(-1, 0, 0, 1, view.width, 0);
+  drawWithEffects(context, shown, faces);
+  for (const face of faces) drawFace(context, face, chosen, networks);
+}
+
+function redraw(): void {
+  void dots?.then(draw);
 }
 
 function layers(): Set<Layer> {
-  const boxes = document.querySelectorAll<HTMLInputElement>("fieldset input:checked");
+  const boxes = document.querySelectorAll<HTMLInputElement>("#layers input:checked");
   return new Set(Array.from(boxes, (box) => box.name as Layer));
-}
-
-/** A table of what is measured of a face. */
-function describe(face: Face, index: number): HTMLTableElement {
-  const table = document.createElement("table");
-  table.createCaption().textContent = `Face ${(face.track_id ?? index) + 1}`;
-  const rows: [string, number, number][] = [["score", face.score, 2]];
-  if (face.pose) {
-    for (const name of ["yaw", "pitch", "roll"] as const)
-      rows.push([`${name} °`, face.pose[name], 0]);
-  }
-  for (const [name, value] of Object.entries(face.signals ?? {})) {
-    rows.push([name.replaceAll("_", " "), value, 2]);
-  }
-  for (const [name, value, digits] of rows) {
-    const row = table.insertRow();
-    const head = document.createElement("th");
-    head.scope = "row";
-    head.textContent = name;
-    row.append(head);
-    row.insertCell().textContent = value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
-  }
-  return table;
 }
 
 async function startCamera(): Promise<void> {
@@ -124,9 +126,12 @@ async function startCamera(): Promise<void> {
   source = "camera";
   const networks = await load();
   let last = performance.now();
-  for await (const { faces } of networks.track(video)) {
+  panels.clear();
+  for await (const { faces, image, time } of networks.track(video)) {
     if (video.srcObject !== stream) break;
-    show(video, faces, networks);
+    [still.width, still.height] = [video.videoWidth, video.videoHeight];
+    still.getContext("2d")?.drawImage(image, 0, 0);
+    show(still, faces, networks, time);
     const now = performance.now();
     say(
       `${faces.length || "No"} ${faces.length > 1 ? "faces" : "face"}, ${Math.round(now - last)} ms a frame.`,
@@ -138,6 +143,7 @@ async function startCamera(): Promise<void> {
 function stopCamera(): void {
   stream?.getTracks().forEach((track) => track.stop());
   stream = null;
+  endRecording();
   camera.setAttribute("aria-pressed", "false");
 }
 
@@ -147,6 +153,17 @@ function save(blob: Blob, name: string): void {
   link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
+}
+
+/** What is shown, as the files of results have it. */
+function result(): ImageResult {
+  return { source, width: view.width, height: view.height, faces };
+}
+
+function endRecording(): void {
+  void stopRecording?.().then((video) => save(video, "facedots.webm"));
+  stopRecording = null;
+  recording.setAttribute("aria-pressed", "false");
 }
 
 function takeFirst(files: Iterable<File> | null | undefined): void {
@@ -177,9 +194,8 @@ camera.onclick = () => {
   if (stream) stopCamera();
   else startCamera().catch(complain);
 };
-document.querySelector("fieldset")?.addEventListener("change", () => {
-  if (shown && dots) void dots.then((networks) => shown && show(shown, faces, networks));
-});
+byId("layers", HTMLFieldSetElement).onchange = redraw;
+offerEffects(redraw, complain);
 model.onchange = () => {
   void dots?.then((networks) => networks.close());
   dots = null;
@@ -190,7 +206,21 @@ byId("png", HTMLButtonElement).onclick = () => {
   view.toBlob((blob) => blob && save(blob, "facedots.png"));
 };
 byId("json", HTMLButtonElement).onclick = () => {
-  const { width, height } = view;
-  const results = resultsDocument([{ source, width, height, faces }], model.value);
-  save(new Blob([JSON.stringify(results)], { type: "application/json" }), "facedots.json");
+  const results = JSON.stringify(resultsDocument([result()], model.value));
+  save(new Blob([results], { type: "application/json" }), "facedots.json");
+};
+byId("csv", HTMLButtonElement).onclick = () => {
+  save(new Blob([resultsTable([result()])], { type: "text/csv" }), "facedots.csv");
+};
+recording.onclick = () => {
+  if (stopRecording) {
+    endRecording();
+    return;
+  }
+  try {
+    stopRecording = record(view);
+    recording.setAttribute("aria-pressed", "true");
+  } catch (error) {
+    complain(error);
+  }
 };

@@ -1,0 +1,75 @@
+/** The effects that the visitor chooses, and images drawn with them. */
+
+import {
+  anonymizer,
+  loadSticker,
+  makeup,
+  makeupNames,
+  stickerNames,
+  stickers,
+  type AnonymizeMethod,
+  type Effect,
+  type Face,
+} from "facedots";
+import { byId } from "./dom";
+
+let chosen: Effect[] = [];
+
+/** Offer the effects; `changed` is called after each choice, `failed` where a file is missing. */
+export function offerEffects(changed: () => void, failed: (error: unknown) => void): void {
+  const menu = byId("effects", HTMLFieldSetElement);
+  const names = [...makeupNames, ...stickerNames];
+  byId("effect-names", HTMLElement).append(...names.map(checkbox));
+  let last = 0;
+  menu.onchange = () => {
+    const turn = ++last;
+    chooseEffects(menu)
+      .then((effects) => {
+        if (turn !== last) return;
+        chosen = effects;
+        changed();
+      })
+      .catch(failed);
+  };
+}
+
+function checkbox(name: string): HTMLLabelElement {
+  const [label, box] = [document.createElement("label"), document.createElement("input")];
+  [box.type, box.name] = ["checkbox", name];
+  label.append(box, ` ${name.replace("-", " ")}`);
+  return label;
+}
+
+/** Makeup below stickers, and anonymization over all. */
+async function chooseEffects(menu: HTMLElement): Promise<Effect[]> {
+  const boxes = menu.querySelectorAll<HTMLInputElement>("input:checked");
+  const names = new Set(Array.from(boxes, (box) => box.name));
+  const worn = await Promise.all(stickerNames.filter((name) => names.has(name)).map(loadSticker));
+  const method = byId("anonymize", HTMLSelectElement).value as AnonymizeMethod | "";
+  return [
+    ...makeupNames.filter((name) => names.has(name)).map((name) => makeup(name)),
+    ...(worn.length ? [stickers(worn)] : []),
+    ...(method ? [anonymizer({ method, onNoFace: "cover" })] : []),
+  ];
+}
+
+const buffer = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+/** Draw an image, which has the canvas's size, with the chosen effects on its faces. */
+export function drawWithEffects(
+  context: CanvasRenderingContext2D,
+  image: CanvasImageSource,
+  faces: readonly Face[],
+): void {
+  if (!chosen.length || !buffer) {
+    context.drawImage(image, 0, 0);
+    return;
+  }
+  const { width, height } = context.canvas;
+  Object.assign(buffer.canvas, { width, height });
+  buffer.drawImage(image, 0, 0);
+  const pixels = buffer.getImageData(0, 0, width, height);
+  for (const effect of chosen) effect(pixels, faces);
+  buffer.putImageData(pixels, 0, 0);
+  context.drawImage(buffer.canvas, 0, 0);
+}

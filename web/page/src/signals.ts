@@ -1,0 +1,104 @@
+/** What is measured of each face: a table, in a video with bars over time and counted blinks. */
+
+import { BlinkCounter, type Face } from "facedots";
+
+const FRAMES = 120;
+const BAR_HEIGHT = 24;
+/** The least range of bars, so that noise at rest stays small. */
+const RANGE = 0.2;
+
+interface Row {
+  value: HTMLTableCellElement;
+  bars: CanvasRenderingContext2D | null;
+  history: number[];
+}
+
+/** The table of one face, updated in place. */
+class FacePanel {
+  readonly table = document.createElement("table");
+  private readonly rows = new Map<string, Row>();
+  private readonly blinks = new BlinkCounter();
+
+  constructor(caption: string) {
+    this.table.createCaption().textContent = caption;
+  }
+
+  /** `time` is a video's, in seconds; null for an image. */
+  update({ score, pose, signals }: Face, time: number | null): void {
+    this.write("score", score, 2);
+    if (pose) {
+      for (const name of ["yaw", "pitch", "roll"] as const) this.write(`${name} °`, pose[name], 0);
+    }
+    if (!signals) return;
+    for (const [name, value] of Object.entries(signals)) {
+      const row = this.write(name.replaceAll("_", " "), value, 2, time !== null);
+      row.history = [...row.history, value].slice(-FRAMES);
+      if (row.bars) drawBars(row.bars, row.history);
+    }
+    if (time === null) return;
+    this.blinks.update(signals, time);
+    this.write("blinks", this.blinks.count, 0);
+  }
+
+  private write(name: string, value: number, digits: number, hasBars = false): Row {
+    const row = this.rows.get(name) ?? this.addRow(name, hasBars);
+    row.value.textContent = value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
+    return row;
+  }
+
+  private addRow(name: string, hasBars: boolean): Row {
+    const line = this.table.insertRow();
+    const head = document.createElement("th");
+    [head.scope, head.textContent] = ["row", name];
+    line.append(head);
+    const cell = line.insertCell();
+    const row: Row = { value: line.insertCell(), bars: null, history: [] };
+    if (hasBars) {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height, canvas.ariaHidden] = [FRAMES, BAR_HEIGHT, "true"];
+      cell.append(canvas);
+      row.bars = canvas.getContext("2d");
+    }
+    this.rows.set(name, row);
+    return row;
+  }
+}
+
+/** A bar for each value, the newest at the right, up or down from zero. */
+function drawBars(context: CanvasRenderingContext2D, values: readonly number[]): void {
+  const { canvas } = context;
+  const top = Math.max(RANGE, ...values);
+  const zoom = canvas.height / (top - Math.min(0, ...values));
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  context.fillStyle = getComputedStyle(canvas).color;
+  values.forEach((value, i) => {
+    context.fillRect(canvas.width - values.length + i, top * zoom, 1, -value * zoom);
+  });
+}
+
+/** The tables of all faces. */
+export class FacePanels {
+  private readonly panels = new Map<number, FacePanel>();
+
+  constructor(private readonly root: HTMLElement) {}
+
+  /** Show the faces of an image, or of a video's frame at a time in seconds. */
+  update(faces: readonly Face[], time: number | null): void {
+    if (time === null) this.panels.clear();
+    const shown = faces.map((face, i) => {
+      const key = face.track_id ?? i;
+      const panel = this.panels.get(key) ?? new FacePanel(`Face ${key + 1}`);
+      this.panels.set(key, panel);
+      panel.update(face, time);
+      return panel.table;
+    });
+    const before = Array.from(this.root.children);
+    const same = shown.length === before.length && shown.every((table, i) => table === before[i]);
+    if (!same) this.root.replaceChildren(...shown);
+  }
+
+  /** Forget all faces, as of another video. */
+  clear(): void {
+    this.panels.clear();
+  }
+}
