@@ -14,10 +14,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+
+from facedots.inference.weights import WEIGHTS
+from facedots.inspection import feature_maps, list_layers, load_model
 from facedots.io import atomic_write
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/benchmarks.md")
+PAGES = ("README.md", "docs/benchmarks.md", "docs/how-to/benchmark.md")
 CARDS = {
     "tiny": "tiny",
     "small": "small",
@@ -36,6 +40,16 @@ SPEED = (
     *("tiny", "small-int8", "small", "large-int8", "small-ytf"),
     *("dlib 68", "MediaPipe FaceMesh + attention", "face-api.js 68"),
 )
+
+PAPERS = (
+    ("STAR", "–", "–", "300-W", "2.52 / 4.32 / 2.87", "Zhou et al., CVPR 2023"),
+    ("HRNetV2-W18, 256 px", "9.67", "4,770", "300-W", "2.92 / 5.64 / 3.45", "MMPose; H3R (cost)"),
+    ("H3R, HRNet-W18, 256 px", "9.67", "4,770", "300-W", "– / – / 3.48", "H3R's repository"),
+    ("H3R, MobileNetV2, 256 px", "0.59", "470", "300-W", "– / – / 3.96", "H3R's repository"),
+    ("H3R, MobileNetV2, 128 px", "0.59", "120", "300-W", "– / – / 4.17", "H3R's repository"),
+)
+"""Name, millions of parameters and of multiply-adds, training data, NME on 300-W common /
+challenging / full, and who published these numbers."""
 
 Cells = dict[str, str]
 """A row of a table: column -> cell."""
@@ -71,6 +85,7 @@ def filled(page: str) -> str:
         "models": models_table,
         "accuracy": accuracy_table,
         "speed": speed_table,
+        "papers": papers_table,
         "scripts": scripts_table,
     }
 
@@ -176,6 +191,38 @@ def speed_table() -> str:
     )
 
 
+def papers_table() -> str:
+    """Cost and training data of our networks, measured, and of papers' networks, as published."""
+    times = peers_table("Time, memory, size")
+    rows = []
+    for name, card in CARDS.items():
+        parameters, products = network_cost(name)
+        rows.append(
+            (
+                f"[`{name}`](../models/{card}.md)",
+                f"{parameters / 1e6:.2f}",
+                f"{products / 1e6:,.0f}",
+                times[f"facedots {name}"]["whole call, ms a face"],
+                card_fact(card, "Trained on").partition(";")[0],
+                "–",
+                "measured here",
+            )
+        )
+    published = [(*row[:3], "–", *row[3:]) for row in PAPERS]
+    head = ("network", "parameters, M", "MACs, M", "ms", "trained on", "300-W, NME %", "source")
+    return markdown(head, rows + published)
+
+
+def network_cost(name: str) -> tuple[int, int]:
+    """The kernels' weights, and the multiply-adds of the convolutions for one crop."""
+    model = load_model(WEIGHTS[name].path)
+    sides = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim[1:]]
+    maps, layers = feature_maps(model, np.zeros(sides, np.uint8)), list_layers(model)
+    sizes = [layer.kernels.size for layer in layers]
+    cells = [maps[layer.name][0].size for layer in layers]
+    return sum(sizes), sum(size * count for size, count in zip(sizes, cells, strict=True))
+
+
 def scripts_table() -> str:
     """What each script of ``benchmarks/`` measures."""
     rows = []
@@ -194,10 +241,15 @@ def card_scores(card: str) -> dict[str, Cells]:
 
 def terms(card: str) -> str:
     """What the weights of a model card may be used for."""
+    return "research" + ", non-commercial" * ("non-commercial" in card_fact(card, "Terms"))
+
+
+def card_fact(card: str, fact: str) -> str:
+    """What a model card says behind a bold word."""
     text = (ROOT / "docs" / "models" / f"{card}.md").read_text(encoding="utf-8")
-    line = re.search(r"^- \*\*Terms\*\*: (.*)$", text, re.MULTILINE)
-    assert line is not None, f"{card}: no license"
-    return "research, non-commercial" if "non-commercial" in line[1] else "research"
+    line = re.search(rf"^- \*\*{fact}\*\*: (.*)$", text, re.MULTILINE)
+    assert line is not None, f"{card}: no line {fact}"
+    return line[1]
 
 
 def peers_table(heading: str) -> dict[str, Cells]:

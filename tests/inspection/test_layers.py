@@ -11,6 +11,7 @@ from onnx import numpy_helper
 from facedots.errors import ShapeError, WeightsError
 from facedots.geometry import Floats
 from facedots.inference.predictor import KeypointPredictor
+from facedots.inference.weights import WEIGHTS
 from facedots.inspection.layers import (
     Layer,
     cut_crop,
@@ -97,6 +98,13 @@ def test_quantized_weights_are_taken_back_to_floats(model: onnx.ModelProto) -> N
     assert feature_maps(model, CROP)[found.name][1][1:-1, 1:-1] == pytest.approx(
         np.asarray(seen)[1:-1, 1:-1], abs=1e-4
     )
+
+
+@pytest.mark.parametrize("name", ["tiny", "large-int8"])
+def test_every_convolution_of_a_shipped_network_is_a_layer(name: str) -> None:
+    model = load_model(WEIGHTS[name].path)
+    convolutions = [node.output[0] for node in model.graph.node if node.op_type == "Conv"]
+    assert [layer.output for layer in list_layers(model)] == convolutions
 
 
 def test_feature_maps_are_what_the_kernels_make_of_the_crop(model: onnx.ModelProto) -> None:

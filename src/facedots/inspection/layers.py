@@ -185,9 +185,13 @@ def _weights(
     node = producers.get(name)
     if node is not None and node.op_type == "Cast":
         return _weights(node.input[0], arrays, producers)
-    if node is None or node.op_type != "DequantizeLinear" or not set(node.input) <= set(arrays):
+    if node is None or node.op_type != "DequantizeLinear":
         return None
-    stored, scale, *zero = (np.asarray(arrays[part], np.float32) for part in node.input)
+    parts = [_weights(part, arrays, producers) for part in node.input]
+    constant = [part for part in parts if part is not None]
+    if len(constant) < len(parts):
+        return None
+    stored, scale, *zero = constant
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 1)
     along = [-1 if scale.ndim and d == axis % stored.ndim else 1 for d in range(stored.ndim)]
     offset = zero[0].reshape(along) if zero else np.float32(0)
