@@ -55,9 +55,11 @@ def test_the_page_loads_nothing_from_a_network(client: TestClient) -> None:
 def test_the_root_shows_the_browser_page_where_it_was_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("facedots.service.app.WEB_PAGE", tmp_path / "web")
-    without = TestClient(create_app(ServiceSettings(models=("tiny",))))
-    assert without.get("/", follow_redirects=False).headers["location"] == "/docs"
-    (tmp_path / "web").mkdir()
-    (tmp_path / "web" / "index.html").write_text("the page")
-    assert TestClient(create_app(ServiceSettings(models=("tiny",)))).get("/").text == "the page"
+    monkeypatch.setattr("facedots.web_page.FOLDER", tmp_path)
+    client = TestClient(create_app(ServiceSettings(models=("tiny",))))
+    assert client.get("/", follow_redirects=False).headers["location"] == "/docs"
+    assert client.get("/icon.svg").status_code == 404
+    (tmp_path / "index.html").write_text("the page")
+    assert client.get("/").text == "the page"
+    assert client.get("/icon.svg").status_code == 404
+    assert client.get("/docs").status_code == 200

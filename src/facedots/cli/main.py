@@ -25,6 +25,7 @@ from facedots.cli.models import features, models
 from facedots.cli.serve import serve
 from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
+from facedots.cli.web import web
 from facedots.errors import DEBUG, FacedotsError, describe_unexpected, explain_missing_extra
 from facedots.io.files import guard_inputs
 from facedots.io.headers import MAX_PIXELS, pixel_limit
@@ -68,6 +69,7 @@ app.command()(pose)
 app.command()(video)
 app.command()(batch)
 app.command()(serve)
+app.command()(web)
 app.command()(models)
 app.command()(doctor)
 data_app.command()(audit)

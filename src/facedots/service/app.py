@@ -4,11 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 from time import monotonic
 
 from fastapi import APIRouter, Depends, FastAPI, Request, WebSocket
-from fastapi.staticfiles import StaticFiles
 from fastapi.telemetry import TelemetryConfig
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
@@ -25,9 +23,7 @@ from facedots.service.problems import Problem, answer_with_problems
 from facedots.service.requests import BatchOptions, FaceOptions, parse_options
 from facedots.service.settings import ServiceSettings
 from facedots.service.stream import Streams
-
-WEB_PAGE = Path(__file__).parents[1] / "assets" / "web"
-"""The built browser page, where the package has one."""
+from facedots.web_page import is_built, page_file
 
 NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
@@ -85,10 +81,8 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     app.include_router(guarded)
     app.add_api_route("/healthz", service.health, methods=["GET"])
     app.add_api_route("/readyz", service.ready, methods=["GET"])
-    if WEB_PAGE.is_dir():
-        app.mount("/", StaticFiles(directory=WEB_PAGE, html=True), name="web")
-    else:
-        app.add_route("/", _to_docs)
+    for path in ("/", "/{name}", "/assets/{name}"):
+        app.add_route(path, _web_page)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.origins,
@@ -100,8 +94,15 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     return app
 
 
-async def _to_docs(_: Request) -> Response:
-    return RedirectResponse("/docs")
+def _web_page(request: Request) -> Response:
+    """A file of the browser page; without one, ``/docs`` is the front page."""
+    path = request.url.path
+    if path == "/" and not is_built():
+        return RedirectResponse("/docs")
+    file = page_file(path, request.headers.get("Accept-Encoding", ""))
+    if file is None:
+        raise Problem(404, "there is no such address")
+    return Response(file.body, headers=file.headers)
 
 
 async def _gone(request: Request) -> None:

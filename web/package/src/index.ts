@@ -3,6 +3,7 @@
  * leaves the machine: the networks are files of this package and run in a worker.
  */
 
+import { loadAsset } from "./assets";
 import { models, schema, shapes } from "./constants";
 import { DECODING, type Frame } from "./decode";
 import { FaceDotsError, messageOf } from "./errors";
@@ -77,6 +78,7 @@ const NETWORKS: Record<ModelName, string> = {
 const DETECTOR = new URL("./retinaface.onnx.gz", import.meta.url).href;
 const INSPECTION = new URL("./inspection.onnx.gz", import.meta.url).href;
 const RUNTIME = new URL("./runtime.wasm.gz", import.meta.url).href;
+const WORKER = new URL("./worker.js", import.meta.url).href;
 
 interface Waiting {
   resolve: (result: AnyResult) => void;
@@ -118,7 +120,7 @@ export class FaceDots {
       const names = Object.keys(NETWORKS).join(", ");
       throw new FaceDotsError(`no network is called ${model}; there are ${names}`);
     }
-    const worker = new Worker(new URL("./worker.js", import.meta.url));
+    const worker = await startWorker();
     const dots = new FaceDots(worker, model, onProgress);
     const urls = { detector: DETECTOR, network: NETWORKS[model], runtime: RUNTIME };
     try {
@@ -214,6 +216,15 @@ export class FaceDots {
     this.waiting.forEach(({ reject }) => reject(new FaceDotsError(message)));
     this.waiting.clear();
   }
+}
+
+/** From a blob, since that is bound by the page's own policy, one from a URL by its host's headers. */
+async function startWorker(): Promise<Worker> {
+  const code = new Blob([await loadAsset(WORKER)], { type: "text/javascript" });
+  const url = URL.createObjectURL(code);
+  const worker = new Worker(url);
+  setTimeout(() => URL.revokeObjectURL(url), 0);
+  return worker;
 }
 
 /** What of a source goes to the worker: a copy, the source stays the caller's. */

@@ -31,7 +31,7 @@ const POLICY = [
   "connect-src 'self'",
   "img-src 'self' data:",
   "script-src 'self' 'wasm-unsafe-eval'",
-  "worker-src 'self'",
+  "worker-src blob:",
 ].join("; ");
 
 const app = mkdtempSync(join(tmpdir(), "facedots-"));

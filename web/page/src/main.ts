@@ -12,6 +12,7 @@ import { byId } from "./dom";
 import { drawFace, type Layer } from "./draw";
 import { drawWithEffects, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
+import { keepOffline } from "./offline";
 import { record } from "./record";
 import { FacePanels } from "./signals";
 
@@ -26,6 +27,8 @@ const camera = byId("camera", HTMLButtonElement);
 const stage = byId("stage", HTMLElement);
 const recording = byId("record", HTMLButtonElement);
 const file = byId("file", HTMLInputElement);
+const speed = byId("speed", HTMLElement);
+const kept = keepOffline();
 
 let dots: Promise<FaceDots> | null = null;
 let shown: Shown | null = null;
@@ -37,9 +40,15 @@ let stopRecording: (() => Promise<Blob>) | null = null;
 const still = document.createElement("canvas");
 const panels = new FacePanels(byId("faces", HTMLElement));
 
-/** Say something on the page, and to screen readers. */
+/** Say something on the page, and, if it is new, to screen readers. */
 function say(text: string): void {
-  byId("status", HTMLElement).textContent = text;
+  const status = byId("status", HTMLElement);
+  if (status.textContent !== text) status.textContent = text;
+}
+
+function countOf(found: Face[]): string {
+  if (!found.length) return "No face found";
+  return found.length > 1 ? `${found.length} faces` : "1 face";
 }
 
 function complain(error: unknown): void {
@@ -48,10 +57,12 @@ function complain(error: unknown): void {
 
 /** The networks, loaded at the first need. */
 function load(): Promise<FaceDots> {
-  dots ??= FaceDots.create({
-    model: model.value as ModelName,
-    onProgress: (share) => say(`Loading the networks: ${Math.round(100 * share)} %`),
-  });
+  dots ??= kept.then(() =>
+    FaceDots.create({
+      model: model.value as ModelName,
+      onProgress: (share) => say(`Loading the networks: ${Math.round(100 * share)} %`),
+    }),
+  );
   dots.catch(() => (dots = null));
   return dots;
 }
@@ -74,8 +85,7 @@ async function measure(blob: Blob, bitmap: ImageBitmap): Promise<void> {
   const found = await networks.detect(blob);
   if (shown !== bitmap) return;
   show(bitmap, found, networks);
-  const count = found.length ? `${found.length} ${found.length > 1 ? "faces" : "face"}` : "No face";
-  say(`${count} in ${Math.round(performance.now() - start)} ms.`);
+  say(`${countOf(found)} in ${Math.round(performance.now() - start)} ms.`);
 }
 
 /** Draw an image or a frame of the camera with its faces, and list them. */
@@ -133,9 +143,8 @@ async function startCamera(): Promise<void> {
     still.getContext("2d")?.drawImage(image, 0, 0);
     show(still, faces, networks, time);
     const now = performance.now();
-    say(
-      `${faces.length || "No"} ${faces.length > 1 ? "faces" : "face"}, ${Math.round(now - last)} ms a frame.`,
-    );
+    say(`Camera: ${countOf(faces)}.`);
+    speed.textContent = `${Math.round(now - last)} ms a frame`;
     last = now;
   }
 }
@@ -144,6 +153,7 @@ function stopCamera(): void {
   stream?.getTracks().forEach((track) => track.stop());
   stream = null;
   endRecording();
+  speed.textContent = "";
   camera.setAttribute("aria-pressed", "false");
 }
 

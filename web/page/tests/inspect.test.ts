@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, serve } from "../../package/tests/browser";
 
-const BUILT = new URL("../../../src/facedots/assets/web", import.meta.url).pathname;
+const BUILT = new URL("../dist", import.meta.url).pathname;
 
 describe("looking inside", () => {
   let browser: Browser;

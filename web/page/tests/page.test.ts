@@ -5,7 +5,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, serve } from "../../package/tests/browser";
 
-const BUILT = new URL("../../../src/facedots/assets/web", import.meta.url).pathname;
+const BUILT = new URL("../dist", import.meta.url).pathname;
 
 describe("the page", () => {
   let browser: Browser;
@@ -77,7 +77,7 @@ describe("the page", () => {
 
   it("follows the camera until it is switched off", async () => {
     await page.click("#camera");
-    await waitFor("ms a frame");
+    await page.waitForSelector("#speed:text('ms a frame')");
     expect(await page.getAttribute("#camera", "aria-pressed")).toBe("true");
     await page.click("#camera");
     expect(await page.getAttribute("#camera", "aria-pressed")).toBe("false");
