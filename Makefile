@@ -48,6 +48,7 @@ test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package a
 	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
 	$(BIN)/python tools/web_page.py
 	cd $(WEB) && npm run --silent lint && npm test --silent --workspaces
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m web tests/test_web_page.py
 
 lint: $(VENV)/.dev  ## check style, types and the layers of the packages
 	$(BIN)/ruff check
@@ -73,7 +74,7 @@ notebooks: $(VENV)/.dev  ## run the guided tour of notebooks/, on the real data 
 docs: $(VENV)/.dev  ## build the documentation site into out/site, all links checked
 	$(BIN)/python tools/docs_build.py
 
-page: $(VENV)/.dev $(WEB)/node_modules/.installed  ## build the browser page, which `facedots serve` shows then
+page: $(VENV)/.dev $(WEB)/node_modules/.installed  ## build the browser page, which `facedots web` shows then
 	$(BIN)/python tools/web_page.py
 
 clean:  ## remove what the other targets made, but not the environment

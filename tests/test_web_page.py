@@ -2,10 +2,14 @@
 
 import gzip
 import http.client
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from typer.testing import CliRunner
@@ -145,3 +149,30 @@ def test_the_browser_is_opened_only_when_asked(
     assert not opened
     CliRunner().invoke(app, ["web", "--port", "0", "--open"])
     assert len(opened) == 1
+
+
+@pytest.mark.web
+def test_the_wheel_carries_the_page_and_serves_it(tmp_path: Path) -> None:
+    root = Path(__file__).parents[1]
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=root, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with ZipFile(wheel) as archive:
+        page = [file for file in archive.infolist() if "/assets/web/" in file.filename]
+        archive.extractall(tmp_path / "installed")
+    assert 3_000_000 < sum(file.compress_size for file in page) < 5_000_000
+    command = [sys.executable, "-m", "facedots", "web", "--port", "0"]
+    paths = os.environ | {"PYTHONPATH": str(tmp_path / "installed"), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, cwd=tmp_path, env=paths, stdout=subprocess.PIPE) as server:
+        try:
+            assert server.stdout is not None
+            port = server.stdout.readline().decode().split("/")[2].rpartition(":")[2]
+            client = http.client.HTTPConnection("127.0.0.1", int(port))
+            answer, body = ask(client, "/", **{"Accept-Encoding": "gzip"})
+            assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]
+            assert b"facedots" in body
+            for name in [file.filename.partition("/web/")[2] for file in page]:
+                expected = 404 if name.endswith(".br") else 200
+                assert ask(client, f"/{name}")[0].status == expected
+        finally:
+            server.terminate()

@@ -32,6 +32,15 @@ MOVED = {
 }
 """Pages that stand at the top of the repository, and their names in the site."""
 
+PAGE = ROOT / "web" / "page" / "dist"
+"""The browser page, where ``make page`` has built it: the demo of the site."""
+DEMO = """# Demo
+
+{}
+
+`facedots web` shows the same page without a network: [in the browser](how-to/browser.md).
+"""
+
 
 def main() -> None:
     """Collect, build, check."""
@@ -59,6 +68,8 @@ def main() -> None:
         ]
     ):
         sys.exit(status)
+    if PAGE.is_dir():
+        shutil.copytree(PAGE, out / "demo")
     if found := faults(out):
         sys.exit("\n".join(found))
     print(f"{out / 'index.html'}: {sum(1 for _ in out.rglob('*.html'))} pages, all links checked")
@@ -106,6 +117,12 @@ def made_pages() -> dict[str, str | bytes]:
         pages[f"tour/{name}"] = (
             relinked(content, f"notebooks/{name}") if isinstance(content, str) else content
         )
+    pages["demo.md"] = DEMO.format(
+        '<a href="demo/index.html">Open the page</a>: images stay in the browser. A browser runs '
+        "it from a host only, not from disk."
+        if PAGE.is_dir()
+        else "This site was built without it: `make page` before `make docs` adds it."
+    )
     for name, path in MOVED.items():
         pages[path] = relinked((ROOT / name).read_text(encoding="utf-8"), name)
     return pages

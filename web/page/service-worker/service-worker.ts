@@ -1,6 +1,6 @@
 /**
  * Keeps the page for a visit without a network: the page itself from the first visit on, networks
- * and what else is large from their first use on.
+ * and images from their first use on.
  */
 
 declare const self: ServiceWorkerGlobalScope;
@@ -11,7 +11,7 @@ declare const __VERSION__: string;
 
 const FILES = new Set(__FILES__);
 const CACHE = `facedots-${__VERSION__}`;
-const isLarge = (file: string) => file.endsWith(".gz");
+const isPage = (file: string) => /\.(css|html|js|svg|webmanifest)$/.test(file);
 /** Its name has a hash of the content. */
 const isFixed = (file: string) => file.startsWith("assets/");
 
@@ -39,13 +39,13 @@ async function keepPage(): Promise<void> {
   const keep = async (file: string) => {
     const known = isFixed(file) ? await caches.match(file) : undefined;
     if (known) await cache.put(file, known);
-    else if (!isLarge(file)) await cache.add(request(file));
+    else if (isPage(file)) await cache.add(request(file));
   };
-  await Promise.all(__FILES__.map(keep));
+  await Promise.all(Array.from(FILES, keep));
 }
 
 function request(file: string): Request {
-  return new Request(file, { cache: isFixed(file) ? "default" : "no-cache" });
+  return new Request(file, { cache: isFixed(file) ? "force-cache" : "no-cache" });
 }
 
 async function dropOldCaches(): Promise<void> {

@@ -195,7 +195,8 @@ document.ondrop = (event) => {
   takeFirst(event.dataTransfer?.files);
 };
 byId("sample", HTMLButtonElement).onclick = () => {
-  fetch(SAMPLE)
+  kept
+    .then(() => fetch(SAMPLE))
     .then((response) => response.blob())
     .then((blob) => openImage(blob, "sample.png"))
     .catch(complain);

@@ -8,7 +8,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, serve } from "../../package/tests/browser";
 
-const BUILT = new URL("../../../src/facedots/assets/web", import.meta.url).pathname;
+const BUILT = new URL("../dist", import.meta.url).pathname;
 const FRAMES = new URL("../../package/tests/fixtures/", import.meta.url);
 const [WIDTH, HEIGHT, COUNT] = [320, 240, 20];
 

@@ -1,0 +1,66 @@
+/** What the page says where something is missing. */
+
+import type { Browser } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { launchChromium, serve } from "../../package/tests/browser";
+import { BUILT, waitForStatus } from "./visit";
+
+let browser: Browser;
+let host: Awaited<ReturnType<typeof serve>>;
+
+beforeAll(async () => {
+  browser = await launchChromium();
+  host = await serve(BUILT);
+});
+
+afterAll(async () => {
+  await browser.close();
+  host.close();
+});
+
+async function open(from = browser) {
+  const page = await from.newPage();
+  await page.goto(`${host.address}/`);
+  return page;
+}
+
+describe("clear words", () => {
+  it("for a machine without a camera", async () => {
+    const page = await open();
+    await page.click("#camera");
+    await waitForStatus(page, "^There is no camera");
+  });
+
+  it("for a camera that the user does not allow", async () => {
+    const denying = await launchChromium(
+      "use-fake-device-for-media-stream",
+      "deny-permission-prompts",
+    );
+    const page = await open(denying);
+    await page.click("#camera");
+    await waitForStatus(page, "^The camera was not allowed");
+    await denying.close();
+  });
+
+  it("for an image without a face, and a file that is no image", async () => {
+    const page = await open();
+    const give = (name: string, mimeType: string, buffer: Buffer) =>
+      page.setInputFiles("#file", { name, mimeType, buffer });
+    await give("notes.txt", "text/plain", Buffer.from("text"));
+    await waitForStatus(page, "^notes.txt is not an image that this browser can decode");
+    const pixels = await page.evaluate(() => {
+      const canvas = document.createElement("canvas");
+      return canvas.toDataURL("image/png").split(",")[1];
+    });
+    await give("empty.png", "image/png", Buffer.from(pixels, "base64"));
+    await waitForStatus(page, "^No face found");
+  });
+
+  it("for a browser without WebAssembly", async () => {
+    const without = await launchChromium("js-flags=--jitless");
+    const page = await open(without);
+    await page.click("#sample");
+    await waitForStatus(page, "WebAssembly is missing");
+    await without.close();
+  });
+});
