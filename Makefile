@@ -47,7 +47,7 @@ test-scale: $(VENV)/.dev $(RAY)/.ready  ## run the tests of several processes an
 test-web: $(VENV)/.dev $(WEB)/node_modules/.installed  ## test the npm package against Python, in Node and Chromium (installs both)
 	OMP_NUM_THREADS=1 $(BIN)/python tools/web_fixtures.py
 	$(BIN)/python tools/web_page.py
-	cd $(WEB) && npm run --silent lint && npm test --silent --workspaces
+	cd $(WEB) && npm run --silent lint && PYTHON=$(abspath $(BIN)/python) npm test --silent --workspaces
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -m web tests/test_web_page.py
 
 lint: $(VENV)/.dev  ## check style, types and the layers of the packages

@@ -26,7 +26,7 @@ def main() -> None:
     """Draw the sample, build the npm package and the page upon it, copy the page."""
     public = WEB / "page" / "public"
     sample, _ = draw_face(np.random.default_rng(SAMPLE_SEED))
-    write_image(public / "sample.png", sample)
+    write_image(public / "sample.jpg", sample)
     shutil.copyfile(ROOT / "LICENSE-WEIGHTS.md", public / "license-weights.txt")
     web_constants.write(web_constants.PACKAGE)
     for part in ("package", "page"):

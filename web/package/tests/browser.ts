@@ -9,6 +9,7 @@ import { chromium, type Browser, type Page } from "playwright-core";
 export const TYPES: Record<string, string> = {
   ".css": "text/css",
   ".html": "text/html",
+  ".jpg": "image/jpeg",
   ".js": "text/javascript",
   ".png": "image/png",
   ".svg": "image/svg+xml",

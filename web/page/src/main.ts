@@ -16,7 +16,7 @@ import { keepOffline } from "./offline";
 import { record } from "./record";
 import { FacePanels } from "./signals";
 
-const SAMPLE = "./sample.png";
+const SAMPLE = "./sample.jpg";
 
 type Shown = ImageBitmap | HTMLCanvasElement;
 
@@ -198,7 +198,7 @@ byId("sample", HTMLButtonElement).onclick = () => {
   kept
     .then(() => fetch(SAMPLE))
     .then((response) => response.blob())
-    .then((blob) => openImage(blob, "sample.png"))
+    .then((blob) => openImage(blob, "sample.jpg"))
     .catch(complain);
 };
 camera.onclick = () => {

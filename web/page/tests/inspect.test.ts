@@ -70,7 +70,7 @@ describe("looking inside", () => {
 
   it("follows the camera", async () => {
     await page.evaluate(async () => {
-      const face = await createImageBitmap(await (await fetch("./sample.png")).blob());
+      const face = await createImageBitmap(await (await fetch("./sample.jpg")).blob());
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height] = [face.width, face.height];
       let shift = 0;

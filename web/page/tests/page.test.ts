@@ -61,7 +61,7 @@ describe("the page", () => {
       images: { source: string; faces: { points: number[][] }[] }[];
     };
     expect(results.schema_version).toBe(1);
-    expect(results.images[0].source).toBe("sample.png");
+    expect(results.images[0].source).toBe("sample.jpg");
     expect(results.images[0].faces[0].points).toHaveLength(68);
   });
 

@@ -1,7 +1,7 @@
 /** What the page says where something is missing. */
 
 import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, it } from "vitest";
 import { launchChromium, serve } from "../../package/tests/browser";
 import { BUILT, waitForStatus } from "./visit";
 
