@@ -18,6 +18,7 @@ export const DECODING: ImageBitmapOptions = {
 /** The pixels of a frame, which is closed. */
 export async function readFrame(frame: Frame): Promise<Image> {
   if (frame instanceof ImageData) return fromRgba(frame.data, frame.width, frame.height);
+  if (isVideoFrame(frame)) return (await readVideo(frame)) ?? readCanvas(frame);
   if (!(frame instanceof Blob)) return readCanvas(frame);
   const bitmap = await createImageBitmap(frame, DECODING).catch(() => {
     throw new FaceDotsError("not an image that this browser can decode");
@@ -25,12 +26,41 @@ export async function readFrame(frame: Frame): Promise<Image> {
   return readTexture(bitmap) ?? readCanvas(bitmap);
 }
 
+function isVideoFrame(frame: Frame): frame is VideoFrame {
+  return "VideoFrame" in globalThis && frame instanceof VideoFrame;
+}
+
+const CONVERTED: VideoFrameCopyToOptions = { format: "RGBA", colorSpace: "srgb" };
+let pixels = new Uint8Array();
+
+/**
+ * By a copy without a canvas, into one buffer for all frames; null where the browser does not
+ * convert, or where the frame is to be turned or stretched.
+ */
+async function readVideo(frame: VideoFrame): Promise<Image | null> {
+  const { displayWidth: width, displayHeight: height, visibleRect } = frame;
+  const { rotation = 0, flip = false } = frame as { rotation?: number; flip?: boolean };
+  if (rotation || flip || visibleRect?.width !== width || visibleRect.height !== height)
+    return null;
+  const length = frame.allocationSize(CONVERTED);
+  if (length !== width * height * 4) return null;
+  if (pixels.length !== length) pixels = new Uint8Array(length);
+  const copied = frame.copyTo(pixels, CONVERTED).then(
+    () => true,
+    () => false,
+  );
+  if (!(await copied)) return null;
+  frame.close();
+  return fromRgba(pixels, width, height);
+}
+
 let canvas: OffscreenCanvas | null = null;
 
 /** By a canvas, which blends transparent pixels with black. */
 function readCanvas(frame: ImageBitmap | VideoFrame): Image {
-  const width = "displayWidth" in frame ? frame.displayWidth : frame.width;
-  const height = "displayHeight" in frame ? frame.displayHeight : frame.height;
+  const [width, height] = isVideoFrame(frame)
+    ? [frame.displayWidth, frame.displayHeight]
+    : [frame.width, frame.height];
   if (canvas?.width !== width || canvas.height !== height) {
     canvas = new OffscreenCanvas(width, height);
   }

@@ -149,9 +149,8 @@ export class FaceDots {
   async *track(video: HTMLVideoElement, options: TrackOptions = {}): AsyncGenerator<TrackedFrame> {
     const tracker = ++this.lastTracker;
     try {
-      for (;;) {
-        const time = await nextFrame(video);
-        if (time === null || this.closed) return;
+      for await (const time of frameTimes(video)) {
+        if (this.closed) return;
         const frame = await frameOf(video);
         const image = await copyOf(frame);
         try {
@@ -251,21 +250,27 @@ function copyOf(frame: Frame): VideoFrame | Promise<ImageBitmap> {
   return createImageBitmap(frame);
 }
 
-/** Waits for a new frame of a video: its time in seconds, or null where the video has ended. */
-function nextFrame(video: HTMLVideoElement): Promise<number | null> {
-  return new Promise((resolve) => {
-    if (video.ended) {
-      resolve(null);
-      return;
+/** The times of a video's frames in seconds; where several have come, that of the latest. */
+async function* frameTimes(video: HTMLVideoElement): AsyncGenerator<number> {
+  const latest: number[] = [];
+  let wake: (() => void) | undefined;
+  const end = () => wake?.();
+  const note: VideoFrameRequestCallback = (_now, { mediaTime }) => {
+    latest[0] = mediaTime;
+    handle = video.requestVideoFrameCallback(note);
+    wake?.();
+  };
+  let handle = video.requestVideoFrameCallback(note);
+  video.addEventListener("ended", end);
+  try {
+    for (;;) {
+      const time = latest.pop();
+      if (time !== undefined) yield time;
+      else if (video.ended) return;
+      else await new Promise<void>((resolve) => (wake = resolve));
     }
-    const end = () => {
-      video.cancelVideoFrameCallback(handle);
-      resolve(null);
-    };
-    const handle = video.requestVideoFrameCallback((_now, { mediaTime }) => {
-      video.removeEventListener("ended", end);
-      resolve(mediaTime);
-    });
-    video.addEventListener("ended", end, { once: true });
-  });
+  } finally {
+    video.cancelVideoFrameCallback(handle);
+    video.removeEventListener("ended", end);
+  }
 }

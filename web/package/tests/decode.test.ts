@@ -52,4 +52,19 @@ describe("image files have the pixels that Python reads", () => {
     if (exact) expect(own.different).toBe(0);
     expect(own.far).toBeLessThan((width * height * 3) / 2);
   });
+
+  it("frames of a video have the colors that a canvas gives them", async () => {
+    const gap = await page.evaluate(async () => {
+      const [width, height] = [64, 48];
+      const planes = Uint8Array.from({ length: width * height * 1.5 }, (_, i) => (i * 37) % 256);
+      const layout = { codedWidth: width, codedHeight: height, timestamp: 0 };
+      const frame = new VideoFrame(planes, { format: "I420", ...layout });
+      const context = new OffscreenCanvas(width, height).getContext("2d")!;
+      context.drawImage(frame, 0, 0);
+      const expected = context.getImageData(0, 0, width, height).data;
+      const { data } = await window.decode.readFrame(frame);
+      return Math.max(...data.map((value, i) => Math.abs(value - expected[i + Math.floor(i / 3)])));
+    });
+    expect(gap).toBeLessThanOrEqual(2);
+  });
 });
