@@ -91,3 +91,8 @@ def test_bf16_is_never_chosen_where_it_is_emulated(monkeypatch: pytest.MonkeyPat
     assert not use_bf16("auto", "cpu")
     assert not use_bf16("auto", "mps")
     assert use_bf16("bf16", "cpu")
+
+
+def test_styles_of_a_pack_replace_the_sources() -> None:
+    recipe = load_recipe("recipes/tiny.yaml", {"sources": "custom", "styles": "fgnet,300w"})
+    assert (recipe.label_styles, recipe.exported_style) == (("fgnet", "300w"), "300w")

@@ -1,13 +1,37 @@
-"""The progress bar of a training."""
+"""Where a training leaves bf16, and its progress bar."""
 
 from typing import Any
 
 import pytest
 import pytorch_lightning as pl
+import torch
 from pytorch_lightning.demos.boring_classes import BoringModel
 from torch import Tensor
 
-from facedots.training.task import EpochProgressBar
+from facedots.models.base import KeypointNet
+from facedots.models.registry import build_model
+from facedots.training.recipe import Recipe
+from facedots.training.task import EpochProgressBar, KeypointTask
+
+
+def test_losses_and_points_are_not_rounded_to_bf16(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = KeypointTask(build_model("tiny").eval(), Recipe(model="tiny", loss="heatmap_wing"))
+    whole, types = task.loss, list[torch.dtype]()
+
+    def loss(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
+        types.extend((logits.dtype, net.decode(logits)[0].dtype))
+        return whole(net, logits, target)
+
+    monkeypatch.setattr(task, "loss", loss)
+    monkeypatch.setattr(task, "log", lambda *_args, **_named: None)
+    batch = {
+        "crop": torch.randint(0, 256, (2, 3, 112, 112), dtype=torch.uint8),
+        "points": torch.rand(2, 68, 2) * 112,
+        "label_style": torch.zeros(2, dtype=torch.int64),
+    }
+    with torch.autocast("cpu", torch.bfloat16):
+        task.validation_step(batch, 0)
+    assert types == [torch.bfloat16, torch.float32]
 
 
 class Logged(BoringModel):

@@ -131,7 +131,7 @@ def card_fields(recipe: Recipe, data: str, label_style: str = "") -> dict[str, s
         "license": "Apache-2.0" if synthetic else recipe.license or "not stated",
         "trained_on": trained_on if synthetic else recipe.trained_on or data,
         "split": "synthetic" if synthetic else recipe.split,
-        "style": label_style if len(recipe.sources) > 1 else "",
+        "style": label_style if len(recipe.label_styles) > 1 else "",
     }
 
 

@@ -139,6 +139,7 @@ def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:
         max_epochs=recipe.epochs,
         check_val_every_n_epoch=min(VALIDATION_EPOCHS, recipe.epochs),
         accelerator=choose_device(recipe.device),
+        devices=1,
         callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints],
         logger=CSVLogger(out, "logs"),
         plugins=[AtomicCheckpointIO()],

@@ -67,6 +67,8 @@ class Recipe(BaseModel):
     """Data sets: youtube-faces, 300w or custom; several separated by commas."""
     label_style: str = ""
     """Data set whose way of placing points the exported model follows; default: the first one."""
+    styles: tuple[str, ...] = ()
+    """Label styles of custom faces, as a pack names them; default: the sources."""
     split: str = "official"
     """Train/test split: official, or the person-disjoint folds disjoint:0 to disjoint:4."""
     val_fraction: Annotated[float, Field(ge=0, lt=0.5)] = 0.04
@@ -122,7 +124,7 @@ class Recipe(BaseModel):
     trained_on: str = ""
     """The training data in words, for the model card; default: the path of the data."""
 
-    @field_validator("sources", "origin", mode="before")
+    @field_validator("sources", "styles", "origin", mode="before")
     @classmethod
     def _split_text(cls, value: Any) -> Any:
         return tuple(value.split(",")) if isinstance(value, str) else value
@@ -137,9 +139,15 @@ class Recipe(BaseModel):
         return value
 
     @property
+    def label_styles(self) -> tuple[str, ...]:
+        """The label styles, each with its own maps."""
+        return self.styles or self.sources
+
+    @property
     def exported_style(self) -> str:
         """The label style of the exported model."""
-        return self.label_style if self.label_style in self.sources else self.sources[0]
+        styles = self.label_styles
+        return self.label_style if self.label_style in styles else styles[0]
 
     @property
     def read_options(self) -> ReadOptions:

@@ -141,7 +141,7 @@ def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Proce
     """Train, from the last checkpoint where a run is resumed; leaves checkpoints and logs."""
     torch.set_num_threads(recipe.threads)
     pl.seed_everything(recipe.seed)
-    net = build_model(recipe.model, split.schema, len(recipe.sources))
+    net = build_model(recipe.model, split.schema, len(recipe.label_styles))
     net.load_pretrained()
     faces = FaceDataModule(split, net, recipe, processes)
     trainer = _trainer(recipe, out, processes)
@@ -197,7 +197,7 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best") -> KeypointNet:
     protect([path, schema_file, Path(run) / RECIPE_FILE])
     state = whole_checkpoint(Path(run), checkpoint)["state_dict"]
     schema = KeypointSchema.from_json(schema_file.read_text()) if schema_file.exists() else IBUG68
-    net = build_model(recipe.model, schema, len(recipe.sources))
+    net = build_model(recipe.model, schema, len(recipe.label_styles))
     net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
     return net.eval()
 
@@ -231,11 +231,11 @@ def export_run(
     recipe, data = load_run(run)
     net = load_checkpoint(run, checkpoint)
     style = label_style or recipe.exported_style
-    if style not in recipe.sources:
+    if style not in recipe.label_styles:
         raise RecipeError(
-            f"{run}: no label style {style!r}; it was trained on {', '.join(recipe.sources)}"
+            f"{run}: no label style {style!r}; it was trained on {', '.join(recipe.label_styles)}"
         )
-    net.head.select_style(recipe.sources.index(style))
+    net.head.select_style(recipe.label_styles.index(style))
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
     held_out = [face for face in split.validation if face.label_style in ("", style)]
     net.spec = replace(net.spec, dof=calibrate_covariance(net, CropDataset(held_out, net.spec)))

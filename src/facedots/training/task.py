@@ -82,7 +82,8 @@ class KeypointTask(pl.LightningModule):
         """The loss of one batch."""
         output = self(batch["crop"])
         logits = style_logits(output.logits, batch["label_style"])
-        loss = self.loss(self.net, logits, batch["points"])
+        with self._float32():
+            loss = self.loss(self.net, logits, batch["points"])
         if self.net.predicts_score:
             score = output.score_logit.float()
             cross_entropy = F.binary_cross_entropy_with_logits(score, batch["face"])
@@ -96,13 +97,18 @@ class KeypointTask(pl.LightningModule):
         """Loss and NME of one batch of held-out faces, by the averaged weights."""
         target = batch["points"]
         logits = style_logits(self(batch["crop"]).logits, batch["label_style"])
-        points, _covariance = self.net.decode(logits)
-        loss, errors = self.loss(self.net, logits, target), self._nme(points, target)
+        with self._float32():
+            points, _covariance = self.net.decode(logits)
+            loss, errors = self.loss(self.net, logits, target), self._nme(points, target)
         nme = errors.mean() if len(errors) else loss.new_zeros(())
         self.val_loss.update(loss, len(points))
         self.val_nme.update(nme, len(errors))
         self.log("val_loss", self.val_loss)
         self.log("val_nme", self.val_nme)
+
+    def _float32(self) -> torch.autocast:
+        """The end of bf16: rounded to it, points would be up to a pixel off."""
+        return torch.autocast(self.device.type, enabled=False)
 
     def _nme(self, points: Tensor, target: Tensor) -> Tensor:
         """The NME of each face whose two normalizing points are labeled."""
@@ -160,7 +166,7 @@ class FaceDataModule(pl.LightningDataModule):
             seed=recipe.seed,
             cache_bytes=recipe.cache_gb * 1e9,
             box_jitter=recipe.box_jitter,
-            label_styles=recipe.sources,
+            label_styles=recipe.label_styles,
             negative_fraction=self.negative_fraction,
             cooldown_start=recipe.epochs * (1 - recipe.cooldown_fraction),
         )
