@@ -1,0 +1,157 @@
+"""The training data of `tools/gpu_run.py`, small enough to travel: all labeled faces beside the
+project as WebP crops in a pack, and the finder's scenes with photos of the size it draws them in.
+
+    python tools/gpu_pack.py faces ../shared/data    # writes .gpu/faces.tar.xz
+    python tools/gpu_pack.py scenes FOLDER           # of tools/finder_scenes.py: .gpu/scenes.tar.xz
+
+Subsets of the pack: *train*; *val*, the groups that the split ``official`` holds out to choose the
+checkpoint; *test*, every tenth photo of 300-W and ``google2_*`` of the infants. Label styles:
+`STYLES`. ``helen29`` stays out: some of its photos are those of 300-W, perhaps held-out ones.
+"""
+
+import argparse
+import csv
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from finder_scenes import IN_TEST_SETS
+from gpu_archive import CARRIED, WORK
+
+from facedots import IBUG68, CropSpec, read_image, tight_boxes
+from facedots.annotations import AnnotationSet, FaceAnnotation, pack
+from facedots.data import load_split
+from facedots.data.canvas import map_boxes
+from facedots.data.scenes import Scene, load_scenes, map_squares, write_scenes
+from facedots.geometry import Image, Matrix, apply_affine, crop_matrix, warp_image
+from facedots.io.files import atomic_write
+
+STYLES = ("300w", "youtube-faces", "fgnet", "webmorph")
+
+SAME = {i: i for i in range(IBUG68.count)}
+FGNET = {
+    **{27: 36, 29: 39, 34: 42, 32: 45},  # corners of the eyes
+    **{i: i for i in range(48, 55)} | {57: 57, 64: 62, 61: 66},  # lips
+    **{41: 33, 40: 31, 42: 35, 67: 30},  # nose
+    **{7: 8, 21: 17, 15: 26},  # chin, outer ends of the brows
+}
+WEBMORPH = {
+    **dict(zip((18, 3, 9, 22, 30, 5, 23, 11, 17, 27, 33, 13), range(36, 48), strict=True)),
+    **dict(zip((*range(87, 94), *range(108, 103, -1)), range(48, 60), strict=True)),
+    **{64: 31, 55: 33, 69: 35},
+    **{129: 8, 71: 17, 75: 21, 78: 22, 82: 26},
+}
+MORE: Mapping[str, tuple[str, Mapping[int, int]]] = {
+    "infanface": ("300w", SAME),
+    "fgnet": ("fgnet", FGNET),
+    "webmorph": ("webmorph", WEBMORPH),
+}
+"""Folder of ``more`` -> its label style; a point there -> the point of iBUG in the same place."""
+
+_CROP, _SIDE = CropSpec("box", 2.0), 224
+_WEBP = (cv2.IMWRITE_WEBP_QUALITY, 75)
+_LARGEST_FACE, _LARGEST_SCENE = 100.0, 320.0
+"""Pixels of a face in the finder's photos, where a canvas has no larger one to be found, and of a
+photo without faces.
+"""
+
+
+def labeled_faces(data: Path) -> dict[str, list[FaceAnnotation]]:
+    """Subset -> its faces, their points those of `IBUG68`; NaN where a style has no such point."""
+    split = load_split(data, ["300w", "youtube-faces"], "official")
+    test = [face for face in split.test if face.label_style == "300w"]
+    train = [face for face in split.train if Path(str(face.image)).stem not in IN_TEST_SETS]
+    for face in more_faces(data / "more"):
+        (test if face.name.startswith("infanface/google2_") else train).append(face)
+    return {"train": train, "val": split.validation, "test": test}
+
+
+def more_faces(folder: Path) -> Iterator[FaceAnnotation]:
+    """The faces of the sets of `MORE`."""
+    for name, (style, places) in MORE.items():
+        with (folder / name / "points.csv").open(newline="") as file:
+            for image, *coordinates in list(csv.reader(file))[1:]:
+                points = np.full((IBUG68.count, 2), np.nan, np.float32)
+                labels = np.array(coordinates, np.float32).reshape(-1, 2)
+                points[list(places.values())] = labels[list(places)]
+                path = folder / name / image
+                yield FaceAnnotation(path, points, f"{name}/{image}", label_style=style)
+
+
+def pack_faces(subsets: Mapping[str, Iterable[FaceAnnotation]], out: Path, photos: Path) -> None:
+    """Write a pack of crops, by way of files in the folder ``photos``."""
+    crops = {
+        subset: [cropped(face, photos / f"{subset}-{i}.webp") for i, face in enumerate(faces)]
+        for subset, faces in subsets.items()
+    }
+    for _file in pack(AnnotationSet(crops, IBUG68), out):
+        pass
+
+
+def cropped(face: FaceAnnotation, file: Path) -> FaceAnnotation:
+    """The face in a file of its own: a square of twice its box, at most `_SIDE` pixels wide."""
+    square = _CROP.crop_squares(tight_boxes(face.points[None]), (1, 1))[0]
+    side = min(_SIDE, round(float(square[2])))
+    matrix = crop_matrix(square, side)
+    save_warped(read_image(face.image, orient=False), matrix, (side, side), file)
+    points = apply_affine(matrix, face.points).round(2)
+    return replace(face, image=file, points=points, label_bias_x=face.label_bias_x * matrix[0, 0])
+
+
+def pack_scenes(scenes: Iterable[Scene], out: Path) -> None:
+    """Write scenes and their photos, reduced to faces of at most `_LARGEST_FACE`."""
+    write_scenes([reduced(scene, out / f"{i}.webp") for i, scene in enumerate(scenes)], out)
+
+
+def reduced(scene: Scene, file: Path) -> Scene:
+    """The scene in a file of its own."""
+    image = read_image(scene.image, orient=False)
+    height, width = image.shape[:2]
+    largest = scene.squares[:, 2].max(initial=0)
+    zoom = min(1.0, _LARGEST_FACE / largest if largest else _LARGEST_SCENE / max(height, width))
+    matrix = np.array([[zoom, 0, (zoom - 1) / 2], [0, zoom, (zoom - 1) / 2]])
+    save_warped(image, matrix, (round(height * zoom), round(width * zoom)), file)
+    return replace(
+        scene,
+        image=file,
+        squares=map_squares(scene.squares, matrix),
+        ignore=map_boxes(scene.ignore, matrix),
+        lower_faces=apply_affine(matrix, scene.lower_faces),
+    )
+
+
+def save_warped(image: Image, matrix: Matrix, size: tuple[int, int], file: Path) -> None:
+    """Write an image under an affine map as WebP of ``size`` (height, width) pixels."""
+    bgr = cv2.cvtColor(warp_image(image, matrix, size), cv2.COLOR_RGB2BGR)
+    atomic_write(file, cv2.imencode(".webp", bgr, _WEBP)[1].tobytes())
+
+
+def main() -> None:
+    """Write an archive that travels."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("faces", "scenes"))
+    parser.add_argument("folder", type=Path, help="the data; for scenes that of scenes.jsonl")
+    options = parser.parse_args()
+    target = WORK / options.what
+    shutil.rmtree(target, ignore_errors=True)
+    if options.what == "faces":
+        with tempfile.TemporaryDirectory() as photos:
+            pack_faces(labeled_faces(options.folder), target, Path(photos))
+    else:
+        pack_scenes(load_scenes(options.folder), target)
+    CARRIED.mkdir(exist_ok=True)
+    archive = CARRIED / f"{options.what}.tar.xz"
+    with tarfile.open(archive, "w:xz", preset=1) as tar:
+        tar.add(target, options.what)
+    print(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
+
+
+if __name__ == "__main__":
+    main()
