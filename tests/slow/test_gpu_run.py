@@ -12,6 +12,7 @@ import pytest
 from facedots import KeypointPredictor, read_image
 from facedots.data.scenes import Scene, tilted_square
 from facedots.data.synthetic import cached_synthetic
+from facedots.training.checkpoints import read_checkpoint
 
 ROOT = Path(__file__).parents[2]
 JOB = {"recipe": str(ROOT / "recipes/tiny.yaml"), "data": "faces", "sources": "custom"}
@@ -39,11 +40,8 @@ def test_a_queue_is_trained_over_several_calls_and_comes_back(tmp_path: Path) ->
     for name in queue:
         run = here / "runs" / name
         assert not (run / "checkpoints/last.ckpt").exists()
-        assert set(gpu_archive.read_checkpoint(run / "checkpoints/best.ckpt")) == {
-            "state_dict",
-            "epoch",
-            "global_step",
-        }
+        kept = read_checkpoint(run / "checkpoints/best.ckpt")
+        assert set(kept) == {"state_dict", "epoch", "global_step"}
         predictor = KeypointPredictor(run / "model.onnx")
         image = read_image(faces[0].image)
         assert predictor.predict(image, [[0, 0, *image.shape[1::-1]]]).points.shape == (1, 68, 2)
