@@ -31,8 +31,8 @@ _READ_BYTES = 32_768
 """That are read at a time, before others have their turn: asyncio's 256 KiB may be 43,000 chunks,
 which take a worker half a second.
 """
-_MOST_ACCEPTED = 64
-"""Connections that a worker takes at a time."""
+_PATIENCE, _MOST_ACCEPTED = 16, 64
+"""Connections in a row after which a worker takes one more at a time, and the most at a time."""
 
 _log = logging.getLogger("facedots.service")
 
@@ -114,7 +114,7 @@ class GuardedConnection(H11Protocol):
 
 
 class _Acceptor:
-    """Takes the connections of a socket one by one, or twice as many as before while more wait.
+    """Takes the connections of a socket one by one, and more at a time while a flood lasts.
     asyncio's servers take all that have come, so that the first worker to wake has all the clients.
     """
 
@@ -122,7 +122,7 @@ class _Acceptor:
         self._listener, self._take = listener, take
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._most = 1
+        self._taken = 0
         listener.setblocking(False)
         self._wait()
 
@@ -141,11 +141,11 @@ class _Acceptor:
     def _accept(self) -> None:
         pause = _ACCEPT_PAUSE
         try:
-            for _ in range(self._most):
+            for _ in range(min(1 + self._taken // _PATIENCE, _MOST_ACCEPTED)):
                 self._take(self._listener.accept()[0])
-            self._most = min(2 * self._most, _MOST_ACCEPTED)
+                self._taken += 1
         except BlockingIOError:  # no more have come, or another worker was faster
-            self._most = 1
+            self._taken = 0
         except OSError as error:
             _log.warning("no connection is accepted: %s", error.strerror)
             pause = _RETRY_PAUSE
