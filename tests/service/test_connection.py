@@ -198,3 +198,15 @@ def test_a_server_that_ends_answers_each_connection_once_more(
                 answer = read_all(client)
                 assert answer.startswith(b"HTTP/1.1 200 OK")
                 assert b"connection: close" in answer
+
+
+def test_a_connection_made_at_the_end_has_its_own_moment(
+    server: tuple[DrainingServer, Address], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "PROGRESS_SECONDS", 10)
+    server[0].should_exit = True
+    time.sleep(connection.DRAIN_SECONDS - 0.2)
+    with connect(server) as client:
+        time.sleep(connection.DRAIN_SECONDS - 0.4)  # the server has taken its last connection
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert read_all(client).startswith(b"HTTP/1.1 200")

@@ -52,6 +52,7 @@ class GuardedConnection(H11Protocol):
     server_state: _State
     _timer: asyncio.TimerHandle | None = None
     _last: object = None
+    _is_late = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to watch."""
@@ -59,7 +60,13 @@ class GuardedConnection(H11Protocol):
         transport.max_size = _READ_BYTES  # type: ignore[attr-defined]
         self._watch()
         if self.server_state.ends:
-            self.loop.call_later(DRAIN_SECONDS, self.shutdown)
+            self._is_late = True
+            self.loop.call_later(DRAIN_SECONDS, super().shutdown)
+
+    def shutdown(self) -> None:
+        """Close the connection if it waits; one made while the server ends has its own moment."""
+        if not self._is_late:
+            super().shutdown()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop to watch."""
