@@ -15,8 +15,12 @@ if TYPE_CHECKING:
     from facedots.inference.predictor import KeypointPredictor
     from facedots.pipeline import Pipeline
 
+DetectorName = Literal["retinaface", "finder", "haar", "yunet", "single-object"]
+SearchName = Literal["fast", "default", "thorough"]
+RefineName = Literal["auto", "0", "1", "2"]
+
 SearchOption = Annotated[
-    Literal["fast", "default", "thorough"],
+    SearchName,
     "Faces from 1/11 of the long side; from 32 pixels or 1/32 of it; from 24 pixels, in some 0.2 s "
     "a megapixel. Not for haar.",
 ]
@@ -41,8 +45,7 @@ class PipelineOptions:
         str, "A name from `facedots models`, an .onnx file, or the folder of a run."
     ] = "small"
     detector: Annotated[
-        Literal["retinaface", "finder", "haar", "yunet", "single-object"],
-        "Face detector; single-object: one object, by its keypoints alone.",
+        DetectorName, "Face detector; single-object: one object, by its keypoints alone."
     ] = "retinaface"
     detector_file: Annotated[Path | None, "Weight file of finder or yunet."] = None
     search: SearchOption = "default"
@@ -51,7 +54,7 @@ class PipelineOptions:
     ] = None
     any_angle: AnyAngle = False
     refine: Annotated[
-        Literal["auto", "0", "1", "2"],
+        RefineName,
         "Further predictions of each face, upright around the one before; auto: one, where the "
         "first crop was off.",
     ] = "auto"

@@ -48,10 +48,15 @@ def explain_failures(url: str) -> Iterator[None]:
     try:
         yield
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        reason = str(error) or type(error).__name__
-        raise ServiceError(f"{url}: {reason}; is `facedots serve` running there?") from error
+        raise unreachable(url, error) from error
     except _MISFITS as error:
         raise ServiceError(f"{url}: not an answer of facedots serve ({error!r})") from error
+
+
+def unreachable(url: str, error: Exception) -> ServiceError:
+    """What to raise where no answer comes."""
+    reason = str(error) or type(error).__name__
+    return ServiceError(f"{url}: {reason}; is `facedots serve` running there?")
 
 
 def seconds_to_wait(response: httpx.Response, patience: float) -> float | None:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from facedots.errors import ImageError, ServiceError
 from facedots.geometry import Image, check_boxes
 from facedots.io.text import printable
+from facedots.pipeline_options import DetectorName, RefineName, SearchName
 from facedots.types import check_image
 
 ImageInput = Image | bytes | str | Path
@@ -23,11 +24,11 @@ class FindOptions(TypedDict, total=False):
     """How faces are found; what is left out is as the server was started with."""
 
     model: str
-    detector: Literal["retinaface", "finder", "haar", "yunet", "single-object"]
-    search: Literal["fast", "default", "thorough"]
+    detector: DetectorName
+    search: SearchName
     min_face: int
     any_angle: bool
-    refine: Literal["auto", "0", "1", "2"]
+    refine: RefineName
     max_faces: int
     pose: bool
     signals: bool

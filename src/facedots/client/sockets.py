@@ -7,9 +7,8 @@ from typing import Any
 
 from websockets.exceptions import InvalidStatus, WebSocketException
 
-from facedots.client.answers import explain_failures, problem_error
+from facedots.client.answers import explain_failures, problem_error, unreachable
 from facedots.client.requests import authorization
-from facedots.errors import ServiceError
 
 
 def socket_settings(token: str | None) -> dict[str, Any]:
@@ -31,5 +30,4 @@ def explain_socket(url: str) -> Iterator[None]:
             problem = {}
         raise problem_error(url, problem, status) from error
     except (WebSocketException, OSError) as error:
-        reason = str(error) or type(error).__name__
-        raise ServiceError(f"{url}: {reason}; is `facedots serve` running there?") from error
+        raise unreachable(url, error) from error

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from facedots.pipeline_options import DetectorName, RefineName, SearchName
 from facedots.service.problems import Problem
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]
@@ -30,12 +31,10 @@ class FindOptions(BaseModel):
 
     model: Annotated[str | None, Field(description="A network of GET /v1/models.")] = None
     detector: Annotated[
-        Literal["retinaface", "finder", "haar", "yunet", "single-object"] | None,
-        Field(description="A face detector of GET /v1/models."),
+        DetectorName | None, Field(description="A face detector of GET /v1/models.")
     ] = None
     search: Annotated[
-        Literal["fast", "default", "thorough"] | None,
-        Field(description="How small the faces are that are looked for."),
+        SearchName | None, Field(description="How small the faces are that are looked for.")
     ] = None
     min_face: Annotated[
         int | None, Field(ge=8, description="Search for faces from so many pixels.")
@@ -43,10 +42,9 @@ class FindOptions(BaseModel):
     any_angle: Annotated[
         bool | None, Field(description="Find heads on their side and upside down too.")
     ] = None
-    refine: Annotated[
-        Literal["auto", "0", "1", "2"] | None,
-        Field(description="Further predictions of each face."),
-    ] = None
+    refine: Annotated[RefineName | None, Field(description="Further predictions of each face.")] = (
+        None
+    )
     max_faces: Annotated[int | None, Field(ge=1, description="Only the best ones.")] = None
     pose: Annotated[bool, Field(description="Add the head pose.")] = False
     signals: Annotated[bool, Field(description="Add the expression signals.")] = False

@@ -1,6 +1,6 @@
 /** Small systems of linear equations, and the assignment problem. */
 
-import { sum } from "./geometry";
+import { sum, type Point } from "./geometry";
 
 /** The solution x of A x = b by elimination with pivots; null where A is singular. */
 export function solve(a: readonly (readonly number[])[], b: readonly number[]): number[] | null {
@@ -24,6 +24,25 @@ export function solve(a: readonly (readonly number[])[], b: readonly number[]): 
     x[i] = (rows[i][size] - known) / rows[i][i];
   }
   return x.every(Number.isFinite) ? x : null;
+}
+
+/**
+ * The rows x and y for which design x and design y are nearest to the coordinates of targets (least
+ * squares); null where the design is singular.
+ */
+export function fitRows(
+  design: readonly (readonly number[])[],
+  targets: readonly Point[],
+): [x: number[], y: number[]] | null {
+  const columns = design[0].map((_, i) => i);
+  const squares = columns.map((i) => columns.map((j) => sum(design.map((row) => row[i] * row[j]))));
+  const row = (axis: 0 | 1) =>
+    solve(
+      squares,
+      columns.map((i) => sum(design.map((one, k) => one[i] * targets[k][axis]))),
+    );
+  const [x, y] = [row(0), row(1)];
+  return x && y && [x, y];
 }
 
 /**

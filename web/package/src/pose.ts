@@ -2,7 +2,7 @@
 
 import { pose, shapes } from "./constants";
 import { centroid, degrees, radians, sum, type Point } from "./geometry";
-import { solve } from "./linear";
+import { fitRows, solve } from "./linear";
 import type { HeadPose } from "./types";
 
 export type Vector = [x: number, y: number, z: number];
@@ -85,14 +85,9 @@ function initialPose(solid: readonly Readonly<Vector>[], rays: readonly Point[])
   });
   const middle = [0, 1, 2].map((k) => sum(solid.map((p) => p[k])) / solid.length);
   const arms = solid.map((p) => p.map((value, k) => value - middle[k]));
-  const squares = [0, 1, 2].map((i) => [0, 1, 2].map((j) => sum(arms.map((p) => p[i] * p[j]))));
-  const row = (axis: 0 | 1) =>
-    solve(
-      squares,
-      [0, 1, 2].map((k) => sum(arms.map((p, i) => p[k] * straight[i][axis]))),
-    );
-  const [first, second] = [row(0), row(1)];
-  if (!first || !second) return null;
+  const rows = fitRows(arms, straight);
+  if (!rows) return null;
+  const [first, second] = rows;
   const zoom = (norm(first) + norm(second)) / 2;
   if (!zoom) return null;
   // The two perpendicular unit vectors nearest to the rows.

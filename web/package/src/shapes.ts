@@ -1,23 +1,15 @@
 /** How the points of a face fit the mean face, as in Python's `shapes.py`. */
 
 import { shapes } from "./constants";
-import { applyAffine, mean, sum, type Matrix, type Point } from "./geometry";
-import { solve } from "./linear";
+import { applyAffine, mean, type Matrix, type Point } from "./geometry";
+import { fitRows } from "./linear";
 
 const MEAN_SHAPE: readonly (readonly [number, number])[] = shapes.MEAN_SHAPE;
 
 /** The least-squares affine map from the mean face to points; null where they lie on a line. */
 export function fitMeanShape(points: readonly Point[]): Matrix | null {
   const design = MEAN_SHAPE.map(([x, y]) => [x, y, 1]);
-  const squares = [0, 1, 2].map((i) => [0, 1, 2].map((j) => sum(design.map((p) => p[i] * p[j]))));
-  const row = (axis: 0 | 1) =>
-    solve(
-      squares,
-      [0, 1, 2].map((i) => sum(design.map((p, k) => p[i] * points[k][axis]))),
-    );
-  const [first, second] = [row(0), row(1)];
-  if (!first || !second) return null;
-  return [...first, ...second] as Matrix;
+  return (fitRows(design, points)?.flat() ?? null) as Matrix | null;
 }
 
 /** Pixels of the outer-eye distance if the face looked at the camera; as large in a profile. */

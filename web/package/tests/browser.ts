@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
 
-export const TYPES: Record<string, string> = {
+const TYPES: Record<string, string> = {
   ".css": "text/css",
   ".html": "text/html",
   ".jpg": "image/jpeg",
@@ -27,22 +27,36 @@ export function launchChromium(...switches: string[]): Promise<Browser> {
   });
 }
 
-/** Serve a folder on localhost; its address, and what ends it. */
-export async function serve(folder: string, headers: Record<string, string> = {}) {
+/**
+ * Serve a folder on localhost, by brotli where that is asked for and beside a file; its address, how
+ * many bytes it sent, and what ends it.
+ */
+export async function serve(
+  folder: string,
+  headers: Record<string, string> = {},
+  { brotli = false } = {},
+) {
+  let sent = 0;
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://localhost").pathname;
     const file = join(folder, path.endsWith("/") ? `${path}index.html` : path);
-    readFile(file).then(
-      (data) => {
-        const type = TYPES[extname(file)] ?? "application/octet-stream";
-        response.writeHead(200, { "Content-Type": type, ...headers }).end(data);
-      },
-      () => response.writeHead(404).end(),
-    );
+    const type = TYPES[extname(file)] ?? "application/octet-stream";
+    const send = (data: Buffer, encoding: Record<string, string>) => {
+      sent += data.length;
+      response.writeHead(200, { "Content-Type": type, ...encoding, ...headers }).end(data);
+    };
+    const plain = () => readFile(file).then((data) => send(data, {}));
+    const packed = () =>
+      readFile(`${file}.br`).then((data) => send(data, { "Content-Encoding": "br" }));
+    (brotli ? packed().catch(plain) : plain()).catch(() => response.writeHead(404).end());
   });
   await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
   const address = `http://localhost:${(server.address() as AddressInfo).port}`;
-  return { address, close: () => server.close() };
+  const close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  return { address, sent: () => sent, close };
 }
 
 /** Open a page and wait until its console says `done`; what it said before, and its requests. */

@@ -1,7 +1,7 @@
 /** "Look inside": the crop of a face that a network sees, and what its layers make of it. */
 
 import type { Face, FaceDots, Inspection } from "facedots";
-import { byId } from "./dom";
+import { announce, byId, messageOf } from "./dom";
 import { cropPixels, heatPixels, kernelPixels, mapPixels } from "./tensors";
 
 /** What is on the page. */
@@ -39,9 +39,7 @@ async function refresh(): Promise<void> {
   let done: Subject | null = null;
   while (panel.open && subject && load && subject !== done) {
     done = subject;
-    await inspect(subject, load).catch((error: unknown) => {
-      say(error instanceof Error ? error.message : String(error));
-    });
+    await inspect(subject, load).catch((error: unknown) => say(messageOf(error)));
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
   busy = false;
@@ -73,9 +71,7 @@ async function inspect({ image, faces }: Subject, networks: () => Promise<FaceDo
 }
 
 function say(text: string): void {
-  const status = byId("inside-status", HTMLElement);
-  // A text that is the same would be read out again.
-  if (status.textContent !== text) status.textContent = text;
+  announce(byId("inside-status", HTMLElement), text);
 }
 
 function faceKey(face: Face, index: number): string {

@@ -8,7 +8,7 @@ import {
   type ImageResult,
   type ModelName,
 } from "facedots";
-import { byId } from "./dom";
+import { announce, byId, messageOf } from "./dom";
 import { drawFace, type Layer } from "./draw";
 import { drawWithEffects, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
@@ -40,10 +40,8 @@ let stopRecording: (() => Promise<Blob>) | null = null;
 const still = document.createElement("canvas");
 const panels = new FacePanels(byId("faces", HTMLElement));
 
-/** Say something on the page, and, if it is new, to screen readers. */
 function say(text: string): void {
-  const status = byId("status", HTMLElement);
-  if (status.textContent !== text) status.textContent = text;
+  announce(byId("status", HTMLElement), text);
 }
 
 function countOf(found: Face[]): string {
@@ -52,7 +50,7 @@ function countOf(found: Face[]): string {
 }
 
 function complain(error: unknown): void {
-  say(error instanceof Error ? error.message : String(error));
+  say(messageOf(error));
 }
 
 /** The networks, loaded at the first need. */

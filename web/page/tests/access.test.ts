@@ -1,33 +1,14 @@
 /** Who sees badly, has no mouse or a small screen. */
 
 import AxeBuilder from "@axe-core/playwright";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, serve } from "../../package/tests/browser";
-import { BUILT, waitForStatus } from "./visit";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { hostBuilt, waitForStatus } from "./visit";
 
 /** A folder for screenshots, to be looked at. */
 const SHOTS = process.env.SCREENSHOTS;
 
-let browser: Browser;
-let host: Awaited<ReturnType<typeof serve>>;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-  host = await serve(BUILT);
-});
-
-afterAll(async () => {
-  await browser.close();
-  host.close();
-});
-
-async function open(): Promise<Page> {
-  // axe needs a context of its own.
-  const page = await (await browser.newContext()).newPage();
-  await page.goto(`${host.address}/`);
-  return page;
-}
+const { open } = hostBuilt();
 
 describe("with an image and the look inside", () => {
   let page: Page;

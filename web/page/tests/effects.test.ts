@@ -4,11 +4,10 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, serve } from "../../package/tests/browser";
+import { hostBuilt, waitForStatus } from "./visit";
 
-const BUILT = new URL("../dist", import.meta.url).pathname;
 const FRAMES = new URL("../../package/tests/fixtures/", import.meta.url);
 const [WIDTH, HEIGHT, COUNT] = [320, 240, 20];
 
@@ -35,35 +34,22 @@ function subsampled(plane: Uint8Array): Uint8Array {
 
 describe("the page", () => {
   const folder = mkdtempSync(join(tmpdir(), "facedots-"));
-  let browser: Browser;
-  let host: Awaited<ReturnType<typeof serve>>;
+  const { newPage, open } = hostBuilt(
+    "use-fake-ui-for-media-stream",
+    "use-fake-device-for-media-stream",
+    `use-file-for-fake-video-capture=${join(folder, "camera.y4m")}`,
+  );
   let page: Page;
 
   beforeAll(async () => {
     writeClip(join(folder, "camera.y4m"));
-    browser = await launchChromium(
-      "use-fake-ui-for-media-stream",
-      "use-fake-device-for-media-stream",
-      `use-file-for-fake-video-capture=${join(folder, "camera.y4m")}`,
-    );
-    host = await serve(BUILT);
-    page = await browser.newPage();
-    await page.goto(`${host.address}/`);
+    page = await open();
     await page.click("#sample");
-    await says("^1 face in");
+    await waitForStatus(page, "^1 face in");
   });
 
-  afterAll(async () => {
-    await browser.close();
-    host.close();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => rmSync(folder, { recursive: true }));
 
-  const says = (pattern: string) =>
-    page.waitForFunction(
-      (text) => new RegExp(text).test(document.querySelector("#status")?.textContent ?? ""),
-      pattern,
-    );
   const shown = () => page.locator("#view").evaluate((view: HTMLCanvasElement) => view.toDataURL());
   const changes = async (before: string) => {
     await page.waitForFunction(
@@ -117,7 +103,7 @@ describe("the page", () => {
 
   it("shows several faces of the camera, their signals over time and blinks", async () => {
     await page.click("#camera");
-    await says("2 faces");
+    await waitForStatus(page, "2 faces");
     const tables = page.locator("#faces table");
     await tables.nth(1).waitFor();
     expect(await tables.first().textContent()).toContain("blinks");
@@ -141,7 +127,7 @@ describe("the page", () => {
     await page.waitForTimeout(1500);
     const video = await download("#record");
     expect(await page.getAttribute("#record", "aria-pressed")).toBe("false");
-    const viewer = await browser.newPage();
+    const viewer = await newPage();
     const size = await viewer.evaluate(async (data) => {
       const player = document.createElement("video");
       player.src = `data:video/webm;base64,${data}`;

@@ -1,33 +1,22 @@
 /** "Look inside" on the built page in Chromium. */
 
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, serve } from "../../package/tests/browser";
-
-const BUILT = new URL("../dist", import.meta.url).pathname;
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { hostBuilt, watchErrors } from "./visit";
 
 describe("looking inside", () => {
-  let browser: Browser;
-  let host: Awaited<ReturnType<typeof serve>>;
+  const { newPage, address } = hostBuilt();
   let page: Page;
+  let errors: string[];
   const files: string[] = [];
-  const errors: string[] = [];
 
   beforeAll(async () => {
-    browser = await launchChromium();
-    host = await serve(BUILT);
-    page = await browser.newPage();
+    page = await newPage();
     page.on("request", (request) => request.url().includes("inspection") && files.push("asked"));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    page.on("pageerror", (error) => errors.push(error.message));
-    await page.goto(`${host.address}/`);
+    errors = watchErrors(page);
+    await page.goto(address());
     await page.click("#sample");
     await page.waitForFunction(() => document.querySelector("#faces table"));
-  });
-
-  afterAll(async () => {
-    await browser.close();
-    host.close();
   });
 
   const look = () =>

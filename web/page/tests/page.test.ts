@@ -1,42 +1,25 @@
 /** The built page in Chromium, from a host that knows nothing but files. */
 
 import { readFile } from "node:fs/promises";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { launchChromium, serve } from "../../package/tests/browser";
-
-const BUILT = new URL("../dist", import.meta.url).pathname;
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, it } from "vitest";
+import { hostBuilt, waitForStatus, watchErrors } from "./visit";
 
 describe("the page", () => {
-  let browser: Browser;
-  let host: Awaited<ReturnType<typeof serve>>;
+  const { newPage, address } = hostBuilt(
+    "use-fake-ui-for-media-stream",
+    "use-fake-device-for-media-stream",
+  );
   let page: Page;
+  let errors: string[];
   const requests: string[] = [];
-  const errors: string[] = [];
 
   beforeAll(async () => {
-    browser = await launchChromium(
-      "use-fake-ui-for-media-stream",
-      "use-fake-device-for-media-stream",
-    );
-    host = await serve(BUILT);
-    page = await browser.newPage();
+    page = await newPage();
     page.on("request", (request) => requests.push(request.url()));
-    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-    page.on("pageerror", (error) => errors.push(error.message));
-    await page.goto(`${host.address}/`);
+    errors = watchErrors(page);
+    await page.goto(address());
   });
-
-  afterAll(async () => {
-    await browser.close();
-    host.close();
-  });
-
-  const waitFor = (pattern: string) =>
-    page.waitForFunction(
-      (text) => new RegExp(text).test(document.querySelector("#status")?.textContent ?? ""),
-      pattern,
-    );
 
   it("asks for the camera only after a click, and loads networks only when needed", () => {
     expect(requests.some((url) => url.includes(".onnx"))).toBe(false);
@@ -45,7 +28,7 @@ describe("the page", () => {
   it("finds the face of the sample, by keyboard, and draws it", async () => {
     await page.focus("#sample");
     await page.keyboard.press("Enter");
-    await waitFor("^1 face in");
+    await waitForStatus(page, "^1 face in");
     expect(await page.textContent("#faces")).toContain("yaw");
     const [plain, drawn] = [
       await page.screenshot(),
@@ -72,7 +55,7 @@ describe("the page", () => {
       mimeType: "text/plain",
       buffer,
     });
-    await waitFor("notes.txt is not an image");
+    await waitForStatus(page, "notes.txt is not an image");
   });
 
   it("follows the camera until it is switched off", async () => {
@@ -84,7 +67,7 @@ describe("the page", () => {
   });
 
   it("asks nothing of another origin and breaks no policy", () => {
-    expect(requests.every((url) => url.startsWith(host.address) || url.startsWith("blob:"))).toBe(
+    expect(requests.every((url) => url.startsWith(address()) || url.startsWith("blob:"))).toBe(
       true,
     );
     expect(errors).toEqual([]);

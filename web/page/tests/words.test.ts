@@ -1,28 +1,10 @@
 /** What the page says where something is missing. */
 
-import type { Browser } from "playwright-core";
-import { afterAll, beforeAll, describe, it } from "vitest";
-import { launchChromium, serve } from "../../package/tests/browser";
-import { BUILT, waitForStatus } from "./visit";
+import { describe, it } from "vitest";
+import { launchChromium } from "../../package/tests/browser";
+import { hostBuilt, waitForStatus } from "./visit";
 
-let browser: Browser;
-let host: Awaited<ReturnType<typeof serve>>;
-
-beforeAll(async () => {
-  browser = await launchChromium();
-  host = await serve(BUILT);
-});
-
-afterAll(async () => {
-  await browser.close();
-  host.close();
-});
-
-async function open(from = browser) {
-  const page = await from.newPage();
-  await page.goto(`${host.address}/`);
-  return page;
-}
+const { open } = hostBuilt();
 
 describe("clear words", () => {
   it("for a machine without a camera", async () => {
