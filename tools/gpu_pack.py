@@ -5,12 +5,14 @@ project as WebP crops in a pack, and the finder's scenes with photos of the size
     python tools/gpu_pack.py scenes FOLDER           # of tools/finder_scenes.py: .gpu/scenes.tar.xz
 
 Subsets of the pack: *train*; *val*, the groups that the split ``official`` holds out to choose the
-checkpoint; *test*, every tenth photo of 300-W and ``google2_*`` of the infants. Label styles:
-`STYLES`. ``helen29`` stays out: some of its photos are those of 300-W, perhaps held-out ones.
+checkpoint, and a tenth of the people whose pupils are labeled; *test*, every tenth photo of 300-W
+and ``google2_*`` of the infants. Label styles: `STYLES`. ``helen29`` stays out: some of its photos
+are those of 300-W, perhaps held-out ones.
 """
 
 import argparse
 import csv
+import re
 import shutil
 import tarfile
 import tempfile
@@ -25,6 +27,7 @@ from gpu_archive import CARRIED, WORK
 
 from facedots import IBUG68, CropSpec, read_image, tight_boxes
 from facedots.annotations import AnnotationSet, FaceAnnotation, pack
+from facedots.annotations.packing import moved_face
 from facedots.data import load_split
 from facedots.data.canvas import map_boxes
 from facedots.data.scenes import Scene, load_scenes, map_squares, write_scenes
@@ -46,12 +49,14 @@ WEBMORPH = {
     **{64: 31, 55: 33, 69: 35},
     **{129: 8, 71: 17, 75: 21, 78: 22, 82: 26},
 }
-MORE: Mapping[str, tuple[str, Mapping[int, int]]] = {
-    "infanface": ("300w", SAME),
-    "fgnet": ("fgnet", FGNET),
-    "webmorph": ("webmorph", WEBMORPH),
+MORE: Mapping[str, tuple[str, Mapping[int, int], tuple[int, ...]]] = {
+    "infanface": ("300w", SAME, ()),
+    "fgnet": ("fgnet", FGNET, (31, 36)),
+    "webmorph": ("webmorph", WEBMORPH, (0, 1)),
 }
-"""Folder of ``more`` -> its label style; a point there -> the point of iBUG in the same place."""
+"""Folder of ``more`` -> its label style; a point there -> the point of iBUG in the same place; the
+pupils there, the right one first.
+"""
 
 _CROP, _SIDE = CropSpec("box", 2.0), 224
 _WEBP = (cv2.IMWRITE_WEBP_QUALITY, 75)
@@ -66,21 +71,29 @@ def labeled_faces(data: Path) -> dict[str, list[FaceAnnotation]]:
     split = load_split(data, ["300w", "youtube-faces"], "official")
     test = [face for face in split.test if face.label_style == "300w"]
     train = [face for face in split.train if Path(str(face.image)).stem not in IN_TEST_SETS]
+    val = list(split.validation)
     for face in more_faces(data / "more"):
-        (test if face.name.startswith("infanface/google2_") else train).append(face)
-    return {"train": train, "val": split.validation, "test": test}
+        is_test = face.name.startswith("infanface/google2_")
+        is_val = re.match(r"fgnet/..0|webmorph/neutral_front_..0", face.name)
+        (test if is_test else val if is_val else train).append(face)
+    return {"train": train, "val": val, "test": test}
 
 
 def more_faces(folder: Path) -> Iterator[FaceAnnotation]:
     """The faces of the sets of `MORE`."""
-    for name, (style, places) in MORE.items():
+    for name, (style, places, pupils) in MORE.items():
         with (folder / name / "points.csv").open(newline="") as file:
             for image, *coordinates in list(csv.reader(file))[1:]:
                 points = np.full((IBUG68.count, 2), np.nan, np.float32)
                 labels = np.array(coordinates, np.float32).reshape(-1, 2)
                 points[list(places.values())] = labels[list(places)]
-                path = folder / name / image
-                yield FaceAnnotation(path, points, f"{name}/{image}", label_style=style)
+                yield FaceAnnotation(
+                    folder / name / image,
+                    points,
+                    f"{name}/{image}",
+                    label_style=style,
+                    pupils=labels[list(pupils)] if pupils else None,
+                )
 
 
 def pack_faces(subsets: Mapping[str, Iterable[FaceAnnotation]], out: Path, photos: Path) -> None:
@@ -99,8 +112,8 @@ def cropped(face: FaceAnnotation, file: Path) -> FaceAnnotation:
     side = min(_SIDE, round(float(square[2])))
     matrix = crop_matrix(square, side)
     save_warped(read_image(face.image, orient=False), matrix, (side, side), file)
-    points = apply_affine(matrix, face.points).round(2)
-    return replace(face, image=file, points=points, label_bias_x=face.label_bias_x * matrix[0, 0])
+    moved = moved_face(face, matrix)
+    return replace(moved, image=file, points=moved.points.round(2))
 
 
 def pack_scenes(scenes: Iterable[Scene], out: Path) -> None:

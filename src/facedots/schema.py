@@ -251,6 +251,9 @@ AFLW21 = _public("aflw21", f"{_BROWS_EYES} right_ear {_NOSE} left_ear {_MOUTH}",
 AFLW19 = _public("aflw19", f"{_BROWS_EYES} {_NOSE} {_MOUTH}", (6, 11))
 """The same without the ears, as most papers use them."""
 
+PUPILS = _public("pupils", "right_pupil left_pupil", (0, 1))
+"""The two points that stand beside those of a face's schema."""
+
 SCHEMAS: Mapping[str, KeypointSchema] = MappingProxyType(
     {schema.name: schema for schema in (IBUG68, WFLW98, COFW29, AFLW19, AFLW21)}
 )

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def content(data: AnnotationSet) -> tuple[Any, ...]:
             face.points.tobytes(),
             face.points.dtype,
             *(face.name, face.group, face.label_bias_x, face.label_style),
+            None if face.pupils is None else face.pupils.tobytes(),
         )
         for subset, faces in data.subsets.items()
         for face in faces
@@ -69,6 +71,7 @@ def data_sets(draw: st.DrawFn, files: list[Path]) -> AnnotationSet:
             draw(NAMES),
             draw(st.floats(allow_nan=False, allow_infinity=False)),
             draw(NAMES),
+            draw(st.none() | arrays(np.float32, (2, 2), elements=COORDINATES)),
         )
         subsets.setdefault(draw(st.sampled_from(["train", "ütest"])), []).append(face)
     return AnnotationSet(subsets, SCHEMA)
@@ -244,13 +247,15 @@ def test_known_sets_keep_their_splits(tmp_path: Path) -> None:
 
 
 def test_packed_crops_show_the_faces(tmp_path: Path) -> None:
-    faces = cached_synthetic(3)
+    faces = [replace(face, pupils=face.points[[36, 45]]) for face in cached_synthetic(3)]
     list(pack(AnnotationSet({"all": faces}, IBUG68), tmp_path / "pack", crop_size=160))
     for face, packed in zip(faces, load_annotations(tmp_path / "pack").faces, strict=True):
         image = read_image(packed.image)
         assert image.shape[0] == image.shape[1] <= 160
         scale = np.ptp(packed.points, axis=0).max() / image.shape[0]
         assert scale == pytest.approx(0.5, abs=0.01)
+        assert packed.pupils is not None
+        assert packed.pupils.tolist() == packed.points[[36, 45]].tolist()
         x, y = np.round(packed.points[30]).astype(int)
         column, row = np.round(face.points[30]).astype(int)
         whole = read_image(face.image)

@@ -229,6 +229,34 @@ def test_photometric_changes_the_image_alone_and_repeatably(kind: type[Photometr
         assert same({**result, "image": sample["image"]}, sample)
 
 
+def test_erased_points_are_hidden_and_others_stay_as_they_are() -> None:
+    raster = np.stack(np.meshgrid(np.arange(0, 64, 4), np.arange(0, 64, 4)), -1).reshape(-1, 2)
+    points = np.array([*raster, [90, 5], [-9, 5], [np.nan, np.nan]], np.float32)
+    image = np.zeros((64, 64, 3), np.uint8)
+    visible = np.array([1, np.nan] * 128 + [1, 1, np.nan], np.float32)
+    sample = {"image": image, "keypoints": points, "visible": visible}
+    erasing = RandomErasing(generator=np.random.default_rng(0))
+    hidden = 0
+    for _ in range(20):
+        result = erasing(sample)
+        columns, rows = points[:256].astype(int).T
+        painted = (result["image"][rows, columns] > 0).any(axis=1)
+        shown = result["visible"]
+        assert (shown[:256][painted] != 1).all()
+        assert np.array_equal(np.isnan(shown), np.isnan(visible))
+        assert shown[256:258].tolist() == [1, 1]
+        hidden += int((shown == 0).sum())
+    assert 50 < hidden < 20 * 128 / 2
+    assert np.nanmin(visible) == 1
+
+
+def test_a_mirror_image_swaps_what_is_visible() -> None:
+    sample = face_sample() | {"visible": np.array([0, 1, np.nan], np.float32)}
+    for p_flip, expected in ((0.0, [0, 1, np.nan]), (1.0, [1, 0, np.nan])):
+        result = RandomAffine(FRAMING, 64, PAIR, p_flip=p_flip)(sample)
+        np.testing.assert_array_equal(result["visible"], expected)
+
+
 @pytest.mark.parametrize("kind", PHOTOMETRIC)
 def test_probability_zero_leaves_the_image(kind: type[Photometric]) -> None:
     sample = Crop(FRAMING, 64)(random_face())

@@ -36,6 +36,36 @@ def test_negative_fraction_of_the_crops_has_no_points() -> None:
     )
 
 
+def test_pupils_move_with_the_points_and_swap_in_a_mirror_image() -> None:
+    outer_corners = [36, 45]
+    faces = [replace(face, pupils=face.points[outer_corners]) for face in FACES]
+    dataset = CropDataset(faces, SPEC, strength=1.0, negative_fraction=0.2)
+    for epoch in range(20):
+        item = dataset[epoch, epoch % 3]
+        corners = item["points"][outer_corners]
+        torch.testing.assert_close(item["pupils"], corners, equal_nan=True)
+    assert bool(CropDataset(FACES, SPEC)[0, 0]["pupils"].isnan().all())
+
+
+def test_points_are_visible_where_they_are_in_the_image_and_known_in_the_crop() -> None:
+    points = FACES[0].points.copy()
+    points[5], points[20] = np.nan, (-3, 40)
+    faces = [replace(FACES[0], points=points)]
+    visible = CropDataset(faces, SPEC)[0, 0]["visible"]
+    assert visible.dtype == torch.float32
+    assert bool(visible[5].isnan())
+    assert float(visible[20]) == 0
+    assert float(visible.nansum()) == len(points) - 2
+    dataset = CropDataset(faces, SPEC, strength=1.0, negative_fraction=0.2, seed=1)
+    items = [dataset[epoch, 0] for epoch in range(60)]
+    for item in items:
+        inside = ((item["points"] >= -0.5) & (item["points"] < SPEC.input_size - 0.5)).all(-1)
+        assert torch.equal(item["visible"].isfinite(), inside)
+    # Erased parts hide points, also those of a mirrored face.
+    hidden = torch.stack([item["visible"] for item in items if item["face"]]) == 0
+    assert 0.01 < hidden.float().mean() < 0.2
+
+
 def test_an_item_depends_on_seed_epoch_and_index_alone() -> None:
     first, second = (CropDataset(FACES, SPEC, strength=1.0, seed=5) for _ in range(2))
     first[0, 0], first[7, 2]

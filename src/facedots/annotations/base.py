@@ -54,6 +54,8 @@ class FaceAnnotation:
         label_bias_x: Constant horizontal offset of the labels from the features, in pixels to the
             right.
         label_style: The data set whose way of labeling the points follow; ``""`` where unknown.
+        pupils: ``float32 (2, 2)`` as the points, the right eye's first, NaN where one is missing;
+            ``None`` where the data set labels none.
 
     Example:
         >>> face = FaceAnnotation(Path("a.jpg"), np.zeros((68, 2), np.float32), "a.jpg")
@@ -67,6 +69,7 @@ class FaceAnnotation:
     group: str = ""
     label_bias_x: float = 0.0
     label_style: str = ""
+    pupils: Floats | None = None
 
 
 class AnnotationFile(ABC):

@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 
+from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import AnnotationSet
 from facedots.annotations.packs import (
     INDEX_FILE,
@@ -21,7 +22,7 @@ from facedots.annotations.packs import (
     read_pack,
 )
 from facedots.errors import DataError, OutputError
-from facedots.geometry import CropSpec, apply_affine, crop_matrix, tight_boxes, warp_image
+from facedots.geometry import CropSpec, Matrix, apply_affine, crop_matrix, tight_boxes, warp_image
 from facedots.io.files import atomic_write
 from facedots.io.images import read_image, read_image_bytes
 from facedots.io.members import ImagePlace, TarWriter
@@ -161,6 +162,17 @@ def _relative_names(images: list[ImagePlace]) -> list[str]:
     ]
 
 
+def moved_face(face: FaceAnnotation, matrix: Matrix) -> FaceAnnotation:
+    """The labels of a face under a map that shifts and enlarges its image."""
+    pupils = None if face.pupils is None else apply_affine(matrix, face.pupils)
+    return replace(
+        face,
+        points=apply_affine(matrix, face.points),
+        pupils=pupils,
+        label_bias_x=face.label_bias_x * float(matrix[0, 0]),
+    )
+
+
 def _crops(data: AnnotationSet, size: int) -> Iterator[_Entry]:
     for each in _numbered(data):
         face = each.face
@@ -172,7 +184,6 @@ def _crops(data: AnnotationSet, size: int) -> Iterator[_Entry]:
         side = min(size, max(1, round(float(square[2]))))
         matrix = crop_matrix(square, side)
         crop = cv2.cvtColor(warp_image(image, matrix, (side, side)), cv2.COLOR_RGB2BGR)
-        bias = face.label_bias_x * side / float(square[2])
-        moved = replace(face, points=apply_affine(matrix, face.points), label_bias_x=bias)
+        moved = moved_face(face, matrix)
         encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, CROP_QUALITY])[1]
         yield f"{each.number:09d}.jpg", encoded.tobytes(), [replace(each, face=moved)]

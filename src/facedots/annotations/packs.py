@@ -11,8 +11,9 @@ A pack is a folder, or an fsspec address (``s3://bucket/faces``), with
 * ``pack.json``, written last: ``version``, ``schema``, ``images``, ``faces`` and ``index_sha256``.
 
 A face has its ``subset``, its ``number`` in the data set, and what
-:class:`~facedots.annotations.base.FaceAnnotation` holds; a missing coordinate is null. Points are
-in pixels, (0, 0) is the center of the top-left pixel.
+:class:`~facedots.annotations.base.FaceAnnotation` holds; a missing coordinate is null, and there
+are no ``pupils`` where none are labeled. Points are in pixels, (0, 0) is the center of the top-left
+pixel.
 """
 
 import hashlib
@@ -27,9 +28,10 @@ import numpy as np
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.errors import AnnotationError, DataError
+from facedots.geometry import Floats
 from facedots.io.members import ImagePlace, TarMember
 from facedots.io.remote import is_remote, read_bytes
-from facedots.schema import KeypointSchema
+from facedots.schema import PUPILS, KeypointSchema
 
 PACK_FILE, INDEX_FILE = "pack.json", "index.jsonl"
 PACK_VERSION = 1
@@ -108,7 +110,7 @@ def read_subsets(
 def face_record(packed: PackedFace) -> dict[str, Any]:
     """A face as shards and index hold it."""
     face = packed.face
-    points = face.points.astype(np.float64).ravel().tolist()
+    pupils = {} if face.pupils is None else {"pupils": _values(face.pupils)}
     return {
         "number": packed.number,
         "subset": packed.subset,
@@ -116,8 +118,14 @@ def face_record(packed: PackedFace) -> dict[str, Any]:
         "group": face.group,
         "label_bias_x": face.label_bias_x,
         "label_style": face.label_style,
-        "points": [None if isnan(x) else x for x in points],
+        "points": _values(face.points),
+        **pupils,
     }
+
+
+def _values(points: Floats) -> list[float | None]:
+    values = points.astype(np.float64).ravel().tolist()
+    return [None if isnan(x) else x for x in values]
 
 
 def _read(location: str) -> bytes:
@@ -156,6 +164,7 @@ def _place(root: str, record: dict[str, Any]) -> ImagePlace:
 
 def _face(record: dict[str, Any], place: ImagePlace, count: int) -> PackedFace:
     points = np.array(record["points"], np.float32).reshape(count, 2)
+    pupils = record.get("pupils")
     face = FaceAnnotation(
         place,
         points,
@@ -163,5 +172,6 @@ def _face(record: dict[str, Any], place: ImagePlace, count: int) -> PackedFace:
         record["group"],
         float(record["label_bias_x"]),
         record["label_style"],
+        None if pupils is None else np.array(pupils, np.float32).reshape(PUPILS.count, 2),
     )
     return PackedFace(int(record["number"]), record["subset"], face)

@@ -16,7 +16,7 @@ from facedots.data.photometric import (
     RandomErasing,
     UnevenLighting,
 )
-from facedots.data.transforms import Compose, image_matrix, replace_image
+from facedots.data.transforms import Compose, image_matrix, map_points, replace_image
 from facedots.errors import DataError
 from facedots.geometry import (
     CropSpec,
@@ -29,7 +29,10 @@ from facedots.geometry import (
     tight_boxes,
     warp_image,
 )
-from facedots.schema import KeypointSchema
+from facedots.schema import PUPILS, KeypointSchema
+
+LABELS = ("keypoints", "pupils", "visible")
+"""What a sample tells of its face, as far as it has it; all NaN in a crop without one."""
 
 
 def mirror_points(
@@ -134,29 +137,41 @@ class RandomAffine(Randomized):
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> a random crop of it, ``uint8 (size, size, C)``."""
-        image, points, random = sample["image"], sample["keypoints"], self.generator
+        image, random = sample["image"], self.generator
         height, width = image.shape[:2]
         mirrored = random.random() < self.p_flip
-        if mirrored:
-            bias = float(sample.get("label_bias_x", 0.0) * image_matrix(sample)[0, 0])
-            points = mirror_points(points, width, self.schema, bias)
+        labels = self._mirrored(sample) if mirrored else sample
         center = ((width - 1) / 2, (height - 1) / 2)
         rotation = similarity(self._random_angle(), 1.0, (0.0, 0.0), center)
         negative = self.p_negative > 0 and random.random() < self.p_negative
-        square = _square_around(apply_affine(rotation, points), self.crop_spec, sample)
+        rotated = apply_affine(rotation, labels["keypoints"])
+        square = _square_around(rotated, self.crop_spec, sample)
         square = self._misplaced(square) if negative else self._jittered(square)
         matrix = compose(crop_matrix(square, self.size), rotation)
         if negative:
-            points = np.full_like(points, np.nan)
+            names = [name for name in LABELS if name in sample]
+            labels = {name: np.full_like(sample[name], np.nan) for name in names}
         mirror = np.array([[-1.0, 0, width - 1], [0, 1, 0]])
         whole = compose(matrix, mirror) if mirrored else matrix
         return {
             **sample,
+            **labels,
+            **map_points(labels, matrix),
             "image": warp_image(image, whole, (self.size, self.size)),
-            "keypoints": apply_affine(matrix, points),
             "matrix": compose(whole, image_matrix(sample)),
             "face": 0.0 if negative else 1.0,
         }
+
+    def _mirrored(self, sample: Sample) -> Sample:
+        """The labels of the mirror image."""
+        width, flip = sample["image"].shape[1], list(self.schema.flip)
+        bias = float(sample.get("label_bias_x", 0.0) * image_matrix(sample)[0, 0])
+        labels = {"keypoints": mirror_points(sample["keypoints"], width, self.schema, bias)}
+        if "pupils" in sample:
+            labels["pupils"] = mirror_points(sample["pupils"], width, PUPILS, bias)
+        if "visible" in sample:
+            labels["visible"] = sample["visible"][flip]
+        return labels
 
     def _random_angle(self) -> float:
         """Degrees; positive is clockwise."""

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset, Sampler
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import KeypointsDataset, Sample, reseed
-from facedots.data.transforms import Compose
+from facedots.data.transforms import Compose, is_inside, visible_points
 from facedots.geometry import Image
 from facedots.spec import ModelSpec
 
@@ -20,8 +20,10 @@ COOLDOWN_FACTORS = (0.25, 0.5)
 """Augmentation and box-jitter factors during the final cooldown epochs."""
 
 Item = dict[str, torch.Tensor]
-"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) in pixels of the crop; ``face`` float32: 1
-where the crop shows a well-placed face, else 0, and the points are NaN; ``label_style`` int64.
+"""``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) and ``pupils`` float32 (2, 2) in pixels of
+the crop; ``visible`` float32 (K,): 1 for points that are seen, 0 for hidden ones, NaN where that is
+unknown and outside the crop; ``face`` float32: 1 where the crop shows a well-placed face, else 0,
+and what is above is NaN; ``label_style`` int64.
 """
 
 
@@ -96,22 +98,30 @@ class CropDataset(Dataset[Item]):
         image = sample["image"]
         if self.gray:
             image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
+        inside = is_inside(sample["keypoints"], *image.shape[:2])
         return {
             "crop": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
             "points": torch.from_numpy(sample["keypoints"]),
+            "pupils": torch.from_numpy(sample["pupils"]),
+            "visible": torch.from_numpy(np.where(inside, sample["visible"], np.float32("nan"))),
             "face": torch.tensor(sample.get("face", 1.0)),
             "label_style": torch.tensor(self.label_styles[row]),
         }
 
     def _sample(self, row: int) -> Sample:
-        """The face with its whole image, from the cache where possible."""
+        """The face with its whole image, from the cache where possible, its pupils, and which of
+        its points are visible.
+        """
         if row in self._cache:
-            return self.faces.sample(row, self._cache[row])
-        sample = self.faces[row]
-        if sample["image"].nbytes <= self._cache_bytes:
-            self._cache[row] = sample["image"]
-            self._cache_bytes -= sample["image"].nbytes
-        return sample
+            sample = self.faces.sample(row, self._cache[row])
+        else:
+            sample = self.faces[row]
+            if sample["image"].nbytes <= self._cache_bytes:
+                self._cache[row] = sample["image"]
+                self._cache_bytes -= sample["image"].nbytes
+        pupils = self.faces.annotations[row].pupils
+        pupils = np.full((2, 2), np.nan, np.float32) if pupils is None else pupils.copy()
+        return {**sample, "pupils": pupils, "visible": visible_points(sample)}
 
 
 class EpochSampler(Sampler[tuple[int, int]]):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.data.dataset import Randomized, Sample
+from facedots.data.transforms import hide_covered
 from facedots.geometry import Floats, Image
 
 Range = tuple[float, float]
@@ -35,8 +36,9 @@ class Photometric(Randomized, ABC):
 
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> the sample, its image changed or not."""
-        if self.generator.random() >= self.p:
-            return dict(sample)
+        return dict(sample) if self.generator.random() >= self.p else self._changed(sample)
+
+    def _changed(self, sample: Sample) -> Sample:
         return {**sample, "image": self.apply(sample["image"])}
 
     @abstractmethod
@@ -217,6 +219,7 @@ class Noise(Photometric):
 class RandomErasing(Photometric):
     """Occlude 1 to ``count`` rectangles and ellipses, whose ``side`` is relative to the image's:
     with one color, with noise, or with another part of the image (after Zhong et al., AAAI 2020).
+    Of a sample with ``'visible'``, the points below are hidden.
 
     Example:
         >>> image = np.arange(64 * 64 * 3, dtype=np.uint8).reshape(64, 64, 3)
@@ -229,13 +232,21 @@ class RandomErasing(Photometric):
 
     def apply(self, image: Image) -> Image:
         """A partly occluded copy."""
-        result = image.copy()
-        for _ in range(int(self.generator.integers(1, self.count + 1))):
-            self._occlude(result, image)
-        return result
+        return self._erased(image)[0]
 
-    def _occlude(self, target: Image, source: Image) -> None:
-        """Occlude one place of ``target``; a patch comes from ``source``."""
+    def _changed(self, sample: Sample) -> Sample:
+        image, covered = self._erased(sample["image"])
+        return {**hide_covered(sample, covered), "image": image}
+
+    def _erased(self, image: Image) -> tuple[Image, NDArray[np.bool_]]:
+        """A partly occluded copy, and a mask ``(H, W)`` of its occluded pixels."""
+        result, covered = image.copy(), np.zeros(image.shape[:2], bool)
+        for _ in range(int(self.generator.integers(1, self.count + 1))):
+            self._occlude(result, image, covered)
+        return result, covered
+
+    def _occlude(self, target: Image, source: Image, covered: NDArray[np.bool_]) -> None:
+        """Occlude one place of ``target`` and set it in a mask; a patch comes from ``source``."""
         random, size = self.generator, np.array(target.shape[:2])
         sides = (size * random.uniform(*self.side, 2)).round().astype(int).clip(1, size)
         height, width = sides.tolist()
@@ -251,7 +262,9 @@ class RandomErasing(Photometric):
         else:
             fill = source[from_top : from_top + height, from_left : from_left + width]
         ellipse = random.random() >= 0.5
-        np.copyto(place, fill, where=_ellipse(height, width)[..., None] if ellipse else True)
+        shape = _ellipse(height, width) if ellipse else np.ones((height, width), bool)
+        np.copyto(place, fill, where=shape[..., None])
+        covered[top : top + height, left : left + width] |= shape
 
 
 def _ellipse(height: int, width: int) -> NDArray[np.bool_]:

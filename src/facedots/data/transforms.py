@@ -6,6 +6,10 @@ passes on all other keys, of which these matter here and in :mod:`facedots.data.
 
 * ``'matrix'``, ``float64 (2, 3)``: the affine map from the image as the data set read it to the
   sample's image, set by every transform that moves pixels; its inverse takes predictions back.
+* ``'pupils'``, ``float32 (2, 2)``: in pixels of the sample's image, right eye first; NaN where not
+  labeled. Moves with the points.
+* ``'visible'``, ``float32 (K,)``: 1 for a point that is seen, 0 for one that something hides, NaN
+  where that is unknown. Transforms that hide points set it where a sample has it.
 * ``'label_bias_x'`` and ``'box'``: always in pixels of the image as the data set read it.
 """
 
@@ -37,9 +41,44 @@ def replace_image(sample: Sample, image: NDArray[Any], matrix: Matrix) -> Sample
     return {
         **sample,
         "image": image,
-        "keypoints": apply_affine(matrix, sample["keypoints"]),
+        **map_points(sample, matrix),
         "matrix": compose(matrix, image_matrix(sample)),
     }
+
+
+def map_points(sample: Sample, matrix: Matrix) -> Sample:
+    """The points of a sample, and its pupils where it has them, under an affine map."""
+    names = [name for name in ("keypoints", "pupils") if name in sample]
+    return {name: apply_affine(matrix, sample[name]) for name in names}
+
+
+def visible_points(sample: Sample) -> Floats:
+    """What is known of a sample's points ``float32 (K,)`` before anything is drawn over them: 1
+    where they are labeled, 0 outside the image, NaN without a label.
+    """
+    points, (height, width) = sample["keypoints"], sample["image"].shape[:2]
+    inside = is_inside(points, height, width)
+    return np.where(np.isnan(points).any(axis=1), np.nan, inside).astype(np.float32)
+
+
+def is_inside(points: Floats, height: int, width: int) -> NDArray[np.bool_]:
+    """Which of the points ``(K, 2)`` lie on a pixel of an image of this size."""
+    inside = (points >= -0.5) & (points < np.array([width - 0.5, height - 0.5]))
+    return np.asarray(inside.all(axis=1))
+
+
+def hide_covered(sample: Sample, covered: NDArray[np.bool_]) -> Sample:
+    """The sample, whose points under a mask ``(H, W)`` of its image are hidden, where it has
+    ``'visible'``; unknown points stay unknown.
+    """
+    if "visible" not in sample:
+        return dict(sample)
+    visible = sample["visible"].copy()
+    hidden = is_inside(sample["keypoints"], *covered.shape)
+    columns, rows = sample["keypoints"][hidden].round().astype(int).T
+    hidden[hidden] = covered[rows, columns]
+    visible[hidden & ~np.isnan(visible)] = 0
+    return {**sample, "visible": visible}
 
 
 @dataclass

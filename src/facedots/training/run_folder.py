@@ -85,23 +85,28 @@ def _version(package: str) -> str | None:
 
 
 def fingerprint(faces: list[FaceAnnotation]) -> str:
-    """A SHA-256 of the names, points and image files, in the order of the list."""
+    """A SHA-256 of the names, labels and image files, in the order of the list."""
     digest = hashlib.sha256()
     for face in faces:
         if isinstance(face.image, TarMember):  # which is checked whenever it is read
             image_hash = bytes.fromhex(face.image.sha256)
         else:
             image_hash = hashlib.sha256(face.image.read_bytes()).digest()
-        digest.update(utf8(face.name) + face.points.tobytes() + image_hash)
+        digest.update(_labels(face) + image_hash)
     return digest.hexdigest()
 
 
 def label_digest(faces: list[FaceAnnotation]) -> str:
-    """A SHA-256 of the names and points, in the order of the list."""
+    """A SHA-256 of the names and labels, in the order of the list."""
     digest = hashlib.sha256()
     for face in faces:
-        digest.update(utf8(face.name) + face.points.tobytes())
+        digest.update(_labels(face))
     return digest.hexdigest()
+
+
+def _labels(face: FaceAnnotation) -> bytes:
+    pupils = b"" if face.pupils is None else face.pupils.tobytes()
+    return utf8(face.name) + face.points.tobytes() + pupils
 
 
 def _git_revision() -> str | None:
