@@ -58,7 +58,7 @@ MORE: Mapping[str, tuple[str, Mapping[int, int], tuple[int, ...]]] = {
 pupils there, the right one first.
 """
 
-_CROP, _SIDE = CropSpec("box", 2.0), 224
+_CROP, _SIDE = CropSpec("box", 2.0), 320
 _WEBP = (cv2.IMWRITE_WEBP_QUALITY, 75)
 _LARGEST_FACE, _LARGEST_SCENE = 100.0, 320.0
 """Pixels of a face in the finder's photos, where a canvas has no larger one to be found, and of a

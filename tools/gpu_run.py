@@ -23,7 +23,8 @@ with those that are not finished::
 
 A network is trained by 16 / ``--jobs`` processes that augment, beside one that computes: a step of
 such small networks is a few hundred short kernels, which leave room for each other on the card.
-For a finder carry `.gpu/scenes.tar.xz` in place of the faces, and give ``--queue`` with its recipe.
+Faces and scenes are too much for one call: a first one that carries the scenes can unpack them and
+leave a training of its own running, in a new session, beside that of the second.
 """
 
 import argparse

@@ -67,7 +67,7 @@ class FinderNet(nn.Module):
 
     def __init__(
         self,
-        channels: tuple[int, int, int, int] = (16, 32, 64, 96),
+        channels: tuple[int, int, int, int] = (16, 40, 72, 96),
         blocks: tuple[int, int, int] = (1, 3, 2),
     ) -> None:
         super().__init__()

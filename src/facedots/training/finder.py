@@ -45,9 +45,6 @@ FINDER = "finder"
 VALIDATION_STEPS: Mapping[str, int] = {"youtube-faces": 12, "300w": 3, "wider": 4, "crowds": 2}
 """Sources of which validation takes every n-th held-out scene only."""
 
-VALIDATION_EPOCHS = 4
-"""Every so many epochs the held-out scenes are looked at, and the weights kept."""
-
 _CLIP_NORM = 5.0
 
 
@@ -137,7 +134,7 @@ def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:
     )
     return pl.Trainer(
         max_epochs=recipe.epochs,
-        check_val_every_n_epoch=min(VALIDATION_EPOCHS, recipe.epochs),
+        check_val_every_n_epoch=min(recipe.val_every, recipe.epochs),
         accelerator=choose_device(recipe.device),
         devices=1,
         callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints],

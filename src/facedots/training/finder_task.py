@@ -59,6 +59,8 @@ class FinderRecipe(BaseModel):
     """Side of a canvas in pixels."""
     batch_size: PositiveInt = 16
     """Canvases per step."""
+    val_every: PositiveInt = 4
+    """Epochs between looks at the held-out scenes, after each of which the weights are kept."""
     lr: PositiveFloat = 0.005
     """Peak learning rate; linear warm-up, then a cosine to 0."""
     warmup_fraction: Fraction = 0.01
