@@ -35,18 +35,27 @@ class Muon(pytorch_optimizer.Muon):
     @staticmethod
     def _orthogonalize(_group: object, updates: Sequence[Tensor]) -> list[Tensor]:
         matrices = [update.flatten(1) for update in updates]
-        return [zero_power_via_gram_newton_schulz(each, dtype=torch.float32) for each in matrices]
+        alike: dict[torch.Size, list[int]] = {}  # of one shape: together, to spare a GPU's launches
+        for number, matrix in enumerate(matrices):
+            alike.setdefault(matrix.shape, []).append(number)
+        for numbers in alike.values():
+            stack = torch.stack([matrices[number] for number in numbers])
+            whitened = zero_power_via_gram_newton_schulz(stack, dtype=torch.float32)
+            for number, matrix in zip(numbers, whitened, strict=True):
+                matrices[number] = matrix
+        return matrices
 
 
 def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """:class:`Muon` for the convolution kernels, AdamW for the first layer, 1x1 convolutions, fully
-    connected layers, norms and biases.
+    """:class:`Muon` for the convolution kernels, AdamW for those of the first layer and the head,
+    depthwise ones, fully connected layers, norms and biases.
 
     Steps are scaled as by Liu et al. (2025), so one learning rate serves both.
     """
+    head = set(net.head.parameters())
 
     def is_kernel(value: nn.Parameter) -> bool:
-        return value.ndim == 4 and value.shape[1] > net.spec.channels and value[0, 0].numel() > 1
+        return value.ndim == 4 and value.shape[1] > net.spec.channels and value not in head
 
     others, kernels = _partition(_trainable(net), is_kernel)
     rest, weights = _partition(others, lambda value: value.ndim > 1)
