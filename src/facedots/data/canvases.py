@@ -103,7 +103,7 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
     def __getitem__(self, index: tuple[int, int]) -> Mapping[str, torch.Tensor]:
         """``image`` uint8 (S, S, 3), and the fields of ``FinderTargets``."""
         epoch, row = index
-        drawing = epoch // self.redraw
+        drawing = self._drawing(epoch, row)
         if self._drawn.get(row, (-1,))[0] != drawing:
             self._drawn[row] = drawing, self.draw(drawing, row)
         reseed(self.generator, self.seed, epoch, row, 1)
@@ -114,6 +114,13 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
         targets = finder_targets(canvas.squares, canvas.ignore, self.size)
         tensors = {name: torch.from_numpy(array) for name, array in vars(targets).items()}
         return {"image": torch.from_numpy(image), **tensors}
+
+    def _drawing(self, epoch: int, row: int) -> int:
+        """Which of its drawings a canvas shows: all begin together with the second one; then an
+        equal share is drawn anew in each epoch, so that epochs take alike.
+        """
+        begun = epoch - self.redraw
+        return 0 if begun < 0 else 1 + (begun + row % self.redraw) // self.redraw
 
     def draw(self, drawing: int, row: int) -> Canvas:
         """A canvas before its photometric augmentation."""
