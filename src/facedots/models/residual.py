@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facedots.geometry import CropSpec
-from facedots.models.base import HeatmapHead, KeypointNet, ModelOutput
+from facedots.models.base import ModelOutput
+from facedots.models.heatmap_net import HeatmapNet
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 
@@ -64,11 +65,11 @@ class ResidualConfig:
     fused_channels: int  # of the features that the heatmaps are computed from
 
 
-class ResidualNet(KeypointNet):
+class ResidualNet(HeatmapNet):
     """RGB crop -> strides 4, 8, 16, ... -> fused at stride 8 -> one heatmap per point.
 
     Dense 3x3 convolutions and ReLU only, which are fast on a CPU and survive int8. The coarsest
-    features also predict the score.
+    features predict the score.
 
     Example:
         >>> import torch
@@ -77,22 +78,16 @@ class ResidualNet(KeypointNet):
         torch.Size([1, 1, 68, 14, 14])
     """
 
-    predicts_score = True
-
     def __init__(self, config: ResidualConfig, schema: KeypointSchema, num_styles: int = 1) -> None:
-        size, mean, std = config.input_size, (0.5,) * 3, (0.25,) * 3
-        super().__init__(ModelSpec(config.name, schema, FACE_CROP, size, 3, mean, std))
-        channels = config.channels
+        mean, std, channels = (0.5,) * 3, (0.25,) * 3, config.channels
+        spec = ModelSpec(config.name, schema, FACE_CROP, config.input_size, 3, mean, std)
+        super().__init__(spec, config.fused_channels, channels[-1], num_styles)
         self.stem = conv_bn_relu(3, config.stem_channels, 2)
         stages = zip((config.stem_channels, *channels), channels, config.blocks, strict=False)
         self.stages = nn.ModuleList(residual_stage(*stage) for stage in stages)
         laterals = (nn.Conv2d(coarse, fine, 1) for fine, coarse in pairwise(channels[1:]))
         self.laterals = nn.ModuleList(laterals)
         self.fuse = conv_bn_relu(channels[1], config.fused_channels)
-        self.head = HeatmapHead(
-            config.fused_channels, schema.count, size // 8, size, num_styles=num_styles
-        )
-        self.score_head = nn.Linear(channels[-1], 1)
 
     def forward(self, images: Tensor) -> ModelOutput:
         """From normalized crops ``(N, 3, S, S)``."""
@@ -103,8 +98,7 @@ class ResidualNet(KeypointNet):
             scales.append(x)
         for fine, lateral in zip(scales[-2::-1], reversed(self.laterals), strict=True):
             x = fine + upsample_2x(lateral(x))
-        score = self.score_head(scales[-1].mean((2, 3)))
-        return ModelOutput(self.head(self.fuse(x)), score.squeeze(1))
+        return self.read_out(self.fuse(x), scales[-1])
 
 
 TINY = ResidualConfig("tiny", 112, 8, (16, 32, 64), (1, 1, 2), 64)

@@ -1,5 +1,6 @@
-"""From a trained network to one ONNX file: covariance calibrated, checked against torch."""
+"""From a trained network to one ONNX file, checked against torch."""
 
+import copy
 import json
 import tempfile
 from collections.abc import Mapping
@@ -18,13 +19,18 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from facedots.data.crops import CropDataset
 from facedots.errors import WeightsError
-from facedots.inference.session import CARD_KEY, PROVENANCE_KEY, SPEC_KEY
+from facedots.inference.session import (
+    CARD_KEY,
+    OUTPUTS,
+    PROVENANCE_KEY,
+    PUPIL_OUTPUTS,
+    SPEC_KEY,
+    VISIBILITY_OUTPUT,
+)
 from facedots.io.files import atomic_write
-from facedots.models.base import HeatmapHead, KeypointNet, calibrated_covariance
+from facedots.models.base import HeatmapHead, KeypointNet, ModelOutput
 from facedots.training.recipe import Recipe
-from facedots.uncertainty import negative_log_likelihood
 
 OPSET = 18
 MIN_FLOAT16_SIZE = 1024
@@ -34,90 +40,45 @@ TOLERANCE, INT8_TOLERANCE = 0.15, 0.8
 docs/experiments.md, "Models and training".
 """
 
-MIN_DOF, MAX_DOF = 2.5, 62.5
-"""Range of the fitted degrees of freedom."""
-
 Crops = NDArray[np.uint8]
 
 
-def calibrate_covariance(
-    net: KeypointNet, faces: CropDataset, batch_size: int = 64
-) -> float | None:
-    """Fit ``scale`` and ``floor`` of the covariance per region, which are stored in the network's
-    head, and the degrees of freedom of the errors: by maximum likelihood of bivariate Student-t
-    errors with the network's covariance (see :mod:`facedots.uncertainty`).
-
-    Args:
-        net: With one label style.
-        faces: Test-time crops of faces that the network was not trained on.
-        batch_size: Crops per forward pass.
-
-    Returns:
-        The degrees of freedom; ``None``, and nothing changes, where the network predicts no
-        covariance or there are no faces.
-    """
-    head = net.head
-    if not isinstance(head, HeatmapHead) or not len(faces):
-        return None
-    errors, raw_covariance = _raw_predictions(net, head, faces, batch_size)
-    # Mask missing points before the loss: a NaN in the gradient survives any weight of 0.
-    labeled = errors.isfinite().all(-1)
-    schema = net.spec.schema
-    region = torch.tensor([list(schema.regions).index(name) for name in schema.region_of])
-    count = int(region.max()) + 1
-    start = torch.tensor([0.0] * 2 * count + [1.5])
-    parameters = start.clone().requires_grad_(True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe")
-
-    def unpacked() -> tuple[Tensor, Tensor, Tensor]:
-        scale, floor, dof = parameters[:count], parameters[count:-1], parameters[-1]
-        dof = MIN_DOF + dof.exp().clamp(max=MAX_DOF - MIN_DOF)
-        return scale.exp()[region], floor.exp()[region], dof
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        scale, floor, dof = unpacked()
-        covariance = calibrated_covariance(raw_covariance, scale, floor)
-        nll = negative_log_likelihood(errors[labeled], covariance[labeled], dof).mean()
-        value = nll + 1e-4 * (parameters - start).square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    scale, floor, dof = (value.detach() for value in unpacked())
-    head.scale.copy_(scale)
-    head.floor.copy_(floor)
-    return float(dof)
-
-
-def _raw_predictions(
-    net: KeypointNet, head: HeatmapHead, faces: CropDataset, batch_size: int
-) -> tuple[Tensor, Tensor]:
-    """Errors ``(N, K, 2)`` and uncalibrated covariance ``(N, K, 2, 2)`` in pixels of the crop."""
-    errors, covariances = [], []
-    for start in range(0, len(faces), batch_size):
-        items = [faces[0, row] for row in range(start, min(start + batch_size, len(faces)))]
-        with torch.inference_mode():
-            logits = net(net.normalize(torch.stack([item["crop"] for item in items]))).logits
-            points, covariance = head.decode_raw(logits[:, 0])
-        errors.append(points - torch.stack([item["points"] for item in items]))
-        covariances.append(covariance)
-    return torch.cat(errors).clone(), torch.cat(covariances).clone()
-
-
 class _ExportedModule(nn.Module):
-    """Crops ``uint8 (N, S, S, C)`` to points, covariance and score, with normalization and decoding
-    inside the graph.
+    """Crops ``uint8 (N, S, S, C)`` to the outputs of the file, with normalization and decoding
+    inside the graph. Pupils are read as further points: small operations take time too.
     """
 
     def __init__(self, net: KeypointNet) -> None:
         super().__init__()
-        self.net = net
+        self.net = copy.deepcopy(net)
+        self.output_names = list(OUTPUTS)
+        if isinstance(net.head, HeatmapHead) and net.pupil_head is not None:
+            self.output_names += PUPIL_OUTPUTS
+            self.net.head, self.net.pupil_head = _joined(net.head, net.pupil_head), None
+        if net.visibility_head is not None:
+            self.output_names.append(VISIBILITY_OUTPUT)
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        output = self.net(self.net.normalize(crops.permute(0, 3, 1, 2)))
-        points, covariance = self.net.decode(output.logits[:, 0])
-        return points, covariance, output.score_logit.sigmoid()
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        net, count = self.net, self.net.spec.schema.count
+        output: ModelOutput = net(net.normalize(crops.permute(0, 3, 1, 2)))
+        logits = output.logits[:, 0]
+        points, covariance = net.decode(logits)
+        results = [points[:, :count], covariance[:, :count], output.score_logit.sigmoid()]
+        if points.shape[1] > count:
+            results += [points[:, count:], covariance[:, count:]]
+        if net.visibility_head is not None and output.visibility_maps is not None:
+            log_odds = net.visibility_head.decode(output.visibility_maps, logits[:, :count])
+            results.append(log_odds.sigmoid())
+        return tuple(results)
+
+
+def _joined(head: HeatmapHead, other: HeatmapHead) -> HeatmapHead:
+    """One head with the points of two."""
+    weights, others = head.state_dict(), other.state_dict()
+    count, channels = head.num_points + other.num_points, head.maps.in_channels
+    joined = HeatmapHead(channels, count, head.grid, head.input_size)
+    joined.load_state_dict({name: torch.cat([weights[name], others[name]]) for name in weights})
+    return joined
 
 
 def card_fields(recipe: Recipe, data: str, label_style: str = "") -> dict[str, str]:
@@ -144,10 +105,11 @@ def export_onnx(
 ) -> float:
     """Write a network as ONNX, with its spec, card and provenance as metadata.
 
-    The file's input is ``crops`` uint8 (N, S, S, C), RGB or gray; its outputs are ``points``
-    float32 (N, K, 2) and ``covariance`` float32 (N, K, 2, 2) in (square) pixels of the crop, and
-    ``score`` float32 (N,) in [0, 1]. Weights are stored as float16; ONNX Runtime computes in
-    float32.
+    The file's input is ``crops`` uint8 (N, S, S, C), RGB or gray; its outputs are float32:
+    ``points`` (N, K, 2) and ``covariance`` (N, K, 2, 2) in (square) pixels of the crop, ``score``
+    (N,) in [0, 1]; of a network that was trained for them also ``pupils`` (N, 2, 2), the right one
+    first, ``pupils_covariance`` (N, 2, 2, 2), and ``visibility`` (N, K), the probability that a
+    point is seen. Weights are stored as float16; ONNX Runtime computes in float32.
 
     Args:
         net: With one label style.
@@ -176,7 +138,7 @@ def export_onnx(
         module,
         (_random_crops(2, spec.input_size, spec.channels),),
         input_names=["crops"],
-        output_names=["points", "covariance", "score"],
+        output_names=module.output_names,
         dynamic_shapes={"crops": {0: torch.export.Dim("faces", min=1)}},
         opset_version=OPSET,
         dynamo=True,
@@ -237,9 +199,9 @@ def _random_crops(count: int, size: int, channels: int) -> Tensor:
 def _mean_difference(module: nn.Module, data: bytes, crops: Tensor) -> float:
     """Between the points of the module and of the ONNX file, in pixels of the crop."""
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    points, _covariance, _score = session.run(None, {"crops": crops.numpy()})
+    (points,) = session.run(["points"], {"crops": crops.numpy()})
     with torch.inference_mode():
-        expected, _, _ = module(crops)
+        expected = module(crops)[0]
     return float(np.abs(points - expected.numpy()).mean())
 
 

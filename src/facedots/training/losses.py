@@ -1,4 +1,4 @@
-"""Losses by name: functions of the network, its logits in one label style and the true points
+"""Losses by name: functions of a network's head, its logits in one label style and the true points
 ``(N, K, 2)`` in pixels of the crop.
 
 Missing true points (NaN) do not count. Errors are measured on a crop of 256 px whatever the
@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from facedots.errors import RecipeError
-from facedots.models.base import HeatmapHead, KeypointNet
+from facedots.models.base import Head, HeatmapHead
 
-Loss = Callable[[KeypointNet, Tensor, Tensor], Tensor]
-"""``loss(net, logits, points) -> scalar``."""
+Loss = Callable[[Head, Tensor, Tensor], Tensor]
+"""``loss(head, logits, points) -> scalar``."""
 
 REFERENCE_SIZE = 256
 """Side in pixels of the crop on which errors are measured."""
@@ -45,41 +45,51 @@ def smooth_l1(error: Tensor) -> Tensor:
 def _coordinate_loss(cost: Callable[[Tensor], Tensor]) -> Loss:
     """The mean cost of each coordinate's error, of the decoded points."""
 
-    def loss(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
-        points, _ = net.decode(logits)
-        error = (points - target.nan_to_num()) * (REFERENCE_SIZE / net.spec.input_size)
-        labeled = ~target.isnan()
-        return torch.where(labeled, cost(error), 0.0).sum() / labeled.sum().clamp(min=1)
+    def loss(head: Head, logits: Tensor, target: Tensor) -> Tensor:
+        points, _ = head.decode(logits)
+        error = (points - target.nan_to_num()) * (REFERENCE_SIZE / head.input_size)
+        return _mean(cost(error), ~target.isnan())
 
     return loss
 
 
-def heatmap_cross_entropy(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
+def _mean(cost: Tensor, counted: Tensor) -> Tensor:
+    """The mean of the costs that count; 0 where none does."""
+    return torch.where(counted, cost, 0.0).sum() / counted.sum().clamp(min=1)
+
+
+def heatmap_cross_entropy(head: Head, logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of each map to a Gaussian around the true point; points outside the crop do not
     count.
 
     Raises:
         RecipeError: The network has no heatmaps.
     """
-    head = net.head
     if not isinstance(head, HeatmapHead):
-        name = net.spec.name
-        raise RecipeError(
-            f"the network {name!r} has no heatmaps; choose the loss smooth_l1 or wing"
-        )
+        raise RecipeError("this network has no heatmaps; choose the loss smooth_l1 or wing")
     # The Gaussian is the product of its marginals along x and y, (N, K, grid) each.
     distance = (head.cells - target.nan_to_num().unsqueeze(-1)) / head.target_sigma
     along_x, along_y = (-0.5 * distance.square()).softmax(-1).unbind(2)
     gaussian = (along_y.unsqueeze(-1) * along_x.unsqueeze(-2)).flatten(2)
     cost = -(gaussian * logits.float().flatten(2).log_softmax(-1)).sum(-1)
-    inside = ((target > -0.5) & (target < net.spec.input_size - 0.5)).all(-1)
-    return torch.where(inside, cost, 0.0).sum() / inside.sum().clamp(min=1)
+    return _mean(cost, ((target > -0.5) & (target < head.input_size - 0.5)).all(-1))
 
 
-def heatmap_wing(net: KeypointNet, logits: Tensor, target: Tensor) -> Tensor:
+def heatmap_wing(head: Head, logits: Tensor, target: Tensor) -> Tensor:
     """The maps' cross-entropy, which trains the covariance, plus Wing on their mean, the point."""
-    wing_loss = LOSSES["wing"](net, logits, target)
-    return heatmap_cross_entropy(net, logits, target) + HEATMAP_WING_WEIGHT * wing_loss
+    wing_loss = LOSSES["wing"](head, logits, target)
+    return heatmap_cross_entropy(head, logits, target) + HEATMAP_WING_WEIGHT * wing_loss
+
+
+def visibility_cross_entropy(log_odds: Tensor, visible: Tensor) -> Tensor:
+    """Cross-entropy of log-odds ``(N, K)`` to what is visible: 1, 0, or NaN, which does not count.
+
+    >>> float(visibility_cross_entropy(torch.zeros(1, 2), torch.tensor([[1.0, torch.nan]])))
+    0.6931471824645996
+    """
+    target = visible.nan_to_num()
+    cost = F.binary_cross_entropy_with_logits(log_odds, target, reduction="none")
+    return _mean(cost, ~visible.isnan())
 
 
 LOSSES: Mapping[str, Loss] = MappingProxyType(

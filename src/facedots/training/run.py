@@ -28,6 +28,11 @@ from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import ModelSpec
+from facedots.training.calibration import (
+    calibrate_covariance,
+    calibrate_pupils,
+    calibrate_visibility,
+)
 from facedots.training.checkpoints import (
     CHECKPOINTS,
     AtomicCheckpointIO,
@@ -35,7 +40,7 @@ from facedots.training.checkpoints import (
     remove_partial_files,
     whole_checkpoint,
 )
-from facedots.training.export import calibrate_covariance, card_fields, export_onnx, save_weights
+from facedots.training.export import card_fields, export_onnx, save_weights
 from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.hardware import choose_device, use_bf16
 from facedots.training.recipe import Recipe, load_recipe
@@ -143,6 +148,8 @@ def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Proce
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, len(recipe.label_styles))
     net.load_pretrained()
+    if all(face.pupils is None for face in split.train):
+        net.pupil_head = None
     faces = FaceDataModule(split, net, recipe, processes)
     trainer = _trainer(recipe, out, processes)
     checkpoint = last_checkpoint(out) if resume else None
@@ -198,7 +205,7 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best") -> KeypointNet:
     state = whole_checkpoint(Path(run), checkpoint)["state_dict"]
     schema = KeypointSchema.from_json(schema_file.read_text()) if schema_file.exists() else IBUG68
     net = build_model(recipe.model, schema, len(recipe.label_styles))
-    net.load_state_dict({name.removeprefix("net."): value for name, value in state.items()})
+    net.load_weights({name.removeprefix("net."): value for name, value in state.items()})
     return net.eval()
 
 
@@ -211,7 +218,7 @@ def export_run(
     int8: bool = False,
 ) -> float:
     """Write a run's network as ONNX, with its provenance, and its weights as ``model.safetensors``
-    in the run; the covariance is calibrated on the validation faces.
+    in the run; covariance and visibility are calibrated on the validation faces.
 
     Args:
         run: Folder of the run.
@@ -239,6 +246,9 @@ def export_run(
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
     held_out = [face for face in split.validation if face.label_style in ("", style)]
     net.spec = replace(net.spec, dof=calibrate_covariance(net, CropDataset(held_out, net.spec)))
+    calibrate_pupils(net, CropDataset(split.validation, net.spec))
+    occluded = CropDataset(held_out, net.spec, strength=recipe.augmentation, seed=recipe.seed)
+    calibrate_visibility(net, occluded)
     card = card_fields(recipe, data, style)
     record = weights_provenance(Path(run), recipe.sources, card["license"])
     save_weights(net, Path(run) / WEIGHTS_FILE)

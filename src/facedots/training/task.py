@@ -27,12 +27,16 @@ from facedots.data.crops import CropDataset, EpochSampler, Item
 from facedots.data.processes import Processes
 from facedots.data.splits import Split
 from facedots.models.base import KeypointNet, ModelOutput
-from facedots.training.losses import LOSSES
+from facedots.training.losses import LOSSES, visibility_cross_entropy
 from facedots.training.optimizers import OPTIMIZERS, warmup_then_cosine
 from facedots.training.recipe import Recipe
 
 SCORE_LOSS_WEIGHT = 0.1
 """Weight of the score's cross-entropy, relative to the loss of the points."""
+VISIBILITY_LOSS_WEIGHT = 0.1
+"""The same of the visibility's."""
+PUPIL_LOSS_WEIGHT = 0.1
+"""The same of the pupils' loss: few faces of a batch have them labeled."""
 
 _RANK_SEED = 1_000_003  # apart from the seeds of other steps
 
@@ -82,8 +86,16 @@ class KeypointTask(pl.LightningModule):
         """The loss of one batch."""
         output = self(batch["crop"])
         logits = style_logits(output.logits, batch["label_style"])
+        pupil_head, visibility_head = self.net.pupil_head, self.net.visibility_head
         with self._float32():
-            loss = self.loss(self.net, logits, batch["points"])
+            loss = self.loss(self.net.head, logits, batch["points"])
+            if pupil_head is not None:
+                pupil_loss = self.loss(pupil_head, output.pupil_logits, batch["pupils"])
+                loss = loss + PUPIL_LOSS_WEIGHT * pupil_loss
+            if visibility_head is not None:
+                log_odds = visibility_head.decode(output.visibility_maps, logits)
+                hidden_loss = visibility_cross_entropy(log_odds, batch["visible"])
+                loss = loss + VISIBILITY_LOSS_WEIGHT * hidden_loss
         if self.net.predicts_score:
             score = output.score_logit.float()
             cross_entropy = F.binary_cross_entropy_with_logits(score, batch["face"])
@@ -99,7 +111,7 @@ class KeypointTask(pl.LightningModule):
         logits = style_logits(self(batch["crop"]).logits, batch["label_style"])
         with self._float32():
             points, _covariance = self.net.decode(logits)
-            loss, errors = self.loss(self.net, logits, target), self._nme(points, target)
+            loss, errors = self.loss(self.net.head, logits, target), self._nme(points, target)
         nme = errors.mean() if len(errors) else loss.new_zeros(())
         self.val_loss.update(loss, len(points))
         self.val_nme.update(nme, len(errors))
