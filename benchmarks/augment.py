@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from facedots import IBUG68, CropSpec, FacialKeypointsDataset
-from facedots.data import Photometric, Sample, Transform, reseed, training_augmentation
+from facedots.data import Sample, Transform, reseed, training_augmentation
 
 FRAMING = CropSpec("box", 1.3)
 DATA = Path(os.environ.get("FACEDOTS_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -95,23 +95,16 @@ def main() -> None:
             f"{statistics.median(rates):.0f} samples/s (median of {len(rates)}; {min(rates):.0f} "
             f"to {max(rates):.0f})"
         )
-        affine, *photometric = chain.transforms
+        names = [type(step).__name__ for step in chain.transforms]
+        affine = chain.transforms[names.index("RandomAffine")]
         crops = [affine(frame) for frame in frames]
         print(f"  {'step':<14} {'p':>5} {'µs when done':>13} {'µs a sample':>12}")
-        print(
-            f"  {'RandomAffine':<14} {1:>5} {microseconds(affine, frames, options.runs):>13.0f} "
-            f"{'':>12}"
-        )
-        for step in photometric:
-            if isinstance(step, Photometric):
-                times = [
-                    microseconds(which, crops, options.runs)
-                    for which in (replace(step, p=1.0), step)
-                ]
-                print(
-                    f"  {type(step).__name__:<14} {step.p:>5.2f} {times[0]:>13.0f} "
-                    f"{times[1]:>12.0f}"
-                )
+        for name, step in zip(names, chain.transforms, strict=True):
+            inputs = frames if names.index(name) <= names.index("RandomAffine") else crops
+            p = getattr(step, "p", 1.0)
+            always = step if step is affine else replace(step, p=1.0)  # type: ignore[type-var]
+            times = [microseconds(which, inputs, options.runs) for which in (always, step)]
+            print(f"  {name:<14} {p:>5.2f} {times[0]:>13.0f} {times[1]:>12.0f}")
     index = iter(range(10**9))
     seeding = per_second(lambda _: reseed(generator, 0, 0, next(index)), [{}] * 5000, options.runs)
     print(f"reseed: {1e6 / statistics.median(seeding):.0f} µs")

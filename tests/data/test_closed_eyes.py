@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facedots.data.closed_eyes import CloseEyes, close_eye, lid_source
+from facedots.data.closed_eyes import CloseEyes, Lid, close_eye, lid_source
 from facedots.data.dataset import Sample
 from facedots.geometry import apply_affine, similarity
 from facedots.schema import IBUG68
@@ -76,6 +76,42 @@ def test_both_eyes_close_and_nothing_else_moves() -> None:
     assert moved.nonzero()[0].tolist() == [37, 38, 43, 44]
     assert (result["image"] != sample["image"]).any()
     assert CloseEyes(IBUG68, p=0.0)(sample)["image"] is sample["image"]
+
+
+def test_some_close_one_eye_only_and_its_pupil_is_unknown() -> None:
+    sample = face() | {"pupils": np.array([[62, 100], [122, 100]], np.float32)}
+    counts = {1: 0, 2: 0}
+    for seed in range(60):
+        result = CloseEyes(IBUG68, p=1.0, generator=np.random.default_rng(seed))(sample)
+        moved = (result["keypoints"] != sample["keypoints"]).any(axis=1)
+        eyes = moved[[37, 43]]
+        counts[int(eyes.sum())] += 1
+        gaps = result["keypoints"][[41, 47], 1] - result["keypoints"][[37, 43], 1]
+        np.testing.assert_array_equal(np.isnan(result["pupils"]).all(axis=1), gaps < 8)
+    assert counts[1] in range(1, 16)
+
+
+def test_a_squeezed_eye_stays_in_sight() -> None:
+    image, eye = drawn()
+    whites = []
+    for squeezed in (False, True):
+        lid = Lid(squeezed=squeezed)
+        closed, points = close_eye(image, eye.astype(np.float32), range(6), 0.5, lid)
+        assert points[1].tolist() == [75, 100]
+        assert (closed[96, 82] == SKIN).all()
+        whites.append((closed == WHITE).all(axis=2).sum())
+    assert whites[0] <= 1.1 * whites[1]
+
+
+def test_the_lash_is_a_dark_line_on_the_lids_edge() -> None:
+    image, eye = drawn()
+    plain, lash = (
+        close_eye(image, eye.astype(np.float32), range(6), 1.0, Lid(lash=opacity))[0].astype(int)
+        for opacity in (0.0, 0.6)
+    )
+    darker = (lash.sum(axis=2) < plain.sum(axis=2) - 60).nonzero()
+    assert len(darker[0]) > 20
+    assert 96 < darker[0].min() <= darker[0].max() < 112
 
 
 def test_eyes_with_missing_points_stay_as_they_are() -> None:

@@ -40,10 +40,14 @@ def test_pupils_move_with_the_points_and_swap_in_a_mirror_image() -> None:
     outer_corners = [36, 45]
     faces = [replace(face, pupils=face.points[outer_corners]) for face in FACES]
     dataset = CropDataset(faces, SPEC, strength=1.0, negative_fraction=0.2)
+    known = 0
     for epoch in range(20):
         item = dataset[epoch, epoch % 3]
         corners = item["points"][outer_corners]
-        torch.testing.assert_close(item["pupils"], corners, equal_nan=True)
+        pupils = item["pupils"].isfinite()  # not in a negative crop, nor under closed lids
+        torch.testing.assert_close(item["pupils"][pupils], corners[pupils], atol=1e-3, rtol=0)
+        known += int(pupils.sum())
+    assert known > 20
     assert bool(CropDataset(FACES, SPEC)[0, 0]["pupils"].isnan().all())
 
 

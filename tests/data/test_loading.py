@@ -94,4 +94,4 @@ def test_generators_are_found_once_wherever_they_are() -> None:
 def test_a_copied_chain_still_shares_one_generator(clone: Any) -> None:
     chain = clone(training_augmentation(CropSpec("box", 1.3), 32, IBUG68, np.random.default_rng(0)))
     assert len(find_generators(chain)) == 1
-    assert isinstance(chain.transforms[1], RandomAffine)
+    assert any(isinstance(step, RandomAffine) for step in chain.transforms)

@@ -4,6 +4,7 @@ from .augment import mirror_points as mirror_points
 from .augment import training_augmentation as training_augmentation
 from .canvases import CanvasDataset as CanvasDataset
 from .closed_eyes import CloseEyes as CloseEyes
+from .closed_eyes import Lid as Lid
 from .closed_eyes import close_eye as close_eye
 from .crops import CropDataset as CropDataset
 from .dataset import FacialKeypointsDataset as FacialKeypointsDataset
@@ -13,6 +14,8 @@ from .dataset import Transform as Transform
 from .dataset import make_loader as make_loader
 from .dataset import reseed as reseed
 from .download import download_youtube_faces as download_youtube_faces
+from .occluders import OccludeFace as OccludeFace
+from .occluders import draw_medical_mask as draw_medical_mask
 from .photometric import Blur as Blur
 from .photometric import ColorJitter as ColorJitter
 from .photometric import JpegCompression as JpegCompression
@@ -43,3 +46,4 @@ from .transforms import Rescale as Rescale
 from .transforms import ToTensor as ToTensor
 from .transforms import denormalize_keypoints as denormalize_keypoints
 from .transforms import normalize_keypoints as normalize_keypoints
+from .turned_heads import TurnHead as TurnHead

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from facedots.data.closed_eyes import CloseEyes
 from facedots.data.dataset import Randomized, Sample
+from facedots.data.occluders import OccludeFace
 from facedots.data.photometric import (
     Blur,
     ColorJitter,
@@ -17,6 +18,7 @@ from facedots.data.photometric import (
     UnevenLighting,
 )
 from facedots.data.transforms import Compose, image_matrix, map_points, replace_image
+from facedots.data.turned_heads import TurnHead
 from facedots.errors import DataError
 from facedots.geometry import (
     CropSpec,
@@ -226,7 +228,7 @@ def training_augmentation(
 ) -> Compose:
     """The default chain from a decoded image to a training crop ``uint8 (size, size, 3)``.
 
-    In the order of a camera: eyes, pose, light, occlusion, lens, sensor, file.
+    In the order of a camera: eyes, pose, occlusion, light, lens, sensor, file.
 
     Args:
         crop_spec: As the next ones, of :class:`RandomAffine`.
@@ -262,10 +264,12 @@ def training_augmentation(
     return Compose(
         [
             CloseEyes(schema, p=scaled(0.3), generator=generator),
+            TurnHead(schema, p=scaled(0.2), generator=generator),
             affine,
+            OccludeFace(schema, p=scaled(0.2), generator=generator),
             ColorJitter(p=scaled(0.8), generator=generator),
             UnevenLighting(p=scaled(0.2), generator=generator),
-            RandomErasing(p=scaled(0.3), generator=generator),
+            RandomErasing(p=scaled(0.2), generator=generator),
             Blur(p=scaled(0.2), generator=generator),
             LowResolution(p=scaled(0.25), generator=generator),
             Noise(p=scaled(0.25), generator=generator),

@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from facedots.data.canvas import Canvas, ImageCache, ScenePool, map_boxes
 from facedots.data.dataset import reseed
+from facedots.data.occluders import draw_medical_mask
 from facedots.data.photometric import (
     Blur,
     ColorJitter,
@@ -221,13 +222,12 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
 
     def _occlude(self, canvas: Canvas) -> None:
         """Medical masks, and things before faces, drawn into the image."""
-        random = self.generator
+        random, covered = self.generator, np.zeros(canvas.image.shape[:2], bool)
         for square, lower in zip(canvas.squares, canvas.lower_faces, strict=True):
             draw = random.random()
             if draw < 0.14 and np.isfinite(lower).all():
-                color = random.integers(0 if draw < 0.05 else 150, 256, 3).tolist()
                 moved = lower + random.normal(0, 0.03, 2) * square[2]
-                cv2.fillPoly(canvas.image, [moved.round().astype(np.int32)], color, cv2.LINE_AA)
+                draw_medical_mask(canvas.image, covered, moved, random)
             elif 0.14 < draw < 0.3 and square[2] > 16:
                 self._cover_side(canvas.image, square)
 
