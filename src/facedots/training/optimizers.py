@@ -47,15 +47,16 @@ class Muon(pytorch_optimizer.Muon):
 
 
 def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """:class:`Muon` for the convolution kernels, AdamW for those of the first layer and the head,
+    """:class:`Muon` for the convolution kernels, AdamW for those of the first layer and the heads,
     depthwise ones, fully connected layers, norms and biases.
 
     Steps are scaled as by Liu et al. (2025), so one learning rate serves both.
     """
-    head = set(net.head.parameters())
+    heads = (net.head, net.pupil_head, net.visibility_head)
+    of_heads = {value for head in heads if head is not None for value in head.parameters()}
 
     def is_kernel(value: nn.Parameter) -> bool:
-        return value.ndim == 4 and value.shape[1] > net.spec.channels and value not in head
+        return value.ndim == 4 and value.shape[1] > net.spec.channels and value not in of_heads
 
     others, kernels = _partition(_trainable(net), is_kernel)
     rest, weights = _partition(others, lambda value: value.ndim > 1)
