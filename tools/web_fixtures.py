@@ -30,7 +30,7 @@ from facedots import (
 )
 from facedots.analysis import HEAD_MODEL, BlinkCounter, head_pose, project
 from facedots.data import draw_face
-from facedots.detection.search import _resized
+from facedots.detection.search import Search, _resized
 from facedots.effects import Anonymizer, Effect, load_sticker, named_effects, sticker_names
 from facedots.effects.anonymize import AnonymizeMethod
 from facedots.errors import PointsError
@@ -50,7 +50,7 @@ from facedots.io.results import image_fields
 from facedots.schema import IBUG68
 from facedots.tracking import FaceSmoother
 from facedots.tracking.track import assign
-from facedots.types import Face, ImageResult
+from facedots.types import Detections, Face, ImageResult
 
 FRAMES, RATE, CLIP_SIZE = 60, 30, (320, 240)
 EYES = (36, 45)
@@ -215,20 +215,24 @@ def fields(face: Face) -> dict[str, Any]:
     }
 
 
+def detection_fields(found: Detections) -> list[dict[str, Any]]:
+    """Detections by their names in the package."""
+    squares = found.squares if found.squares is not None else np.zeros((0, 4), np.float32)
+    return [
+        {"box": box, "score": float(score), "square": square if np.isfinite(square).all() else None}
+        for box, score, square in zip(found.boxes, found.scores, squares, strict=True)
+    ]
+
+
 def images(fixtures: Fixtures) -> None:
-    """Images, what the detector finds in them, and their faces."""
+    """Images, what each search of the detector finds in them, and their faces."""
     pipeline, analyze, cases = Pipeline(predictor=KeypointPredictor("tiny")), FaceAnalyzer(), []
+    searches: list[Search] = ["fast", "default"]
+    detectors = {search: RetinaFace(search=search) for search in searches}
     for name, image in scenes().items():
-        found = pipeline.detector(image)
-        squares = found.squares if found.squares is not None else np.zeros((0, 4), np.float32)
-        detections = [
-            {
-                "box": box,
-                "score": float(score),
-                "square": square if np.isfinite(square).all() else None,
-            }
-            for box, score, square in zip(found.boxes, found.scores, squares, strict=True)
-        ]
+        detections = {
+            search: detection_fields(detector(image)) for search, detector in detectors.items()
+        }
         faces = analyze(image, pipeline(image))
         result = ImageResult(name, image.shape[1], image.shape[0], faces)
         cases.append(

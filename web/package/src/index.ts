@@ -10,7 +10,7 @@ import { FaceDotsError, messageOf } from "./errors";
 import type { Inspection } from "./inspection";
 import type { Answer, AnyResult, Numbered, Request, Results } from "./messages";
 import type { ModelName, ModelSpec } from "./predictor";
-import type { TrackOptions } from "./tracker";
+import type { Tracking, TrackOptions } from "./tracker";
 import type { Face, KeypointSchema } from "./types";
 
 export { anonymizer, type AnonymizeMethod, type AnonymizeOptions } from "./anonymize";
@@ -33,6 +33,7 @@ export {
 export { ellipse, type Covariance, type Ellipse } from "./uncertainty";
 export type { Box, Point } from "./geometry";
 export type { ModelName, ModelSpec } from "./predictor";
+export type { Search } from "./search";
 export type { Tensor } from "./session";
 export type { TrackOptions } from "./tracker";
 export type { Face, HeadPose, KeypointSchema, SignalName, Signals } from "./types";
@@ -61,8 +62,7 @@ export interface Options {
 }
 
 /** The faces of one frame of a video. */
-export interface TrackedFrame {
-  faces: Face[];
+export interface TrackedFrame extends Tracking {
   /** The frame in which they are; closed when the loop goes on. */
   image: ImageBitmap | VideoFrame;
   /** Seconds since the start of the video. */
@@ -140,7 +140,8 @@ export class FaceDots {
 
   /**
    * The faces of a playing video from frame to frame, each with a `track_id`, until the video or the
-   * loop ends. Frames that come while one is worked on are left out.
+   * loop ends. Frames that come while one is worked on are left out. The options may be changed
+   * meanwhile: they are read anew for each frame.
    *
    * ```js
    * for await (const { faces } of dots.track(video)) draw(faces);

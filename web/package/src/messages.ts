@@ -4,7 +4,7 @@ import type { Frame } from "./decode";
 import type { Point } from "./geometry";
 import type { Inspection } from "./inspection";
 import type { ModelName } from "./predictor";
-import type { TrackOptions } from "./tracker";
+import type { Tracking, TrackOptions } from "./tracker";
 import type { Face } from "./types";
 
 export interface OpenRequest {
@@ -49,10 +49,12 @@ export interface Result {
   height: number;
 }
 
+export type TrackResult = Result & Tracking;
+
 /** What the worker answers to each type of request. */
 export interface Results {
   open: null;
-  track: Result;
+  track: TrackResult;
   inspect: Inspection;
   detect: Result;
   forget: null;

@@ -24,11 +24,16 @@ import { resizeImage, warpImage } from "./warp";
 
 type Span = [start: number, end: number];
 
+/**
+ * Which faces to look for: from 1/11 of the image's long side on (`fast`), from 1/32 (`default`), or
+ * from 24 pixels (`thorough`). The smaller, the longer it takes.
+ */
+export type Search = keyof typeof search.MIN_FACES;
+
 const ROLLS = [-45, 0, 45];
 
 export class SearchingDetector {
   private readonly certainScore: number;
-  private readonly lowest: number;
 
   /** Faces with a score below `minScore`, in [0, 1], are dropped. */
   constructor(
@@ -36,22 +41,22 @@ export class SearchingDetector {
     private readonly minScore: number = retinaface.DEFAULTS.min_score,
   ) {
     this.certainScore = 1 - search.DOUBT * (1 - minScore);
-    this.lowest = Math.min(search.HINTS[retinaface.DEFAULTS.search], minScore);
   }
 
   /** The faces in an image, best first. */
-  async detect(image: Image): Promise<Detection[]> {
+  async detect(image: Image, kind: Search = retinaface.DEFAULTS.search): Promise<Detection[]> {
+    const lowest = Math.min(search.HINTS[kind], this.minScore);
     let found: Candidate[] = [];
-    for (const zoom of zooms(image.width, image.height)) {
+    for (const zoom of zooms(image.width, image.height, search.MIN_FACES[kind])) {
       const tiled = zoom * Math.max(image.width, image.height) > search.TILE;
-      found = this.merged(found, await this.look(image, zoom), zoom, tiled);
+      found = this.merged(found, await this.look(image, zoom, lowest), zoom, tiled);
     }
     const faces = await this.secondLook(image, found);
     return faces.map((face) => ({ box: face.box, score: face.score, square: squareOf(face) }));
   }
 
   /** The candidates in the whole image at one zoom. */
-  private async look(image: Image, zoom: number): Promise<Candidate[]> {
+  private async look(image: Image, zoom: number, lowest: number): Promise<Candidate[]> {
     const parts: Candidate[] = [];
     for (const [left, right] of spans(image.width, zoom)) {
       for (const [top, bottom] of spans(image.height, zoom)) {
@@ -65,7 +70,7 @@ export class SearchingDetector {
           right < image.width ? right : Infinity,
           bottom < image.height ? bottom : Infinity,
         ];
-        for (const one of await this.strongest(view)) {
+        for (const one of await this.strongest(view, lowest)) {
           const part = mapped(one, [xStep, 0, x, 0, yStep, y]);
           parts.push(givingWay(part, isCut(part.box, edges)));
         }
@@ -75,8 +80,8 @@ export class SearchingDetector {
   }
 
   /** The distinct candidates in a view, of the weak ones the strongest. */
-  private async strongest(view: Image): Promise<Candidate[]> {
-    const found = distinct(await findCandidates(this.session, view, this.lowest));
+  private async strongest(view: Image, lowest: number): Promise<Candidate[]> {
+    const found = distinct(await findCandidates(this.session, view, lowest));
     const weak = found.findIndex(({ score }) => score < this.minScore);
     return weak < 0 ? found : found.slice(0, weak + search.MAX_HINTS);
   }
@@ -139,9 +144,12 @@ export class SearchingDetector {
 }
 
 /** From image to view, coarse to fine. */
-function zooms(width: number, height: number): number[] {
+function zooms(
+  width: number,
+  height: number,
+  [pixels, share]: readonly [pixels: number, share: number],
+): number[] {
   const long = Math.max(width, height);
-  const [pixels, share] = search.MIN_FACES[retinaface.DEFAULTS.search];
   const [viewFace, largest] = retinaface.VIEW_FACES;
   const smallest = Math.max(pixels, share * long, viewFace / search.MAX_ZOOM);
   const zoom = Math.min(viewFace / smallest, search.MAX_ZOOM);

@@ -1,11 +1,11 @@
 /** Face tracking: stable IDs and temporally smoothed keypoints, as Python's `Tracker`. */
 
-import { track, tracker } from "./constants";
+import { retinaface, track, tracker } from "./constants";
 import { boxIou, sharedArea, type Box } from "./geometry";
 import type { Image } from "./image";
 import { assign } from "./linear";
 import type { KeypointPredictor } from "./predictor";
-import type { SearchingDetector } from "./search";
+import type { Search, SearchingDetector } from "./search";
 import { Observation, removeDuplicates, Track } from "./track";
 import type { Detection, Face } from "./types";
 
@@ -14,14 +14,33 @@ export interface TrackOptions {
   smooth?: boolean;
   /** Frames between two searches for new faces while every face is confident. */
   detectEvery?: number;
+  /** Which faces to look for; see Python's `--search`. */
+  search?: Search;
   /** How long a hidden face keeps its track. */
   maxLostSeconds?: number;
 }
 
+/** What a frame of a video shows. */
+export interface Tracking {
+  faces: Face[];
+  /** What may be faces too, but is too unclear to be followed: what hides faces must hide these. */
+  doubtful: Face[];
+  /** Whether new faces were looked for in this frame. */
+  searched: boolean;
+}
+
+const DEFAULTS: Required<TrackOptions> = {
+  smooth: tracker.DEFAULTS.smooth,
+  detectEvery: tracker.DEFAULTS.detect_every,
+  search: retinaface.DEFAULTS.search,
+  maxLostSeconds: tracker.DEFAULTS.max_lost_seconds,
+};
+
 export class Tracker {
   /** How often the detector has run. */
   detectorRuns = 0;
-  private readonly options: Required<TrackOptions>;
+  private options = DEFAULTS;
+  private doubtful: Observation[] = [];
   private tracks: Track[] = [];
   private nextId = 0;
   private framesSinceDetection = 0;
@@ -30,17 +49,12 @@ export class Tracker {
   constructor(
     private readonly detector: Pick<SearchingDetector, "detect">,
     private readonly predictor: Pick<KeypointPredictor, "predict">,
-    options: TrackOptions = {},
-  ) {
-    this.options = {
-      smooth: options.smooth ?? tracker.DEFAULTS.smooth,
-      detectEvery: options.detectEvery ?? tracker.DEFAULTS.detect_every,
-      maxLostSeconds: options.maxLostSeconds ?? tracker.DEFAULTS.max_lost_seconds,
-    };
-  }
+  ) {}
 
   /** The faces of the next frame by track ID; `now`: seconds, rising from frame to frame. */
-  async update(image: Image, now: number): Promise<Face[]> {
+  async update(image: Image, now: number, options: TrackOptions = {}): Promise<Tracking> {
+    this.options = { ...DEFAULTS, ...options };
+    this.doubtful = [];
     this.followSize(image);
     const limit = this.options.maxLostSeconds;
     this.tracks = this.tracks.filter((one) => Math.abs(now - one.time) <= limit);
@@ -48,7 +62,11 @@ export class Tracker {
     this.framesSinceDetection++;
     if (this.needsDetection(observations)) observations = await this.detect(image, observations);
     this.associate(image, removeDuplicates(observations), now);
-    return this.tracks.filter(({ visible }) => visible).map((one) => one.result());
+    return {
+      faces: this.tracks.filter(({ visible }) => visible).map((one) => one.result()),
+      doubtful: this.doubtful.map(({ face }) => face),
+      searched: !this.framesSinceDetection,
+    };
   }
 
   /** Where the frames change their size, look for the tracked faces anywhere in the image. */
@@ -92,7 +110,7 @@ export class Tracker {
   private async detect(image: Image, observations: Observation[]): Promise<Observation[]> {
     this.detectorRuns++;
     this.framesSinceDetection = 0;
-    const detections = await this.detector.detect(image);
+    const detections = await this.detector.detect(image, this.options.search);
     for (const item of observations) confirm(item, detections);
     const firm = observations.filter((item) => !item.weak);
     const added = detections.filter(({ box }) => {
@@ -100,6 +118,7 @@ export class Tracker {
     });
     const faces = await this.observe(image, added);
     faces.forEach((item, i) => (item.detectionScore = added[i].score));
+    this.doubtful = faces.filter((item) => !item.plausible(image));
     return [
       ...observations.filter((item) => !item.refuted),
       ...faces.filter((item) => item.plausible(image)),
@@ -127,11 +146,12 @@ export class Tracker {
     });
     const paired = new Set(pairs.values());
     observations.forEach((item, column) => {
-      if (paired.has(column) || item.sources.size || item.weak) return;
+      if (paired.has(column)) return;
       // A new face near another one while one is hidden is likely the hidden one, half visible:
       // wait until it is clear.
-      if (hidden.length && near[column].slice(0, observations.length).includes(true)) return;
-      this.tracks.push(new Track(this.nextId++, item, image, now, this.options.smooth));
+      const crowded = hidden.length && near[column].slice(0, observations.length).includes(true);
+      if (item.sources.size || item.weak || crowded) this.doubtful.push(item);
+      else this.tracks.push(new Track(this.nextId++, item, image, now, this.options.smooth));
     });
   }
 

@@ -7,7 +7,16 @@ import { FaceDotsError, messageOf } from "./errors";
 import { analyzeFaces } from "./expression";
 import type { Image } from "./image";
 import { inspectFace } from "./inspection";
-import type { Answer, AnyResult, Numbered, OpenRequest, Request, Result } from "./messages";
+import type {
+  Answer,
+  AnyResult,
+  Numbered,
+  OpenRequest,
+  Request,
+  Result,
+  TrackRequest,
+  TrackResult,
+} from "./messages";
 import { findFaces } from "./pipeline";
 import { KeypointPredictor } from "./predictor";
 import { SearchingDetector } from "./search";
@@ -60,10 +69,8 @@ async function handle(request: Request): Promise<AnyResult> {
   if (request.type === "inspect") {
     return inspectFace(await openInspected(request.url), image, request.points);
   }
-  const faces =
-    request.type === "detect"
-      ? await findFaces(image, networks.detector, networks.predictor)
-      : await trackerOf(request.tracker, networks, request.options).update(image, request.time);
+  if (request.type === "track") return track(request, networks, image);
+  const faces = await findFaces(image, networks.detector, networks.predictor);
   return result(faces, image);
 }
 
@@ -74,14 +81,15 @@ function openInspected(url: string): Promise<Session> {
   return inspected;
 }
 
-function trackerOf(
-  id: number,
+async function track(
+  { tracker: id, time, options }: TrackRequest,
   { detector, predictor }: Networks,
-  options: ConstructorParameters<typeof Tracker>[2],
-): Tracker {
-  const tracker = trackers.get(id) ?? new Tracker(detector, predictor, options);
+  image: Image,
+): Promise<TrackResult> {
+  const tracker = trackers.get(id) ?? new Tracker(detector, predictor);
   trackers.set(id, tracker);
-  return tracker;
+  const { faces, ...rest } = await tracker.update(image, time, options);
+  return { ...result(faces, image), ...rest };
 }
 
 function result(faces: Face[], { width, height }: Image): Result {

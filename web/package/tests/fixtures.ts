@@ -39,7 +39,7 @@ interface Cases {
   };
   images: {
     image: ImageFile;
-    detections: Detection[];
+    detections: Record<"default" | "fast", Detection[]>;
     faces: Required<Face>[];
     document: ImageResult;
   }[];

@@ -2,9 +2,20 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { analyzeFaces } from "../src/expression";
 import type { KeypointPredictor } from "../src/predictor";
 import { SearchingDetector } from "../src/search";
+import type { Detection } from "../src/types";
 import { cases, farthest, largestGap, openPredictor, openSession, readImage } from "./fixtures";
 
 const EYES = 60;
+
+function expectAlike(found: Detection[], expected: Detection[]): void {
+  expect(found).toHaveLength(expected.length);
+  found.forEach(({ box, score, square }, i) => {
+    const scale = (box[2] - box[0]) / EYES;
+    expect(largestGap(box, expected[i].box)).toBeLessThan(0.5 * scale);
+    expect(score).toBeCloseTo(expected[i].score, 2);
+    expect(square === null).toBe(expected[i].square === null);
+  });
+}
 
 describe("the whole way from an image", () => {
   let detector: SearchingDetector;
@@ -17,15 +28,9 @@ describe("the whole way from an image", () => {
 
   it.each(cases.images)("$image.name", async ({ image, detections, faces }) => {
     const pixels = readImage(image);
+    expectAlike(await detector.detect(pixels, "fast"), detections.fast);
     const found = await detector.detect(pixels);
-    expect(found).toHaveLength(detections.length);
-    found.forEach(({ box, score, square }, i) => {
-      const expected = detections[i];
-      const scale = (box[2] - box[0]) / EYES;
-      expect(largestGap(box, expected.box)).toBeLessThan(0.5 * scale);
-      expect(score).toBeCloseTo(expected.score, 2);
-      expect(square === null).toBe(expected.square === null);
-    });
+    expectAlike(found, detections.default);
     const keypoints = await predictor.predict(pixels, found);
     const analyzed = analyzeFaces(keypoints, image.width, image.height);
     analyzed.sort((a, b) => b.score - a.score);

@@ -13,7 +13,18 @@ import {
 } from "facedots";
 import { byId } from "./dom";
 
-let chosen: Effect[] = [];
+/** The chosen effects: what faces wear, and what hides them. */
+interface Choice {
+  worn: Effect[];
+  cover: Effect | null;
+}
+
+let chosen: Choice = { worn: [], cover: null };
+
+/** Whether faces are to be hidden. */
+export function isAnonymizing(): boolean {
+  return chosen.cover !== null;
+}
 
 /** Offer the effects; `changed` is called after each choice, `failed` where a file is missing. */
 export function offerEffects(changed: () => void, failed: (error: unknown) => void): void {
@@ -41,27 +52,34 @@ function checkbox(name: string): HTMLLabelElement {
 }
 
 /** Makeup below stickers, and anonymization over all. */
-async function chooseEffects(menu: HTMLElement): Promise<Effect[]> {
+async function chooseEffects(menu: HTMLElement): Promise<Choice> {
   const boxes = menu.querySelectorAll<HTMLInputElement>("input:checked");
   const names = new Set(Array.from(boxes, (box) => box.name));
   const worn = await Promise.all(stickerNames.filter((name) => names.has(name)).map(loadSticker));
   const method = byId("anonymize", HTMLSelectElement).value as AnonymizeMethod | "";
-  return [
-    ...makeupNames.filter((name) => names.has(name)).map((name) => makeup(name)),
-    ...(worn.length ? [stickers(worn)] : []),
-    ...(method ? [anonymizer({ method, onNoFace: "cover" })] : []),
-  ];
+  return {
+    worn: [
+      ...makeupNames.filter((name) => names.has(name)).map((name) => makeup(name)),
+      ...(worn.length ? [stickers(worn)] : []),
+    ],
+    cover: method ? anonymizer({ method, onNoFace: "cover" }) : null,
+  };
 }
 
 const buffer = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
 
-/** Draw an image, which has the canvas's size, with the chosen effects on its faces. */
+/**
+ * Draw an image, which has the canvas's size, with the chosen effects on its faces. Anonymization
+ * hides those in `hidden`, and all of the image where there is none.
+ */
 export function drawWithEffects(
   context: CanvasRenderingContext2D,
   image: CanvasImageSource,
   faces: readonly Face[],
+  hidden: readonly Face[],
 ): void {
-  if (!chosen.length || !buffer) {
+  const { worn, cover } = chosen;
+  if ((!worn.length && !cover) || !buffer) {
     context.drawImage(image, 0, 0);
     return;
   }
@@ -69,7 +87,8 @@ export function drawWithEffects(
   Object.assign(buffer.canvas, { width, height });
   buffer.drawImage(image, 0, 0);
   const pixels = buffer.getImageData(0, 0, width, height);
-  for (const effect of chosen) effect(pixels, faces);
+  for (const effect of worn) effect(pixels, faces);
+  cover?.(pixels, hidden);
   buffer.putImageData(pixels, 0, 0);
   context.drawImage(buffer.canvas, 0, 0);
 }

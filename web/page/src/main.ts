@@ -7,10 +7,11 @@ import {
   type Face,
   type ImageResult,
   type ModelName,
+  type Search,
 } from "facedots";
 import { announce, byId, messageOf } from "./dom";
 import { drawFace, type Layer } from "./draw";
-import { drawWithEffects, offerEffects } from "./effects";
+import { drawWithEffects, isAnonymizing, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
 import { keepOffline } from "./offline";
 import { record } from "./record";
@@ -33,11 +34,22 @@ const kept = keepOffline();
 let dots: Promise<FaceDots> | null = null;
 let shown: Shown | null = null;
 let faces: Face[] = [];
+/** Whom anonymization hides; all of the image where this is empty. */
+let hidden: Face[] = [];
 let source = "";
 let stream: MediaStream | null = null;
 let stopRecording: (() => Promise<Blob>) | null = null;
 /** The camera's last frame. */
 const still = document.createElement("canvas");
+/** How faces of the camera are looked for: to hide them, small ones too, and in each frame. */
+const tracking = {
+  get search(): Search {
+    return isAnonymizing() ? "default" : "fast";
+  },
+  get detectEvery() {
+    return isAnonymizing() ? 1 : 30;
+  },
+};
 const panels = new FacePanels(byId("faces", HTMLElement));
 
 function say(text: string): void {
@@ -87,9 +99,15 @@ async function measure(blob: Blob, bitmap: ImageBitmap): Promise<void> {
 }
 
 /** Draw an image or a frame of the camera with its faces, and list them. */
-function show(image: Shown, found: Face[], networks: FaceDots, time: number | null = null): void {
-  [shown, faces] = [image, found];
-  [view.width, view.height] = [image.width, image.height];
+function show(
+  image: Shown,
+  found: Face[],
+  networks: FaceDots,
+  time: number | null = null,
+  covered = found,
+): void {
+  [shown, faces, hidden] = [image, found, covered];
+  fit(view, image.width, image.height);
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
   lookInside({ image, faces: found }, load);
@@ -98,13 +116,19 @@ function show(image: Shown, found: Face[], networks: FaceDots, time: number | nu
   panels.update(found, time);
 }
 
+/** Give a canvas a size, which clears it where it has another one. */
+function fit(canvas: HTMLCanvasElement, width: number, height: number): void {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+}
+
 /** Draw what is shown, with the chosen layers and effects. */
 function draw(networks: FaceDots): void {
   if (!context || !shown) return;
   const chosen = layers();
   context.resetTransform();
+  context.clearRect(0, 0, view.width, view.height);
   if (chosen.has("mirror")) context.setTransform(-1, 0, 0, 1, view.width, 0);
-  drawWithEffects(context, shown, faces);
+  drawWithEffects(context, shown, faces, hidden);
   for (const face of faces) drawFace(context, face, chosen, networks);
 }
 
@@ -135,11 +159,13 @@ async function startCamera(): Promise<void> {
   const networks = await load();
   let last = performance.now();
   panels.clear();
-  for await (const { faces, image, time } of networks.track(video)) {
+  for await (const frame of networks.track(video, tracking)) {
     if (video.srcObject !== stream) break;
-    [still.width, still.height] = [video.videoWidth, video.videoHeight];
-    still.getContext("2d")?.drawImage(image, 0, 0);
-    show(still, faces, networks, time);
+    fit(still, frame.width, frame.height);
+    still.getContext("2d")?.drawImage(frame.image, 0, 0);
+    // A frame in which nobody was looked for may show somebody new.
+    const covered = frame.searched ? [...frame.faces, ...frame.doubtful] : [];
+    show(still, frame.faces, networks, frame.time, covered);
     const now = performance.now();
     say(`Camera: ${countOf(faces)}.`);
     speed.textContent = `${Math.round(now - last)} ms a frame`;

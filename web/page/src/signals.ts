@@ -1,16 +1,17 @@
 /** What is measured of each face: a table, in a video with bars over time and counted blinks. */
 
-import { BlinkCounter, type Face } from "facedots";
+import { BlinkCounter, type Face, type SignalName, type Signals } from "facedots";
 
 const FRAMES = 120;
 const BAR_HEIGHT = 24;
 /** The least range of bars, so that noise at rest stays small. */
 const RANGE = 0.2;
+/** Seconds of a video between two drawings; nobody reads faster. */
+const PAUSE = 0.1;
 
 interface Row {
   value: HTMLTableCellElement;
   bars: CanvasRenderingContext2D | null;
-  history: number[];
 }
 
 /** The table of one face, updated in place. */
@@ -18,26 +19,37 @@ class FacePanel {
   readonly table = document.createElement("table");
   private readonly rows = new Map<string, Row>();
   private readonly blinks = new BlinkCounter();
+  /** The last frames' signals. */
+  private history: Signals[] = [];
 
   constructor(caption: string) {
     this.table.createCaption().textContent = caption;
   }
 
-  /** `time` is a video's, in seconds; null for an image. */
-  update({ score, pose, signals }: Face, time: number | null): void {
+  /** Take note of a video's frame at a time in seconds. */
+  add({ signals }: Face, time: number): void {
+    if (!signals) return;
+    this.blinks.update(signals, time);
+    this.history = [...this.history, signals].slice(-FRAMES);
+  }
+
+  /** Show the face; with what was noted, where it is one of a video. */
+  draw({ score, pose, signals }: Face, inVideo: boolean): void {
     this.write("score", score, 2);
     if (pose) {
       for (const name of ["yaw", "pitch", "roll"] as const) this.write(`${name} °`, pose[name], 0);
     }
     if (!signals) return;
-    for (const [name, value] of Object.entries(signals)) {
-      const row = this.write(name.replaceAll("_", " "), value, 2, time !== null);
-      row.history = [...row.history, value].slice(-FRAMES);
-      if (row.bars) drawBars(row.bars, row.history);
+    for (const name of Object.keys(signals) as SignalName[]) {
+      const { bars } = this.write(name.replaceAll("_", " "), signals[name], 2, inVideo);
+      if (bars) {
+        drawBars(
+          bars,
+          this.history.map((frame) => frame[name]),
+        );
+      }
     }
-    if (time === null) return;
-    this.blinks.update(signals, time);
-    this.write("blinks", this.blinks.count, 0);
+    if (inVideo) this.write("blinks", this.blinks.count, 0);
   }
 
   private write(name: string, value: number, digits: number, hasBars = false): Row {
@@ -52,7 +64,7 @@ class FacePanel {
     [head.scope, head.textContent] = ["row", name];
     line.append(head);
     const cell = line.insertCell();
-    const row: Row = { value: line.insertCell(), bars: null, history: [] };
+    const row: Row = { value: line.insertCell(), bars: null };
     if (hasBars) {
       const canvas = document.createElement("canvas");
       [canvas.width, canvas.height, canvas.ariaHidden] = [FRAMES, BAR_HEIGHT, "true"];
@@ -71,27 +83,31 @@ function drawBars(context: CanvasRenderingContext2D, values: readonly number[]):
   const zoom = canvas.height / (top - Math.min(0, ...values));
   context.clearRect(0, 0, canvas.width, canvas.height);
   context.fillStyle = getComputedStyle(canvas).color;
+  context.beginPath();
   values.forEach((value, i) => {
-    context.fillRect(canvas.width - values.length + i, top * zoom, 1, -value * zoom);
+    context.rect(canvas.width - values.length + i, top * zoom, 1, -value * zoom);
   });
+  context.fill();
 }
 
 /** The tables of all faces. */
 export class FacePanels {
   private readonly panels = new Map<number, FacePanel>();
+  private drawn = -Infinity;
 
   constructor(private readonly root: HTMLElement) {}
 
   /** Show the faces of an image, or of a video's frame at a time in seconds. */
   update(faces: readonly Face[], time: number | null): void {
-    if (time === null) this.panels.clear();
-    const shown = faces.map((face, i) => {
-      const key = face.track_id ?? i;
-      const panel = this.panels.get(key) ?? new FacePanel(`Face ${key + 1}`);
-      this.panels.set(key, panel);
-      panel.update(face, time);
-      return panel.table;
-    });
+    if (time === null) this.clear();
+    const panels = faces.map((face, i) => this.panelOf(face.track_id ?? i));
+    if (time !== null) {
+      panels.forEach((panel, i) => panel.add(faces[i], time));
+      if (time < this.drawn + PAUSE) return;
+      this.drawn = time;
+    }
+    panels.forEach((panel, i) => panel.draw(faces[i], time !== null));
+    const shown = panels.map(({ table }) => table);
     const before = Array.from(this.root.children);
     const same = shown.length === before.length && shown.every((table, i) => table === before[i]);
     if (!same) this.root.replaceChildren(...shown);
@@ -100,5 +116,12 @@ export class FacePanels {
   /** Forget all faces, as of another video. */
   clear(): void {
     this.panels.clear();
+    this.drawn = -Infinity;
+  }
+
+  private panelOf(key: number): FacePanel {
+    const panel = this.panels.get(key) ?? new FacePanel(`Face ${key + 1}`);
+    this.panels.set(key, panel);
+    return panel;
   }
 }
