@@ -111,7 +111,7 @@ def test_the_model_card_names_drawn_faces(uninterrupted: Path) -> None:
     )
     card = json.loads(session.get_modelmeta().custom_metadata_map["facedots.card"])
     assert "drawn" in card["trained_on"]
-    points, covariance, _ = session.run(None, {"crops": np.zeros((3, 112, 112, 3), np.uint8)})
+    points, covariance, *_ = session.run(None, {"crops": np.zeros((3, 112, 112, 3), np.uint8)})
     assert points.shape == (3, 68, 2)
     assert (np.linalg.eigvalsh(covariance) > 0).all()
 

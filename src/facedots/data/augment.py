@@ -263,7 +263,7 @@ def training_augmentation(
     affine.p_negative = negative_fraction
     return Compose(
         [
-            CloseEyes(schema, p=scaled(0.3), generator=generator),
+            CloseEyes(schema, p=scaled(0.25), generator=generator),
             TurnHead(schema, p=scaled(0.2), generator=generator),
             affine,
             OccludeFace(schema, p=scaled(0.2), generator=generator),

@@ -63,7 +63,7 @@ class CloseEyes(Randomized):
             return dict(sample)
         random = self.generator
         squeezed = random.random() < 0.3
-        closing = min(0.95 if squeezed else 1.0, random.uniform(0.3, 2.0))
+        closing = min(0.95 if squeezed else 1.0, random.uniform(0.3, 2.6))
         lid = Lid(random.uniform(0.3, 0.55), squeezed, max(0.0, random.uniform(-0.6, 0.7)))
         shut = EYES if random.random() < 0.9 else (EYES[int(random.integers(2))],)
         image, points = sample["image"], sample["keypoints"]
