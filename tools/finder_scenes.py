@@ -87,13 +87,8 @@ def of_points(face: FaceAnnotation, source: str, validation: bool) -> Scene:
 def with_boxes(data: Path, teacher: RetinaFace) -> Iterator[Scene]:
     """The photos of ``scenes``."""
     for folder in ("crowds", "masks", "coco", "groups", "wider"):
-        rows = defaultdict(list)
-        with (data / "scenes" / folder / "boxes.csv").open(newline="") as file:
-            for row in csv.DictReader(file):
-                rows[row["image"]].append(row)
-        for i, (name, boxes) in enumerate(sorted(rows.items())):
-            native = np.array([[row[k] for k in ("x0", "y0", "x1", "y1")] for row in boxes])
-            tight = teacher.adjustment.tight(native.astype(np.float32))
+        for i, (name, boxes) in enumerate(listed_boxes(data / "scenes" / folder)):
+            tight = tight_boxes_of(boxes, teacher)
             doubtful = np.array([_doubtful(row) for row in boxes])
             yield Scene(
                 data / "scenes" / folder / name,
@@ -106,6 +101,21 @@ def with_boxes(data: Path, teacher: RetinaFace) -> Iterator[Scene]:
     for folder in ("empty", "lookalikes"):
         for i, path in enumerate(sorted((data / "scenes" / folder).glob("*.jpg"))):
             yield Scene(path, folder, validation=i % 4 == 3)
+
+
+def listed_boxes(folder: Path) -> list[tuple[str, list[dict[str, str]]]]:
+    """Each photo of a folder and its rows of ``boxes.csv``, by name."""
+    rows = defaultdict(list)
+    with (folder / "boxes.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            rows[row["image"]].append(row)
+    return sorted(rows.items())
+
+
+def tight_boxes_of(rows: list[dict[str, str]], teacher: RetinaFace) -> Floats:
+    """Tight boxes ``(N, 4)`` of rows whose boxes are framed as the teacher's."""
+    native = np.array([[row[k] for k in ("x0", "y0", "x1", "y1")] for row in rows])
+    return teacher.adjustment.tight(native.astype(np.float32))
 
 
 def _doubtful(row: dict[str, str]) -> bool:

@@ -22,16 +22,16 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from finder_scenes import IN_TEST_SETS
+from finder_scenes import IN_TEST_SETS, listed_boxes, tight_boxes_of
 from gpu_archive import CARRIED, WORK
 
-from facedots import IBUG68, CropSpec, read_image, tight_boxes
+from facedots import IBUG68, CropSpec, RetinaFace, read_image, tight_boxes
 from facedots.annotations import AnnotationSet, FaceAnnotation, pack
 from facedots.annotations.packing import moved_face
 from facedots.data import load_split
 from facedots.data.canvas import map_boxes
 from facedots.data.scenes import Scene, load_scenes, map_squares, write_scenes
-from facedots.geometry import Image, Matrix, apply_affine, crop_matrix, warp_image
+from facedots.geometry import Floats, Image, Matrix, apply_affine, crop_matrix, warp_image
 from facedots.io.files import atomic_write
 
 STYLES = ("300w", "youtube-faces", "fgnet", "webmorph")
@@ -58,6 +58,14 @@ MORE: Mapping[str, tuple[str, Mapping[int, int], tuple[int, ...]]] = {
 pupils there, the right one first.
 """
 
+MASKED: Mapping[str, float] = {"with_mask": 0.0, "without_mask": 1.0}
+"""Note of a box -> what is seen of mouth, chin and the tip of the nose."""
+_BELOW_MASK, _ABOVE_MASK = (*range(4, 13), 30, *range(31, 36), *range(48, 68)), (*range(36, 48), 27)
+
+_LOOKALIKE, _LOOKALIKES = 0.02, 3
+"""RetinaFace's least score of what may look like a face, and how many of an image are taken."""
+_SMALLEST_UNLABELED = 24.0
+
 _CROP, _SIDE = CropSpec("box", 2.0), 320
 _WEBP = (cv2.IMWRITE_WEBP_QUALITY, 75)
 _LARGEST_FACE, _LARGEST_SCENE = 100.0, 320.0
@@ -76,6 +84,7 @@ def labeled_faces(data: Path) -> dict[str, list[FaceAnnotation]]:
         is_test = face.name.startswith("infanface/google2_")
         is_val = re.match(r"fgnet/..0|webmorph/neutral_front_..0", face.name)
         (test if is_test else val if is_val else train).append(face)
+    train.extend(unlabeled(data / "scenes"))
     return {"train": train, "val": val, "test": test}
 
 
@@ -96,6 +105,31 @@ def more_faces(folder: Path) -> Iterator[FaceAnnotation]:
                 )
 
 
+def unlabeled(folder: Path) -> Iterator[FaceAnnotation]:
+    """Without points, of the photos that finders are trained on: faces by their boxes, where a mask
+    hides the lower half or none does, and what RetinaFace may take for a face where there is none.
+    """
+    teacher = RetinaFace(min_score=_LOOKALIKE)
+    places: list[tuple[Path, Floats, Floats | None, bool]] = []
+    for source in ("crowds", "masks"):
+        for i, (image, rows) in enumerate(listed_boxes(folder / source)):
+            for row, box in zip(rows, tight_boxes_of(rows, teacher), strict=True):
+                visible = np.full(IBUG68.count, np.nan, np.float32)
+                visible[list(_ABOVE_MASK)] = 1.0
+                visible[list(_BELOW_MASK)] = MASKED.get(row["note"], np.nan)
+                if i % 4 != 3:
+                    places.append((folder / source / image, box, visible, True))
+    for source in ("empty", "lookalikes"):
+        for i, path in enumerate(sorted((folder / source).glob("*.jpg"))):
+            if i % 4 != 3:
+                boxes = teacher(read_image(path, orient=False)).boxes[:_LOOKALIKES]
+                places.extend((path, box, None, False) for box in boxes)
+    for number, (path, box, seen, is_face) in enumerate(places):
+        if (box[2:] - box[:2]).max() >= _SMALLEST_UNLABELED:
+            points, name = np.full((IBUG68.count, 2), np.nan, np.float32), f"scenes/{number}"
+            yield FaceAnnotation(path, points, name, "", 0.0, STYLES[0], None, box, seen, is_face)
+
+
 def pack_faces(subsets: Mapping[str, Iterable[FaceAnnotation]], out: Path, photos: Path) -> None:
     """Write a pack of crops, by way of files in the folder ``photos``."""
     crops = {
@@ -108,7 +142,8 @@ def pack_faces(subsets: Mapping[str, Iterable[FaceAnnotation]], out: Path, photo
 
 def cropped(face: FaceAnnotation, file: Path) -> FaceAnnotation:
     """The face in a file of its own: a square of twice its box, at most `_SIDE` pixels wide."""
-    square = _CROP.crop_squares(tight_boxes(face.points[None]), (1, 1))[0]
+    box = tight_boxes(face.points[None]) if face.box is None else face.box[None]
+    square = _CROP.crop_squares(box, (1, 1))[0]
     side = min(_SIDE, round(float(square[2])))
     matrix = crop_matrix(square, side)
     save_warped(read_image(face.image, orient=False), matrix, (side, side), file)

@@ -260,3 +260,17 @@ def test_packed_crops_show_the_faces(tmp_path: Path) -> None:
         column, row = np.round(face.points[30]).astype(int)
         whole = read_image(face.image)
         assert np.abs(image[y, x].astype(int) - whole[row, column]).max() < 40
+
+
+def test_faces_without_points_keep_box_and_visibility(tmp_path: Path) -> None:
+    points, seen = np.full((68, 2), np.nan, np.float32), np.zeros(68, np.float32)
+    seen[:9] = np.nan
+    box = np.array([1.5, 2, 30, 40], np.float32)
+    face = replace(cached_synthetic(1)[0], points=points, box=box, visible=seen, is_face=False)
+    list(pack(AnnotationSet({"train": [face]}, IBUG68), tmp_path))
+    packed = load_annotations(tmp_path).subsets["train"][0]
+    assert packed.box is not None
+    assert packed.visible is not None
+    assert packed.box.tolist() == box.tolist()
+    np.testing.assert_array_equal(packed.visible, seen)
+    assert not packed.is_face

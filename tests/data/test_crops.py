@@ -5,9 +5,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from facedots.data.augment import RandomAffine
 from facedots.data.crops import CropDataset
 from facedots.data.synthetic import cached_synthetic
+from facedots.geometry import tight_boxes
 from facedots.models.registry import build_model
+from facedots.models.residual import FACE_CROP
 
 SPEC = build_model("tiny").spec
 FACES = [
@@ -86,3 +89,26 @@ def test_augmentation_is_weaker_in_the_cooldown() -> None:
     for epoch, expected in ((3, main), (4, cooldown), (5, cooldown)):
         torch.testing.assert_close(dataset[epoch, 1], expected[epoch, 1], equal_nan=True)
     assert not torch.equal(main[4, 1]["crop"], cooldown[4, 1]["crop"])
+
+
+def test_a_box_frames_what_has_no_points() -> None:
+    face = FACES[0]
+    box, points = tight_boxes(face.points[None])[0], np.full_like(face.points, np.nan)
+    seen = np.where(np.arange(68) < 27, 1, 0).astype(np.float32)
+    without = replace(face, points=points, box=box, visible=seen, is_face=False)
+    labeled, framed = CropDataset([face], SPEC)[0, 0], CropDataset([without], SPEC)[0, 0]
+    assert torch.equal(labeled["crop"], framed["crop"])
+    assert torch.equal(framed["visible"], torch.from_numpy(seen))
+    assert float(framed["face"]) == 0
+    assert bool(framed["points"].isnan().all())
+
+
+def test_augmentation_keeps_what_a_box_frames_within_the_crop() -> None:
+    image = np.zeros((200, 300, 3), np.uint8)
+    image[60:100, 180:240, 0] = 255
+    points, box = np.full((68, 2), np.nan, np.float32), np.array([180, 60, 239, 99], np.float32)
+    affine = RandomAffine(FACE_CROP, 64, SPEC.schema, generator=np.random.default_rng(0))
+    for _ in range(50):
+        crop = affine({"image": image, "keypoints": points, "box": box, "face": 0.0})
+        assert crop["image"][24:40, 24:40, 0].mean() > 200
+        assert crop["face"] == 0.0

@@ -56,6 +56,11 @@ class FaceAnnotation:
         label_style: The data set whose way of labeling the points follow; ``""`` where unknown.
         pupils: ``float32 (2, 2)`` as the points, the right eye's first, NaN where one is missing;
             ``None`` where the data set labels none.
+        box: ``float32 (4,)``, x0, y0, x1, y1 of the tight box where no point is labeled; else
+            ``None``.
+        visible: ``float32 (K,)``: 1 for points that are seen, 0 for hidden ones, NaN where that is
+            unknown; ``None``: all that are labeled are seen.
+        is_face: False where the box frames what may only look like a face.
 
     Example:
         >>> face = FaceAnnotation(Path("a.jpg"), np.zeros((68, 2), np.float32), "a.jpg")
@@ -70,6 +75,9 @@ class FaceAnnotation:
     label_bias_x: float = 0.0
     label_style: str = ""
     pupils: Floats | None = None
+    box: Floats | None = None
+    visible: Floats | None = None
+    is_face: bool = True
 
 
 class AnnotationFile(ABC):

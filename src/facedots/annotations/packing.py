@@ -165,10 +165,12 @@ def _relative_names(images: list[ImagePlace]) -> list[str]:
 def moved_face(face: FaceAnnotation, matrix: Matrix) -> FaceAnnotation:
     """The labels of a face under a map that shifts and enlarges its image."""
     pupils = None if face.pupils is None else apply_affine(matrix, face.pupils)
+    box = None if face.box is None else apply_affine(matrix, face.box.reshape(2, 2)).ravel()
     return replace(
         face,
         points=apply_affine(matrix, face.points),
         pupils=pupils,
+        box=box,
         label_bias_x=face.label_bias_x * float(matrix[0, 0]),
     )
 
@@ -176,7 +178,7 @@ def moved_face(face: FaceAnnotation, matrix: Matrix) -> FaceAnnotation:
 def _crops(data: AnnotationSet, size: int) -> Iterator[_Entry]:
     for each in _numbered(data):
         face = each.face
-        box = tight_boxes(face.points[None])
+        box = tight_boxes(face.points[None]) if face.box is None else face.box[None]
         if not (box[0, 2:] > box[0, :2]).all():
             raise DataError(f"{face.name}: its points span no box to crop; pack whole images")
         image = read_image(face.image, orient=False)

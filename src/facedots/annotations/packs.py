@@ -12,8 +12,8 @@ A pack is a folder, or an fsspec address (``s3://bucket/faces``), with
 
 A face has its ``subset``, its ``number`` in the data set, and what
 :class:`~facedots.annotations.base.FaceAnnotation` holds; a missing coordinate is null, and there
-are no ``pupils`` where none are labeled. Points are in pixels, (0, 0) is the center of the top-left
-pixel.
+are no ``pupils``, ``box``, ``visible`` or ``is_face`` where they say nothing. Points are in pixels,
+(0, 0) is the center of the top-left pixel.
 """
 
 import hashlib
@@ -110,7 +110,7 @@ def read_subsets(
 def face_record(packed: PackedFace) -> dict[str, Any]:
     """A face as shards and index hold it."""
     face = packed.face
-    pupils = {} if face.pupils is None else {"pupils": _values(face.pupils)}
+    further = {"pupils": face.pupils, "box": face.box, "visible": face.visible}
     return {
         "number": packed.number,
         "subset": packed.subset,
@@ -119,7 +119,8 @@ def face_record(packed: PackedFace) -> dict[str, Any]:
         "label_bias_x": face.label_bias_x,
         "label_style": face.label_style,
         "points": _values(face.points),
-        **pupils,
+        **{key: _values(array) for key, array in further.items() if array is not None},
+        **({} if face.is_face else {"is_face": False}),
     }
 
 
@@ -163,15 +164,19 @@ def _place(root: str, record: dict[str, Any]) -> ImagePlace:
 
 
 def _face(record: dict[str, Any], place: ImagePlace, count: int) -> PackedFace:
-    points = np.array(record["points"], np.float32).reshape(count, 2)
-    pupils = record.get("pupils")
+    def array(key: str, *shape: int) -> Floats | None:
+        return np.array(record[key], np.float32).reshape(shape) if key in record else None
+
     face = FaceAnnotation(
         place,
-        points,
+        np.array(record["points"], np.float32).reshape(count, 2),
         record["name"],
         record["group"],
         float(record["label_bias_x"]),
         record["label_style"],
-        None if pupils is None else np.array(pupils, np.float32).reshape(PUPILS.count, 2),
+        array("pupils", PUPILS.count, 2),
+        array("box", 4),
+        array("visible", count),
+        bool(record.get("is_face", True)),
     )
     return PackedFace(int(record["number"]), record["subset"], face)

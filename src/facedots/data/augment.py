@@ -90,8 +90,9 @@ class RandomAffine(Randomized):
     """A random crop: mirror, rotation, zoom and shift in one affine warp.
 
     The square is that around the tight box of the rotated points, as a detector frames a rolled
-    face; zoom and shift then imitate a detector's errors. A fraction ``p_negative`` of the crops
-    shows no well-placed face: their points are NaN and their ``'face'`` is 0, else 1.
+    face; zoom and shift then imitate a detector's errors. Without a labeled point it is that around
+    ``sample['box']``. A fraction ``p_negative`` of the crops shows no well-placed face: their
+    points are NaN and their ``'face'`` is 0, else the sample's, by default 1.
 
     Attributes:
         crop_spec: Which square of the image.
@@ -109,7 +110,7 @@ class RandomAffine(Randomized):
         generator: Source of the randomness.
 
     Raises:
-        DataError: The sample has no point.
+        DataError: The sample has neither a point nor a box.
 
     Example:
         >>> from facedots.data.synthetic import draw_face
@@ -146,7 +147,8 @@ class RandomAffine(Randomized):
         center = ((width - 1) / 2, (height - 1) / 2)
         rotation = similarity(self._random_angle(), 1.0, (0.0, 0.0), center)
         negative = self.p_negative > 0 and random.random() < self.p_negative
-        rotated = apply_affine(rotation, labels["keypoints"])
+        framed = self._corners(sample, mirrored) if "box" in sample else labels["keypoints"]
+        rotated = apply_affine(rotation, framed)
         square = _square_around(rotated, self.crop_spec, sample)
         square = self._misplaced(square) if negative else self._jittered(square)
         matrix = compose(crop_matrix(square, self.size), rotation)
@@ -161,8 +163,18 @@ class RandomAffine(Randomized):
             **map_points(labels, matrix),
             "image": warp_image(image, whole, (self.size, self.size)),
             "matrix": compose(whole, image_matrix(sample)),
-            "face": 0.0 if negative else 1.0,
+            "face": 0.0 if negative else sample.get("face", 1.0),
         }
+
+    def _corners(self, sample: Sample, mirrored: bool) -> Floats:
+        """Those of the box, ``(4, 2)``."""
+        (left, top), (right, bottom) = apply_affine(
+            image_matrix(sample), np.reshape(sample["box"], (2, 2))
+        )
+        corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+        if mirrored:
+            corners[:, 0] = sample["image"].shape[1] - 1 - corners[:, 0]
+        return corners
 
     def _mirrored(self, sample: Sample) -> Sample:
         """The labels of the mirror image."""

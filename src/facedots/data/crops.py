@@ -98,20 +98,19 @@ class CropDataset(Dataset[Item]):
         image = sample["image"]
         if self.gray:
             image = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None]
-        inside = is_inside(sample["keypoints"], *image.shape[:2])
+        points = sample["keypoints"]
+        outside = ~np.isnan(points).any(axis=1) & ~is_inside(points, *image.shape[:2])
         return {
             "crop": torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))),
-            "points": torch.from_numpy(sample["keypoints"]),
+            "points": torch.from_numpy(points),
             "pupils": torch.from_numpy(sample["pupils"]),
-            "visible": torch.from_numpy(np.where(inside, sample["visible"], np.float32("nan"))),
+            "visible": torch.from_numpy(np.where(outside, np.float32("nan"), sample["visible"])),
             "face": torch.tensor(sample.get("face", 1.0)),
             "label_style": torch.tensor(self.label_styles[row]),
         }
 
     def _sample(self, row: int) -> Sample:
-        """The face with its whole image, from the cache where possible, its pupils, and which of
-        its points are visible.
-        """
+        """The face with its whole image, from the cache where possible, and all that is labeled."""
         if row in self._cache:
             sample = self.faces.sample(row, self._cache[row])
         else:
@@ -119,9 +118,11 @@ class CropDataset(Dataset[Item]):
             if sample["image"].nbytes <= self._cache_bytes:
                 self._cache[row] = sample["image"]
                 self._cache_bytes -= sample["image"].nbytes
-        pupils = self.faces.annotations[row].pupils
-        pupils = np.full((2, 2), np.nan, np.float32) if pupils is None else pupils.copy()
-        return {**sample, "pupils": pupils, "visible": visible_points(sample)}
+        face = self.faces.annotations[row]
+        pupils = np.full((2, 2), np.nan, np.float32) if face.pupils is None else face.pupils.copy()
+        visible = visible_points(sample) if face.visible is None else face.visible.copy()
+        box = {} if face.box is None else {"box": face.box}
+        return {**sample, "pupils": pupils, "visible": visible, "face": float(face.is_face), **box}
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
