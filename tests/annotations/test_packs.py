@@ -87,8 +87,9 @@ def test_pack_and_unpack_lose_nothing(tmp_path_factory: Any, draws: st.DataObjec
     assert content(load_annotations(folder / "pack")) == content(data)
     assert list(unpack(folder / "pack", folder / "files")) == files
     assert content(load_annotations(folder / "files")) == content(data)
-    list(pack(load_annotations(folder / "files"), folder / "again"))
-    assert content(load_annotations(folder / "again")) == content(data)
+    for name in ("files", "pack"):
+        assert list(pack(load_annotations(folder / name), folder / f"{name}-again")) == files
+        assert content(load_annotations(folder / f"{name}-again")) == content(data)
 
 
 @pytest.fixture
@@ -136,10 +137,12 @@ def test_a_damaged_shard_is_named_with_the_image(
     first = load_annotations(tmp_path / "pack").faces[0]
     with pytest.raises(ImageError) as caught:
         read_image(first.image)
-    assert f"{shard}/000000000.png: not the bytes of its index" in str(caught.value)
+    assert f"{shard}/000000000.png (a/0.x.png): not the bytes of its index" in str(caught.value)
     assert "copy it again" in str(caught.value)
     shard.unlink()
-    with pytest.raises(ImageError, match=r"000000000\.png: cannot be read: No such file"):
+    with pytest.raises(
+        ImageError, match=r"000000000\.png \(a/0\.x\.png\): cannot be read: No such file"
+    ):
         read_image(first.image)
 
 
@@ -151,9 +154,20 @@ def test_a_pack_that_was_killed_is_none(data: AnnotationSet, tmp_path: Path) -> 
     assert not list((tmp_path / "pack").iterdir())
     with pytest.raises(DataError, match="no annotations here"):
         load_annotations(tmp_path / "pack")
+
+
+def test_packs_are_written_into_new_local_folders(data: AnnotationSet, tmp_path: Path) -> None:
     list(pack(data, tmp_path / "pack"))
-    with pytest.raises(OutputError, match="holds a pack already"):
-        next(pack(data, tmp_path / "pack"))
+    taken = tmp_path / "images"
+    for write in (pack(data, taken), unpack(tmp_path / "pack", taken)):
+        with pytest.raises(OutputError, match="images: holds files already"):
+            next(write)
+    assert [file.name for file in taken.iterdir() if file.is_file()] == []
+    for out in ("s3://faces/pack", Path("s3://faces/pack")):
+        with pytest.raises(OutputError, match="a local path is needed here, not an address"):
+            next(pack(data, out))
+    with pytest.raises(DataError, match=r"images: no pack, as pack\.json is missing"):
+        next(unpack(taken, tmp_path / "new"))
 
 
 def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -176,6 +190,7 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda record: record.pop("faces"), "line 1: KeyError: 'faces'"),
         (lambda record: record.update(file="../../x.png"), "outside the data set"),
         (lambda record: record.update(file="/x.png"), "outside the data set"),
+        (lambda record: record.update(file="b/1.x.png"), "line 2: ValueError: .* is there twice"),
         (lambda record: record["faces"][0].update(points=[1, 2]), "line 1: ValueError"),
     ],
 )

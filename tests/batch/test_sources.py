@@ -25,7 +25,7 @@ def folder(tmp_path: Path) -> Path:
 def test_images_are_counted_off_and_files_that_hold_many_are_parts(folder: Path) -> None:
     names = ("", "*.tar", "*.tar.gz", "film.mp4", "a.jpg")
     sources = [str(folder / name) for name in names]
-    parts = list(list_parts(sources, 2))
+    parts = list_parts(sources, 2)
     assert [part.kind for part in parts] == ["images", "tar", "tar", "video", "images"]
     assert locations(parts, folder) == [
         ["a.jpg", "b.png"],
@@ -34,7 +34,7 @@ def test_images_are_counted_off_and_files_that_hold_many_are_parts(folder: Path)
         ["film.mp4"],
         ["c.png"],
     ]
-    assert len(next(list_parts([str(folder)], 9, recursive=True)).locations) == 4
+    assert len(list_parts([str(folder)], 9, recursive=True)[0].locations) == 4
 
 
 @pytest.mark.parametrize(
@@ -60,21 +60,21 @@ def test_parquet_with_paths_is_a_list_and_with_images_a_part_per_row_group(folde
     assert locations([part], folder) == [["a.jpg", "b.png"]]
     table = pyarrow.table({"image": [b"1", b"2", b"3"]})
     pyarrow.parquet.write_table(table, folder / "images.parquet", row_group_size=2)
-    parts = list(list_parts([str(folder / "images.parquet")], 10))
+    parts = list_parts([str(folder / "images.parquet")], 10)
     assert [(part.column, part.row_group) for part in parts] == [("image", 0), ("image", 1)]
 
 
 def test_a_list_without_the_column_names_those_it_has(folder: Path) -> None:
     (folder / "l.csv").write_text("id,photo\n1,a.jpg\n")
     with pytest.raises(DataError, match=r"l\.csv: none of the columns .*--column: id, photo"):
-        list(list_parts([str(folder / "l.csv")], 10))
+        list_parts([str(folder / "l.csv")], 10)
     (part,) = list_parts([str(folder / "l.csv")], 10, column="photo")
     assert locations([part], folder) == [["a.jpg"]]
     with pytest.raises(DataError, match="no column image;"):
-        list(list_parts([str(folder / "l.csv")], 10, column="image"))
+        list_parts([str(folder / "l.csv")], 10, column="image")
     (folder / "l.csv").write_bytes(b"\xff\x00")
     with pytest.raises(DataError, match="not a list that can be read"):
-        list(list_parts([str(folder / "l.csv")], 10))
+        list_parts([str(folder / "l.csv")], 10)
 
 
 def test_damaged_parquet_is_a_part_that_will_say_so_and_an_empty_folder_an_error(
@@ -83,5 +83,16 @@ def test_damaged_parquet_is_a_part_that_will_say_so_and_an_empty_folder_an_error
     (folder / "bad.parquet").write_bytes(b"no table")
     assert [part.kind for part in list_parts([str(folder / "bad.parquet")], 10)] == ["parquet"]
     (folder / "empty").mkdir()
-    with pytest.raises(ImageError, match="no images"):
-        list(list_parts([str(folder / "empty")], 10))
+    (folder / "empty.txt").touch()
+    for name in ("empty", "empty.txt"):
+        with pytest.raises(ImageError, match="no images"):
+            list_parts([str(folder / name)], 10)
+    with pytest.raises(ImageError, match="an empty name"):  # and not the folder at hand
+        list_parts([""], 10)
+
+
+def test_paths_in_a_list_at_an_address_are_beside_it() -> None:
+    fsspec = pytest.importorskip("fsspec")
+    fsspec.filesystem("memory").pipe("/beside/lists/l.txt", b"../a.jpg\n./deep//d.png\n")
+    (part,) = list_parts(["memory://beside/lists/l.txt"], 9)
+    assert part.locations == ("memory://beside/a.jpg", "memory://beside/lists/deep/d.png")

@@ -98,7 +98,7 @@ def test_a_shard_and_parquet_hold_the_same_faces_as_the_files(
     cells = [{"bytes": file.read_bytes(), "path": file.name} for file in files]
     table = tmp_path / "t.parquet"
     pyarrow.parquet.write_table(pyarrow.table({"image": cells}), table, row_group_size=4)
-    parts = list(list_parts([str(table)], 1))
+    parts = list_parts([str(table)], 1)
     rows = [row for part in parts for row in work(part)]
     assert [[row[name] for name in columns] for row in rows] == plain
     assert [row["frame"] for row in rows] == [1, 2, 3, 4, 5, 6]

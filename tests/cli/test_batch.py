@@ -37,6 +37,8 @@ def test_it_counts_what_it_finds_and_errors_end_with_status_1(
     )
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["faces"], summary["errors"]) == (8, {"ImageError": 1})
+    unused = run(*words, "--address", "auto")
+    assert "--address: it needs --engine ray" in unused.stderr
     refused = run(*words, "--part-size", 2)
     assert refused.stderr.startswith(f"error: {tmp_path}/out: begun with part-size 256 instead")
 

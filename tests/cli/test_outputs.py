@@ -379,13 +379,17 @@ def test_options_that_cannot_be_meant_are_refused(words: list[str], tmp_path: Pa
     assert run("predict", tmp_path / "a.png", *words).exit_code in (1, 2)
 
 
-def test_an_empty_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_name_and_an_address_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     words = (["predict", "a.png", "--out"], ["video", "a.mp4", "--csv"], ["export", ".", "--out"])
     for command in words:
         result = CliRunner().invoke(app, [*command, ""])
         assert result.exit_code == 2
         assert "the name is empty" in result.stderr
+    address = CliRunner().invoke(app, [*words[0], "s3://faces/drawn"])
+    assert "a local path is needed here, not an address" in str(address.exception)
     (tmp_path / "a.txt").touch()
     assert "is a file" in CliRunner().invoke(app, [*words[0], "a.txt"]).stderr
     assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]

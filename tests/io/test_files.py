@@ -98,6 +98,16 @@ def test_devices_and_open_streams_are_written_to(tmp_path: Path) -> None:
         assert stream.read() == b"through a link, twice"
 
 
+def test_an_address_is_refused_and_becomes_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("s3://faces/a.json", Path("s3://faces/a.json"), "https://host/a.json"):
+        with pytest.raises(OutputError, match="a local path is needed here, not an address"):
+            AtomicFile(name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_disk_and_a_socket_are_refused(tmp_path: Path) -> None:
     plug = socket.socket(socket.AF_UNIX)
     plug.bind(str(tmp_path / "plug"))

@@ -1,5 +1,6 @@
 """Addresses of fsspec, by its file system in memory."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def memory(tmp_path: Path) -> Iterator[fsspec.AbstractFileSystem]:
         ("memory://faces", False, ["a.PNG", "b.png"]),
         ("memory://faces", True, ["a.PNG", "b.png", "deep/c.png"]),
         ("memory://faces/*.csv", False, ["t.csv"]),
+        ("memory://faces/*", False, ["a.PNG", "b.png"]),
+        ("memory://faces/?.p*", False, ["b.png"]),
         ("memory://faces/b.png", False, ["b.png"]),
     ],
 )
@@ -39,6 +42,19 @@ def test_addresses_are_found(source: str, recursive: bool, names: list[str]) -> 
     assert [name.replace("memory:///", "memory://") for name in found] == [
         f"memory://faces/{name}" for name in names
     ]
+
+
+@pytest.mark.usefixtures("memory")
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("memory://faces", "no images in this folder; --recursive looks into its folders too"),
+        ("memory://faces/n*", "nothing fits this pattern"),
+    ],
+)
+def test_an_address_without_files_is_an_error(source: str, problem: str) -> None:
+    with pytest.raises(ImageError, match=f"{re.escape(source)}: {problem}"):
+        find_remote(source, {".bmp"}, recursive=False)
 
 
 @pytest.mark.usefixtures("memory")
@@ -51,7 +67,8 @@ def test_an_image_at_an_address_is_read() -> None:
 
 @pytest.mark.parametrize("address", ["memory://nowhere/a.png", "odd://a.png"])
 def test_what_cannot_be_fetched_names_the_address(address: str) -> None:
-    with pytest.raises(DownloadError, match=f"^{address}: cannot be fetched: "):
+    reason = "not found$" if address.startswith("memory") else ""
+    with pytest.raises(DownloadError, match=f"^{address}: cannot be fetched: {reason}"):
         read_location(address)
     assert file_bytes(address) is None
 

@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -23,10 +23,9 @@ from facedots.annotations.packs import (
 )
 from facedots.errors import DataError, OutputError
 from facedots.geometry import CropSpec, Matrix, apply_affine, crop_matrix, tight_boxes, warp_image
-from facedots.io.files import atomic_write
+from facedots.io.files import atomic_write, local_path
 from facedots.io.images import read_image, read_image_bytes
 from facedots.io.members import ImagePlace, TarWriter
-from facedots.io.remote import is_remote
 from facedots.schema import KeypointSchema
 
 SHARD_BYTES = 256 << 20
@@ -77,11 +76,16 @@ def pack(
                 tar = stack.enter_context(TarWriter(root / f"shard-{shards:06d}.tar"))
                 shards += 1
             key = f"{len(lines):09d}"
-            member = tar.add(key + (PurePath(file).suffix.lower() or ".image"), content)
+            name = key + (PurePath(file).suffix.lower() or ".image")
             record = _record(file, faces)
+            place = {
+                "shard": tar.path.name,
+                "name": name,
+                "offset": tar.add(name, content),
+                "size": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }
             tar.add(f"{key}.json", json.dumps(record).encode())
-            place = {"shard": tar.path.name, **asdict(member)}
-            del place["archive"]
             lines.append(json.dumps(place | record))
             yield file
     _write_index(root, lines, data.schema)
@@ -111,11 +115,10 @@ def unpack(source: str | Path, out: str | Path) -> Iterator[str]:
 
 
 def _new_folder(out: str | Path) -> Path:
-    if is_remote(str(out)):
-        raise OutputError(f"{out}: write a local folder, then copy it to its address")
-    if (Path(out) / PACK_FILE).exists():
-        raise OutputError(f"{out}: holds a pack already; choose another folder, or delete it")
-    return Path(out)
+    folder = local_path(out)
+    if folder.is_dir() and next(folder.iterdir(), None):
+        raise OutputError(f"{out}: holds files already; choose another folder, or empty it")
+    return folder
 
 
 def _write_index(root: Path, lines: list[str], schema: KeypointSchema) -> None:
@@ -151,13 +154,11 @@ def _whole_images(data: AnnotationSet) -> Iterator[_Entry]:
 
 
 def _relative_names(images: list[ImagePlace]) -> list[str]:
-    """The paths of images below the folder that holds all of them."""
+    """The paths of images below the folder that holds all of them; of packed ones, those before."""
     folders = {image.parent for image in images if isinstance(image, Path)}
     root = Path(os.path.commonpath(folders)) if folders else Path()
     return [
-        image.relative_to(root).as_posix()
-        if isinstance(image, Path)
-        else f"{Path(image.archive).stem}/{image.name}"
+        image.relative_to(root).as_posix() if isinstance(image, Path) else image.file
         for image in images
     ]
 

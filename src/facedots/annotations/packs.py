@@ -65,9 +65,11 @@ def read_pack(source: str | Path) -> tuple[KeypointSchema, list[PackedImage]]:
 
     Raises:
         AnnotationError: The index is damaged.
-        DataError: The pack is of another version of facedots.
+        DataError: It is no pack, or of another version of facedots.
         DownloadError: The address cannot be read.
     """
+    if not is_pack(source):
+        raise DataError(f"{source}: no pack, as {PACK_FILE} is missing")
     root = str(source) if is_remote(str(source)) else str(Path(source).absolute())
     head_file, index_file = (f"{root}/{name}" for name in (PACK_FILE, INDEX_FILE))
     index = _read(index_file)
@@ -137,12 +139,16 @@ def _read(location: str) -> bytes:
 
 
 def _images(root: str, index: bytes, count: int) -> Iterator[PackedImage]:
+    files = set[str]()
     for number, line in enumerate(index.splitlines(), 1):
         try:
             record = json.loads(line)
             place = _place(root, record)
+            if (file := str(record["file"])) in files:
+                raise ValueError(f"{file} is there twice")
+            files.add(file)
             faces = tuple(_face(face, place, count) for face in record["faces"])
-            yield PackedImage(place, record["file"], faces)
+            yield PackedImage(place, file, faces)
         except (ValueError, KeyError, TypeError) as error:
             fault = f"line {number}: {type(error).__name__}: {error}"
             raise AnnotationError(f"{root}/{INDEX_FILE}", [fault]) from error
@@ -160,6 +166,7 @@ def _place(root: str, record: dict[str, Any]) -> ImagePlace:
         int(record["offset"]),
         int(record["size"]),
         str(record["sha256"]),
+        str(file),
     )
 
 

@@ -17,7 +17,7 @@ from facedots.batch.sources import Part, absolute, list_parts
 from facedots.batch.work import ATTEMPTS_FOLDER, PARTS_FOLDER, Job, PartStats, read_stats
 from facedots.errors import DataError, OutputError
 from facedots.inference.weights import read_weights, weights_file
-from facedots.io.files import atomic_write, output_errors
+from facedots.io.files import atomic_write, local_path, output_errors
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.locks import lock_folder
 from facedots.io.parquet import load_pyarrow
@@ -114,7 +114,7 @@ def run_batch(
     """
     networks, options = networks or PipelineOptions(), options or BatchOptions()
     load_pyarrow()
-    out = Path(out).absolute()
+    out = local_path(out).absolute()
     job = Job(out, networks, max_pixels, options.frame_step)
     head = _head(sources, networks, options, recursive, max_pixels)
     with lock_folder(out) as is_ours:
@@ -122,7 +122,7 @@ def run_batch(
             raise OutputError(f"{out}: another `facedots batch` is at work in this folder")
         parts = read_manifest(out, head)
         if parts is None:
-            parts = list(list_parts(sources, options.part_size, recursive, options.column, on_skip))
+            parts = list_parts(sources, options.part_size, recursive, options.column, on_skip)
             write_manifest(out, head, parts)
         progress = BatchProgress(len(parts))
         todo = _missing(job, parts, progress, options.retry_errors)[: options.limit]

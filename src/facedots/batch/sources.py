@@ -3,12 +3,13 @@
 import csv
 import io
 import os
+import posixpath
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facedots.errors import DataError
+from facedots.errors import DataError, ImageError
 from facedots.io.images import SUFFIXES
 from facedots.io.inputs import find_images
 from facedots.io.parquet import DamagedError, load_pyarrow, open_parquet
@@ -43,12 +44,12 @@ class Part:
 
 
 def list_parts(
-    sources: Iterable[str],
+    sources: Sequence[str],
     part_size: int,
     recursive: bool = False,
     column: str | None = None,
     on_skip: Callable[[str], object] | None = None,
-) -> Iterator[Part]:
+) -> list[Part]:
     """Cut sources into parts; what is named twice is taken once.
 
     Args:
@@ -61,11 +62,19 @@ def list_parts(
 
     Raises:
         DataError: A list cannot be read, or has no such column.
-        ImageError: A folder or a pattern has no image.
+        ImageError: A folder or a pattern has no image, or all lists are empty.
         DownloadError: An address cannot be searched.
     """
+    locations = dict.fromkeys(_locations(sources, recursive, column, on_skip))
+    parts = list(_cut(locations, part_size, column))
+    if not parts:
+        raise ImageError(f"{', '.join(sources)}: no images are listed here")
+    return parts
+
+
+def _cut(locations: Iterable[str], part_size: int, column: str | None) -> Iterator[Part]:
     images = list[str]()
-    for location in dict.fromkeys(_locations(sources, recursive, column, on_skip)):
+    for location in locations:
         name = location.lower()
         if name.endswith(".parquet"):
             yield from _row_groups(location, column)
@@ -84,7 +93,9 @@ def list_parts(
 
 def absolute(source: str) -> str:
     """A source by a name that holds in every folder and, for shared files, on every machine."""
-    return source if is_remote(source) else os.path.abspath(source)  # noqa: PTH100 (a pattern)
+    if not source or is_remote(source):
+        return source
+    return os.path.abspath(source)  # noqa: PTH100 (a pattern)
 
 
 def _locations(
@@ -114,9 +125,15 @@ def _listed(table: str, names: Iterable[str]) -> Iterator[str]:
     folder = table.rpartition("/")[0] if is_remote(table) else str(Path(table).parent)
     for name in filter(None, map(str.strip, names)):
         if is_remote(name) or is_remote(table):
-            yield name if is_remote(name) else f"{folder}/{name}"
+            yield name if is_remote(name) else _beside(folder, name)
         else:
             yield absolute(os.path.join(folder, name))  # noqa: PTH118 (a million of them)
+
+
+def _beside(folder: str, name: str) -> str:
+    """The address of a file by its path from a folder; stores know no ``..``."""
+    scheme, _, path = f"{folder}/{name}".partition("://")
+    return f"{scheme}://{posixpath.normpath(path)}"
 
 
 def _read_list(location: str, column: str | None) -> list[str]:

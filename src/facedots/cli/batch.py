@@ -58,9 +58,11 @@ def batch(
     from facedots.batch.sources import list_parts
     from facedots.batch.work import Job
 
+    if options.address and options.engine != "ray":
+        raise typer.BadParameter("it needs --engine ray", param_hint="--address")
     if dry_run:
         job = Job(out.absolute(), networks, max_pixels, options.frame_step)
-        parts = list(list_parts(sources, options.part_size, recursive, options.column, _warn))
+        parts = list_parts(sources, options.part_size, recursive, options.column, _warn)
         echo(_describe(estimate_batch(job, parts)))
         return
     display = _Display()

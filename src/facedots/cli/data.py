@@ -147,7 +147,11 @@ def pack(
 
 @data_app.command()
 @expand_options
-def unpack(source: Source, *, out: OutFolder) -> None:
+def unpack(
+    source: Annotated[str, typer.Argument(help="A pack: a folder, or an address.")],
+    *,
+    out: OutFolder,
+) -> None:
     """Write the images of a pack as files, with an index that makes the folder the same data."""
     from facedots.annotations.packing import unpack as unpack_data
 

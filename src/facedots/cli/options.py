@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 import typer
 
 from facedots.errors import DataError
+from facedots.io.files import local_path
 from facedots.io.headers import MAX_PIXELS, allow_pixels
 from facedots.pipeline_options import AnyAngle, PipelineOptions, SearchOption
 
@@ -95,7 +96,7 @@ def _path_parser(file_okay: bool = True, dir_okay: bool = True) -> Callable[[Any
     def parse(value: Any) -> Path:
         if value == "":
             raise typer.BadParameter("the name is empty; leave the option out, or name it")
-        path = Path(value)
+        path = local_path(value)
         if not file_okay and path.is_file():
             raise typer.BadParameter(f"Directory '{path}' is a file.")
         if not dir_okay and path.is_dir():

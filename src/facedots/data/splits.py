@@ -158,7 +158,9 @@ def _packed_source(data: str | Path, name: str, options: ReadOptions | None) -> 
     }
     known = KNOWN_SETS[name]
     if missing := set(known.labels if known.subsets else [name]) - subsets.keys():
-        raise DataError(f"{data}: no {name} data in this pack: {', '.join(sorted(missing))}")
+        fix = "pack a folder that has it too, or name the --sources that are here"
+        needed = ", ".join(sorted(missing))
+        raise DataError(f"{data}: no {name} data in this pack ({needed}); {fix}")
     return AnnotationSet(subsets, packed.schema)
 
 

@@ -129,6 +129,17 @@ class _StandardOutput(RawIOBase):
         return len(data)
 
 
+def local_path(path: str | Path) -> Path:
+    """A path, where an address would become folders of its name.
+
+    Raises:
+        OutputError: It is an address.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(path)):
+        raise OutputError(f"{path}: a local path is needed here, not an address")
+    return Path(path)
+
+
 class AtomicFile:
     """A file that grows under a temporary name, until :meth:`commit` renames it or :meth:`rollback`
     deletes it.
@@ -151,7 +162,7 @@ class AtomicFile:
     """
 
     def __init__(self, target: str | Path) -> None:
-        self.target = self.path = Path(target)
+        self.target = self.path = local_path(target)
         self._number = stream_number(target)
         with output_errors(target):
             self._real = Path(os.path.realpath(target))

@@ -81,6 +81,8 @@ def find_images(
     Raises:
         ImageError: There is no image.
     """
+    if not source:
+        raise ImageError("an empty name, as of a variable that is not set; name a file or folder")
     if is_url(source):
         name = Path(unquote(urlsplit(source).path)).name  # a part of it may be an escaped slash
         relative = Path(file_name(name) if name.strip(".") else "image")

@@ -18,29 +18,36 @@ class TarMember:
 
     Attributes:
         archive: Path of the archive, or its address (``s3://…``).
-        name: Of the file, within the archive.
+        member: Name of the file within the archive.
         offset: Where its bytes begin in the archive.
         size: Their number.
         sha256: Of them, in hexadecimal.
+        file: The path that it had before it was packed.
 
     Example:
-        >>> str(TarMember("faces/shard-000000.tar", "000000007.jpg", 512, 52_000, "…"))
-        'faces/shard-000000.tar/000000007.jpg'
+        >>> str(TarMember("faces/0.tar", "000000007.jpg", 512, 52_000, "…", "test/anna.jpg"))
+        'faces/0.tar/000000007.jpg (test/anna.jpg)'
     """
 
     archive: str
-    name: str
+    member: str
     offset: int
     size: int
     sha256: str
+    file: str
 
     def __str__(self) -> str:
-        return f"{self.archive}/{self.name}"
+        return f"{self.archive}/{self.member} ({self.file})"
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, as a ``Path`` has it."""
+        return PurePosixPath(self.file).name
 
     @property
     def suffix(self) -> str:
         """The ending of the name, with its dot."""
-        return PurePosixPath(self.name).suffix
+        return PurePosixPath(self.file).suffix
 
     def read_bytes(self) -> bytes:
         """The bytes: one read of a local file, one request for a range of a remote one.
@@ -74,7 +81,7 @@ class TarWriter:
 
     Example:
         >>> with TarWriter("shard-000000.tar") as tar:  # doctest: +SKIP
-        ...     member = tar.add("000000000.jpg", data)
+        ...     offset = tar.add("000000000.jpg", data)
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -82,15 +89,14 @@ class TarWriter:
         self._file = AtomicFile(path)
         self._stream = self._file.open()
 
-    def add(self, name: str, data: bytes) -> TarMember:
-        """Append a file, whose name has at most 100 bytes."""
+    def add(self, name: str, data: bytes) -> int:
+        """Append a file, whose name has at most 100 bytes; returns where its bytes begin."""
         info = tarfile.TarInfo(name)
         info.size, info.mode = len(data), 0o644
         header = info.tobuf(tarfile.USTAR_FORMAT)
         offset = self.size + len(header)
         self._write(header + data + bytes(-len(data) % tarfile.BLOCKSIZE))
-        digest = hashlib.sha256(data).hexdigest()
-        return TarMember(str(self.path), name, offset, len(data), digest)
+        return offset
 
     def _write(self, data: bytes) -> None:
         with output_errors(self.path):

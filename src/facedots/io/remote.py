@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from facedots.errors import DownloadError, FacedotsError, explain_missing_extra
+from facedots.errors import DownloadError, FacedotsError, ImageError, explain_missing_extra
 from facedots.geometry import Image
 from facedots.io.fetch import read_url
 from facedots.io.files import protect
@@ -88,24 +88,32 @@ def read_location(location: str, max_pixels: int | None = None) -> Image:
 
 
 def find_remote(source: str, suffixes: Collection[str], recursive: bool) -> list[str]:
-    """The addresses that one names, sorted: itself; of a pattern all that fit; of a folder those
-    with one of the endings.
+    """The addresses that one names, sorted: itself; of a folder those with one of the endings; of a
+    pattern those that fit, with one of the endings where it leaves the ending open.
 
     Raises:
         DownloadError: The place cannot be searched.
+        ImageError: Nothing is there, or fits.
     """
     if is_url(source):
         return [source]
     with remote_errors(source):
         files, path = _fsspec().core.url_to_fs(source)
         if _WILDCARDS & set(path):
-            found = files.glob(path)
+            names, problem = files.glob(path), "nothing fits this pattern"
+            suffix = PurePosixPath(path).suffix
         elif files.isdir(path):
             names = files.find(path, maxdepth=None if recursive else 1)
-            found = [name for name in names if PurePosixPath(name).suffix.lower() in suffixes]
+            problem = "no images in this folder"
+            problem += "" if recursive else "; --recursive looks into its folders too"
+            suffix = ""
         else:
             return [source]
-        return [files.unstrip_protocol(name) for name in sorted(found)]
+        if not suffix or _WILDCARDS & set(suffix):
+            names = [name for name in names if PurePosixPath(name).suffix.lower() in suffixes]
+        if not names:
+            raise ImageError(f"{source}: {problem}")
+        return [files.unstrip_protocol(name) for name in sorted(names)]
 
 
 def file_bytes(location: str) -> int | None:
@@ -132,6 +140,8 @@ def remote_errors(location: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
+        if isinstance(error, FileNotFoundError):  # s3fs gives nothing but the path
+            reason = "not found"
         raise DownloadError(f"{location}: cannot be fetched: {reason}") from error
 
 
