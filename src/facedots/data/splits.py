@@ -259,9 +259,12 @@ def _custom(data: str | Path, split: str, validation: float, options: ReadOption
 
 
 def _with_box(faces: Faces) -> Faces:
-    """The faces whose labeled points span a box, since crops need one; each with a group."""
-    boxes = tight_boxes(np.stack([face.points for face in faces]))
-    usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).any(axis=1)
+    """The faces that have a box or whose labeled points span one, since crops need it; each with a
+    group.
+    """
+    boxes = [tight_boxes(face.points[None])[0] if face.box is None else face.box for face in faces]
+    corners = np.stack(boxes)
+    usable = np.isfinite(corners).all(axis=1) & (corners[:, 2:] > corners[:, :2]).any(axis=1)
     return [
         replace(faces[i], group=f"{CUSTOM}/{faces[i].group or faces[i].name}")
         for i in np.flatnonzero(usable)
