@@ -35,12 +35,20 @@ from scene_parts import (
     turned,
 )
 
-from facedots import IBUG68, Detector, KeypointPredictor, RetinaFace, box_iou, nme, read_image
+from facedots import (
+    IBUG68,
+    Detections,
+    Detector,
+    KeypointPredictor,
+    RetinaFace,
+    box_iou,
+    nme,
+    read_image,
+)
 from facedots.annotations import FaceAnnotation
 from facedots.data import Scene
 from facedots.evaluation import failure_rate, measure_detector
 from facedots.geometry import Image, tight_boxes
-from facedots.types import Detections
 
 SEARCHES: dict[str, Callable[[], RetinaFace]] = {
     "fast": partial(RetinaFace, search="fast"),

@@ -3,13 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facedots.detection.base import Detector, PrecomputedBoxes
+from facedots.detection.base import Detections, Detector, PrecomputedBoxes
 from facedots.errors import ShapeError
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor
 from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
-from facedots.types import Detections
 
 
 class Fixed(Detector):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from facedots import Finder, read_image
 from facedots.data import load_scenes, write_scenes
+from facedots.detection.base import Detections
 from facedots.evaluation.detection import match_boxes
-from facedots.types import Detections
 
 GAIN, MOST = 1.0, 5.0
 

@@ -31,7 +31,8 @@ def inspection_network() -> bytes:
 
 
 def _heatmaps(graph: onnx.GraphProto) -> str:
-    """The tensor of the heatmaps: what comes out of the one softmax, as planes again."""
-    [softmax] = [node for node in graph.node if node.op_type == "Softmax"]
-    [planes] = [node for node in graph.node if softmax.output[0] in node.input]
-    return str(planes.output[0])
+    """The tensor of the heatmaps: what comes out of the softmax that becomes planes again."""
+    softmaxes = {node.output[0] for node in graph.node if node.op_type == "Softmax"}
+    reshapes = [node for node in graph.node if node.op_type == "Reshape"]
+    [planes] = [node.output[0] for node in reshapes if node.input[0] in softmaxes]
+    return str(planes)

@@ -19,6 +19,7 @@ from .batch.images import predict_images as predict_images
 from .data.dataset import FacialKeypointsDataset as FacialKeypointsDataset
 from .data.dataset import KeypointsDataset as KeypointsDataset
 from .data.splits import load_split as load_split
+from .detection.base import Detections as Detections
 from .detection.base import Detector as Detector
 from .detection.base import PrecomputedBoxes as PrecomputedBoxes
 from .detection.base import SingleObjectDetector as SingleObjectDetector
@@ -83,7 +84,6 @@ from .tracking.tracker import Tracker as Tracker
 from .training.recipe import Recipe as Recipe
 from .training.recipe import load_recipe as load_recipe
 from .training.run import train as train
-from .types import Detections as Detections
 from .types import Face as Face
 from .types import HeadPose as HeadPose
 from .types import ImageResult as ImageResult

@@ -140,5 +140,5 @@ class Predictor(Protocol):
             image: ``uint8 (H, W, 3)``.
             boxes: ``x0 y0 x1 y1`` in pixels.
             squares: Tilted squares ``(N, 4)`` to use instead where they are known (not NaN), see
-                :class:`~facedots.types.Detections`.
+                :class:`~facedots.detection.base.Detections`.
         """

@@ -15,6 +15,9 @@ from facedots.regions import Mask, region_mask
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import sigma_of
 
+VISIBLE = 0.5
+"""Probability from which on a point counts as not hidden."""
+
 
 def check_image(image: object) -> NDArray[np.uint8]:
     """The image, after it has been checked to be RGB ``uint8 (H, W, 3)`` with at least one pixel.
@@ -38,38 +41,6 @@ def check_image(image: object) -> NDArray[np.uint8]:
 
 
 @dataclass(frozen=True)
-class Detections:
-    """The faces that a detector found in one image, best first.
-
-    Attributes:
-        boxes: ``float32 (N, 4)``, tight boxes around where the keypoints are expected, ``x0 y0 x1
-            y1`` in pixels.
-        scores: ``float32 (N,)`` in [0, 1], the detector's confidence that this is a face.
-        squares: ``float32 (N, 4)``, where the detector measures the tilt of a face: the square
-            around where the keypoints are expected, tilted with the face, as center x, center y,
-            side in pixels and roll in degrees (positive: clockwise as seen); NaN where unknown. A
-            predictor crops by it instead of by the box.
-
-    Example:
-        >>> box, score = np.array([[10, 20, 50, 60]], np.float32), np.ones(1, np.float32)
-        >>> len(Detections(box, score, squares=np.array([[30, 40, 44, -15]], np.float32)))
-        1
-    """
-
-    boxes: Floats
-    scores: Floats
-    squares: Floats | None = None
-
-    def __len__(self) -> int:
-        return len(self.boxes)
-
-    def best(self, count: int | None) -> "Detections":
-        """The first ones, so many at most; all for ``None``."""
-        squares = None if self.squares is None else self.squares[:count]
-        return Detections(self.boxes[:count], self.scores[:count], squares)
-
-
-@dataclass(frozen=True)
 class Keypoints:
     """The keypoints of N faces in one image.
 
@@ -82,6 +53,10 @@ class Keypoints:
         score: ``float32 (N,)`` in [0, 1], the network's confidence that the crop shows a face, well
             placed; NaN where it predicts none.
         schema: Meaning of the K points.
+        visibility: ``float32 (N, K)`` in [0, 1], the probability that a point is not hidden; as the
+            next ones, ``None`` where the network predicts none.
+        pupils: ``float32 (N, 2, 2)``, pixels, the subject's right one first.
+        pupils_covariance: ``float32 (N, 2, 2, 2)``, as ``covariance``.
 
     Example:
         >>> keypoints = KeypointPredictor().predict(image, boxes)  # doctest: +SKIP
@@ -93,6 +68,9 @@ class Keypoints:
     confidence: Floats
     score: Floats
     schema: KeypointSchema
+    visibility: Floats | None = None
+    pupils: Floats | None = None
+    pupils_covariance: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -118,6 +96,9 @@ class Keypoints:
                 score=float(scores[i]),
                 schema=self.schema,
                 detection_score=None if detection_scores is None else float(detection_scores[i]),
+                visibility=_row(self.visibility, i),
+                pupils=_row(self.pupils, i),
+                pupils_covariance=_row(self.pupils_covariance, i),
             )
             for i in range(len(self))
         ]
@@ -177,6 +158,10 @@ class Face:
         track_id: Constant for a face from frame to frame of a video; ``None`` in a single image.
         pose: Head pose, where measured.
         signals: Expression signals by name, where measured.
+        visibility: ``float32 (K,)`` in [0, 1], the probability that a point is not hidden; as the
+            next ones, ``None`` where the network predicts none.
+        pupils: ``float32 (2, 2)``, pixels, the subject's right one first.
+        pupils_covariance: ``float32 (2, 2, 2)``, as ``covariance``.
 
     Example:
         >>> (face,) = Pipeline()(read_image("portrait.jpg"))  # doctest: +SKIP
@@ -193,6 +178,9 @@ class Face:
     track_id: int | None = None
     pose: HeadPose | None = None
     signals: Mapping[str, float] | None = None
+    visibility: Floats | None = None
+    pupils: Floats | None = None
+    pupils_covariance: Floats | None = None
 
     @property
     def sigma(self) -> Floats:
@@ -228,16 +216,15 @@ class Face:
         """The face of the results document (docs/results.md): plain numbers and lists for JSON.
 
         What is missing is ``None``. ``covariance`` has ``[xx, xy, yy]`` per point.
-        ``detection_score``, ``track_id``, ``pose`` and ``signals`` are left out where not measured.
+        What comes after ``schema`` is left out where not measured.
         """
         has_covariance = not np.isnan(self.covariance).all()
-        covariance = self.covariance[:, [0, 0, 1], [0, 1, 1]]
         fields: dict[str, Any] = {
             "score": round(float(self.score), 4),
             "box": _rounded(self.box),
             "points": _rounded(self.points),
             "sigma": _rounded(self.sigma) if has_covariance else None,
-            "covariance": _rounded(covariance, 4) if has_covariance else None,
+            "covariance": _upper(self.covariance) if has_covariance else None,
             "confidence": _rounded(self.confidence, 4) if has_covariance else None,
             "schema": self.schema.name,
         }
@@ -252,6 +239,12 @@ class Face:
                 name: round(float(value), 4) if math.isfinite(value) else None
                 for name, value in self.signals.items()
             }
+        if self.visibility is not None:
+            fields["visibility"] = _rounded(self.visibility, 4)
+        if self.pupils is not None:
+            fields["pupils"] = _rounded(self.pupils)
+        if self.pupils_covariance is not None:
+            fields["pupils_covariance"] = _upper(self.pupils_covariance)
         return fields
 
 
@@ -281,6 +274,15 @@ class ImageResult:
     def uncertainty(self) -> float:
         """The uncertainty of the worst face; infinite where no face was found."""
         return max((face.uncertainty for face in self.faces), default=math.inf)
+
+
+def _row(array: Floats | None, row: int) -> Floats | None:
+    return None if array is None else array[row]
+
+
+def _upper(covariance: Floats) -> list[Any]:
+    """``[xx, xy, yy]`` of each covariance ``(n, 2, 2)``."""
+    return _rounded(covariance[:, [0, 0, 1], [0, 1, 1]], 4)
 
 
 def _rounded(array: Floats, digits: int = 2) -> list[Any]:

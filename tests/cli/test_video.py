@@ -22,6 +22,7 @@ from typer.testing import CliRunner, Result
 from facedots.analysis.expression import FaceAnalyzer
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
+from facedots.detection.base import Detections
 from facedots.errors import FacedotsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
@@ -32,7 +33,7 @@ from facedots.io.video_opencv import FolderReader
 from facedots.pipeline import Pipeline
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
-from facedots.types import Detections, Keypoints
+from facedots.types import Keypoints
 from facedots.uncertainty import isotropic_covariance
 from facedots.video import VideoOptions, process_video
 

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from time import monotonic, sleep
@@ -13,7 +14,7 @@ import pytest
 import uvicorn
 import websockets.sync.server
 
-from facedots.client.answers import Answer
+from facedots.client.answers import Answer, read_image
 from facedots.client.asynchronous import AsyncClient
 from facedots.client.blocking import Client
 from facedots.client.requests import FindOptions, ImageOptions
@@ -21,11 +22,12 @@ from facedots.errors import ImageError, ServiceError
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.images import sample_portrait
+from facedots.io.results import image_fields
 from facedots.pipeline import Pipeline
 from facedots.service import requests
 from facedots.service.app import create_app
 from facedots.service.settings import ServiceLimits, ServiceSettings
-from facedots.types import Face
+from facedots.types import Face, ImageResult
 
 TOKEN = "sesame"
 
@@ -68,6 +70,19 @@ def assert_same(face: Face, expected: Face) -> None:
         np.testing.assert_allclose(getattr(face, name), getattr(expected, name), atol=step)
     assert face.score == pytest.approx(expected.score, abs=1e-4)
     assert face.schema == expected.schema
+
+
+def test_all_that_a_document_holds_of_a_face_is_read(expected: Face) -> None:
+    spread = np.array([[[1, 0.5], [0.5, 2]], [[3, 0], [0, 1]]], np.float32)
+    pupils = np.array([[1, 2], [np.nan, np.nan]], np.float32)
+    visibility = np.linspace(0, 1, len(expected.points)).round(4).astype(np.float32)
+    further = {"visibility": visibility, "pupils": pupils, "pupils_covariance": spread}
+    for face in (expected, replace(expected, **further)):
+        fields = image_fields(ImageResult("a.jpg", 5, 4, [face]))
+        (read,) = read_image(fields, face.schema).faces
+        assert_same(read, face)
+        for name in further:
+            np.testing.assert_equal(getattr(read, name), getattr(face, name))
 
 
 def test_an_array_a_path_and_bytes_give_the_faces_of_the_pipeline(

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
+from facedots.detection.base import Detections
 from facedots.errors import DataError
 from facedots.evaluation import protocol
 from facedots.evaluation.metrics import nme
@@ -13,7 +14,7 @@ from facedots.geometry import CropSpec, Floats, Image
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import ModelSpec
-from facedots.types import Detections, Keypoints
+from facedots.types import Keypoints
 from facedots.uncertainty import isotropic_covariance
 
 TRIO = KeypointSchema(

@@ -2,7 +2,7 @@
 back shows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -144,6 +144,55 @@ def test_points_are_found_where_they_are_in_the_image(
     assert found.confidence == pytest.approx(
         confidence(found.points, found.covariance, DOTS, TAIL), abs=1e-6
     )
+
+
+def with_further_outputs(model: Path, target: Path, names: Sequence[str]) -> Path:
+    """The network of a file whose pupils are its points, and whose points are visible by .4."""
+    network, further = onnx.load(model), {"pupils": "points", "pupils_covariance": "covariance"}
+    constant = numpy_helper.from_array(np.full((1, 2), 0.4, np.float32), "likely")
+    network.graph.initializer.append(constant)
+    network.graph.node.append(helper.make_node("Add", ["zeros", "likely"], ["visibility"]))
+    for name, source in further.items():
+        network.graph.node.append(helper.make_node("Identity", [source], [name]))
+    network.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    target.write_bytes(onnx.shape_inference.infer_shapes(network).SerializeToString())
+    return target
+
+
+FURTHER = ["pupils", "pupils_covariance", "visibility"]
+
+
+def test_pupils_and_visibility_are_read_where_a_file_has_them(
+    dot_model: DotModel, tmp_path: Path
+) -> None:
+    model = with_further_outputs(dot_model(BOX, 3), tmp_path / "further.onnx", FURTHER)
+    boxes = np.array([[20, 20, 60, 70], [30, 20, 90, 60]], np.float32)
+    found = KeypointPredictor(model, refine=1).predict(lamp(50, 45), boxes)
+    assert found.visibility is not None
+    assert found.visibility.tolist() == [[pytest.approx(0.4)] * 2] * 2
+    assert found.pupils is not None
+    assert found.pupils.tolist() == found.points.tolist()
+    assert found.pupils_covariance is not None
+    assert found.pupils_covariance.tolist() == found.covariance.tolist()
+    first, second = found.faces(boxes)
+    assert first.pupils is not None
+    assert first.pupils.tolist() == found.points[0].tolist()
+    assert second.visibility is not None
+    assert KeypointPredictor(model).predict(lamp(50, 45), np.zeros((0, 4))).faces(boxes) == []
+
+
+def test_files_without_them_predict_none(predictor: KeypointPredictor, tmp_path: Path) -> None:
+    found = predictor.predict(lamp(60, 45), [[40, 30, 80, 60]])
+    assert found.visibility is found.pupils is found.pupils_covariance is None
+    (face,) = found.faces(np.zeros((1, 4), np.float32))
+    assert face.visibility is face.pupils is face.pupils_covariance is None
+    assert not {*FURTHER} & {*face.to_dict()}
+
+
+def test_an_output_of_another_name_is_refused(dot_model: DotModel, tmp_path: Path) -> None:
+    model = with_further_outputs(dot_model(BOX, 3), tmp_path / "other.onnx", ["zero"])
+    with pytest.raises(WeightsError, match=r"other.onnx: maps .*'zero'.*facedots export"):
+        KeypointPredictor(model)
 
 
 def test_many_faces_go_in_batches_and_come_in_order(predictor: KeypointPredictor) -> None:

@@ -1,6 +1,7 @@
 """COCO results, against the real pycocotools."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,15 @@ def test_a_missing_point_has_visibility_0(found: Face) -> None:
     assert entry["keypoints"][2::3] == [1, 1, 0] + [1] * 65
     assert (entry["image_id"], entry["category_id"], entry["score"]) == (7, 1, 0.5)
     assert "bbox" not in entry
+
+
+def test_hidden_points_have_visibility_1_and_seen_ones_2(found: Face) -> None:
+    found.points[2] = np.nan
+    visibility = np.full(68, 0.9, np.float32)
+    visibility[:4] = 0.1, 0.49, 0.9, np.nan
+    result = ImageResult("7.png", 100, 100, [replace(found, visibility=visibility)])
+    (entry,) = json.loads(to_coco([result], CocoIds({"7.png": 7})))
+    assert entry["keypoints"][2::3] == [1, 1, 0, 1] + [2] * 64
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,21 @@ def test_json_is_one_document_with_every_image() -> None:
     assert document["images"][1]["faces"] == []
 
 
+def test_visibility_and_pupils_are_optional_fields() -> None:
+    fields = face().to_dict()
+    further = replace(
+        face(),
+        visibility=np.array([0.25, np.nan], np.float32),
+        pupils=np.array([[1.004, 2], [3, 4]], np.float32),
+        pupils_covariance=np.array([[[1, 0.5], [0.5, 2]]] * 2, np.float32),
+    ).to_dict()
+    assert further == fields | {
+        "visibility": [0.25, None],
+        "pupils": [[1.0, 2.0], [3.0, 4.0]],
+        "pupils_covariance": [[1.0, 0.5, 2.0]] * 2,
+    }
+
+
 def test_json_never_holds_what_is_not_json() -> None:
     endless = replace(face(), points=np.full((2, 2), np.inf, np.float32))
     result = ImageResult("a.jpg", 4, 3, [endless])
@@ -107,6 +122,9 @@ def test_the_document_follows_the_contract() -> None:
         track_id=0,
         pose=HeadPose(1, 2, 3, np.zeros(3, np.float32), 0.1),
         signals={"smile": 0.5, "blink": float("nan")},
+        visibility=np.array([0.25, 1], np.float32),
+        pupils=np.array([[1.004, 2], [np.nan, np.nan]], np.float32),
+        pupils_covariance=np.array([[[1, 0.5], [0.5, 2]], [[1, 0], [0, 1]]], np.float32),
     )
     missing = replace(face(), points=np.array([[1, 2], [np.nan, np.nan]], np.float32))
     results = [*RESULTS, ImageResult("c.png", 9, 9, [measured, missing])]

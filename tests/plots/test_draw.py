@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,6 +45,18 @@ def test_a_dot_lies_where_its_point_is(x: float, y: float) -> None:
     assert changed_center(drawn, GRAY) == pytest.approx(
         (x, y), abs=0.3
     )  # OpenCV's small discs are that coarse
+
+
+def test_dots_of_hidden_points_are_hollow() -> None:
+    points = ring(68, (200, 200), 150)
+    blank = np.full((400, 400, 3), 128, np.uint8)
+    visibility = np.where(np.arange(68) % 2, 0.9, 0.1)
+    drawn = draw_keypoints(blank, points, replace(IBUG68, edges=()), visibility=visibility)
+    centers = points.round().astype(int)
+    filled = (drawn[centers[:, 1], centers[:, 0]] != 128).any(axis=1)
+    assert filled.tolist() == [bool(i % 2) for i in range(68)]
+    for x, y in centers:
+        assert (drawn[y - 4 : y + 5, x - 4 : x + 5] != 128).any()
 
 
 @pytest.mark.parametrize("background", [0, 128, 255])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
+from facedots.detection.base import Detections
 from facedots.errors import ShapeError
 from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.schema import IBUG68
@@ -19,7 +20,7 @@ from facedots.tracking.track import (
     LOST_SIGMA,
 )
 from facedots.tracking.tracker import Tracker
-from facedots.types import Detections, Face, Keypoints
+from facedots.types import Face, Keypoints
 from facedots.uncertainty import isotropic_covariance
 
 RATE = 30

@@ -14,7 +14,7 @@ import numpy as np
 from facedots.errors import ServiceError
 from facedots.geometry import Floats, Image
 from facedots.io.images import decode_image
-from facedots.schema import IBUG68, KeypointSchema
+from facedots.schema import IBUG68, PUPILS, KeypointSchema
 from facedots.types import Face, HeadPose, ImageResult
 
 _DEFAULT_WAIT, _LEAST_WAIT = 1.0, 0.1
@@ -139,14 +139,15 @@ def read_image(fields: Mapping[str, Any], schema: KeypointSchema) -> Answer:
 def _read_face(fields: Mapping[str, Any], schema: KeypointSchema) -> Face:
     """The inverse of :meth:`Face.to_dict <facedots.types.Face.to_dict>`."""
     count, pose, signals = schema.count, fields.get("pose"), fields.get("signals")
-    covariance = _rows(fields["covariance"], count, 3)[:, [0, 1, 1, 2]].reshape(count, 2, 2)
+    optional = ("visibility", "pupils", "pupils_covariance")
+    visibility, pupils, spread = (fields.get(name) for name in optional)
     if pose is not None:
         pose = HeadPose(**{**pose, "translation": np.array(pose["translation"], np.float32)})
     if signals is not None:
         signals = {k: np.nan if value is None else value for k, value in signals.items()}
     return Face(
         points=_rows(fields["points"], count, 2),
-        covariance=covariance,
+        covariance=_covariance(fields["covariance"], count),
         confidence=_rows(fields["confidence"], count, 1)[:, 0],
         box=np.array(fields["box"], np.float32),
         score=fields["score"],
@@ -155,7 +156,15 @@ def _read_face(fields: Mapping[str, Any], schema: KeypointSchema) -> Face:
         track_id=fields.get("track_id"),
         pose=pose,
         signals=signals,
+        visibility=None if visibility is None else _rows(visibility, count, 1)[:, 0],
+        pupils=None if pupils is None else _rows(pupils, PUPILS.count, 2),
+        pupils_covariance=None if spread is None else _covariance(spread, PUPILS.count),
     )
+
+
+def _covariance(rows: Sequence[Any] | None, count: int) -> Floats:
+    """``float32 (count, 2, 2)`` from ``[xx, xy, yy]`` per point."""
+    return _rows(rows, count, 3)[:, [0, 1, 1, 2]].reshape(count, 2, 2)
 
 
 def _rows(rows: Sequence[Any] | None, count: int, width: int) -> Floats:

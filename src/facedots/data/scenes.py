@@ -41,7 +41,7 @@ class Scene:
         image: The image's file.
         source: The data set it comes from.
         squares: ``float32 (N, 4)``, the tilted squares around the faces as in
-            :class:`~facedots.types.Detections`; the roll is NaN where unknown.
+            :class:`~facedots.detection.base.Detections`; the roll is NaN where unknown.
         ignore: ``float32 (M, 4)``, boxes that may hold a face: neither right nor wrong.
         lower_faces: ``float32 (N, 14, 2)``, outline of what a medical mask would cover; NaN where
             unknown.

@@ -11,7 +11,39 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes, upright_square
 from facedots.spec import Predictor
-from facedots.types import Detections, check_image
+from facedots.types import check_image
+
+
+@dataclass(frozen=True)
+class Detections:
+    """The faces that a detector found in one image, best first.
+
+    Attributes:
+        boxes: ``float32 (N, 4)``, tight boxes around where the keypoints are expected, ``x0 y0 x1
+            y1`` in pixels.
+        scores: ``float32 (N,)`` in [0, 1], the detector's confidence that this is a face.
+        squares: ``float32 (N, 4)``, where the detector measures the tilt of a face: the square
+            around where the keypoints are expected, tilted with the face, as center x, center y,
+            side in pixels and roll in degrees (positive: clockwise as seen); NaN where unknown. A
+            predictor crops by it instead of by the box.
+
+    Example:
+        >>> box, score = np.array([[10, 20, 50, 60]], np.float32), np.ones(1, np.float32)
+        >>> len(Detections(box, score, squares=np.array([[30, 40, 44, -15]], np.float32)))
+        1
+    """
+
+    boxes: Floats
+    scores: Floats
+    squares: Floats | None = None
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def best(self, count: int | None) -> "Detections":
+        """The first ones, so many at most; all for ``None``."""
+        squares = None if self.squares is None else self.squares[:count]
+        return Detections(self.boxes[:count], self.scores[:count], squares)
 
 
 @dataclass(frozen=True)

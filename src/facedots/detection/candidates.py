@@ -96,9 +96,9 @@ class Candidates:
         return replace(self, boxes=boxes, points=points, turns=self.turns + turn)
 
     def squares(self) -> Floats:
-        """The squares ``float32 (N, 4)`` of :class:`~facedots.types.Detections`: the box's where
-        the points are level in the view, else between the box's and the points'; NaN where these
-        do not agree on one face.
+        """The squares ``float32 (N, 4)`` of :class:`~facedots.detection.base.Detections`: the box's
+        where the points are level in the view, else between the box's and the points'; NaN where
+        these do not agree on one face.
         """
         squares = upright_squares(self.points)
         tilts = (squares[:, 3] - self.turns + 180) % 360 - 180
@@ -114,8 +114,9 @@ class Candidates:
 
 
 def upright_squares(points: Floats) -> Floats:
-    """The squares ``float32 (N, 4)`` of :class:`~facedots.types.Detections` from the eyes, nose tip
-    and corners of the mouth ``(N, 5, 2)``, right before left; NaN where a point is missing.
+    """The squares ``float32 (N, 4)`` of :class:`~facedots.detection.base.Detections` from the eyes,
+    nose tip and corners of the mouth ``(N, 5, 2)``, right before left; NaN where a point is
+    missing.
     """
     upright, rotations, roll = upright_points(points)
     offsets = upright.reshape(-1, 10) @ SQUARE_FIT.T

@@ -7,14 +7,14 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.detection.base import Detector, SearchRange
+from facedots.detection.base import Detections, Detector, SearchRange
 from facedots.detection.candidates import shares_inside
 from facedots.detection.search import Search
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou
 from facedots.io.files import protect
 from facedots.runtime import Providers, open_session
-from facedots.types import Detections, check_image
+from facedots.types import check_image
 
 SIDES = (10.0, 80.0)
 """Sides of the faces that the network is trained for, in pixels as it sees them."""

@@ -7,9 +7,9 @@ import cv2
 import cv2.data
 import numpy as np
 
-from facedots.detection.base import Adjustment, Detector, SearchRange
+from facedots.detection.base import Adjustment, Detections, Detector, SearchRange
 from facedots.geometry import Image
-from facedots.types import Detections, check_image
+from facedots.types import check_image
 
 _CASCADE = "haarcascade_frontalface_alt2.xml"
 

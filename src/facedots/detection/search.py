@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.detection.base import Detector, SearchRange
+from facedots.detection.base import Detections, Detector, SearchRange
 from facedots.detection.candidates import Candidates, distinct, shares_inside
 from facedots.geometry import (
     Floats,
@@ -23,7 +23,7 @@ from facedots.geometry import (
     similarity,
     warp_image,
 )
-from facedots.types import Detections, check_image
+from facedots.types import check_image
 
 Search = Literal["fast", "default", "thorough"]
 

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from facedots.data.scenes import Scene
-from facedots.detection.base import Detector
+from facedots.detection.base import Detections, Detector
 from facedots.detection.finder import square_boxes
 from facedots.geometry import Floats, box_iou
 from facedots.io.images import read_image
-from facedots.types import Detections
 
 MATCH_IOU = 0.5
 """A face counts as found where a box overlaps its square by this much."""

@@ -13,7 +13,7 @@ from rich.progress import track
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
 from facedots.data.splits import detect_sources, load_split
-from facedots.detection.base import Detector
+from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result
 from facedots.evaluation.metrics import nme, norm_distances
@@ -27,7 +27,7 @@ from facedots.io.yaml_files import read_yaml
 from facedots.runtime import Providers
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
-from facedots.types import Detections, Keypoints
+from facedots.types import Keypoints
 
 MIN_IOU = 0.3
 """A face whose best-scored detection has a lower IoU with its tight box counts as missed."""

@@ -1,5 +1,6 @@
 """From boxes to keypoints, all faces of an image in one batch."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +22,7 @@ from facedots.geometry import (
     upright_square,
     warp_image,
 )
-from facedots.inference.session import Session, SessionOutput
+from facedots.inference.session import PUPIL_OUTPUTS, VISIBILITY_OUTPUT, Session, SessionOutput
 from facedots.runtime import Providers
 from facedots.types import Keypoints, check_image
 from facedots.uncertainty import confidence, map_covariance
@@ -89,7 +90,7 @@ class KeypointPredictor:
                 pixels, any two opposite corners. A network with the crop mode ``"frame"`` sees the
                 whole image for each of them.
             squares: Tilted squares ``(N, 4)`` that replace the boxes where they are known (not
-                NaN), see :class:`~facedots.types.Detections`.
+                NaN), see :class:`~facedots.detection.base.Detections`.
 
         Raises:
             ShapeError: The image, the boxes or the squares have another shape.
@@ -111,11 +112,21 @@ class KeypointPredictor:
             if self._refine == "auto":
                 rows = np.flatnonzero(list(map(self._misfits, maps, better)))
             refined = self._predict_crops(image, [better[row] for row in rows])
-            output.points[rows], output.covariance[rows] = refined.points, refined.covariance
-            output.score[rows] = refined.score
-        schema = self.spec.schema
+            for values, refined_values in zip(output, refined, strict=True):
+                values[rows] = refined_values
+        schema, predicted = self.spec.schema, self._session.outputs
         within = confidence(output.points, output.covariance, schema, self.spec.dof)
-        return Keypoints(output.points, output.covariance, within, output.score, schema)
+        has_pupils = {*PUPIL_OUTPUTS} <= {*predicted}
+        return Keypoints(
+            output.points,
+            output.covariance,
+            within,
+            output.score,
+            schema,
+            visibility=output.visibility if VISIBILITY_OUTPUT in predicted else None,
+            pupils=output.pupils if has_pupils else None,
+            pupils_covariance=output.pupils_covariance if has_pupils else None,
+        )
 
     def _upright_map(self, points: Floats) -> Matrix:
         """From the image to the crop that shows predicted points ``(K, 2)`` upright and centered;
@@ -135,18 +146,25 @@ class KeypointPredictor:
 
     def _predict_crops(self, image: Image, maps: list[Matrix]) -> SessionOutput:
         """The predictions on the crops of affine maps (image to crop), in pixels of the image."""
-        count = self.spec.schema.count
-        shapes = ((0, count, 2), (0, count, 2, 2), (0,))
-        parts = [SessionOutput(*(np.zeros(shape, np.float32) for shape in shapes))]
+        if not maps:
+            return self._session.no_output(0)
         starts = range(0, len(maps), _BATCH)
-        parts += [self._batch(image, maps[start : start + _BATCH]) for start in starts]
+        parts = [self._batch(image, maps[start : start + _BATCH]) for start in starts]
         return SessionOutput(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
     def _batch(self, image: Image, maps: list[Matrix]) -> SessionOutput:
-        points, covariance, score = self._session.run(self.cut_crops(image, maps))
+        output = self._session.run(self.cut_crops(image, maps))
         back = [invert(matrix) for matrix in maps]
-        points = np.stack(list(map(apply_affine, back, points)))
-        return SessionOutput(points, np.stack(list(map(map_covariance, back, covariance))), score)
+
+        def mapped(function: Callable[[Matrix, Floats], Floats], values: Floats) -> Floats:
+            return np.stack(list(map(function, back, values)))
+
+        return output._replace(
+            points=mapped(apply_affine, output.points),
+            covariance=mapped(map_covariance, output.covariance),
+            pupils=mapped(apply_affine, output.pupils),
+            pupils_covariance=mapped(map_covariance, output.pupils_covariance),
+        )
 
     def cut_crops(self, image: Image, maps: list[Matrix]) -> NDArray[np.uint8]:
         """The network's input ``uint8 (N, S, S, C)``: a crop per affine map from image to crop."""

@@ -1,9 +1,10 @@
 """An ONNX file of facedots, opened: spec, card, and the call from crops to points.
 
-The file maps ``crops`` ``uint8 (N, S, S, C)`` to the fields of :class:`SessionOutput`. Its metadata
-hold the :class:`~facedots.spec.ModelSpec` under ``facedots.spec``, the
-:class:`~facedots.spec.ModelCard` under ``facedots.card`` and, in newer files, where the network
-comes from under ``facedots.provenance``.
+The file maps ``crops`` ``uint8 (N, S, S, C)`` to the fields of :class:`SessionOutput`, to the last
+three only where the network was trained for them. Its metadata hold the
+:class:`~facedots.spec.ModelSpec` under ``facedots.spec``, the :class:`~facedots.spec.ModelCard`
+under ``facedots.card`` and, in newer files, where the network comes from under
+``facedots.provenance``.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
 from facedots.inference.weights import read_weights, weights_file
 from facedots.runtime import Providers, open_session
+from facedots.schema import PUPILS
 from facedots.spec import ModelCard, ModelSpec
 
 SPEC_KEY, CARD_KEY, PROVENANCE_KEY = "facedots.spec", "facedots.card", "facedots.provenance"
@@ -26,7 +28,7 @@ TERMS = f"Code: {CODE_LICENSE}. Weights: for research only, terms above (LICENSE
 MAX_INPUT = 4096  # pixels
 INPUTS, OUTPUTS = ["crops"], ["points", "covariance", "score"]
 PUPIL_OUTPUTS, VISIBILITY_OUTPUT = ["pupils", "pupils_covariance"], "visibility"
-"""Of files whose networks were trained for them, after the others."""
+"""Of files whose networks were trained for them, in this order after the others."""
 _LOOP = b'"\x04Loop'
 """A node's ``op_type`` as ONNX files have it; such a node may never end."""
 _FIX = "write the file with `facedots export RUN --out model.onnx`"
@@ -41,6 +43,10 @@ class SessionOutput(NamedTuple):
             NaN where the network predicts none.
         score: ``float32 (N,)`` in [0, 1], the confidence that a crop shows a face, well placed; NaN
             where the network predicts none.
+        pupils: ``float32 (N, 2, 2)``, in pixels of the crop, the subject's right one first; as the
+            next ones, NaN where the network predicts none.
+        pupils_covariance: ``float32 (N, 2, 2, 2)``, as ``covariance``.
+        visibility: ``float32 (N, K)`` in [0, 1], the probability that a point is not hidden.
 
     Example:
         >>> output = Session("small").run(np.zeros((2, 128, 128, 3), np.uint8))
@@ -51,6 +57,9 @@ class SessionOutput(NamedTuple):
     points: Floats
     covariance: Floats
     score: Floats
+    pupils: Floats
+    pupils_covariance: Floats
+    visibility: Floats
 
 
 class Session:
@@ -68,6 +77,7 @@ class Session:
         spec: How to feed the network and read its output.
         card: What it is and may be used for.
         provenance: What it was made from; empty in the files of 2026.
+        outputs: The fields of its output that it predicts.
 
     Raises:
         WeightsError: The file is missing, damaged, not one that ``facedots export`` wrote, or comes
@@ -111,10 +121,12 @@ class Session:
             fault = f"takes crops of {self.spec.input_size!r} pixels, not 1 to {MAX_INPUT}"
             raise WeightsError(f"{name}: {fault}; {_FIX}")
         inputs = [port.name for port in self._session.get_inputs()]
-        outputs = [port.name for port in self._session.get_outputs()]
-        if inputs != INPUTS or outputs[: len(OUTPUTS)] != OUTPUTS:
+        self.outputs = [port.name for port in self._session.get_outputs()]
+        further = [*PUPIL_OUTPUTS, VISIBILITY_OUTPUT]
+        if inputs != INPUTS or self.outputs[:3] != OUTPUTS or {*self.outputs[3:]} - {*further}:
             raise WeightsError(
-                f"{name}: maps {inputs} to {outputs}, not {INPUTS} to {OUTPUTS}; {_FIX}"
+                f"{name}: maps {inputs} to {self.outputs}, not {INPUTS} to {OUTPUTS} and perhaps "
+                f"{further}; {_FIX}"
             )
 
     def run(self, crops: NDArray[np.uint8]) -> SessionOutput:
@@ -124,17 +136,24 @@ class Session:
             ShapeError: The crops do not have the shape of the spec.
             WeightsError: The network fails, as for want of memory.
         """
-        size, count = self.spec.input_size, self.spec.schema.count
+        size = self.spec.input_size
         check_shape(crops, f"N {size} {size} {self.spec.channels}", "crops")
         try:
-            points, covariance, score = self._session.run(OUTPUTS, {"crops": crops})
+            results = self._session.run(self.outputs, {"crops": crops})
         except Exception as error:  # ONNX Runtime's errors have no narrower common base
             reason = " ".join(str(error).split())
             raise WeightsError(f"{self._name}: ONNX Runtime cannot run it: {reason}") from error
-        check_shape(points, f"{len(crops)} {count} 2", "the network's points")
-        check_shape(covariance, f"{len(crops)} {count} 2 2", "the network's covariance")
-        check_shape(score, f"{len(crops)}", "the network's score")
-        return SessionOutput(points, covariance, score)
+        output = self.no_output(len(crops))._asdict()
+        for name, values in zip(self.outputs, results, strict=True):
+            shape = " ".join(map(str, output[name].shape))
+            output[name] = check_shape(values, shape, f"the network's {name}")
+        return SessionOutput(**output)
+
+    def no_output(self, count: int) -> SessionOutput:
+        """The arrays for so many crops, all NaN."""
+        points, pupils = self.spec.schema.count, PUPILS.count
+        shapes = ((points, 2), (points, 2, 2), (), (pupils, 2), (pupils, 2, 2), (points,))
+        return SessionOutput(*(np.full((count, *shape), np.nan, np.float32) for shape in shapes))
 
 
 def describe_model(model: str | Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from facedots.io.results import image_fields
 from facedots.io.text import json_line
-from facedots.types import ImageResult
+from facedots.types import VISIBLE, ImageResult
 
 
 @dataclass(frozen=True)
@@ -31,21 +31,28 @@ class CocoIds:
     def entries(self, image: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The results for the faces of an image of the results document (docs/results.md).
 
-        Visibility is 1 for each point, as COCO recommends, and 0 for a missing one. There is no
-        ``bbox``: pycocotools would take the results for boxes.
+        Visibility is 2 for a point that is seen and 1 for a hidden one; 1 for each point, as COCO
+        recommends, where the network does not tell; and 0 for a missing one. There is no ``bbox``:
+        pycocotools would take the results for boxes.
         """
         return [
             {
                 "image_id": self.images[image["source"]],
                 "category_id": self.category,
-                "keypoints": self._keypoints(face["points"]),
+                "keypoints": self._keypoints(face["points"], face.get("visibility")),
                 "score": face["score"],
             }
             for face in image["faces"]
         ]
 
-    def _keypoints(self, points: Sequence[Sequence[float] | None]) -> list[float]:
-        values = [[*point, 1] if point else [0, 0, 0] for point in points]
+    def _keypoints(
+        self, points: Sequence[Sequence[float] | None], visibility: Sequence[float | None] | None
+    ) -> list[float]:
+        seen = [(p or 0) >= VISIBLE for p in visibility or [0] * len(points)]
+        values = [
+            [*point, 2 if is_seen else 1] if point else [0, 0, 0]
+            for point, is_seen in zip(points, seen, strict=True)
+        ]
         order = self.order or range(len(values))
         placed = dict(zip(order, values, strict=True))
         return [number for place in sorted(placed) for number in placed[place]]

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from facedots.drawing import FRACTION_BITS, Color, draw_disc, draw_line, fixed_length, fixed_point
 from facedots.geometry import Floats, Image, check_shape, tight_boxes
 from facedots.schema import KeypointSchema
-from facedots.types import Face, check_image
+from facedots.types import VISIBLE, Face, check_image
 from facedots.uncertainty import principal_axes
 
 PALETTE: list[Color] = [(86, 180, 233), (240, 228, 66), (255, 159, 28), (120, 220, 120)]
@@ -57,6 +57,8 @@ def draw_keypoints(
     schema: KeypointSchema,
     covariance: ArrayLike | None = None,
     numbered: bool = False,
+    *,
+    visibility: ArrayLike | None = None,
 ) -> Image:
     """Draw the keypoints of one face onto a copy of the image; missing ones (NaN) are left out.
 
@@ -66,6 +68,7 @@ def draw_keypoints(
         schema: What the points mean.
         covariance: ``(K, 2, 2)``, square pixels; drawn as an ellipse of one standard deviation.
         numbered: Write each point's index next to it; for small faces see :func:`draw_numbered`.
+        visibility: ``(K,)`` in [0, 1]; the dots of points that are likely hidden are hollow.
 
     Raises:
         ShapeError: The image or the points have another shape.
@@ -88,7 +91,13 @@ def draw_keypoints(
             half_axes = (fixed_length(lengths[i, 0]), fixed_length(lengths[i, 1]))
             style = (colors[i], 1, cv2.LINE_AA, FRACTION_BITS)
             cv2.ellipse(drawn, center, half_axes, angle, 0, 360, *style)
+    hidden = np.zeros(schema.count, bool)
+    if visibility is not None:
+        hidden = np.asarray(check_shape(visibility, f"{schema.count}", "visibility")) < VISIBLE
     for i in np.flatnonzero(present):
+        if hidden[i]:
+            draw_disc(drawn, points[i], radius, colors[i], max(1, round(radius / 2)))
+            continue
         if marks >= _MIN_RIMMED:
             draw_disc(drawn, points[i], radius + max(0.6, radius / 4), RIM)
         draw_disc(drawn, points[i], radius, colors[i])
@@ -117,7 +126,8 @@ def draw_faces(
     sigma: bool = False,
     face_size: float = 0.0,
 ) -> Image:
-    """Draw the keypoints and box of every face onto a copy of the image.
+    """Draw the keypoints and box of every face onto a copy of the image; dots of hidden points are
+    hollow.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
@@ -139,7 +149,9 @@ def draw_faces(
             _draw_box(drawn, corners, face.score)
         moved = (face.points + 0.5) * scale - 0.5
         covariance = face.covariance * np.outer(scale, scale) if sigma else None
-        drawn = draw_keypoints(drawn, moved, face.schema, covariance, numbers)
+        drawn = draw_keypoints(
+            drawn, moved, face.schema, covariance, numbers, visibility=face.visibility
+        )
     return drawn
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from facedots.analysis.align import Template, align_face
 from facedots.analysis.expression import FaceAnalyzer
 from facedots.batch.images import check_finite
+from facedots.detection.base import Detections
 from facedots.errors import FacedotsError, ImageError, MissingExtra, PointsError, ShapeError
 from facedots.geometry import Image, check_boxes
 from facedots.inference.predictor import KeypointPredictor
@@ -31,7 +32,7 @@ from facedots.service.problems import Problem
 from facedots.service.requests import BatchOptions, Boxes, FaceOptions, FindOptions, ImageOptions
 from facedots.service.settings import ServiceSettings
 from facedots.tracking.tracker import Tracker
-from facedots.types import Detections, Face, ImageResult
+from facedots.types import Face, ImageResult
 
 _OPEN = 16
 """Pairs of a network and a detector that stay open, one for each choice of options."""

@@ -7,11 +7,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from facedots.detection.base import Detections
 from facedots.geometry import Floats, Image, box_iou
 from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.tracking.track import MIN_IOU, Observation, Track, assign, remove_duplicates
-from facedots.types import Detections, Face, check_image
+from facedots.types import Face, check_image
 
 _RECHECK_EVERY = 5
 """Frames between two detector runs while a face is uncertain or hidden."""
