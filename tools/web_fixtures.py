@@ -30,6 +30,7 @@ from facedots import (
 )
 from facedots.analysis import HEAD_MODEL, BlinkCounter, head_pose, project
 from facedots.data import draw_face
+from facedots.detection.base import Detections
 from facedots.detection.search import Search, _resized
 from facedots.effects import Anonymizer, Effect, load_sticker, named_effects, sticker_names
 from facedots.effects.anonymize import AnonymizeMethod
@@ -50,7 +51,7 @@ from facedots.io.results import image_fields
 from facedots.schema import IBUG68
 from facedots.tracking import FaceSmoother
 from facedots.tracking.track import assign
-from facedots.types import Detections, Face, ImageResult
+from facedots.types import Face, ImageResult
 
 FRAMES, RATE, CLIP_SIZE = 60, 30, (320, 240)
 EYES = (36, 45)

@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from facedots import IBUG68
 from facedots.inference.weights import WEIGHTS
 from facedots.inspection import list_layers, load_model
 
@@ -24,7 +25,10 @@ def inspection_network() -> bytes:
     model = load_model(WEIGHTS[NETWORK].path)
     graph, first = model.graph, list_layers(model)[0]
     graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(first.kernels), "first"))
-    for source, name in zip((_heatmaps(graph), "first", first.output), OUTPUTS, strict=True):
+    shown = numpy_helper.from_array(np.arange(IBUG68.count), "shown")  # not the pupils
+    graph.initializer.append(shown)
+    graph.node.append(helper.make_node("Gather", [_heatmaps(graph), "shown"], ["maps"], axis=1))
+    for source, name in zip(("maps", "first", first.output), OUTPUTS, strict=True):
         graph.node.append(helper.make_node("Identity", [source], [name]))
         graph.output.append(onnx.ValueInfoProto(name=name))
     return bytes(model.SerializeToString())

@@ -76,12 +76,12 @@ def test_all_that_a_document_holds_of_a_face_is_read(expected: Face) -> None:
     spread = np.array([[[1, 0.5], [0.5, 2]], [[3, 0], [0, 1]]], np.float32)
     pupils = np.array([[1, 2], [np.nan, np.nan]], np.float32)
     visibility = np.linspace(0, 1, len(expected.points)).round(4).astype(np.float32)
-    further = {"visibility": visibility, "pupils": pupils, "pupils_covariance": spread}
-    for face in (expected, replace(expected, **further)):
+    further = replace(expected, visibility=visibility, pupils=pupils, pupils_covariance=spread)
+    for face in (expected, further):
         fields = image_fields(ImageResult("a.jpg", 5, 4, [face]))
         (read,) = read_image(fields, face.schema).faces
         assert_same(read, face)
-        for name in further:
+        for name in ("visibility", "pupils", "pupils_covariance"):
             np.testing.assert_equal(getattr(read, name), getattr(face, name))
 
 
