@@ -1,5 +1,6 @@
 """Sources are cut into the same parts each time."""
 
+import os
 from pathlib import Path
 
 import pyarrow
@@ -37,6 +38,15 @@ def test_images_are_counted_off_and_files_that_hold_many_are_parts(folder: Path)
     assert len(list_parts([str(folder)], 9, recursive=True)[0].locations) == 4
 
 
+def test_names_that_are_no_files_are_listed_as_their_rows_will_say_so(folder: Path) -> None:
+    (folder / "d.png").symlink_to("nowhere")
+    (folder / "e.png").symlink_to("e.png")
+    os.mkfifo(folder / "f.png")
+    for source in (folder, folder / "*.*g"):
+        names = locations(list_parts([str(source)], 9), folder)
+        assert names == [["a.jpg", "b.png", "c.png", "d.png", "e.png", "f.png"]]
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -54,10 +64,12 @@ def test_lists_name_files_beside_them_and_addresses(folder: Path, name: str, tex
 
 
 def test_parquet_with_paths_is_a_list_and_with_images_a_part_per_row_group(folder: Path) -> None:
-    paths = pyarrow.table({"file": ["a.jpg", "b.png"], "n": [1, 2]})
-    pyarrow.parquet.write_table(paths, folder / "paths.parquet")
-    (part,) = list_parts([str(folder / "paths.parquet")], 10)
-    assert locations([part], folder) == [["a.jpg", "b.png"]]
+    names = pyarrow.array(["a.jpg", "b.png"])
+    for paths in (names, names.dictionary_encode(), names.cast("large_string")):
+        table = pyarrow.table({"file": paths, "n": [1, 2]})
+        pyarrow.parquet.write_table(table, folder / "paths.parquet")
+        (part,) = list_parts([str(folder / "paths.parquet")], 10)
+        assert locations([part], folder) == [["a.jpg", "b.png"]]
     table = pyarrow.table({"image": [b"1", b"2", b"3"]})
     pyarrow.parquet.write_table(table, folder / "images.parquet", row_group_size=2)
     parts = list_parts([str(folder / "images.parquet")], 10)

@@ -45,6 +45,19 @@ def test_of_a_shard_that_is_cut_off_the_files_before_are_whole(mode: str) -> Non
     assert found == list(files.items())[: len(found)]
 
 
+@pytest.mark.parametrize("damage", ["cut", "zeros", "noise"])
+def test_a_damaged_header_is_not_the_end(damage: str) -> None:
+    """Nor is the end of the bytes: a copy may end between two files, or within a header."""
+    data = tar_of({"1.png": b"one", "2.png": b"two", "3.png": b"three"})
+    second = data.index(b"2.png")
+    head, rest = data[:second], data[second + 512 :]
+    found = list[tuple[str, bytes]]()
+    broken = {"cut": head, "zeros": head + bytes(100), "noise": head + b"x" * 512 + rest}
+    with pytest.raises(DataError, match=r"^0\.tar: damaged, or cut off, after 1\.png: "):
+        found.extend(read_shard(io.BytesIO(broken[damage]), "0.tar"))
+    assert found == [("1.png", b"one")]
+
+
 @pytest.mark.parametrize("data", [b"", b"no tar" * 1000])
 def test_what_is_no_tar_is_an_error(data: bytes) -> None:
     with pytest.raises(DataError, match=r"0\.tar: damaged"):

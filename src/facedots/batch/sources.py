@@ -109,7 +109,8 @@ def _locations(
         if is_remote(source):
             found = find_remote(source, SUFFIXES, recursive)
         else:
-            found = [image.location for image in find_images(source, recursive, on_skip=on_skip)]
+            images = find_images(source, recursive, on_skip=on_skip, only_files=False)
+            found = [image.location for image in images]
         for location in found:
             if location.lower().endswith(LIST_SUFFIXES):
                 yield from _listed(location, _read_list(location, column))
@@ -160,7 +161,8 @@ def _read_paths(location: str, column: str | None) -> list[str] | None:
         with open_parquet(location) as table:
             name = _choose_column(location, table.schema_arrow.names, column)
             kind = table.schema_arrow.field(name).type
-            if kinds.is_string(kind) or kinds.is_large_string(kind):
+            kind = kind.value_type if kinds.is_dictionary(kind) else kind
+            if str(kind) in ("string", "large_string", "string_view"):
                 return [path or "" for path in table.read(columns=[name])[name].to_pylist()]
     except DamagedError:
         pass  # its part will say so

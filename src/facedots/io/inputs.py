@@ -66,6 +66,7 @@ def find_images(
     max_pixels: int = MAX_PIXELS,
     on_error: Report | None = None,
     on_skip: Report | None = None,
+    only_files: bool = True,
 ) -> list[ImageSource]:
     """The images that one source names, sorted by path.
 
@@ -77,6 +78,7 @@ def find_images(
         on_error: Gets a line for each folder that cannot be searched, and for each name with the
             ending of an image that is no file; without it the first is raised.
         on_skip: Gets one line that counts what a folder or a pattern holds besides images.
+        only_files: Report names that are no files; else they are taken, and fail when read.
 
     Raises:
         ImageError: There is no image.
@@ -88,7 +90,7 @@ def find_images(
         relative = Path(file_name(name) if name.strip(".") else "image")
         return [ImageSource(source, relative, max_pixels)]
     path = Path(source)
-    found = _Search(on_error or _raise)
+    found = _Search(on_error or _raise, only_files)
     if _is_dir(path):
         found.folder(path, recursive)
         images = [ImageSource(str(f), f.relative_to(path), max_pixels) for f in sorted(found.files)]
@@ -113,9 +115,9 @@ def find_images(
 class _Search:
     """Sorts the names in folders into images, faults, and what is skipped."""
 
-    def __init__(self, on_error: Report) -> None:
+    def __init__(self, on_error: Report, only_files: bool) -> None:
         self.files: list[Path] = []
-        self._on_error = on_error
+        self._on_error, self._only_files = on_error, only_files
         self._endings = Counter[str]()
         self._folders = 0
 
@@ -138,14 +140,16 @@ class _Search:
             mode = path.stat().st_mode
         except OSError as error:
             reason = "a link to nothing" if path.is_symlink() else error.strerror
-            if wanted:
+            if wanted and not self._only_files:
+                self.files.append(path)
+            elif wanted:
                 self._on_error(f"{path}: cannot be read: {reason}")
             else:
                 self._endings[ending] += 1
             return
         if stat.S_ISDIR(mode):
             self._folders += 1
-        elif wanted and stat.S_ISREG(mode):
+        elif wanted and (stat.S_ISREG(mode) or not self._only_files):
             self.files.append(path)
         elif wanted:
             self._on_error(f"{path}: cannot be read: {file_kind(mode)}, not a file")

@@ -3,7 +3,7 @@
 import tarfile
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from facedots.errors import DataError
 
@@ -13,6 +13,24 @@ MAX_MEMBER = 256 << 20
 """Bytes of a file in a shard above which the shard is refused."""
 
 _DAMAGE = (tarfile.TarError, EOFError, zlib.error, OSError)
+
+
+class _Header(tarfile.TarInfo):
+    """A header; where one is damaged or missing, tarfile would take that for the end."""
+
+    @classmethod
+    def fromtarfile(cls, tar: tarfile.TarFile) -> Self:
+        """Read the next header.
+
+        Raises:
+            tarfile.ReadError: There is none, nor the blocks that end an archive.
+        """
+        try:
+            return super().fromtarfile(tar)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.HeaderError as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 def read_shard(file: BinaryIO, source: str) -> Iterator[tuple[str, bytes]]:
@@ -29,7 +47,7 @@ def read_shard(file: BinaryIO, source: str) -> Iterator[tuple[str, bytes]]:
     """
     last = "its beginning"
     try:
-        with tarfile.open(fileobj=file, mode="r|*") as tar:
+        with tarfile.open(fileobj=file, mode="r|*", tarinfo=_Header) as tar:
             for member in tar:
                 if not member.isfile():
                     continue
