@@ -1,7 +1,7 @@
 """Tracking of simulated faces: patterned squares with points, one in front of the other."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -147,6 +147,29 @@ def test_points_are_smoothed_unless_that_is_off() -> None:
             np.abs(np.diff([faces[0].points[0, 0] for faces in results[20:]])).mean()
         )
     assert flicker[True] < 0.4 * flicker[False]
+
+
+class EyedWorld(World):
+    """Its network also predicts pupils, which lie on the first two points."""
+
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
+        found = super().predict(image, boxes, squares)
+        return replace(found, pupils=found.points[:, :2], pupils_covariance=found.covariance[:, :2])
+
+
+def test_pupils_are_smoothed_with_the_points() -> None:
+    world = EyedWorld()
+    noisy = np.random.default_rng(1).normal(100, 0.3, 60)
+    frames = [[SimulatedFace(x, 120, 1)] for x in noisy]
+    for smooth in (False, True):
+        results = follow(world, frames, Tracker(world.detector, world, smooth=smooth))
+        for (face,) in results:
+            assert face.points.shape == (68, 2)
+            assert face.pupils is not None
+            np.testing.assert_allclose(face.pupils, face.points[:2], atol=1e-3)
+        assert np.array_equal(results[-1][0].points, frames[-1][0].points) != smooth
 
 
 def test_a_face_lost_for_a_moment_keeps_its_id() -> None:

@@ -31,6 +31,8 @@ from .result import Evaluation as Evaluation
 from .result import training_history as training_history
 from .slices import ATTRIBUTES as ATTRIBUTES
 from .slices import face_attributes as face_attributes
+from .uncertainty_metrics import confidence_bins as confidence_bins
 from .uncertainty_metrics import coverage as coverage
 from .uncertainty_metrics import coverage_probability as coverage_probability
+from .uncertainty_metrics import ece as ece
 from .uncertainty_metrics import sparsification as sparsification

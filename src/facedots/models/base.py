@@ -228,9 +228,9 @@ class VisibilityHead(nn.Module):
 
     def decode(self, maps: Tensor, logits: Tensor) -> Tensor:
         """Log-odds ``(N, K)`` from those of the cells and the logits ``(N, K, grid, grid)`` of the
-        points' heatmaps.
+        points' heatmaps; of further ones after these nothing is read.
         """
-        weights = logits.detach().float().flatten(2).softmax(-1)
+        weights = logits.detach().float().flatten(2).softmax(-1)[:, : maps.shape[1]]
         pooled = (weights * maps.float().flatten(2)).sum(-1)
         return self.scale * pooled + self.offset
 

@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from facedots.geometry import Floats, Image, box_iou, check_shape, tight_boxes
 from facedots.tracking.smoothing import FaceSmoother
 from facedots.types import Face
+from facedots.uncertainty import sigma_of
 
 CONFIDENT_SCORE, LOST_SCORE, HIDDEN_SCORE = 0.9, 0.5, 0.1
 """Network scores below which the detector should check a face, only a known face that the detector
@@ -265,13 +266,21 @@ class Track:
     def result(self) -> Face:
         """The tracked face of this frame, smoothed; call it once per frame."""
         face, score = self.last.face, self.last.face.score
-        points = face.points
         if self.smoother:
-            points = self.smoother(points, face.sigma, self.time)
+            face = _smoothed(face, self.smoother, self.time)
         return replace(
             face,
-            points=points,
             score=self.detection_score if math.isnan(score) else score,
             detection_score=self.detection_score,
             track_id=self.track_id,
         )
+
+
+def _smoothed(face: Face, smoother: FaceSmoother, time: float) -> Face:
+    """The face with its points, and its pupils where it has them, smoothed together."""
+    if face.pupils is None or face.pupils_covariance is None:
+        return replace(face, points=smoother(face.points, face.sigma, time))
+    sigma = np.concatenate([face.sigma, sigma_of(face.pupils_covariance)])
+    points = smoother(np.concatenate([face.points, face.pupils]), sigma, time)
+    count = face.schema.count
+    return replace(face, points=points[:count], pupils=points[count:])

@@ -23,6 +23,8 @@ MIN_DOF, MAX_DOF = 2.5, 62.5
 """Range of the fitted degrees of freedom."""
 MIN_FACES = 30
 """Held-out faces with labeled pupils, or hidden points, below which these are not calibrated."""
+DRAWS = 4
+"""Crops of each held-out face, to calibrate the visibility."""
 
 _BATCH = 64
 
@@ -81,7 +83,8 @@ def calibrate_visibility(net: KeypointNet, faces: CropDataset) -> None:
         return
     parts = [
         (head.decode(output.visibility_maps, output.logits[:, 0]), item["visible"])
-        for item, output in _outputs(net, faces)
+        for draw in range(DRAWS)
+        for item, output in _outputs(net, faces, draw)
         if output.visibility_maps is not None
     ]
     log_odds, visible = _joined(parts)
@@ -90,10 +93,12 @@ def calibrate_visibility(net: KeypointNet, faces: CropDataset) -> None:
     _fit_log_odds(head, log_odds, visible)
 
 
-def _outputs(net: KeypointNet, faces: CropDataset) -> Iterator[tuple[Item, ModelOutput]]:
-    """Batches of crops, and what the network makes of them."""
+def _outputs(
+    net: KeypointNet, faces: CropDataset, epoch: int = 0
+) -> Iterator[tuple[Item, ModelOutput]]:
+    """Batches of crops, as drawn in an epoch, and what the network makes of them."""
     for start in range(0, len(faces), _BATCH):
-        items = [faces[0, row] for row in range(start, min(start + _BATCH, len(faces)))]
+        items = [faces[epoch, row] for row in range(start, min(start + _BATCH, len(faces)))]
         batch = {name: torch.stack([item[name] for item in items]) for name in items[0]}
         with torch.no_grad():
             yield batch, net(net.normalize(batch["crop"]))

@@ -67,7 +67,7 @@ class _ExportedModule(nn.Module):
         if points.shape[1] > count:
             results += [points[:, count:], covariance[:, count:]]
         if net.visibility_head is not None and output.visibility_maps is not None:
-            log_odds = net.visibility_head.decode(output.visibility_maps, logits[:, :count])
+            log_odds = net.visibility_head.decode(output.visibility_maps, logits)
             results.append(log_odds.sigmoid())
         return tuple(results)
 
