@@ -34,6 +34,7 @@ from web_pages import (
     Host,
     brotli_size,
     install_peers,
+    plain_size,
 )
 
 from facedots import IBUG68, KeypointPredictor, Pipeline, load_split, write_image
@@ -164,8 +165,8 @@ def sizes(browser: Browser, host: Host, names: Sequence[str]) -> str:
         with browser.new_context() as context:
             find(visit(context, f"{host.address}/{name}.html"), "/0.png")
         files = [file for file, _ in host.sent if file.suffix != ".png"]
-        plain, packed = host.megabytes, sum(map(brotli_size, files)) / 1e6
-        lines.append([CONTESTANTS[name].name, str(len(files)), f"{plain:.2f}", f"{packed:.2f}"])
+        megabytes = [sum(map(size, files)) / 1e6 for size in (plain_size, brotli_size)]
+        lines.append([CONTESTANTS[name].name, str(len(files)), *(f"{mb:.2f}" for mb in megabytes)])
     return markdown_table(["first visit", "files", "MB", "MB, host with brotli"], lines)
 
 

@@ -10,6 +10,7 @@ import mimetypes
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -196,6 +197,11 @@ def install_peers() -> None:
     done.write_text("\n".join(PACKAGES))
 
 
+def plain_size(file: Path) -> int:
+    """Of a file as it is, in bytes."""
+    return file.stat().st_size
+
+
 @cache
 def brotli_size(file: Path) -> int:
     """Of a file from a host that compresses, in bytes; what is packed by gzip is unpacked first, as
@@ -236,7 +242,8 @@ class Host:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):  # the page is closed
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass

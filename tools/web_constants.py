@@ -27,7 +27,7 @@ from facedots.effects import Anonymizer, Blush, Brows, Lips, anonymize, makeup, 
 from facedots.inference import predictor
 from facedots.inference.session import Session
 from facedots.inference.weights import WEIGHTS
-from facedots.io import FaceColumns, atomic_write, results
+from facedots.io import FaceColumns, atomic_write, headers, results
 from facedots.schema import IBUG68
 from facedots.tracking import smoothing, track, tracker
 
@@ -54,6 +54,7 @@ CONSTANTS: Mapping[ModuleType, str] = {
     makeup: "_LIGHTNESS_SHARE _FEATHERS _OUTLINE_FEATHER CHEEK_CENTER CHEEK_HALF_AXES",
     stickers: "_NEAREST",
     anonymize: "MIN_DETECTION_SCORE MIN_SCORE MAX_SIGMA MIN_IOU CELLS _BOX_GROWTH _FOREHEAD_RADIUS",
+    headers: "MAX_PIXELS",
     results: "SCHEMA_VERSION",
 }
 """Which constants of which modules the package uses."""

@@ -3,6 +3,7 @@
  * of blended, EXIF orientation applied.
  */
 
+import { headers } from "./constants";
 import { FaceDotsError } from "./errors";
 import { fromRgba, type Image } from "./image";
 
@@ -23,6 +24,12 @@ export async function readFrame(frame: Frame): Promise<Image> {
   const bitmap = await createImageBitmap(frame, DECODING).catch(() => {
     throw new FaceDotsError("not an image that this browser can decode");
   });
+  const { width, height } = bitmap;
+  if (width * height > headers.MAX_PIXELS) {
+    bitmap.close();
+    const limit = headers.MAX_PIXELS / 1e6;
+    throw new FaceDotsError(`${width} x ${height} pixels; at most ${limit} megapixels are read`);
+  }
   return readTexture(bitmap) ?? readCanvas(bitmap);
 }
 

@@ -1,3 +1,6 @@
+/** Milliseconds until a browser has surely begun to save a file. */
+const SAVED_AFTER = 10_000;
+
 /** The element of the page with this id. */
 export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   const element = document.getElementById(id);
@@ -12,4 +15,13 @@ export function announce(region: HTMLElement, text: string): void {
 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+/** Let the visitor save a file. */
+export function save(blob: Blob, name: string): void {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), SAVED_AFTER);
 }

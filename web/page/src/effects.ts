@@ -32,16 +32,19 @@ export function offerEffects(changed: () => void, failed: (error: unknown) => vo
   const names = [...makeupNames, ...stickerNames];
   byId("effect-names", HTMLElement).append(...names.map(checkbox));
   let last = 0;
-  menu.onchange = () => {
+  const choose = async () => {
     const turn = ++last;
-    chooseEffects(menu)
-      .then((effects) => {
-        if (turn !== last) return;
-        chosen = effects;
-        changed();
-      })
-      .catch(failed);
+    // Faces are hidden at once, whatever becomes of the stickers.
+    chosen = { ...chosen, cover: chosenCover() };
+    changed();
+    const worn = await chosenWear(menu, failed);
+    if (turn !== last) return;
+    chosen = { ...chosen, worn };
+    changed();
   };
+  menu.onchange = () => void choose();
+  // A browser restores the choices of an earlier visit without an event.
+  addEventListener("pageshow", menu.onchange);
 }
 
 function checkbox(name: string): HTMLLabelElement {
@@ -51,19 +54,33 @@ function checkbox(name: string): HTMLLabelElement {
   return label;
 }
 
-/** Makeup below stickers, and anonymization over all. */
-async function chooseEffects(menu: HTMLElement): Promise<Choice> {
+/** Makeup below stickers; a sticker that cannot be loaded is not chosen any more. */
+async function chosenWear(menu: HTMLElement, failed: (error: unknown) => void): Promise<Effect[]> {
   const boxes = menu.querySelectorAll<HTMLInputElement>("input:checked");
-  const names = new Set(Array.from(boxes, (box) => box.name));
-  const worn = await Promise.all(stickerNames.filter((name) => names.has(name)).map(loadSticker));
+  const byName = new Map(Array.from(boxes, (box) => [box.name, box]));
+  const loaded = stickerNames.map(async (name) => {
+    const box = byName.get(name);
+    if (!box) return [];
+    return loadSticker(name).then(
+      (sticker) => [sticker],
+      (error: unknown) => {
+        box.checked = false;
+        failed(error);
+        return [];
+      },
+    );
+  });
+  const worn = (await Promise.all(loaded)).flat();
+  return [
+    ...makeupNames.filter((name) => byName.has(name)).map((name) => makeup(name)),
+    ...(worn.length ? [stickers(worn)] : []),
+  ];
+}
+
+/** Over all that faces wear. */
+function chosenCover(): Effect | null {
   const method = byId("anonymize", HTMLSelectElement).value as AnonymizeMethod | "";
-  return {
-    worn: [
-      ...makeupNames.filter((name) => names.has(name)).map((name) => makeup(name)),
-      ...(worn.length ? [stickers(worn)] : []),
-    ],
-    cover: method ? anonymizer({ method, onNoFace: "cover" }) : null,
-  };
+  return method ? anonymizer({ method, onNoFace: "cover" }) : null;
 }
 
 const buffer = document.createElement("canvas").getContext("2d", { willReadFrequently: true });

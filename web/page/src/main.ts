@@ -9,7 +9,8 @@ import {
   type ModelName,
   type Search,
 } from "facedots";
-import { announce, byId, messageOf } from "./dom";
+import { openCamera } from "./camera";
+import { announce, byId, messageOf, save } from "./dom";
 import { drawFace, type Layer } from "./draw";
 import { drawWithEffects, isAnonymizing, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
@@ -20,6 +21,8 @@ import { FacePanels } from "./signals";
 const SAMPLE = "./sample.jpg";
 
 type Shown = ImageBitmap | HTMLCanvasElement;
+/** What the visitor asks for; `isLast` tells whether nothing else was asked for meanwhile. */
+type Task = (isLast: () => boolean) => Promise<void>;
 
 const view = byId("view", HTMLCanvasElement);
 const context = view.getContext("2d");
@@ -32,7 +35,12 @@ const speed = byId("speed", HTMLElement);
 const kept = keepOffline();
 
 let dots: Promise<FaceDots> | null = null;
+let turn = 0;
+/** What is shown or about to be. */
+let asked: Task | null = null;
 let shown: Shown | null = null;
+/** The networks that found the faces. */
+let finder: FaceDots | null = null;
 let faces: Face[] = [];
 /** Whom anonymization hides; all of the image where this is empty. */
 let hidden: Face[] = [];
@@ -65,37 +73,64 @@ function complain(error: unknown): void {
   say(messageOf(error));
 }
 
+/** Do what the visitor asks for; what was asked for before ends, and its errors do not count. */
+function begin(task: Task): void {
+  stop();
+  asked = task;
+  const mine = turn;
+  const isLast = () => mine === turn;
+  task(isLast).catch((error: unknown) => {
+    if (isLast()) stop(messageOf(error));
+  });
+}
+
+/** End what was asked for, and the camera. */
+function stop(words?: string): void {
+  turn++;
+  asked = null;
+  stopCamera();
+  if (words) say(words);
+}
+
 /** The networks, loaded at the first need. */
 function load(): Promise<FaceDots> {
-  dots ??= kept.then(() =>
-    FaceDots.create({
-      model: model.value as ModelName,
-      onProgress: (share) => say(`Loading the networks: ${Math.round(100 * share)} %`),
-    }),
-  );
-  dots.catch(() => (dots = null));
-  return dots;
+  if (dots) return dots;
+  const name = model.value as ModelName;
+  const onProgress = (share: number) => {
+    const percent = Math.round(100 * share);
+    const words = share < 1 ? `Loading the networks: ${percent} %` : "Starting the networks …";
+    if (dots === loading) say(words);
+  };
+  const loading = kept.then(() => FaceDots.create({ model: name, onProgress }));
+  loading.catch(() => {
+    if (dots === loading) dots = null;
+  });
+  return (dots = loading);
 }
 
 /** Find and show the faces of an image file. */
-async function openImage(blob: Blob, name: string): Promise<void> {
-  stopCamera();
+async function openImage(blob: Blob, name: string, isLast: () => boolean): Promise<void> {
   const bitmap = await createImageBitmap(blob).catch(() => {
     throw new Error(`${name} is not an image that this browser can decode.`);
   });
-  source = name;
-  show(bitmap, [], await load());
-  say("Looking for faces …");
-  await measure(blob, bitmap);
-}
-
-async function measure(blob: Blob, bitmap: ImageBitmap): Promise<void> {
-  const start = performance.now();
   const networks = await load();
+  if (!isLast()) return;
+  source = name;
+  show(bitmap, [], networks);
+  offerFiles(false);
+  say("Looking for faces …");
+  const start = performance.now();
   const found = await networks.detect(blob);
-  if (shown !== bitmap) return;
+  if (!isLast()) return;
   show(bitmap, found, networks);
   say(`${countOf(found)} in ${Math.round(performance.now() - start)} ms.`);
+}
+
+async function openSample(isLast: () => boolean): Promise<void> {
+  await kept;
+  const response = await fetch(SAMPLE).catch(() => null);
+  if (!response?.ok) throw new Error("The sample cannot be loaded.");
+  await openImage(await response.blob(), "sample.jpg", isLast);
 }
 
 /** Draw an image or a frame of the camera with its faces, and list them. */
@@ -106,14 +141,20 @@ function show(
   time: number | null = null,
   covered = found,
 ): void {
-  [shown, faces, hidden] = [image, found, covered];
+  [shown, faces, hidden, finder] = [image, found, covered, networks];
   fit(view, image.width, image.height);
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
   lookInside({ image, faces: found }, load);
-  for (const id of ["png", "json", "csv", "record"]) byId(id, HTMLButtonElement).disabled = false;
-  draw(networks);
+  offerFiles(true);
+  draw();
   panels.update(found, time);
+}
+
+function offerFiles(measured: boolean): void {
+  for (const id of ["png", "json", "csv", "record"]) {
+    byId(id, HTMLButtonElement).disabled = !measured;
+  }
 }
 
 /** Give a canvas a size, which clears it where it has another one. */
@@ -122,18 +163,14 @@ function fit(canvas: HTMLCanvasElement, width: number, height: number): void {
 }
 
 /** Draw what is shown, with the chosen layers and effects. */
-function draw(networks: FaceDots): void {
-  if (!context || !shown) return;
+function draw(): void {
+  if (!context || !shown || !finder) return;
   const chosen = layers();
   context.resetTransform();
   context.clearRect(0, 0, view.width, view.height);
   if (chosen.has("mirror")) context.setTransform(-1, 0, 0, 1, view.width, 0);
   drawWithEffects(context, shown, faces, hidden);
-  for (const face of faces) drawFace(context, face, chosen, networks);
-}
-
-function redraw(): void {
-  void dots?.then(draw);
+  for (const face of faces) drawFace(context, face, chosen, finder);
 }
 
 function layers(): Set<Layer> {
@@ -141,17 +178,17 @@ function layers(): Set<Layer> {
   return new Set(Array.from(boxes, (box) => box.name as Layer));
 }
 
-async function startCamera(): Promise<void> {
-  if (!("mediaDevices" in navigator))
-    throw new Error("The camera needs a page from https or localhost.");
-  stream = await navigator.mediaDevices.getUserMedia({ video: true }).catch((error: unknown) => {
-    const name = error instanceof DOMException ? error.name : "";
-    if (name === "NotAllowedError") throw new Error("The camera was not allowed.");
-    throw new Error(
-      name === "NotFoundError" ? "There is no camera." : "The camera does not start.",
-    );
-  });
+async function followCamera(isLast: () => boolean): Promise<void> {
   camera.setAttribute("aria-pressed", "true");
+  const opened = await openCamera();
+  if (!isLast()) {
+    opened.getTracks().forEach((track) => track.stop());
+    return;
+  }
+  stream = opened;
+  stream.getVideoTracks()[0].onended = () => {
+    if (isLast()) stop("The camera was disconnected.");
+  };
   const video = document.createElement("video");
   [video.srcObject, video.muted, video.playsInline] = [stream, true, true];
   await video.play();
@@ -160,7 +197,7 @@ async function startCamera(): Promise<void> {
   let last = performance.now();
   panels.clear();
   for await (const frame of networks.track(video, tracking)) {
-    if (video.srcObject !== stream) break;
+    if (!isLast()) break;
     fit(still, frame.width, frame.height);
     still.getContext("2d")?.drawImage(frame.image, 0, 0);
     // A frame in which nobody was looked for may show somebody new.
@@ -181,14 +218,6 @@ function stopCamera(): void {
   camera.setAttribute("aria-pressed", "false");
 }
 
-function save(blob: Blob, name: string): void {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(link.href);
-}
-
 /** What is shown, as the files of results have it. */
 function result(): ImageResult {
   return { source, width: view.width, height: view.height, faces };
@@ -202,11 +231,15 @@ function endRecording(): void {
 
 function takeFirst(files: Iterable<File> | null | undefined): void {
   const image = Array.from(files ?? []).at(0);
-  if (image) openImage(image, image.name).catch(complain);
+  if (image) begin((isLast) => openImage(image, image.name, isLast));
+  else say("There is no image in it.");
 }
 
 byId("open", HTMLButtonElement).onclick = () => file.click();
-file.onchange = () => takeFirst(file.files);
+file.onchange = () => {
+  takeFirst(file.files);
+  file.value = ""; // so that the same file can be chosen again
+};
 document.onpaste = (event) => takeFirst(event.clipboardData?.files);
 document.ondragover = (event) => {
   event.preventDefault();
@@ -218,27 +251,23 @@ document.ondrop = (event) => {
   stage.classList.remove("over");
   takeFirst(event.dataTransfer?.files);
 };
-byId("sample", HTMLButtonElement).onclick = () => {
-  kept
-    .then(() => fetch(SAMPLE))
-    .then((response) => response.blob())
-    .then((blob) => openImage(blob, "sample.jpg"))
-    .catch(complain);
-};
+byId("sample", HTMLButtonElement).onclick = () => begin(openSample);
 camera.onclick = () => {
-  if (stream) stopCamera();
-  else startCamera().catch(complain);
+  if (camera.ariaPressed === "true") stop();
+  else begin(followCamera);
 };
-byId("layers", HTMLFieldSetElement).onchange = redraw;
-offerEffects(redraw, complain);
+byId("layers", HTMLFieldSetElement).onchange = draw;
+offerEffects(draw, complain);
 model.onchange = () => {
-  void dots?.then((networks) => networks.close());
+  dots?.then((networks) => networks.close()).catch(() => undefined);
   dots = null;
-  stopCamera();
-  say("The next image is measured with the other network.");
+  if (asked) begin(asked);
 };
 byId("png", HTMLButtonElement).onclick = () => {
-  view.toBlob((blob) => blob && save(blob, "facedots.png"));
+  view.toBlob((blob) => {
+    if (blob) save(blob, "facedots.png");
+    else say("The image is too large for this browser to save.");
+  });
 };
 byId("json", HTMLButtonElement).onclick = () => {
   const results = JSON.stringify(resultsDocument([result()], model.value));
@@ -255,6 +284,7 @@ recording.onclick = () => {
   try {
     stopRecording = record(view);
     recording.setAttribute("aria-pressed", "true");
+    draw(); // an image, too, has a frame then
   } catch (error) {
     complain(error);
   }

@@ -7,10 +7,10 @@
 export async function keepOffline(): Promise<void> {
   // Absent without https or localhost, whatever the types say.
   if (!("serviceWorker" in navigator)) return;
-  const registration = await navigator.serviceWorker
-    .register("./service-worker.js")
-    .catch(() => null);
-  const worker = registration?.installing;
+  const registered = navigator.serviceWorker.register("./service-worker.js").catch(() => null);
+  // A newer one that is being installed is for later visits.
+  if (navigator.serviceWorker.controller) return;
+  const worker = (await registered)?.installing;
   if (!worker) return;
   await new Promise<void>((resolve) => {
     worker.addEventListener("statechange", () => {

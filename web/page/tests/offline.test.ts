@@ -1,5 +1,8 @@
 /** First visits, counted in bytes, and later ones without a network. */
 
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { launchChromium, serve } from "../../package/tests/browser";
@@ -65,5 +68,30 @@ describe("the installed page", () => {
     // Contexts of Playwright are incognito, where nothing can be installed.
     const names = installabilityErrors.map(({ errorId }) => errorId);
     expect(names.filter((name) => name !== "in-incognito")).toEqual([]);
+  });
+});
+
+describe("a newer service worker", () => {
+  it("does not hold up the page while it is installed", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "facedots-"));
+    cpSync(BUILT, folder, { recursive: true });
+    const host = await serve(folder);
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${host.address}/`);
+    await findSample(page);
+    const endless =
+      'addEventListener("install", (event) => event.waitUntil(new Promise(() => {})))';
+    writeFileSync(join(folder, "service-worker.js"), endless);
+    await page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.ready;
+      void registration.update();
+      while (!registration.installing) await new Promise((resolve) => setTimeout(resolve, 50));
+    });
+    const other = await context.newPage();
+    await other.goto(`${host.address}/`);
+    await findSample(other);
+    host.close();
+    rmSync(folder, { recursive: true });
   });
 });

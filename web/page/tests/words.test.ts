@@ -38,6 +38,24 @@ describe("clear words", () => {
     await waitForStatus(page, "^No face found");
   });
 
+  it("for an image too large, and where no image is pasted", async () => {
+    const page = await open();
+    const pixels = await page.evaluate(() => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [16_000, 6_300];
+      return canvas.toDataURL("image/png").split(",")[1];
+    });
+    const buffer = Buffer.from(pixels, "base64");
+    await page.setInputFiles("#file", { name: "wall.png", mimeType: "image/png", buffer });
+    await waitForStatus(page, "^16000 x 6300 pixels; at most 100 megapixels are read");
+    await page.evaluate(() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", "words");
+      document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
+    });
+    await waitForStatus(page, "^There is no image in it");
+  });
+
   it("for a browser without WebAssembly", async () => {
     const without = await launchChromium("js-flags=--jitless");
     const page = await open(without);
