@@ -155,9 +155,18 @@ def process_video(
             (JsonLinesTable, options.jsonl),
             (ParquetTable, options.parquet),
         )
-        schema, signals = pipeline.predictor.spec.schema, expressions.names if expressions else ()
+        predictor = pipeline.predictor
         tables = [
-            stack.enter_context(kind(path, schema, video.name, signals))
+            stack.enter_context(
+                kind(
+                    path,
+                    predictor.spec.schema,
+                    video.name,
+                    expressions.names if expressions else (),
+                    visibility=predictor.predicts_visibility,
+                    pupils=predictor.predicts_pupils,
+                )
+            )
             for kind, path in kinds
             if path
         ]

@@ -47,6 +47,7 @@ class Truth:
     """A detector and network that know the drawn face, and see none in an image of one color."""
 
     spec = SimpleNamespace(schema=IBUG68)
+    predicts_visibility = predicts_pupils = False
 
     def __call__(self, image: Image) -> Detections:
         boxes = tight_boxes(POINTS[None])[: int(image.std() > 5)]

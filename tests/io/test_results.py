@@ -147,6 +147,20 @@ def test_the_contract_reserves_fields_and_can_fail() -> None:
     assert not VALIDATOR.is_valid(document)
 
 
+def test_visibility_and_pupils_are_columns_where_asked_for() -> None:
+    columns = FaceColumns(PAIR, points=False, visibility=True, pupils=True)
+    names = ["visibility_0", "visibility_1", "pupil_x_0", "pupil_x_1", "pupil_y_0", "pupil_y_1"]
+    assert columns.names[4:] == [*names, "pupil_sigma_0", "pupil_sigma_1", "source"]
+    known = replace(
+        face(),
+        visibility=np.array([0.25, np.nan], np.float32),
+        pupils=np.array([[1.004, 2], [3, 4]], np.float32),
+        pupils_covariance=np.array([np.eye(2) * 4, np.eye(2)], np.float32),
+    )
+    assert columns.row(1, 0, known, "a")[4:-1] == [0.25, None, 1.0, 3.0, 2.0, 4.0, 2.0, 1.0]
+    assert columns.row(1, 0, face(), "a")[4:-1] == [None] * 8
+
+
 def test_columns_of_faces_that_were_measured() -> None:
     columns = FaceColumns(PAIR, points=False, pose=True, signals=["smile"], extra={"mood": str})
     assert columns.names == [

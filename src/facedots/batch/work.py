@@ -136,14 +136,21 @@ class PartWorker:
     def __init__(self, job: Job) -> None:
         cv2.setNumThreads(1)
         self._job, self._pipeline = job, job.networks.load()
-        schema = self._pipeline.predictor.spec.schema
+        predictor = self._pipeline.predictor
+        schema = predictor.spec.schema
         self._analyze = FaceAnalyzer() if schema == IBUG68 else None
         signals = SIGNALS if self._analyze else ()
         self._columns = FaceColumns(
-            schema, timestamp=True, covariance=True, pose=True, signals=signals
+            schema,
+            timestamp=True,
+            covariance=True,
+            visibility=predictor.predicts_visibility,
+            pupils=predictor.predicts_pupils,
+            pose=True,
+            signals=signals,
         )
         self._types = self._columns.types | dict.fromkeys(_TEXT_COLUMNS, "string")
-        self._origin = (self._pipeline.predictor.spec.name, version("facedots"))
+        self._origin = (predictor.spec.name, version("facedots"))
 
     def __call__(self, number: int, part: Part) -> PartStats:
         """Write the file of a part, whole or not at all.

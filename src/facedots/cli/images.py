@@ -67,7 +67,12 @@ def predict(
     json_file, csv_file, coco_file = map(output_file, (json_file, csv_file, coco_file))
     printed = is_printed(json_file, csv_file, coco_file)
     pipeline = networks.load()
-    columns = FaceColumns(pipeline.predictor.spec.schema)
+    predictor = pipeline.predictor
+    columns = FaceColumns(
+        predictor.spec.schema,
+        visibility=predictor.predicts_visibility,
+        pupils=predictor.predicts_pupils,
+    )
     draw = partial(draw_faces, numbers=numbers)
     counts, lines = list[int](), list[str]()
     with ImageRun(sources, recursive, max_pixels) as run:

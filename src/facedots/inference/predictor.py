@@ -48,6 +48,8 @@ class KeypointPredictor:
     Attributes:
         spec: How the network is fed, and what its points mean.
         card: What the network is, was trained on, scores, and may be used for.
+        predicts_visibility: Whether it tells which points are hidden.
+        predicts_pupils: Whether it finds the pupils.
 
     Raises:
         WeightsError: There is no such network, its file is damaged or not one of facedots', or
@@ -71,6 +73,8 @@ class KeypointPredictor:
     ) -> None:
         self._session = Session(model, threads, providers=providers)
         self.spec, self.card = self._session.spec, self._session.card
+        self.predicts_visibility = VISIBILITY_OUTPUT in self._session.outputs
+        self.predicts_pupils = {*PUPIL_OUTPUTS} <= {*self._session.outputs}
         if refine != "auto" and refine < 0:
             raise ValueError(f"refine={refine}: 0 or more are needed, or 'auto'")
         whole = self.spec.crop.mode == "frame"
@@ -114,16 +118,15 @@ class KeypointPredictor:
             refined = self._predict_crops(image, [better[row] for row in rows])
             for values, refined_values in zip(output, refined, strict=True):
                 values[rows] = refined_values
-        schema, predicted = self.spec.schema, self._session.outputs
+        schema, has_pupils = self.spec.schema, self.predicts_pupils
         within = confidence(output.points, output.covariance, schema, self.spec.dof)
-        has_pupils = {*PUPIL_OUTPUTS} <= {*predicted}
         return Keypoints(
             output.points,
             output.covariance,
             within,
             output.score,
             schema,
-            visibility=output.visibility if VISIBILITY_OUTPUT in predicted else None,
+            visibility=output.visibility if self.predicts_visibility else None,
             pupils=output.pupils if has_pupils else None,
             pupils_covariance=output.pupils_covariance if has_pupils else None,
         )

@@ -11,9 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from facedots.geometry import Floats
 from facedots.io.text import csv_cell, csv_line, json_line
-from facedots.schema import KeypointSchema
+from facedots.schema import PUPILS, KeypointSchema
 from facedots.types import Face, ImageResult
+from facedots.uncertainty import sigma_of
 
 SCHEMA_VERSION = 1
 """Version of the contract; it grows when a field or a column changes its meaning or goes."""
@@ -26,6 +28,7 @@ Extra = Mapping[str, Callable[[Face], Any]]
 """Further fields of a face: name -> what gives the value."""
 
 _COVARIANCE = ("covariance_xx", "covariance_xy", "covariance_yy")
+_PUPILS = tuple(f"pupil_{name}_{i}" for name in ("x", "y", "sigma") for i in range(PUPILS.count))
 _BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 _TRANSLATION = ("translation_x", "translation_y", "translation_z")
 _POSE = ("yaw", "pitch", "roll", *_TRANSLATION, "reprojection_error")
@@ -86,6 +89,8 @@ class FaceColumns:
         timestamp: Whether to list the time of the frame, in seconds.
         pose: Whether to list the box and the head pose.
         covariance: Whether to list the covariance of each point.
+        visibility: Whether to list the visibility of each point.
+        pupils: Whether to list x, y and sigma of the pupils.
         signals: Expression signals to list, by name.
         extra: Further text columns: name -> what gives the text.
 
@@ -100,6 +105,8 @@ class FaceColumns:
     timestamp: bool = False
     pose: bool = False
     covariance: bool = False
+    visibility: bool = False
+    pupils: bool = False
     signals: Sequence[str] = ()
     extra: Extra = field(default_factory=dict)
 
@@ -156,6 +163,11 @@ class FaceColumns:
         if self.covariance:
             names = [f"{name}_{i}" for name in _COVARIANCE for i in range(self.schema.count)]
             groups.append((names, 4, _covariance_values))
+        if self.visibility:
+            names = [f"visibility_{i}" for i in range(self.schema.count)]
+            groups.append((names, 4, lambda face: _values(face.visibility, len(names))))
+        if self.pupils:
+            groups.append((_PUPILS, 2, _pupil_values))
         if self.pose:
             groups += [(_BOX, 2, lambda face: face.box.tolist()), (_POSE, 4, _pose_values)]
         return [*groups, (self.signals, 4, self._signal_values)]
@@ -177,6 +189,18 @@ def _finite(value: float, digits: int) -> float | None:
 def _covariance_values(face: Face) -> list[float]:
     """All xx, then all xy, then all yy."""
     return face.covariance[:, [0, 0, 1], [0, 1, 1]].T.ravel().tolist()
+
+
+def _pupil_values(face: Face) -> list[float]:
+    spread = face.pupils_covariance
+    sigma = None if spread is None else sigma_of(spread)
+    places = None if face.pupils is None else face.pupils.T
+    return [*_values(places, 4), *_values(sigma, 2)]
+
+
+def _values(array: Floats | None, count: int) -> list[float]:
+    """The values of an array, or so many missing ones."""
+    return [math.nan] * count if array is None else array.ravel().tolist()
 
 
 def _pose_values(face: Face) -> list[float]:

@@ -27,6 +27,8 @@ class FaceTable(Closable):
         schema: Meaning of the points.
         source: The video's name.
         signals: Expression signals to list, by name.
+        visibility: Whether to list the visibility of each point.
+        pupils: Whether to list the pupils.
 
     Raises:
         OutputError: The file cannot be written.
@@ -36,9 +38,18 @@ class FaceTable(Closable):
     """
 
     def __init__(
-        self, path: str | Path, schema: KeypointSchema, source: str, signals: Sequence[str] = ()
+        self,
+        path: str | Path,
+        schema: KeypointSchema,
+        source: str,
+        signals: Sequence[str] = (),
+        *,
+        visibility: bool = False,
+        pupils: bool = False,
     ) -> None:
-        self.columns = FaceColumns(schema, timestamp=True, pose=True, signals=signals)
+        self.columns = FaceColumns(
+            schema, timestamp=True, pose=True, visibility=visibility, pupils=pupils, signals=signals
+        )
         self.names = self.columns.names
         self._source, self._path = source, Path(path)
         self._start()
