@@ -1,9 +1,10 @@
 """What one process makes of a part."""
 
+import contextlib
 import io
 import resource
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from facedots.batch.work import Attempts, Job, PartWorker, read_stats
 from facedots.data.synthetic import draw_face
 from facedots.errors import DataError, OutputError
 from facedots.io.images import read_image
+from facedots.io.parquet import RowFile
 from facedots.io.video import Frame, VideoInfo
 from facedots.io.video_opencv import OpenCVWriter
 from facedots.pipeline_options import PipelineOptions
@@ -164,16 +166,29 @@ def test_the_attempts_file_says_which_image_is_at_work(tmp_path: Path) -> None:
     assert file.read_text() == "10 10 10"
 
 
-def test_on_a_full_disk_there_is_no_part(job: Job, images: Path) -> None:
-    (part,) = list_parts([str(images)], 100)
+@contextlib.contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file can grow beyond so many bytes."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
     try:
-        with pytest.raises(OutputError, match=r"part-0000000\.parquet: cannot be written"):
-            PartWorker(job)(0, part)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_on_a_full_disk_there_is_no_part(job: Job, images: Path) -> None:
+    (part,) = list_parts([str(images)], 100)
+    message = r"part-0000000\.parquet: cannot be written"
+    with full_disk(20_000), pytest.raises(OutputError, match=message):
+        PartWorker(job)(0, part)
     assert not list((job.out / "parts").iterdir())
+
+
+def test_a_part_is_given_up_on_a_full_disk_too(tmp_path: Path) -> None:
+    with full_disk(len("PAR1")):
+        RowFile(tmp_path / "part.parquet", {"a": "int64"}).discard()
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_part_that_is_damaged_has_no_stats(tmp_path: Path) -> None:

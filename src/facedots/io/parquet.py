@@ -111,7 +111,8 @@ class RowFile(Closable):
         """Give the file up; nothing is left of it."""
         if self._is_open:
             self._is_open = False
-            self._writer.close()
+            with contextlib.suppress(OSError):  # its end does not fit on the disk
+                self._writer.close()
             self._raw.close()
             self._file.rollback()
 
