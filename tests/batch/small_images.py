@@ -32,6 +32,13 @@ def work_through(out: Path, networks: PipelineOptions, sources: list[str], part_
         worker(number, part)
 
 
+def begun_parts(out: Path) -> list[Path]:
+    """The parts at work, and those whose process was killed: each begin has a name of its own, of
+    which the first nine characters are those of its part.
+    """
+    return list(out.glob("parts/.*.part.parquet"))
+
+
 def part_bytes(out: Path) -> dict[str, bytes]:
     """The content of each finished part."""
     return {file.name: file.read_bytes() for file in sorted(out.glob("parts/part-*.parquet"))}

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.batch.small_images import make_images, part_bytes, work_through
+from tests.batch.small_images import begun_parts, make_images, part_bytes, work_through
 
 from facedots.batch.options import BatchOptions
 from facedots.batch.run import BatchProgress, run_batch
@@ -22,7 +22,7 @@ def test_killed_processes_lose_nothing(
     tmp_path: Path, networks: PipelineOptions, images: Path
 ) -> None:
     """And what two processes write is what one does, byte for byte."""
-    killed = set[int]()
+    killed, left = set[int](), list[Path]()
 
     def kill(progress: BatchProgress) -> None:
         workers = subprocess.run(
@@ -35,10 +35,13 @@ def test_killed_processes_lose_nothing(
         if progress.finished == 1 and workers:
             os.kill(int(workers[-1]), signal.SIGKILL)
             killed.add(int(workers[-1]))
+        left[:] = begun_parts(out)
 
     out = tmp_path / "out"
     progress = run_batch([str(images)], out, networks, TWO, on_part=kill)
     assert killed
+    assert len(left) <= 1, "more than the killed process had begun was begun anew"
+    assert not begun_parts(out)
     assert (progress.done, progress.stats.images, progress.stats.errors) == (
         4,
         11,
