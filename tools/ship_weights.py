@@ -97,7 +97,8 @@ def model_card(run: Path, name: str, scores: dict[str, Accuracy], epochs: dict[s
     source = json.loads((run / PROVENANCE_FILE).read_text())
     files = [FOLDER / f"{name}.onnx", FOLDER / f"{name}-int8.onnx"]
     files = [file for file in files if file.exists()]
-    spec = KeypointPredictor(files[0]).spec
+    predictor = KeypointPredictor(files[0])
+    spec = predictor.spec
     size, on_box = spec.input_size, spec.crop.mode == "box"
     stored = {True: "convolutions in int8", False: "stored as float16, used as float32"}
     facts = {
@@ -105,7 +106,9 @@ def model_card(run: Path, name: str, scores: dict[str, Accuracy], epochs: dict[s
         f"{spec.crop.scale:g} × the side of "
         + ("the face's tight box" if on_box else "the middle of the frame"),
         "Output": f"{spec.schema.count} points ({spec.schema.name}), "
-        + ("a covariance each, a score of the face" if on_box else "no covariance, no score"),
+        + ("a covariance each, a score of the face" if on_box else "no covariance, no score")
+        + (", the probability that each is visible" if predictor.predicts_visibility else "")
+        + (", the pupils" if predictor.predicts_pupils else ""),
         "Label style": recipe.label_style or ", ".join(recipe.sources),
         "Trained on": f"{recipe.trained_on}; {source['faces']['train']} faces, "
         f"{source['faces']['validation']} more for validation and calibration",

@@ -53,10 +53,16 @@ def test_dots_of_hidden_points_are_hollow() -> None:
     visibility = np.where(np.arange(68) % 2, 0.9, 0.1)
     drawn = draw_keypoints(blank, points, replace(IBUG68, edges=()), visibility=visibility)
     centers = points.round().astype(int)
-    filled = (drawn[centers[:, 1], centers[:, 0]] != 128).any(axis=1)
-    assert filled.tolist() == [bool(i % 2) for i in range(68)]
-    for x, y in centers:
-        assert (drawn[y - 4 : y + 5, x - 4 : x + 5] != 128).any()
+    dark = (drawn[centers[:, 1], centers[:, 0]] < 60).all(axis=1)
+    assert dark.tolist() == [not i % 2 for i in range(68)]
+    plain = draw_keypoints(blank, points, replace(IBUG68, edges=()))
+    assert (drawn != plain).any(axis=2).sum() < 34 * 30
+
+
+def test_pupils_are_drawn_where_they_are() -> None:
+    points, pupils = np.full((2, 2), np.nan), np.array([[40.3, 50.7], [np.nan, 3]])
+    drawn = draw_keypoints(GRAY, points, LONE, pupils=pupils)
+    assert changed_center(drawn, GRAY) == pytest.approx((40.3, 50.7), abs=0.3)
 
 
 @pytest.mark.parametrize("background", [0, 128, 255])

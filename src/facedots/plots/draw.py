@@ -22,6 +22,7 @@ PALETTE += [(255, 105, 180), (190, 150, 255), (255, 90, 80)]
 
 RIM: Color = (20, 20, 20)
 BOX_COLOR: Color = (255, 255, 255)
+PUPIL_COLOR: Color = (255, 255, 255)
 
 _NUMBERED_FACE = 640.0  # px of a face for 68 legible numbers
 _MIN_LINED, _MIN_RIMMED = 120.0, 60.0  # px; lines, rims and scores would hide smaller faces
@@ -59,6 +60,7 @@ def draw_keypoints(
     numbered: bool = False,
     *,
     visibility: ArrayLike | None = None,
+    pupils: ArrayLike | None = None,
 ) -> Image:
     """Draw the keypoints of one face onto a copy of the image; missing ones (NaN) are left out.
 
@@ -69,6 +71,7 @@ def draw_keypoints(
         covariance: ``(K, 2, 2)``, square pixels; drawn as an ellipse of one standard deviation.
         numbered: Write each point's index next to it; for small faces see :func:`draw_numbered`.
         visibility: ``(K,)`` in [0, 1]; the dots of points that are likely hidden are hollow.
+        pupils: ``(n, 2)``, pixels; white.
 
     Raises:
         ShapeError: The image or the points have another shape.
@@ -95,12 +98,12 @@ def draw_keypoints(
     if visibility is not None:
         hidden = np.asarray(check_shape(visibility, f"{schema.count}", "visibility")) < VISIBLE
     for i in np.flatnonzero(present):
+        _draw_dot(drawn, points[i], radius, colors[i], rim=marks >= _MIN_RIMMED)
         if hidden[i]:
-            draw_disc(drawn, points[i], radius, colors[i], max(1, round(radius / 2)))
-            continue
-        if marks >= _MIN_RIMMED:
-            draw_disc(drawn, points[i], radius + max(0.6, radius / 4), RIM)
-        draw_disc(drawn, points[i], radius, colors[i])
+            draw_disc(drawn, points[i], 0.6 * radius, RIM)
+    for pupil in np.zeros((0, 2)) if pupils is None else np.asarray(pupils):
+        if np.isfinite(pupil).all():
+            _draw_dot(drawn, pupil, radius, PUPIL_COLOR, rim=marks >= _MIN_RIMMED)
     if numbered:
         _draw_numbers(drawn, points, colors, float(np.clip(marks / 50, 7, max(28, side / 60))))
     return drawn
@@ -127,7 +130,7 @@ def draw_faces(
     face_size: float = 0.0,
 ) -> Image:
     """Draw the keypoints and box of every face onto a copy of the image; dots of hidden points are
-    hollow.
+    hollow, those of pupils white.
 
     Args:
         image: RGB, ``uint8 (H, W, 3)``.
@@ -149,10 +152,24 @@ def draw_faces(
             _draw_box(drawn, corners, face.score)
         moved = (face.points + 0.5) * scale - 0.5
         covariance = face.covariance * np.outer(scale, scale) if sigma else None
+        pupils = None if face.pupils is None else (face.pupils + 0.5) * scale - 0.5
         drawn = draw_keypoints(
-            drawn, moved, face.schema, covariance, numbers, visibility=face.visibility
+            drawn,
+            moved,
+            face.schema,
+            covariance,
+            numbers,
+            visibility=face.visibility,
+            pupils=pupils,
         )
     return drawn
+
+
+def _draw_dot(image: Image, center: ArrayLike, radius: float, color: Color, *, rim: bool) -> None:
+    """Draw a dot, with a dark rim or without, in place."""
+    if rim:
+        draw_disc(image, center, radius + max(0.6, radius / 4), RIM)
+    draw_disc(image, center, radius, color)
 
 
 def _face_size(points: Floats) -> float:

@@ -1,0 +1,67 @@
+"""benchmarks/hidden_points.py: rows by hand from a predictor that knows the truth."""
+
+from dataclasses import replace
+
+import hidden_points
+import numpy as np
+from numpy.typing import ArrayLike
+
+from facedots.data.synthetic import cached_synthetic
+from facedots.geometry import Image
+from facedots.io.images import read_image
+from facedots.schema import IBUG68
+from facedots.types import Keypoints
+from facedots.uncertainty import isotropic_covariance
+
+FACES = [
+    replace(face, pupils=np.stack([face.points[36], face.points[45]]))
+    for face in cached_synthetic(10)
+]
+
+
+class Oracle:
+    """Sees which points are painted over, and the pupils 3 px to the right of where they are."""
+
+    def __init__(self, *, predicts: bool = True) -> None:
+        self.predicts, self.faces = predicts, iter(FACES)
+
+    def predict(
+        self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+    ) -> Keypoints:
+        face = next(self.faces)
+        original = read_image(face.image)
+        columns, rows = face.points.round().astype(int).T
+        same = (image[rows, columns] == original[rows, columns]).all(axis=1)
+        one = np.ones((1, IBUG68.count), np.float32)
+        found = Keypoints(face.points[None], isotropic_covariance(one), one, one[:, 0], IBUG68)
+        if not self.predicts or face.pupils is None:
+            return found
+        return replace(
+            found,
+            visibility=np.where(same, 0.95, 0.05)[None].astype(np.float32),
+            pupils=(face.pupils + np.array([3, 0], np.float32))[None],
+            pupils_covariance=isotropic_covariance(np.full((1, 2), 3, np.float32)),
+        )
+
+
+def test_an_oracle_finds_all_hidden_points() -> None:
+    name, hidden, auroc, found, false, error = hidden_points.hidden_row("o", Oracle(), FACES)  # type: ignore[arg-type]
+    assert name == "o"
+    assert 2 < float(hidden) < 40
+    assert float(auroc) > 0.99
+    assert float(found) > 98
+    assert float(false) < 2
+    assert 4 < float(error) < 6
+
+
+def test_pupils_are_measured_in_eye_distances_and_against_their_covariance() -> None:
+    row = hidden_points.pupil_row("o", Oracle(), FACES)  # type: ignore[arg-type]
+    units = [np.linalg.norm(face.points[36] - face.points[45]) for face in FACES]
+    errors = 300 / np.array(units)
+    expected = [errors.mean(), np.median(errors), 100 * (errors > 5).mean(), 0.5]
+    np.testing.assert_allclose([float(cell) for cell in row[1:]], expected, atol=0.06)
+
+
+def test_networks_that_predict_neither_have_empty_rows() -> None:
+    for measure, count in ((hidden_points.hidden_row, 5), (hidden_points.pupil_row, 4)):
+        assert measure("o", Oracle(predicts=False), FACES) == ["o", *["–"] * count]  # type: ignore[arg-type]
