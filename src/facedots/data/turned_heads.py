@@ -212,7 +212,7 @@ def _at(values: Matrix, places: Floats) -> Matrix:
     """Values of a frame at places ``(N, 2)``, ``float64 (N,)``."""
     x, y = apply_affine(invert(_CELLS), places).T
     field = values.astype(np.float32)
-    return cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+    return cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).ravel()
 
 
 def _resampled(values: Floats, plane: Matrix) -> Matrix:
