@@ -205,7 +205,8 @@ async function followCamera(isLast: () => boolean): Promise<void> {
     show(still, frame.faces, networks, frame.time, covered);
     const now = performance.now();
     say(`Camera: ${countOf(faces)}.`);
-    speed.textContent = `${Math.round(now - last)} ms a frame`;
+    const [ms, rate] = [now - last, 1000 / (now - last)].map(Math.round);
+    speed.textContent = `${ms} ms a frame, ${rate} frames a second`;
     last = now;
   }
 }
