@@ -102,6 +102,19 @@ def data(tmp_path: Path) -> AnnotationSet:
     return AnnotationSet({"train": faces[:2], "test": faces[2:]}, SCHEMA)
 
 
+def test_images_beside_the_labels_folder_keep_their_place(
+    data: AnnotationSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, *others = data.faces
+    assert isinstance(first.image, Path)
+    name = Path("labels/..") / first.image.relative_to(tmp_path)
+    faces = [replace(first, image=tmp_path / name), replace(first, image=name, name="x"), *others]
+    monkeypatch.chdir(tmp_path)
+    files = list(pack(AnnotationSet({"all": faces}, SCHEMA), tmp_path / "pack"))
+    assert files == ["a/0.x.png", "b/1.x.png", "a/2.x.png"]
+    assert len(load_annotations(tmp_path / "pack").faces) == 5
+
+
 def test_equal_data_give_equal_bytes(data: AnnotationSet, tmp_path: Path) -> None:
     for name in ("one", "two"):
         list(pack(data, tmp_path / name, shard_bytes=3000))

@@ -147,7 +147,9 @@ def _numbered(data: AnnotationSet) -> Iterator[PackedFace]:
 def _whole_images(data: AnnotationSet) -> Iterator[_Entry]:
     by_image: dict[ImagePlace, list[PackedFace]] = {}
     for each in _numbered(data):
-        by_image.setdefault(each.face.image, []).append(each)
+        image = each.face.image
+        place = Path(os.path.abspath(image)) if isinstance(image, Path) else image  # noqa: PTH100
+        by_image.setdefault(place, []).append(each)
     names = _relative_names(list(by_image))
     for name, (image, faces) in zip(names, by_image.items(), strict=True):
         yield name, read_image_bytes(image), faces
