@@ -21,7 +21,7 @@ const finish = {
         .sort();
       listFiles(files);
       for (const file of files) {
-        if (PACKED.has(extname(file)) || file.includes("runtime.wasm")) pack(file);
+        if (PACKED.has(extname(file)) || /(runtime\.wasm|worker\.js)-/.test(file)) pack(file);
       }
     },
   },

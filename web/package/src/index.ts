@@ -78,7 +78,8 @@ const NETWORKS: Record<ModelName, string> = {
 const DETECTOR = new URL("./retinaface.onnx.gz", import.meta.url).href;
 const INSPECTION = new URL("./inspection.onnx.gz", import.meta.url).href;
 const RUNTIME = new URL("./runtime.wasm.gz", import.meta.url).href;
-const WORKER = new URL("./worker.js", import.meta.url).href;
+/** Packed as the others, so that no bundler takes it for a module of its own. */
+const WORKER = new URL("./worker.js.gz", import.meta.url).href;
 
 interface Waiting {
   resolve: (result: AnyResult) => void;

@@ -5,7 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { build } from "vite";
+import { build, createServer } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type * as facedots from "../src/index";
 import { launchChromium, serve, visit } from "./browser";
@@ -102,6 +102,14 @@ describe("in a fresh Vite project", () => {
 
   it("the lines of the README work under a strict policy", () => {
     expectExample(seen.lines);
+  });
+
+  it("they work from its development server", async () => {
+    const server = await createServer({ root: app, logLevel: "warn", server: { port: 0 } });
+    await server.listen();
+    const { lines } = await visit(await browser.newPage(), server.resolvedUrls!.local[0]);
+    expectExample(lines);
+    await server.close();
   });
 
   it("nothing is asked of another origin", () => {
