@@ -38,6 +38,12 @@ def test_images_are_counted_off_and_files_that_hold_many_are_parts(folder: Path)
     assert len(list_parts([str(folder)], 9, recursive=True)[0].locations) == 4
 
 
+def test_the_kind_of_an_address_is_that_of_its_path(folder: Path) -> None:
+    (folder / "old.AVI").touch()
+    sources = [str(folder / "old.AVI"), "https://host/0.tar?token=a.png", "http://host/f.mp4#t=1"]
+    assert [part.kind for part in list_parts(sources, 9)] == ["video", "tar", "video"]
+
+
 def test_names_that_are_no_files_are_listed_as_their_rows_will_say_so(folder: Path) -> None:
     (folder / "d.png").symlink_to("nowhere")
     (folder / "e.png").symlink_to("e.png")

@@ -8,16 +8,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from facedots.errors import DataError, ImageError
 from facedots.io.images import SUFFIXES
-from facedots.io.inputs import find_images
+from facedots.io.inputs import find_images, is_url
 from facedots.io.parquet import DamagedError, load_pyarrow, open_parquet
 from facedots.io.remote import find_remote, is_remote, open_binary
 from facedots.io.shards import SHARD_SUFFIXES
 from facedots.io.video import VIDEO_SUFFIXES
 
 LIST_SUFFIXES = (".csv", ".txt")
+_READ_AS_VIDEO = (*VIDEO_SUFFIXES, ".avi", ".mpg", ".mpeg", ".wmv", ".flv", ".3gp", ".ogv", ".ts")
 COLUMNS = ("image", "path", "file", "url", "source")
 """Names of columns, of which the first one in a table is taken, unless another is given."""
 
@@ -75,12 +77,12 @@ def list_parts(
 def _cut(locations: Iterable[str], part_size: int, column: str | None) -> Iterator[Part]:
     images = list[str]()
     for location in locations:
-        name = location.lower()
+        name = _file_name(location)
         if name.endswith(".parquet"):
             yield from _row_groups(location, column)
         elif name.endswith(SHARD_SUFFIXES):
             yield Part("tar", (location,))
-        elif name.endswith(VIDEO_SUFFIXES):
+        elif name.endswith(_READ_AS_VIDEO):
             yield Part("video", (location,))
         else:
             images.append(location)
@@ -112,13 +114,18 @@ def _locations(
             images = find_images(source, recursive, on_skip=on_skip, only_files=False)
             found = [image.location for image in images]
         for location in found:
-            if location.lower().endswith(LIST_SUFFIXES):
+            if _file_name(location).endswith(LIST_SUFFIXES):
                 yield from _listed(location, _read_list(location, column))
-            elif location.lower().endswith(".parquet"):
+            elif _file_name(location).endswith(".parquet"):
                 paths = _read_paths(location, column)
                 yield from [location] if paths is None else _listed(location, paths)
             else:
                 yield location
+
+
+def _file_name(location: str) -> str:
+    """What tells the kind of a file, in lower case; signed addresses have a query behind it."""
+    return (urlsplit(location).path if is_url(location) else location).lower()
 
 
 def _listed(table: str, names: Iterable[str]) -> Iterator[str]:
@@ -142,7 +149,7 @@ def _read_list(location: str, column: str | None) -> list[str]:
     try:
         with open_binary(location) as file:
             text = file.read().decode()
-        if location.lower().endswith(".txt"):
+        if _file_name(location).endswith(".txt"):
             return text.splitlines()
         rows = [row for row in csv.reader(io.StringIO(text, ""), strict=True) if row]
     except (OSError, ValueError, csv.Error) as error:
