@@ -118,7 +118,7 @@ function refine(solid: readonly Readonly<Vector>[], rays: readonly Point[], star
     const gain = best.error - error;
     damping = gain > 0 ? damping / 10 : damping * 10;
     if (gain > 0) best = { ...fit, error };
-    if (norm(move) < 1e-10 || (gain > 0 && gain < 1e-14 * error)) break;
+    if (norm(move) < 1e-10 || (gain > 0 && gain < 1e-8 * error)) break;
   }
   return best;
 }
@@ -152,14 +152,15 @@ function normalEquations(
       [[0, 1 / z, -y / z ** 2], rays[i][1] - y / z],
     ];
     for (const [slope, residual] of slopes) {
-      const row = [...cross(turned, slope), ...slope];
-      row.forEach((a, j) => {
-        vector[j] += a * residual;
-        row.forEach((b, k) => (matrix[j][k] += a * b));
-      });
+      const [[a, b, c], [d, e, f]] = [cross(turned, slope), slope];
+      const row = [a, b, c, d, e, f];
+      for (let j = 0; j < 6; j++) {
+        vector[j] += row[j] * residual;
+        for (let k = 0; k <= j; k++) matrix[j][k] += row[j] * row[k];
+      }
     }
   });
-  return { matrix, vector };
+  return { matrix: matrix.map((row, j) => row.map((v, k) => (k > j ? matrix[k][j] : v))), vector };
 }
 
 /** The rotation about an axis, by its length in radians (Rodrigues). */
