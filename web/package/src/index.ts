@@ -8,6 +8,7 @@ import { models, schema, shapes } from "./constants";
 import { DECODING, type Frame } from "./decode";
 import { FaceDotsError, messageOf } from "./errors";
 import type { Inspection } from "./inspection";
+import type { Look } from "./look";
 import type { Answer, AnyResult, Numbered, Request, Results } from "./messages";
 import type { ModelName, ModelSpec } from "./predictor";
 import type { Tracking, TrackOptions } from "./tracker";
@@ -18,18 +19,12 @@ export type { Color, Effect, Pixels } from "./effects";
 export { BlinkCounter } from "./expression";
 export { FaceDotsError } from "./errors";
 export type { Inspection } from "./inspection";
+export type { Look } from "./look";
 export { makeup, makeupNames, type MakeupName, type Paint } from "./makeup";
 export { guessCamera, project, type Camera } from "./pose";
 export { resultsDocument, resultsTable, type ImageResult, type ResultsDocument } from "./results";
-export {
-  loadSticker,
-  makeSticker,
-  stickerNames,
-  stickers,
-  type Placement,
-  type Sticker,
-  type StickerName,
-} from "./stickers";
+export { loadSticker, stickerNames, type StickerName } from "./gallery";
+export { makeSticker, stickers, type Placement, type Sticker } from "./stickers";
 export { ellipse, type Covariance, type Ellipse } from "./uncertainty";
 export type { Box, Point } from "./geometry";
 export type { ModelName, ModelSpec } from "./predictor";
@@ -173,6 +168,19 @@ export class FaceDots {
    */
   async inspect(source: Source, { points }: Pick<Face, "points">): Promise<Inspection> {
     return this.send({ type: "inspect", url: INSPECTION, frame: await frameOf(source), points });
+  }
+
+  /**
+   * A copy of an image with a look on its faces, and those in `hidden` anonymized; made in the worker,
+   * so that the page goes on.
+   */
+  async dress(
+    source: Source,
+    faces: readonly Face[],
+    look: Look,
+    hidden = faces,
+  ): Promise<ImageBitmap> {
+    return this.send({ type: "dress", frame: await frameOf(source), faces, hidden, look });
   }
 
   /** End the worker and free its memory. */

@@ -3,6 +3,7 @@
 import type { Frame } from "./decode";
 import type { Point } from "./geometry";
 import type { Inspection } from "./inspection";
+import type { Look } from "./look";
 import type { ModelName } from "./predictor";
 import type { Tracking, TrackOptions } from "./tracker";
 import type { Face } from "./types";
@@ -34,10 +35,20 @@ export interface InspectRequest {
   points: Point[];
 }
 
+export interface DressRequest {
+  type: "dress";
+  frame: Frame;
+  faces: readonly Face[];
+  /** Those to anonymize. */
+  hidden: readonly Face[];
+  look: Look;
+}
+
 export type Request =
   | OpenRequest
   | TrackRequest
   | InspectRequest
+  | DressRequest
   | { type: "detect"; frame: Frame }
   | { type: "forget"; tracker: number };
 
@@ -56,6 +67,7 @@ export interface Results {
   open: null;
   track: TrackResult;
   inspect: Inspection;
+  dress: ImageBitmap;
   detect: Result;
   forget: null;
 }

@@ -11,8 +11,6 @@ import { fitMeanShape } from "./shapes";
 import type { Face } from "./types";
 import { resizeImage, sample, SUBPIXELS } from "./warp";
 
-export type StickerName = keyof typeof constants.BUILT_IN;
-
 /** How a sticker is fixed to a face. */
 export interface Placement {
   /** Names of points to their places in the sticker, in pixels; at least two. */
@@ -26,31 +24,6 @@ export interface Sticker extends Placement {
   color: Image;
   /** Alpha, the same in all three channels. */
   alpha: Image;
-}
-
-const FILES: Record<StickerName, string> = {
-  crown: new URL("./crown.png", import.meta.url).href,
-  "dog-ears": new URL("./dog-ears.png", import.meta.url).href,
-  "dog-nose": new URL("./dog-nose.png", import.meta.url).href,
-  hat: new URL("./hat.png", import.meta.url).href,
-  mustache: new URL("./mustache.png", import.meta.url).href,
-  "party-mask": new URL("./party-mask.png", import.meta.url).href,
-  sunglasses: new URL("./sunglasses.png", import.meta.url).href,
-};
-
-/** The names of the built-in stickers. */
-export const stickerNames = Object.keys(constants.BUILT_IN) as StickerName[];
-
-/** A built-in sticker; its image is loaded from the package. */
-export async function loadSticker(name: StickerName): Promise<Sticker> {
-  const response = await fetch(FILES[name]).catch(() => null);
-  if (!response?.ok) throw new FaceDotsError(`the sticker ${name} cannot be loaded`);
-  const bitmap = await createImageBitmap(await response.blob());
-  const { width, height } = bitmap;
-  const context = new OffscreenCanvas(width, height).getContext("2d");
-  if (!context) throw new FaceDotsError("this browser gives no canvas to read a sticker");
-  context.drawImage(bitmap, 0, 0);
-  return makeSticker(context.getImageData(0, 0, width, height), constants.BUILT_IN[name]);
 }
 
 /** A sticker of one's own, from its pixels. */

@@ -7,6 +7,7 @@ import { FaceDotsError, messageOf } from "./errors";
 import { analyzeFaces } from "./expression";
 import type { Image } from "./image";
 import { inspectFace } from "./inspection";
+import { dress } from "./look";
 import type {
   Answer,
   AnyResult,
@@ -64,6 +65,9 @@ async function handle(request: Request): Promise<AnyResult> {
     trackers.delete(request.tracker);
     return null;
   }
+  if (request.type === "dress") {
+    return dress(request.frame, request.faces, request.hidden, request.look);
+  }
   if (!networks) throw new FaceDotsError("the networks are not loaded");
   const image = await readFrame(request.frame);
   if (request.type === "inspect") {
@@ -97,7 +101,8 @@ function result(faces: Face[], { width, height }: Image): Result {
 }
 
 function answer(message: Answer): void {
-  postMessage(message);
+  const isImage = "result" in message && message.result instanceof ImageBitmap;
+  postMessage(message, { transfer: isImage ? [message.result as ImageBitmap] : [] });
 }
 
 let last: Promise<void> = Promise.resolve();

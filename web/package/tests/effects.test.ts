@@ -6,7 +6,8 @@ import { stickers as constants } from "../src/constants";
 import type { Effect, Pixels } from "../src/effects";
 import type { Image } from "../src/image";
 import { makeup, makeupNames, type MakeupName } from "../src/makeup";
-import { makeSticker, stickerNames, stickers, type StickerName } from "../src/stickers";
+import { stickerNames, type StickerName } from "../src/gallery";
+import { makeSticker, stickers } from "../src/stickers";
 import { cases, readImage } from "./fixtures";
 
 function toPixels({ data, width, height }: Image): Pixels {

@@ -137,6 +137,33 @@ describe("in a fresh Vite project", () => {
     for (const points of found) expect(farthest(points, faces[0].points)).toBeLessThan(0.3);
   });
 
+  it("puts a look on a copy of an image, as its effects do on pixels", async () => {
+    const gap = await page.evaluate(async () => {
+      const { FaceDots, anonymizer, loadSticker, makeup, stickers } = window.facedots;
+      const dots = await FaceDots.create();
+      const img = document.querySelector("img")!;
+      const context = new OffscreenCanvas(img.naturalWidth, img.naturalHeight).getContext("2d")!;
+      const pixelsOf = (image: CanvasImageSource) => {
+        context.drawImage(image, 0, 0);
+        return context.getImageData(0, 0, context.canvas.width, context.canvas.height);
+      };
+      const faces = await dots.detect(img);
+      const hat = await loadSticker("hat");
+      const look = { makeup: ["lips" as const], stickers: [hat], anonymize: { method: "solid" } };
+      const plain = pixelsOf(img);
+      const dressed = pixelsOf(await dots.dress(img, faces, look as facedots.Look, [faces[0]]));
+      dots.close();
+      const expected = pixelsOf(img);
+      const effects = [makeup("lips"), stickers([hat]), anonymizer({ method: "solid" })];
+      for (const effect of effects) effect(expected, faces);
+      const largest = (one: ImageData, other: ImageData) =>
+        one.data.reduce((most, value, i) => Math.max(most, Math.abs(value - other.data[i])), 0);
+      return { dressed: largest(dressed, expected), plain: largest(plain, expected) };
+    });
+    expect(gap.dressed).toBeLessThan(2);
+    expect(gap.plain).toBeGreaterThan(100);
+  });
+
   it("tracks a video until it is left, each face under its number", async () => {
     const frames = await page.evaluate(async () => {
       const dots = await window.facedots.FaceDots.create();

@@ -8,6 +8,11 @@ export function byId<T extends HTMLElement>(id: string, type: new () => T): T {
   return element;
 }
 
+/** Give a canvas a size, which clears it where it has another one. */
+export function fit(canvas: HTMLCanvasElement, width: number, height: number): void {
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+}
+
 /** Say something in a live region; screen readers would read out the same text again. */
 export function announce(region: HTMLElement, text: string): void {
   if (region.textContent !== text) region.textContent = text;

@@ -1,8 +1,9 @@
 /** Faces on a canvas. */
 
 import { ellipse, guessCamera, headModel, project, type Face, type FaceDots } from "facedots";
+import { fit } from "./dom";
 
-export type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes" | "mirror";
+type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes" | "mirror";
 
 const COLORS = ["#ffd166", "#06d6a0", "#4cc9f0", "#f78c6b", "#c77dff", "#ff7aa2", "#f94144"];
 const AXES = ["#ff3c3c", "#3cdc3c", "#4682ff"];
@@ -10,8 +11,30 @@ const NOSE_ROOT = 27;
 const AXIS_LENGTH = 0.6;
 const WITHIN = 0.9;
 
+/** Draw an image with the chosen layers of its faces; the canvas takes its size. */
+export function drawFaces(
+  context: CanvasRenderingContext2D,
+  image: ImageBitmap | HTMLCanvasElement,
+  faces: readonly Face[],
+  dots: FaceDots,
+): void {
+  const { canvas } = context;
+  fit(canvas, image.width, image.height);
+  const layers = chosenLayers();
+  context.resetTransform();
+  context.clearRect(0, 0, canvas.width, canvas.height);
+  if (layers.has("mirror")) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
+  context.drawImage(image, 0, 0);
+  for (const face of faces) drawFace(context, face, layers, dots);
+}
+
+function chosenLayers(): Set<Layer> {
+  const boxes = document.querySelectorAll<HTMLInputElement>("#layers input:checked");
+  return new Set(Array.from(boxes, (box) => box.name as Layer));
+}
+
 /** Draw the layers of a face; lengths follow its size. */
-export function drawFace(
+function drawFace(
   context: CanvasRenderingContext2D,
   face: Face,
   layers: ReadonlySet<Layer>,

@@ -1,29 +1,21 @@
-/** The effects that the visitor chooses, and images drawn with them. */
+/** The effects that the visitor chooses. */
 
 import {
-  anonymizer,
   loadSticker,
-  makeup,
   makeupNames,
   stickerNames,
-  stickers,
   type AnonymizeMethod,
-  type Effect,
-  type Face,
+  type AnonymizeOptions,
+  type Look,
 } from "facedots";
 import { byId } from "./dom";
 
-/** The chosen effects: what faces wear, and what hides them. */
-interface Choice {
-  worn: Effect[];
-  cover: Effect | null;
-}
+let chosen: Look = {};
 
-let chosen: Choice = { worn: [], cover: null };
-
-/** Whether faces are to be hidden. */
-export function isAnonymizing(): boolean {
-  return chosen.cover !== null;
+/** The chosen effects; null without any. */
+export function chosenLook(): Look | null {
+  const { makeup, stickers, anonymize } = chosen;
+  return makeup?.length || stickers?.length || anonymize ? chosen : null;
 }
 
 /** Offer the effects; `changed` is called after each choice, `failed` where a file is missing. */
@@ -35,11 +27,11 @@ export function offerEffects(changed: () => void, failed: (error: unknown) => vo
   const choose = async () => {
     const turn = ++last;
     // Faces are hidden at once, whatever becomes of the stickers.
-    chosen = { ...chosen, cover: chosenCover() };
+    chosen = { ...chosen, anonymize: chosenCover() };
     changed();
     const worn = await chosenWear(menu, failed);
     if (turn !== last) return;
-    chosen = { ...chosen, worn };
+    chosen = { ...chosen, ...worn };
     changed();
   };
   menu.onchange = () => void choose();
@@ -54,8 +46,8 @@ function checkbox(name: string): HTMLLabelElement {
   return label;
 }
 
-/** Makeup below stickers; a sticker that cannot be loaded is not chosen any more. */
-async function chosenWear(menu: HTMLElement, failed: (error: unknown) => void): Promise<Effect[]> {
+/** Makeup and stickers; a sticker that cannot be loaded is not chosen any more. */
+async function chosenWear(menu: HTMLElement, failed: (error: unknown) => void): Promise<Look> {
   const boxes = menu.querySelectorAll<HTMLInputElement>("input:checked");
   const byName = new Map(Array.from(boxes, (box) => [box.name, box]));
   const loaded = stickerNames.map(async (name) => {
@@ -70,42 +62,13 @@ async function chosenWear(menu: HTMLElement, failed: (error: unknown) => void): 
       },
     );
   });
-  const worn = (await Promise.all(loaded)).flat();
-  return [
-    ...makeupNames.filter((name) => byName.has(name)).map((name) => makeup(name)),
-    ...(worn.length ? [stickers(worn)] : []),
-  ];
+  return {
+    makeup: makeupNames.filter((name) => byName.has(name)),
+    stickers: (await Promise.all(loaded)).flat(),
+  };
 }
 
-/** Over all that faces wear. */
-function chosenCover(): Effect | null {
+function chosenCover(): AnonymizeOptions | undefined {
   const method = byId("anonymize", HTMLSelectElement).value as AnonymizeMethod | "";
-  return method ? anonymizer({ method, onNoFace: "cover" }) : null;
-}
-
-const buffer = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-
-/**
- * Draw an image, which has the canvas's size, with the chosen effects on its faces. Anonymization
- * hides those in `hidden`, and all of the image where there is none.
- */
-export function drawWithEffects(
-  context: CanvasRenderingContext2D,
-  image: CanvasImageSource,
-  faces: readonly Face[],
-  hidden: readonly Face[],
-): void {
-  const { worn, cover } = chosen;
-  if ((!worn.length && !cover) || !buffer) {
-    context.drawImage(image, 0, 0);
-    return;
-  }
-  const { width, height } = context.canvas;
-  Object.assign(buffer.canvas, { width, height });
-  buffer.drawImage(image, 0, 0);
-  const pixels = buffer.getImageData(0, 0, width, height);
-  for (const effect of worn) effect(pixels, faces);
-  cover?.(pixels, hidden);
-  buffer.putImageData(pixels, 0, 0);
-  context.drawImage(buffer.canvas, 0, 0);
+  return method ? { method, onNoFace: "cover" } : undefined;
 }

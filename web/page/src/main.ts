@@ -10,9 +10,9 @@ import {
   type Search,
 } from "facedots";
 import { openCamera } from "./camera";
-import { announce, byId, messageOf, save } from "./dom";
-import { drawFace, type Layer } from "./draw";
-import { drawWithEffects, isAnonymizing, offerEffects } from "./effects";
+import { announce, byId, fit, messageOf, save } from "./dom";
+import { drawFaces } from "./draw";
+import { chosenLook, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
 import { keepOffline } from "./offline";
 import { record } from "./record";
@@ -36,6 +36,7 @@ const kept = keepOffline();
 
 let dots: Promise<FaceDots> | null = null;
 let turn = 0;
+let drawing = 0;
 /** What is shown or about to be. */
 let asked: Task | null = null;
 let shown: Shown | null = null;
@@ -52,10 +53,10 @@ const still = document.createElement("canvas");
 /** How faces of the camera are looked for: to hide them, small ones too, and in each frame. */
 const tracking = {
   get search(): Search {
-    return isAnonymizing() ? "default" : "fast";
+    return chosenLook()?.anonymize ? "default" : "fast";
   },
   get detectEvery() {
-    return isAnonymizing() ? 1 : 30;
+    return chosenLook()?.anonymize ? 1 : 30;
   },
 };
 const panels = new FacePanels(byId("faces", HTMLElement));
@@ -116,13 +117,16 @@ async function openImage(blob: Blob, name: string, isLast: () => boolean): Promi
   const networks = await load();
   if (!isLast()) return;
   source = name;
-  show(bitmap, [], networks);
   offerFiles(false);
+  await show(bitmap, [], networks);
+  if (!isLast()) return;
   say("Looking for faces …");
   const start = performance.now();
   const found = await networks.detect(blob);
   if (!isLast()) return;
-  show(bitmap, found, networks);
+  await show(bitmap, found, networks);
+  if (!isLast()) return;
+  offerFiles(true);
   say(`${countOf(found)} in ${Math.round(performance.now() - start)} ms.`);
 }
 
@@ -134,21 +138,19 @@ async function openSample(isLast: () => boolean): Promise<void> {
 }
 
 /** Draw an image or a frame of the camera with its faces, and list them. */
-function show(
+async function show(
   image: Shown,
   found: Face[],
   networks: FaceDots,
   time: number | null = null,
   covered = found,
-): void {
+): Promise<void> {
   [shown, faces, hidden, finder] = [image, found, covered, networks];
-  fit(view, image.width, image.height);
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
   lookInside({ image, faces: found }, load);
-  offerFiles(true);
-  draw();
   panels.update(found, time);
+  await draw();
 }
 
 function offerFiles(measured: boolean): void {
@@ -157,25 +159,23 @@ function offerFiles(measured: boolean): void {
   }
 }
 
-/** Give a canvas a size, which clears it where it has another one. */
-function fit(canvas: HTMLCanvasElement, width: number, height: number): void {
-  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-}
-
 /** Draw what is shown, with the chosen layers and effects. */
-function draw(): void {
-  if (!context || !shown || !finder) return;
-  const chosen = layers();
-  context.resetTransform();
-  context.clearRect(0, 0, view.width, view.height);
-  if (chosen.has("mirror")) context.setTransform(-1, 0, 0, 1, view.width, 0);
-  drawWithEffects(context, shown, faces, hidden);
-  for (const face of faces) drawFace(context, face, chosen, finder);
+async function draw(): Promise<void> {
+  if (!shown || !finder) return;
+  const mine = ++drawing;
+  const [image, found, networks, look] = [shown, faces, finder, chosenLook()];
+  // Those that found the faces may be closed.
+  const dressed = look && (await (await load()).dress(image, found, look, hidden));
+  if (mine === drawing && context) drawFaces(context, dressed ?? image, found, networks);
+  dressed?.close();
 }
 
-function layers(): Set<Layer> {
-  const boxes = document.querySelectorAll<HTMLInputElement>("#layers input:checked");
-  return new Set(Array.from(boxes, (box) => box.name as Layer));
+/** Draw anew, with other choices; where that fails, show nothing that they may hide. */
+function redraw(): void {
+  draw().catch((error: unknown) => {
+    context?.reset();
+    complain(error);
+  });
 }
 
 async function followCamera(isLast: () => boolean): Promise<void> {
@@ -202,9 +202,11 @@ async function followCamera(isLast: () => boolean): Promise<void> {
     still.getContext("2d")?.drawImage(frame.image, 0, 0);
     // A frame in which nobody was looked for may show somebody new.
     const covered = frame.searched ? [...frame.faces, ...frame.doubtful] : [];
-    show(still, frame.faces, networks, frame.time, covered);
+    await show(still, frame.faces, networks, frame.time, covered);
+    if (!isLast()) break;
+    offerFiles(true);
     const now = performance.now();
-    say(`Camera: ${countOf(faces)}.`);
+    say(`Camera: ${countOf(frame.faces)}.`);
     const [ms, rate] = [now - last, 1000 / (now - last)].map(Math.round);
     speed.textContent = `${ms} ms a frame, ${rate} frames a second`;
     last = now;
@@ -257,8 +259,8 @@ camera.onclick = () => {
   if (camera.ariaPressed === "true") stop();
   else begin(followCamera);
 };
-byId("layers", HTMLFieldSetElement).onchange = draw;
-offerEffects(draw, complain);
+byId("layers", HTMLFieldSetElement).onchange = redraw;
+offerEffects(redraw, complain);
 model.onchange = () => {
   dots?.then((networks) => networks.close()).catch(() => undefined);
   dots = null;
@@ -285,7 +287,7 @@ recording.onclick = () => {
   try {
     stopRecording = record(view);
     recording.setAttribute("aria-pressed", "true");
-    draw(); // an image, too, has a frame then
+    redraw(); // an image, too, has a frame then
   } catch (error) {
     complain(error);
   }

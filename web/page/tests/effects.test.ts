@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hostBuilt, waitForStatus } from "./visit";
+import { hostBuilt, waitForStatus, watchErrors } from "./visit";
 
 const FRAMES = new URL("../../package/tests/fixtures/", import.meta.url);
 const [WIDTH, HEIGHT, COUNT] = [320, 240, 20];
@@ -83,6 +83,21 @@ describe("the page", () => {
     await page.selectOption("#anonymize", "");
     await changes(covered);
     expect(await shown()).toBe(plain);
+  });
+
+  it("leaves pixels to the worker", async () => {
+    const other = await open();
+    const errors = watchErrors(other);
+    await other.evaluate(() => {
+      CanvasRenderingContext2D.prototype.getImageData = () => {
+        throw new Error("the page reads pixels");
+      };
+    });
+    for (const name of ["lips", "hat"]) await other.check(`[name=${name}]`);
+    await other.selectOption("#anonymize", "blur");
+    await other.click("#sample");
+    await waitForStatus(other, "^1 face in");
+    expect(errors).toEqual([]);
   });
 
   it("mirrors what it shows, not the results", async () => {
