@@ -1,6 +1,7 @@
 /** ONNX Runtime's WebAssembly: an open network. */
 
 import * as ort from "onnxruntime-web/wasm";
+import { FaceDotsError, messageOf } from "./errors";
 
 /** Numbers in the order of their axes, the last one fastest. */
 export interface Tensor<T = Float32Array> {
@@ -17,7 +18,16 @@ export class Session {
   static async open(network: Uint8Array, wasm?: ArrayBuffer): Promise<Session> {
     if (wasm) ort.env.wasm.wasmBinary = wasm;
     ort.env.wasm.numThreads = 1;
-    return new Session(await ort.InferenceSession.create(network, { logSeverityLevel: 3 }));
+    const options = { logSeverityLevel: 3 } as const;
+    const session = await ort.InferenceSession.create(network, options).catch((error: unknown) => {
+      const reason = messageOf(error);
+      throw new FaceDotsError(
+        reason.includes("SIMD")
+          ? "this browser has no SIMD for WebAssembly; a newer one has"
+          : `the network cannot be opened: ${reason}`,
+      );
+    });
+    return new Session(session);
   }
 
   /** The outputs by name. */

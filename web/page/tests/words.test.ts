@@ -56,11 +56,14 @@ describe("clear words", () => {
     await waitForStatus(page, "^There is no image in it");
   });
 
-  it("for a browser without WebAssembly", async () => {
-    const without = await launchChromium("js-flags=--jitless");
+  it.each([
+    ["WebAssembly", "--jitless", "^WebAssembly is missing"],
+    ["SIMD", "--no-enable-sse4-1", "^this browser has no SIMD"],
+  ])("for a browser without %s", async (_name, flag, words) => {
+    const without = await launchChromium(`js-flags=${flag}`);
     const page = await open(without);
     await page.click("#sample");
-    await waitForStatus(page, "WebAssembly is missing");
+    await waitForStatus(page, words);
     await without.close();
   });
 });
