@@ -25,7 +25,7 @@ import numpy as np
 from finder_scenes import IN_TEST_SETS, listed_boxes, tight_boxes_of
 from gpu_archive import CARRIED, WORK
 
-from facedots import IBUG68, CropSpec, RetinaFace, read_image, tight_boxes
+from facedots import IBUG68, CropSpec, RetinaFace, read_image
 from facedots.annotations import AnnotationSet, FaceAnnotation, pack
 from facedots.annotations.packing import moved_face
 from facedots.data import load_split
@@ -142,8 +142,7 @@ def pack_faces(subsets: Mapping[str, Iterable[FaceAnnotation]], out: Path, photo
 
 def cropped(face: FaceAnnotation, file: Path) -> FaceAnnotation:
     """The face in a file of its own: a square of twice its box, at most `_SIDE` pixels wide."""
-    box = tight_boxes(face.points[None]) if face.box is None else face.box[None]
-    square = _CROP.crop_squares(box, (1, 1))[0]
+    square = _CROP.crop_squares(face.tight_box[None], (1, 1))[0]
     side = min(_SIDE, round(float(square[2])))
     matrix = crop_matrix(square, side)
     save_warped(read_image(face.image, orient=False), matrix, (side, side), file)

@@ -20,7 +20,7 @@ import numpy as np
 
 from facedots.annotations.image_files import read_header
 from facedots.errors import AnnotationError
-from facedots.geometry import Floats, Image, Matrix
+from facedots.geometry import Floats, Image, Matrix, tight_boxes
 from facedots.io.files import protect
 from facedots.io.images import write_image
 from facedots.io.members import ImagePlace
@@ -78,6 +78,13 @@ class FaceAnnotation:
     box: Floats | None = None
     visible: Floats | None = None
     is_face: bool = True
+
+    @property
+    def tight_box(self) -> Floats:
+        """``float32 (4,)``: that around the labeled points where no ``box`` is given; NaN without
+        either.
+        """
+        return tight_boxes(self.points[None])[0] if self.box is None else self.box
 
 
 class AnnotationFile(ABC):

@@ -22,7 +22,7 @@ from facedots.annotations.packs import (
     read_pack,
 )
 from facedots.errors import DataError, OutputError
-from facedots.geometry import CropSpec, Matrix, apply_affine, crop_matrix, tight_boxes, warp_image
+from facedots.geometry import CropSpec, Matrix, apply_affine, crop_matrix, warp_image
 from facedots.io.files import atomic_write, local_path
 from facedots.io.images import read_image, read_image_bytes
 from facedots.io.members import ImagePlace, TarWriter
@@ -181,7 +181,7 @@ def moved_face(face: FaceAnnotation, matrix: Matrix) -> FaceAnnotation:
 def _crops(data: AnnotationSet, size: int) -> Iterator[_Entry]:
     for each in _numbered(data):
         face = each.face
-        box = tight_boxes(face.points[None]) if face.box is None else face.box[None]
+        box = face.tight_box[None]
         if not (box[0, 2:] > box[0, :2]).all():
             raise DataError(f"{face.name}: its points span no box to crop; pack whole images")
         image = read_image(face.image, orient=False)

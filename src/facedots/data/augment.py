@@ -77,8 +77,8 @@ class Crop:
         """Sample -> its crop ``uint8 (size, size, C)``."""
         image = sample["image"]
         if "box" in sample:
-            corners = apply_affine(image_matrix(sample), np.reshape(sample["box"], (2, 2)))
-            square = self.crop_spec.crop_squares(corners.reshape(1, 4), image.shape[:2])[0]
+            box = _mapped_box(sample).reshape(1, 4)
+            square = self.crop_spec.crop_squares(box, image.shape[:2])[0]
         else:
             square = _square_around(sample["keypoints"], self.crop_spec, sample)
         matrix = crop_matrix(square, self.size)
@@ -168,9 +168,7 @@ class RandomAffine(Randomized):
 
     def _corners(self, sample: Sample, mirrored: bool) -> Floats:
         """Those of the box, ``(4, 2)``."""
-        (left, top), (right, bottom) = apply_affine(
-            image_matrix(sample), np.reshape(sample["box"], (2, 2))
-        )
+        (left, top), (right, bottom) = _mapped_box(sample)
         corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
         if mirrored:
             corners[:, 0] = sample["image"].shape[1] - 1 - corners[:, 0]
@@ -216,6 +214,11 @@ class RandomAffine(Randomized):
             return np.array([x + distance * np.cos(angle), y + distance * np.sin(angle), side])
         zoom = np.exp(random.uniform(np.log(2.2), np.log(4.0)))
         return np.array([x, y, side * zoom if random.random() < 0.5 else side / zoom])
+
+
+def _mapped_box(sample: Sample) -> Floats:
+    """The box as two corners ``(2, 2)`` in pixels of the sample's image."""
+    return apply_affine(image_matrix(sample), np.reshape(sample["box"], (2, 2)))
 
 
 def _square_around(points: ArrayLike, crop_spec: CropSpec, sample: Sample) -> Matrix:

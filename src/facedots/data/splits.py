@@ -26,7 +26,6 @@ from facedots.annotations.load import AnnotationSet, ReadOptions, load_annotatio
 from facedots.annotations.packs import is_pack
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import DataError
-from facedots.geometry import tight_boxes
 from facedots.io.text import utf8
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -262,9 +261,8 @@ def _with_box(faces: Faces) -> Faces:
     """The faces that have a box or whose labeled points span one, since crops need it; each with a
     group.
     """
-    boxes = [tight_boxes(face.points[None])[0] if face.box is None else face.box for face in faces]
-    corners = np.stack(boxes)
-    usable = np.isfinite(corners).all(axis=1) & (corners[:, 2:] > corners[:, :2]).any(axis=1)
+    boxes = np.stack([face.tight_box for face in faces])
+    usable = np.isfinite(boxes).all(axis=1) & (boxes[:, 2:] > boxes[:, :2]).any(axis=1)
     return [
         replace(faces[i], group=f"{CUSTOM}/{faces[i].group or faces[i].name}")
         for i in np.flatnonzero(usable)

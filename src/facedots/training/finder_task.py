@@ -24,7 +24,7 @@ from facedots.evaluation.detection import measure_detector
 from facedots.geometry import Floats, Image
 from facedots.models.finder import FinderModule, FinderNet, FinderOutput
 from facedots.training.hardware import Device
-from facedots.training.optimizers import Muon, warmup_then_cosine
+from facedots.training.optimizers import muon_beside_adamw, warmup_then_cosine
 
 CENTER_WEIGHT, SIDE_WEIGHT, ROLL_WEIGHT = 4.0, 2.0, 3.0
 """Weights of the losses of the square, relative to that of the score."""
@@ -120,23 +120,12 @@ class FinderTask(pl.LightningModule):
 
 
 def _muon(net: FinderNet, lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    """As :func:`facedots.training.optimizers.muon`, which leaves 1x1 convolutions to AdamW."""
-    matrices = [
-        layer.weight
-        for layer in net.modules()
-        if isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1) and layer is not net.output
-    ]
-    rest = [value for value in net.parameters() if all(value is not m for m in matrices)]
-    by_adamw: dict[str, Any] = {"use_muon": False, "lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
-    by_muon: dict[str, Any] = {"use_muon": True, "use_adjusted_lr": True, "lr": lr}
-    kernels, others = [v for v in rest if v.ndim > 1], [v for v in rest if v.ndim <= 1]
-    return Muon(
-        [
-            {"params": matrices, "weight_decay": weight_decay, **by_muon},
-            {"params": kernels, "weight_decay": weight_decay, **by_adamw},
-            {"params": others, "weight_decay": 0.0, **by_adamw},
-        ]
-    )
+    """Muon for the 1x1 convolutions but the last, AdamW for the rest."""
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)]
+    chosen = {layer.weight for layer in layers if layer.kernel_size == (1, 1)} - {net.output.weight}
+    matrices = [value for value in net.parameters() if value in chosen]
+    others = [value for value in net.parameters() if value not in chosen]
+    return muon_beside_adamw(matrices, others, lr, weight_decay)
 
 
 def finder_losses(output: FinderOutput, batch: Batch) -> dict[str, Tensor]:

@@ -59,6 +59,15 @@ def muon(net: KeypointNet, lr: float, weight_decay: float) -> torch.optim.Optimi
         return value.ndim == 4 and value.shape[1] > net.spec.channels and value not in of_heads
 
     others, kernels = _partition(_trainable(net), is_kernel)
+    return muon_beside_adamw(kernels, others, lr, weight_decay)
+
+
+def muon_beside_adamw(
+    kernels: list[nn.Parameter], others: list[nn.Parameter], lr: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """:class:`Muon` for the ``kernels``, AdamW for the ``others``, of which norms and biases do not
+    decay.
+    """
     rest, weights = _partition(others, lambda value: value.ndim > 1)
     by_muon: dict[str, Any] = {"use_muon": True, "use_adjusted_lr": True, "lr": lr}
     by_adamw: dict[str, Any] = {"use_muon": False, "lr": lr, "betas": (0.9, 0.999), "eps": 1e-8}
