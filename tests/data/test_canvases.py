@@ -36,10 +36,10 @@ def scenes(tmp_path: Path) -> list[Scene]:
 
 @pytest.mark.parametrize("size", [64, 192])  # one scene; mostly four or sixteen
 def test_squares_follow_the_faces_through_every_map(scenes: list[Scene], size: int) -> None:
-    canvases = CanvasDataset(scenes, 80, size)
+    canvases = CanvasDataset(scenes, 120, size)
     canvases._occlude = lambda canvas: None  # type: ignore[method-assign]
     checked = 0
-    for row in range(80):
+    for row in range(120):
         canvas = canvases._symmetric(canvases.draw(1, row))
         for x, y, side, roll in canvas.squares:
             if side < 24 or not (4 < x < size - 5 and 4 < y < size - 5):

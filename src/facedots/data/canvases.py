@@ -35,7 +35,7 @@ BOXED_SOURCES = ("crowds", "masks", "coco", "groups")
 _FACE_VISIBLE, _FACE_HIDDEN = 0.6, 0.25
 """Share of a face within the canvas from which it is wanted, and below which it is none."""
 
-_TOO_LARGE = (150.0, 500.0)
+_TOO_LARGE = (60.0, 300.0)
 """Sides of faces that are shown as none."""
 _DIVIDED, _P_DIVIDED = 96, 0.55
 """A canvas of at least this side is with this probability divided into four."""
@@ -134,7 +134,7 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
 
     def _easy(self, size: int) -> Canvas:
         """One large face, which teaches the roll at once: the first drawing consists of them."""
-        return self._placed(self.faces.choose(self.generator), (size / 4, 0.75 * size), size)
+        return self._placed(self.faces.choose(self.generator), (size / 6, SIDES[1]), size)
 
     def _filled(self, size: int) -> Canvas:
         """A canvas of this size: one scene, or four canvases of half the size."""
@@ -146,7 +146,7 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
         if kind < 0.25:
             return self._background(size)
         sides = max(SIDES[0], size / 8), min(SIDES[1], 0.8 * size)
-        if kind > 0.95 and size >= _DIVIDED:
+        if kind > 0.92 and size >= _DIVIDED:
             sides = _TOO_LARGE
         pool = self.crowds if kind < 0.4 else self.faces
         return self._placed(pool.choose(random), sides, size)

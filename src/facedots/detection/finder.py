@@ -16,7 +16,7 @@ from facedots.io.files import protect
 from facedots.runtime import Providers, open_session
 from facedots.types import check_image
 
-SIDES = (10.0, 80.0)
+SIDES = (10.0, 32.0)
 """Sides of the faces that the network is trained for, in pixels as it sees them."""
 
 STRIDE = 8
@@ -43,8 +43,8 @@ _WHOLE_VIEW = 320
 _PAIR_SCORE = 0.3
 """Least product of the scores of finder and keypoints: docs/experiments.md, Detection."""
 _VIEW_MULTIPLE = 32
-_VIEW_FACTOR = 4
-_SMALLEST_VIEW = 64
+_VIEW_FACTOR = 2
+_SMALLEST_VIEW = 40
 _NMS_IOU, _PART_INSIDE = 0.4, 0.8
 
 FinderRun = Callable[[Image], tuple[Floats, Floats]]
@@ -55,7 +55,7 @@ neighboring cell's is higher, and to squares ``(5, H, W)``: center relative to t
 
 
 class Finder(Detector):
-    """Finds faces at any angle in a pyramid of views, each a quarter of the size of the one before.
+    """Finds faces at any angle in a pyramid of views, each half the size of the one before.
 
     Args:
         network: The path of an ONNX file that ``facedots export`` wrote from a run of
@@ -103,7 +103,7 @@ class Finder(Detector):
         """The long sides, in pixels, of the views of an image, the largest first.
 
         >>> Finder(lambda view: (view, view), min_face=12).views(640, 480)
-        [640, 160, 64]
+        [640, 320, 160, 80, 40]
         """
         long_side = max(width, height)
         largest = long_side * _SMALLEST_SEEN / self.search_range(width, height).smallest
