@@ -20,12 +20,11 @@ import yaml
 from retinaface.weights import WEIGHTS as RETINAFACE  # type: ignore[import-untyped]
 from web_inspection import NETWORK, inspection_network
 
-from facedots import Camera, RetinaFace, Tracker, regions, uncertainty
+from facedots import Camera, KeypointPredictor, RetinaFace, Tracker, regions, types, uncertainty
 from facedots.analysis import BlinkCounter, expression, pose, shapes
 from facedots.detection import candidates, retinaface, search
 from facedots.effects import Anonymizer, Blush, Brows, Lips, anonymize, makeup, stickers
 from facedots.inference import predictor
-from facedots.inference.session import Session
 from facedots.inference.weights import WEIGHTS
 from facedots.io import FaceColumns, atomic_write, headers, results
 from facedots.schema import IBUG68
@@ -56,6 +55,7 @@ CONSTANTS: Mapping[ModuleType, str] = {
     anonymize: "MIN_DETECTION_SCORE MIN_SCORE MAX_SIGMA MIN_IOU CELLS _BOX_GROWTH _FOREHEAD_RADIUS",
     headers: "MAX_PIXELS",
     results: "SCHEMA_VERSION",
+    types: "VISIBLE",
 }
 """Which constants of which modules the package uses."""
 
@@ -68,16 +68,18 @@ def defaults(function: Any) -> dict[str, Any]:
 
 def model(name: str) -> dict[str, Any]:
     """What the package must know of a network, and its terms of use."""
-    session = Session(name)
-    spec = session.spec
+    network = KeypointPredictor(name)
+    spec = network.spec
     if spec.schema != IBUG68 or spec.channels != 3 or spec.crop.mode != "box":
         raise SystemExit(f"{name}: the package takes networks of IBUG68, RGB and crops of boxes")
     return {
         "inputSize": spec.input_size,
         "cropScale": spec.crop.scale,
         "dof": spec.dof,
-        "title": session.card.title,
-        "license": session.card.license,
+        "predictsVisibility": network.predicts_visibility,
+        "predictsPupils": network.predicts_pupils,
+        "title": network.card.title,
+        "license": network.card.license,
     }
 
 
@@ -106,7 +108,7 @@ def constants() -> dict[str, Any]:
         for name in stickers.sticker_names()
     }
     modules["anonymize"]["DEFAULTS"] = defaults(Anonymizer)
-    columns = FaceColumns(IBUG68)
+    columns = FaceColumns(IBUG68, visibility=True, pupils=True)
     modules["results"] |= {"COLUMNS": columns.names, "DECIMALS": columns._decimals}
     schema = json.loads(IBUG68.to_json()) | {"right_to_left": IBUG68.right_to_left}
     networks = {"models": {name: model(name) for name in MODELS}, "inspection": NETWORK}

@@ -16,6 +16,7 @@ from PIL import ExifTags
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 from web_constants import MODELS, PACKAGE, plain
+from web_eyes import eyes_network
 from web_inspection import NETWORK
 
 from facedots import (
@@ -46,7 +47,7 @@ from facedots.geometry import (
 )
 from facedots.inference.weights import WEIGHTS
 from facedots.inspection import feature_maps, list_layers, load_model
-from facedots.io import atomic_write, to_csv
+from facedots.io import FaceColumns, atomic_write, to_csv
 from facedots.io.results import image_fields
 from facedots.schema import IBUG68
 from facedots.tracking import FaceSmoother
@@ -54,7 +55,8 @@ from facedots.tracking.track import assign
 from facedots.types import Face, ImageResult
 
 FRAMES, RATE, CLIP_SIZE = 60, 30, (320, 240)
-EYES = (36, 45)
+EYE_CORNERS = (36, 45)
+EYES = "eyes"
 
 
 class Fixtures:
@@ -89,8 +91,8 @@ def drawn(seed: int) -> tuple[Image, Floats]:
 def placed(image: Image, seed: int, eyes: float, center: tuple[float, float], roll: float) -> None:
     """Paint a drawn face over an image, as an ellipse with eyes this far apart."""
     face, points = drawn(seed)
-    x, y, side, tilt = upright_square(points, EYES)
-    zoom = eyes / float(np.linalg.norm(points[EYES[0]] - points[EYES[1]]))
+    x, y, side, tilt = upright_square(points, EYE_CORNERS)
+    zoom = eyes / float(np.linalg.norm(points[EYE_CORNERS[0]] - points[EYE_CORNERS[1]]))
     matrix = similarity(roll - tilt, zoom, (center[0] - x, center[1] - y), (x, y))
     size = image.shape[:2]
     mask = np.zeros(face.shape[:2], np.uint8)
@@ -133,7 +135,7 @@ def crops(fixtures: Fixtures) -> None:
     """Warps, resized images, and the networks' answers on the same crops."""
     image, points = drawn(0)
     height, width = image.shape[:2]
-    square = upright_square(points, EYES)
+    square = upright_square(points, EYE_CORNERS)
     pictures = {"drawn": image, "odd": image[: height | 1, : (width - 2) | 1].copy()}
     big = cv2.resize(image, (4 * width + 3, 4 * height + 1), interpolation=cv2.INTER_CUBIC)
     pictures["big"] = np.asarray(big, np.uint8)
@@ -155,34 +157,41 @@ def crops(fixtures: Fixtures) -> None:
     fixtures.cases |= {"warps": warps, "resized": sizes, "networks": networks(fixtures)}
 
 
+def eyes(fixtures: Fixtures) -> KeypointPredictor:
+    """A network that also predicts pupils and visibility; its file is kept."""
+    path = fixtures.folder / f"{EYES}.onnx"
+    atomic_write(path, eyes_network())
+    return KeypointPredictor(path)
+
+
 def networks(fixtures: Fixtures) -> list[dict[str, Any]]:
     """What each network answers on crops of drawn faces."""
     cases = []
-    for name in MODELS:
-        predictor = KeypointPredictor(name)
+    predictors = {name: KeypointPredictor(name) for name in MODELS} | {EYES: eyes(fixtures)}
+    for name, predictor in predictors.items():
         batch = []
         for seed in range(6):
             image, points = drawn(seed)
-            square = upright_square(points, EYES) * (1, 1, predictor.spec.crop.scale, 1)
+            square = upright_square(points, EYE_CORNERS) * (1, 1, predictor.spec.crop.scale, 1)
             batch += [predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])]
-        output = predictor._session.run(np.concatenate(batch))
-        cases.append(
-            {
-                "model": name,
-                "crops": fixtures.image(f"crops_{name}", np.concatenate(np.concatenate(batch))),
-                "points": output.points,
-                "covariance": output.covariance[..., [0, 0, 1], [0, 1, 1]],
-                "score": output.score,
-            }
-        )
+        outputs = predictor._session.run(np.concatenate(batch))._asdict()
+        outputs |= {name: upper(outputs[name]) for name in ("covariance", "pupils_covariance")}
+        predicted = {name: outputs[name] for name in predictor._session.outputs}
+        crops = fixtures.image(f"crops_{name}", np.concatenate(np.concatenate(batch)))
+        cases.append({"model": name, "crops": crops, "outputs": predicted})
     return cases
+
+
+def upper(covariance: Floats) -> Floats:
+    """``xx, xy, yy`` of covariances ``(..., 2, 2)``."""
+    return np.asarray(covariance[..., [0, 0, 1], [0, 1, 1]])
 
 
 def inside(fixtures: Fixtures) -> None:
     """A face and what the shipped network makes of it."""
     image, predictor = scenes()["tilted"], KeypointPredictor(NETWORK)
     face = Pipeline(predictor=predictor)(image)[0]
-    square = upright_square(face.points, EYES) * (1, 1, predictor.spec.crop.scale, 1)
+    square = upright_square(face.points, EYE_CORNERS) * (1, 1, predictor.spec.crop.scale, 1)
     crops = predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])
     model = load_model(WEIGHTS[NETWORK].path)
     layers, maps = list_layers(model), feature_maps(model, crops[0])
@@ -201,18 +210,22 @@ def inside(fixtures: Fixtures) -> None:
 
 def fields(face: Face) -> dict[str, Any]:
     """A face by the names of the JSON document, its numbers not rounded."""
+    pupils_covariance = face.pupils_covariance
     return {
         "score": face.score,
         "box": face.box,
         "sigma": face.sigma,
         "schema": face.schema.name,
         "points": face.points,
-        "covariance": face.covariance[..., [0, 0, 1], [0, 1, 1]],
+        "covariance": upper(face.covariance),
         "confidence": face.confidence,
         "detection_score": face.detection_score,
         "track_id": face.track_id,
         "pose": asdict(face.pose) if face.pose else None,
         "signals": face.signals,
+        "visibility": face.visibility,
+        "pupils": face.pupils,
+        "pupils_covariance": None if pupils_covariance is None else upper(pupils_covariance),
     }
 
 
@@ -227,7 +240,8 @@ def detection_fields(found: Detections) -> list[dict[str, Any]]:
 
 def images(fixtures: Fixtures) -> None:
     """Images, what each search of the detector finds in them, and their faces."""
-    pipeline, analyze, cases = Pipeline(predictor=KeypointPredictor("tiny")), FaceAnalyzer(), []
+    predictor, analyze, cases = eyes(fixtures), FaceAnalyzer(), []
+    pipeline, results = Pipeline(predictor=predictor), []
     searches: list[Search] = ["fast", "default"]
     detectors = {search: RetinaFace(search=search) for search in searches}
     for name, image in scenes().items():
@@ -236,6 +250,7 @@ def images(fixtures: Fixtures) -> None:
         }
         faces = analyze(image, pipeline(image))
         result = ImageResult(name, image.shape[1], image.shape[0], faces)
+        results.append(result)
         cases.append(
             {
                 "image": fixtures.image(name, image),
@@ -244,12 +259,25 @@ def images(fixtures: Fixtures) -> None:
                 "document": image_fields(result),
             }
         )
-    fixtures.cases["images"] = cases
+    fixtures.cases |= {"images": cases, "eyesTable": table(results, predictor)}
+
+
+def table(results: list[ImageResult], predictor: KeypointPredictor) -> dict[str, Any]:
+    """The CSV of faces, and what it is of."""
+    columns = FaceColumns(
+        IBUG68, visibility=predictor.predicts_visibility, pupils=predictor.predicts_pupils
+    )
+    images = [
+        {"source": result.source, "faces": [fields(face) for face in result.faces]}
+        for result in results
+    ]
+    return {"images": images, "csv": to_csv(results, IBUG68, columns)}
 
 
 def effects(fixtures: Fixtures) -> None:
     """Effects on faces as they were found, and on one whose place is uncertain."""
-    pipeline, cases, results = Pipeline(predictor=KeypointPredictor("tiny")), [], []
+    predictor, cases, results = KeypointPredictor("tiny"), [], []
+    pipeline = Pipeline(predictor=predictor)
     for name, image in scenes().items():
         faces = pipeline(image)
         results.append(ImageResult(f"={name},.png", image.shape[1], image.shape[0], faces))
@@ -272,13 +300,7 @@ def effects(fixtures: Fixtures) -> None:
     fixtures.cases |= {
         "effects": cases,
         "stickers": [fixtures.image(f"sticker_{name}", each.image) for name, each in art.items()],
-        "table": {
-            "images": [
-                {"source": result.source, "faces": [fields(face) for face in result.faces]}
-                for result in results
-            ],
-            "csv": to_csv(results, IBUG68),
-        },
+        "table": table(results, predictor),
     }
 
 
@@ -352,7 +374,7 @@ def signals(fixtures: Fixtures) -> None:
 
 def clip(fixtures: Fixtures) -> None:
     """Two drawn faces that pass each other, one leaving the image and coming back."""
-    tracker, frames = Tracker(RetinaFace(), KeypointPredictor("tiny")), []
+    tracker, frames = Tracker(RetinaFace(), eyes(fixtures)), []
     for i in range(FRAMES):
         share = i / FRAMES
         frame = background(*CLIP_SIZE)

@@ -31,7 +31,14 @@ export type { ModelName, ModelSpec } from "./predictor";
 export type { Search } from "./search";
 export type { Tensor } from "./session";
 export type { TrackOptions } from "./tracker";
-export type { Face, HeadPose, KeypointSchema, SignalName, Signals } from "./types";
+export {
+  isHidden,
+  type Face,
+  type HeadPose,
+  type KeypointSchema,
+  type SignalName,
+  type Signals,
+} from "./types";
 
 /** A rigid head: 68 × `[x, y, z]` in outer-eye distances, which {@link project} takes. */
 export const headModel: readonly (readonly [number, number, number])[] = shapes.HEAD_MODEL;

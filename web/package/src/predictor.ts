@@ -16,7 +16,7 @@ import {
   type Square,
 } from "./geometry";
 import type { Image } from "./image";
-import type { Session } from "./session";
+import type { Session, Tensor } from "./session";
 import type { Detection, Face } from "./types";
 import { confidence, mapCovariance, sigmaOf, type Covariance } from "./uncertainty";
 import { warpImage } from "./warp";
@@ -31,17 +31,21 @@ export interface ModelSpec {
   readonly cropScale: number;
   /** Degrees of freedom of the Student law of the errors; null for a Gaussian. */
   readonly dof: number | null;
+  /** Whether it tells which points are hidden. */
+  readonly predictsVisibility: boolean;
+  /** Whether it finds the pupils. */
+  readonly predictsPupils: boolean;
 }
 
-interface Prediction {
-  points: Point[];
-  covariance: Covariance[];
-  score: number;
-}
+/** What a network answers, by the names of a face. */
+type Prediction = Pick<
+  Face,
+  "points" | "covariance" | "score" | "visibility" | "pupils" | "pupils_covariance"
+>;
 
 export class KeypointPredictor {
   constructor(
-    private readonly session: Session,
+    private readonly session: Pick<Session, "run">,
     readonly spec: ModelSpec,
   ) {}
 
@@ -66,17 +70,15 @@ export class KeypointPredictor {
     const size = this.spec.inputSize;
     const count = crops.length / (size * size * 3);
     const outputs = await this.session.run("crops", crops, [count, size, size, 3]);
-    const [points, covariance] = [outputs.points.data, outputs.covariance.data];
-    return Array.from({ length: count }, (_, n) => {
-      const indices = schema.names.map((_, k) => n * schema.names.length + k);
-      return {
-        points: indices.map((i): Point => [points[2 * i], points[2 * i + 1]]),
-        covariance: indices.map((i): Covariance => {
-          return [covariance[4 * i], covariance[4 * i + 1], covariance[4 * i + 3]];
-        }),
-        score: outputs.score.data[n],
-      };
-    });
+    const { points, covariance, score, visibility, pupils, pupils_covariance: spread } = outputs;
+    return Array.from({ length: count }, (_, n) => ({
+      points: pointsOf(points, n),
+      covariance: covarianceOf(covariance, n),
+      score: score.data[n],
+      ...("visibility" in outputs && { visibility: Array.from(rowOf(visibility, n)) }),
+      ...("pupils" in outputs && { pupils: pointsOf(pupils, n) }),
+      ...("pupils_covariance" in outputs && { pupils_covariance: covarianceOf(spread, n) }),
+    }));
   }
 
   /** From the image to the crop of the square around the keypoints. */
@@ -104,12 +106,17 @@ export class KeypointPredictor {
       const batch = maps.slice(start, start + predictor.BATCH);
       predictions.push(...(await this.run(this.cutCrops(image, batch))));
     }
-    return predictions.map(({ points, covariance, score }, i) => {
+    return predictions.map((prediction, i) => {
+      const { points, covariance, pupils, pupils_covariance: spread } = prediction;
       const back = invert(maps[i]);
+      const moved = (all: Point[]) => all.map((point) => applyAffine(back, point));
+      const scaled = (all: Covariance[]) => all.map((one) => mapCovariance(back, one));
       return {
-        points: points.map((point) => applyAffine(back, point)),
-        covariance: covariance.map((one) => mapCovariance(back, one)),
-        score,
+        ...prediction,
+        points: moved(points),
+        covariance: scaled(covariance),
+        ...(pupils && { pupils: moved(pupils) }),
+        ...(spread && { pupils_covariance: scaled(spread) }),
       };
     });
   }
@@ -124,17 +131,38 @@ export class KeypointPredictor {
     return crops;
   }
 
-  private face({ points, covariance, score }: Prediction, box: Box): Face {
+  private face(prediction: Prediction, box: Box): Face {
+    const { points, covariance } = prediction;
     return {
-      score,
+      ...prediction,
       box,
-      points,
       sigma: covariance.map(sigmaOf),
-      covariance,
       confidence: confidence(points, covariance, this.spec.dof),
       schema: schema.name,
     };
   }
+}
+
+/** The numbers of one crop of a batch. */
+function rowOf({ data, shape }: Tensor, row: number): Float32Array {
+  const length = data.length / shape[0];
+  return data.subarray(row * length, (row + 1) * length);
+}
+
+/** Those of one crop as points. */
+function pointsOf(tensor: Tensor, row: number): Point[] {
+  const values = rowOf(tensor, row);
+  return Array.from({ length: values.length / 2 }, (_, i) => [values[2 * i], values[2 * i + 1]]);
+}
+
+/** Those of one crop as covariances. */
+function covarianceOf(tensor: Tensor, row: number): Covariance[] {
+  const values = rowOf(tensor, row);
+  return Array.from({ length: values.length / 4 }, (_, i) => [
+    values[4 * i],
+    values[4 * i + 1],
+    values[4 * i + 3],
+  ]);
 }
 
 /** The square around the center of a box, as large as its longer side. */

@@ -2,7 +2,9 @@
 
 import { results, schema } from "./constants";
 import { round } from "./geometry";
+import type { ModelSpec } from "./predictor";
 import type { Face } from "./types";
+import { sigmaOf } from "./uncertainty";
 
 /** The faces of one image. */
 export interface ImageResult {
@@ -32,23 +34,36 @@ export function resultsDocument(images: readonly ImageResult[], model: string): 
   };
 }
 
-/** The table that `facedots predict --csv` writes: a row for each face, or for an image without. */
-export function resultsTable(images: readonly ImageResult[]): string {
+/**
+ * The table that `facedots predict --csv` writes: a row for each face, or for an image without; its
+ * columns are those of what the network predicts.
+ */
+export function resultsTable(images: readonly ImageResult[], spec: ModelSpec): string {
+  const columns = columnsOf(spec);
   const rows = images.flatMap(({ source, faces }, i) => {
     const image = { frame: i + 1, source: csvText(source) };
     if (!faces.length) return [{ ...image, face_id: 0, confidence: 0, success: 0 }];
-    return faces.map((face, id) => ({ ...image, face_id: id, success: 1, ...columnsOf(face) }));
+    return faces.map((face, id) => ({ ...image, face_id: id, success: 1, ...valuesOf(face) }));
   });
   const lines = rows.map((row: Record<string, number | string>) =>
-    results.COLUMNS.map((name) => csvCell(row[name], DECIMALS[name])).join(","),
+    columns.map((name) => csvCell(row[name], DECIMALS[name])).join(","),
   );
-  return [results.COLUMNS.join(","), ...lines, ""].join("\n");
+  return [columns.join(","), ...lines, ""].join("\n");
 }
 
 const DECIMALS: Readonly<Record<string, number>> = results.DECIMALS;
 
+/** The columns of a network that predicts visibility or pupils, or does not. */
+function columnsOf({ predictsVisibility, predictsPupils }: ModelSpec): string[] {
+  return results.COLUMNS.filter((name) => {
+    if (name.startsWith("visibility_")) return predictsVisibility;
+    return predictsPupils || !name.startsWith("pupil_");
+  });
+}
+
 /** The values of a face by the names of the table's columns. */
-function columnsOf({ score, points, sigma, confidence }: Face): Record<string, number> {
+function valuesOf(face: Face): Record<string, number> {
+  const { score, points, sigma, confidence, visibility, pupils } = face;
   const values: Record<string, number> = { confidence: score };
   points.forEach(([x, y], i) => {
     values[`x_${i}`] = x;
@@ -56,6 +71,12 @@ function columnsOf({ score, points, sigma, confidence }: Face): Record<string, n
     values[`sigma_${i}`] = sigma[i];
     values[`confidence_${i}`] = confidence[i];
   });
+  visibility?.forEach((value, i) => (values[`visibility_${i}`] = value));
+  pupils?.forEach(([x, y], i) => {
+    values[`pupil_x_${i}`] = x;
+    values[`pupil_y_${i}`] = y;
+  });
+  face.pupils_covariance?.forEach((one, i) => (values[`pupil_sigma_${i}`] = sigmaOf(one)));
   return values;
 }
 
@@ -72,7 +93,8 @@ function csvText(text: string): string {
 }
 
 function roundedFace(face: Face): Face {
-  const { pose, signals, detection_score: score } = face;
+  const { pose, signals, detection_score: score, visibility, pupils } = face;
+  const spread = face.pupils_covariance;
   return {
     ...face,
     score: rounded(face.score, 4),
@@ -92,6 +114,9 @@ function roundedFace(face: Face): Face {
       },
     }),
     ...(signals && { signals: rounded(signals, 4) }),
+    ...(visibility && { visibility: rounded(visibility, 4) }),
+    ...(pupils && { pupils: rounded(pupils, 2) }),
+    ...(spread && { pupils_covariance: rounded(spread, 4) }),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Box, Point } from "./geometry";
 import { cutImage, type Image } from "./image";
 import { FaceSmoother } from "./smoothing";
 import type { Face } from "./types";
+import { sigmaOf } from "./uncertainty";
 import { resizeImage } from "./warp";
 
 type Vector = readonly number[];
@@ -202,7 +203,15 @@ export class Track {
   /** The tracked face of this frame, smoothed; call it once per frame. */
   result(): Face {
     const { face } = this.last;
-    const points = this.smoother?.update(face.points, face.sigma, this.time) ?? face.points;
-    return { ...face, points, detection_score: this.detectionScore, track_id: this.id };
+    const smooth = this.smoother ? smoothed(face, this.smoother, this.time) : face;
+    return { ...smooth, detection_score: this.detectionScore, track_id: this.id };
   }
+}
+
+/** The face with its points, and its pupils where it has them, smoothed together. */
+function smoothed(face: Face, smoother: FaceSmoother, time: number): Face {
+  const { points, sigma, pupils = [], pupils_covariance: spread = [] } = face;
+  const all = smoother.update([...points, ...pupils], [...sigma, ...spread.map(sigmaOf)], time);
+  const eyes = all.splice(points.length);
+  return { ...face, points: all, ...(face.pupils && { pupils: eyes }) };
 }

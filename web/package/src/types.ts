@@ -1,6 +1,6 @@
 /** What a face is, in the names of Python's JSON (docs/results.md). */
 
-import { expression } from "./constants";
+import { expression, types } from "./constants";
 import type { Box, Point, Square } from "./geometry";
 import type { Covariance } from "./uncertainty";
 
@@ -42,6 +42,20 @@ export interface Face {
   track_id?: number;
   pose?: HeadPose;
   signals?: Signals;
+  /**
+   * The probability that each point is not hidden; as the next ones, only from networks that predict
+   * it.
+   */
+  visibility?: number[];
+  /** The subject's right pupil, then the left one, in pixels. */
+  pupils?: Point[];
+  /** As `covariance`. */
+  pupils_covariance?: Covariance[];
+}
+
+/** Whether something likely hides a point of a face; false where the network does not tell. */
+export function isHidden({ visibility }: Face, point: number): boolean {
+  return visibility !== undefined && visibility[point] < types.VISIBLE;
 }
 
 /** The meaning of the points; left and right are the subject's own. */

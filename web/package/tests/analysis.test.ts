@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { models } from "../src/constants";
 import { BlinkCounter, expressionSignals } from "../src/expression";
 import { assign } from "../src/linear";
 import { guessCamera, headPose } from "../src/pose";
@@ -6,7 +7,7 @@ import { FaceSmoother } from "../src/smoothing";
 import { resultsDocument, resultsTable } from "../src/results";
 import type { Face, Signals } from "../src/types";
 import { ellipse, probWithin, radiusCdf, radiusQuantile } from "../src/uncertainty";
-import { cases, farthest, largestGap } from "./fixtures";
+import { cases, eyesSpec, farthest, largestGap } from "./fixtures";
 
 describe("head pose", () => {
   it("is OpenCV's within a tenth of a degree", () => {
@@ -77,10 +78,12 @@ describe("the results document", () => {
 });
 
 describe("the table of results", () => {
-  it("is Python's, text that is a formula included", () => {
-    const { images, csv } = cases.table;
+  it.each([
+    ["text that is a formula", models.tiny, cases.table],
+    ["pupils and visibility", eyesSpec, cases.eyesTable],
+  ])("is Python's, %s included", (_name, spec, { images, csv }) => {
     const known = images.map((image) => ({ ...image, width: 0, height: 0 }));
-    expect(resultsTable(known).split("\n")).toEqual(csv.split("\n"));
+    expect(resultsTable(known, spec).split("\n")).toEqual(csv.split("\n"));
   });
 });
 

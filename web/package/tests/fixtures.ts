@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { models } from "../src/constants";
 import type { Point } from "../src/geometry";
 import type { Image } from "../src/image";
-import { KeypointPredictor, type ModelName } from "../src/predictor";
+import { KeypointPredictor, type ModelName, type ModelSpec } from "../src/predictor";
 import type { ImageResult } from "../src/results";
 import { Session, type Tensor } from "../src/session";
 import type { Detection, Face, HeadPose } from "../src/types";
@@ -22,15 +22,25 @@ interface TensorFile {
   shape: number[];
 }
 
+interface Table {
+  images: Pick<ImageResult, "source" | "faces">[];
+  csv: string;
+}
+
+/** Those of the package, and one that also predicts pupils and visibility. */
+type NetworkName = ModelName | "eyes";
+
 interface Cases {
   warps: { image: ImageFile; matrix: number[]; crop: ImageFile }[];
   resized: { image: ImageFile; resized: ImageFile }[];
   networks: {
-    model: ModelName;
+    model: NetworkName;
     crops: ImageFile;
-    points: Point[][];
-    covariance: Covariance[][];
-    score: number[];
+    outputs: { points: Point[][]; covariance: Covariance[][]; score: number[] } & Partial<{
+      pupils: Point[][];
+      pupils_covariance: Covariance[][];
+      visibility: number[][];
+    }>;
   }[];
   inside: Record<"points" | "heatmaps" | "kernels" | "featureMaps", TensorFile> & {
     image: ImageFile;
@@ -45,7 +55,8 @@ interface Cases {
   }[];
   effects: { effect: string; image: ImageFile; faces: Face[]; result: ImageFile }[];
   stickers: ImageFile[];
-  table: { images: Pick<ImageResult, "source" | "faces">[]; csv: string };
+  table: Table;
+  eyesTable: Table;
   decoded: { file: string; image: ImageFile; exact: boolean }[];
   poses: { points: Point[]; pose: HeadPose }[];
   smoothing: { time: number; points: Point[]; sigma: number[]; smooth: Point[] }[];
@@ -74,15 +85,22 @@ export function readTensor({ name, shape }: TensorFile): Tensor {
   return { data: new Float32Array(bytes.buffer), shape };
 }
 
-/** A network of the package. */
-export async function openSession(name: string): Promise<Session> {
+export const eyesSpec: ModelSpec = {
+  ...models.tiny,
+  predictsVisibility: true,
+  predictsPupils: true,
+};
+
+/** A network of the package, or of the fixtures. */
+export async function openSession(name: NetworkName | "inspection" | "retinaface") {
   const wasm = readFileSync(createRequire(import.meta.url).resolve(WASM));
-  const network = readFileSync(new URL(`../assets/${name}.onnx`, import.meta.url));
+  const folder = name === "eyes" ? FOLDER : new URL("../assets/", import.meta.url);
+  const network = readFileSync(new URL(`${name}.onnx`, folder));
   return Session.open(new Uint8Array(network), new Uint8Array(wasm).buffer);
 }
 
-export async function openPredictor(name: ModelName): Promise<KeypointPredictor> {
-  return new KeypointPredictor(await openSession(name), models[name]);
+export async function openPredictor(name: NetworkName): Promise<KeypointPredictor> {
+  return new KeypointPredictor(await openSession(name), name === "eyes" ? eyesSpec : models[name]);
 }
 
 /** The largest distance between points of the same index. */

@@ -1,18 +1,57 @@
 import { describe, expect, it } from "vitest";
-import { cases, farthest, largestGap, openPredictor, readImage } from "./fixtures";
+import { models } from "../src/constants";
+import { blackImage } from "../src/image";
+import { KeypointPredictor } from "../src/predictor";
+import type { Covariance } from "../src/uncertainty";
+import { cases, farthest, largestGap, openPredictor, openSession, readImage } from "./fixtures";
 
-describe("equal crops give equal points", () => {
-  it.each(cases.networks)("$model", async ({ model, crops, points, covariance, score }) => {
+function expectAlike(found: Covariance[], expected: Covariance[]): void {
+  found.forEach((one, k) => {
+    const [xx, , yy] = expected[k];
+    expect(largestGap(one, expected[k])).toBeLessThan(2e-3 * (xx + yy));
+  });
+}
+
+describe("equal crops give equal answers", () => {
+  it.each(cases.networks)("$model", async ({ model, crops, outputs }) => {
     const predictor = await openPredictor(model);
     const predictions = await predictor.run(readImage(crops).data);
-    expect(predictions).toHaveLength(points.length);
+    expect(predictions).toHaveLength(outputs.score.length);
     predictions.forEach((prediction, i) => {
-      expect(farthest(prediction.points, points[i])).toBeLessThan(1e-3);
-      expect(prediction.score).toBeCloseTo(score[i], 5);
-      prediction.covariance.forEach(([xx, xy, yy], k) => {
-        const [x, , y] = covariance[i][k];
-        expect(largestGap([xx, xy, yy], covariance[i][k])).toBeLessThan(2e-3 * (x + y));
-      });
+      expect(Object.keys(prediction).sort()).toEqual(Object.keys(outputs).sort());
+      const { visibility, pupils, pupils_covariance: spread } = prediction;
+      expect(farthest(prediction.points, outputs.points[i])).toBeLessThan(1e-3);
+      expect(prediction.score).toBeCloseTo(outputs.score[i], 5);
+      expectAlike(prediction.covariance, outputs.covariance[i]);
+      if (visibility) expect(largestGap(visibility, outputs.visibility![i])).toBeLessThan(1e-3);
+      if (pupils) expect(farthest(pupils, outputs.pupils![i])).toBeLessThan(1e-3);
+      if (spread) expectAlike(spread, outputs.pupils_covariance![i]);
     });
+  });
+
+  it("has a network with pupils and visibility among them", () => {
+    const { outputs } = cases.networks.find(({ model }) => model === "eyes")!;
+    expect(outputs.pupils![0]).toHaveLength(2);
+    expect(outputs.visibility![0]).toHaveLength(68);
+  });
+});
+
+describe("a network without pupils and visibility", () => {
+  it("gives faces without them", async () => {
+    const session = await openSession("eyes");
+    const plain: Pick<typeof session, "run"> = {
+      run: async (...input) => {
+        const { points, covariance, score } = await session.run(...input);
+        return { points, covariance, score };
+      },
+    };
+    const predictor = new KeypointPredictor(plain, models.tiny);
+    const [face] = await predictor.predict(blackImage(100, 100), [
+      { box: [20, 20, 80, 80], square: null },
+    ]);
+    expect(face.points).toHaveLength(68);
+    for (const name of ["visibility", "pupils", "pupils_covariance"]) {
+      expect(face).not.toHaveProperty(name);
+    }
   });
 });

@@ -23,7 +23,7 @@ describe("the whole way from an image", () => {
 
   beforeAll(async () => {
     detector = new SearchingDetector(await openSession("retinaface"));
-    predictor = await openPredictor("tiny");
+    predictor = await openPredictor("eyes");
   });
 
   it.each(cases.images)("$image.name", async ({ image, detections, faces }) => {
@@ -39,6 +39,12 @@ describe("the whole way from an image", () => {
       const [[x, y], [u, v]] = [expected.points[36], expected.points[45]];
       const unit = Math.hypot(x - u, y - v) / EYES;
       expect(farthest(face.points, expected.points)).toBeLessThan(0.3 * unit);
+      expect(farthest(face.pupils!, expected.pupils)).toBeLessThan(0.3 * unit);
+      expect(largestGap(face.visibility!, expected.visibility)).toBeLessThan(0.02);
+      face.pupils_covariance!.forEach((one, k) => {
+        const [xx, , yy] = expected.pupils_covariance[k];
+        expect(largestGap(one, expected.pupils_covariance[k])).toBeLessThan(0.05 * (xx + yy));
+      });
       expect(face.score).toBeCloseTo(expected.score, 2);
       expect(largestGap(face.confidence, expected.confidence)).toBeLessThan(0.02);
       expect(Math.abs(face.pose!.yaw - expected.pose.yaw)).toBeLessThan(0.5);

@@ -9,7 +9,7 @@ import { cases, farthest, openPredictor, openSession, readImage } from "./fixtur
 describe("tracks", () => {
   it("are Python's over a clip of 60 frames", async () => {
     const detector = new SearchingDetector(await openSession("retinaface"));
-    const tracker = new Tracker(detector, await openPredictor("tiny"));
+    const tracker = new Tracker(detector, await openPredictor("eyes"));
     const { frames, rate } = cases.clip;
     expect(frames).toHaveLength(60);
     for (const [i, { image, faces, runs }] of frames.entries()) {
@@ -18,6 +18,7 @@ describe("tracks", () => {
       expect(tracker.detectorRuns).toBe(runs);
       own.forEach((face, k) => {
         expect(farthest(face.points, faces[k].points)).toBeLessThan(0.3);
+        expect(farthest(face.pupils!, faces[k].pupils)).toBeLessThan(0.3);
       });
     }
   });

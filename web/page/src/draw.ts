@@ -1,12 +1,26 @@
 /** Faces on a canvas. */
 
-import { ellipse, guessCamera, headModel, project, type Face, type FaceDots } from "facedots";
+import {
+  ellipse,
+  guessCamera,
+  headModel,
+  isHidden,
+  project,
+  type Face,
+  type FaceDots,
+  type Point,
+} from "facedots";
 import { fit } from "./dom";
 
 type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes" | "mirror";
 
 const COLORS = ["#ffd166", "#06d6a0", "#4cc9f0", "#f78c6b", "#c77dff", "#ff7aa2", "#f94144"];
 const AXES = ["#ff3c3c", "#3cdc3c", "#4682ff"];
+/** Rim and inside of a pupil's dot, with their sizes in those of other dots. */
+const PUPIL = [
+  ["#141414", 1.4],
+  ["#fff", 1],
+] as const;
 const NOSE_ROOT = 27;
 const AXIS_LENGTH = 0.6;
 const WITHIN = 0.9;
@@ -67,11 +81,7 @@ function drawFace(
       context.fill();
       context.globalAlpha = 1;
     }
-    if (layers.has("dots")) {
-      context.beginPath();
-      context.arc(x, y, 1.2 * unit, 0, 2 * Math.PI);
-      context.fill();
-    }
+    if (layers.has("dots")) drawDot(context, face.points[i], unit, isHidden(face, i));
     if (layers.has("numbers")) {
       context.font = `${5 * unit}px sans-serif`;
       context.save();
@@ -81,8 +91,31 @@ function drawFace(
       context.restore();
     }
   });
+  if (layers.has("dots")) face.pupils?.forEach((pupil) => drawPupil(context, pupil, unit));
   if (layers.has("axes")) drawAxes(context, face, 2 * unit);
   context.restore();
+}
+
+/** A dot in the context's colors, a hollow one for a hidden point. */
+function drawDot(
+  context: CanvasRenderingContext2D,
+  [x, y]: Point,
+  unit: number,
+  hidden: boolean,
+): void {
+  const [inner, outer] = [0.7 * unit, 1.2 * unit];
+  context.beginPath();
+  context.arc(x, y, outer, 0, 2 * Math.PI);
+  if (hidden) context.arc(x, y, inner, 0, 2 * Math.PI, true);
+  context.fill();
+}
+
+/** A white dot with a dark rim, which shows on the white of the eye. */
+function drawPupil(context: CanvasRenderingContext2D, pupil: Point, unit: number): void {
+  for (const [color, size] of PUPIL) {
+    context.fillStyle = color;
+    drawDot(context, pupil, size * unit, false);
+  }
 }
 
 /** The axes of the head: to the subject's left, down, straight ahead. */

@@ -277,7 +277,9 @@ byId("json", HTMLButtonElement).onclick = () => {
   save(new Blob([results], { type: "application/json" }), "facedots.json");
 };
 byId("csv", HTMLButtonElement).onclick = () => {
-  save(new Blob([resultsTable([result()])], { type: "text/csv" }), "facedots.csv");
+  if (!finder) return;
+  const table = resultsTable([result()], finder.spec);
+  save(new Blob([table], { type: "text/csv" }), "facedots.csv");
 };
 recording.onclick = () => {
   if (stopRecording) {
