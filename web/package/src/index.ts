@@ -252,6 +252,10 @@ async function frameOf(source: Source): Promise<Frame> {
     }
     if ("VideoFrame" in globalThis) return new VideoFrame(source);
   }
+  // Closed, or not readable by a copy, it has no format.
+  if ("VideoFrame" in globalThis && source instanceof VideoFrame && source.format) {
+    return source.clone();
+  }
   if ("HTMLImageElement" in globalThis && source instanceof HTMLImageElement) {
     await source.decode().catch(() => {
       throw new FaceDotsError(`${source.src} is not an image that this browser can decode`);

@@ -12,6 +12,8 @@ import {
 } from "facedots";
 import { fit } from "./dom";
 
+/** An image, or a frame of the camera. */
+export type Shown = ImageBitmap | VideoFrame;
 type Layer = "dots" | "lines" | "numbers" | "ellipses" | "box" | "axes" | "mirror";
 
 const COLORS = ["#ffd166", "#06d6a0", "#4cc9f0", "#f78c6b", "#c77dff", "#ff7aa2", "#f94144"];
@@ -28,18 +30,23 @@ const WITHIN = 0.9;
 /** Draw an image with the chosen layers of its faces; the canvas takes its size. */
 export function drawFaces(
   context: CanvasRenderingContext2D,
-  image: ImageBitmap | HTMLCanvasElement,
+  image: Shown,
   faces: readonly Face[],
   dots: FaceDots,
 ): void {
   const { canvas } = context;
-  fit(canvas, image.width, image.height);
+  fit(canvas, ...sizeOf(image));
   const layers = chosenLayers();
   context.resetTransform();
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (layers.has("mirror")) context.setTransform(-1, 0, 0, 1, canvas.width, 0);
   context.drawImage(image, 0, 0);
   for (const face of faces) drawFace(context, face, layers, dots);
+}
+
+function sizeOf(image: Shown): [width: number, height: number] {
+  if (image instanceof ImageBitmap) return [image.width, image.height];
+  return [image.displayWidth, image.displayHeight];
 }
 
 function chosenLayers(): Set<Layer> {

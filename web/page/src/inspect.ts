@@ -2,11 +2,12 @@
 
 import type { Face, FaceDots, Inspection } from "facedots";
 import { announce, byId, messageOf } from "./dom";
+import type { Shown } from "./draw";
 import { cropPixels, heatPixels, kernelPixels, mapPixels } from "./tensors";
 
 /** What is on the page. */
 interface Subject {
-  image: ImageBitmap | HTMLCanvasElement;
+  image: Shown;
   faces: Face[];
 }
 
@@ -55,6 +56,7 @@ async function inspect({ image, faces }: Subject, networks: () => Promise<FaceDo
   const face = faces.find((one, i) => faceKey(one, i) === chosenFace.value) ?? faces[0];
   if (!inspection) say("Loading the network with its inside …");
   const dots = await networks();
+  if (image !== subject?.image) return; // closed
   inspection = await dots.inspect(image, face);
   if (chosenPoint.options.length === 1) {
     chosenPoint.append(

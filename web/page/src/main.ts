@@ -10,8 +10,8 @@ import {
   type Search,
 } from "facedots";
 import { openCamera } from "./camera";
-import { announce, byId, fit, messageOf, save } from "./dom";
-import { drawFaces } from "./draw";
+import { announce, byId, messageOf, save } from "./dom";
+import { drawFaces, type Shown } from "./draw";
 import { chosenLook, offerEffects } from "./effects";
 import { lookInside } from "./inspect";
 import { keepOffline } from "./offline";
@@ -19,8 +19,9 @@ import { record } from "./record";
 import { FacePanels } from "./signals";
 
 const SAMPLE = "./sample.jpg";
+/** Milliseconds between two words on the camera's speed; nobody reads faster. */
+const PAUSE = 250;
 
-type Shown = ImageBitmap | HTMLCanvasElement;
 /** What the visitor asks for; `isLast` tells whether nothing else was asked for meanwhile. */
 type Task = (isLast: () => boolean) => Promise<void>;
 
@@ -48,8 +49,6 @@ let hidden: Face[] = [];
 let source = "";
 let stream: MediaStream | null = null;
 let stopRecording: (() => Promise<Blob>) | null = null;
-/** The camera's last frame. */
-const still = document.createElement("canvas");
 /** How faces of the camera are looked for: to hide them, small ones too, and in each frame. */
 const tracking = {
   get search(): Search {
@@ -137,7 +136,7 @@ async function openSample(isLast: () => boolean): Promise<void> {
   await openImage(await response.blob(), "sample.jpg", isLast);
 }
 
-/** Draw an image or a frame of the camera with its faces, and list them. */
+/** Draw an image or a frame of the camera with its faces, and list them; what was shown is closed. */
 async function show(
   image: Shown,
   found: Face[],
@@ -145,6 +144,7 @@ async function show(
   time: number | null = null,
   covered = found,
 ): Promise<void> {
+  if (image !== shown) shown?.close();
   [shown, faces, hidden, finder] = [image, found, covered, networks];
   view.setAttribute("aria-label", `${source}: ${found.length} faces`);
   byId("hint", HTMLElement).hidden = true;
@@ -165,7 +165,9 @@ async function draw(): Promise<void> {
   const mine = ++drawing;
   const [image, found, networks, look] = [shown, faces, finder, chosenLook()];
   // Those that found the faces may be closed.
-  const dressed = look && (await (await load()).dress(image, found, look, hidden));
+  const artist = look && (await load());
+  if (mine !== drawing) return;
+  const dressed = artist && (await artist.dress(image, found, look, hidden));
   if (mine === drawing && context) drawFaces(context, dressed ?? image, found, networks);
   dressed?.close();
 }
@@ -194,23 +196,29 @@ async function followCamera(isLast: () => boolean): Promise<void> {
   await video.play();
   source = "camera";
   const networks = await load();
-  let last = performance.now();
+  let [last, count] = [performance.now(), 0];
   panels.clear();
   for await (const frame of networks.track(video, tracking)) {
     if (!isLast()) break;
-    fit(still, frame.width, frame.height);
-    still.getContext("2d")?.drawImage(frame.image, 0, 0);
+    const image = await copyOf(frame.image);
     // A frame in which nobody was looked for may show somebody new.
     const covered = frame.searched ? [...frame.faces, ...frame.doubtful] : [];
-    await show(still, frame.faces, networks, frame.time, covered);
+    await show(image, frame.faces, networks, frame.time, covered);
     if (!isLast()) break;
     offerFiles(true);
-    const now = performance.now();
     say(`Camera: ${countOf(frame.faces)}.`);
-    const [ms, rate] = [now - last, 1000 / (now - last)].map(Math.round);
+    count++;
+    const passed = performance.now() - last;
+    if (passed < PAUSE) continue;
+    const [ms, rate] = [passed / count, (1000 * count) / passed].map(Math.round);
     speed.textContent = `${ms} ms a frame, ${rate} frames a second`;
-    last = now;
+    [last, count] = [last + passed, 0];
   }
+}
+
+/** Of a camera's frame, which is closed soon. */
+function copyOf(image: Shown): Shown | Promise<Shown> {
+  return image instanceof ImageBitmap ? createImageBitmap(image) : image.clone();
 }
 
 function stopCamera(): void {

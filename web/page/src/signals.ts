@@ -7,7 +7,7 @@ const BAR_HEIGHT = 24;
 /** The least range of bars, so that noise at rest stays small. */
 const RANGE = 0.2;
 /** Seconds of a video between two drawings; nobody reads faster. */
-const PAUSE = 0.1;
+const PAUSE = 0.25;
 
 interface Row {
   value: HTMLTableCellElement;
