@@ -1,10 +1,10 @@
 /** Anonymization: faces blurred, pixelated or painted over, as in Python's `anonymize.py`. */
 
 import { anonymize } from "./constants";
-import { cutPixels, type Color, type Effect, type Pixels } from "./effects";
+import type { Color, Effect } from "./effects";
 import { FaceDotsError } from "./errors";
 import { boxIou, boxSide, clip, mean, round, tightBox, type Box, type Point } from "./geometry";
-import { blackImage, type Image } from "./image";
+import { blackImage, cutImage, type Image } from "./image";
 import { convexHull, fillPolygon, windowAround, type Window } from "./polygons";
 import { fitMeanShape, forehead, isPlausible } from "./shapes";
 import type { Face } from "./types";
@@ -94,7 +94,7 @@ function disc([x, y]: Point, radius: number): Point[] {
   });
 }
 
-function cover(pixels: Pixels, polygons: Point[][], method: AnonymizeMethod, color: Color): void {
+function cover(pixels: Image, polygons: Point[][], method: AnonymizeMethod, color: Color): void {
   const around = windowAround(polygons.flat(), pixels);
   const [left, top, right, bottom] = around;
   if (left >= right || top >= bottom) return;
@@ -112,14 +112,14 @@ function cover(pixels: Pixels, polygons: Point[][], method: AnonymizeMethod, col
     method === "solid"
       ? null
       : enlarged(
-          resizeImage(cutPixels(pixels, used), cells[0], cells[1]),
+          resizeImage(cutImage(pixels, ...used), cells[0], cells[1]),
           width,
           height,
           method === "pixelate" ? nearestTaps : cubicTaps,
         ).data;
   for (let y = used[1], from = 0; y < used[3]; y++) {
     let at = (y - top) * (right - left) + used[0] - left;
-    for (let x = used[0]; x < used[2]; x++, at++, from += 3) {
+    for (let x = used[0]; x < used[2]; x++, at++, from += 4) {
       if (!mask[at]) continue;
       pixels.data.set(paint?.subarray(from, from + 3) ?? color, (y * pixels.width + x) * 4);
     }
@@ -163,27 +163,25 @@ function cubicTaps(place: number, scale: number): Taps {
 function enlarged(cells: Image, width: number, height: number, taps: typeof cubicTaps): Image {
   const columns = Array.from({ length: width }, (_, x) => taps(x, cells.width / width));
   const rows = Array.from({ length: height }, (_, y) => taps(y, cells.height / height));
-  const wide = new Float32Array(cells.height * width * 3);
+  const wide = new Float32Array(cells.height * width * 4);
   for (let y = 0, to = 0; y < cells.height; y++) {
     for (const column of columns) {
       for (const [x, weight] of column) {
-        const from = (y * cells.width + clip(x, 0, cells.width - 1)) * 3;
+        const from = (y * cells.width + clip(x, 0, cells.width - 1)) * 4;
         for (let c = 0; c < 3; c++) wide[to + c] += weight * cells.data[from + c];
       }
-      to += 3;
+      to += 4;
     }
   }
   const result = blackImage(width, height);
-  const line = new Float32Array(width * 3);
-  const levels = new Uint8ClampedArray(line.length);
+  const line = new Float32Array(width * 4);
   rows.forEach((row, y) => {
     line.fill(0);
     for (const [source, weight] of row) {
       const from = clip(source, 0, cells.height - 1) * line.length;
       for (let x = 0; x < line.length; x++) line[x] += weight * wide[from + x];
     }
-    levels.set(line);
-    result.data.set(levels, y * line.length);
+    result.data.set(line, y * line.length);
   });
   return result;
 }

@@ -5,7 +5,7 @@
 
 import { headers } from "./constants";
 import { FaceDotsError } from "./errors";
-import { fromRgba, type Image } from "./image";
+import type { Image } from "./image";
 
 /** What travels to the worker. */
 export type Frame = Blob | ImageData | ImageBitmap | VideoFrame;
@@ -18,7 +18,7 @@ export const DECODING: ImageBitmapOptions = {
 
 /** The pixels of a frame, which is closed. */
 export async function readFrame(frame: Frame): Promise<Image> {
-  if (frame instanceof ImageData) return fromRgba(frame.data, frame.width, frame.height);
+  if (frame instanceof ImageData) return frame;
   if (isVideoFrame(frame)) return (await readVideo(frame)) ?? readCanvas(frame);
   if (!(frame instanceof Blob)) return readCanvas(frame);
   const bitmap = await createImageBitmap(frame, DECODING).catch(() => {
@@ -38,7 +38,7 @@ function isVideoFrame(frame: Frame): frame is VideoFrame {
 }
 
 const CONVERTED: VideoFrameCopyToOptions = { format: "RGBA", colorSpace: "srgb" };
-let pixels = new Uint8Array();
+let pixels = new Uint8ClampedArray();
 
 /**
  * By a copy without a canvas, into one buffer for all frames; null where the browser does not
@@ -51,14 +51,14 @@ async function readVideo(frame: VideoFrame): Promise<Image | null> {
     return null;
   const length = frame.allocationSize(CONVERTED);
   if (length !== width * height * 4) return null;
-  if (pixels.length !== length) pixels = new Uint8Array(length);
+  if (pixels.length !== length) pixels = new Uint8ClampedArray(length);
   const copied = frame.copyTo(pixels, CONVERTED).then(
     () => true,
     () => false,
   );
   if (!(await copied)) return null;
   frame.close();
-  return fromRgba(pixels, width, height);
+  return { data: pixels, width, height };
 }
 
 let canvas: OffscreenCanvas | null = null;
@@ -75,7 +75,7 @@ function readCanvas(frame: ImageBitmap | VideoFrame): Image {
   if (!context) throw new FaceDotsError("this browser gives workers no canvas");
   context.drawImage(frame, 0, 0, width, height);
   frame.close();
-  return fromRgba(context.getImageData(0, 0, width, height).data, width, height);
+  return context.getImageData(0, 0, width, height);
 }
 
 /** By WebGL, the one way to the colors of transparent pixels; null where it is missing. */
@@ -90,11 +90,11 @@ function readTexture(bitmap: ImageBitmap): Image | null {
   gl.bindFramebuffer(gl.FRAMEBUFFER, gl.createFramebuffer());
   const target = [gl.FRAMEBUFFER, gl.COLOR_ATTACHMENT0, gl.TEXTURE_2D] as const;
   gl.framebufferTexture2D(...target, gl.getParameter(gl.TEXTURE_BINDING_2D) as WebGLTexture, 0);
-  const pixels = new Uint8Array(width * height * 4);
+  const pixels = new Uint8ClampedArray(width * height * 4);
   gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
   const failed = gl.getError() !== gl.NO_ERROR;
   gl.getExtension("WEBGL_lose_context")?.loseContext();
   if (failed) return null;
   bitmap.close();
-  return fromRgba(pixels, width, height);
+  return { data: pixels, width, height };
 }

@@ -15,9 +15,10 @@ import type { Tracking, TrackOptions } from "./tracker";
 import type { Face, KeypointSchema } from "./types";
 
 export { anonymizer, type AnonymizeMethod, type AnonymizeOptions } from "./anonymize";
-export type { Color, Effect, Pixels } from "./effects";
+export type { Color, Effect } from "./effects";
 export { BlinkCounter } from "./expression";
 export { FaceDotsError } from "./errors";
+export type { Image as Pixels } from "./image";
 export type { Inspection } from "./inspection";
 export type { Look } from "./look";
 export { makeup, makeupNames, type MakeupName, type Paint } from "./makeup";

@@ -2,7 +2,7 @@
 
 import { inspection, models, schema } from "./constants";
 import { cropMatrix, uprightSquare, type Point } from "./geometry";
-import type { Image } from "./image";
+import { toRgb, type Image } from "./image";
 import type { Session, Tensor } from "./session";
 import { warpImage } from "./warp";
 
@@ -30,7 +30,7 @@ export async function inspectFace(
 ): Promise<Inspection> {
   const [x, y, side, roll] = uprightSquare(face, schema.right_to_left);
   const map = cropMatrix([x, y, side * cropScale, roll], inputSize);
-  return inspectCrop(session, warpImage(image, map, inputSize, inputSize).data);
+  return inspectCrop(session, toRgb(warpImage(image, map, inputSize, inputSize)));
 }
 
 /** What the network makes of a crop `[S, S, 3]`. */

@@ -2,8 +2,9 @@
 
 import { fromLab, toLab } from "./color";
 import { makeup as constants } from "./constants";
-import type { Color, Effect, Pixels } from "./effects";
+import type { Color, Effect } from "./effects";
 import { applyAffine, type Matrix, type Point } from "./geometry";
+import type { Image } from "./image";
 import { softMask, windowAround } from "./polygons";
 import { regionPolygons } from "./regions";
 import { faceUnit, fitMeanShape } from "./shapes";
@@ -61,7 +62,7 @@ function cheek(fit: Matrix, side: number): Point[] {
 
 /** Moves hue and chroma (CIE Lab) inside an area to the color's. */
 function tint(
-  { data, width, height }: Pixels,
+  { data, width, height }: Image,
   { polygons, within }: Area,
   feather: number,
   { color, strength }: Required<Paint>,

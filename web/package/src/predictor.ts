@@ -15,7 +15,7 @@ import {
   type Point,
   type Square,
 } from "./geometry";
-import type { Image } from "./image";
+import { toRgb, type Image } from "./image";
 import type { Session, Tensor } from "./session";
 import type { Detection, Face } from "./types";
 import { confidence, mapCovariance, sigmaOf, type Covariance } from "./uncertainty";
@@ -125,9 +125,9 @@ export class KeypointPredictor {
   cutCrops(image: Image, maps: readonly Matrix[]): Uint8Array {
     const size = this.spec.inputSize;
     const crops = new Uint8Array(maps.length * size * size * 3);
-    maps.forEach((map, i) =>
-      crops.set(warpImage(image, map, size, size).data, i * size * size * 3),
-    );
+    maps.forEach((map, i) => {
+      crops.set(toRgb(warpImage(image, map, size, size)), i * size * size * 3);
+    });
     return crops;
   }
 

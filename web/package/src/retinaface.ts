@@ -54,7 +54,7 @@ function channels({ data, width, height }: Image): Float32Array {
   const count = width * height;
   const pixels = new Float32Array(3 * count);
   retinaface.MEAN_BGR.forEach((mean, channel) => {
-    for (let i = 0; i < count; i++) pixels[channel * count + i] = data[3 * i + 2 - channel] - mean;
+    for (let i = 0; i < count; i++) pixels[channel * count + i] = data[4 * i + 2 - channel] - mean;
   });
   return pixels;
 }

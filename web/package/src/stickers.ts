@@ -1,10 +1,10 @@
 /** Stickers: images with transparency that move and turn with a face, as in Python's `stickers.py`. */
 
 import { schema, shapes, stickers as constants } from "./constants";
-import type { Effect, Pixels } from "./effects";
+import type { Effect } from "./effects";
 import { FaceDotsError } from "./errors";
 import { compose, fitSimilarity, mean, round, type Matrix, type Point } from "./geometry";
-import { blackImage, type Image } from "./image";
+import { blackImage, cutImage, wordsOf, type Image } from "./image";
 import { apply, guessCamera, headPose, multiply, rotation, type Rotation } from "./pose";
 import { windowAround } from "./polygons";
 import { fitMeanShape } from "./shapes";
@@ -20,27 +20,21 @@ export interface Placement {
 }
 
 export interface Sticker extends Placement {
-  /** Colors, multiplied by alpha, as interpolation needs. */
-  color: Image;
-  /** Alpha, the same in all three channels. */
-  alpha: Image;
+  /** Its colors multiplied by alpha, as interpolation needs. */
+  image: Image;
 }
 
 /** A sticker of one's own, from its pixels. */
-export function makeSticker({ data, width, height }: Pixels, { anchors, fit }: Placement): Sticker {
+export function makeSticker({ data, width, height }: Image, { anchors, fit }: Placement): Sticker {
   const names: readonly string[] = schema.names;
   for (const name of Object.keys(anchors)) {
     if (!names.includes(name)) throw new FaceDotsError(`no point is called ${name}`);
   }
-  const [color, alpha] = [blackImage(width, height), blackImage(width, height)];
-  for (let from = 0, to = 0; from < data.length; from += 4) {
-    const opacity = data[from + 3];
-    for (let channel = 0; channel < 3; channel++, to++) {
-      color.data[to] = round((data[from + channel] * opacity) / 255);
-      alpha.data[to] = opacity;
-    }
-  }
-  return { color, alpha, anchors, fit };
+  const image = blackImage(width, height);
+  data.forEach((value, i) => {
+    image.data[i] = i % 4 < 3 ? (value * data[i - (i % 4) + 3]) / 255 : value;
+  });
+  return { image, anchors, fit };
 }
 
 /** Effect: puts stickers on every face, the first one lowest. */
@@ -56,7 +50,7 @@ export function stickers(list: readonly Sticker[]): Effect {
 }
 
 /** The homography from a sticker's pixels to the image's; null for points on a line. */
-function placeSticker(sticker: Sticker, face: Face, size: Pixels): Rotation | null {
+function placeSticker(sticker: Sticker, face: Face, size: Image): Rotation | null {
   const names: readonly string[] = schema.names;
   const rows = Object.keys(sticker.anchors).map((name) => names.indexOf(name));
   const places = Object.values(sticker.anchors);
@@ -77,9 +71,9 @@ function placeSticker(sticker: Sticker, face: Face, size: Pixels): Rotation | nu
 
 /** The homography of a plane in the head; null where it would touch the lens, or without a pose. */
 function asSeen(
-  { anchors, color }: Sticker,
+  { anchors, image }: Sticker,
   { points, pose }: Face,
-  { width, height }: Pixels,
+  { width, height }: Image,
   rows: readonly number[],
 ): Rotation | null {
   const camera = guessCamera(width, height);
@@ -93,7 +87,7 @@ function asSeen(
   const depth = mean(solid.map(([, , z]) => z));
   const turned = multiply(rotation(head), [...affineRows(plane), [0, 0, depth]]);
   turned.forEach((row, axis) => (row[2] += head.translation[axis]));
-  const corners = [0, color.width].flatMap((x) => [0, color.height].map((y) => [x, y, 1]));
+  const corners = [0, image.width].flatMap((x) => [0, image.height].map((y) => [x, y, 1]));
   const nearest = Math.min(...corners.map((corner) => apply(turned, corner)[2]));
   if (nearest < constants.NEAREST * head.translation[2]) return null;
   const { focal, center } = camera;
@@ -101,8 +95,8 @@ function asSeen(
 }
 
 /** Lays a sticker over the pixels, under a homography. */
-function paste(pixels: Pixels, { color, alpha }: Sticker, place: Rotation): void {
-  const { width, height } = color;
+function paste(pixels: Image, { image }: Sticker, place: Rotation): void {
+  const { width, height } = image;
   const corners = [
     [-1, -1],
     [width, -1],
@@ -115,25 +109,26 @@ function paste(pixels: Pixels, { color, alpha }: Sticker, place: Rotation): void
   if (zoom < 0.5) {
     // A warp that shrinks by more than two would skip pixels.
     const small = [width, height].map((side) => Math.max(1, round(side * zoom)));
-    [color, alpha] = [color, alpha].map((layer) => resizeImage(layer, small[0], small[1]));
+    image = resizeImage(image, small[0], small[1]);
     const [x, y] = [width / small[0], height / small[1]];
     place = multiply(place, homogeneous([x, 0, (x - 1) / 2, 0, y, (y - 1) / 2]));
   }
   const back = inverse(place);
-  const [paint, cover] = [new Uint8Array(3), new Uint8Array(3)];
+  // Its border is transparent.
+  const bordered = cutImage(image, -1, -1, image.width + 1, image.height + 1);
+  const words = wordsOf(bordered);
   for (let v = top; v < bottom; v++) {
     for (let u = left; u < right; u++) {
       const [x, y] = applyHomography(back, [u, v]);
-      const [px, py] = [Math.round(x * SUBPIXELS), Math.round(y * SUBPIXELS)];
-      cover.fill(0);
-      sample(alpha, px, py, cover, 0);
-      if (!cover[0]) continue;
-      paint.fill(0);
-      sample(color, px, py, paint, 0);
+      const [px, py] = [Math.round((x + 1) * SUBPIXELS), Math.round((y + 1) * SUBPIXELS)];
+      const paint = sample(words, bordered.width, px, py);
+      if (!paint) continue;
+      const rest = 1 - (paint >>> 24) / 255;
       const at = (v * pixels.width + u) * 4;
-      const rest = 1 - cover[0] / 255;
       // The clamped array rounds.
-      for (let c = 0; c < 3; c++) pixels.data[at + c] = pixels.data[at + c] * rest + paint[c];
+      for (let c = 0; c < 3; c++) {
+        pixels.data[at + c] = pixels.data[at + c] * rest + ((paint >>> (8 * c)) & 255);
+      }
     }
   }
 }

@@ -3,7 +3,7 @@
 import { track } from "./constants";
 import { boxArea, boxCenter, boxIou, clip, mean, median, tightBox } from "./geometry";
 import type { Box, Point } from "./geometry";
-import { cutImage, type Image } from "./image";
+import { cutImage, toRgb, type Image } from "./image";
 import { FaceSmoother } from "./smoothing";
 import type { Face } from "./types";
 import { sigmaOf } from "./uncertainty";
@@ -23,7 +23,7 @@ export function appearance(image: Image, points: readonly Point[]): Vector {
   const bottom = Math.trunc(clip(y1 + 1, top + 1, image.height));
   const face = cutImage(image, left, top, right, bottom);
   const thumbnail = resizeImage(face, track.THUMBNAIL_SIDE, track.THUMBNAIL_SIDE);
-  const logarithms = Array.from(thumbnail.data, (value) => Math.log(value + track.DARK));
+  const logarithms = Array.from(toRgb(thumbnail), (value) => Math.log(value + track.DARK));
   const middle = mean(logarithms);
   return unit(logarithms.map((value) => value - middle));
 }

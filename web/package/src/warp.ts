@@ -1,11 +1,12 @@
 /** The warp from an image to a crop, as OpenCV's `warpAffine` and `resize` compute it. */
 
 import { applyAffine, clip, compose, invert, type Matrix } from "./geometry";
-import { blackImage, cutImage, type Image } from "./image";
+import { blackImage, cutImage, wordsOf, type Image } from "./image";
 
 /** OpenCV rounds places to 1/32 of a pixel, and sums of 1/1024 to get there. */
-export const SUBPIXELS = 32;
-const FINE = 1024;
+const BITS = 5;
+export const SUBPIXELS = 1 << BITS;
+const FINE = 1 << (2 * BITS);
 
 /**
  * The image under an affine map (image to result), sampled bilinearly; what lies outside is black.
@@ -15,93 +16,87 @@ export function warpImage(image: Image, matrix: Matrix, width: number, height: n
   const zoom = Math.sqrt(Math.abs(matrix[0] * matrix[4] - matrix[1] * matrix[3]));
   const halvings = zoom < 0.5 ? Math.floor(Math.log2(1 / zoom)) : 0;
   const step = 2 ** halvings;
-  let [left, top] = [0, 0];
-  if (halvings) {
-    const box = sourceBox(image, matrix, width, height, step);
-    [left, top] = box;
-    image = cutImage(image, ...box);
-  }
-  for (let i = 0; i < halvings; i++) image = halve(image);
+  const box = sourceBox(image, matrix, width, height, step);
+  let source = cutImage(image, ...box);
+  for (let i = 0; i < halvings; i++) source = halve(source);
   // Pixel centers: a point x of the halved image lies at step * (x + 0.5) - 0.5 of the original.
   const edge = (step - 1) / 2;
-  const original: Matrix = [step, 0, left + edge, 0, step, top + edge];
-  return warpAffine(image, invert(compose(matrix, original)), width, height);
+  const original: Matrix = [step, 0, box[0] + edge, 0, step, box[1] + edge];
+  return warpAffine(source, invert(compose(matrix, original)), width, height);
 }
 
-/** The image sampled bilinearly at each pixel of the result, mapped by `back`. */
+/** What a warp reads and a border of black, all multiples of `step`. */
+function sourceBox(
+  image: Image,
+  matrix: Matrix,
+  width: number,
+  height: number,
+  step: number,
+): [left: number, top: number, right: number, bottom: number] {
+  const back = invert(matrix);
+  const ends = [-1, width].flatMap((x) => [-1, height].map((y) => applyAffine(back, [x, y])));
+  const span = (axis: 0 | 1, side: number): [number, number] => {
+    const places = ends.map((end) => end[axis] / step);
+    const count = Math.ceil(side / step);
+    const start = clip(Math.floor(Math.min(...places)) - 1, -1, count - 1);
+    return [start, clip(Math.floor(Math.max(...places)) + 2, start + 1, count + 1)];
+  };
+  const [[left, right], [top, bottom]] = [span(0, image.width), span(1, image.height)];
+  return [left * step, top * step, right * step, bottom * step];
+}
+
+/** The image, black at its border, sampled at each pixel of the result, mapped by `back`. */
 function warpAffine(image: Image, back: Matrix, width: number, height: number): Image {
   const [a, b, c, d, e, f] = back;
   const warped = blackImage(width, height);
-  const half = FINE / SUBPIXELS / 2;
+  const [source, target] = [wordsOf(image), wordsOf(warped)];
+  const xs = Int32Array.from({ length: width }, (_, x) => Math.round(a * x * FINE));
+  const ys = Int32Array.from({ length: width }, (_, x) => Math.round(d * x * FINE));
   for (let y = 0, to = 0; y < height; y++) {
-    const x0 = Math.round((b * y + c) * FINE) + half;
-    const y0 = Math.round((e * y + f) * FINE) + half;
-    for (let x = 0; x < width; x++, to += 3) {
-      const px = Math.floor((x0 + Math.round(a * x * FINE)) / (FINE / SUBPIXELS));
-      const py = Math.floor((y0 + Math.round(d * x * FINE)) / (FINE / SUBPIXELS));
-      sample(image, px, py, warped.data, to);
+    const x0 = Math.round((b * y + c) * FINE) + SUBPIXELS / 2;
+    const y0 = Math.round((e * y + f) * FINE) + SUBPIXELS / 2;
+    for (let x = 0; x < width; x++, to++) {
+      target[to] = sample(source, image.width, (x0 + xs[x]) >> BITS, (y0 + ys[x]) >> BITS);
     }
   }
   return warped;
 }
 
-/** The pixel at a place in 1/32 pixels. */
-export function sample(image: Image, px: number, py: number, target: Uint8Array, to: number): void {
-  const { data, width, height } = image;
-  const [x, y] = [Math.floor(px / SUBPIXELS), Math.floor(py / SUBPIXELS)];
-  if (x < -1 || y < -1 || x >= width || y >= height) return;
-  const [right, below] = [px - x * SUBPIXELS, py - y * SUBPIXELS];
-  const [left, above] = [SUBPIXELS - right, SUBPIXELS - below];
-  const [hasLeft, hasRight] = [x >= 0, x + 1 < width];
-  const [hasTop, hasBottom] = [y >= 0, y + 1 < height];
-  const [upper, lower] = [(y * width + x) * 3, ((y + 1) * width + x) * 3];
-  for (let channel = 0; channel < 3; channel++) {
-    let total = SUBPIXELS ** 2 / 2;
-    if (hasTop && hasLeft) total += left * above * data[upper + channel];
-    if (hasTop && hasRight) total += right * above * data[upper + 3 + channel];
-    if (hasBottom && hasLeft) total += left * below * data[lower + channel];
-    if (hasBottom && hasRight) total += right * below * data[lower + 3 + channel];
-    target[to + channel] = total / SUBPIXELS ** 2;
+/** The pixel at a place in 1/32 pixels, sampled bilinearly; 0 beyond the outermost ones. */
+export function sample(pixels: Uint32Array, width: number, px: number, py: number): number {
+  const left = px >> BITS;
+  const from = (py >> BITS) * width + left;
+  if (left < 0 || left + 1 >= width || from < 0 || from + width + 1 >= pixels.length) return 0;
+  const [right, below] = [px & (SUBPIXELS - 1), py & (SUBPIXELS - 1)];
+  const [a, b] = [(SUBPIXELS - right) * (SUBPIXELS - below), right * (SUBPIXELS - below)];
+  const [c, d] = [(SUBPIXELS - right) * below, right * below];
+  const [p, q] = [pixels[from], pixels[from + 1]];
+  const [r, s] = [pixels[from + width], pixels[from + width + 1]];
+  let blended = 0;
+  for (let shift = 0; shift < 32; shift += 8) {
+    const total =
+      a * ((p >>> shift) & 255) +
+      b * ((q >>> shift) & 255) +
+      c * ((r >>> shift) & 255) +
+      d * ((s >>> shift) & 255);
+    blended |= ((total + FINE / 2) >> (2 * BITS)) << shift;
   }
+  return blended;
 }
 
-/** What a warp reads: left, top, right, bottom; left and top are multiples of `step`. */
-function sourceBox(image: Image, matrix: Matrix, width: number, height: number, step: number) {
-  const back = invert(matrix);
-  const ends = [-1, width].flatMap((x) => [-1, height].map((y) => applyAffine(back, [x, y])));
-  const span = (places: number[], side: number): [number, number] => {
-    const first = Math.floor(Math.min(...places) / step) - 1;
-    const start = clip(first, 0, Math.floor((side - 1) / step));
-    const end = Math.max(Math.floor(Math.max(...places) / step) + 2, start + 1);
-    return [start * step, end * step];
-  };
-  const [left, right] = span(
-    ends.map(([x]) => x),
-    image.width,
-  );
-  const [top, bottom] = span(
-    ends.map(([, y]) => y),
-    image.height,
-  );
-  return [left, top, right, bottom] as const;
-}
-
-/** The mean of each 2x2 block; odd sides are padded with black. */
-function halve({ data, width, height }: Image): Image {
-  const half = blackImage(Math.ceil(width / 2), Math.ceil(height / 2));
-  const [pixel, row] = [3, width * 3];
+/** The mean of each 2x2 block of an image with even sides, two channels at a time; alpha is lost. */
+function halve(image: Image): Image {
+  const { width } = image;
+  const half = blackImage(width / 2, image.height / 2);
+  const [pixels, means] = [wordsOf(image), wordsOf(half)];
+  const [even, odd] = [0xff00ff, 0x00ff00];
   for (let y = 0, to = 0; y < half.height; y++) {
-    const hasBelow = 2 * y + 1 < height;
-    for (let x = 0; x < half.width; x++) {
-      const hasRight = 2 * x + 1 < width;
-      let from = 2 * y * row + 2 * x * pixel;
-      for (let channel = 0; channel < 3; channel++, from++, to++) {
-        let total = data[from] + 2;
-        if (hasRight) total += data[from + pixel];
-        if (hasBelow) total += data[from + row];
-        if (hasRight && hasBelow) total += data[from + row + pixel];
-        half.data[to] = total >> 2;
-      }
+    for (let from = 2 * y * width; from < (2 * y + 1) * width; from += 2, to++) {
+      const [p, q] = [pixels[from], pixels[from + 1]];
+      const [r, s] = [pixels[from + width], pixels[from + width + 1]];
+      const evens = (p & even) + (q & even) + (r & even) + (s & even) + 0x20002;
+      const odds = (p & odd) + (q & odd) + (r & odd) + (s & odd) + 0x200;
+      means[to] = ((evens >> 2) & even) | ((odds >> 2) & odd);
     }
   }
   return half;
@@ -110,30 +105,26 @@ function halve({ data, width, height }: Image): Image {
 /** The image in another size: by area where it shrinks, else bilinearly. */
 export function resizeImage(image: Image, width: number, height: number): Image {
   if (width === image.width && height === image.height) return image;
-  const narrow = new Float32Array(image.height * width * 3);
-  const columns = tapsOf(image.width, width);
-  for (let y = 0, to = 0; y < image.height; y++) {
-    for (let x = 0; x < width; x++, to += 3) {
-      let from = (y * image.width + columns.starts[x]) * 3;
-      for (let tap = x * columns.count; tap < (x + 1) * columns.count; tap++, from += 3) {
-        const weight = columns.weights[tap];
-        narrow[to] += weight * image.data[from];
-        narrow[to + 1] += weight * image.data[from + 1];
-        narrow[to + 2] += weight * image.data[from + 2];
-      }
-    }
-  }
   const resized = blackImage(width, height);
-  const rows = tapsOf(image.height, height);
-  const sums = new Float32Array(width * 3);
-  for (let y = 0; y < height; y++) {
-    sums.fill(0.5);
+  const [rows, columns] = [tapsOf(image.height, height), tapsOf(image.width, width)];
+  const line = new Float32Array(image.width * 4);
+  const sums = new Float32Array(4);
+  for (let y = 0, to = 0; y < height; y++) {
+    line.fill(0);
     for (let tap = 0; tap < rows.count; tap++) {
       const weight = rows.weights[y * rows.count + tap];
-      const from = (rows.starts[y] + tap) * sums.length;
-      for (let x = 0; x < sums.length; x++) sums[x] += weight * narrow[from + x];
+      const from = (rows.starts[y] + tap) * line.length;
+      for (let x = 0; weight && x < line.length; x++) line[x] += weight * image.data[from + x];
     }
-    resized.data.set(sums, y * sums.length);
+    for (let x = 0; x < width; x++, to += 4) {
+      sums.fill(0);
+      let from = columns.starts[x] * 4;
+      for (let tap = x * columns.count; tap < (x + 1) * columns.count; tap++) {
+        const weight = columns.weights[tap];
+        for (let c = 0; c < 4; c++, from++) sums[c] += weight * line[from];
+      }
+      resized.data.set(sums, to); // rounds
+    }
   }
   return resized;
 }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { models } from "../src/constants";
 import type { Point } from "../src/geometry";
-import type { Image } from "../src/image";
+import { blackImage, type Image } from "../src/image";
 import { KeypointPredictor, type ModelName, type ModelSpec } from "../src/predictor";
 import type { ImageResult } from "../src/results";
 import { Session, type Tensor } from "../src/session";
@@ -73,10 +73,15 @@ const WASM = "onnxruntime-web/ort-wasm-simd-threaded.wasm";
 
 export const cases = JSON.parse(readFileSync(new URL("cases.json", FOLDER), "utf8")) as Cases;
 
-/** The pixels of a fixture. */
-export function readImage({ name, width, height }: ImageFile): Image {
-  const data = new Uint8Array(readFileSync(new URL(`${name}.rgb`, FOLDER)));
-  return { data, width, height };
+/** The bytes of a fixture, three or four a pixel. */
+export function readPixels({ name }: ImageFile): Uint8Array {
+  return new Uint8Array(readFileSync(new URL(`${name}.rgb`, FOLDER)));
+}
+
+export function readImage(file: ImageFile): Image {
+  const image = blackImage(file.width, file.height);
+  readPixels(file).forEach((value, i) => (image.data[i + Math.floor(i / 3)] = value));
+  return image;
 }
 
 /** The numbers of a fixture. */

@@ -1,12 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { median, type Matrix } from "../src/geometry";
-import type { Image } from "../src/image";
+import { toRgb, type Image } from "../src/image";
 import { resizeImage, warpImage } from "../src/warp";
 import { cases, readImage } from "./fixtures";
 
 function gaps(one: Image, other: Image): number[] {
-  expect(one.data.length).toBe(other.data.length);
-  return Array.from(one.data, (value, i) => Math.abs(value - other.data[i]));
+  const [values, others] = [toRgb(one), toRgb(other)];
+  expect(values.length).toBe(others.length);
+  return Array.from(values, (value, i) => Math.abs(value - others[i]));
 }
 
 describe("pixels as in Python", () => {

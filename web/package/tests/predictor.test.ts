@@ -3,7 +3,7 @@ import { models } from "../src/constants";
 import { blackImage } from "../src/image";
 import { KeypointPredictor } from "../src/predictor";
 import type { Covariance } from "../src/uncertainty";
-import { cases, farthest, largestGap, openPredictor, openSession, readImage } from "./fixtures";
+import { cases, farthest, largestGap, openPredictor, openSession, readPixels } from "./fixtures";
 
 function expectAlike(found: Covariance[], expected: Covariance[]): void {
   found.forEach((one, k) => {
@@ -15,7 +15,7 @@ function expectAlike(found: Covariance[], expected: Covariance[]): void {
 describe("equal crops give equal answers", () => {
   it.each(cases.networks)("$model", async ({ model, crops, outputs }) => {
     const predictor = await openPredictor(model);
-    const predictions = await predictor.run(readImage(crops).data);
+    const predictions = await predictor.run(readPixels(crops));
     expect(predictions).toHaveLength(outputs.score.length);
     predictions.forEach((prediction, i) => {
       expect(Object.keys(prediction).sort()).toEqual(Object.keys(outputs).sort());
