@@ -45,8 +45,9 @@ export function drawFaces(
 }
 
 function sizeOf(image: Shown): [width: number, height: number] {
-  if (image instanceof ImageBitmap) return [image.width, image.height];
-  return [image.displayWidth, image.displayHeight];
+  return "width" in image
+    ? [image.width, image.height]
+    : [image.displayWidth, image.displayHeight];
 }
 
 function chosenLayers(): Set<Layer> {

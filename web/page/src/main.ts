@@ -218,7 +218,7 @@ async function followCamera(isLast: () => boolean): Promise<void> {
 
 /** Of a camera's frame, which is closed soon. */
 function copyOf(image: Shown): Shown | Promise<Shown> {
-  return image instanceof ImageBitmap ? createImageBitmap(image) : image.clone();
+  return "clone" in image ? image.clone() : createImageBitmap(image);
 }
 
 function stopCamera(): void {
