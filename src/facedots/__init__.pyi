@@ -61,6 +61,9 @@ from .geometry import invert as invert
 from .geometry import similarity as similarity
 from .geometry import tight_boxes as tight_boxes
 from .geometry import warp_image as warp_image
+from .head import EyeGaze as EyeGaze
+from .head import Gaze as Gaze
+from .head import HeadPose as HeadPose
 from .inference.predictor import KeypointPredictor as KeypointPredictor
 from .inference.weights import WEIGHTS as WEIGHTS
 from .io.coco_results import to_coco as to_coco
@@ -85,7 +88,6 @@ from .training.recipe import Recipe as Recipe
 from .training.recipe import load_recipe as load_recipe
 from .training.run import train as train
 from .types import Face as Face
-from .types import HeadPose as HeadPose
 from .types import ImageResult as ImageResult
 from .types import Keypoints as Keypoints
 from .video import VideoOptions as VideoOptions

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from facedots.errors import ShapeError
 from facedots.geometry import Floats, tight_boxes
+from facedots.head import Gaze, HeadPose
 from facedots.regions import Mask, region_mask
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import sigma_of
@@ -105,41 +106,6 @@ class Keypoints:
 
 
 @dataclass(frozen=True)
-class HeadPose:
-    """Position and rotation of a head in the camera's frame.
-
-    Attributes:
-        yaw: Degrees; positive where the subject turns to their left, the right of the image.
-        pitch: Degrees; positive where the subject looks up.
-        roll: Degrees; positive where the head is tilted clockwise as seen in the image.
-        translation: ``float32 (3,)``, from the camera to the middle of the eyes: x right, y down, z
-            ahead, in eye distances.
-        reprojection_error: Root mean square distance between the points and the projected head
-            model, in eye distances.
-
-    Example:
-        >>> pose = HeadPose(10.0, -3.25, 0.0, np.array([0.1, 0.2, 9], np.float32), 0.02)
-        >>> pose.to_dict()["pitch"]
-        -3.25
-    """
-
-    yaw: float
-    pitch: float
-    roll: float
-    translation: Floats
-    reprojection_error: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain numbers and lists, ready for JSON."""
-        angles = {name: round(float(getattr(self, name)), 2) for name in ("yaw", "pitch", "roll")}
-        error = round(float(self.reprojection_error), 4)
-        return angles | {
-            "translation": [round(float(value), 4) for value in self.translation],
-            "reprojection_error": error,
-        }
-
-
-@dataclass(frozen=True)
 class Face:
     """One face in one image.
 
@@ -162,6 +128,7 @@ class Face:
             next ones, ``None`` where the network predicts none.
         pupils: ``float32 (2, 2)``, pixels, the subject's right one first.
         pupils_covariance: ``float32 (2, 2, 2)``, as ``covariance``.
+        gaze: Where the eyes look, where measured and seen.
 
     Example:
         >>> (face,) = Pipeline()(read_image("portrait.jpg"))  # doctest: +SKIP
@@ -181,6 +148,7 @@ class Face:
     visibility: Floats | None = None
     pupils: Floats | None = None
     pupils_covariance: Floats | None = None
+    gaze: Gaze | None = None
 
     @property
     def sigma(self) -> Floats:
@@ -245,6 +213,8 @@ class Face:
             fields["pupils"] = _rounded(self.pupils)
         if self.pupils_covariance is not None:
             fields["pupils_covariance"] = _upper(self.pupils_covariance)
+        if self.gaze is not None:
+            fields["gaze"] = self.gaze.to_dict()
         return fields
 
 

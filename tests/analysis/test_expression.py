@@ -19,8 +19,9 @@ from facedots.analysis.shapes import HEAD_MODEL
 from facedots.data.synthetic import random_head, random_rotation
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix
+from facedots.head import HeadPose
 from facedots.schema import IBUG68
-from facedots.types import Face, HeadPose
+from facedots.types import Face
 from facedots.uncertainty import isotropic_covariance
 
 CAMERA = Camera.guess((480, 640))

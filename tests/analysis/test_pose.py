@@ -19,8 +19,8 @@ from facedots.analysis.pose import (
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Image, Matrix
+from facedots.head import HeadPose
 from facedots.schema import IBUG68
-from facedots.types import HeadPose
 
 CAMERA = Camera.guess((480, 640))
 FLIP = list(IBUG68.flip)

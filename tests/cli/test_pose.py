@@ -2,6 +2,7 @@ import csv
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -9,25 +10,31 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.expression import SIGNALS, FaceAnalyzer
+from facedots.analysis.gaze import PUPIL_RADIUS, draw_gaze, eye_centers
 from facedots.analysis.pose import Camera, draw_axes, project
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.cli.main import app
 from facedots.detection.base import PrecomputedBoxes
 from facedots.geometry import Image, tight_boxes
+from facedots.head import HeadPose
 from facedots.io.images import read_image, write_image
 from facedots.io.results import JSON_SCHEMA, FaceColumns
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
-from facedots.types import Face, HeadPose
+from facedots.types import Face
 from facedots.uncertainty import isotropic_covariance
 
 IMAGE = np.full((120, 160, 3), 200, np.uint8)
 CAMERA = Camera.guess((120, 160))
-POINTS = project(
-    HEAD_MODEL, HeadPose(20, -10, 5, np.array([0, 0, 5], np.float32), 0.0), CAMERA
-).astype(np.float32)
+POSE = HeadPose(20, -10, 5, np.array([0, 0, 5], np.float32), 0.0)
+POINTS = project(HEAD_MODEL, POSE, CAMERA).astype(np.float32)
 ONES = np.ones(IBUG68.count, np.float32)
-FACE = Face(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 0.75, IBUG68)
+PUPILS = project(eye_centers(POINTS, POSE, CAMERA) - np.array([0, 0, PUPIL_RADIUS]), POSE, CAMERA)
+FACE = Face(
+    *(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 0.75, IBUG68),
+    pupils=PUPILS.astype(np.float32),
+    pupils_covariance=isotropic_covariance(ONES[:2]),
+)
 BLIND = replace(FACE, points=np.full_like(POINTS, 7))
 
 
@@ -35,6 +42,7 @@ BLIND = replace(FACE, points=np.full_like(POINTS, 7))
 def networks_that_know_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
     class Oracle:
         detector = PrecomputedBoxes([])
+        predictor = SimpleNamespace(predicts_pupils=True)
 
         def __call__(self, image: Image) -> list[Face]:
             return [FACE, BLIND] if image.shape == IMAGE.shape else []
@@ -56,8 +64,9 @@ def run(*arguments: object) -> Result:
 def test_what_a_person_reads(folder: Path) -> None:
     result = run(folder)
     assert result.exit_code == 0
+    angles = "yaw +20° pitch -10° roll +5°, gaze +0° +0°"
     assert result.stdout.splitlines() == [
-        f"{folder}/face.png: yaw +20° pitch -10° roll +5°, smile +0.06, looks neutral",
+        f"{folder}/face.png: {angles}, smile +0.06, looks neutral",
         f"{folder}/face.png: a face whose points make no head",
         f"{folder}/gray.png: no face found; looked for faces, at any angle",
     ]
@@ -67,7 +76,7 @@ def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
     result = run(folder, "--csv", "-")
     rows = list(csv.DictReader(result.stdout.splitlines()))
     assert set(rows[0]) - {"emotion_guess"} < set(
-        FaceColumns(IBUG68, timestamp=True, pose=True, signals=SIGNALS).names
+        FaceColumns(IBUG68, timestamp=True, pose=True, pupils=True, signals=SIGNALS).names
     )
     assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [
         ("1", "0", "1"),
@@ -77,6 +86,7 @@ def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
     assert [
         float(rows[0][name]) for name in ("yaw", "pitch", "roll", "translation_z")
     ] == pytest.approx([20, -10, 5, 5], abs=0.01)
+    assert float(rows[0]["gaze_yaw"]) == pytest.approx(0, abs=0.1)
     assert float(rows[0]["right_eye_open"]) == pytest.approx(0.077, abs=1e-3)
     assert rows[0]["emotion_guess"] == "neutral"
     assert {rows[1][name] for name in ("yaw", "smile", "emotion_guess")} == {""}
@@ -95,11 +105,11 @@ def test_json_and_images(folder: Path, tmp_path: Path) -> None:
     assert list(face["signals"]) == list(SIGNALS)
     assert face["emotion_guess"] == "neutral"
     assert blind["emotion_guess"] is None
-    pose = FaceAnalyzer()(IMAGE, [FACE])[0].pose
-    assert pose is not None
-    assert (
-        read_image(tmp_path / "out" / "face_pose.png") == draw_axes(IMAGE, [pose], CAMERA)
-    ).all()
+    assert (face["gaze"]["yaw"], face["gaze"]["pitch"]) == pytest.approx((0, 0), abs=0.1)
+    (measured,) = FaceAnalyzer()(IMAGE, [FACE])
+    assert measured.pose is not None
+    drawn = draw_gaze(draw_axes(IMAGE, [measured.pose], CAMERA), [measured], CAMERA)
+    assert (read_image(tmp_path / "out" / "face_pose.png") == drawn).all()
     assert (read_image(tmp_path / "out" / "gray_pose.png") == 128).all()
 
 

@@ -20,6 +20,7 @@ from facedots.client.blocking import Client
 from facedots.client.requests import FindOptions, ImageOptions
 from facedots.errors import ImageError, ServiceError
 from facedots.geometry import Image
+from facedots.head import EyeGaze, Gaze
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.images import sample_portrait
 from facedots.io.results import image_fields
@@ -76,12 +77,15 @@ def test_all_that_a_document_holds_of_a_face_is_read(expected: Face) -> None:
     spread = np.array([[[1, 0.5], [0.5, 2]], [[3, 0], [0, 1]]], np.float32)
     pupils = np.array([[1, 2], [np.nan, np.nan]], np.float32)
     visibility = np.linspace(0, 1, len(expected.points)).round(4).astype(np.float32)
-    further = replace(expected, visibility=visibility, pupils=pupils, pupils_covariance=spread)
+    gaze = Gaze(1, 2, 3, right_eye=EyeGaze(1, 2, 3), left_eye=None)
+    further = replace(
+        expected, visibility=visibility, pupils=pupils, pupils_covariance=spread, gaze=gaze
+    )
     for face in (expected, further):
         fields = image_fields(ImageResult("a.jpg", 5, 4, [face]))
         (read,) = read_image(fields, face.schema).faces
         assert_same(read, face)
-        for name in ("visibility", "pupils", "pupils_covariance"):
+        for name in ("visibility", "pupils", "pupils_covariance", "gaze"):
             np.testing.assert_equal(getattr(read, name), getattr(face, name))
 
 

@@ -25,8 +25,9 @@ from facedots.effects.stickers import (
 )
 from facedots.errors import PointsError, StickerError
 from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
+from facedots.head import HeadPose
 from facedots.schema import IBUG68
-from facedots.types import Face, HeadPose
+from facedots.types import Face
 from facedots.uncertainty import isotropic_covariance
 
 RED = np.zeros((4, 6, 4), np.uint8)

@@ -7,8 +7,8 @@ import pytest
 from facedots.analysis.pose import Camera, project
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.evaluation.slices import ATTRIBUTES, cut, face_attributes, group_means, slice_edges
+from facedots.head import HeadPose
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import HeadPose
 
 TRIO = KeypointSchema(
     "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)

@@ -7,9 +7,10 @@ import jsonschema
 import numpy as np
 import pytest
 
+from facedots.head import EyeGaze, Gaze, HeadPose
 from facedots.io.results import JSON_SCHEMA, FaceColumns, to_csv, to_json
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.types import Face, HeadPose, ImageResult
+from facedots.types import Face, ImageResult
 
 PAIR = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
 
@@ -159,6 +160,25 @@ def test_visibility_and_pupils_are_columns_where_asked_for() -> None:
     )
     assert columns.row(1, 0, known, "a")[4:-1] == [0.25, None, 1.0, 3.0, 2.0, 4.0, 2.0, 1.0]
     assert columns.row(1, 0, face(), "a")[4:-1] == [None] * 8
+
+
+def test_the_gaze_is_listed_with_pose_and_pupils() -> None:
+    columns = FaceColumns(PAIR, points=False, pose=True, pupils=True)
+    eyes = ["gaze_yaw_0", "gaze_yaw_1", "gaze_pitch_0", "gaze_pitch_1"]
+    names = ["gaze_yaw", "gaze_pitch", "gaze_sigma", *eyes, "gaze_sigma_0", "gaze_sigma_1"]
+    assert columns.names[-10:-1] == names
+    gaze = Gaze(3.004, -2, 1.5, right_eye=None, left_eye=EyeGaze(3, -2, 1.5))
+    known = replace(face(), gaze=gaze)
+    expected = [3.0, -2.0, 1.5, None, 3.0, None, -2.0, None, 1.5]
+    assert columns.row(1, 0, known, "a")[-10:-1] == expected
+    assert columns.row(1, 0, face(), "a")[-10:-1] == [None] * 9
+    document = json.loads(to_json([ImageResult("a", 9, 9, [known])], PAIR, "small"))
+    VALIDATOR.validate(document)
+    written = document["images"][0]["faces"][0]["gaze"]
+    left = {"yaw": 3, "pitch": -2, "sigma": 1.5}
+    assert written == {**left, "right_eye": None, "left_eye": left}
+    del written["left_eye"]
+    assert not VALIDATOR.is_valid(document)
 
 
 def test_columns_of_faces_that_were_measured() -> None:

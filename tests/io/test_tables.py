@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 
 from facedots.errors import MissingExtra, OutputError
+from facedots.head import HeadPose
 from facedots.io import parquet
 from facedots.io.results import JSON_SCHEMA, FaceColumns
 from facedots.io.video_tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable
 from facedots.schema import IBUG68
-from facedots.types import Face, HeadPose
+from facedots.types import Face
 from facedots.uncertainty import isotropic_covariance
 
 KINDS: list[tuple[type[FaceTable], str]] = [

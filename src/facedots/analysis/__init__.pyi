@@ -7,6 +7,8 @@ from .expression import EmotionGuess as EmotionGuess
 from .expression import FaceAnalyzer as FaceAnalyzer
 from .expression import expression_signals as expression_signals
 from .expression import guess_emotion as guess_emotion
+from .gaze import draw_gaze as draw_gaze
+from .gaze import eye_gaze as eye_gaze
 from .mesh import Mesh as Mesh
 from .mesh import draw_mesh as draw_mesh
 from .mesh import face_texture as face_texture

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.pose import Camera, head_pose, rotation
+from facedots.analysis.gaze import eye_gaze
+from facedots.analysis.pose import Camera, head_pose, unproject
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.errors import PointsError
 from facedots.geometry import Image, Matrix, check_shape
+from facedots.head import HeadPose
 from facedots.schema import IBUG68
-from facedots.types import Face, HeadPose, check_image
+from facedots.types import Face, check_image
 
 # fmt: off
 SIGNALS = ("right_eye_open", "left_eye_open", "right_eye_closed", "left_eye_closed", "mouth_open",
@@ -77,13 +79,7 @@ def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
         PointsError: An outer eye corner is missing.
     """
     pixels = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
-    ray = (pixels - camera.center) / camera.focal
-    turn = rotation(pose.yaw, pose.pitch, pose.roll)
-    # A point p is seen at ray where (turn @ p + t)[:2] = ray * (turn @ p + t)[2]. Its z is the
-    # model's, so this is linear in x and y.
-    rows = turn[:2] - ray[..., None] * turn[2]
-    constant = rows[..., 2] * HEAD_MODEL[:, 2:] + pose.translation[:2] - ray * pose.translation[2]
-    solution = np.linalg.solve(rows[..., :2], -constant[..., None])[..., 0]
+    solution = unproject(pixels, HEAD_MODEL[:, 2], pose, camera)[:, :2]
     right, left = solution[list(IBUG68.norm_pair)]
     distance = np.linalg.norm(left - right)
     if not distance > 0:
@@ -202,7 +198,7 @@ def _ramp(value: float, limits: tuple[float, float]) -> float:
 
 
 class FaceAnalyzer:
-    """Adds head pose and expression signals to faces.
+    """Adds head pose, expression signals and gaze to faces.
 
     Args:
         camera: What takes the images; guessed from each image's size if not given.
@@ -221,8 +217,9 @@ class FaceAnalyzer:
         self._camera = camera
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """The faces of IBUG68 with ``pose`` and ``signals``; one with too few points stays as it
-        is. Of the RGB image ``uint8 (H, W, 3)`` only the size matters.
+        """The faces of IBUG68 with ``pose``, ``signals`` and, where the network finds pupils,
+        ``gaze``; one with too few points stays as it is. Of the RGB image ``uint8 (H, W, 3)`` only
+        the size matters.
 
         Raises:
             ShapeError: The image or the points have another shape.
@@ -234,5 +231,6 @@ class FaceAnalyzer:
             with contextlib.suppress(PointsError):
                 pose = head_pose(face.points, camera)
                 signals = expression_signals(face.points, pose, camera)
-                result[i] = replace(face, pose=pose, signals=signals)
+                measured = replace(face, pose=pose, signals=signals)
+                result[i] = replace(measured, gaze=eye_gaze(measured, camera))
         return result

@@ -17,8 +17,9 @@ from facedots.analysis.shapes import HEAD_MODEL
 from facedots.drawing import FRACTION_BITS, fixed_point
 from facedots.errors import PointsError
 from facedots.geometry import Image, Matrix, check_shape
+from facedots.head import HeadPose
 from facedots.schema import IBUG68
-from facedots.types import HeadPose, check_image
+from facedots.types import check_image
 
 POSE_POINTS = (*range(55), *range(60, 65))
 """The points that determine a pose: all but the lower lip, an open mouth would pass for a nod."""
@@ -97,6 +98,22 @@ def project(solid: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
     points = np.asarray(check_shape(solid, "N 3", "solid points"), np.float64)
     moved = points @ rotation(pose.yaw, pose.pitch, pose.roll).T + pose.translation
     return np.asarray(camera.focal * moved[:, :2] / moved[:, 2:] + camera.center)
+
+
+def unproject(pixels: ArrayLike, depth: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
+    """The points ``float64 (N, 3)`` in the head's axes that are seen at pixels ``(N, 2)`` and have
+    a depth (z) ``(N,)`` there; the inverse of :func:`project`.
+    """
+    places = np.asarray(check_shape(pixels, "N 2", "pixels"), np.float64)
+    z = np.asarray(check_shape(depth, f"{len(places)}", "depth"), np.float64)
+    ray = (places - camera.center) / camera.focal
+    turn = rotation(pose.yaw, pose.pitch, pose.roll)
+    # A point p is seen at ray where (turn @ p + t)[:2] = ray * (turn @ p + t)[2]. Its z is known,
+    # so this is linear in x and y.
+    rows = turn[:2] - ray[..., None] * turn[2]
+    constant = rows[..., 2] * z[:, None] + pose.translation[:2] - ray * pose.translation[2]
+    solution = np.linalg.solve(rows[..., :2], -constant[..., None])[..., 0]
+    return np.column_stack([solution, z])
 
 
 def head_pose(points: ArrayLike, camera: Camera) -> HeadPose:

@@ -77,7 +77,7 @@ def pose(
     json_file: JsonFile = None,
     csv_file: CsvFile = None,
     out: Annotated[
-        Path | None, "Write the images with the heads' axes here.", {"file_okay": False}
+        Path | None, "Write the images with the heads' axes and gazes here.", {"file_okay": False}
     ] = None,
     focal: Annotated[
         float | None,
@@ -89,13 +89,14 @@ def pose(
     resume: Resume = False,
     max_pixels: MaxPixels = MAX_PIXELS,
 ) -> None:
-    """Measure head pose, opening of eyes and mouth, smile and brows.
+    """Measure head pose, gaze, opening of eyes and mouth, smile and brows.
 
     Yaw is positive where people turn to their own left, pitch where they look up, roll where the
-    head is tilted clockwise as seen. The emotion is a rule of thumb about the shape of a face, not
-    a finding about a person.
+    head is tilted clockwise as seen. The gaze, relative to the head, needs a network that finds
+    pupils. The emotion is a rule of thumb about the shape of a face, not a finding about a person.
     """
     from facedots.analysis.expression import SIGNALS, FaceAnalyzer
+    from facedots.analysis.gaze import draw_gaze
     from facedots.analysis.pose import Camera, draw_axes
     from facedots.io.result_files import ResultFiles
     from facedots.io.results import FaceColumns
@@ -110,10 +111,14 @@ def pose(
 
     def draw(image: "Image", faces: "Sequence[Face]") -> "Image":
         camera = Camera.guess(image.shape[:2], focal)
-        return draw_axes(image, [face.pose for face in faces if face.pose], camera)
+        drawn = draw_axes(image, [face.pose for face in faces if face.pose], camera)
+        return draw_gaze(drawn, faces, camera)
 
     extra = {"emotion_guess": _guess}
-    columns = FaceColumns(IBUG68, points=False, pose=True, signals=SIGNALS, extra=extra)
+    pupils = pipeline.predictor.predicts_pupils
+    columns = FaceColumns(
+        IBUG68, points=False, pose=True, pupils=pupils, signals=SIGNALS, extra=extra
+    )
     lines, options = list[str](), {**networks.recorded, "focal": focal}
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "pose")
@@ -151,5 +156,6 @@ def _lines(result: "ImageResult", detector: "Detector") -> list[str]:
             f"{name} {round(getattr(face.pose, name)):+}°" for name in ("yaw", "pitch", "roll")
         )
         smile = f"smile {face.signals['smile']:+.2f}"
-        lines.append(f"{result.source}: {angles}, {smile}, looks {_guess(face)}")
+        gaze = face.gaze and f", gaze {round(face.gaze.yaw):+}° {round(face.gaze.pitch):+}°"
+        lines.append(f"{result.source}: {angles}{gaze or ''}, {smile}, looks {_guess(face)}")
     return lines

@@ -13,9 +13,10 @@ import numpy as np
 
 from facedots.errors import ServiceError
 from facedots.geometry import Floats, Image
+from facedots.head import EyeGaze, Gaze, HeadPose
 from facedots.io.images import decode_image
 from facedots.schema import IBUG68, PUPILS, KeypointSchema
-from facedots.types import Face, HeadPose, ImageResult
+from facedots.types import Face, ImageResult
 
 _DEFAULT_WAIT, _LEAST_WAIT = 1.0, 0.1
 _MISFITS = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
@@ -143,6 +144,7 @@ def _read_face(fields: Mapping[str, Any], schema: KeypointSchema) -> Face:
     visibility, pupils, spread = (fields.get(name) for name in optional)
     if pose is not None:
         pose = HeadPose(**{**pose, "translation": np.array(pose["translation"], np.float32)})
+    gaze = None if fields.get("gaze") is None else _gaze(**fields["gaze"])
     if signals is not None:
         signals = {k: np.nan if value is None else value for k, value in signals.items()}
     return Face(
@@ -159,7 +161,13 @@ def _read_face(fields: Mapping[str, Any], schema: KeypointSchema) -> Face:
         visibility=None if visibility is None else _rows(visibility, count, 1)[:, 0],
         pupils=None if pupils is None else _rows(pupils, PUPILS.count, 2),
         pupils_covariance=None if spread is None else _covariance(spread, PUPILS.count),
+        gaze=gaze,
     )
+
+
+def _gaze(right_eye: Any, left_eye: Any, **angles: float) -> Gaze:
+    right, left = (eye and EyeGaze(**eye) for eye in (right_eye, left_eye))
+    return Gaze(**angles, right_eye=right, left_eye=left)
 
 
 def _covariance(rows: Sequence[Any] | None, count: int) -> Floats:

@@ -31,6 +31,8 @@ _COVARIANCE = ("covariance_xx", "covariance_xy", "covariance_yy")
 _PUPILS = tuple(f"pupil_{name}_{i}" for name in ("x", "y", "sigma") for i in range(PUPILS.count))
 _BOX = ("box_x0", "box_y0", "box_x1", "box_y1")
 _TRANSLATION = ("translation_x", "translation_y", "translation_z")
+_GAZE = ("yaw", "pitch", "sigma")
+_EYES = (*(f"gaze_{name}" for name in _GAZE), *(f"gaze_{n}_{i}" for n in _GAZE for i in (0, 1)))
 _POSE = ("yaw", "pitch", "roll", *_TRANSLATION, "reprojection_error")
 
 _POINT_VALUES: dict[str, Callable[[Face], list[float]]] = {
@@ -87,7 +89,7 @@ class FaceColumns:
         schema: Meaning of the points.
         points: Whether to list x, y, sigma and confidence of each point.
         timestamp: Whether to list the time of the frame, in seconds.
-        pose: Whether to list the box and the head pose.
+        pose: Whether to list the box and the head pose; with the pupils, also the gaze.
         covariance: Whether to list the covariance of each point.
         visibility: Whether to list the visibility of each point.
         pupils: Whether to list x, y and sigma of the pupils.
@@ -170,6 +172,8 @@ class FaceColumns:
             groups.append((_PUPILS, 2, _pupil_values))
         if self.pose:
             groups += [(_BOX, 2, lambda face: face.box.tolist()), (_POSE, 4, _pose_values)]
+        if self.pose and self.pupils:
+            groups.append((_EYES, 2, _gaze_values))
         return [*groups, (self.signals, 4, self._signal_values)]
 
     @cached_property
@@ -209,6 +213,16 @@ def _pose_values(face: Face) -> list[float]:
         return [math.nan] * len(_POSE)
     angles = (float(pose.yaw), float(pose.pitch), float(pose.roll))
     return [*angles, *pose.translation.tolist(), float(pose.reprojection_error)]
+
+
+def _gaze_values(face: Face) -> list[float]:
+    """Of both eyes together, then each value of the right and the left one."""
+    gaze = face.gaze
+    if gaze is None:
+        return [math.nan] * len(_EYES)
+    eyes = (gaze.right_eye, gaze.left_eye)
+    together = [getattr(gaze, name) for name in _GAZE]
+    return together + [getattr(eye, name, math.nan) for name in _GAZE for eye in eyes]
 
 
 def to_csv(

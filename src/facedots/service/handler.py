@@ -190,7 +190,7 @@ class RequestHandler:
             return self._in_boxes(pipeline.predictor, image, boxes)
 
     def _analyzed(self, image: Image, faces: list[Face], options: FindOptions) -> list[Face]:
-        """The faces with the head pose and signals that are asked for."""
+        """The faces with the head pose, gaze and signals that are asked for."""
         IMAGES.inc()
         FACES.inc(len(faces))
         pose, signals = options.pose, options.signals
@@ -199,7 +199,10 @@ class RequestHandler:
             measured = FaceAnalyzer()(image, faces) if pose or signals else faces
         return [
             replace(
-                face, pose=face.pose if pose else None, signals=face.signals if signals else None
+                face,
+                pose=face.pose if pose else None,
+                gaze=face.gaze if pose else None,
+                signals=face.signals if signals else None,
             )
             for face in measured
         ]

@@ -46,7 +46,9 @@ class FindOptions(BaseModel):
         None
     )
     max_faces: Annotated[int | None, Field(ge=1, description="Only the best ones.")] = None
-    pose: Annotated[bool, Field(description="Add the head pose.")] = False
+    pose: Annotated[
+        bool, Field(description="Add the head pose and, where the network finds pupils, the gaze.")
+    ] = False
     signals: Annotated[bool, Field(description="Add the expression signals.")] = False
 
 
