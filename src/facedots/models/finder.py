@@ -7,10 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from facedots.models.residual import upsample_2x
-
-PATCH = 4
-"""Side in pixels of what the first layer sees at once."""
+from facedots.models.residual import conv_bn_relu, upsample_2x
 
 _PRIOR_LOGIT = -4.6
 """Log-odds of a face before any training: one cell in a hundred."""
@@ -50,14 +47,16 @@ class SeparableBlock(nn.Module):
 
 
 class FinderNet(nn.Module):
-    """RGB image -> patches of 4x4 pixels -> strides 8, 16, 32 -> fused at stride 8 ->
+    """RGB image -> 3x3 convolutions to stride 4 -> strides 8, 16, 32 -> fused at stride 8 ->
     :class:`FinderOutput`.
 
     Its faces have the sides :data:`~facedots.detection.finder.SIDES`; a pyramid of views of an
-    image covers the others.
+    image covers the others. A face of 12 pixels at any angle is told by few pixels, so more than
+    half of the time goes into the whole convolutions down to stride 8 (docs/experiments.md).
 
     Args:
-        channels: At strides 4, 8, 16 and 32.
+        stem: Channels at strides 2 and 4.
+        channels: At strides 8, 16 and 32.
         blocks: Further blocks at strides 8, 16 and 32.
 
     Example:
@@ -67,18 +66,25 @@ class FinderNet(nn.Module):
 
     def __init__(
         self,
-        channels: tuple[int, int, int, int] = (16, 40, 72, 96),
+        stem: tuple[int, int] = (16, 24),
+        channels: tuple[int, int, int] = (48, 64, 72),
         blocks: tuple[int, int, int] = (1, 3, 2),
     ) -> None:
         super().__init__()
-        _, fine, middle, coarse = channels
-        self.patches = nn.Conv2d(PATCH, channels[0], (1, 3 * PATCH), (1, 3 * PATCH))
+        half, quarter = stem
+        fine, middle, coarse = channels
+        self.first = nn.Conv2d(3, half, 3, 2, 1)
+        self.stem = nn.Sequential(
+            nn.ReLU(), conv_bn_relu(half, quarter, 2), conv_bn_relu(quarter, quarter)
+        )
+        steps = (
+            conv_bn_relu(quarter, fine, 2),
+            SeparableBlock(fine, middle, 2),
+            SeparableBlock(middle, coarse, 2),
+        )
         self.stages = nn.ModuleList(
-            nn.Sequential(
-                SeparableBlock(before, after, 2),
-                *(SeparableBlock(after, after) for _ in range(count)),
-            )
-            for before, after, count in zip(channels, channels[1:], blocks, strict=False)
+            nn.Sequential(step, *(SeparableBlock(width, width) for _ in range(count)))
+            for step, width, count in zip(steps, channels, blocks, strict=True)
         )
         self.from_coarse = nn.Conv2d(coarse, middle, 1)
         self.fuse_middle = SeparableBlock(middle, middle)
@@ -90,10 +96,7 @@ class FinderNet(nn.Module):
 
     def forward(self, images: Tensor) -> FinderOutput:
         """The output for images ``(N, S, T, 3)`` in [0, 1], S and T multiples of 32."""
-        count, height, width, _ = images.shape
-        # A patch is PATCH rows of 3 * PATCH numbers that lie side by side.
-        rows = images.reshape(count, height // PATCH, PATCH, 3 * width).transpose(1, 2)
-        fine = self.stages[0](F.relu(self.patches(rows.float())))
+        fine = self.stages[0](self.stem(self.first(images.float().permute(0, 3, 1, 2))))
         middle = self.stages[1](fine)
         coarse = self.stages[2](middle)
         middle = self.fuse_middle(middle + upsample_2x(self.from_coarse(coarse)))
@@ -108,7 +111,7 @@ class FinderModule(nn.Module):
     def __init__(self, net: FinderNet) -> None:
         super().__init__()
         self.net = deepcopy(net).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-        self.net.patches.weight.data /= 255
+        self.net.first.weight.data /= 255
         self.eval()
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
