@@ -156,6 +156,13 @@ class Face:
         return sigma_of(self.covariance)
 
     @property
+    def hidden(self) -> Mask:
+        """``bool (K,)``: the points that are likely hidden; none where no network tells."""
+        if self.visibility is None:
+            return np.zeros(len(self.points), bool)
+        return self.visibility < VISIBLE
+
+    @property
     def uncertainty(self) -> float:
         """The mean sigma of the points in percent of the longer side of their tight box.
 

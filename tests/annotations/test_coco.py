@@ -57,6 +57,16 @@ def test_coco_is_put_into_the_schemas_order_with_unlabeled_points_missing(folder
     np.testing.assert_array_equal(faces[1].points, [[0.5, 1.5], [np.nan, np.nan]])
 
 
+def test_points_of_visibility_1_are_hidden_where_others_are_seen(folder: Path) -> None:
+    one, two, three = _read_coco(folder, _coco())
+    assert one.visible.tolist() == [0, 1]
+    assert two.visible is three.visible is None
+    content = _coco()
+    for entry in content["annotations"]:
+        entry["keypoints"][2::3] = [min(v, 1) for v in entry["keypoints"][2::3]]
+    assert all(face.visible is None for face in _read_coco(folder, content))
+
+
 def test_sizes_of_images_may_be_written_as_text(folder: Path) -> None:
     write_image(folder / "a.jpg", np.zeros((10, 20, 3), np.uint8))
     images = [{"id": 1, "file_name": "a.jpg", "width": "40", "height": "20"}]

@@ -4,6 +4,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -67,11 +68,13 @@ def skeleton(*points: str) -> str:
 def test_an_export_is_read_with_its_flags_its_shapes_and_its_order(folder: Path) -> None:
     one, two, three = CvatFile(EXPORT).faces(folder, FOUR)
     # The corner of the image is CVAT's origin. The element that is outside is missing, the occluded
-    # one is not.
+    # one is hidden.
     np.testing.assert_array_equal(
         one.points, np.array([(10, 8), (20.25, 7.5), (15, 11.75), (NAN, NAN)], np.float32)
     )
     assert (one.name, one.group, one.image) == ("one.jpg", "one.jpg", folder / "one.jpg")
+    np.testing.assert_array_equal(one.visible, [0, 1, 1, NAN])
+    assert two.visible is three.visible is None
     assert two.points.tolist() == [[2, 3], [4, 3], [3, 4], [3, 5]]
     assert three.points.tolist() == [[30, 3], [34, 3], [32, 5], [32, 7]]
     assert [face.name for face in (two, three)] == ["group/two.jpg#1", "group/two.jpg#2"]
@@ -110,7 +113,8 @@ def test_what_is_written_reads_back_to_a_hundredth(
     points[np.isnan(points).any(axis=2)] = NAN
     (root / "other.jpg").touch()
     other = np.ones((4, 2), np.float32)
-    faces = [make_face(face, FOUR) for face in points]
+    visibility = np.array([0.2, 0.5, 0.49, 0.9], np.float32)
+    faces = [replace(make_face(face, FOUR), visibility=visibility) for face in points]
     results = [
         ImageResult(f"{name}.jpg", 4000, 3000, faces),
         ImageResult("none.jpg", 9, 9, []),
@@ -123,6 +127,9 @@ def test_what_is_written_reads_back_to_a_hundredth(
     assert all(face.image == root / f"{name}.jpg" for face in read)
     for face, expected in zip(read, kept, strict=True):
         np.testing.assert_allclose(face.points, expected, atol=0.00501, rtol=1e-6)
+        known = np.isfinite(expected[:, 0])
+        seen = np.ones(4) if face.visible is None else face.visible
+        np.testing.assert_array_equal(seen[known], np.array([0, 1, 0, 1])[known])
     assert last.points.tolist() == other.tolist()
 
 

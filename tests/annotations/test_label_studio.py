@@ -131,7 +131,8 @@ def test_what_is_written_reads_back_to_a_hundredth(
     points[0, 0] = (1, 2)
     if np.isnan(points[1]).all():
         count = 1
-    faces = [make_face(face, FOUR) for face in points[:count]]
+    visibility = np.array([0.2, 0.5, 0.49, 0.9], np.float32)
+    faces = [replace(make_face(face, FOUR), visibility=visibility) for face in points[:count]]
     results = [
         ImageResult("images/none.jpg", 9, 9, []),
         ImageResult(f"images/{name}.jpg", 333, 777, faces),
@@ -152,6 +153,10 @@ def test_what_is_written_reads_back_to_a_hundredth(
         read = LabelStudioFile(root / "submitted.json").faces(root / "images", FOUR)
         assert {face.image for face in read} == {root / "images" / f"{name}.jpg"}
         np.testing.assert_allclose([face.points for face in read], points[:count], atol=0.002)
+        for face in read:
+            there = np.isfinite(face.points[:, 0])
+            seen = np.ones(4) if face.visible is None else face.visible
+            np.testing.assert_array_equal(seen[there], np.array([0, 1, 0, 1])[there])
 
 
 def test_predictions_carry_confidence_and_only_points_that_are_there() -> None:
@@ -221,6 +226,10 @@ def test_the_labels_of_a_project_decide_what_is_predicted() -> None:
     some, other = points_tag("nose", "1=one", "ear"), points_tag("mouth", name="other")
     plain = parse_interface(view(other, some), FOUR)
     assert plain == LabelingInterface("photo", "url", "dots", {0: "one", 2: "nose"})
+    choices = (
+        '<Choices name="state" toName="photo" perRegion="true"><Choice value="hidden"/></Choices>'
+    )
+    assert parse_interface(view(some, choices), FOUR).visibility == "state"
     rectangles = rectangles_tag("hat", "Face")
     framed = parse_interface(view(some, rectangles), FOUR)
     assert framed.face_label == "Face"

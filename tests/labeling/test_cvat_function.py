@@ -211,6 +211,8 @@ def test_missing_points_are_outside_and_uncertain_ones_occluded_if_asked(
     marks = partial(_marks, "outside"), partial(_marks, "occluded")
     assert [of(detect(face)) for of in marks] == [[0], []]
     assert [of(detect(face, occluded_below=0.3)) for of in marks] == [[0], [1]]
+    hidden = replace(face, visibility=np.where(np.arange(68) < 4, 0.4, 1).astype(np.float32))
+    assert [of(detect(hidden)) for of in marks] == [[0], [1, 2, 3]]
     (shape,) = detect(face, threshold=0.6)
     np.testing.assert_allclose(shape.elements[0].points, np.nanmean(points, axis=0) + 0.5, 1e-5)
     assert shape.attributes[0].value == ""

@@ -16,13 +16,16 @@ from facedots.annotations.base import (
     measured_pixels,
     read_json,
 )
-from facedots.annotations.exports import placed
+from facedots.annotations.exports import placed, visible_labels
 from facedots.annotations.image_files import ImageFinder, Size
 from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
 from facedots.io.coco_results import CocoIds
 from facedots.schema import IBUG68, KeypointSchema
+
+SEEN = 2
+"""The visibility of a labeled point that nothing hides."""
 
 _BROKEN = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
@@ -32,10 +35,11 @@ class CocoFile(AnnotationFile):
 
     The category read is the one with the schema's point names, in any order, else the first with as
     many points: in the order of their numbers, else in its own order. A point of visibility 0, or
-    at (0, 0) or (-1, -1), is missing (NaN); annotations without a labeled point are skipped. Names
-    and groups are ``file_name``; where several faces share an image, names end in
-    ``#<annotation id>``. Points follow images that were resized since, or that EXIF data turn, by
-    ``width`` and ``height``. ``content`` is that of the file, if it was parsed before.
+    at (0, 0) or (-1, -1), is missing (NaN); one of 1 is hidden where the file has others of 2.
+    Annotations without a labeled point are skipped. Names and groups are ``file_name``; where
+    several faces share an image, names end in ``#<annotation id>``. Points follow images that were
+    resized since, or that EXIF data turn, by ``width`` and ``height``. ``content`` is that of the
+    file, if it was parsed before.
     """
 
     def __init__(self, path: str | Path, content: Any = None) -> None:
@@ -120,6 +124,7 @@ class CocoFile(AnnotationFile):
         faults += [f"annotation {key}: the id repeats" for key, n in keys.items() if n > 1]
         finder, points = ImageFinder(images), list[Matrix]()
         places, named, groups = list[tuple[Path, Size | None]](), list[str](), list[str]()
+        marks = list[Matrix]()
         # CVAT and COCO call the folder of the images as the end of their files: val2017.
         subset = self.path.stem.rpartition("_")[2]
         folders = ("", f"images/{subset}", subset, "images")
@@ -138,6 +143,7 @@ class CocoFile(AnnotationFile):
             face[face[:, 2] == 0] = np.nan
             if not np.isnan(face).all():
                 points.append(face[:, :2])
+                marks.append(face[:, 2])
                 places.append((file, _size(entries[image])))
                 named.append(f"{name}#{key}" if faces_in[image] > 1 else name)
                 groups.append(name)
@@ -146,7 +152,18 @@ class CocoFile(AnnotationFile):
         if faults:
             raise AnnotationError(self.path, faults)
         stored = placed(self, list(measured_pixels(self, named, points, origin)), places)
-        return list(map(FaceAnnotation, [file for file, _ in places], stored, named, groups))
+        # Tools that do not tell what is hidden write 1 for all points, or 2.
+        tells = any((mark == SEEN).any() for mark in marks)
+        return [
+            FaceAnnotation(
+                places[i][0],
+                stored[i],
+                named[i],
+                groups[i],
+                visible=visible_labels(stored[i], mark < SEEN) if tells else None,
+            )
+            for i, mark in enumerate(marks)
+        ]
 
     def _missing(self) -> str:
         """What the file lacks, as a sentence, or nothing."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin
 from facedots.annotations.exports import (
@@ -25,6 +24,7 @@ from facedots.annotations.image_files import Size
 from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Matrix
 from facedots.io.images import SUFFIXES
+from facedots.regions import Mask
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -44,7 +44,8 @@ def to_cvat(results: Iterable[ImageResult], schema: KeypointSchema) -> str:
     """XML with the faces of images, for a task that holds them under the names ``source``, in the
     order of its frames.
 
-    A missing point is ``outside``, which CVAT hides, in the middle of the others.
+    A missing point is ``outside``, which CVAT hides, in the middle of the others; one that is
+    likely hidden is ``occluded``.
     """
     root = ET.Element("annotations")
     ET.SubElement(root, "version").text = "1.1"
@@ -57,7 +58,7 @@ def to_cvat(results: Iterable[ImageResult], schema: KeypointSchema) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 
 
-def skeleton_points(face: Face) -> tuple[Matrix, NDArray[np.bool_]]:
+def skeleton_points(face: Face) -> tuple[Matrix, Mask]:
     """The points ``(K, 2)`` of a face as CVAT counts pixels, and which of them are there; the
     others lie in the middle. At least one must be there.
     """
@@ -72,9 +73,11 @@ def _add_skeleton(image: ET.Element, face: Face, schema: KeypointSchema) -> None
         return
     points, labeled = skeleton_points(face)
     skeleton = ET.SubElement(image, "skeleton", {"label": LABEL, "source": "auto", "z_order": "0"})
-    for name, (x, y), inside in zip(schema.names, points.tolist(), labeled, strict=True):
-        place = {"outside": "0" if inside else "1", "occluded": "0", "points": f"{x:.2f},{y:.2f}"}
-        ET.SubElement(skeleton, "points", {"label": name, "source": "auto", **place})
+    hidden = face.hidden & labeled
+    for i, (x, y) in enumerate(points.tolist()):
+        element = {"label": schema.names[i], "source": "auto"}
+        element |= {"outside": f"{int(not labeled[i])}", "occluded": f"{int(hidden[i])}"}
+        ET.SubElement(skeleton, "points", {**element, "points": f"{x:.2f},{y:.2f}"})
     if np.isfinite(face.sigma).any():
         ET.SubElement(skeleton, "attribute", {"name": SIGMA}).text = f"{np.nanmean(face.sigma):.2f}"
 
@@ -116,7 +119,7 @@ class CvatFile(AnnotationFile):
     with it.
 
     The elements of a skeleton are found by their names, or by their numbers from 1. An element that
-    is ``outside`` or absent is missing (NaN); one that is ``occluded`` is a point like others. A
+    is ``outside`` or absent is missing (NaN); one that is ``occluded`` is hidden. A
     ``points`` shape with as many points as the schema is a face, too, in the schema's order. Boxes,
     polygons, masks and tags are skipped. For names and groups see
     :func:`~facedots.annotations.exports.annotations_of`.
@@ -143,15 +146,16 @@ class CvatFile(AnnotationFile):
         ]
         exported, faults = [], list[str]()
         for where, name, size, shapes in [*entries, *self._frames(images)]:
-            faces = []
+            faces, hidden = list[Matrix](), list[Mask]()
             for shape in shapes:
                 if shape.tag in ("skeleton", "points"):
                     read = _skeleton if shape.tag == "skeleton" else _points
                     face, wrong = read(shape, schema)
                     faces.append(face)
+                    hidden.append(_occluded(shape, schema))
                     place = f"{where}, {shape.tag} {shape.get('label', '')}".rstrip()
                     faults += [f"{place}: {fault}" for fault in wrong]
-            exported.append(ExportedImage(where, name, faces, size))
+            exported.append(ExportedImage(where, name, faces, size, hidden))
         return annotations_of(self, exported, faults, images, origin)
 
     def _frames(self, images: Path) -> list[tuple[str, str, Size | None, list[ET.Element]]]:
@@ -209,6 +213,17 @@ def _skeleton(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[s
         elif element.get("outside") != "1":
             face[index] = pairs[0]
     return face, faults
+
+
+def _occluded(shape: ET.Element, schema: KeypointSchema) -> Mask:
+    """Which elements of a skeleton are ``occluded``, ``(K,)``; of a shape without names all or
+    none.
+    """
+    if shape.tag == "points":
+        return np.full(schema.count, shape.get("occluded") == "1")
+    labels = [e.get("label", "") for e in shape.iter("points") if e.get("occluded") == "1"]
+    indices = [point_index(label, schema) for label in labels]
+    return np.isin(np.arange(schema.count), [index for index in indices if index is not None])
 
 
 def _points(shape: ET.Element, schema: KeypointSchema) -> tuple[Matrix, list[str]]:

@@ -24,6 +24,7 @@ from facedots.annotations.base import (
 from facedots.annotations.image_files import ImageFinder, Size, place_points, stored_points
 from facedots.errors import AnnotationError, ImageError
 from facedots.geometry import Floats, Matrix
+from facedots.regions import Mask
 from facedots.schema import KeypointSchema
 
 TOOL_ORIGIN: Origin = (0.5, 0.5)
@@ -78,12 +79,23 @@ class ExportedImage:
         faces: Each ``float64 (K, 2)``, in pixels of the image as it is shown, in the tool's
             coordinates; NaN where missing.
         size: Width and height of the image when it was labeled; None if unknown.
+        hidden: Of each face, ``bool (K,)``, the points that are marked as hidden; empty: none is.
     """
 
     where: str
     reference: str
     faces: Sequence[Matrix]
     size: Size | None = None
+    hidden: Sequence[Mask] = ()
+
+
+def visible_labels(points: Matrix | Floats, hidden: Mask) -> Floats | None:
+    """The ``visible`` of a :class:`FaceAnnotation` with points ``(K, 2)``, some of them hidden
+    ``(K,)``; ``None`` where none is.
+    """
+    if not hidden.any():
+        return None
+    return np.where(np.isnan(points[:, 0]), np.nan, ~hidden).astype(np.float32)
 
 
 def point_index(label: str, schema: KeypointSchema) -> int | None:
@@ -127,9 +139,10 @@ def annotations_of(
     resized: list[str] = []
     annotations: list[FaceAnnotation] = []
     for entry in entries:
-        faces = [face for face in entry.faces if np.isfinite(face).any()]
-        if not faces:
+        rows = [i for i, face in enumerate(entry.faces) if np.isfinite(face).any()]
+        if not rows:
             continue
+        faces = [entry.faces[i] for i in rows]
         try:
             path = finder.find(entry.reference)
             shown = to_pixels(np.stack(faces), origin)
@@ -145,7 +158,16 @@ def annotations_of(
         first.setdefault(path, entry.where)
         image = path.relative_to(finder.root).as_posix()
         names = face_names([image] * len(faces))
-        annotations += map(FaceAnnotation, [path] * len(faces), points, names, [image] * len(faces))
+        annotations += [
+            FaceAnnotation(
+                path,
+                points[k],
+                names[k],
+                image,
+                visible=visible_labels(points[k], entry.hidden[i]) if entry.hidden else None,
+            )
+            for k, i in enumerate(rows)
+        ]
     if not annotations and not wrong:
         wrong.append(f"no face in {len(entries)} images")
     if wrong:

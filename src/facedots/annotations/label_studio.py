@@ -15,9 +15,10 @@ import numpy as np
 
 from facedots.annotations.base import AnnotationFile, FaceAnnotation, Origin, read_json
 from facedots.annotations.exports import TOOL_ORIGIN, ExportedImage, annotations_of, point_index
-from facedots.annotations.labeling_interface import IMAGE, LabelingInterface
+from facedots.annotations.labeling_interface import HIDDEN, IMAGE, LabelingInterface
 from facedots.errors import AnnotationError
 from facedots.geometry import Matrix, tight_boxes
+from facedots.regions import Mask
 from facedots.schema import KeypointSchema
 from facedots.types import Face, ImageResult
 
@@ -49,6 +50,7 @@ def to_label_studio(results: Iterable[ImageResult], schema: KeypointSchema, mode
 def prediction(result: ImageResult, interface: LabelingInterface, model: str) -> dict[str, Any]:
     """A prediction of an image, as Label Studio takes it.
 
+    Of points that are likely hidden, "hidden" is chosen where the interface has that choice.
     Missing points are left out, and those for which the interface has no label. Without rectangles
     in the interface nothing tells faces apart, so that only the best is in it. The score falls with
     the image's uncertainty, from 1 to 0, so that the smallest scores are the worst; 0 without a
@@ -101,6 +103,10 @@ def _regions(
         if np.isfinite(face.confidence[index]):
             region["score"] = round(float(face.confidence[index]), 4)
         regions.append(region)
+        if interface.visibility and face.hidden[index]:
+            value = {"x": x, "y": y, "width": value["width"], "choices": [HIDDEN]}
+            kind = {"from_name": interface.visibility, "type": "choices"}
+            regions.append({"id": region["id"], **kind, **image, "value": value})
     return regions
 
 
@@ -110,9 +116,10 @@ class LabelStudioFile(AnnotationFile):
     Key points with the same parent are a face; where an image has fewer than two parents, all its
     points are one face. Of several annotations of a task the one marked as ground truth counts,
     else the one that was changed last; skipped ones (``was_canceled``), predictions and tasks
-    without an annotation do not. Labels are the schema's names, or numbers from 1. Other regions
-    are skipped. For names and groups see :func:`~facedots.annotations.exports.annotations_of`.
-    ``content`` is that of the file, if it was parsed before.
+    without an annotation do not. Labels are the schema's names, or numbers from 1; points of which
+    "hidden" is chosen are hidden. Other regions are skipped. For names and groups see
+    :func:`~facedots.annotations.exports.annotations_of`. ``content`` is that of the file, if it was
+    parsed before.
     """
 
     origin: ClassVar[Origin] = TOOL_ORIGIN
@@ -134,9 +141,9 @@ class LabelStudioFile(AnnotationFile):
             try:
                 chosen = _chosen(annotations)
                 if chosen is not None:
-                    faces, wrong = _faces(chosen["result"], schema)
-                    size = _size(chosen["result"])
-                    exported.append(ExportedImage(where, _reference(data), faces, size))
+                    faces, hidden, wrong = _faces(chosen["result"], schema)
+                    size, reference = _size(chosen["result"]), _reference(data)
+                    exported.append(ExportedImage(where, reference, faces, size, hidden))
                     faults += [f"{where}: {fault}" for fault in wrong]
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
                 faults.append(f"{where}: {error!r} in its structure")
@@ -176,12 +183,15 @@ def _reference(data: Mapping[str, Any]) -> str:
 
 def _faces(
     regions: Sequence[Mapping[str, Any]], schema: KeypointSchema
-) -> tuple[list[Matrix], list[str]]:
-    """The faces ``(K, 2)`` of an annotation in pixels, and its faults."""
+) -> tuple[list[Matrix], list[Mask], list[str]]:
+    """The faces ``(K, 2)`` of an annotation in pixels, their hidden points ``(K,)``, and its
+    faults.
+    """
     points = [region for region in regions if region.get("type") == "keypointlabels"]
     keys = {region.get("id") for region in regions}
     parents = {parent for region in points if (parent := region.get("parentID")) and parent in keys}
-    faces: dict[str, Matrix] = {}
+    marked = {region.get("id") for region in regions if _is_hidden(region)}
+    faces, hidden = dict[str, Matrix](), dict[str, Mask]()
     faults: list[str] = []
     for region in points:
         labels = [str(label) for label in region["value"].get("keypointlabels") or [""]]
@@ -205,4 +215,10 @@ def _faces(
             if not (abs(x) <= MAX_PERCENT and abs(y) <= MAX_PERCENT):
                 faults.append(f"the point {labels[0]!r} is at {x}, {y} percent of the image")
             face[index] = (x / 100 * region["original_width"], y / 100 * region["original_height"])
-    return list(faces.values()), list(dict.fromkeys(faults))
+            marks = hidden.setdefault(parent, np.zeros(schema.count, bool))
+            marks[index] = region.get("id") in marked
+    return list(faces.values()), list(hidden.values()), list(dict.fromkeys(faults))
+
+
+def _is_hidden(region: Mapping[str, Any]) -> bool:
+    return region.get("type") == "choices" and HIDDEN in region["value"].get("choices", ())

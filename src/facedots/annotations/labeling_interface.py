@@ -9,8 +9,11 @@ from facedots.annotations.exports import point_index
 from facedots.errors import DataError
 from facedots.schema import KeypointSchema
 
-FACE, POINTS, IMAGE = "face", "points", "image"
+FACE, POINTS, IMAGE, VISIBILITY = "face", "points", "image", "visibility"
 """Tags in facedots' interface; the first is also the label of a face's rectangle."""
+
+HIDDEN = "hidden"
+"""What is chosen of a point that something hides."""
 
 _COLORS = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#008080", "#9a6324", "#808000")
 """One a region, in turn."""
@@ -27,6 +30,8 @@ class LabelingInterface:
         labels: Index of a point in the schema -> its label; points without one are absent.
         face: Name of the tag of rectangles, one a face; empty where there is none.
         face_label: The label of these rectangles.
+        visibility: Name of the tag where :data:`HIDDEN` is chosen of a point; empty where there is
+            none.
 
     Example:
         >>> from facedots.schema import IBUG68
@@ -41,11 +46,13 @@ class LabelingInterface:
     labels: Mapping[int, str]
     face: str = ""
     face_label: str = ""
+    visibility: str = ""
 
     @classmethod
     def of_schema(cls, schema: KeypointSchema) -> "LabelingInterface":
         """That of :func:`label_studio_config`."""
-        return cls(IMAGE, IMAGE, POINTS, dict(enumerate(schema.names)), FACE, FACE)
+        labels = dict(enumerate(schema.names))
+        return cls(IMAGE, IMAGE, POINTS, labels, FACE, FACE, VISIBILITY)
 
 
 def label_studio_config(schema: KeypointSchema) -> str:
@@ -64,6 +71,10 @@ def label_studio_config(schema: KeypointSchema) -> str:
         f'  <KeyPointLabels name="{POINTS}" toName="{IMAGE}" strokeWidth="2">',
         *labels,
         "  </KeyPointLabels>",
+        f'  <Choices name="{VISIBILITY}" toName="{IMAGE}" choice="multiple" perRegion="true" '
+        f'whenTagName="{POINTS}">',
+        f'    <Choice value="{HIDDEN}"/>',
+        "  </Choices>",
         "</View>",
     ]
     return "\n".join(lines) + "\n"
@@ -74,7 +85,7 @@ def parse_interface(config: str, schema: KeypointSchema) -> LabelingInterface:
 
     Of several ``KeyPointLabels`` the one with the most labels that are points of the schema, by
     name or by number from 1; of the ``RectangleLabels`` of the same image the first, whose label
-    is "face" or its only one.
+    is "face" or its only one; of the ``Choices`` of its regions the first that has "hidden".
 
     Raises:
         DataError: It is no such interface; the message names what is missing.
@@ -96,7 +107,9 @@ def parse_interface(config: str, schema: KeypointSchema) -> LabelingInterface:
     image = points.get("toName", "")
     face, face_label = _face_tag(root, image)
     field = images[image].removeprefix("$")
-    return LabelingInterface(image, field, points.get("name", ""), labels, face, face_label)
+    visibility = _visibility_tag(root, image)
+    name = points.get("name", "")
+    return LabelingInterface(image, field, name, labels, face, face_label, visibility)
 
 
 def _parse(config: str) -> ET.Element:
@@ -131,3 +144,12 @@ def _face_tag(root: ET.Element, image: str) -> tuple[str, str]:
                 raise DataError(f"which of the labels of {name!r} is a face? Call one {FACE!r}")
             return tag.get("name", ""), named[0]
     return "", ""
+
+
+def _visibility_tag(root: ET.Element, image: str) -> str:
+    """Name of the choices that tell hidden points of an image; empty where there are none."""
+    for tag in root.iter("Choices"):
+        values = [choice.get("value") for choice in tag.iter("Choice")]
+        if tag.get("toName") == image and tag.get("perRegion") == "true" and HIDDEN in values:
+            return tag.get("name", "")
+    return ""

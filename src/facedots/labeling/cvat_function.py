@@ -26,8 +26,8 @@ class FaceFunction:
     """Finds faces as skeletons of the network's schema.
 
     As in the files of :func:`~facedots.annotations.cvat.to_cvat`, a missing point is ``outside``,
-    in the middle of the others. ``occluded`` are the points whose confidence is below a limit, so
-    that CVAT shows them differently.
+    in the middle of the others. ``occluded`` are the points that are likely hidden, and those whose
+    confidence is below a limit, so that CVAT shows them differently.
 
     Args:
         pipeline: Finds the faces.
@@ -65,12 +65,10 @@ class FaceFunction:
 
     def _skeleton(self, face: Face) -> models.LabeledShapeRequest:
         points, labeled = skeleton_points(face)
+        occluded = labeled & (face.hidden | (face.confidence < self._occluded_below))
         elements = [
             cvataa.keypoint(
-                i,
-                points[i].tolist(),
-                outside=not labeled[i],
-                occluded=bool(labeled[i] and face.confidence[i] < self._occluded_below),
+                i, points[i].tolist(), outside=not labeled[i], occluded=bool(occluded[i])
             )
             for i in range(len(points))
         ]
