@@ -45,9 +45,7 @@ export function drawFaces(
 }
 
 function sizeOf(image: Shown): [width: number, height: number] {
-  return "width" in image
-    ? [image.width, image.height]
-    : [image.displayWidth, image.displayHeight];
+  return "width" in image ? [image.width, image.height] : [image.displayWidth, image.displayHeight];
 }
 
 function chosenLayers(): Set<Layer> {

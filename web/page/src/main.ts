@@ -110,6 +110,7 @@ function load(): Promise<FaceDots> {
 
 /** Find and show the faces of an image file. */
 async function openImage(blob: Blob, name: string, isLast: () => boolean): Promise<void> {
+  say(`Opening ${name} …`);
   const bitmap = await createImageBitmap(blob).catch(() => {
     throw new Error(`${name} is not an image that this browser can decode.`);
   });
@@ -130,6 +131,7 @@ async function openImage(blob: Blob, name: string, isLast: () => boolean): Promi
 }
 
 async function openSample(isLast: () => boolean): Promise<void> {
+  say("Opening the sample …");
   await kept;
   const response = await fetch(SAMPLE).catch(() => null);
   if (!response?.ok) throw new Error("The sample cannot be loaded.");
@@ -182,6 +184,7 @@ function redraw(): void {
 
 async function followCamera(isLast: () => boolean): Promise<void> {
   camera.setAttribute("aria-pressed", "true");
+  say("Starting the camera …");
   const opened = await openCamera();
   if (!isLast()) {
     opened.getTracks().forEach((track) => track.stop());
@@ -241,9 +244,11 @@ function endRecording(): void {
 }
 
 function takeFirst(files: Iterable<File> | null | undefined): void {
-  const image = Array.from(files ?? []).at(0);
+  const images = Array.from(files ?? []);
+  const image = images.at(0);
   if (image) begin((isLast) => openImage(image, image.name, isLast));
   else say("There is no image in it.");
+  if (images.length > 1) say(`Opening ${images[0].name}, the first of ${images.length} files …`);
 }
 
 byId("open", HTMLButtonElement).onclick = () => file.click();

@@ -128,6 +128,19 @@ describe("the camera", () => {
     await page.goto(address());
   });
 
+  it("goes on in two tabs at once", async () => {
+    const tabs = [await newPage(), await newPage()];
+    for (const tab of tabs) {
+      await tab.goto(address());
+      await tab.click("#camera");
+    }
+    for (const tab of tabs) {
+      await tab.waitForSelector("#speed:text('ms a frame')");
+      await changes(tab, await shown(tab));
+      await tab.close();
+    }
+  });
+
   it("that is switched off before it has started is off", async () => {
     await page.locator("#camera").evaluate((button: HTMLButtonElement) => {
       button.click();

@@ -1,6 +1,6 @@
 /** What the page says where something is missing. */
 
-import { describe, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { launchChromium } from "../../package/tests/browser";
 import { hostBuilt, waitForStatus } from "./visit";
 
@@ -54,6 +54,17 @@ describe("clear words", () => {
       document.dispatchEvent(new ClipboardEvent("paste", { clipboardData }));
     });
     await waitForStatus(page, "^There is no image in it");
+  });
+
+  it("for many files at once", async () => {
+    const page = await open();
+    const words = await page.evaluate(() => {
+      const dataTransfer = new DataTransfer();
+      for (let i = 0; i < 50; i++) dataTransfer.items.add(new File(["text"], `${i}.txt`));
+      document.dispatchEvent(new DragEvent("drop", { dataTransfer }));
+      return document.querySelector("#status")?.textContent;
+    });
+    expect(words).toBe("Opening 0.txt, the first of 50 files …");
   });
 
   it.each([
