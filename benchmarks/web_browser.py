@@ -27,16 +27,40 @@ TIMEOUT_MS = 120_000
 CLIP_FRAMES = 150
 COUNTERS = """
 [window.frames, window.detections, window.blocked] = [0, 0, 0];
-const post = Worker.prototype.postMessage;
-Worker.prototype.postMessage = function (message, ...rest) {
-  if (message.type === "track") window.frames++;
-  return post.call(this, message, ...rest);
+window.Worker = class extends Worker {
+  constructor(...options) {
+    super(...options);
+    this.addEventListener("message", ({ data }) => {
+      if (data.result?.searched !== undefined) window.frames++;
+      if (data.result?.searched) window.detections++;
+    });
+  }
 };
 new PerformanceObserver((list) => {
   for (const { duration } of list.getEntries()) window.blocked = Math.max(window.blocked, duration);
 }).observe({ type: "longtask" });
 """
-"""Of frames that went to the worker, and the longest task of the page's thread in ms."""
+"""Of frames, those that were searched for new faces, and the longest task of the page's thread in
+ms.
+"""
+BARE = """
+<!doctype html>
+<canvas width="640" height="480"></canvas>
+<script type="module">
+  const [canvas, video] = [document.querySelector("canvas"), document.createElement("video")];
+  video.srcObject = await navigator.mediaDevices.getUserMedia({ video: true });
+  await video.play();
+  const draw = () => {
+    window.frames++;
+    canvas.getContext("2d").drawImage(video, 0, 0);
+    video.requestVideoFrameCallback(draw);
+  };
+  draw();
+</script>
+"""
+"""A page that only shows the camera: what the browser needs by itself."""
+SECONDS = 15
+"""For which the camera's frames and their processor time are counted."""
 
 
 @dataclass(frozen=True)
@@ -55,22 +79,28 @@ class CameraRun:
     Attributes:
         frames_a_second: That it showed.
         cpu_ms: Processor time a frame of its process, which decodes, finds and draws.
+        bare_cpu_ms: The same of a page that only shows the camera.
         browser_ms: The same of the whole browser.
         blocked_ms: The longest task of its thread; 0 where none took 50 ms.
+        searches: For new faces, in 30 frames.
         heap_mb: Its objects after garbage collection, by samples.
         resident_mb: Its process, by samples.
+        bare_mb: The process of the other page, by samples at the same times.
         minutes: When the samples were taken.
     """
 
     frames_a_second: float
     cpu_ms: float
+    bare_cpu_ms: float
     browser_ms: float
     blocked_ms: float
-    heap_mb: list[float]
-    resident_mb: list[float]
-    minutes: list[float]
+    searches: float
+    heap_mb: tuple[float, ...]
+    resident_mb: tuple[float, ...]
+    bare_mb: tuple[float, ...]
+    minutes: tuple[float, ...]
 
-    def growth(self, samples: list[float]) -> float:
+    def growth(self, samples: tuple[float, ...]) -> float:
         """MB a minute, by a line through the samples after the first fifth."""
         kept = len(samples) // 5
         return float(np.polyfit(self.minutes[kept:], samples[kept:], 1)[0])
@@ -135,31 +165,66 @@ def look_at_sample(page: Page, address: str) -> None:
     page.wait_for_function("() => /face in/.test(document.querySelector('#status').textContent)")
 
 
-def run_camera(browser: Browser, minutes: float) -> CameraRun:
-    """Let the page follow the camera; a sample of its memory ten times a minute."""
-    host = Host({"": BUILT["page"]}, brotli=True)
+@contextmanager
+def following(browser: Browser, address: str) -> Iterator[Page]:
+    """A page that has followed the camera for 100 frames."""
     with browser.new_context() as context:
         page = context.new_page()
         page.add_init_script(COUNTERS)
-        page.goto(host.address)
-        page.click("#camera")
+        page.goto(address)
+        if button := page.query_selector("#camera"):
+            button.click()
         page.wait_for_function("() => frames > 100", timeout=TIMEOUT_MS)
-        page.evaluate("window.blocked = 0")
-        devtools = context.new_cdp_session(page)
-        own, all_of_it = processor_ms("renderer"), processor_ms()
-        start, counted = time.perf_counter(), page.evaluate("window.frames")
-        page.wait_for_timeout(15_000)
-        frames = page.evaluate("window.frames") - counted
-        own, all_of_it = processor_ms("renderer") - own, processor_ms() - all_of_it
-        fps = frames / (time.perf_counter() - start)
-        blocked = page.evaluate("window.blocked")
-        samples: list[tuple[float, float, float]] = []
-        start = time.perf_counter()
-        while (passed := (time.perf_counter() - start) / 60) < minutes:
-            devtools.send("HeapProfiler.collectGarbage")
-            heap = devtools.send("Runtime.getHeapUsage")["usedSize"] / 1e6
-            resident = max(process.memory_info().rss for process in processes("renderer")) / 1e6
-            samples.append((heap, resident, passed))
-            page.wait_for_timeout(6000)
-    heaps, residents, times = (list(column) for column in zip(*samples, strict=True))
-    return CameraRun(fps, own / frames, all_of_it / frames, blocked, heaps, residents, times)
+        page.evaluate("[window.frames, window.detections, window.blocked] = [0, 0, 0]")
+        yield page
+
+
+def frame_costs(page: Page) -> tuple[int, float, float]:
+    """Of a page that follows the camera: frames in the next seconds, and the processor time that
+    one takes of its process and of the whole browser, in ms.
+    """
+    own, all_of_it, before = processor_ms("renderer"), processor_ms(), page.evaluate("frames")
+    page.wait_for_timeout(1000 * SECONDS)
+    frames = page.evaluate("frames") - before
+    costs = processor_ms("renderer") - own, processor_ms() - all_of_it
+    return frames, costs[0] / frames, costs[1] / frames
+
+
+def run_camera(browser: Browser, minutes: float) -> CameraRun:
+    """Let the page follow the camera; a sample of its memory ten times a minute, beside one of a
+    page that only shows the camera.
+    """
+    host = Host({"": BUILT["page"]}, {"/bare.html": BARE}, brotli=True)
+    bare = f"{host.address}/bare.html"
+    with following(browser, bare) as page:
+        _, bare_ms, _ = frame_costs(page)
+    with following(browser, host.address) as page:
+        frames, cpu_ms, browser_ms = frame_costs(page)
+        blocked, searches = page.evaluate("[blocked, 30 * detections / frames]")
+        own = {process.pid for process in processes("renderer")}
+        with following(browser, bare):
+            samples = list(memory_samples(page, own, minutes))
+    rate = frames / SECONDS
+    return CameraRun(
+        rate, cpu_ms, bare_ms, browser_ms, blocked, searches, *zip(*samples, strict=True)
+    )
+
+
+def memory_samples(
+    page: Page, own: set[int], minutes: float
+) -> Iterator[tuple[float, float, float, float]]:
+    """MB of a page's objects, of its process (the largest of ``own``), of the largest other one;
+    and when, in minutes.
+    """
+    devtools = page.context.new_cdp_session(page)
+    start = time.perf_counter()
+    while (passed := (time.perf_counter() - start) / 60) < minutes:
+        devtools.send("HeapProfiler.collectGarbage")
+        heap = devtools.send("Runtime.getHeapUsage")["usedSize"] / 1e6
+        sizes: dict[bool, float] = {}
+        for process in processes("renderer"):
+            is_own = process.pid in own
+            size = process.memory_info().rss / 1e6
+            sizes[is_own] = max(sizes.get(is_own, 0), size)
+        yield heap, sizes[True], sizes[False], passed
+        page.wait_for_timeout(6000)
