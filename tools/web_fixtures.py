@@ -223,6 +223,7 @@ def fields(face: Face) -> dict[str, Any]:
         "track_id": face.track_id,
         "pose": asdict(face.pose) if face.pose else None,
         "signals": face.signals,
+        "emotions": face.emotions,
         "visibility": face.visibility,
         "pupils": face.pupils,
         "pupils_covariance": None if pupils_covariance is None else upper(pupils_covariance),

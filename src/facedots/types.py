@@ -124,6 +124,7 @@ class Face:
         track_id: Constant for a face from frame to frame of a video; ``None`` in a single image.
         pose: Head pose, where measured.
         signals: Expression signals by name, where measured.
+        emotions: Probability of each emotion by name, where measured; their sum is 1.
         visibility: ``float32 (K,)`` in [0, 1], the probability that a point is not hidden; as the
             next ones, ``None`` where the network predicts none.
         pupils: ``float32 (2, 2)``, pixels, the subject's right one first.
@@ -145,6 +146,7 @@ class Face:
     track_id: int | None = None
     pose: HeadPose | None = None
     signals: Mapping[str, float] | None = None
+    emotions: Mapping[str, float] | None = None
     visibility: Floats | None = None
     pupils: Floats | None = None
     pupils_covariance: Floats | None = None
@@ -214,6 +216,8 @@ class Face:
                 name: round(float(value), 4) if math.isfinite(value) else None
                 for name, value in self.signals.items()
             }
+        if self.emotions is not None:
+            fields["emotions"] = {name: round(value, 4) for name, value in self.emotions.items()}
         if self.visibility is not None:
             fields["visibility"] = _rounded(self.visibility, 4)
         if self.pupils is not None:

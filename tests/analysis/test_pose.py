@@ -12,6 +12,7 @@ from facedots.analysis.pose import (
     Camera,
     angles,
     draw_axes,
+    frontal,
     head_pose,
     project,
     rotation,
@@ -54,6 +55,14 @@ def test_the_model_is_symmetric_and_of_unit_size() -> None:
     assert HEAD_MODEL[:, 2].argmin() == NOSE_TIP
     assert not HEAD_MODEL.flags.writeable
     assert sorted(FLIP[i] for i in POSE_POINTS) == sorted(POSE_POINTS)
+
+
+@given(turns, places)
+def test_frontal_points_are_those_of_the_model_in_any_pose(
+    turn: tuple[float, float, float], place: tuple[float, float, float]
+) -> None:
+    pose = posed(*turn, place)
+    np.testing.assert_allclose(frontal(seen(pose), pose, CAMERA), HEAD_MODEL[:, :2], atol=1e-5)
 
 
 def test_which_way_angles_count() -> None:

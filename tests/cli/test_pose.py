@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
+from facedots.analysis.emotion import EMOTIONS
 from facedots.analysis.expression import SIGNALS, FaceAnalyzer
 from facedots.analysis.gaze import PUPIL_RADIUS, draw_gaze, eye_centers
 from facedots.analysis.pose import Camera, draw_axes, project
@@ -66,7 +67,7 @@ def test_what_a_person_reads(folder: Path) -> None:
     assert result.exit_code == 0
     angles = "yaw +20° pitch -10° roll +5°, gaze +0° +0°"
     assert result.stdout.splitlines() == [
-        f"{folder}/face.png: {angles}, smile +0.06, looks neutral",
+        f"{folder}/face.png: {angles}, smile +0.06, looks happy",
         f"{folder}/face.png: a face whose points make no head",
         f"{folder}/gray.png: no face found; looked for faces, at any angle",
     ]
@@ -76,7 +77,9 @@ def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
     result = run(folder, "--csv", "-")
     rows = list(csv.DictReader(result.stdout.splitlines()))
     assert set(rows[0]) - {"emotion_guess"} < set(
-        FaceColumns(IBUG68, timestamp=True, pose=True, pupils=True, signals=SIGNALS).names
+        FaceColumns(
+            IBUG68, timestamp=True, pose=True, pupils=True, signals=SIGNALS, emotions=EMOTIONS
+        ).names
     )
     assert [(row["frame"], row["face_id"], row["success"]) for row in rows] == [
         ("1", "0", "1"),
@@ -88,8 +91,11 @@ def test_the_table_has_the_columns_of_a_video(folder: Path) -> None:
     ] == pytest.approx([20, -10, 5, 5], abs=0.01)
     assert float(rows[0]["gaze_yaw"]) == pytest.approx(0, abs=0.1)
     assert float(rows[0]["right_eye_open"]) == pytest.approx(0.077, abs=1e-3)
-    assert rows[0]["emotion_guess"] == "neutral"
-    assert {rows[1][name] for name in ("yaw", "smile", "emotion_guess")} == {""}
+    assert rows[0]["emotion_guess"] == "happy"
+    likely = {name: float(rows[0][f"emotion_{name}"]) for name in EMOTIONS}
+    assert sum(likely.values()) == pytest.approx(1, abs=1e-3)
+    assert max(likely, key=likely.__getitem__) == "happy"
+    assert {rows[1][name] for name in ("yaw", "smile", "emotion_sad", "emotion_guess")} == {""}
     assert {
         value for name, value in rows[2].items() if name in (*SIGNALS, "box_x0", "emotion_guess")
     } == {""}
@@ -103,7 +109,9 @@ def test_json_and_images(folder: Path, tmp_path: Path) -> None:
     face, blind = document["images"][0]["faces"]
     assert face["pose"]["yaw"] == pytest.approx(20, abs=0.01)
     assert list(face["signals"]) == list(SIGNALS)
-    assert face["emotion_guess"] == "neutral"
+    assert face["emotion_guess"] == "happy"
+    assert list(face["emotions"]) == list(EMOTIONS)
+    assert "emotions" not in blind
     assert blind["emotion_guess"] is None
     assert (face["gaze"]["yaw"], face["gaze"]["pitch"]) == pytest.approx((0, 0), abs=0.1)
     (measured,) = FaceAnalyzer()(IMAGE, [FACE])

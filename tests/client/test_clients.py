@@ -104,7 +104,13 @@ def test_an_array_a_path_and_bytes_give_the_faces_of_the_pipeline(
 
 def test_options_boxes_and_what_they_add(client: Client, hopper: Image) -> None:
     answer = client.faces(
-        hopper, boxes=[[210, 80, 330, 260]], pose=True, signals=True, aligned=64, drawn=True
+        hopper,
+        boxes=[[210, 80, 330, 260]],
+        pose=True,
+        signals=True,
+        emotions=True,
+        aligned=64,
+        drawn=True,
     )
     (face,) = answer.faces
     assert face.detection_score is None
@@ -112,6 +118,8 @@ def test_options_boxes_and_what_they_add(client: Client, hopper: Image) -> None:
     assert face.pose is not None
     assert abs(face.pose.yaw) < 30
     assert face.signals
+    assert face.emotions
+    assert sum(face.emotions.values()) == pytest.approx(1, abs=1e-3)
     (crop,) = answer.aligned
     assert crop is not None
     assert crop.shape == (64, 64, 3)

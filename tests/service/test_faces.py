@@ -100,6 +100,7 @@ def picture(uri: str) -> Image:
 def test_pose_and_signals_come_only_if_asked_for(client: TestClient, portrait: bytes) -> None:
     face = face_of(client.post("/v1/faces?signals=1", content=portrait))
     assert "signals" in face
+    assert "emotions" not in face
     assert "pose" not in face
     assert "aligned" not in face
 

@@ -1,12 +1,17 @@
 from .align import TEMPLATES as TEMPLATES
 from .align import Aligned as Aligned
 from .align import align_face as align_face
+from .emotion import EMOTION_POINTS as EMOTION_POINTS
+from .emotion import EMOTIONS as EMOTIONS
+from .emotion import MAX_REPROJECTION_ERROR as MAX_REPROJECTION_ERROR
+from .emotion import SURE as SURE
+from .emotion import UNSURE as UNSURE
+from .emotion import emotion_probabilities as emotion_probabilities
+from .emotion import guess_emotion as guess_emotion
 from .expression import SIGNALS as SIGNALS
 from .expression import BlinkCounter as BlinkCounter
-from .expression import EmotionGuess as EmotionGuess
 from .expression import FaceAnalyzer as FaceAnalyzer
 from .expression import expression_signals as expression_signals
-from .expression import guess_emotion as guess_emotion
 from .gaze import draw_gaze as draw_gaze
 from .gaze import eye_gaze as eye_gaze
 from .mesh import Mesh as Mesh
@@ -15,6 +20,7 @@ from .mesh import face_texture as face_texture
 from .mesh import warp_texture as warp_texture
 from .pose import Camera as Camera
 from .pose import draw_axes as draw_axes
+from .pose import frontal as frontal
 from .pose import head_pose as head_pose
 from .pose import project as project
 from .shapes import HEAD_MODEL as HEAD_MODEL

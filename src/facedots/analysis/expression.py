@@ -1,21 +1,20 @@
-"""Expression signals (eyes, mouth, smile, brows), blinks, and emotions by rule."""
+"""Expression signals (eyes, mouth, smile, brows), and blinks."""
 
 import contextlib
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facedots.analysis.emotion import emotion_probabilities
 from facedots.analysis.gaze import eye_gaze
-from facedots.analysis.pose import Camera, head_pose, unproject
-from facedots.analysis.shapes import HEAD_MODEL
+from facedots.analysis.pose import Camera, frontal, head_pose
 from facedots.errors import PointsError
-from facedots.geometry import Image, Matrix, check_shape
+from facedots.geometry import Image
 from facedots.head import HeadPose
-from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 
 # fmt: off
@@ -47,7 +46,7 @@ def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dic
     """The :data:`SIGNALS` of one face by name; NaN where a signal's points are missing.
 
     Beyond about 45 degrees of yaw the far eye is hidden and its signals are guesses. Arguments and
-    errors are those of :func:`frontal`.
+    errors are those of :func:`~facedots.analysis.pose.frontal`.
     """
     x, y = frontal(points, pose, camera).T
     right, left = (y[[41, 40]] - y[[37, 38]]).mean(), (y[[47, 46]] - y[[43, 44]]).mean()
@@ -60,32 +59,6 @@ def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dic
     values = (right, left, *closed.clip(0, 1), mouth, smile)
     values += (brows - BROWS_AT_REST, INNER_BROWS_AT_REST - inner)
     return {name: float(value) for name, value in zip(SIGNALS, values, strict=True)}
-
-
-def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
-    """The points with rotation and distance of the head undone: ``float64 (68, 2)``.
-
-    Each point moves along its line of sight to its depth in the head model. Units are the person's
-    outer-eye distance, the origin lies between the outer eye corners, x points to the subject's
-    left, y down. Beyond 60 degrees of yaw the result means little.
-
-    Args:
-        points: ``(68, 2)``, pixels; missing ones (NaN) stay missing.
-        pose: From the same points and camera.
-        camera: What took the image.
-
-    Raises:
-        ShapeError: The points are not (68, 2).
-        PointsError: An outer eye corner is missing.
-    """
-    pixels = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
-    solution = unproject(pixels, HEAD_MODEL[:, 2], pose, camera)[:, :2]
-    right, left = solution[list(IBUG68.norm_pair)]
-    distance = np.linalg.norm(left - right)
-    if not distance > 0:
-        corners = "the outer eye corners (points 36 and 45)"
-        raise PointsError(f"{corners}, which set the scale, are missing")
-    return np.asarray((solution - (right + left) / 2) / distance)
 
 
 class BlinkCounter:
@@ -149,56 +122,8 @@ class BlinkCounter:
         return blinked
 
 
-EMOTIONS = ("neutral", "happy", "surprised", "frowning")
-"""Results of :func:`guess_emotion`. ``frowning`` means low brows, for whatever reason."""
-
-SMILE, GAPE, RAISED, LOWERED = (0.07, 0.13), (0.08, 0.20), (0.01, 0.05), (0.03, 0.07)
-"""Signals in outer-eye distances at which a score begins, and at which it is 1."""
-
-
-@dataclass(frozen=True)
-class EmotionGuess:
-    """Emotion by rule of thumb.
-
-    Attributes:
-        name: The emotion with the highest score.
-        scores: Emotion -> score in [0, 1]; not a probability, without a fixed sum.
-
-    Example:
-        >>> guess_emotion({"smile": 0.2, "mouth_open": 0.1, "brow_raise": 0.0, "frown": 0.0}).name
-        'happy'
-    """
-
-    name: str
-    scores: Mapping[str, float]
-
-
-def guess_emotion(signals: Mapping[str, float]) -> EmotionGuess:
-    """Neutral, happy, surprised or frowning, by fixed rules from :func:`expression_signals`.
-
-    - happy: ``smile``;
-    - surprised: both ``mouth_open`` and ``brow_raise``, less with a smile;
-    - frowning: ``frown``, less with a smile, since laughing eyes pull the brows down.
-
-    A missing signal (NaN) counts as absent. Rules and limits were set by hand, without labeled
-    emotions, and a face at rest may look like any of them: do not decide about people by it.
-    """
-    smile, gape = _ramp(signals["smile"], SMILE), _ramp(signals["mouth_open"], GAPE)
-    raised, lowered = _ramp(signals["brow_raise"], RAISED), _ramp(signals["frown"], LOWERED)
-    happy, surprised, frowning = smile, min(gape, raised) * (1 - smile), lowered * (1 - smile)
-    neutral = 1 - max(happy, surprised, frowning)
-    scores = dict(zip(EMOTIONS, (neutral, happy, surprised, frowning), strict=True))
-    return EmotionGuess(max(scores, key=scores.__getitem__), scores)
-
-
-def _ramp(value: float, limits: tuple[float, float]) -> float:
-    """0 up to the first limit, 1 from the second on; NaN gives 0."""
-    start, end = limits
-    return min(max(0.0, (value - start) / (end - start)), 1.0)
-
-
 class FaceAnalyzer:
-    """Adds head pose, expression signals and gaze to faces.
+    """Adds head pose, expression signals, emotions and gaze to faces.
 
     Args:
         camera: What takes the images; guessed from each image's size if not given.
@@ -217,9 +142,9 @@ class FaceAnalyzer:
         self._camera = camera
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """The faces of IBUG68 with ``pose``, ``signals`` and, where the network finds pupils,
-        ``gaze``; one with too few points stays as it is. Of the RGB image ``uint8 (H, W, 3)`` only
-        the size matters.
+        """The faces of IBUG68 with ``pose``, ``signals``, ``emotions`` and, where the network finds
+        pupils, ``gaze``; one with too few points stays as it is. Of the RGB image
+        ``uint8 (H, W, 3)`` only the size matters.
 
         Raises:
             ShapeError: The image or the points have another shape.
@@ -231,6 +156,7 @@ class FaceAnalyzer:
             with contextlib.suppress(PointsError):
                 pose = head_pose(face.points, camera)
                 signals = expression_signals(face.points, pose, camera)
-                measured = replace(face, pose=pose, signals=signals)
+                emotions = emotion_probabilities(face.points, pose, camera)
+                measured = replace(face, pose=pose, signals=signals, emotions=emotions)
                 result[i] = replace(measured, gaze=eye_gaze(measured, camera))
         return result

@@ -179,6 +179,32 @@ def _initial_pose(solid: Matrix, pixels: Matrix, camera: Camera) -> tuple[Matrix
     return np.asarray(rotated, np.float64), np.asarray(to_head @ farther @ shift, np.float64)
 
 
+def frontal(points: ArrayLike, pose: HeadPose, camera: Camera) -> Matrix:
+    """The points with rotation and distance of the head undone: ``float64 (68, 2)``.
+
+    Each point moves along its line of sight to its depth in the head model. Units are the person's
+    outer-eye distance, the origin lies between the outer eye corners, x points to the subject's
+    left, y down. Beyond 60 degrees of yaw the result means little.
+
+    Args:
+        points: ``(68, 2)``, pixels; missing ones (NaN) stay missing.
+        pose: From the same points and camera.
+        camera: What took the image.
+
+    Raises:
+        ShapeError: The points are not (68, 2).
+        PointsError: An outer eye corner is missing.
+    """
+    pixels = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
+    solution = unproject(pixels, HEAD_MODEL[:, 2], pose, camera)[:, :2]
+    right, left = solution[list(IBUG68.norm_pair)]
+    distance = np.linalg.norm(left - right)
+    if not distance > 0:
+        corners = "the outer eye corners (points 36 and 45)"
+        raise PointsError(f"{corners}, which set the scale, are missing")
+    return np.asarray((solution - (right + left) / 2) / distance)
+
+
 def draw_axes(
     image: Image, poses: Sequence[HeadPose], camera: Camera, length: float = 0.6
 ) -> Image:

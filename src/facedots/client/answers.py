@@ -158,6 +158,7 @@ def _read_face(fields: Mapping[str, Any], schema: KeypointSchema) -> Face:
         track_id=fields.get("track_id"),
         pose=pose,
         signals=signals,
+        emotions=fields.get("emotions"),
         visibility=None if visibility is None else _rows(visibility, count, 1)[:, 0],
         pupils=None if pupils is None else _rows(pupils, PUPILS.count, 2),
         pupils_covariance=None if spread is None else _covariance(spread, PUPILS.count),

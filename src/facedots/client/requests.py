@@ -32,6 +32,7 @@ class FindOptions(TypedDict, total=False):
     max_faces: int
     pose: bool
     signals: bool
+    emotions: bool
 
 
 class ImageOptions(FindOptions, total=False):

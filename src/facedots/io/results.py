@@ -94,6 +94,7 @@ class FaceColumns:
         visibility: Whether to list the visibility of each point.
         pupils: Whether to list x, y and sigma of the pupils.
         signals: Expression signals to list, by name.
+        emotions: Emotions whose probability to list, by name.
         extra: Further text columns: name -> what gives the text.
 
     Example:
@@ -110,6 +111,7 @@ class FaceColumns:
     visibility: bool = False
     pupils: bool = False
     signals: Sequence[str] = ()
+    emotions: Sequence[str] = ()
     extra: Extra = field(default_factory=dict)
 
     @cached_property
@@ -167,14 +169,16 @@ class FaceColumns:
             groups.append((names, 4, _covariance_values))
         if self.visibility:
             names = [f"visibility_{i}" for i in range(self.schema.count)]
-            groups.append((names, 4, lambda face: _values(face.visibility, len(names))))
+            groups.append((names, 4, lambda face: _values(face.visibility, self.schema.count)))
         if self.pupils:
             groups.append((_PUPILS, 2, _pupil_values))
         if self.pose:
             groups += [(_BOX, 2, lambda face: face.box.tolist()), (_POSE, 4, _pose_values)]
         if self.pose and self.pupils:
             groups.append((_EYES, 2, _gaze_values))
-        return [*groups, (self.signals, 4, self._signal_values)]
+        groups.append((self.signals, 4, lambda face: _by_name(face.signals, self.signals)))
+        columns = [f"emotion_{name}" for name in self.emotions]
+        return [*groups, (columns, 4, lambda face: _by_name(face.emotions, self.emotions))]
 
     @cached_property
     def _decimals(self) -> dict[str, int]:
@@ -182,8 +186,9 @@ class FaceColumns:
         groups = {name: digits for names, digits, _ in self._groups for name in names}
         return groups | {"confidence": 4, "timestamp": 6}
 
-    def _signal_values(self, face: Face) -> list[float]:
-        return [float((face.signals or {}).get(name, math.nan)) for name in self.signals]
+
+def _by_name(values: Mapping[str, float] | None, names: Sequence[str]) -> list[float]:
+    return [float((values or {}).get(name, math.nan)) for name in names]
 
 
 def _finite(value: float, digits: int) -> float | None:

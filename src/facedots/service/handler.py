@@ -40,6 +40,8 @@ _ALIGNED_PIXELS, _DRAWN_SIDE = 2_000_000, 2048
 """Most pixels of all the aligned faces of an image, and the longest side of a drawn one: answers
 wait in memory for clients that read slowly.
 """
+_MEASURES = ("pose", "signals", "emotions")
+"""The fields of a face that are measured where a request asks for them."""
 GIVEN_BOXES = "boxes"
 """The detector of an answer to a request with boxes."""
 
@@ -190,22 +192,17 @@ class RequestHandler:
             return self._in_boxes(pipeline.predictor, image, boxes)
 
     def _analyzed(self, image: Image, faces: list[Face], options: FindOptions) -> list[Face]:
-        """The faces with the head pose, gaze and signals that are asked for."""
+        """The faces with the head pose, gaze, signals and emotions that are asked for."""
         IMAGES.inc()
         FACES.inc(len(faces))
-        pose, signals = options.pose, options.signals
+        left_out: dict[str, Any] = {name: None for name in _MEASURES if not getattr(options, name)}
         with _explained():
             check_finite(faces)
-            measured = FaceAnalyzer()(image, faces) if pose or signals else faces
-        return [
-            replace(
-                face,
-                pose=face.pose if pose else None,
-                gaze=face.gaze if pose else None,
-                signals=face.signals if signals else None,
-            )
-            for face in measured
-        ]
+            if len(left_out) < len(_MEASURES):
+                faces = FaceAnalyzer()(image, faces)
+        if not options.pose:
+            left_out["gaze"] = None
+        return [replace(face, **left_out) for face in faces]
 
     def _in_boxes(self, predictor: KeypointPredictor, image: Image, boxes: Boxes) -> list[Face]:
         most = self._limits.max_faces

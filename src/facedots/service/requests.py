@@ -50,6 +50,7 @@ class FindOptions(BaseModel):
         bool, Field(description="Add the head pose and, where the network finds pupils, the gaze.")
     ] = False
     signals: Annotated[bool, Field(description="Add the expression signals.")] = False
+    emotions: Annotated[bool, Field(description="Add the probability of each emotion.")] = False
 
 
 class ImageOptions(FindOptions):

@@ -1,8 +1,9 @@
 /** Expression signals (eyes, mouth, smile, brows) and blinks, as in Python's `expression.py`. */
 
-import { expression, schema, shapes } from "./constants";
+import { expression } from "./constants";
+import { emotionProbabilities } from "./emotion";
 import { clip, mean, percentile, type Point } from "./geometry";
-import { guessCamera, headPose, rotation, type Camera } from "./pose";
+import { frontal, guessCamera, headPose, type Camera } from "./pose";
 import type { Face, HeadPose, Signals } from "./types";
 
 const BLINK = expression.BLINK;
@@ -31,37 +32,14 @@ export function expressionSignals(points: Point[], pose: HeadPose, camera: Camer
   };
 }
 
-/**
- * The points with rotation and distance of the head undone: each moves along its line of sight to
- * its depth in the head model. Units are the outer-eye distance, the origin lies between the eyes.
- */
-export function frontal(points: readonly Point[], pose: HeadPose, camera: Camera): Point[] {
-  const turn = rotation(pose);
-  const { translation: shift } = pose;
-  const flat = points.map(([px, py], i): Point => {
-    const ray = [(px - camera.center[0]) / camera.focal, (py - camera.center[1]) / camera.focal];
-    // A point p is seen at ray where (turn p + shift)[:2] = ray * (turn p + shift)[2]; its z is the
-    // model's, so this is linear in x and y.
-    const [[a, b, p], [c, d, q]] = ray.map((value, axis) => {
-      const row = turn[axis].map((entry, k) => entry - value * turn[2][k]);
-      const known = row[2] * shapes.HEAD_MODEL[i][2] + shift[axis] - value * shift[2];
-      return [row[0], row[1], -known];
-    });
-    const determinant = a * d - b * c;
-    return [(p * d - b * q) / determinant, (a * q - p * c) / determinant];
-  });
-  const [right, left] = schema.norm_pair.map((i) => flat[i]);
-  const distance = Math.hypot(left[0] - right[0], left[1] - right[1]);
-  const [x, y] = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
-  return flat.map((point): Point => [(point[0] - x) / distance, (point[1] - y) / distance]);
-}
-
-/** The faces of an image of this size with head pose and signals, where they have any. */
+/** The faces of an image of this size with head pose, signals and emotions, where they have any. */
 export function analyzeFaces(faces: readonly Face[], width: number, height: number): Face[] {
   const camera = guessCamera(width, height);
   return faces.map((face) => {
     const pose = headPose(face.points, camera);
-    return pose ? { ...face, pose, signals: expressionSignals(face.points, pose, camera) } : face;
+    if (!pose) return face;
+    const signals = expressionSignals(face.points, pose, camera);
+    return { ...face, pose, signals, emotions: emotionProbabilities(face.points, pose, camera) };
   });
 }
 

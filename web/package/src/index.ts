@@ -16,6 +16,7 @@ import type { Face, KeypointSchema } from "./types";
 
 export { anonymizer, type AnonymizeMethod, type AnonymizeOptions } from "./anonymize";
 export type { Color, Effect } from "./effects";
+export { guessEmotion } from "./emotion";
 export { BlinkCounter } from "./expression";
 export { FaceDotsError } from "./errors";
 export type { Image as Pixels } from "./image";
@@ -34,6 +35,8 @@ export type { Tensor } from "./session";
 export type { TrackOptions } from "./tracker";
 export {
   isHidden,
+  type EmotionName,
+  type Emotions,
   type Face,
   type HeadPose,
   type KeypointSchema,

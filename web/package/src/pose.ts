@@ -1,6 +1,6 @@
 /** Head pose from keypoints, and a pinhole camera, as in Python's `pose.py`. */
 
-import { pose, shapes } from "./constants";
+import { pose, schema, shapes } from "./constants";
 import { centroid, degrees, radians, sum, type Point } from "./geometry";
 import { fitRows, solve } from "./linear";
 import type { HeadPose } from "./types";
@@ -32,6 +32,31 @@ export function rotation({ yaw, pitch, roll }: Pick<HeadPose, "yaw" | "pitch" | 
     axisRotation([0, 0, tilt]),
     multiply(axisRotation([0, turn, 0]), axisRotation([nod, 0, 0])),
   );
+}
+
+/**
+ * The points with rotation and distance of the head undone: each moves along its line of sight to
+ * its depth in the head model. Units are the outer-eye distance, the origin lies between the eyes.
+ */
+export function frontal(points: readonly Point[], pose: HeadPose, camera: Camera): Point[] {
+  const turn = rotation(pose);
+  const { translation: shift } = pose;
+  const flat = points.map(([px, py], i): Point => {
+    const ray = [(px - camera.center[0]) / camera.focal, (py - camera.center[1]) / camera.focal];
+    // A point p is seen at ray where (turn p + shift)[:2] = ray * (turn p + shift)[2]; its z is the
+    // model's, so this is linear in x and y.
+    const [[a, b, p], [c, d, q]] = ray.map((value, axis) => {
+      const row = turn[axis].map((entry, k) => entry - value * turn[2][k]);
+      const known = row[2] * shapes.HEAD_MODEL[i][2] + shift[axis] - value * shift[2];
+      return [row[0], row[1], -known];
+    });
+    const determinant = a * d - b * c;
+    return [(p * d - b * q) / determinant, (a * q - p * c) / determinant];
+  });
+  const [right, left] = schema.norm_pair.map((i) => flat[i]);
+  const distance = Math.hypot(left[0] - right[0], left[1] - right[1]);
+  const [x, y] = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
+  return flat.map((point): Point => [(point[0] - x) / distance, (point[1] - y) / distance]);
 }
 
 /** Yaw, pitch and roll in degrees; the inverse of {@link rotation}. */

@@ -93,7 +93,7 @@ function csvText(text: string): string {
 }
 
 function roundedFace(face: Face): Face {
-  const { pose, signals, detection_score: score, visibility, pupils } = face;
+  const { pose, signals, emotions, detection_score: score, visibility, pupils } = face;
   const spread = face.pupils_covariance;
   return {
     ...face,
@@ -114,6 +114,7 @@ function roundedFace(face: Face): Face {
       },
     }),
     ...(signals && { signals: rounded(signals, 4) }),
+    ...(emotions && { emotions: rounded(emotions, 4) }),
     ...(visibility && { visibility: rounded(visibility, 4) }),
     ...(pupils && { pupils: rounded(pupils, 2) }),
     ...(spread && { pupils_covariance: rounded(spread, 4) }),

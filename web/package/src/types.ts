@@ -1,6 +1,6 @@
 /** What a face is, in the names of Python's JSON (docs/results.md). */
 
-import { expression, types } from "./constants";
+import { emotion, expression, types } from "./constants";
 import type { Box, Point, Square } from "./geometry";
 import type { Covariance } from "./uncertainty";
 
@@ -20,6 +20,10 @@ export interface HeadPose {
 export type SignalName = (typeof expression.SIGNALS)[number];
 /** Expression signals by name: gaps and heights in the person's outer-eye distances. */
 export type Signals = Record<SignalName, number>;
+
+export type EmotionName = (typeof emotion.EMOTIONS)[number];
+/** The probability of each emotion by name; their sum is 1. */
+export type Emotions = Record<EmotionName, number>;
 
 export interface Face {
   /** The network's confidence in [0, 1] that this is a face and the points lie on it. */
@@ -42,6 +46,7 @@ export interface Face {
   track_id?: number;
   pose?: HeadPose;
   signals?: Signals;
+  emotions?: Emotions;
   /**
    * The probability that each point is not hidden; as the next ones, only from networks that predict
    * it.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { models } from "../src/constants";
+import { emotionProbabilities, guessEmotion } from "../src/emotion";
 import { BlinkCounter, expressionSignals } from "../src/expression";
 import { assign } from "../src/linear";
 import { guessCamera, headPose } from "../src/pose";
@@ -42,6 +43,33 @@ describe("expression signals", () => {
       expect(counter.count).toBe(count);
     }
     expect(counter.count).toBeGreaterThan(2);
+  });
+});
+
+describe("emotions", () => {
+  it("are Python's on the same points and pose", () => {
+    for (const { image, faces } of cases.images) {
+      const camera = guessCamera(image.width, image.height);
+      for (const face of faces) {
+        const own = emotionProbabilities(face.points, face.pose, camera);
+        expect(Object.keys(own)).toEqual(Object.keys(face.emotions));
+        expect(largestGap(Object.values(own), Object.values(face.emotions))).toBeLessThan(1e-5);
+      }
+    }
+  });
+
+  it("say nothing of points that make no head", () => {
+    const { image, faces } = cases.images[0];
+    const pose = { ...faces[0].pose, reprojection_error: 0.16 };
+    const camera = guessCamera(image.width, image.height);
+    const shares = Object.values(emotionProbabilities(faces[0].points, pose, camera));
+    expect(largestGap(shares, Array<number>(6).fill(1 / 6))).toBeLessThan(1e-12);
+  });
+
+  it("are named where they are probable enough", () => {
+    const none = { neutral: 0, happy: 0, surprised: 0, angry: 0, sad: 0, disgusted: 0 };
+    expect(guessEmotion({ ...none, happy: 0.5, sad: 0.5 })).toBe("happy");
+    expect(guessEmotion({ ...none, happy: 0.3, sad: 0.4, angry: 0.3 })).toBe("unsure");
   });
 });
 
