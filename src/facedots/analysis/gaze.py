@@ -114,8 +114,8 @@ def _angles(direction: Matrix, variance: float) -> tuple[float, float, float]:
 def gaze_vector(gaze: EyeGaze) -> Matrix:
     """The unit vector ``float64 (3,)`` of a gaze in the head's axes.
 
-    >>> gaze_vector(EyeGaze(30.0, 0.0, 1.0))
-    array([ 0.5      , -0.       , -0.8660254])
+    >>> gaze_vector(EyeGaze(30.0, 20.0, 1.0)).round(2)
+    array([ 0.47, -0.34, -0.81])
     """
     return rotation(gaze.yaw, gaze.pitch, 0) @ [0, 0, -1]
 
