@@ -20,6 +20,7 @@ class HeadPose:
             model, in eye distances.
 
     Example:
+        >>> import numpy as np
         >>> pose = HeadPose(10.0, -3.25, 0.0, np.array([0.1, 0.2, 9], np.float32), 0.02)
         >>> pose.to_dict()["pitch"]
         -3.25
