@@ -2,7 +2,7 @@
 
 Axes of camera and head (:data:`~facedots.analysis.shapes.HEAD_MODEL`) at zero rotation: x to the
 right of the image (the subject's left), y down, z away from the viewer. For the signs of angles see
-:class:`~facedots.types.HeadPose`.
+:class:`~facedots.head.HeadPose`.
 """
 
 from collections.abc import Sequence
