@@ -18,7 +18,8 @@ export function emotionProbabilities(points: Point[], pose: HeadPose, camera: Ca
     const terms = offsets.map(([x, y], k) => weights[k][0] * x + weights[k][1] * y);
     return emotion.BIAS[i] + sum(terms);
   });
-  const powers = scores.map((score) => Math.exp(score - Math.max(...scores)));
+  const largest = Math.max(...scores);
+  const powers = scores.map((score) => Math.exp(score - largest));
   const total = sum(powers);
   return named(powers.map((power) => power / total));
 }
