@@ -97,7 +97,8 @@ class ImageRun:
     """The images that a command goes through, and what fails on the way.
 
     At the end the failures are listed on stderr, and the exit status is 1 if there are any. Where
-    the command is stopped, the images that are not done are listed too.
+    the command is stopped, the images that are not done are listed too; the one that was just being
+    written is among them.
 
     Args:
         sources: Files, folders, patterns and URLs.
