@@ -24,7 +24,7 @@ from facedots import (
     read_image,
     tight_boxes,
 )
-from facedots.analysis import HEAD_MODEL, expression_signals, project, warp_texture
+from facedots.analysis import HEAD_MODEL, expression_signals, frontal, project, warp_texture
 from facedots.data import random_head, random_rotation
 from facedots.geometry import Floats, Image, Matrix
 
@@ -60,7 +60,7 @@ def drawn(count: int, rng: np.random.Generator) -> tuple[Matrix, Matrix]:
     for _ in range(count):
         turn, solid = random_rotation(rng), random_head(rng)
         points = solid @ turn[:2].T * 90 + CAMERA.center
-        values = expression_signals(points, head_pose(points, CAMERA), CAMERA)
+        values = expression_signals(frontal(points, head_pose(points, CAMERA), CAMERA))
         down = solid[:, 1]
         truth.append(
             (
@@ -82,7 +82,7 @@ def lids_drawn_shut(data: Path, model: str, shares: tuple[float, ...]) -> Matrix
         image = read_image(face.image, orient=False)
         camera = Camera.guess((image.shape[0], image.shape[1]))
         pose = head_pose(face.points, camera)
-        signals = expression_signals(face.points, pose, camera)
+        signals = expression_signals(frontal(face.points, pose, camera))
         if min(signals["right_eye_open"], signals["left_eye_open"]) < 0.07 or abs(pose.yaw) > 25:
             continue
         row = []
@@ -104,7 +104,7 @@ def seen_opening(
     bent = warp_texture(image, start, end, (image.shape[0], image.shape[1]))
     shown = np.where(bent.mask[..., None], bent.image, image)
     points = predictor.predict(shown, tight_boxes(end[None])).points[0]
-    values = expression_signals(points, head_pose(points, camera), camera)
+    values = expression_signals(frontal(points, head_pose(points, camera), camera))
     return (values["right_eye_open"] + values["left_eye_open"]) / 2
 
 

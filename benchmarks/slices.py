@@ -10,7 +10,7 @@ from common import Faces
 from numpy.typing import NDArray
 
 from facedots import IBUG68, Camera, head_pose
-from facedots.analysis import expression_signals
+from facedots.analysis import expression_signals, frontal
 from facedots.evaluation import norm_distances
 from facedots.geometry import Floats, Image
 
@@ -80,7 +80,7 @@ def read(image: Image, points: Floats) -> tuple[float, float]:
     """Degrees that the head is turned by, and the gap between the lips in outer-eye distances."""
     camera = Camera.guess((image.shape[0], image.shape[1]))
     pose = head_pose(points, camera)
-    return pose.yaw, expression_signals(points, pose, camera)["mouth_open"]
+    return pose.yaw, expression_signals(frontal(points, pose, camera))["mouth_open"]
 
 
 def worst_people(errors: NDArray[np.float64], people: Sequence[str], share: float = 0.1) -> float:

@@ -29,7 +29,7 @@ from facedots import (
     Tracker,
     read_image,
 )
-from facedots.analysis import HEAD_MODEL, BlinkCounter, head_pose, project
+from facedots.analysis import HEAD_MODEL, BlinkCounter, face_columns, head_pose, project
 from facedots.data import draw_face
 from facedots.detection.base import Detections
 from facedots.detection.search import Search, _resized
@@ -47,7 +47,7 @@ from facedots.geometry import (
 )
 from facedots.inference.weights import WEIGHTS
 from facedots.inspection import feature_maps, list_layers, load_model
-from facedots.io import FaceColumns, atomic_write, to_csv
+from facedots.io import atomic_write, to_csv
 from facedots.io.results import image_fields
 from facedots.schema import IBUG68
 from facedots.tracking import FaceSmoother
@@ -266,14 +266,11 @@ def images(fixtures: Fixtures) -> None:
 
 def table(results: list[ImageResult], predictor: KeypointPredictor) -> dict[str, Any]:
     """The CSV of faces, and what it is of."""
-    columns = FaceColumns(
-        IBUG68, visibility=predictor.predicts_visibility, pupils=predictor.predicts_pupils
-    )
     images = [
         {"source": result.source, "faces": [fields(face) for face in result.faces]}
         for result in results
     ]
-    return {"images": images, "csv": to_csv(results, IBUG68, columns)}
+    return {"images": images, "csv": to_csv(results, IBUG68, face_columns(predictor))}
 
 
 def effects(fixtures: Fixtures) -> None:

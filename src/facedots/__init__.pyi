@@ -5,9 +5,9 @@ from .adapters import from_supervision as from_supervision
 from .adapters import to_pandas as to_pandas
 from .adapters import to_supervision as to_supervision
 from .analysis.align import align_face as align_face
+from .analysis.analyzer import FaceAnalyzer as FaceAnalyzer
 from .analysis.emotion import guess_emotion as guess_emotion
 from .analysis.expression import BlinkCounter as BlinkCounter
-from .analysis.expression import FaceAnalyzer as FaceAnalyzer
 from .analysis.pose import Camera as Camera
 from .analysis.pose import draw_axes as draw_axes
 from .analysis.pose import head_pose as head_pose

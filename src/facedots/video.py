@@ -36,7 +36,9 @@ class VideoOptions:
     csv: Annotated[Path | None, "Write CSV with a row for each face; - prints it.", _FILE] = None
     jsonl: Annotated[Path | None, "Write the same as a JSON object per line.", _FILE] = None
     parquet: Annotated[Path | None, "Write the same as Parquet; needs pyarrow.", _FILE] = None
-    pose: Annotated[bool, "Add head pose and expression to the tables; count blinks."] = False
+    pose: Annotated[
+        bool, "Add head pose, expression, emotion and gaze to the tables; count blinks."
+    ] = False
     smooth: Annotated[bool, "Smooth the keypoints over time."] = True
     sound: Annotated[bool, "Copy the sound; needs PyAV."] = True
     mirror: Annotated[bool, "Mirror the frames first, as a selfie view does."] = False
@@ -130,6 +132,7 @@ def process_video(
         >>> stats.frames, stats.blinks                  # doctest: +SKIP
         (250, {0: 3})
     """
+    from facedots.analysis.analyzer import face_columns
     from facedots.io.files import guard_inputs
     from facedots.io.video import Frame, fit_image, open_reader, open_writer
     from facedots.io.video_tables import CsvTable, JsonLinesTable, ParquetTable
@@ -155,20 +158,10 @@ def process_video(
             (JsonLinesTable, options.jsonl),
             (ParquetTable, options.parquet),
         )
-        predictor = pipeline.predictor
+        columns = face_columns(pipeline.predictor, analyzed=options.pose)
+        columns = replace(columns, timestamp=True, pose=True)
         tables = [
-            stack.enter_context(
-                kind(
-                    path,
-                    predictor.spec.schema,
-                    video.name,
-                    expressions.names if expressions else (),
-                    visibility=predictor.predicts_visibility,
-                    pupils=predictor.predicts_pupils,
-                )
-            )
-            for kind, path in kinds
-            if path
+            stack.enter_context(kind(path, columns, video.name)) for kind, path in kinds if path
         ]
         every, smooth = options.detect_every, options.smooth
         tracker = Tracker(pipeline.detector, pipeline.predictor, detect_every=every, smooth=smooth)
@@ -196,12 +189,12 @@ def process_video(
 
 
 class _Expressions:
-    """Adds head pose and expression signals to tracked faces; counts the blinks of each track."""
+    """Adds what :class:`FaceAnalyzer` measures to tracked faces; counts each track's blinks."""
 
     def __init__(self) -> None:
-        from facedots.analysis.expression import SIGNALS, BlinkCounter, FaceAnalyzer
+        from facedots.analysis.analyzer import FaceAnalyzer
+        from facedots.analysis.expression import BlinkCounter
 
-        self.names = SIGNALS
         self._analyze = FaceAnalyzer()
         self._counters: defaultdict[int, BlinkCounter] = defaultdict(BlinkCounter)
 

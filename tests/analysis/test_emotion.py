@@ -17,7 +17,7 @@ from facedots.analysis.emotion import (
     emotion_weights,
     guess_emotion,
 )
-from facedots.analysis.pose import Camera, project
+from facedots.analysis.pose import Camera, frontal, project
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.geometry import Floats, Matrix
 from facedots.head import HeadPose
@@ -39,8 +39,11 @@ def mean_face() -> Matrix:
 
 
 def read(solid: Matrix, yaw: float = 0) -> dict[str, float]:
-    pose = posed(yaw)
-    return emotion_probabilities(project(solid, pose, CAMERA), pose, CAMERA)
+    return read_points(project(solid, posed(yaw), CAMERA), posed(yaw))
+
+
+def read_points(points: Floats | Matrix, pose: HeadPose) -> dict[str, float]:
+    return emotion_probabilities(frontal(points, pose, CAMERA), pose)
 
 
 @pytest.fixture
@@ -80,13 +83,13 @@ def test_missing_points_say_nothing() -> None:
     speaking[LOWER_LIP, 1] += 0.1
     points = project(speaking, posed(), CAMERA)
     points[[0, LOWER_LIP]] = np.nan
-    values = emotion_probabilities(points, posed(), CAMERA)
+    values = read_points(points, posed())
     assert values["neutral"] == pytest.approx(4 / 9, abs=1e-6)
 
 
 def test_points_that_make_no_head_say_nothing() -> None:
     pose = replace(posed(), reprojection_error=0.16)
-    values = emotion_probabilities(project(mean_face(), pose, CAMERA), pose, CAMERA)
+    values = read_points(project(mean_face(), pose, CAMERA), pose)
     assert values == dict.fromkeys(EMOTIONS, 1 / 6)
     assert guess_emotion(values) == UNSURE
 
@@ -136,6 +139,6 @@ def test_the_shipped_file_states_its_origin_and_terms() -> None:
 
 def test_points_of_float32_give_the_same() -> None:
     points: Floats = project(mean_face(), posed(), CAMERA).astype(np.float32)
-    values = emotion_probabilities(points, posed(), CAMERA)
+    values = read_points(points, posed())
     assert list(values.values()) == pytest.approx(list(read(mean_face()).values()), abs=1e-3)
     assert sum(values.values()) == pytest.approx(1)

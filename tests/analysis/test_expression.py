@@ -3,24 +3,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.analysis.emotion import EMOTIONS
 from facedots.analysis.expression import (
     CLOSED_EYE,
     OPEN_EYE,
     SIGNALS,
     BlinkCounter,
-    FaceAnalyzer,
     expression_signals,
 )
-from facedots.analysis.pose import Camera, head_pose, project
+from facedots.analysis.pose import Camera, frontal, head_pose, project
 from facedots.analysis.shapes import HEAD_MODEL
 from facedots.data.synthetic import random_head, random_rotation
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix
 from facedots.head import HeadPose
-from facedots.schema import IBUG68
-from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 CAMERA = Camera.guess((480, 640))
 UPPER_RIGHT, LOWER_RIGHT = [37, 38], [41, 40]
@@ -33,8 +28,12 @@ def posed(yaw: float = 0, pitch: float = 0, roll: float = 0, zoom: float = 1) ->
 
 def signals(solid: Matrix, pose: HeadPose) -> dict[str, float]:
     """What is read off a head of this shape once its pose is found from its points."""
-    points = project(solid, pose, CAMERA)
-    return expression_signals(points, head_pose(points, CAMERA), CAMERA)
+    return signals_of(project(solid, pose, CAMERA))
+
+
+def signals_of(points: Floats | Matrix, pose: HeadPose | None = None) -> dict[str, float]:
+    """What is read off points, by a given pose or their own."""
+    return expression_signals(frontal(points, pose or head_pose(points, CAMERA), CAMERA))
 
 
 def changed(points: list[int], by: tuple[float, float]) -> Matrix:
@@ -60,7 +59,7 @@ def test_signals_do_not_depend_on_the_pose(pose: HeadPose) -> None:
 
 def test_lengths_by_hand() -> None:
     given_pose = posed(10, 5, 20)
-    still = expression_signals(project(HEAD_MODEL, given_pose, CAMERA), given_pose, CAMERA)
+    still = signals_of(project(HEAD_MODEL, given_pose, CAMERA), given_pose)
     # Mean gap between the lids of the model; half its mouth's width less the corners' drop below
     # the nose, less 0.03 at rest.
     assert [still["right_eye_open"], still["left_eye_open"]] == pytest.approx(
@@ -80,7 +79,7 @@ def test_each_signal_follows_its_own_points_and_left_is_the_subjects_left() -> N
 
     def difference(points: list[int], by: tuple[float, float]) -> dict[str, float]:
         before, after = (
-            expression_signals(project(s, straight, CAMERA), straight, CAMERA)
+            signals_of(project(s, straight, CAMERA), straight)
             for s in (HEAD_MODEL, changed(points, by))
         )
         return {
@@ -113,15 +112,14 @@ def test_the_share_of_closing_has_fixed_ends() -> None:
         (0.0, 1),
     ]:
         solid = changed(LOWER_RIGHT, (0, opening - gap))
-        assert expression_signals(project(solid, straight, CAMERA), straight, CAMERA)[
-            "right_eye_closed"
-        ] == pytest.approx(share, abs=1e-6)
+        values = signals_of(project(solid, straight, CAMERA), straight)
+        assert values["right_eye_closed"] == pytest.approx(share, abs=1e-6)
 
 
 def test_missing_points_silence_only_their_signals() -> None:
     points = project(HEAD_MODEL, posed(), CAMERA)
     points[[37, 66]] = np.nan
-    values = expression_signals(points, posed(), CAMERA)
+    values = signals_of(points, posed())
     assert {name for name, value in values.items() if np.isnan(value)} == {
         "right_eye_open",
         "right_eye_closed",
@@ -129,7 +127,7 @@ def test_missing_points_silence_only_their_signals() -> None:
     }
     points[36] = np.nan
     with pytest.raises(PointsError, match="outer eye corners"):
-        expression_signals(points, posed(), CAMERA)
+        signals_of(points, posed())
 
 
 def drawn_heads(count: int) -> list[tuple[Matrix, Floats]]:
@@ -146,7 +144,7 @@ def drawn_heads(count: int) -> list[tuple[Matrix, Floats]]:
 
 def test_drawn_eyes_and_mouths_read_as_they_were_drawn() -> None:
     heads = drawn_heads(300)
-    read = [expression_signals(points, head_pose(points, CAMERA), CAMERA) for _, points in heads]
+    read = [signals_of(points) for _, points in heads]
     gaps = np.array([(solid[LOWER_RIGHT, 1] - solid[UPPER_RIGHT, 1]).mean() for solid, _ in heads])
     found = np.array([values["right_eye_open"] for values in read])
     assert np.abs(found - gaps).mean() < 0.01
@@ -158,53 +156,6 @@ def test_drawn_eyes_and_mouths_read_as_they_were_drawn() -> None:
     )
     mouths = np.array([values["mouth_open"] for values in read])
     assert np.corrcoef(lips, mouths)[0, 1] > 0.98
-
-
-def as_face(points: Floats | Matrix) -> Face:
-    given = np.asarray(points, np.float32)
-    sure = np.ones(len(given), np.float32)
-    return Face(
-        given, isotropic_covariance(sure), sure, np.array([0, 0, 9, 9], np.float32), 1.0, IBUG68
-    )
-
-
-def test_the_reader_fills_what_it_can() -> None:
-    image = np.zeros((480, 640, 3), np.uint8)
-    whole = as_face(project(HEAD_MODEL, posed(25, -5, 10), CAMERA))
-    blind = as_face(np.full((68, 2), np.nan))
-    read, still_blind = FaceAnalyzer()(image, [whole, blind])
-    assert whole.pose is None
-    assert read.pose is not None
-    assert read.signals is not None
-    assert (read.pose.yaw, read.pose.pitch, read.pose.roll) == pytest.approx((25, -5, 10), abs=0.02)
-    assert list(read.signals) == list(FaceAnalyzer.signals)
-    assert read.emotions is not None
-    assert tuple(read.emotions) == EMOTIONS
-    assert still_blind is blind
-    assert FaceAnalyzer()(image, []) == []
-
-
-def test_signals_that_are_not_known_go_into_json() -> None:
-    points = project(HEAD_MODEL, posed(), CAMERA)
-    points[37] = np.nan
-    (face,) = FaceAnalyzer()(np.zeros((480, 640, 3), np.uint8), [as_face(points)])
-    fields = face.to_dict()["signals"]
-    assert fields["right_eye_open"] is None
-    assert fields["left_eye_open"] == pytest.approx(0.077, abs=1e-3)
-
-
-def test_the_reader_takes_a_given_camera() -> None:
-    image = np.zeros((480, 640, 3), np.uint8)
-    near, far = (
-        FaceAnalyzer(Camera.guess((480, 640), focal))(
-            image, [as_face(project(HEAD_MODEL, posed(), CAMERA))]
-        )[0].pose
-        for focal in (768, 1536)
-    )
-    assert near is not None
-    assert far is not None
-    assert far.translation[2] == pytest.approx(2 * near.translation[2], rel=0.02)
-    assert near.reprojection_error < far.reprojection_error
 
 
 def blinks(

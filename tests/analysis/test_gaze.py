@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facedots.analysis.expression import FaceAnalyzer
+from facedots.analysis.analyzer import FaceAnalyzer
 from facedots.analysis.gaze import (
     CORNERS,
     EYE_CENTER,

@@ -14,6 +14,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
+from facedots.analysis.analyzer import FaceAnalyzer
+from facedots.analysis.emotion import guess_emotion
 from facedots.batch.sources import Part, list_parts
 from facedots.batch.work import Attempts, Job, PartWorker, read_stats
 from facedots.data.synthetic import draw_face
@@ -71,6 +73,11 @@ def test_a_row_holds_the_face_as_the_pipeline_finds_it(job: Job, work: Work, ima
     assert row["confidence"] == round(face.score, 4)
     assert abs(row["yaw"]) <= 90
     assert row["smile"] is not None
+    (measured,) = FaceAnalyzer()(read_image(file), [face])
+    assert measured.emotions is not None
+    emotions = {name: row[f"emotion_{name}"] for name in measured.emotions}
+    assert emotions == pytest.approx(measured.emotions, abs=6e-5)
+    assert row["emotion_guess"] == guess_emotion(measured.emotions)
     assert (row["model"], row["frame"], row["face_id"]) == ("tiny", 1, 0)
     assert row["timestamp"] is None
 

@@ -19,7 +19,8 @@ import pytest
 from numpy.typing import ArrayLike
 from typer.testing import CliRunner, Result
 
-from facedots.analysis.expression import FaceAnalyzer
+from facedots.analysis.analyzer import face_columns
+from facedots.analysis.emotion import EMOTIONS, UNSURE
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
 from facedots.detection.base import Detections
@@ -27,7 +28,6 @@ from facedots.errors import FacedotsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
-from facedots.io.results import FaceColumns
 from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
 from facedots.io.video_opencv import FolderReader
 from facedots.pipeline import Pipeline
@@ -134,11 +134,15 @@ def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "blinks of face 0: 0;" in result.stdout
     table = pd.read_csv(folder / "a.csv")
-    columns = FaceColumns(IBUG68, timestamp=True, pose=True, signals=FaceAnalyzer.signals)
+    columns = replace(face_columns(Truth(), analyzed=True), timestamp=True)  # type: ignore[arg-type]
     assert list(table) == columns.names
     tilt = np.degrees(np.arctan2(*(POINTS[45] - POINTS[36])[::-1]))
     assert np.abs(table["roll"][:6] - tilt).max() < 6
-    assert table["smile"].notna().tolist() == [True] * 6 + [False] * 2
+    for name in ("smile", "emotion_sad", "emotion_guess"):
+        assert table[name].notna().tolist() == [True] * 6 + [False] * 2
+    sums = table[[f"emotion_{name}" for name in EMOTIONS]].sum(axis=1)
+    assert sums[:6].to_numpy() == pytest.approx(1, abs=1e-3)
+    assert {*table["emotion_guess"][:6]} <= {*EMOTIONS, UNSURE}
 
 
 def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(folder: Path) -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from facedots.errors import MissingExtra, OutputError
-from facedots.head import HeadPose
+from facedots.head import EyeGaze, Gaze, HeadPose
 from facedots.io import parquet
 from facedots.io.results import JSON_SCHEMA, FaceColumns
 from facedots.io.video_tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable
@@ -24,20 +24,33 @@ KINDS: list[tuple[type[FaceTable], str]] = [
     (JsonLinesTable, "a.jsonl"),
     (ParquetTable, "a.parquet"),
 ]
-COLUMNS = FaceColumns(IBUG68, timestamp=True, pose=True, signals=["smile"])
+COLUMNS = FaceColumns(
+    IBUG68,
+    timestamp=True,
+    pose=True,
+    pupils=True,
+    signals=["smile"],
+    emotions=["happy"],
+    extra={"emotion_guess": lambda face: face.emotions and "happy"},
+)
 POINTS = np.stack([np.arange(68) / 3, 100 - np.arange(68)], axis=1).astype(np.float32)
 BOX = np.array([0, 33, 22.3333, 100], np.float32)
 UNKNOWN = np.full(68, np.nan, np.float32)
 POSE = HeadPose(10.5, -3.25, 0.0, np.array([0.1, 0.2, 9.0], np.float32), 0.02)
 SIGMA, SURE = isotropic_covariance(np.full(68, 0.456)), np.full(68, 0.789, np.float32)
 KNOWN = Face(
-    POINTS, SIGMA, SURE, BOX, 0.98765, IBUG68, track_id=3, pose=POSE, signals={"smile": 0.25}
+    *(POINTS, SIGMA, SURE, BOX, 0.98765, IBUG68),
+    track_id=3,
+    pose=POSE,
+    signals={"smile": 0.25},
+    emotions={"happy": 0.75},
+    gaze=Gaze(12.346, -5.0, 2.0, right_eye=EyeGaze(12.346, -5.0, 2.0), left_eye=None),
 )
 BARE = Face(POINTS, isotropic_covariance(UNKNOWN), UNKNOWN, BOX, 0.5, IBUG68, track_id=0)
 
 
 def written(kind: type[FaceTable], path: Path) -> Path:
-    with kind(path, IBUG68, "film.mp4", ["smile"]) as table:
+    with kind(path, COLUMNS, "film.mp4") as table:
         table.write(1, Fraction(1, 30), [KNOWN, BARE])
         table.write(2, Fraction(2, 30), [])
     return path
@@ -75,10 +88,14 @@ def test_every_format_says_the_same(tmp_path: Path, kind: type[FaceTable], name:
         0.02,
         0.25,
     )
-    assert bare[["sigma_5", "confidence_5", "yaw", "smile"]].isna().all()
+    assert (first["gaze_yaw"], first["gaze_pitch_0"], first["gaze_sigma"]) == (12.35, -5.0, 2.0)
+    assert (first["emotion_happy"], first["emotion_guess"]) == (0.75, "happy")
+    missed = ["sigma_5", "confidence_5", "yaw", "smile", "gaze_yaw", "emotion_happy"]
+    assert bare[[*missed, "emotion_guess"]].isna().all()
+    assert pd.isna(first["gaze_yaw_1"])
     assert bare["x_1"] == 0.33
     assert (
-        missing[["x_0", "y_67", "sigma_0", "confidence_0", "box_x0", "roll", "smile"]].isna().all()
+        missing[["x_0", "y_67", "sigma_0", "confidence_0", "box_x0", "roll", *missed]].isna().all()
     )
 
 
@@ -95,7 +112,7 @@ def test_what_was_written_before_an_error_is_a_valid_file(
     tmp_path: Path, kind: type[FaceTable], name: str
 ) -> None:
     def fail() -> None:
-        with kind(tmp_path / name, IBUG68, "camera 0") as table:
+        with kind(tmp_path / name, COLUMNS, "camera 0") as table:
             table.write(1, 0.0, [BARE])
             assert not (tmp_path / name).exists()
             raise RuntimeError("unplugged")
@@ -110,7 +127,7 @@ def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.Monkey
     import pyarrow.parquet
 
     monkeypatch.setattr(parquet, "_ROWS_PER_GROUP", 4)
-    with ParquetTable(tmp_path / "a.parquet", IBUG68, "film.mp4") as table:
+    with ParquetTable(tmp_path / "a.parquet", COLUMNS, "film.mp4") as table:
         for frame in range(1, 11):
             table.write(frame, frame / 25, [BARE])
     assert pyarrow.parquet.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
@@ -122,7 +139,7 @@ def test_parquet_without_pyarrow_says_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(MissingExtra, match=r"pip install 'facedots\[parquet\]'"):
-        ParquetTable(tmp_path / "a.parquet", IBUG68, "film.mp4")
+        ParquetTable(tmp_path / "a.parquet", COLUMNS, "film.mp4")
     assert not list(tmp_path.iterdir())
 
 
@@ -132,7 +149,7 @@ def test_a_place_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=name):
-        kind(tmp_path / "file" / name, IBUG68, "film.mp4")
+        kind(tmp_path / "file" / name, COLUMNS, "film.mp4")
 
 
 def test_lines_and_parquet_follow_the_contract(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 from .align import TEMPLATES as TEMPLATES
 from .align import Aligned as Aligned
 from .align import align_face as align_face
+from .analyzer import FaceAnalyzer as FaceAnalyzer
+from .analyzer import face_columns as face_columns
 from .emotion import EMOTION_POINTS as EMOTION_POINTS
 from .emotion import EMOTIONS as EMOTIONS
 from .emotion import MAX_REPROJECTION_ERROR as MAX_REPROJECTION_ERROR
@@ -10,7 +12,6 @@ from .emotion import emotion_probabilities as emotion_probabilities
 from .emotion import guess_emotion as guess_emotion
 from .expression import SIGNALS as SIGNALS
 from .expression import BlinkCounter as BlinkCounter
-from .expression import FaceAnalyzer as FaceAnalyzer
 from .expression import expression_signals as expression_signals
 from .gaze import draw_gaze as draw_gaze
 from .gaze import eye_gaze as eye_gaze

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.pose import Camera, frontal
-from facedots.geometry import Matrix
+from facedots.geometry import Matrix, check_shape
 from facedots.head import HeadPose
+from facedots.schema import IBUG68
 
 EMOTIONS = ("neutral", "happy", "surprised", "angry", "sad", "disgusted")
 """The emotions that :func:`emotion_probabilities` tells apart."""
@@ -42,7 +42,7 @@ def emotion_weights() -> tuple[Matrix, Matrix, Matrix]:
     return mean, weights, bias
 
 
-def emotion_probabilities(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
+def emotion_probabilities(points: ArrayLike, pose: HeadPose) -> dict[str, float]:
     """The probability of each of :data:`EMOTIONS`, in [0, 1]; their sum is 1.
 
     The softmax of a weighted sum of how far the frontal points lie from a mean face, fitted to
@@ -50,12 +50,18 @@ def emotion_probabilities(points: ArrayLike, pose: HeadPose, camera: Camera) -> 
     as that of the mean face; beyond :data:`MAX_REPROJECTION_ERROR` of the pose all six stay equally
     likely. docs/reading.md says how often it is right, and what it is not for.
 
-    Arguments and errors are those of :func:`~facedots.analysis.pose.frontal`.
+    Args:
+        points: ``(68, 2)``, as :func:`~facedots.analysis.pose.frontal` gives them.
+        pose: The one that they were made frontal with.
+
+    Raises:
+        ShapeError: The points are not (68, 2).
     """
+    shape = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64)
     if pose.reprojection_error > MAX_REPROJECTION_ERROR:
         return dict.fromkeys(EMOTIONS, 1 / len(EMOTIONS))
     mean, weights, bias = emotion_weights()
-    offsets = np.nan_to_num(frontal(points, pose, camera)[EMOTION_POINTS] - mean)
+    offsets = np.nan_to_num(shape[EMOTION_POINTS] - mean)
     scores = np.tensordot(weights, offsets, 2) + bias
     powers = np.exp(scores - scores.max())
     return dict(zip(EMOTIONS, (powers / powers.sum()).tolist(), strict=True))

@@ -1,21 +1,14 @@
 """Expression signals (eyes, mouth, smile, brows), and blinks."""
 
-import contextlib
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.analysis.emotion import emotion_probabilities
-from facedots.analysis.gaze import eye_gaze
-from facedots.analysis.pose import Camera, frontal, head_pose
-from facedots.errors import PointsError
-from facedots.geometry import Image
-from facedots.head import HeadPose
-from facedots.types import Face, check_image
+from facedots.geometry import check_shape
+from facedots.schema import IBUG68
 
 # fmt: off
 SIGNALS = ("right_eye_open", "left_eye_open", "right_eye_closed", "left_eye_closed", "mouth_open",
@@ -42,13 +35,18 @@ SMILE_AT_REST, BROWS_AT_REST, INNER_BROWS_AT_REST = 0.03, 0.21, 0.22
 """Medians over 97 labeled faces that do not smile, and, for the brows, over 1,700 labeled faces."""
 
 
-def expression_signals(points: ArrayLike, pose: HeadPose, camera: Camera) -> dict[str, float]:
+def expression_signals(points: ArrayLike) -> dict[str, float]:
     """The :data:`SIGNALS` of one face by name; NaN where a signal's points are missing.
 
-    Beyond about 45 degrees of yaw the far eye is hidden and its signals are guesses. Arguments and
-    errors are those of :func:`~facedots.analysis.pose.frontal`.
+    Beyond about 45 degrees of yaw the far eye is hidden and its signals are guesses.
+
+    Args:
+        points: ``(68, 2)``, as :func:`~facedots.analysis.pose.frontal` gives them.
+
+    Raises:
+        ShapeError: The points are not (68, 2).
     """
-    x, y = frontal(points, pose, camera).T
+    x, y = np.asarray(check_shape(points, f"{IBUG68.count} 2", "points"), np.float64).T
     right, left = (y[[41, 40]] - y[[37, 38]]).mean(), (y[[47, 46]] - y[[43, 44]]).mean()
     corners = y[[48, 54]].mean()
     brows = y[[36, 39, 42, 45]].mean() - y[17:27].mean()
@@ -120,43 +118,3 @@ class BlinkCounter:
         self._closed_since = None
         self.count += blinked
         return blinked
-
-
-class FaceAnalyzer:
-    """Adds head pose, expression signals, emotions and gaze to faces.
-
-    Args:
-        camera: What takes the images; guessed from each image's size if not given.
-
-    Attributes:
-        signals: Names of the signals, :data:`SIGNALS`.
-
-    Example:
-        >>> face = FaceAnalyzer()(image, Pipeline()(image))[0]  # doctest: +SKIP
-        >>> face.pose.yaw, face.signals["smile"]  # doctest: +SKIP
-    """
-
-    signals = SIGNALS
-
-    def __init__(self, camera: Camera | None = None) -> None:
-        self._camera = camera
-
-    def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
-        """The faces of IBUG68 with ``pose``, ``signals``, ``emotions`` and, where the network finds
-        pupils, ``gaze``; one with too few points stays as it is. Of the RGB image
-        ``uint8 (H, W, 3)`` only the size matters.
-
-        Raises:
-            ShapeError: The image or the points have another shape.
-        """
-        height, width = check_image(image).shape[:2]
-        camera = self._camera or Camera.guess((height, width))
-        result = list(faces)
-        for i, face in enumerate(faces):
-            with contextlib.suppress(PointsError):
-                pose = head_pose(face.points, camera)
-                signals = expression_signals(face.points, pose, camera)
-                emotions = emotion_probabilities(face.points, pose, camera)
-                measured = replace(face, pose=pose, signals=signals, emotions=emotions)
-                result[i] = replace(measured, gaze=eye_gaze(measured, camera))
-        return result

@@ -6,14 +6,14 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import cv2
 
-from facedots.analysis.expression import SIGNALS, FaceAnalyzer
+from facedots.analysis.analyzer import FaceAnalyzer, face_columns
 from facedots.batch.images import check_finite
 from facedots.batch.items import Item, Place, read_items
 from facedots.batch.sources import Part
@@ -21,7 +21,7 @@ from facedots.errors import DEBUG, DataError, FacedotsError, OutputError, descri
 from facedots.geometry import Image
 from facedots.io.files import Closable, output_errors
 from facedots.io.parquet import RowFile, open_parquet
-from facedots.io.results import FaceColumns, Row
+from facedots.io.results import Row
 from facedots.io.text import utf8
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
@@ -137,18 +137,9 @@ class PartWorker:
         cv2.setNumThreads(1)
         self._job, self._pipeline = job, job.networks.load()
         predictor = self._pipeline.predictor
-        schema = predictor.spec.schema
-        self._analyze = FaceAnalyzer() if schema == IBUG68 else None
-        signals = SIGNALS if self._analyze else ()
-        self._columns = FaceColumns(
-            schema,
-            timestamp=True,
-            covariance=True,
-            visibility=predictor.predicts_visibility,
-            pupils=predictor.predicts_pupils,
-            pose=True,
-            signals=signals,
-        )
+        self._analyze = FaceAnalyzer() if predictor.spec.schema == IBUG68 else None
+        columns = face_columns(predictor, analyzed=self._analyze is not None)
+        self._columns = replace(columns, timestamp=True, covariance=True, pose=True)
         self._types = self._columns.types | dict.fromkeys(_TEXT_COLUMNS, "string")
         self._origin = (predictor.spec.name, version("facedots"))
 

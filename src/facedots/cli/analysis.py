@@ -1,6 +1,7 @@
 """Commands that measure faces: ``facedots align`` and ``facedots pose``."""
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -96,13 +97,10 @@ def pose(
     pupils. The emotion is what people would say of the look of a face, right in about two of three
     cases, not a finding about a person.
     """
-    from facedots.analysis.emotion import EMOTIONS
-    from facedots.analysis.expression import SIGNALS, FaceAnalyzer
+    from facedots.analysis.analyzer import FaceAnalyzer, face_columns
     from facedots.analysis.gaze import draw_gaze
     from facedots.analysis.pose import Camera, draw_axes
     from facedots.io.result_files import ResultFiles
-    from facedots.io.results import FaceColumns
-    from facedots.schema import IBUG68
 
     json_file, csv_file = output_file(json_file), output_file(csv_file)
     printed = is_printed(json_file, csv_file)
@@ -116,22 +114,14 @@ def pose(
         drawn = draw_axes(image, [face.pose for face in faces if face.pose], camera)
         return draw_gaze(drawn, faces, camera)
 
-    extra = {"emotion_guess": _guess}
-    columns = FaceColumns(
-        IBUG68,
-        points=False,
-        pose=True,
-        pupils=pipeline.predictor.predicts_pupils,
-        signals=SIGNALS,
-        emotions=EMOTIONS,
-        extra=extra,
-    )
+    columns = face_columns(pipeline.predictor, analyzed=True)
+    columns = replace(columns, points=False, visibility=False)
     lines, options = list[str](), {**networks.recorded, "focal": focal}
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "pose")
         try:
             with ResultFiles(
-                json_file, csv_file, columns, networks.model, extra, options=options
+                json_file, csv_file, columns, networks.model, options=options
             ) as files:
                 if resume:
                     run.resume(files)
@@ -143,26 +133,22 @@ def pose(
                 echo(*lines, err=printed)
 
 
-def _guess(face: "Face") -> str | None:
-    """The emotion that a face shows, "unsure", or None where it was not measured."""
-    from facedots.analysis.emotion import guess_emotion
-
-    return guess_emotion(face.emotions) if face.emotions else None
-
-
 def _lines(result: "ImageResult", detector: "Detector") -> list[str]:
     """One line per face, for people."""
+    from facedots.analysis.emotion import guess_emotion
+
     if not result.faces:
         return [f"{result.source}: {count_found(result, detector)}"]
     lines = []
     for face in result.faces:
-        if face.pose is None or face.signals is None:
+        if face.pose is None or face.signals is None or face.emotions is None:
             lines.append(f"{result.source}: a face whose points make no head")
             continue
         angles = " ".join(
             f"{name} {round(getattr(face.pose, name)):+}°" for name in ("yaw", "pitch", "roll")
         )
         smile = f"smile {face.signals['smile']:+.2f}"
+        emotion = f"looks {guess_emotion(face.emotions)}"
         gaze = face.gaze and f", gaze {round(face.gaze.yaw):+}° {round(face.gaze.pitch):+}°"
-        lines.append(f"{result.source}: {angles}{gaze or ''}, {smile}, looks {_guess(face)}")
+        lines.append(f"{result.source}: {angles}{gaze or ''}, {smile}, {emotion}")
     return lines

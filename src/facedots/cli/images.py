@@ -60,19 +60,14 @@ def predict(
     are in the files, and the others are listed; --resume goes on with these. Existing files are
     replaced, but never an input.
     """
+    from facedots.analysis.analyzer import face_columns
     from facedots.io.result_files import ResultFiles
-    from facedots.io.results import FaceColumns
     from facedots.plots.draw import draw_faces
 
     json_file, csv_file, coco_file = map(output_file, (json_file, csv_file, coco_file))
     printed = is_printed(json_file, csv_file, coco_file)
     pipeline = networks.load()
-    predictor = pipeline.predictor
-    columns = FaceColumns(
-        predictor.spec.schema,
-        visibility=predictor.predicts_visibility,
-        pupils=predictor.predicts_pupils,
-    )
+    columns = face_columns(pipeline.predictor)
     draw = partial(draw_faces, numbers=numbers)
     counts, lines = list[int](), list[str]()
     with ImageRun(sources, recursive, max_pixels) as run:

@@ -23,7 +23,7 @@ from facedots.io.files import (
     write_all,
 )
 from facedots.io.inputs import is_url
-from facedots.io.results import Extra, FaceColumns, csv_rows, image_fields, results_document
+from facedots.io.results import FaceColumns, csv_rows, image_fields, results_document
 from facedots.io.text import csv_line, csv_name, json_line, utf8
 from facedots.types import ImageResult
 
@@ -124,9 +124,8 @@ class ResultFiles(Closable):
     Args:
         json_file: The document of docs/results.md.
         csv_file: The table.
-        columns: Of the table, and the schema of both.
+        columns: Of the table; their ``schema`` and ``extra`` are the document's too.
         model: Name of the network.
-        extra: Further fields of a face in the document.
         options: What else the results depend on, plain values by the name of the option; the
             document keeps them, and :meth:`resume` refuses one of other options.
         coco_file: COCO results, with the ids ``coco_ids``.
@@ -146,13 +145,12 @@ class ResultFiles(Closable):
         csv_file: str | None,
         columns: FaceColumns,
         model: str,
-        extra: Extra | None = None,
         *,
         options: Mapping[str, Any] | None = None,
         coco_file: str | None = None,
         coco_ids: CocoIds | None = None,
     ) -> None:
-        self._columns, self._extra, self._frame, self._ids = columns, extra, 0, coco_ids
+        self._columns, self._frame, self._ids = columns, 0, coco_ids
         document = results_document([], columns.schema, model, options=options)
         self._head = json_line(document).removesuffix("]}\n")
         self._json = self._csv = self._coco = None
@@ -172,7 +170,7 @@ class ResultFiles(Closable):
     def write(self, result: ImageResult) -> None:
         """Append the faces of an image, to all files or, where the disk is full, to none."""
         rows = csv_rows(self._columns, self._frame + 1, result) if self._csv else ""
-        self._append(image_fields(result, self._extra), rows)
+        self._append(image_fields(result, self._columns.extra), rows)
 
     def _append(self, image: dict[str, Any], rows: str) -> None:
         entries = self._ids.entries(image) if self._ids else []

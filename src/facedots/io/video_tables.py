@@ -11,7 +11,6 @@ from facedots.io.parquet import RowFile
 from facedots.io.result_files import RecordFile
 from facedots.io.results import FaceColumns, Row
 from facedots.io.text import csv_line, json_line, utf8
-from facedots.schema import KeypointSchema
 from facedots.types import Face
 
 
@@ -24,33 +23,18 @@ class FaceTable(Closable):
 
     Args:
         path: The file.
-        schema: Meaning of the points.
+        columns: Of the table.
         source: The video's name.
-        signals: Expression signals to list, by name.
-        visibility: Whether to list the visibility of each point.
-        pupils: Whether to list the pupils.
 
     Raises:
         OutputError: The file cannot be written.
 
     Example:
-        >>> table: FaceTable = CsvTable("faces.csv", schema, "clip.mp4")  # doctest: +SKIP
+        >>> table: FaceTable = CsvTable("faces.csv", columns, "clip.mp4")  # doctest: +SKIP
     """
 
-    def __init__(
-        self,
-        path: str | Path,
-        schema: KeypointSchema,
-        source: str,
-        signals: Sequence[str] = (),
-        *,
-        visibility: bool = False,
-        pupils: bool = False,
-    ) -> None:
-        self.columns = FaceColumns(
-            schema, timestamp=True, pose=True, visibility=visibility, pupils=pupils, signals=signals
-        )
-        self.names = self.columns.names
+    def __init__(self, path: str | Path, columns: FaceColumns, source: str) -> None:
+        self.columns, self.names = columns, columns.names
         self._source, self._path = source, Path(path)
         self._start()
 
@@ -74,7 +58,7 @@ class CsvTable(FaceTable):
     """Comma-separated values under a line of names; what is missing is empty.
 
     Example:
-        >>> with CsvTable("faces.csv", schema, "clip.mp4") as table:  # doctest: +SKIP
+        >>> with CsvTable("faces.csv", columns, "clip.mp4") as table:  # doctest: +SKIP
         ...     table.write(1, 0.0, faces)
     """
 
@@ -96,7 +80,7 @@ class JsonLinesTable(CsvTable):
     """A JSON object per line; what is missing is null.
 
     Example:
-        >>> with JsonLinesTable("faces.jsonl", schema, "camera 0") as table:  # doctest: +SKIP
+        >>> with JsonLinesTable("faces.jsonl", columns, "camera 0") as table:  # doctest: +SKIP
         ...     table.write(1, 0.0, faces)
     """
 
@@ -113,7 +97,7 @@ class ParquetTable(FaceTable):
     disk is full, there is no file.
 
     Example:
-        >>> with ParquetTable("faces.parquet", schema, "clip.mp4") as table:  # doctest: +SKIP
+        >>> with ParquetTable("faces.parquet", columns, "clip.mp4") as table:  # doctest: +SKIP
         ...     table.write(1, 0.0, faces)
     """
 

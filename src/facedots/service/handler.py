@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from facedots.analysis.align import Template, align_face
-from facedots.analysis.expression import FaceAnalyzer
+from facedots.analysis.analyzer import FaceAnalyzer
 from facedots.batch.images import check_finite
 from facedots.detection.base import Detections
 from facedots.errors import FacedotsError, ImageError, MissingExtra, PointsError, ShapeError
