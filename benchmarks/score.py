@@ -37,6 +37,7 @@ from facedots import (
     tight_boxes,
 )
 from facedots.annotations import FaceAnnotation
+from facedots.evaluation import auroc
 from facedots.geometry import Floats
 from facedots.io import atomic_write
 from facedots.plots import save_figure
@@ -117,16 +118,6 @@ def roc(good: Doubles, bad: Doubles) -> tuple[Doubles, Doubles]:
     return np.concatenate([[0], shares[0]]), np.concatenate([[0], shares[1]])
 
 
-def auc(good: Doubles, bad: Doubles) -> float:
-    """The probability that a good crop scores higher than a bad one, a tie counting one half.
-
-    >>> auc(np.array([0.9, 0.5]), np.array([0.5, 0.1]))
-    0.875
-    """
-    believed_bad, believed_good = roc(good, bad)
-    return float((np.diff(believed_bad) * (believed_good[1:] + believed_good[:-1]) / 2).sum())
-
-
 @dataclass(frozen=True)
 class CropScores:
     """What a network says of crops: its score, and the same made of its sigmas, both higher where
@@ -199,10 +190,10 @@ def row(kind: str, kinds: Mapping[str, CropScores]) -> dict[str, float | int | s
         "median": float(np.median(bad.score)) if scored else None,
         "below_lost": float((bad.score < LOST_SCORE).mean()) if scored else None,
         "below_confident": float((bad.score < CONFIDENT_SCORE).mean()) if scored else None,
-        "auc_score": auc(good.score, bad.score)
+        "auc_score": auroc(good.score, bad.score) / 100
         if scored and kind not in (GOOD, CORRUPTED)
         else None,
-        "auc_sigma": auc(good.sigma, bad.sigma)
+        "auc_sigma": auroc(good.sigma, bad.sigma) / 100
         if doubted and kind not in (GOOD, CORRUPTED)
         else None,
     }
@@ -236,7 +227,7 @@ def figure(model: str, kinds: Mapping[str, CropScores]) -> Figure:
                     *roc(good, bad),
                     style,
                     color=f"C{color}",
-                    label=f"{kind}: {what}, AUC {auc(good, bad):.4f}",
+                    label=f"{kind}: {what}, AUC {auroc(good, bad) / 100:.4f}",
                 )
     axes.set(
         xscale="log",

@@ -224,6 +224,7 @@ def test_cofw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> N
     assert data.schema == COFW29
     assert "16% of the points are marked as occluded" in caplog.text
     np.testing.assert_allclose([face.points for face in data.faces], points - 1, atol=1e-5)
+    np.testing.assert_array_equal([face.visible for face in data.faces], 1 - occluded)
     np.testing.assert_array_equal(read_image(data.faces[0].image), image)
     np.testing.assert_array_equal(read_image(data.faces[1].image)[..., 0], image[..., 0])
     assert [face.name for face in data.faces] == [f"COFW_test_color-0000{i}" for i in (0, 1)]

@@ -67,15 +67,6 @@ def test_where_a_head_fills_the_image_nothing_is_faceless() -> None:
     assert score.faceless_box((100, 900), heads, 80, rng) is not None
 
 
-@given(
-    st.lists(st.integers(0, 5), min_size=1, max_size=12),
-    st.lists(st.integers(0, 5), min_size=1, max_size=12),
-)
-def test_auc_is_how_often_a_good_crop_beats_a_bad_one(good: list[int], bad: list[int]) -> None:
-    wins = [(one > other) + (one == other) / 2 for one in good for other in bad]
-    assert score.auc(np.array(good, float), np.array(bad, float)) == pytest.approx(np.mean(wins))
-
-
 def test_a_row_says_what_the_network_says_and_leaves_out_the_rest() -> None:
     sigma = np.array([-3.0, -2.0])
     kinds = {

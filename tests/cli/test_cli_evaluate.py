@@ -1,13 +1,18 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
 from facedots.errors import DataError, WeightsError
+from facedots.evaluation import protocol
+from facedots.evaluation.result import Evaluation
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,25 @@ def test_prints_scores_and_writes_the_report(tiny_model: Path, cache: Path, tmp_
     assert f"{content['nme']:.2f} %" in result.stdout
     for path in (tmp_path / "out").iterdir():
         assert str(path) in result.stdout.splitlines()
+
+
+def test_hidden_points_are_printed_where_labels_and_network_tell(
+    tiny_model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "as hidden" not in run(cache, tiny_model, "--out", tmp_path).stdout
+    measure = protocol.evaluate_split
+
+    def seeing(*arguments: Any, **options: Any) -> Evaluation:
+        evaluation = measure(*arguments, **options)
+        seen = np.tile(np.arange(68) > 16, (len(evaluation.names), 1)).astype(np.float32)
+        return replace(evaluation, visible=seen, visibility=seen)
+
+    monkeypatch.setattr(protocol, "evaluate_split", seeing)
+    lines = run(cache, tiny_model, "--out", tmp_path).stdout.splitlines()
+    (line,) = (line for line in lines if "points labeled as hidden" in line)
+    assert "25.00 %" in line
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert (content["visibility"]["hidden_auroc"], content["pupils"]) == (100, None)
 
 
 def test_folder_of_a_run_stands_for_its_weights(

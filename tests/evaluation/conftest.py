@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from facedots.evaluation.result import EvalContext, Evaluation
+from facedots.evaluation.context import EvalContext
+from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES
 from facedots.io.images import write_image
 from facedots.schema import KeypointSchema

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from typer.testing import CliRunner
 
@@ -58,7 +59,7 @@ def test_the_faces_of_wflw(tmp_path: Path) -> None:
     assert face.points[[0, 16]].tolist() == [[0, 0.25], [16, 16.25]]
 
 
-def write_cofw68(root: Path, points: list[Floats]) -> None:
+def write_cofw68(root: Path, points: list[Floats], hidden: range) -> None:
     """COFW68 as it is published, of gray images; the points start at 1."""
     h5py, savemat = pytest.importorskip("h5py"), pytest.importorskip("scipy.io").savemat
     labels = root / "COFW68_Data" / "test_annotations"
@@ -67,17 +68,19 @@ def write_cofw68(root: Path, points: list[Floats]) -> None:
         images = [np.full((30, 40), 20 * i, np.uint8) for i in range(len(points))]
         refs = [file.create_dataset(f"#refs#/{i}", data=x).ref for i, x in enumerate(images)]
         file["phisT"], file["IsT"] = np.ones((87, len(refs))), np.array(refs, h5py.ref_dtype)[None]
+    occluded = np.isin(np.arange(68), hidden).astype(np.uint8)
     for i, face in enumerate(points, start=1):
-        savemat(labels / f"{i}_points.mat", {"Points": face + 1, "Occ": np.zeros((1, 68))})
+        savemat(labels / f"{i}_points.mat", {"Points": face + 1, "Occ": occluded[:, None]})
 
 
 def test_the_faces_of_cofw68(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     points = list(np.random.default_rng(0).uniform(0, 30, (11, 68, 2)))
-    write_cofw68(tmp_path, points)
+    write_cofw68(tmp_path, points, hidden=range(9))
     faces = BENCHMARKS["cofw68"].load(tmp_path)
     np.testing.assert_allclose([face.points for face in faces], points, atol=1e-5)
     assert [int(read_image(face.image).max()) for face in faces[:3]] == [0, 20, 40]
+    assert [np.flatnonzero(face.visible == 0).tolist() for face in faces] == [[*range(9)]] * 11
     labels = tmp_path / "COFW68_Data" / "test_annotations"
     for file, content in ((labels / "11_points.mat", b"text"), (labels / "2_points.mat", b"")):
         file.write_bytes(content)
@@ -86,6 +89,31 @@ def test_the_faces_of_cofw68(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     (labels.parent / "COFW_test_color.mat").unlink()
     with pytest.raises(DataError, match=r"no COFW_test_color\.mat; put COFW's test images there"):
         BENCHMARKS["cofw68"].load(tmp_path)
+
+
+def test_hidden_points_of_cofw68_are_measured(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    points = np.random.default_rng(0).uniform(0, 30, (68, 2)).astype(np.float32)
+    write_cofw68(tmp_path, [points], hidden=range(17))
+    network = onnx.load(tiny_model)
+    # The jaw is hidden but for one point, and nothing else.
+    seen = np.where((np.arange(68) < 17) & (np.arange(68) != 8), 0.2, 0.9).astype(np.float32)
+    network.graph.initializer.append(onnx.numpy_helper.from_array(seen, "seen"))
+    network.graph.node.append(onnx.helper.make_node("Unsqueeze", ["zero", "axis"], ["column"]))
+    network.graph.node.append(onnx.helper.make_node("Add", ["column", "seen"], ["visibility"]))
+    output = onnx.helper.make_tensor_value_info("visibility", onnx.TensorProto.FLOAT, ["N", 68])
+    network.graph.output.append(output)
+    onnx.save(network, tmp_path / "net.onnx")
+    for model, values in ((tmp_path / "net.onnx", [25, 100 * 16.5 / 17]), (tiny_model, [None] * 2)):
+        options = ["--data", tmp_path, "--model", model, "--out", tmp_path / "result.json"]
+        done = CliRunner().invoke(app, ["benchmark", "cofw68", *map(str, options)])
+        assert done.exit_code == 0, done.exception
+        assert ("hidden_auroc" in done.stdout) == (model != tiny_model)
+        measured = json.loads((tmp_path / "result.json").read_text())["boxes"]["ground-truth"]
+        found = [measured.get("hidden_share"), measured.get("hidden_auroc")]
+        assert found == pytest.approx(values, abs=1e-3)
 
 
 def test_the_faces_of_infanface(tmp_path: Path) -> None:

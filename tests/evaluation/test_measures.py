@@ -3,10 +3,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from facedots.evaluation.measures import UncertaintyMetrics
+from facedots.evaluation.measures import UncertaintyMetrics, pupil_values, visibility_values
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.uncertainty_metrics import ause
-from facedots.uncertainty import confidence
+from facedots.uncertainty import confidence, isotropic_covariance
 
 Maker = Callable[..., Evaluation]
 
@@ -69,3 +69,48 @@ def test_json_has_numbers_or_none(make_evaluation: Maker) -> None:
     assert content["failure_recall"] is None
     assert content["by_region"]["chin"]["coverage_50"] == 50
     assert set(content["by_region"]) == {"eyes", "chin"}
+
+
+def test_hidden_points_by_hand(make_evaluation: Maker) -> None:
+    visible = np.array([[1, 1, 0], [0, np.nan, 1], [1, 1, 1]], np.float32)
+    visibility = np.array([[0.95, 0.45, 0.15], [0.65, 0.1, 0.75], [np.nan] * 3], np.float32)
+    evaluation = make_evaluation([0, 0, np.nan], visible=visible, visibility=visibility)
+    assert visibility_values(evaluation) == {
+        "hidden_share": pytest.approx(40),
+        # Of six pairs, 0.45 for a visible point and 0.65 for a hidden one are the wrong way around.
+        "hidden_auroc": pytest.approx(100 * 5 / 6),
+        # A point in each bin: off by 5, 55, 15, 65 and 25.
+        "visibility_ece": pytest.approx(33),
+        "hidden_recall": pytest.approx(50),
+        "hidden_false": pytest.approx(100 / 3),
+    }
+
+
+def test_hidden_points_need_labels_and_predictions(make_evaluation: Maker) -> None:
+    known = np.ones((1, 3), np.float32)
+    assert visibility_values(make_evaluation([0], visible=known)) == {}
+    assert visibility_values(make_evaluation([0], visibility=known)) == {}
+    values = visibility_values(make_evaluation([0], visible=known, visibility=known))
+    assert np.isnan([values["hidden_auroc"], values["hidden_recall"]]).all()
+    assert (values["hidden_share"], values["hidden_false"], values["visibility_ece"]) == (0, 0, 0)
+
+
+def test_pupils_by_hand(make_evaluation: Maker) -> None:
+    # The eyes are 10 px apart: errors of 5 % (the other pupil has no label), 20 % and 0; the third
+    # face is missed.
+    true = np.array([[[10, 12], [np.nan, np.nan]], *[[[10, 12], [20, 12]]] * 2], np.float32)
+    pupils = np.nan_to_num(true, nan=20)
+    pupils[0, 0] += (0.3, 0.4)
+    pupils[1, 0] += (2, 0)
+    pupils[2] = np.nan
+    covariance = isotropic_covariance(np.full((3, 2), 0.5, np.float32))
+    found = {"pupils": pupils, "pupils_covariance": covariance}
+    evaluation = make_evaluation([0, 0, np.nan], true_pupils=true, **found)
+    assert pupil_values(evaluation) == {
+        "pupil_nme": pytest.approx(25 / 3),
+        "pupil_fr10": pytest.approx(60),
+        # 1, 16 and 0 standard deviations squared, over two axes.
+        "pupil_nees": pytest.approx(17 / 6),
+    }
+    assert pupil_values(make_evaluation([0, 0, 0], true_pupils=true)) == {}
+    assert pupil_values(make_evaluation([0, 0, 0], **found)) == {}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +131,44 @@ def test_missed_face_is_a_failure_and_not_absent(tmp_path: Path) -> None:
     scores = result.accuracy
     assert (scores.n, scores.missed, scores.nme, scores.fr10, scores.auc10) == (2, 1, 0, 50, 50)
     assert result.missed == ("b.png",)
+
+
+def test_what_labels_and_network_say_of_hidden_points_and_pupils_is_kept(tmp_path: Path) -> None:
+    class Seer(CornerPredictor):
+        def predict(
+            self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+        ) -> Keypoints:
+            found, pupils = super().predict(image, boxes), np.ones((1, 2, 2), np.float32)
+            seen = np.full((1, 3), 0.7, np.float32)
+            spread = isotropic_covariance(pupils[..., 0])
+            return replace(found, visibility=seen, pupils=pupils, pupils_covariance=spread)
+
+    def detector(image: Image) -> Detections:
+        boxes = np.array([TIGHT] if image.any() else [], np.float32).reshape(-1, 4)
+        return Detections(boxes, np.ones(len(boxes), np.float32))
+
+    plain, cut = (
+        face(tmp_path, "a.png"),
+        face(tmp_path, "b.png", POINTS - np.array([12, 0], np.float32)),
+    )
+    hidden = replace(face(tmp_path, "c.png"), visible=np.array([1, 0, np.nan], np.float32))
+    with_pupils = replace(plain, pupils=POINTS[:2])
+    result = evaluate(Seer(), [plain, hidden, cut, with_pupils])
+    # Who says nothing sees all points of the image; the first of `cut` lies left of it.
+    expected = [[1, 1, 1], [1, 0, np.nan], [0, 1, 1], [1, 1, 1]]
+    np.testing.assert_array_equal(result.visible, expected)
+    assert result.visibility == pytest.approx(np.full((4, 3), 0.7))
+    assert result.true_pupils is not None
+    assert np.isnan(result.true_pupils[:3]).all()
+    assert result.true_pupils[3].tolist() == POINTS[:2].tolist()
+    assert result.pupils is not None
+    assert result.pupils.shape == (4, 2, 2)
+    write_image(tmp_path / "a.png", np.full((40, 50, 3), 9, np.uint8))
+    missed = evaluate(Seer(), [plain, hidden], detector)
+    without = np.array([[0.7] * 3, [np.nan] * 3])
+    assert missed.visibility == pytest.approx(without, nan_ok=True)
+    nothing = evaluate(CornerPredictor(), [plain])
+    assert nothing.visible is nothing.visibility is nothing.pupils is nothing.true_pupils is None
 
 
 def test_faces_that_cannot_be_measured_are_skipped_with_the_reason(tmp_path: Path) -> None:

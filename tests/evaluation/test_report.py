@@ -102,6 +102,27 @@ def test_network_without_sigma_has_no_calibration(make_evaluation: Maker, tmp_pa
     assert json.loads((tmp_path / "report.json").read_text())["uncertainty"] is None
 
 
+def test_hidden_points_and_pupils_are_reported_where_both_tell(
+    make_evaluation: Maker, measured: Evaluation
+) -> None:
+    visible, pupils = np.array([[1, 0, 1]], np.float32), np.ones((1, 2, 2), np.float32)
+    covariance = np.broadcast_to(np.eye(2), (1, 2, 2, 2))
+    found = {"visible": visible, "visibility": 0.9 * visible, "true_pupils": pupils}
+    told = make_evaluation([0], pupils=pupils, pupils_covariance=covariance, **found)
+    assert report_dict(told)["visibility"]["hidden_auroc"] == 100
+    assert report_dict(told)["pupils"] == {"pupil_nme": 0, "pupil_fr10": 0, "pupil_nees": 0}
+    section = "Hidden points and pupils"
+    assert section in headings(report_html([told]))
+    # In a comparison, the network without them has a dash.
+    html = report_html([told, make_evaluation([0], name="other")])
+    row = re.search(r">NME of the pupils, %.*?</tr>", html)
+    assert row
+    assert re.findall(r">([^<]+)</td>", row[0]) == ["0.00", "–"]
+    content = report_dict(measured)
+    assert content["visibility"] is content["pupils"] is None
+    assert section not in headings(report_html([measured]))
+
+
 def test_everything_missed_is_still_reported(make_evaluation: Maker, tmp_path: Path) -> None:
     paths = write_report(make_evaluation([np.nan, np.nan]), tmp_path)
     assert list(paths) == ["report.html", "report.json", "ced.png", RESULT_FILE]

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from facedots.errors import DataError
-from facedots.evaluation.result import EvalContext, Evaluation, training_history
+from facedots.evaluation.context import EvalContext
+from facedots.evaluation.result import Evaluation, training_history
 
 Maker = Callable[..., Evaluation]
 
@@ -20,11 +21,14 @@ def test_an_evaluation_is_loaded_as_it_was_saved(
     baseline: np.ndarray | None,
     history: dict[str, dict[float, float]],
 ) -> None:
-    saved = make_evaluation([0.5, np.nan], 2.0, dof=5.5, baseline=baseline, history=history)
+    optional = {"true_pupils": np.ones((2, 2, 2)), "pupils_covariance": np.ones((2, 2, 2, 2))}
+    fields = {"dof": 5.5, "baseline": baseline, "history": history}
+    saved = make_evaluation([0.5, np.nan], 2.0, **fields, **optional if history else {})
     saved.save(tmp_path / "evaluation.npz")
     for path in (tmp_path, tmp_path / "evaluation.npz"):
         loaded = Evaluation.load(path)
-        np.testing.assert_array_equal(loaded.baseline, baseline)
+        for field in ("baseline", "visible", "visibility", "pupils", *optional):
+            np.testing.assert_array_equal(getattr(loaded, field), getattr(saved, field))
         for field in ("true", "predicted", "covariance", "confidence", "score", "squares", "nme"):
             np.testing.assert_array_equal(getattr(loaded, field), getattr(saved, field))
         for field in ("name", "context", "history", "names", "groups", "images", "skipped"):

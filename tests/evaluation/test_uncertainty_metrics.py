@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facedots.evaluation.uncertainty_metrics import (
+    auroc,
     ause,
     confidence_bins,
     coverage,
@@ -130,3 +131,13 @@ def test_each_of_equally_uncertain_cases_is_as_likely() -> None:
     assert failure_recall(
         [9, 9, 1, 1, 1, 1, 1, 1, 1, 1], [5, 4, 4, 4, 1, 1, 1, 1, 1, 1], fraction=0.2
     ) == pytest.approx(50 + 50 / 3)
+
+
+@given(
+    st.lists(st.integers(0, 5), min_size=1, max_size=12),
+    st.lists(st.integers(0, 5), min_size=1, max_size=12),
+)
+def test_auroc_is_how_often_a_positive_beats_a_negative(above: list[int], below: list[int]) -> None:
+    wins = [(one > other) + (one == other) / 2 for one in above for other in below]
+    assert auroc(above, below) == pytest.approx(100 * np.mean(wins))
+    assert np.isnan([auroc(above, []), auroc([], below)]).all()

@@ -26,7 +26,8 @@ _MAX_SIZE = 1 << 20  # bytes of the points of a face
 
 
 def read_cofw68(root: Path) -> list[FaceAnnotation]:
-    """COFW's test images with the 68 points of Ghiasi and Fowlkes (2015), which start at 1.
+    """COFW's test images with the 68 points of Ghiasi and Fowlkes (2015), which start at 1, and
+    their occlusion.
 
     The folder is that of their benchmark, with COFW's images in ``COFW68_Data`` or beside it.
 
@@ -41,30 +42,33 @@ def read_cofw68(root: Path) -> list[FaceAnnotation]:
     if file is None:
         raise DataError(f"{labels.parent}: no {COFW_IMAGES[0]}; put COFW's test images there")
     images = [face.image for face in CofwFile(file).faces(schema=COFW29)]
-    points = [_cofw68_points(labels / f"{i + 1}_points.mat") for i in range(len(images))]
-    placed = to_pixels(np.reshape(points, (-1, IBUG68.count, 2)), CofwFile.origin)
-    names = [f"{file.stem}-{i + 1:05}" for i in range(len(images))]
-    return [
-        FaceAnnotation(image, face, name, name)
-        for image, face, name in zip(images, placed, names, strict=True)
-    ]
+    faces = list[FaceAnnotation]()
+    for number, image in enumerate(images, start=1):
+        points, occluded = _cofw68_face(labels / f"{number}_points.mat")
+        name, visible = f"{file.stem}-{number:05}", np.asarray(occluded == 0, np.float32)
+        placed = to_pixels(points, CofwFile.origin)
+        faces.append(FaceAnnotation(image, placed, name, name, visible=visible))
+    return faces
 
 
-def _cofw68_points(file: Path) -> Matrix:
-    """The coordinates ``(68, 2)`` in a file."""
+def _cofw68_face(file: Path) -> tuple[Matrix, Matrix]:
+    """The coordinates ``(68, 2)`` and the occlusion ``(68,)``, 0 or 1, in a file."""
     with explain_missing_extra():
         from scipy.io import loadmat
         from scipy.io.matlab import MatReadError
     try:
         if file.stat().st_size > _MAX_SIZE:
             raise ValueError(f"larger than {_MAX_SIZE >> 10} kB")
-        points = np.asarray(loadmat(file, variable_names=["Points"])["Points"], np.float64)
+        content = loadmat(file, variable_names=["Points", "Occ"])
+        points, occluded = (np.asarray(content[name], np.float64) for name in ("Points", "Occ"))
         if points.shape != (IBUG68.count, 2) or not np.isfinite(points).all():
             raise ValueError(f"points of the shape {points.shape}")
+        if occluded.size != IBUG68.count or not np.isin(occluded, (0, 1)).all():
+            raise ValueError(f"Occ of the shape {occluded.shape}, or neither 0 nor 1")
     except (OSError, KeyError, TypeError, ValueError, NotImplementedError, MatReadError) as error:
-        fault = f"not a MATLAB file of 68 points called Points: {error}"
+        fault = f"not a MATLAB file of 68 points called Points and their Occ: {error}"
         raise AnnotationError(file, [fault]) from error
-    return points
+    return points, occluded.ravel()
 
 
 def read_infanface(root: Path) -> list[FaceAnnotation]:

@@ -235,7 +235,7 @@ class CofwFile(AnnotationFile):
     """COFW's ``COFW_train_color.mat`` or ``COFW_test_color.mat`` (MATLAB 7.3): images, and x, y and
     occlusion of 29 points each.
 
-    An occluded point is a point like others. The images are written to ``~/.cache/facedots``.
+    Occluded points are labeled, and hidden. The images are written to ``~/.cache/facedots``.
 
     Raises:
         AnnotationError: It is another file.
@@ -271,8 +271,8 @@ class CofwFile(AnnotationFile):
         points = to_pixels(np.stack([x, y], axis=-1), origin)
         names = [f"{self.path.stem}-{i:05}" for i in range(len(points))]
         return [
-            FaceAnnotation(file, face, name, name)
-            for file, face, name in zip(self._images, points, names, strict=True)
+            FaceAnnotation(file, face, name, name, visible=(hidden == 0).astype(np.float32))
+            for file, face, name, hidden in zip(self._images, points, names, occluded, strict=True)
         ]
 
 

@@ -69,6 +69,6 @@ def benchmark(
         atomic_write(out, json_line({"benchmark": test_set.value, **network, "boxes": boxes}))
     table = Table("boxes", *boxes, title=f"{model} on {chosen.title}")
     for measure in boxes["ground-truth"]:
-        values = [each[measure] for each in boxes.values()]
+        values = [each.get(measure) for each in boxes.values()]
         table.add_row(measure, *("–" if value is None else f"{value:g}" for value in values))
     Console(highlight=False, emoji=False).print(table)

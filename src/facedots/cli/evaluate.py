@@ -99,9 +99,14 @@ def _table(evaluation: "Evaluation") -> Table:
     from facedots.evaluation.measures import (
         ACCURACY,
         FACE_UNCERTAINTY,
+        PUPILS,
         UNCERTAINTY,
+        VISIBILITY,
+        Measure,
         UncertaintyMetrics,
         accuracy_values,
+        pupil_values,
+        visibility_values,
     )
 
     context, accuracy = evaluation.context, evaluation.accuracy
@@ -112,12 +117,15 @@ def _table(evaluation: "Evaluation") -> Table:
     table.add_row("missed", str(accuracy.missed))
     table.add_row("skipped", str(len(evaluation.skipped)))
     uncertainty = UncertaintyMetrics(evaluation)
-    groups = [(list(ACCURACY), accuracy_values(evaluation))]
-    if uncertainty.available:
-        groups.append(([*UNCERTAINTY, *FACE_UNCERTAINTY], uncertainty.values()))
+    groups: list[tuple[tuple[Measure, ...], dict[str, float]]] = [
+        (ACCURACY, accuracy_values(evaluation)),
+        (UNCERTAINTY + FACE_UNCERTAINTY, uncertainty.values() if uncertainty.available else {}),
+        (VISIBILITY, visibility_values(evaluation)),
+        (PUPILS, pupil_values(evaluation)),
+    ]
     for measures, values in groups:
         table.add_section()
-        for measure in measures:
+        for measure in measures if values else ():
             value = values[measure.name]
             text = f"{value:.2f} {measure.unit}" if isfinite(value) else "–"
             table.add_row(measure.title, text)

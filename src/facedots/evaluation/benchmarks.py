@@ -20,6 +20,7 @@ from facedots.annotations.benchmark_sets import (
 )
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.errors import DataError
+from facedots.evaluation.measures import visibility_values
 from facedots.evaluation.metrics import auc, failure_rate, finite_mean, nme, norm_distances, plain
 from facedots.evaluation.result import Evaluation
 from facedots.geometry import check_shape
@@ -106,7 +107,8 @@ def published_measures(evaluation: Evaluation) -> dict[str, Any]:
 
     ``nme`` is over the outer eye corners, ``nme_pupils`` over :func:`pupil_distances`; both are
     means of the faces that were not missed. A missed face is a failure (``fr``) and adds nothing to
-    the area under the curve (``auc``), both of ``nme``.
+    the area under the curve (``auc``), both of ``nme``. Then :func:`visibility_values`, where the
+    labels and the network tell what is hidden.
     """
     true, schema = evaluation.true, evaluation.schema
     errors = nme(evaluation.predicted, true, schema)
@@ -120,5 +122,5 @@ def published_measures(evaluation: Evaluation) -> dict[str, Any]:
     }
     for limit in THRESHOLDS:
         values |= {f"auc{limit}": auc(errors, limit), f"fr{limit}": failure_rate(errors, limit)}
-    rounded: dict[str, Any] = plain(values)
+    rounded: dict[str, Any] = plain(values | visibility_values(evaluation))
     return rounded

@@ -18,6 +18,7 @@ from facedots.evaluation.metrics import (
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.uncertainty_metrics import (
     FAILURE_NME,
+    auroc,
     ause,
     confidence_bins,
     coverage,
@@ -26,7 +27,8 @@ from facedots.evaluation.uncertainty_metrics import (
     failure_recall,
     sparsification,
 )
-from facedots.uncertainty import CONFIDENT_WITHIN, Doubles, negative_log_likelihood
+from facedots.types import VISIBLE
+from facedots.uncertainty import CONFIDENT_WITHIN, Doubles, mahalanobis, negative_log_likelihood
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,23 @@ FACE_UNCERTAINTY = (
 """Of :meth:`UncertaintyMetrics.values`, besides those of all points."""
 
 
+VISIBILITY = (
+    Measure("hidden_share", "points labeled as hidden", None),
+    Measure("hidden_auroc", "AUROC: visible points against hidden ones by visibility", "higher"),
+    Measure("visibility_ece", "ECE of the visibility", unit="points"),
+    Measure("hidden_recall", "hidden points called hidden (visibility below 0.5)", "higher"),
+    Measure("hidden_false", "visible points called hidden"),
+)
+"""Of :func:`visibility_values`."""
+
+PUPILS = (
+    Measure("pupil_nme", "NME of the pupils"),
+    Measure("pupil_fr10", "pupils with an error above 10 %, or missed"),
+    Measure("pupil_nees", "NEES of the pupils: squared error by covariance", 1.0, unit="ideal: 1"),
+)
+"""Of :func:`pupil_values`."""
+
+
 def accuracy_values(evaluation: Evaluation) -> dict[str, float]:
     """The value of each of :data:`ACCURACY` by name; NaN where it cannot be measured."""
     baseline = evaluation.baseline
@@ -97,6 +116,44 @@ def accuracy_values(evaluation: Evaluation) -> dict[str, float]:
         **{m.name: getattr(evaluation.accuracy, m.name) for m in ACCURACY[:5]},
         "nme_worst_tenth": worst_tenth(evaluation.nme),
         "nme_mean_shape": np.nan if baseline is None else finite_mean(baseline),
+    }
+
+
+def visibility_values(evaluation: Evaluation) -> dict[str, float]:
+    """The value of each of :data:`VISIBILITY` by name, over the points whose label is known; none
+    where the labels or the network do not tell what is hidden. Missed faces do not count.
+    """
+    if evaluation.visible is None or evaluation.visibility is None:
+        return {}
+    known = np.isfinite(evaluation.visible) & np.isfinite(evaluation.visibility)
+    visible, visibility = evaluation.visible[known] >= VISIBLE, evaluation.visibility[known]
+    called_hidden = 100.0 * (visibility < VISIBLE)
+    return {
+        "hidden_share": finite_mean(100.0 * ~visible),
+        "hidden_auroc": auroc(visibility[visible], visibility[~visible]),
+        "visibility_ece": ece(confidence_bins(visibility, visible)),
+        "hidden_recall": finite_mean(called_hidden[~visible]),
+        "hidden_false": finite_mean(called_hidden[visible]),
+    }
+
+
+def pupil_values(evaluation: Evaluation) -> dict[str, float]:
+    """The value of each of :data:`PUPILS` by name, over the labeled pupils; none where the data or
+    the network have no pupils. Errors are in percent of the true eye distance.
+
+    The NEES (normalized estimation error squared; Bar-Shalom et al., 2001) is the mean of eᵀ C⁻¹ e
+    over the two axes: 1 where the covariance C is that of the errors e.
+    """
+    true, pupils = evaluation.true_pupils, evaluation.pupils
+    if true is None or pupils is None or evaluation.pupils_covariance is None:
+        return {}
+    scale = 100 / norm_distances(evaluation.true, evaluation.schema)
+    errors = point_errors(pupils, true) * scale[:, None]
+    radius = mahalanobis(pupils - true, evaluation.pupils_covariance)
+    return {
+        "pupil_nme": finite_mean(errors),
+        "pupil_fr10": finite_mean(100.0 * (errors[~np.isnan(errors)] > 10)),
+        "pupil_nees": finite_mean(radius**2) / 2,
     }
 
 

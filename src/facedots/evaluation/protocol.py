@@ -13,11 +13,13 @@ from rich.progress import track
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
 from facedots.data.splits import detect_sources, load_split
+from facedots.data.transforms import visible_points
 from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result
+from facedots.evaluation.context import GROUND_TRUTH, WHOLE_IMAGE, EvalContext
 from facedots.evaluation.metrics import nme, norm_distances
-from facedots.evaluation.result import EvalContext, Evaluation
+from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
@@ -71,8 +73,10 @@ def evaluate(
         reasons = "; ".join(f"{name}: {reason}" for name, reason in skipped[:3])
         reasons = reasons or "there are no annotations"
         raise DataError(f"none of {len(skipped)} faces could be measured: {reasons}")
-    boxes = result.WHOLE_IMAGE if spec.crop.mode == "frame" else result.GROUND_TRUTH
-    keypoints, squares, attributes = zip(*measured, strict=True)
+    boxes = WHOLE_IMAGE if spec.crop.mode == "frame" else GROUND_TRUTH
+    keypoints, squares, attributes, visible = zip(*measured, strict=True)
+    true_pupils = [None if face.pupils is None else face.pupils[None] for face in faces]
+    hidden_labeled = any(face.visible is not None for face in faces)
     return Evaluation(
         name=spec.name,
         schema=spec.schema,
@@ -89,6 +93,11 @@ def evaluate(
         skipped=tuple(skipped),
         dof=spec.dof,
         context=EvalContext(type(detector).__name__.lower() if detector else boxes),
+        visible=np.stack(visible) if hidden_labeled else None,
+        visibility=_joined([of.visibility for of in keypoints]),
+        pupils=_joined([of.pupils for of in keypoints]),
+        pupils_covariance=_joined([of.pupils_covariance for of in keypoints]),
+        true_pupils=_joined(true_pupils),
     )
 
 
@@ -188,9 +197,9 @@ def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
     return points.astype(np.float32)
 
 
-_Measured = tuple[Keypoints, Matrix, Mapping[str, float]]
-"""The keypoints of one face, the square (center x, center y, side) that the network saw, and the
-attributes of the face; NaN where missed.
+_Measured = tuple[Keypoints, Matrix, Mapping[str, float], Floats]
+"""The keypoints of one face and the square (center x, center y, side) that the network saw, NaN
+where missed; the attributes of the face; and which points its labels say are seen.
 """
 
 
@@ -199,21 +208,32 @@ def _measure(
 ) -> _Measured:
     spec, image = predictor.spec, read_image(annotation.image, orient=False)
     attributes = face_attributes(image, annotation.points, spec.schema)
+    visible = annotation.visible
+    if visible is None:
+        visible = visible_points({"keypoints": annotation.points, "image": image})
     box, tilted = tight_boxes(annotation.points[None]), None
     if detector is not None:
         box, tilted = _best_box(detector(image), box)
     if not len(box):
-        return _missing(spec.schema), np.full(3, np.nan), attributes
+        return _missing(spec.schema), np.full(3, np.nan), attributes, visible
     square = spec.crop.crop_squares(box, (image.shape[0], image.shape[1]))[0]
     if tilted is not None and spec.crop.mode == "box" and np.isfinite(tilted).all():
         square = tilted[0, :3] * (1, 1, spec.crop.scale)
-    return predictor.predict(image, box, tilted), square, attributes
+    return predictor.predict(image, box, tilted), square, attributes, visible
 
 
 def _missing(schema: KeypointSchema) -> Keypoints:
     """NaN in place of a missed face's keypoints."""
     nan = np.full((1, schema.count, 2, 2), np.nan, np.float32)
     return Keypoints(nan[..., 0], nan, nan[..., 0, 0], nan[:, 0, 0, 0], schema)
+
+
+def _joined(rows: Sequence[Floats | None]) -> Floats | None:
+    """Rows ``(1, …)`` of N faces as one array, NaN for ``None``; ``None`` where all rows are."""
+    known = next((row for row in rows if row is not None), None)
+    if known is None:
+        return None
+    return np.concatenate([np.full_like(known, np.nan) if row is None else row for row in rows])
 
 
 def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:

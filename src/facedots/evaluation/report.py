@@ -11,7 +11,12 @@ from matplotlib.figure import Figure
 
 from facedots.errors import DataError
 from facedots.evaluation import sections
-from facedots.evaluation.measures import UncertaintyMetrics, accuracy_values
+from facedots.evaluation.measures import (
+    UncertaintyMetrics,
+    accuracy_values,
+    pupil_values,
+    visibility_values,
+)
 from facedots.evaluation.metrics import norm_distances, plain
 from facedots.evaluation.result import RESULT_FILE, Evaluation
 from facedots.evaluation.uncertainty_metrics import reliability
@@ -82,6 +87,8 @@ def report_dict(evaluation: Evaluation) -> dict[str, Any]:
         **evaluation.accuracy.to_dict(),
         **{name: plain(values[name]) for name in ("nme_mean_shape", "nme_worst_tenth")},
         "uncertainty": UncertaintyMetrics(evaluation).to_dict(),
+        "visibility": plain(visibility_values(evaluation)) or None,
+        "pupils": plain(pupil_values(evaluation)) or None,
         "missed_names": list(evaluation.missed),
         "skipped": [{"name": name, "reason": reason} for name, reason in evaluation.skipped],
     }
@@ -116,6 +123,7 @@ def report_html(evaluations: Sequence[Evaluation]) -> str:
         regions=sections.regions(evaluations),
         slices=sections.by_slice(evaluations),
         uncertainty=sections.uncertainty(metrics) if predicted else None,
+        hidden_and_pupils=sections.hidden_and_pupils(evaluations),
         groups=", ".join(dict.fromkeys(e.context.groups_text for e in evaluations)),
         people=sections.people(evaluations),
         faces=[(e.name, *sections.example_tiles(e, others[e.name])) for e in evaluations],

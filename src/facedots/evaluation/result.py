@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from facedots.errors import DataError
+from facedots.evaluation.context import EvalContext
 from facedots.evaluation.metrics import Accuracy, finite_mean, measure_accuracy, nme
 from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write, protect
@@ -26,90 +27,11 @@ METRICS_FILE = "logs/metrics.csv"
 """Training log in the folder of a run."""
 RECIPE_FILE = "recipe.yaml"
 """What a run was made by, in its folder."""
-GROUND_TRUTH, WHOLE_IMAGE = "ground-truth", "whole-image"
 _VERSION = 2
 _ARRAYS = ("true", "predicted", "covariance", "confidence", "score", "squares")
+_OPTIONAL = ("baseline", "visible", "visibility", "true_pupils", "pupils", "pupils_covariance")
 _TUPLES = ("names", "groups", "images", "skipped")
 _ATTRIBUTE = "attribute_"
-
-
-@dataclass(frozen=True)
-class EvalContext:
-    """What was measured, on which data and how; ``""`` where unknown.
-
-    Attributes:
-        boxes: :data:`GROUND_TRUTH`, :data:`WHOLE_IMAGE`, or the detector's name.
-        data: The folder, or ``synthetic:N``.
-        sources: The data sets in it.
-        split: As in ``"official"``.
-        weights_sha256: Of the weight file, in hexadecimal.
-        trained_split: The split whose training part the network was trained on.
-        label_style: The data set whose labeling style the network follows, if trained on several.
-        run_styles: The styles that `facedots export` can write; empty where no run was measured.
-
-    Example:
-        >>> EvalContext("haar", "data", ("300w",), "official").boxes
-        'haar'
-    """
-
-    boxes: str = GROUND_TRUTH
-    data: str = ""
-    sources: tuple[str, ...] = ()
-    split: str = ""
-    weights_sha256: str = ""
-    trained_split: str = ""
-    label_style: str = ""
-    run_styles: tuple[str, ...] = ()
-
-    @property
-    def boxes_text(self) -> str:
-        """Origin of the boxes in words."""
-        if self.boxes == WHOLE_IMAGE:
-            return "none: the network takes the whole image"
-        return "the tight box of the true points" if self.boxes == GROUND_TRUTH else self.boxes
-
-    @property
-    def faces_text(self) -> str:
-        """Origin of the faces in words."""
-        return ", ".join(self.sources) or self.data
-
-    @property
-    def groups_text(self) -> str:
-        """What the groups of the faces are, in words."""
-        if "youtube-faces" not in self.sources:
-            return "images"
-        return "people" if len(self.sources) == 1 else "people or images"
-
-    def caveats(self, network: str) -> list[str]:
-        """Why the scores of a network of this name may mislead, a sentence each."""
-        people = "youtube-faces" in self.sources
-        sentences = []
-        if people and self.trained_split not in ("", "synthetic", self.split):
-            sentences.append(
-                f"{network} was trained on split {self.trained_split}, which contains faces of "
-                "this test set: its scores are too good."
-            )
-        if people and self.split == "official":
-            sentences.append(
-                "The official split leaks: everyone in its test set is in its training set too. "
-                "Compare with a disjoint split."
-            )
-        others = [source for source in self.sources if source != self.label_style]
-        if self.label_style and others:
-            text = (
-                f"{network} predicts points in the labeling style of {self.label_style}, and "
-                f"{' and '.join(others)} is labeled in another: part of the error is that "
-                "difference."
-            )
-            for style in [style for style in others if style in self.run_styles][:1]:
-                export = f"`facedots export RUN --label-style {style}`"
-                text += f" {export} writes the network of this run in the style of {style}."
-            sentences.append(text)
-        if self.data.startswith("synthetic:"):
-            sentences.append(
-                "These faces were drawn by facedots; the scores do not carry over to real ones."
-            )
-        return sentences
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +58,13 @@ class Evaluation:
         context: What was measured, on which data and how.
         baseline: NME ``(N,)`` in percent of a mean face in the same squares, or ``None``.
         history: Training log: column -> epoch -> value; empty where unknown.
+        visible: ``float32 (N, K)``, the labels: 1 seen, 0 hidden, NaN unknown; ``None`` where no
+            label says what is hidden.
+        visibility: ``float32 (N, K)`` as predicted, see :class:`~facedots.types.Keypoints`; as the
+            next ones, NaN for a missed face, and ``None`` where the network predicts none.
+        pupils: ``float32 (N, 2, 2)`` in pixels.
+        pupils_covariance: ``float32 (N, 2, 2, 2)`` in square pixels.
+        true_pupils: ``float32 (N, 2, 2)``, the labels; NaN or ``None`` where there are none.
 
     Example:
         >>> Evaluation.load("report/evaluation.npz").accuracy.nme  # doctest: +SKIP
@@ -156,9 +85,14 @@ class Evaluation:
     attributes: Mapping[str, Doubles]
     skipped: tuple[tuple[str, str], ...] = ()
     dof: float | None = None
-    context: EvalContext = EvalContext()
+    context: EvalContext = field(default_factory=EvalContext)
     baseline: Doubles | None = None
     history: Mapping[str, Mapping[float, float]] = field(default_factory=dict)
+    visible: Floats | None = None
+    visibility: Floats | None = None
+    pupils: Floats | None = None
+    pupils_covariance: Floats | None = None
+    true_pupils: Floats | None = None
 
     @cached_property
     def nme(self) -> Doubles:
@@ -210,8 +144,8 @@ class Evaluation:
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         arrays |= {_ATTRIBUTE + name: values for name, values in self.attributes.items()}
-        if self.baseline is not None:
-            arrays["baseline"] = self.baseline
+        optional = ((name, getattr(self, name)) for name in _OPTIONAL)
+        arrays |= {name: values for name, values in optional if values is not None}
         data = io.BytesIO()
         np.savez_compressed(data, about=np.array(json.dumps(about)), **arrays)
         atomic_write(path, data.getvalue())
@@ -259,7 +193,7 @@ class Evaluation:
             skipped=tuple((name, reason) for name, reason in about["skipped"]),
             dof=about["dof"],
             context=EvalContext(**context),
-            baseline=content["baseline"] if "baseline" in content.files else None,
+            **{name: content[name] for name in _OPTIONAL if name in content.files},
             history={name: dict(epochs) for name, epochs in about["history"].items()},
         )
 

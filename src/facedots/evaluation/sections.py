@@ -13,10 +13,14 @@ from facedots.errors import ImageError
 from facedots.evaluation.measures import (
     ACCURACY,
     FACE_UNCERTAINTY,
+    PUPILS,
     UNCERTAINTY,
+    VISIBILITY,
     Measure,
     UncertaintyMetrics,
     accuracy_values,
+    pupil_values,
+    visibility_values,
 )
 from facedots.evaluation.metrics import finite_mean, worst_tenth
 from facedots.evaluation.result import Evaluation
@@ -42,7 +46,9 @@ Row = tuple[str, Measure | None, Sequence[float]]
 
 def _rows(measures: Iterable[Measure], values: Sequence[Mapping[str, float]]) -> list[Row]:
     """A row for each measure from the values by name of each network."""
-    return [(f"{m.title}, {m.unit}", m, [of[m.name] for of in values]) for m in measures]
+    return [
+        (f"{m.title}, {m.unit}", m, [of.get(m.name, np.nan) for of in values]) for m in measures
+    ]
 
 
 def _table(header: Sequence[str], rows: Sequence[Row], caption: str = "") -> Table:
@@ -161,6 +167,15 @@ def _uncertainty_by_region(metrics: Mapping[str, UncertaintyMetrics]) -> list[tu
         ]
         tables.append((title, _table(["part of the face", *by_region], rows, title)))
     return tables
+
+
+def hidden_and_pupils(evaluations: Sequence[Evaluation]) -> Table | None:
+    """Measures of hidden points and of pupils, where one of the networks has them."""
+    rows = list[Row]()
+    for measures, measured in ((VISIBILITY, visibility_values), (PUPILS, pupil_values)):
+        values = [measured(evaluation) for evaluation in evaluations]
+        rows += _rows(measures, values) if any(values) else []
+    return _table(["measure", *(e.name for e in evaluations)], rows) if rows else None
 
 
 def people(evaluations: Sequence[Evaluation]) -> tuple[Table, list[tuple[str, Table]]] | None:

@@ -153,6 +153,21 @@ def failure_recall(
     return float(100 * (failures[above].sum() + chance * failures[tied].sum()) / failures.sum())
 
 
+def auroc(positive: ArrayLike, negative: ArrayLike) -> float:
+    """The area under the ROC curve in percent: the probability that one of the positive scores
+    ``(N,)`` is above one of the negative ones ``(M,)``, a tie counting one half; NaN without both.
+
+    >>> auroc([0.9, 0.5], [0.5, 0.1])
+    87.5
+    """
+    above = np.asarray(check_shape(positive, "N", "positive scores"), np.float64)
+    below = np.sort(np.asarray(check_shape(negative, "N", "negative scores"), np.float64))
+    if not len(above) or not len(below):
+        return np.nan
+    lower, equal_or_lower = (np.searchsorted(below, above, side) for side in ("left", "right"))
+    return float(50 * np.mean(lower + equal_or_lower) / len(below))
+
+
 def _sorted_pairs(errors: ArrayLike, uncertainty: ArrayLike) -> tuple[Doubles, Doubles]:
     """Errors and uncertainties ``(N,)``, both finite, by increasing uncertainty."""
     observed = np.asarray(check_shape(errors, "N", "errors"), np.float64)
