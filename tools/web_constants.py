@@ -21,7 +21,7 @@ from retinaface.weights import WEIGHTS as RETINAFACE  # type: ignore[import-unty
 from web_inspection import NETWORK, inspection_network
 
 from facedots import Camera, KeypointPredictor, RetinaFace, Tracker, regions, types, uncertainty
-from facedots.analysis import BlinkCounter, emotion, expression, pose, shapes
+from facedots.analysis import BlinkCounter, emotion, expression, gaze, pose, shapes
 from facedots.detection import candidates, retinaface, search
 from facedots.effects import Anonymizer, Blush, Brows, Lips, anonymize, makeup, stickers
 from facedots.inference import predictor
@@ -43,6 +43,7 @@ CONSTANTS: Mapping[ModuleType, str] = {
     "_OVERLAP _MAX_HINTS _DOUBT _SECOND_VIEW _SECOND_FACE _PART_INSIDE _EDGE",
     shapes: "HEAD_MODEL MEAN_SHAPE MIN_SQUEEZE MAX_MISFIT",
     pose: "POSE_POINTS MIN_POINTS",
+    gaze: "CORNERS PUPIL_RADIUS EYE_CENTER",
     emotion: "EMOTIONS UNSURE SURE MAX_REPROJECTION_ERROR",
     expression: "SIGNALS OPEN_EYE CLOSED_EYE SMILE_AT_REST BROWS_AT_REST INNER_BROWS_AT_REST",
     smoothing: "MAX_GAP SHAPE MOTION _TYPICAL_SIGMA _EYES_OVER_RADIUS _MIN_STEP",

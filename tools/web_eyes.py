@@ -1,5 +1,5 @@
-"""The network with which ``web_fixtures.py`` tests what a shipped one need not have: the keypoints
-of ``tiny``, and pupils and visibility that follow from them.
+"""What ``web_fixtures.py`` tests pupils and visibility with, which shipped networks need not have:
+a network with the keypoints of ``tiny``, from which they follow, and faces whose eyes look about.
 """
 
 from typing import Any
@@ -9,12 +9,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.utils import Extractor
 
-from facedots import IBUG68
+from facedots import IBUG68, Camera, Face, HeadPose
+from facedots.analysis import HEAD_MODEL, project
+from facedots.geometry import tight_boxes
 from facedots.inference.session import INPUTS, OUTPUTS
 from facedots.inference.weights import WEIGHTS
 from facedots.inspection import load_model
 
 NETWORK = "tiny"
+LOOKING_SIZE = (480, 640)
+"""Height and width of the images of :func:`looking_faces`."""
+EYES = (IBUG68.regions["right_eye"], IBUG68.regions["left_eye"])
 
 
 def eyes_network() -> bytes:
@@ -27,7 +32,7 @@ def eyes_network() -> bytes:
     eyes.metadata_props.extend(model.metadata_props)
     graph = eyes.graph
     constants = {
-        "eyes": np.array([IBUG68.regions["right_eye"], IBUG68.regions["left_eye"]]),
+        "eyes": np.array(EYES),
         "points_axis": np.array([1]),
         "eye_axis": np.array([2]),
         "plane": np.array([2, 3]),
@@ -55,3 +60,33 @@ def eyes_network() -> bytes:
         graph.output.append(port)
     onnx.checker.check_model(eyes)
     return bytes(eyes.SerializeToString())
+
+
+def looking_faces(count: int, camera: Camera) -> list[Face]:
+    """Heads in random poses, their pupils in or beside the eyes, some eyes closed or hidden."""
+    generator, faces = np.random.default_rng(4), []
+    for _ in range(count):
+        yaw, pitch, roll = generator.uniform((-45, -30, -40), (45, 30, 40))
+        depth = generator.uniform(3, 12)
+        place = np.array([*generator.uniform(-0.3, 0.3, 2) * depth, depth], np.float32)
+        solid, visibility = HEAD_MODEL.copy(), np.ones(IBUG68.count, np.float32)
+        for eye in map(list, EYES):
+            if generator.random() < 0.15:
+                solid[eye[1:3], 1] = solid[eye[:3:-1], 1]
+            visibility[eye] = generator.uniform(0.3, 1)
+        points = project(solid, HeadPose(yaw, pitch, roll, place, 0.0), camera)
+        spread = 0.06 * camera.focal / depth
+        off, mixed = generator.normal(0, spread, (2, 2)), generator.normal(0, spread, (2, 2, 2))
+        face = Face(
+            points=points.astype(np.float32),
+            covariance=np.zeros((IBUG68.count, 2, 2), np.float32),
+            confidence=np.ones(IBUG68.count, np.float32),
+            box=tight_boxes(points[None])[0],
+            score=1.0,
+            schema=IBUG68,
+            visibility=visibility,
+            pupils=(points[np.array(EYES)].mean(axis=1) + off).astype(np.float32),
+            pupils_covariance=(mixed @ mixed.transpose(0, 2, 1)).astype(np.float32),
+        )
+        faces.append(face)
+    return faces

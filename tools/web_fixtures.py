@@ -16,7 +16,7 @@ from PIL import ExifTags
 from PIL import Image as PillowImage
 from PIL.PngImagePlugin import PngInfo
 from web_constants import MODELS, PACKAGE, plain
-from web_eyes import eyes_network
+from web_eyes import LOOKING_SIZE, eyes_network, looking_faces
 from web_inspection import NETWORK
 
 from facedots import (
@@ -227,6 +227,7 @@ def fields(face: Face) -> dict[str, Any]:
         "visibility": face.visibility,
         "pupils": face.pupils,
         "pupils_covariance": None if pupils_covariance is None else upper(pupils_covariance),
+        "gaze": asdict(face.gaze) if face.gaze else None,
     }
 
 
@@ -249,8 +250,7 @@ def images(fixtures: Fixtures) -> None:
         detections = {
             search: detection_fields(detector(image)) for search, detector in detectors.items()
         }
-        # The package does not measure the gaze.
-        faces = [replace(face, gaze=None) for face in analyze(image, pipeline(image))]
+        faces = analyze(image, pipeline(image))
         result = ImageResult(name, image.shape[1], image.shape[0], faces)
         results.append(result)
         cases.append(
@@ -348,6 +348,14 @@ def poses(fixtures: Fixtures) -> None:
     fixtures.cases["poses"] = cases
 
 
+def gazes(fixtures: Fixtures) -> None:
+    """Faces whose eyes look about, and their gaze."""
+    camera, (height, width) = Camera.guess(LOOKING_SIZE), LOOKING_SIZE
+    faces = FaceAnalyzer(camera)(np.zeros((height, width, 3), np.uint8), looking_faces(100, camera))
+    size = {"width": width, "height": height}
+    fixtures.cases["gazes"] = size | {"faces": [fields(face) for face in faces]}
+
+
 def signals(fixtures: Fixtures) -> None:
     """Smoothed points of a moving face, counted blinks, and assignments."""
     generator, smoother, steps = np.random.default_rng(3), FaceSmoother(), []
@@ -393,7 +401,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path, default=PACKAGE / "tests" / "fixtures")
     fixtures = Fixtures(parser.parse_args().out)
-    for make in (crops, inside, images, effects, files, poses, signals, clip):
+    for make in (crops, inside, images, effects, files, poses, gazes, signals, clip):
         make(fixtures)
     fixtures.write()
 

@@ -2,15 +2,16 @@
 
 import { emotion } from "./constants";
 import { sum, type Point } from "./geometry";
-import { frontal, type Camera } from "./pose";
 import type { EmotionName, Emotions, HeadPose } from "./types";
 
-/** The probability of each emotion; their sum is 1. Points that make no head say nothing. */
-export function emotionProbabilities(points: Point[], pose: HeadPose, camera: Camera): Emotions {
+/**
+ * The probability of each emotion, from points made frontal with a pose; their sum is 1. Points that
+ * make no head say nothing.
+ */
+export function emotionProbabilities(shape: readonly Point[], pose: HeadPose): Emotions {
   if (pose.reprojection_error > emotion.MAX_REPROJECTION_ERROR) {
     return named(emotion.EMOTIONS.map(() => 1 / emotion.EMOTIONS.length));
   }
-  const shape = frontal(points, pose, camera);
   const offsets = emotion.POINTS.map((point, i) =>
     shape[point].map((value, axis) => value - emotion.MEAN[i][axis]),
   );

@@ -1,16 +1,13 @@
 /** Expression signals (eyes, mouth, smile, brows) and blinks, as in Python's `expression.py`. */
 
 import { expression } from "./constants";
-import { emotionProbabilities } from "./emotion";
 import { clip, mean, percentile, type Point } from "./geometry";
-import { frontal, guessCamera, headPose, type Camera } from "./pose";
-import type { Face, HeadPose, Signals } from "./types";
+import type { Signals } from "./types";
 
 const BLINK = expression.BLINK;
 
-/** The signals of one face; all but the shares `…_closed` are in outer-eye distances. */
-export function expressionSignals(points: Point[], pose: HeadPose, camera: Camera): Signals {
-  const shape = frontal(points, pose, camera);
+/** The signals of frontal points; all but the shares `…_closed` are in outer-eye distances. */
+export function expressionSignals(shape: readonly Point[]): Signals {
   const x = (i: number) => shape[i][0];
   const y = (...indices: number[]) => mean(indices.map((i) => shape[i][1]));
   const closed = (gap: number) => {
@@ -30,17 +27,6 @@ export function expressionSignals(points: Point[], pose: HeadPose, camera: Camer
     brow_raise: brows - expression.BROWS_AT_REST,
     frown: expression.INNER_BROWS_AT_REST - (y(39, 42) - y(20, 21, 22, 23)),
   };
-}
-
-/** The faces of an image of this size with head pose, signals and emotions, where they have any. */
-export function analyzeFaces(faces: readonly Face[], width: number, height: number): Face[] {
-  const camera = guessCamera(width, height);
-  return faces.map((face) => {
-    const pose = headPose(face.points, camera);
-    if (!pose) return face;
-    const signals = expressionSignals(face.points, pose, camera);
-    return { ...face, pose, signals, emotions: emotionProbabilities(face.points, pose, camera) };
-  });
 }
 
 /** Counts the blinks of one person: both eyes close and reopen within half a second. */

@@ -10,6 +10,7 @@ export type Vector = [x: number, y: number, z: number];
 export type Rotation = [Vector, Vector, Vector];
 
 const STEPS = 50;
+const MODEL_DEPTHS = shapes.HEAD_MODEL.map(([, , z]) => z);
 
 /** A pinhole camera without distortion: focal length and principal point in pixels. */
 export interface Camera {
@@ -39,24 +40,41 @@ export function rotation({ yaw, pitch, roll }: Pick<HeadPose, "yaw" | "pitch" | 
  * its depth in the head model. Units are the outer-eye distance, the origin lies between the eyes.
  */
 export function frontal(points: readonly Point[], pose: HeadPose, camera: Camera): Point[] {
-  const turn = rotation(pose);
-  const { translation: shift } = pose;
-  const flat = points.map(([px, py], i): Point => {
-    const ray = [(px - camera.center[0]) / camera.focal, (py - camera.center[1]) / camera.focal];
-    // A point p is seen at ray where (turn p + shift)[:2] = ray * (turn p + shift)[2]; its z is the
-    // model's, so this is linear in x and y.
-    const [[a, b, p], [c, d, q]] = ray.map((value, axis) => {
-      const row = turn[axis].map((entry, k) => entry - value * turn[2][k]);
-      const known = row[2] * shapes.HEAD_MODEL[i][2] + shift[axis] - value * shift[2];
-      return [row[0], row[1], -known];
-    });
-    const determinant = a * d - b * c;
-    return [(p * d - b * q) / determinant, (a * q - p * c) / determinant];
-  });
+  const flat = unproject(points, MODEL_DEPTHS, pose, camera);
   const [right, left] = schema.norm_pair.map((i) => flat[i]);
   const distance = Math.hypot(left[0] - right[0], left[1] - right[1]);
   const [x, y] = [(left[0] + right[0]) / 2, (left[1] + right[1]) / 2];
   return flat.map((point): Point => [(point[0] - x) / distance, (point[1] - y) / distance]);
+}
+
+/**
+ * The points in the head's axes that are seen at pixels and have a depth (z) there; the inverse of
+ * {@link project}.
+ */
+export function unproject(
+  pixels: readonly Point[],
+  depths: readonly number[],
+  pose: HeadPose,
+  camera: Camera,
+): Vector[] {
+  const turn = rotation(pose);
+  const { translation: shift } = pose;
+  return pixels.map((pixel, i) => {
+    // A point p is seen at ray where (turn p + shift)[:2] = ray * (turn p + shift)[2]; its z is
+    // known, so this is linear in x and y.
+    const [[a, b, p], [c, d, q]] = rayOf(pixel, camera).map((value, axis) => {
+      const row = turn[axis].map((entry, k) => entry - value * turn[2][k]);
+      const known = row[2] * depths[i] + shift[axis] - value * shift[2];
+      return [row[0], row[1], -known];
+    });
+    const determinant = a * d - b * c;
+    return [(p * d - b * q) / determinant, (a * q - p * c) / determinant, depths[i]];
+  });
+}
+
+/** Where the line of sight through a pixel meets the plane at depth 1. */
+export function rayOf([x, y]: Point, { focal, center }: Camera): Point {
+  return [(x - center[0]) / focal, (y - center[1]) / focal];
 }
 
 /** Yaw, pitch and roll in degrees; the inverse of {@link rotation}. */
@@ -81,11 +99,8 @@ export function project(solid: readonly number[], head: HeadPose, camera: Camera
  * no head in front of the camera has its keypoints there.
  */
 export function headPose(points: readonly Point[], camera: Camera): HeadPose | null {
-  const { focal, center } = camera;
   const solid = pose.POSE_POINTS.map((i) => shapes.HEAD_MODEL[i] as Readonly<Vector>);
-  const rays = pose.POSE_POINTS.map((i): Point => {
-    return [(points[i][0] - center[0]) / focal, (points[i][1] - center[1]) / focal];
-  });
+  const rays = pose.POSE_POINTS.map((i) => rayOf(points[i], camera));
   const start = initialPose(solid, rays);
   const fit = start && refine(solid, rays, start);
   if (!fit || !(fit.shift[2] > 0) || !Number.isFinite(fit.error)) return null;
@@ -206,7 +221,7 @@ export function apply(turn: Rotation, [x, y, z]: readonly number[]): Vector {
   return [row(turn[0]), row(turn[1]), row(turn[2])];
 }
 
-function transpose([a, b, c]: Rotation): Rotation {
+export function transpose([a, b, c]: Rotation): Rotation {
   const column = (k: 0 | 1 | 2): Vector => [a[k], b[k], c[k]];
   return [column(0), column(1), column(2)];
 }
@@ -217,8 +232,12 @@ export function multiply(first: Rotation, second: Rotation): Rotation {
   return [row(first[0]), row(first[1]), row(first[2])];
 }
 
-function add(a: Vector, b: readonly number[]): Vector {
+export function add(a: Vector, b: readonly number[]): Vector {
   return [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+}
+
+export function dot(a: Vector, b: Vector): number {
+  return a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 }
 
 function cross(a: Vector, b: Vector): Vector {

@@ -93,7 +93,7 @@ function csvText(text: string): string {
 }
 
 function roundedFace(face: Face): Face {
-  const { pose, signals, emotions, detection_score: score, visibility, pupils } = face;
+  const { pose, signals, emotions, detection_score: score, visibility, pupils, gaze } = face;
   const spread = face.pupils_covariance;
   return {
     ...face,
@@ -118,15 +118,17 @@ function roundedFace(face: Face): Face {
     ...(visibility && { visibility: rounded(visibility, 4) }),
     ...(pupils && { pupils: rounded(pupils, 2) }),
     ...(spread && { pupils_covariance: rounded(spread, 4) }),
+    ...(gaze && { gaze: rounded(gaze, 2) }),
   };
 }
 
-/** Numbers, and those in arrays and objects, with this many decimals. */
+/** Numbers, and those in arrays and objects, with this many decimals; null stays. */
 function rounded<T>(value: T, digits: number): T {
   const scale = 10 ** digits;
   const each = (one: unknown): unknown => {
     if (typeof one === "number") return round(one * scale) / scale;
     if (Array.isArray(one)) return one.map(each);
+    if (one === null) return null;
     const entries = Object.entries(one as object).map(([name, entry]) => [name, each(entry)]);
     return Object.fromEntries(entries) as unknown;
   };

@@ -25,6 +25,22 @@ export type EmotionName = (typeof emotion.EMOTIONS)[number];
 /** The probability of each emotion by name; their sum is 1. */
 export type Emotions = Record<EmotionName, number>;
 
+/** Where an eye looks, in the frame of the head: both angles are 0 straight out of it. */
+export interface EyeGaze {
+  /** Degrees; positive to the subject's left, the right of the image. */
+  yaw: number;
+  /** Degrees; positive upwards. */
+  pitch: number;
+  /** Degrees; one standard deviation along an axis, as far as it comes from the pupils. */
+  sigma: number;
+}
+
+/** Where both eyes look together, and each of them, null where it is closed or hidden. */
+export interface Gaze extends EyeGaze {
+  right_eye: EyeGaze | null;
+  left_eye: EyeGaze | null;
+}
+
 export interface Face {
   /** The network's confidence in [0, 1] that this is a face and the points lie on it. */
   score: number;
@@ -56,6 +72,8 @@ export interface Face {
   pupils?: Point[];
   /** As `covariance`. */
   pupils_covariance?: Covariance[];
+  /** Where the eyes look, where the network finds pupils and one of them can be read. */
+  gaze?: Gaze;
 }
 
 /** Whether something likely hides a point of a face; false where the network does not tell. */

@@ -1,10 +1,10 @@
 /** The worker: everything that takes time, away from the page's thread. */
 
+import { analyzeFaces } from "./analyzer";
 import { loadAsset } from "./assets";
 import { models } from "./constants";
 import { readFrame } from "./decode";
 import { FaceDotsError, messageOf } from "./errors";
-import { analyzeFaces } from "./expression";
 import type { Image } from "./image";
 import { inspectFace } from "./inspection";
 import { dress } from "./look";

@@ -2,11 +2,12 @@ import { describe, expect, it } from "vitest";
 import { models } from "../src/constants";
 import { emotionProbabilities, guessEmotion } from "../src/emotion";
 import { BlinkCounter, expressionSignals } from "../src/expression";
+import { eyeGaze } from "../src/gaze";
 import { assign } from "../src/linear";
-import { guessCamera, headPose } from "../src/pose";
+import { frontal, guessCamera, headPose } from "../src/pose";
 import { FaceSmoother } from "../src/smoothing";
 import { resultsDocument, resultsTable } from "../src/results";
-import type { Face, Signals } from "../src/types";
+import type { EyeGaze, Face, Signals } from "../src/types";
 import { ellipse, probWithin, radiusCdf, radiusQuantile } from "../src/uncertainty";
 import { cases, eyesSpec, farthest, largestGap } from "./fixtures";
 
@@ -29,7 +30,7 @@ describe("expression signals", () => {
     for (const { image, faces } of cases.images) {
       const camera = guessCamera(image.width, image.height);
       for (const face of faces) {
-        const own = expressionSignals(face.points, face.pose, camera);
+        const own = expressionSignals(frontal(face.points, face.pose, camera));
         expect(Object.keys(own)).toEqual(Object.keys(face.signals));
         expect(largestGap(Object.values(own), Object.values(face.signals))).toBeLessThan(1e-5);
       }
@@ -51,7 +52,7 @@ describe("emotions", () => {
     for (const { image, faces } of cases.images) {
       const camera = guessCamera(image.width, image.height);
       for (const face of faces) {
-        const own = emotionProbabilities(face.points, face.pose, camera);
+        const own = emotionProbabilities(frontal(face.points, face.pose, camera), face.pose);
         expect(Object.keys(own)).toEqual(Object.keys(face.emotions));
         expect(largestGap(Object.values(own), Object.values(face.emotions))).toBeLessThan(1e-5);
       }
@@ -61,8 +62,8 @@ describe("emotions", () => {
   it("say nothing of points that make no head", () => {
     const { image, faces } = cases.images[0];
     const pose = { ...faces[0].pose, reprojection_error: 0.16 };
-    const camera = guessCamera(image.width, image.height);
-    const shares = Object.values(emotionProbabilities(faces[0].points, pose, camera));
+    const shape = frontal(faces[0].points, pose, guessCamera(image.width, image.height));
+    const shares = Object.values(emotionProbabilities(shape, pose));
     expect(largestGap(shares, Array<number>(6).fill(1 / 6))).toBeLessThan(1e-12);
   });
 
@@ -70,6 +71,37 @@ describe("emotions", () => {
     const none = { neutral: 0, happy: 0, surprised: 0, angry: 0, sad: 0, disgusted: 0 };
     expect(guessEmotion({ ...none, happy: 0.5, sad: 0.5 })).toBe("happy");
     expect(guessEmotion({ ...none, happy: 0.3, sad: 0.4, angry: 0.3 })).toBe("unsure");
+  });
+});
+
+describe("gaze", () => {
+  const { width, height, faces } = cases.gazes;
+  const values = ({ yaw, pitch, sigma }: EyeGaze) => [yaw, pitch, sigma];
+
+  it("is Python's on the same face, in degrees and eye by eye", () => {
+    for (const face of faces) {
+      const own = eyeGaze({ ...face, gaze: undefined }, guessCamera(width, height));
+      expect(own === null).toBe(face.gaze === null);
+      if (!own || !face.gaze) continue;
+      expect(largestGap(values(own), values(face.gaze))).toBeLessThan(1e-3);
+      for (const eye of ["right_eye", "left_eye"] as const) {
+        const [one, expected] = [own[eye], face.gaze[eye]];
+        expect(one === null).toBe(expected === null);
+        if (one && expected) expect(largestGap(values(one), values(expected))).toBeLessThan(1e-3);
+      }
+    }
+  });
+
+  it("is of both eyes, of one, or of none", () => {
+    const eyes = faces.map(({ gaze }) => [gaze?.right_eye, gaze?.left_eye].filter(Boolean).length);
+    for (const count of [0, 1, 2]) {
+      expect(eyes.filter((one) => one === count).length).toBeGreaterThan(5);
+    }
+  });
+
+  it("needs pupils", () => {
+    const face = { ...faces[0], pupils: undefined, gaze: undefined };
+    expect(eyeGaze(face, guessCamera(width, height))).toBe(null);
   });
 });
 

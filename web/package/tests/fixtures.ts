@@ -8,7 +8,7 @@ import { blackImage, type Image } from "../src/image";
 import { KeypointPredictor, type ModelName, type ModelSpec } from "../src/predictor";
 import type { ImageResult } from "../src/results";
 import { Session, type Tensor } from "../src/session";
-import type { Detection, Face, HeadPose } from "../src/types";
+import type { Detection, Face, Gaze, HeadPose } from "../src/types";
 import type { Covariance } from "../src/uncertainty";
 
 interface ImageFile {
@@ -59,6 +59,11 @@ interface Cases {
   eyesTable: Table;
   decoded: { file: string; image: ImageFile; exact: boolean }[];
   poses: { points: Point[]; pose: HeadPose }[];
+  gazes: {
+    width: number;
+    height: number;
+    faces: (Required<Omit<Face, "gaze">> & { gaze: Gaze | null })[];
+  };
   smoothing: { time: number; points: Point[]; sigma: number[]; smooth: Point[] }[];
   blinks: { opening: number; time: number; count: number }[];
   assignments: { costs: number[][]; limit: number; pairs: [number, number][] }[];

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { analyzeFaces } from "../src/expression";
+import { analyzeFaces } from "../src/analyzer";
 import type { KeypointPredictor } from "../src/predictor";
 import { SearchingDetector } from "../src/search";
 import type { Detection } from "../src/types";

@@ -1,6 +1,13 @@
 /** What is measured of each face: a table, in a video with bars over time and counted blinks. */
 
-import { BlinkCounter, type Face, type SignalName, type Signals } from "facedots";
+import {
+  BlinkCounter,
+  guessEmotion,
+  type Emotions,
+  type Face,
+  type SignalName,
+  type Signals,
+} from "facedots";
 
 const FRAMES = 120;
 const BAR_HEIGHT = 24;
@@ -12,6 +19,32 @@ const PAUSE = 0.25;
 interface Row {
   value: HTMLTableCellElement;
   bars: CanvasRenderingContext2D | null;
+}
+
+/** What is shown of a face beside its signals, by the name of its row. */
+export function wordsOf({ score, pose, pupils, gaze, emotions }: Face): Record<string, string> {
+  const lookingAt = (axis: "yaw" | "pitch") =>
+    gaze ? `${fixed(gaze[axis], 0)} ± ${fixed(gaze.sigma, 0)}` : "–";
+  return {
+    score: fixed(score, 2),
+    ...(pose && {
+      "yaw °": fixed(pose.yaw, 0),
+      "pitch °": fixed(pose.pitch, 0),
+      "roll °": fixed(pose.roll, 0),
+    }),
+    ...(pupils && { "gaze yaw °": lookingAt("yaw"), "gaze pitch °": lookingAt("pitch") }),
+    ...(emotions && { looks: emotionOf(emotions) }),
+  };
+}
+
+function emotionOf(emotions: Emotions): string {
+  const guess = guessEmotion(emotions);
+  return guess === "unsure" ? guess : `${guess}, ${fixed(100 * emotions[guess], 0)} %`;
+}
+
+/** A number with so many decimals, without a minus before zero. */
+function fixed(value: number, digits: number): string {
+  return value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 }
 
 /** The table of one face, updated in place. */
@@ -34,14 +67,12 @@ class FacePanel {
   }
 
   /** Show the face; with what was noted, where it is one of a video. */
-  draw({ score, pose, signals }: Face, inVideo: boolean): void {
-    this.write("score", score, 2);
-    if (pose) {
-      for (const name of ["yaw", "pitch", "roll"] as const) this.write(`${name} °`, pose[name], 0);
-    }
+  draw(face: Face, inVideo: boolean): void {
+    for (const [name, words] of Object.entries(wordsOf(face))) this.write(name, words);
+    const { signals } = face;
     if (!signals) return;
     for (const name of Object.keys(signals) as SignalName[]) {
-      const { bars } = this.write(name.replaceAll("_", " "), signals[name], 2, inVideo);
+      const { bars } = this.write(name.replaceAll("_", " "), fixed(signals[name], 2), inVideo);
       if (bars) {
         drawBars(
           bars,
@@ -49,12 +80,12 @@ class FacePanel {
         );
       }
     }
-    if (inVideo) this.write("blinks", this.blinks.count, 0);
+    if (inVideo) this.write("blinks", String(this.blinks.count));
   }
 
-  private write(name: string, value: number, digits: number, hasBars = false): Row {
+  private write(name: string, words: string, hasBars = false): Row {
     const row = this.rows.get(name) ?? this.addRow(name, hasBars);
-    row.value.textContent = value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
+    row.value.textContent = words;
     return row;
   }
 
