@@ -15,8 +15,7 @@ import uvicorn
 import websockets.sync.server
 
 from facedots.client.answers import Answer, read_image
-from facedots.client.asynchronous import AsyncClient
-from facedots.client.blocking import Client
+from facedots.client.clients import AsyncClient, Client
 from facedots.client.requests import FindOptions, ImageOptions
 from facedots.errors import ImageError, ServiceError
 from facedots.geometry import Image

@@ -1,6 +1,6 @@
 from .answers import Answer as Answer
-from .asynchronous import AsyncClient as AsyncClient
-from .blocking import Client as Client
+from .clients import AsyncClient as AsyncClient
+from .clients import Client as Client
 from .requests import FindOptions as FindOptions
 from .requests import ImageInput as ImageInput
 from .requests import ImageOptions as ImageOptions

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+from websockets.exceptions import InvalidStatus, WebSocketException
 
 from facedots.errors import ServiceError
 from facedots.geometry import Floats, Image
@@ -19,6 +20,7 @@ from facedots.schema import IBUG68, PUPILS, KeypointSchema
 from facedots.types import Face, ImageResult
 
 _DEFAULT_WAIT, _LEAST_WAIT = 1.0, 0.1
+_NO_ANSWER = httpx.HTTPError, httpx.InvalidURL, WebSocketException, OSError
 _MISFITS = ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError
 """What reading a document of another form raises."""
 
@@ -48,16 +50,14 @@ def explain_failures(url: str) -> Iterator[None]:
     """Turn what goes wrong on the way, or in what comes back, into :class:`ServiceError`."""
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise unreachable(url, error) from error
+    except InvalidStatus as error:
+        problem = _read_problem(error.response.body or b"")
+        raise problem_error(url, problem, error.response.status_code) from error
+    except _NO_ANSWER as error:
+        reason = str(error) or type(error).__name__
+        raise ServiceError(f"{url}: {reason}; is `facedots serve` running there?") from error
     except _MISFITS as error:
         raise ServiceError(f"{url}: not an answer of facedots serve ({error!r})") from error
-
-
-def unreachable(url: str, error: Exception) -> ServiceError:
-    """What to raise where no answer comes."""
-    reason = str(error) or type(error).__name__
-    return ServiceError(f"{url}: {reason}; is `facedots serve` running there?")
 
 
 def seconds_to_wait(response: httpx.Response, patience: float) -> float | None:
@@ -81,11 +81,15 @@ def read_document(response: httpx.Response) -> dict[str, Any]:
     """
     if response.is_success:
         return dict(response.json())
+    raise problem_error(str(response.url), _read_problem(response.content), response.status_code)
+
+
+def _read_problem(body: bytes | bytearray) -> dict[str, Any]:
+    """The problem document of an error; nothing where a proxy sent another."""
     try:
-        problem = dict(response.json())
-    except (TypeError, ValueError):  # of a proxy
-        problem = {}
-    raise problem_error(str(response.url), problem, response.status_code)
+        return dict(json.loads(body))
+    except (TypeError, ValueError):
+        return {}
 
 
 def problem_error(

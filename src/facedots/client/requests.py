@@ -19,6 +19,9 @@ from facedots.types import check_image
 ImageInput = Image | bytes | str | Path
 """An RGB image ``uint8 (H, W, 3)``, the bytes of an image file, or its path."""
 
+Form = dict[str, Any]
+"""The arguments ``files`` and ``data`` of a request by httpx."""
+
 
 class FindOptions(TypedDict, total=False):
     """How faces are found; what is left out is as the server was started with."""
@@ -72,33 +75,37 @@ def encode_image(image: ImageInput) -> bytes:
     return cv2.imencode(".png", pixels, (cv2.IMWRITE_PNG_COMPRESSION, 1))[1].tobytes()
 
 
-def image_form(
-    images: Sequence[ImageInput],
-    boxes: Sequence[ArrayLike] | None,
-    options: ImageOptions,
-    *,
-    several: bool,
-) -> dict[str, Any]:
-    """The arguments ``files`` and ``data`` of a request by httpx.
+def image_form(image: ImageInput, boxes: ArrayLike | None, options: Mapping[str, Any]) -> Form:
+    """The form of a request for the faces of an image.
 
     Args:
-        images: What faces are looked for in.
-        boxes: For each image its tight boxes (N, 4), ``x0 y0 x1 y1``.
+        image: What faces are looked for in.
+        boxes: Its tight boxes (N, 4), ``x0 y0 x1 y1``.
         options: Of the request.
-        several: Whether it is a batch.
 
     Raises:
         ImageError, ShapeError: As :func:`encode_image`.
         ValueError: A box is not finite or has no area.
     """
+    return _form([image], None if boxes is None else check_boxes(boxes).tolist(), options)
+
+
+def batch_form(
+    images: Sequence[ImageInput], boxes: Sequence[ArrayLike] | None, options: Mapping[str, Any]
+) -> Form:
+    """The same for several images, with the boxes of each."""
+    lists = None if boxes is None else [check_boxes(each).tolist() for each in boxes]
+    return _form(images, lists, options)
+
+
+def _form(
+    images: Sequence[ImageInput], boxes: list[Any] | None, options: Mapping[str, Any]
+) -> Form:
     names = [printable(str(i)) if isinstance(i, str | Path) else "image" for i in images]
     files = [
         ("image", (name, encode_image(image))) for name, image in zip(names, images, strict=True)
     ]
-    data = option_fields(options)
-    if boxes is not None:
-        lists = [check_boxes(each).tolist() for each in boxes]
-        data["boxes"] = json.dumps(lists if several else lists[0])
+    data = option_fields(options) | ({} if boxes is None else {"boxes": json.dumps(boxes)})
     return {"files": files, "data": data}
 
 
