@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 from facedots import IBUG68
 from facedots.analysis import MEAN_SHAPE
 from facedots.data.synthetic_painter import curve
-from facedots.drawing import FRACTION_BITS, fixed_point
+from facedots.drawing import draw_line, draw_polygons
 from facedots.effects.stickers import FOLDER, Fit
 from facedots.geometry import Floats, Image, Matrix
 from facedots.io import atomic_write
@@ -71,7 +71,7 @@ class Painting:
             else curve(np.asarray(points, np.float64), closed=True)
         )
         mask = np.zeros(self._alpha.shape, np.uint8)
-        cv2.fillPoly(mask, [fixed_point(self._pixels(outline))], 255, cv2.LINE_AA, FRACTION_BITS)
+        draw_polygons(mask, [self._pixels(outline)], (255,))
         return self._cover(
             mask, outline, (color, to or color), opacity=opacity, blur=blur, within=within
         )
@@ -90,22 +90,14 @@ class Painting:
         path = curve(np.asarray(points, np.float64), closed=closed)
         mask = np.zeros(self._alpha.shape, np.uint8)
         thickness = max(1, round(width * UNIT * FINER))
-        cv2.polylines(
-            mask,
-            [fixed_point(self._pixels(path))],
-            closed,
-            255,
-            thickness,
-            cv2.LINE_AA,
-            FRACTION_BITS,
-        )
+        draw_line(mask, self._pixels(path), (255,), thickness, closed=closed)
         return self._cover(mask, path, (color, color), opacity=opacity, blur=blur)
 
     def clear(self, points: ArrayLike) -> None:
         """Cut a hole."""
         outline = curve(np.asarray(points, np.float64), closed=True)
         mask = np.zeros(self._alpha.shape, np.uint8)
-        cv2.fillPoly(mask, [fixed_point(self._pixels(outline))], 255, cv2.LINE_AA, FRACTION_BITS)
+        draw_polygons(mask, [self._pixels(outline)], (255,))
         left = 1 - mask / np.float32(255)
         self._alpha *= left
         self._color *= left[..., None]

@@ -1,4 +1,6 @@
-"""Anti-aliased lines and discs at positions between pixels, drawn onto images in place."""
+"""Lines, polygons and discs at positions between pixels, drawn onto images in place."""
+
+from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
@@ -28,13 +30,34 @@ def fixed_length(pixels: float) -> int:
     return max(1, round(float(pixels) * (1 << FRACTION_BITS)))
 
 
-def draw_line(image: Image, points: ArrayLike, color: tuple[float, ...], width: int = 1) -> None:
-    """Draw a line ``width`` pixels thick through points ``(n, 2)``."""
-    cv2.polylines(image, [fixed_point(points)], False, color, width, cv2.LINE_AA, FRACTION_BITS)
+def draw_line(
+    image: NDArray[np.generic],
+    points: ArrayLike,
+    color: Sequence[float],
+    width: int = 1,
+    *,
+    closed: bool = False,
+    smooth: bool = True,
+) -> None:
+    """Draw a line ``width`` pixels thick through points ``(n, 2)``; ``smooth`` is anti-aliased."""
+    kind = cv2.LINE_AA if smooth else cv2.LINE_8
+    cv2.polylines(image, [fixed_point(points)], closed, color, width, kind, FRACTION_BITS)
+
+
+def draw_polygons(
+    image: NDArray[np.generic],
+    polygons: Iterable[ArrayLike],
+    color: Sequence[float],
+    *,
+    smooth: bool = True,
+) -> None:
+    """Fill closed polygons ``(n, 2)`` with their lines; where two overlap is a hole."""
+    kind = cv2.LINE_AA if smooth else cv2.LINE_8
+    cv2.fillPoly(image, list(map(fixed_point, polygons)), color, kind, FRACTION_BITS)
 
 
 def draw_disc(
-    image: Image, center: ArrayLike, radius: float, color: tuple[float, ...], width: int = -1
+    image: Image, center: ArrayLike, radius: float, color: Sequence[float], width: int = -1
 ) -> None:
     """Fill a disc around ``(2,)``, or draw its outline ``width`` pixels thick."""
     x, y = fixed_point(center).tolist()

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.drawing import FRACTION_BITS, fixed_point
+from facedots.drawing import draw_polygons
 from facedots.errors import PointsError
 from facedots.geometry import Floats, Matrix, check_shape
 from facedots.schema import IBUG68, KeypointSchema
@@ -88,7 +88,7 @@ def fill_polygons(polygons: Sequence[ArrayLike], size: tuple[int, int]) -> Mask:
     [[0, 1, 1, 1, 0], [0, 1, 1, 1, 0]]
     """
     mask = np.zeros(size, np.uint8)
-    cv2.fillPoly(mask, [fixed_point(polygon) for polygon in polygons], 1, cv2.LINE_8, FRACTION_BITS)
+    draw_polygons(mask, polygons, (1,), smooth=False)
     return mask.astype(bool)
 
 

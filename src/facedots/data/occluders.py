@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from facedots.data.dataset import Randomized, Sample
 from facedots.data.scenes import lower_face
 from facedots.data.transforms import hide_covered
-from facedots.drawing import FRACTION_BITS, fixed_point
+from facedots.drawing import draw_line, draw_polygons
 from facedots.geometry import Floats, Image, pixel_box
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -109,7 +109,7 @@ def _draw_folds(
         center = top + (0.25 + 0.6 * share) * (middle - top)
         curve = np.stack([ends[0], (ends[0] + 2 * center) / 3, (ends[1] + 2 * center) / 3, ends[1]])
         shade = (color * random.uniform(0.65, 0.9)).clip(0, 255).astype(int).tolist()
-        cv2.polylines(image, [fixed_point(curve)], False, shade, 1, cv2.LINE_AA, FRACTION_BITS)
+        draw_line(image, curve, shade)
 
 
 def draw_glasses(
@@ -203,8 +203,7 @@ def _limb(image: Image, covered: Covered, ends: Floats, radius: float, texture: 
     hull = cv2.convexHull((ends[ahead] + radius * CIRCLE).astype(np.float32))
     shape = np.asarray(hull, np.float32)[:, 0]
     _paint(image, covered, shape, texture)
-    shade = (texture.mean(axis=(0, 1)) * 0.75).tolist()
-    cv2.polylines(image, [fixed_point(shape)], True, shade, 1, cv2.LINE_AA, FRACTION_BITS)
+    draw_line(image, shape, (texture.mean(axis=(0, 1)) * 0.75).tolist(), closed=True)
 
 
 def _paint(image: Image, covered: Covered, outline: Floats, texture: Image) -> None:
@@ -214,7 +213,7 @@ def _paint(image: Image, covered: Covered, outline: Floats, texture: Image) -> N
         return
     window = np.s_[top:bottom, left:right]
     shape = np.zeros((bottom - top, right - left), np.uint8)
-    cv2.fillPoly(shape, [fixed_point(outline - (left, top))], 1, cv2.LINE_8, FRACTION_BITS)
+    draw_polygons(shape, [outline - (left, top)], (1,), smooth=False)
     fill = cv2.resize(texture, shape.shape[::-1], interpolation=cv2.INTER_LINEAR)
     cv2.copyTo(fill, shape, image[window])
     covered[window] |= shape > 0
@@ -224,9 +223,8 @@ def _line(
     image: Image, covered: Covered, line: Floats, color: NDArray[np.generic], width: int
 ) -> None:
     """A polyline ``(N, 2)`` of ``width`` pixels."""
-    places, shade = [fixed_point(line)], np.asarray(color, np.float64).clip(0, 255).tolist()
-    cv2.polylines(image, places, False, shade, width, cv2.LINE_AA, FRACTION_BITS)
-    cv2.polylines(covered.view(np.uint8), places, False, 1, width, cv2.LINE_8, FRACTION_BITS)
+    draw_line(image, line, np.asarray(color, np.float64).clip(0, 255).tolist(), width)
+    draw_line(covered.view(np.uint8), line, (1,), width, smooth=False)
 
 
 def _shaded(color: NDArray[np.generic], random: np.random.Generator) -> Image:

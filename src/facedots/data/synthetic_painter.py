@@ -8,14 +8,12 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from facedots.drawing import draw_disc, draw_line, draw_polygons
 from facedots.geometry import Image, Matrix
 from facedots.schema import IBUG68
 
 Color = tuple[float, ...]
-
-SHIFT = 4  # OpenCV takes fixed-point coordinates: whole numbers of 1/16 px.
 
 SKINS = (
     (246, 214, 190),
@@ -51,24 +49,21 @@ class Canvas:
 
     def fill(self, points: Matrix, color: Color, *, smooth: bool = True) -> None:
         """Fill a closed curve through the points, or a polygon."""
-        line = _fixed_point(points, closed=True, smooth=smooth)
-        cv2.fillPoly(self.image, [line], color, cv2.LINE_AA, SHIFT)
+        draw_polygons(self.image, [curve(points, closed=True) if smooth else points], color)
 
     def line(self, points: Matrix, color: Color, thickness: float, *, closed: bool = False) -> None:
         """Draw a curve through the points."""
-        width, line = max(1, round(thickness * self.unit)), _fixed_point(points, closed=closed)
-        cv2.polylines(self.image, [line], closed, color, width, cv2.LINE_AA, SHIFT)
+        width = max(1, round(thickness * self.unit))
+        draw_line(self.image, curve(points, closed=closed), color, width, closed=closed)
 
     def disc(self, center: Matrix, radius: float, color: Color) -> None:
         """Fill a circle."""
-        x, y = np.round(center * 2**SHIFT).astype(int).tolist()
-        fixed_radius = max(1, round(radius * self.unit * 2**SHIFT))
-        cv2.circle(self.image, (x, y), fixed_radius, color, -1, cv2.LINE_AA, SHIFT)
+        draw_disc(self.image, center, radius * self.unit, color)
 
     def paste(self, other: "Canvas", inside: Matrix) -> None:
         """Paste another canvas inside a closed curve."""
         mask = np.zeros(self.image.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [_fixed_point(inside, closed=True)], 255, cv2.LINE_AA, SHIFT)
+        draw_polygons(mask, [curve(inside, closed=True)], (255,))
         x, y, width, height = cv2.boundingRect(mask)
         area = np.s_[y : y + height, x : x + width]
         alpha = mask[area][..., None] / np.float32(255)
@@ -78,15 +73,10 @@ class Canvas:
         """Multiply the image inside closed curves by a factor, with soft borders."""
         light = np.ones(self.image.shape[:2], np.float32)
         for points, factor in areas:
-            cv2.fillPoly(light, [_fixed_point(points, closed=True)], factor, cv2.LINE_8, SHIFT)
+            draw_polygons(light, [curve(points, closed=True)], (factor,), smooth=False)
         soft = cv2.GaussianBlur(light, (0, 0), 0.07 * self.unit)
         shaded = self.image * soft[..., None]
         self.image[:] = np.clip(shaded, 0, 255, out=shaded)
-
-
-def _fixed_point(points: Matrix, *, closed: bool, smooth: bool = True) -> NDArray[np.int32]:
-    line = curve(points, closed=closed) if smooth else points
-    return np.round(line * 2**SHIFT).astype(np.int32)
 
 
 def curve(points: Matrix, *, closed: bool) -> Matrix:
@@ -248,8 +238,8 @@ def _background(generator: np.random.Generator, height: int, width: int) -> Imag
             color: Color = tuple(generator.uniform(0, 255, 3).tolist())
         else:
             color = _varied(SKINS, generator, 15)
-        line = _fixed_point(polygon, closed=True, smooth=generator.random() < 0.5)
-        cv2.fillPoly(image, [line], color, cv2.LINE_AA, SHIFT)
+        is_smooth = generator.random() < 0.5
+        draw_polygons(image, [curve(polygon, closed=True) if is_smooth else polygon], color)
     return cv2.GaussianBlur(image, (0, 0), generator.uniform(0.5, 4))
 
 

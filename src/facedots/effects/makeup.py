@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from facedots.analysis.mesh import mesh_points
 from facedots.analysis.shapes import MEAN_SHAPE, fit_shape
-from facedots.drawing import FRACTION_BITS, Color, fixed_point
+from facedots.drawing import Color, draw_polygons
 from facedots.geometry import Floats, Image, apply_affine, pixel_box
 from facedots.regions import region_polygons
 from facedots.types import Face, check_image
@@ -156,8 +156,7 @@ def soft_mask(
     margin = int(np.ceil(3 * feather))
     mask = np.zeros((bottom - top + 2 * margin, right - left + 2 * margin), np.uint8)
     corner = (left - margin, top - margin)
-    moved = [fixed_point(np.asarray(polygon) - corner) for polygon in polygons]
-    cv2.fillPoly(mask, moved, 255, cv2.LINE_AA, FRACTION_BITS)
+    draw_polygons(mask, [np.asarray(polygon) - corner for polygon in polygons], (255,))
     share = np.asarray(mask / np.float32(255), np.float32)
     if feather > 0.3:
         share = np.asarray(cv2.GaussianBlur(share, (0, 0), feather), np.float32)
