@@ -60,6 +60,14 @@ class Faces:
         )
 
 
+def parser_with_data(description: str | None) -> argparse.ArgumentParser:
+    """A parser of options that shows the docstring of a script; it takes ``--data``."""
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=description, formatter_class=raw)
+    parser.add_argument("--data", type=Path, default=DATA)
+    return parser
+
+
 def options_with_data(parser: argparse.ArgumentParser) -> argparse.Namespace:
     """Parse the options; exit with status 0 where the folder ``--data`` does not exist."""
     options = parser.parse_args()

@@ -10,7 +10,6 @@ scene is right when both numbers of its beginning end on the heads they began on
 other number appeared in between.
 """
 
-import argparse
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import DATA, machine, options_with_data
+from common import machine, options_with_data, parser_with_data
 
 from facedots import KeypointPredictor, RetinaFace, Tracker, apply_affine, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation
@@ -177,10 +176,7 @@ def measure(scenes: list[Scene], model: str) -> Result:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--scenes", type=int, default=80)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="small")

@@ -7,7 +7,6 @@ The last columns are where the detectors' ``adjustment`` comes from: medians ove
 frames.
 """
 
-import argparse
 import time
 from dataclasses import dataclass
 from datetime import date
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import DATA, options_with_data
+from common import options_with_data, parser_with_data
 
 from facedots import Detector, Finder, Haar, RetinaFace, YuNet, box_iou, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation
@@ -103,10 +102,7 @@ def found_and_false(detections: list[Detection], adjustment: Adjustment) -> tupl
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--part", choices=("training", "test"), default="training")
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
     parser.add_argument("--finder", type=Path, help="a finder's ONNX file, to measure that too")

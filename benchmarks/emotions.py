@@ -7,7 +7,6 @@ that counts had a part in any choice. The standard error is over people, by boot
 ``tools/fit_emotions.py`` fits what ships by the same functions.
 """
 
-import argparse
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import DATA, machine, markdown_table, options_with_data
+from common import machine, markdown_table, options_with_data, parser_with_data
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import softmax
@@ -189,10 +188,7 @@ def summary(probabilities: Matrix, faces: LabeledEmotions, count: int) -> list[s
 
 def main() -> None:
     """Measure and print Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--model", default="small", help="finds the points that are read")
     parser.add_argument("--fit-model", default="small", help="finds those of the fit")
     options = options_with_data(parser)

@@ -18,7 +18,6 @@ dlib runs in an environment of its own under ``.cache/peers`` and gets the true 
 ``--no-dlib`` leaves it out.
 """
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import DATA, Faces, machine, options_with_data
+from common import Faces, machine, options_with_data, parser_with_data
 from peer_runs import PEERS, points_of
 
 from facedots import (
@@ -248,10 +247,7 @@ def markdown(results: list[Result]) -> str:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--part", choices=("training", "test"), default="test")
     parser.add_argument("--model", default="small")
     parser.add_argument("--faces", type=int, default=20)

@@ -7,7 +7,6 @@ Times are processor time, so that what else the machine does counts for little: 
 faces, then over the rounds. ``peers.py`` compares the whole call with other networks.
 """
 
-import argparse
 import json
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import DATA, Faces, machine, options_with_data
+from common import Faces, machine, options_with_data, parser_with_data
 
 from facedots import IBUG68, WEIGHTS, KeypointPredictor, crop_matrix
 from facedots.data import load_source
@@ -110,10 +109,7 @@ def markdown(results: list[Result]) -> str:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--out", type=Path, help="write the numbers as JSON too")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--faces", type=int, default=770, help="measure on this many test frames")

@@ -9,7 +9,6 @@ again. Peers are installed under ``.cache/peers`` at the first call (PyPI and np
 one that fails is reported and left out. ``peer_runs.py`` lists them.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import DATA, ROOT, Faces, machine, markdown_table, options_with_data
+from common import ROOT, Faces, machine, markdown_table, options_with_data, parser_with_data
 from peer_plot import Dot, pareto_figure
 from peer_runs import (
     CONTESTANTS,
@@ -282,10 +281,7 @@ def tune_all(contestants: Sequence[Contestant], test_sets: Mapping[str, EvalSet]
 
 def main() -> None:
     """Measure, print Markdown, write everything."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument(
         "--out",
         type=Path,

@@ -9,7 +9,6 @@ it and the numbers as JSON into ``--out``; ``--write`` makes the page of the doc
 network of ours alone: ``--only small``.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -20,7 +19,7 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from common import DATA, ROOT, Faces, machine, markdown_table, options_with_data
+from common import ROOT, Faces, machine, markdown_table, options_with_data, parser_with_data
 from corruptions import CORRUPTIONS, COVERS, Case, Corruption
 from numpy.typing import NDArray
 from peer_runs import CONTESTANTS, OURS, PEERS, TWICE, Contestant, PeerError, run, store
@@ -263,10 +262,7 @@ before. The ideal is the number at the left.
 
 def main() -> None:
     """Measure, print Markdown, write everything."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument(
         "--out",
         type=Path,

@@ -12,7 +12,6 @@ stands what sigma can do: median sigma over the size of the tight box of the poi
 see whole frames have no crops and are left out.
 """
 
-import argparse
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import DATA, machine, options_with_data
+from common import machine, options_with_data, parser_with_data
 from corruptions import CORRUPTIONS, Case
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -244,10 +243,7 @@ def figure(model: str, kinds: Mapping[str, CropScores]) -> Figure:
 
 def main() -> None:
     """Measure, print Markdown, write JSON and images."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--models", nargs="+", default=list(WEIGHTS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--every", type=int, default=1, help="take each so manieth face only")

@@ -31,7 +31,7 @@ from urllib.parse import urlencode, urlsplit
 import cv2
 import numpy as np
 import psutil
-from common import DATA, machine, options_with_data
+from common import machine, options_with_data, parser_with_data
 
 from facedots import IBUG68, ImageResult, KeypointPredictor, Pipeline, PrecomputedBoxes, to_json
 from facedots.io import atomic_write, decode_image, sample_portrait
@@ -210,8 +210,7 @@ def compare(
 
 def main() -> None:
     """Measure, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=10)

@@ -10,7 +10,6 @@ smoothing; no drawing, no files. Memory is the largest resident size of ``facedo
 are copied, so that making an hour takes seconds.
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -26,7 +25,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from common import DATA, machine
+from common import machine, parser_with_data
 
 from facedots import (
     Detections,
@@ -212,10 +211,7 @@ def markdown(speed: Speed, memory: list[Memory]) -> str:
 
 def main() -> None:
     """Measure, print Markdown, write JSON."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--model", default="small")
     parser.add_argument("--rounds", type=int, default=5, help="of 120 frames")
     parser.add_argument(

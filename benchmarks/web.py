@@ -9,7 +9,6 @@ Prints Markdown. Needs Debian's Chromium; the peers come from npm at the first c
 the files of one host on this machine.
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from common import DATA, ROOT, Faces, machine, markdown_table, options_with_data
+from common import ROOT, Faces, machine, markdown_table, options_with_data, parser_with_data
 from playwright.sync_api import Browser, BrowserContext, Page
 from web_browser import TIMEOUT_MS, chromium, measure_visits, processor_ms, run_camera, write_film
 from web_pages import (
@@ -262,10 +261,7 @@ def page_table(browser: Browser, minutes: float) -> str:
 
 def main() -> None:
     """Measure, print Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, default=DATA)
+    parser = parser_with_data(__doc__)
     parser.add_argument("--faces", type=int, default=60, help="of each of two data sets")
     parser.add_argument("--minutes", type=float, default=5, help="of camera")
     parser.add_argument("--only", nargs="*", choices=CONTESTANTS, default=[*CONTESTANTS])
