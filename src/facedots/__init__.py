@@ -8,11 +8,11 @@
 The public names stand in ``__init__.pyi`` and are loaded when they are first used, so that
 ``import facedots`` is quick. Each package has a surface of its own, as in :mod:`facedots.data`.
 
-Importing facedots switches ONNX Runtime's usage reports off; see :mod:`facedots.telemetry`.
+Importing facedots switches ONNX Runtime's usage reports off; see :mod:`facedots.runtime`.
 """
 
 from facedots.errors import lazy_surface
-from facedots.telemetry import disable_telemetry
+from facedots.runtime import disable_telemetry
 
 disable_telemetry()
 

@@ -1,7 +1,9 @@
-"""ONNX Runtime: the hardware that a network runs on, and opening one."""
+"""ONNX Runtime: no usage reports, the hardware that a network runs on, and opening one."""
 
 import functools
 import logging
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,6 +38,30 @@ _SOURCES = {
     "DmlExecutionProvider": f"{_INSTEAD}onnxruntime-directml, on Windows",
 }
 _MAX_REASON = 300
+
+
+TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
+_LEAVE_ON = frozenset({"0", "false", "no", "off"})
+
+
+def telemetry_wanted() -> bool:
+    """Whether the environment asks to leave ONNX Runtime's usage reports on."""
+    return os.environ.get(TELEMETRY_VARIABLE, "").strip().lower() in _LEAVE_ON
+
+
+def disable_telemetry() -> None:
+    """Switch the usage reports off in this process and in those that it starts.
+
+    From 1.29 on, importing ONNX Runtime writes a device id below the home's cache and sends events
+    to Microsoft. To be called before it is imported; where it is loaded already, nothing more is
+    sent. ``ORT_DISABLE_TELEMETRY=0`` in the environment leaves the reports on.
+    """
+    if telemetry_wanted():
+        return
+    os.environ[TELEMETRY_VARIABLE] = "1"
+    disable = getattr(sys.modules.get("onnxruntime"), "disable_telemetry_events", None)
+    if disable is not None:
+        disable()
 
 
 def resolve_providers(providers: Providers, threads: int = 1) -> list[Provider]:

@@ -24,7 +24,7 @@ from facedots.errors import (
     describe_unexpected,
     explain_missing_extra,
 )
-from facedots.telemetry import VARIABLE, telemetry_wanted
+from facedots.runtime import PROVIDERS, TELEMETRY_VARIABLE, telemetry_wanted
 
 if TYPE_CHECKING:
     from facedots.geometry import Image
@@ -133,7 +133,7 @@ def onnxruntime() -> Iterator[Finding]:
     )
     yield Finding("onnxruntime", text, fault * (len(wheels) > 1))
     yield Finding("providers", ", ".join(providers))
-    yield Finding("telemetry", f"on, by {VARIABLE}" if telemetry_wanted() else "off")
+    yield Finding("telemetry", f"on, by {TELEMETRY_VARIABLE}" if telemetry_wanted() else "off")
 
 
 def processor() -> Iterator[Finding]:
@@ -185,7 +185,6 @@ def portrait() -> Iterator[Finding]:
     import onnxruntime
 
     from facedots.io.images import read_image, sample_portrait
-    from facedots.runtime import PROVIDERS
 
     if importlib.util.find_spec("matplotlib") is None:
         yield Finding("portrait", "not run: it comes with facedots[plots]")
