@@ -22,10 +22,9 @@ from facedots.cli.evaluate import compare, evaluate
 from facedots.cli.images import anonymize, demo, filter_images, predict
 from facedots.cli.label import label_app
 from facedots.cli.models import features, models
-from facedots.cli.serve import serve
+from facedots.cli.serve import serve, web
 from facedots.cli.train import PASS_UNKNOWN_OPTIONS, export, train
 from facedots.cli.video import video
-from facedots.cli.web import web
 from facedots.errors import DEBUG, FacedotsError, describe_unexpected, explain_missing_extra
 from facedots.io.files import guard_inputs
 from facedots.io.headers import MAX_PIXELS, pixel_limit

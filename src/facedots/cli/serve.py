@@ -1,9 +1,13 @@
-"""``facedots serve``: faces over HTTP."""
+"""``facedots serve`` and ``facedots web``: faces over HTTP, and the browser page alone."""
 
 import os
 import re
+import webbrowser
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
+
+import typer
 
 from facedots.cli.options import Host, Port, Workers, expand_options
 from facedots.errors import FacedotsError
@@ -67,3 +71,22 @@ def _token(file: Path | None) -> str | None:
     if token is not None and not re.fullmatch("[!-~]+", token):
         raise FacedotsError(f"{name}: a token is one word of ASCII characters")
     return token
+
+
+@expand_options
+def web(
+    *,
+    port: Port = 8080,
+    open_browser: Annotated[bool, "Open it in the browser.", {"name": "open"}] = False,
+) -> None:
+    """Serve the browser page to this machine, without a network, until Ctrl-C.
+
+    Images and the camera stay in the browser. docs/how-to/browser.md has what the page does.
+    """
+    from facedots.web_page import PageServer
+
+    with PageServer(port) as server, suppress(KeyboardInterrupt):
+        typer.echo(f"{server.address} has the page; Ctrl-C ends it")
+        if open_browser:
+            webbrowser.open(server.address)
+        server.serve_forever()
