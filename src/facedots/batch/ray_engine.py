@@ -88,10 +88,8 @@ class _Actor:
         self._worker = PartWorker(job)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        values = json.loads(row["part"])
-        part = Part(**{**values, "locations": tuple(values["locations"])})
         try:
-            stats = self._worker(row["number"], part)
+            stats = self._worker(row["number"], Part.from_dict(json.loads(row["part"])))
         except FacedotsError as error:  # Ray would hide it among its own
             return {"number": row["number"], "failure": str(error), "stats": ""}
         return {"number": row["number"], "failure": "", "stats": json.dumps(stats.to_dict())}

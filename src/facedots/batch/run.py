@@ -3,14 +3,13 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from facedots.batch.local_engine import run_local
-from facedots.batch.manifest import read_manifest, write_manifest
 from facedots.batch.options import BatchOptions
 from facedots.batch.ray_engine import run_ray
 from facedots.batch.sources import Part, absolute, list_parts
@@ -22,9 +21,11 @@ from facedots.io.headers import MAX_PIXELS
 from facedots.io.locks import lock_folder
 from facedots.io.parquet import load_pyarrow
 from facedots.io.result_files import is_newer
+from facedots.io.text import json_line
 from facedots.pipeline_options import PipelineOptions
 
-SUMMARY_FILE = "summary.json"
+MANIFEST_FILE, SUMMARY_FILE = "manifest.jsonl", "summary.json"
+_FIX = "give another --out, or the same sources and options again"
 _PACKAGES = ("facedots", "onnxruntime", "numpy", "pyarrow")
 
 
@@ -120,10 +121,10 @@ def run_batch(
     with lock_folder(out) as is_ours:
         if not is_ours:
             raise OutputError(f"{out}: another `facedots batch` is at work in this folder")
-        parts = read_manifest(out, head)
+        parts = _read_manifest(out, head)
         if parts is None:
             parts = list_parts(sources, options.part_size, recursive, options.column, on_skip)
-            write_manifest(out, head, parts)
+            _write_manifest(out, head, parts)
         progress = BatchProgress(len(parts))
         todo = _missing(job, parts, progress, options.retry_errors)[: options.limit]
         progress.planned = len(todo)
@@ -133,6 +134,43 @@ def run_batch(
             _remove_leftovers(out)
             atomic_write(out / SUMMARY_FILE, _summary(progress))
     return progress
+
+
+def _write_manifest(out: Path, head: Mapping[str, Any], parts: Iterable[Part]) -> None:
+    """Write down once what a batch is made of: in the first line what the rows depend on, in each
+    further one a part. A batch that goes on takes its parts from there, so that they stay the same
+    whatever came to the folders since.
+    """
+    lines = [json_line(head), *(json_line(asdict(part)) for part in parts)]
+    atomic_write(out / MANIFEST_FILE, "".join(lines))
+
+
+def _read_manifest(out: Path, head: Mapping[str, Any]) -> list[Part] | None:
+    """The parts of a batch begun before; None where there is none.
+
+    Args:
+        out: Folder of the results.
+        head: What the rows depend on now.
+
+    Raises:
+        OutputError: The batch was begun with other sources, options, networks or versions, or the
+            file is no manifest.
+    """
+    file = out / MANIFEST_FILE
+    try:
+        first, *lines = file.read_text(encoding="utf-8").splitlines()
+        before = dict(json.loads(first))
+        parts = [Part.from_dict(json.loads(line)) for line in lines]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise OutputError(f"{file}: not a manifest of `facedots batch`; {_FIX}") from error
+    plain = json.loads(json_line(head))
+    for key in plain | before:
+        if before.get(key) != plain.get(key):
+            change = f"{key} {before.get(key)} instead of {plain.get(key)}"
+            raise OutputError(f"{out}: begun with {change}; {_FIX}")
+    return parts
 
 
 def _work(

@@ -4,10 +4,10 @@ import csv
 import io
 import os
 import posixpath
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from facedots.errors import DataError, ImageError
@@ -43,6 +43,11 @@ class Part:
     locations: tuple[str, ...]
     column: str = ""
     row_group: int = 0
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Part":
+        """A part that was written as JSON."""
+        return cls(**{**values, "locations": tuple(values["locations"])})
 
 
 def list_parts(
