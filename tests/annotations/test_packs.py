@@ -22,8 +22,7 @@ from facedots.data.splits import detect_sources, load_split
 from facedots.data.synthetic import cached_synthetic
 from facedots.errors import AnnotationError, DataError, ImageError, OutputError
 from facedots.io.images import read_image
-from facedots.io.members import TarMember
-from facedots.io.shards import read_shard
+from facedots.io.tar_files import TarMember, read_shard
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.training.run_folder import fingerprint

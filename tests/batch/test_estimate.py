@@ -7,7 +7,7 @@ from tests.batch.small_images import make_images
 from facedots.batch.estimate import estimate_batch
 from facedots.batch.sources import Part
 from facedots.batch.work import Job
-from facedots.io.members import TarWriter
+from facedots.io.tar_files import TarWriter
 from facedots.pipeline_options import PipelineOptions
 
 

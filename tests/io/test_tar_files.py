@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from facedots.errors import DataError
-from facedots.io import shards
-from facedots.io.shards import read_shard
+from facedots.io import tar_files
+from facedots.io.tar_files import read_shard
 
 FILES = {"a/1.png": b"one", "a/1.cls": b"7", "a/2.png": b"two" * 5000, "b/1.seg.png": b"three"}
 
@@ -65,6 +65,6 @@ def test_what_is_no_tar_is_an_error(data: bytes) -> None:
 
 
 def test_a_file_beyond_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "MAX_MEMBER", 1 << 10)
+    monkeypatch.setattr(tar_files, "MAX_MEMBER", 1 << 10)
     with pytest.raises(DataError, match=r"a/2\.png has 0 MB"):
         list(read_shard(io.BytesIO(tar_of(FILES)), "0.tar"))

@@ -23,7 +23,7 @@ from facedots.errors import AnnotationError
 from facedots.geometry import Floats, Image, Matrix, tight_boxes
 from facedots.io.files import protect
 from facedots.io.images import write_image
-from facedots.io.members import ImagePlace
+from facedots.io.tar_files import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 
 LOG = logging.getLogger("facedots")

@@ -25,7 +25,7 @@ from facedots.errors import DataError, OutputError
 from facedots.geometry import CropSpec, Matrix, apply_affine, crop_matrix, warp_image
 from facedots.io.files import atomic_write, local_path
 from facedots.io.images import read_image, read_image_bytes
-from facedots.io.members import ImagePlace, TarWriter
+from facedots.io.tar_files import ImagePlace, TarWriter
 from facedots.schema import KeypointSchema
 
 SHARD_BYTES = 256 << 20

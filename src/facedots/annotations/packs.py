@@ -29,8 +29,8 @@ import numpy as np
 from facedots.annotations.base import FaceAnnotation
 from facedots.errors import AnnotationError, DataError
 from facedots.geometry import Floats
-from facedots.io.members import ImagePlace, TarMember
 from facedots.io.remote import is_remote, read_bytes
+from facedots.io.tar_files import ImagePlace, TarMember
 from facedots.schema import PUPILS, KeypointSchema
 
 PACK_FILE, INDEX_FILE = "pack.json", "index.jsonl"

@@ -19,7 +19,7 @@ from facedots.audit.audit import AGAINST, Audit
 from facedots.errors import DataError
 from facedots.geometry import box_iou, tight_boxes
 from facedots.io.files import atomic_write
-from facedots.io.members import ImagePlace
+from facedots.io.tar_files import ImagePlace
 
 SAME_FACE_IOU = 0.5
 """IoU above which the boxes of two labels of one image belong to the same face."""

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Floats, Image
 from facedots.io.images import decode_image, read_image, read_image_bytes
-from facedots.io.members import ImagePlace
+from facedots.io.tar_files import ImagePlace
 
 MAX_HAMMING = 26
 """Largest Hamming distance of two near duplicates, of 256 bits; docs/audit.md says why."""

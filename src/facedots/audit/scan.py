@@ -17,7 +17,7 @@ from facedots.audit.image_files import ImageFile, load_image_file
 from facedots.errors import ImageError, PointsError
 from facedots.evaluation.metrics import norm_distances
 from facedots.geometry import Floats, Image, Matrix, tight_boxes
-from facedots.io.members import ImagePlace
+from facedots.io.tar_files import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import Predictor
 

@@ -14,7 +14,7 @@ from facedots.annotations.known_sets import video_of
 from facedots.audit.image_files import ImageFile, find_near_duplicates, inspect_image
 from facedots.errors import ImageError
 from facedots.geometry import Matrix
-from facedots.io.members import ImagePlace
+from facedots.io.tar_files import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 
 ROUNDING_ERROR = (np.sqrt(2) + np.arcsinh(1)) / 6

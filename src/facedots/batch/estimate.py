@@ -12,7 +12,7 @@ from facedots.batch.work import Job, PartStats, PartWorker
 from facedots.errors import FacedotsError
 from facedots.io.parquet import open_parquet
 from facedots.io.remote import file_bytes, open_binary
-from facedots.io.shards import read_shard
+from facedots.io.tar_files import read_shard
 from facedots.io.video import open_reader
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from facedots.io.images import SUFFIXES, decode_image
 from facedots.io.inputs import is_url
 from facedots.io.parquet import open_parquet
 from facedots.io.remote import is_remote, open_binary, read_location
-from facedots.io.shards import read_shard
+from facedots.io.tar_files import read_shard
 from facedots.io.video import open_reader
 
 _ROWS = 64

@@ -15,7 +15,7 @@ from facedots.io.images import SUFFIXES
 from facedots.io.inputs import find_images, is_url
 from facedots.io.parquet import DamagedError, load_pyarrow, open_parquet
 from facedots.io.remote import find_remote, is_remote, open_binary
-from facedots.io.shards import SHARD_SUFFIXES
+from facedots.io.tar_files import SHARD_SUFFIXES
 from facedots.io.video import VIDEO_SUFFIXES
 
 LIST_SUFFIXES = (".csv", ".txt")

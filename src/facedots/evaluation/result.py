@@ -18,7 +18,7 @@ from facedots.evaluation.context import EvalContext
 from facedots.evaluation.metrics import Accuracy, finite_mean, measure_accuracy, nme
 from facedots.geometry import Floats, Matrix
 from facedots.io.files import atomic_write, protect
-from facedots.io.members import ImagePlace, TarMember
+from facedots.io.tar_files import ImagePlace, TarMember
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import Doubles, sigma_of
 

@@ -32,8 +32,8 @@ from facedots.evaluation.result import RECIPE_FILE
 from facedots.inference.session import CODE_LICENSE
 from facedots.io.files import atomic_write
 from facedots.io.locks import lock_folder
-from facedots.io.members import TarMember
 from facedots.io.remote import is_remote
+from facedots.io.tar_files import TarMember
 from facedots.io.text import utf8
 from facedots.schema import KeypointSchema
 
