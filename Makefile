@@ -20,7 +20,7 @@ WEB := web
 DOCKER ?= docker
 
 # The scripts of benchmarks/ that measure; the other files there are parts of them.
-MEASURE := peers robustness latency score reading detectors search augment tracking jitter crossing labeling
+MEASURE := peers robustness latency score reading closed_eyes detectors search augment tracking jitter crossing labeling
 
 .PHONY: help demo test test-scale test-service test-slow test-web lint image lock bench notebooks docs page clean
 .DELETE_ON_ERROR:

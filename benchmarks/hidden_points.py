@@ -8,7 +8,6 @@ Occluded are the validation photos of 300-W, each second one with one thing by
 `tools/gpu_pack.py` writes. The measures are those of `facedots evaluate`.
 """
 
-import argparse
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from common import DATA, machine, markdown_table, options_with_data
+from common import machine, markdown_table, options_with_data, parser_with_data
 
 from facedots import IBUG68, KeypointPredictor, load_annotations, load_split, write_image
 from facedots.annotations import FaceAnnotation
@@ -61,11 +60,8 @@ def table(
 
 def main() -> None:
     """Measure, print Markdown."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = parser_with_data(__doc__)
     parser.add_argument("models", nargs="+", help="names, ONNX files or runs")
-    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--pack", type=Path, help="of tools/gpu_pack.py")
     options = options_with_data(parser)
     faces = load_split(options.data, ["300w"], "official").test

@@ -19,14 +19,14 @@ from itertools import groupby
 from pathlib import Path
 
 import numpy as np
+from closed_eyes import SHUT, lids_drawn_shut
 from common import ROOT, Faces, machine, markdown_table, options_with_data, parser_with_data
 from corruptions import CORRUPTIONS, COVERS, Case, Corruption
 from numpy.typing import NDArray
 from peer_runs import CONTESTANTS, OURS, PEERS, TWICE, Contestant, PeerError, run, store
-from reading import lids_drawn_shut
 from slices import Slice, slices_of, worst_people
 
-from facedots import IBUG68, nme
+from facedots import IBUG68, KeypointPredictor, load_split, nme
 from facedots.annotations import person_id
 from facedots.data import load_source
 from facedots.evaluation import nme_by_region
@@ -35,8 +35,6 @@ from facedots.io import atomic_write
 
 CLEAN = "clean"
 NOTHING = Corruption(CLEAN, 0, lambda case, _level, _random: case)
-SHUT = (0.5, 0.25, 0.08)
-"""Shares of the open gap that lids are drawn shut to."""
 
 Errors = dict[str, NDArray[np.float64]]
 """What was done -> NME of each face (N,) in percent; ``inf`` for a face that was missed."""
@@ -119,17 +117,6 @@ def ratios(errors: Errors) -> dict[str, float]:
     }
     every = [ratio for values in by_kind.values() for ratio in values]
     return {kind: float(np.mean(values)) for kind, values in {**by_kind, "all": every}.items()}
-
-
-def closed_eyes(data: Path, models: Sequence[str]) -> dict[str, list[float]]:
-    """Network -> for each of :data:`SHUT` the median gap that it still sees, as a share of the gap
-    of the same eyes open.
-    """
-    gaps_by_network = {}
-    for model in models:
-        gaps = lids_drawn_shut(data, model, SHUT)
-        gaps_by_network[OURS[model].name] = np.median(gaps[:, 1:] / gaps[:, :1], axis=0).tolist()
-    return gaps_by_network
 
 
 def summary_table(errors: Mapping[str, Errors], people: Sequence[str]) -> str:
@@ -253,7 +240,7 @@ the gap between the lips. Brightness: mean gray level in the box.
 
 ## Closed eyes
 
-Open eyes of 300-W validation photos that a warp draws shut (`benchmarks/reading.py`), to a
+Open eyes of 300-W validation photos that a warp draws shut (`benchmarks/closed_eyes.py`), to a
 fraction of the gap between the lids; the median of the predicted gap, in percent of the gap
 before. The ideal is the number at the left.
 
@@ -290,7 +277,9 @@ def main() -> None:
     measured, failed = measure(faces, [*(CONTESTANTS[key] for key in options.only), *files])
     errors = {name: one.errors for name, one in measured.items()}
     slices = slices_of(faces)
-    eyes = closed_eyes(options.data, [key for key in options.only if key in OURS])
+    ours = [key for key in options.only if key in OURS]
+    photos = load_split(options.data, ["300w"], "official").test
+    eyes = {OURS[k].name: lids_drawn_shut(photos, KeypointPredictor(k, refine=0)) for k in ours}
     text = PAGE.format(
         date=date.today(),
         machine=machine(),

@@ -104,7 +104,7 @@ VISIBILITY = (
 PUPILS = (
     Measure("pupil_nme", "NME of the pupils"),
     Measure("pupil_fr10", "pupils with an error above 10 %, or missed"),
-    Measure("pupil_nees", "NEES of the pupils: squared error by covariance", 1.0, unit="ideal: 1"),
+    Measure("pupil_nees", "NEES of the pupils: squared error (ideal: 1)", 1.0, unit="σ²"),
 )
 """Of :func:`pupil_values`."""
 
