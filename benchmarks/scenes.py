@@ -4,7 +4,7 @@
 
 ``tools/finder_scenes.py`` lists the scenes into FOLDER. Turned: every fourth held-out photo of
 300-W. Crowd: 144 of its faces, 50 px each, in one image. Pair: the finder's faces that hold by a
-network's score too. Milliseconds: the best of 20 calls.
+network's score too, framed by their keypoints. Milliseconds: the best of 20 calls.
 """
 
 import argparse
@@ -21,13 +21,13 @@ from scene_parts import ANGLES, crowd, turned
 from facedots import Detections, Detector, Finder, KeypointPredictor, RetinaFace
 from facedots.data import Scene, load_scenes
 from facedots.evaluation import measure_detector
-from facedots.geometry import Image
+from facedots.geometry import Image, upright_square
 
 SIZES = ((160, 120), (320, 240), (640, 480))
 
 
 class Judged(Detector):
-    """The faces of a detector that hold after their keypoints were found."""
+    """The faces of a detector that hold after their keypoints were found, framed by these."""
 
     def __init__(self, detector: Detector, predictor: KeypointPredictor) -> None:
         self.detector, self.predictor = detector, predictor
@@ -35,9 +35,13 @@ class Judged(Detector):
     def __call__(self, image: Image) -> Detections:
         """Those that :class:`~facedots.Pipeline` keeps."""
         found = self.detector(image)
-        judged = self.predictor.predict(image, found.boxes, found.squares).score
-        kept = self.detector.accepts(found.scores, judged)
-        return Detections(found.boxes[kept], found.scores[kept])
+        keypoints = self.predictor.predict(image, found.boxes, found.squares)
+        kept = self.detector.accepts(found.scores, keypoints.score)
+        across = keypoints.schema.right_to_left
+        squares = [upright_square(points, across) for points in keypoints.points[kept]]
+        middles, sides = np.split(np.reshape(squares, (-1, 4))[:, :3], [2], axis=1)
+        boxes = np.hstack([middles - sides / 2, middles + sides / 2]).astype(np.float32)
+        return Detections(boxes, found.scores[kept])
 
 
 def added(scenes: list[Scene], folder: Path) -> Iterator[Scene]:
