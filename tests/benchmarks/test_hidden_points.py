@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from facedots.data.synthetic import cached_synthetic
 from facedots.evaluation.measures import PUPILS, VISIBILITY, pupil_values, visibility_values
 from facedots.geometry import CropSpec, Image
-from facedots.io.images import read_image
+from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints
@@ -29,6 +29,7 @@ class Oracle:
 
     def __init__(self, *, predicts: bool = True) -> None:
         self.predicts, self.faces = predicts, iter(FACES)
+        self.predicts_visibility = predicts
 
     def predict(
         self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
@@ -79,3 +80,27 @@ def test_networks_that_predict_neither_have_empty_rows() -> None:
         blind = {"o": Oracle(predicts=False)}
         table = hidden_points.table(blind, FACES, measures, values)  # type: ignore[arg-type]
         assert cells(table) == ["o", *["–"] * len(measures)]
+
+
+def test_of_the_scenes_every_fourth_photo_counts_without_small_faces(tmp_path: Path) -> None:
+    rows = [f"{name}.jpg,0,0,100,50,human,with_mask" for name in "badc"]
+    rows += ["d.jpg,10,10,49,49,human,with_mask", "d.jpg,0,0,40,40,human,without_mask"]
+    for folder in ("crowds", "masks"):
+        (tmp_path / "scenes" / folder).mkdir(parents=True)
+        lines = ["image,x0,y0,x1,y1,source,note", *(rows if folder == "masks" else [])]
+        (tmp_path / "scenes" / folder / "boxes.csv").write_text("\n".join(lines))
+    by_note = hidden_points.faces_by_note(tmp_path)
+    assert list(by_note) == ["with_mask", "without_mask"]
+    for ((path, box),) in by_note.values():
+        assert (path.name, box.shape) == ("d.jpg", (1, 4))
+
+
+def test_hidden_points_of_mouth_and_chin_are_counted(tmp_path: Path) -> None:
+    columns, rows = FACES[0].points[48:].round().astype(int).T
+    image = read_image(FACES[0].image).copy()
+    image[rows, columns] ^= 255
+    write_image(tmp_path / "a.png", image)
+    faces = [(tmp_path / "a.png", np.array([[0, 0, 50, 50]], np.float32))]
+    # Of 9 points of the chin and 20 of the mouth.
+    assert hidden_points.called_hidden(faces, Oracle()) == f"{100 * 20 / 29:.1f}"  # type: ignore[arg-type]
+    assert hidden_points.called_hidden(faces, Oracle(predicts=False)) == "–"  # type: ignore[arg-type]
