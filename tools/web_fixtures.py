@@ -5,6 +5,7 @@ raw RGB. All images are drawn here.
 """
 
 import argparse
+import dataclasses
 import json
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,12 +13,10 @@ from typing import Any, get_args
 
 import cv2
 import numpy as np
-from PIL import ExifTags
-from PIL import Image as PillowImage
-from PIL.PngImagePlugin import PngInfo
 from web_constants import MODELS, PACKAGE, plain
 from web_eyes import LOOKING_SIZE, eyes_network, looking_faces
 from web_inspection import NETWORK
+from web_scenes import EYE_CORNERS, clip_frames, drawn, image_files, scenes
 
 from facedots import (
     Camera,
@@ -30,7 +29,6 @@ from facedots import (
     read_image,
 )
 from facedots.analysis import HEAD_MODEL, BlinkCounter, face_columns, head_pose, project
-from facedots.data import draw_face
 from facedots.detection.base import Detections
 from facedots.detection.search import Search, _resized
 from facedots.effects import Anonymizer, Effect, load_sticker, named_effects, sticker_names
@@ -54,8 +52,7 @@ from facedots.tracking import FaceSmoother
 from facedots.tracking.track import assign
 from facedots.types import Face, ImageResult
 
-FRAMES, RATE, CLIP_SIZE = 60, 30, (320, 240)
-EYE_CORNERS = (36, 45)
+RATE = 30
 EYES = "eyes"
 
 
@@ -83,77 +80,28 @@ class Fixtures:
         atomic_write(self.folder / "cases.json", text)
 
 
-def drawn(seed: int) -> tuple[Image, Floats]:
-    """A drawn face and its points."""
-    return draw_face(np.random.default_rng((0, seed)))
-
-
-def placed(image: Image, seed: int, eyes: float, center: tuple[float, float], roll: float) -> None:
-    """Paint a drawn face over an image, as an ellipse with eyes this far apart."""
-    face, points = drawn(seed)
-    x, y, side, tilt = upright_square(points, EYE_CORNERS)
-    zoom = eyes / float(np.linalg.norm(points[EYE_CORNERS[0]] - points[EYE_CORNERS[1]]))
-    matrix = similarity(roll - tilt, zoom, (center[0] - x, center[1] - y), (x, y))
-    size = image.shape[:2]
-    mask = np.zeros(face.shape[:2], np.uint8)
-    half = (int(0.75 * side), int(0.85 * side))
-    cv2.ellipse(mask, (int(x), int(y)), half, 0.0, 0.0, 360.0, 255, -1)
-    inside = warp_image(mask, matrix, size) > 127
-    image[inside] = warp_image(face, matrix, size)[inside]
-
-
-def background(width: int, height: int) -> Image:
-    """Soft colored patches."""
-    patches = np.random.default_rng(7).integers(60, 200, (5, 7, 3)).astype(np.uint8)
-    return np.asarray(cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-
-
-def scene(width: int, height: int, *faces: tuple[int, float, tuple[float, float], float]) -> Image:
-    """Drawn faces on a background: seed, eye distance, center, roll."""
-    image = background(width, height)
-    for face in faces:
-        placed(image, *face)
-    return image
-
-
-def scenes() -> dict[str, Image]:
-    """The images of the whole way: one face, several, tilted, large, small, in tiles."""
-    return {
-        "one": scene(320, 240, (0, 60, (160, 125), 0)),
-        "tilted": scene(482, 361, (2, 60, (130, 150), 25), (5, 60, (340, 180), -38)),
-        "several": scene(
-            640, 480, (9, 60, (120, 130), 5), (12, 60, (330, 140), -8), (15, 60, (520, 330), 12)
-        ),
-        "large": scene(900, 700, (3, 260, (450, 360), 10)),
-        "small": scene(1000, 600, (5, 18, (300, 200), 0), (14, 16, (700, 400), 8)),
-        "tiles": scene(2000, 1400, (5, 60, (300, 1100), 0), (2, 60, (1000, 600), 0)),
-        "empty": background(200, 150),
-    }
-
-
 def crops(fixtures: Fixtures) -> None:
     """Warps, resized images, and the networks' answers on the same crops."""
-    image, points = drawn(0)
-    height, width = image.shape[:2]
+    face, points = drawn(0)
+    height, width = face.shape[:2]
     square = upright_square(points, EYE_CORNERS)
-    pictures = {"drawn": image, "odd": image[: height | 1, : (width - 2) | 1].copy()}
-    big = cv2.resize(image, (4 * width + 3, 4 * height + 1), interpolation=cv2.INTER_CUBIC)
-    pictures["big"] = np.asarray(big, np.uint8)
-    sources = {name: fixtures.image(name, each) for name, each in pictures.items()}
+    large = cv2.resize(face, (4 * width + 3, 4 * height + 1), interpolation=cv2.INTER_CUBIC)
+    odd = face[: height | 1, : (width - 2) | 1].copy()
+    originals = {"drawn": face, "odd": odd, "big": np.asarray(large, np.uint8)}
+    sources = {name: fixtures.image(name, each) for name, each in originals.items()}
     warps, generator = [], np.random.default_rng(1)
-    for name, picture in pictures.items():
+    for name, image in originals.items():
         for i, side in enumerate((0.2, 0.7, 1.3, 2.9, 6.0, 11.0)):
-            grow = picture.shape[1] / width
+            grow = image.shape[1] / width
             x, y = square[:2] * grow + generator.uniform(-9, 9, 2)
             roll = generator.uniform(-40, 40) if i % 2 else 0
             matrix = crop_matrix((x, y, square[2] * side * grow, roll), 112)
-            crop = fixtures.image(f"warp_{name}_{i}", warp_image(picture, matrix, (112, 112)))
+            crop = fixtures.image(f"warp_{name}_{i}", warp_image(image, matrix, (112, 112)))
             warps.append({"image": sources[name], "matrix": matrix.ravel(), "crop": crop})
-    sizes = [
-        {"image": sources[name], "resized": fixtures.image(f"resized_{i}", _resized(picture, zoom))}
-        for i, (name, zoom) in enumerate([("drawn", 0.31), ("big", 0.25), ("odd", 1.7)])
-        for picture in [pictures[name]]
-    ]
+    sizes = []
+    for i, (name, zoom) in enumerate([("drawn", 0.31), ("big", 0.25), ("odd", 1.7)]):
+        resized = fixtures.image(f"resized_{i}", _resized(originals[name], zoom))
+        sizes.append({"image": sources[name], "resized": resized})
     fixtures.cases |= {"warps": warps, "resized": sizes, "networks": networks(fixtures)}
 
 
@@ -169,30 +117,31 @@ def networks(fixtures: Fixtures) -> list[dict[str, Any]]:
     cases = []
     predictors = {name: KeypointPredictor(name) for name in MODELS} | {EYES: eyes(fixtures)}
     for name, predictor in predictors.items():
-        batch = []
-        for seed in range(6):
-            image, points = drawn(seed)
-            square = upright_square(points, EYE_CORNERS) * (1, 1, predictor.spec.crop.scale, 1)
-            batch += [predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])]
-        outputs = predictor._session.run(np.concatenate(batch))._asdict()
+        batch = np.concatenate([upright_crop(predictor, *drawn(seed)) for seed in range(6)])
+        outputs = predictor._session.run(batch)._asdict()
         outputs |= {name: upper(outputs[name]) for name in ("covariance", "pupils_covariance")}
         predicted = {name: outputs[name] for name in predictor._session.outputs}
-        crops = fixtures.image(f"crops_{name}", np.concatenate(np.concatenate(batch)))
+        crops = fixtures.image(f"crops_{name}", np.concatenate(batch))
         cases.append({"model": name, "crops": crops, "outputs": predicted})
     return cases
 
 
-def upper(covariance: Floats) -> Floats:
+def upright_crop(predictor: KeypointPredictor, image: Image, points: Floats) -> Image:
+    """The network's crop ``uint8 (1, S, S, 3)`` around a face."""
+    square = upright_square(points, EYE_CORNERS) * (1, 1, predictor.spec.crop.scale, 1)
+    return predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])
+
+
+def upper(covariance: Floats | None) -> Floats | None:
     """``xx, xy, yy`` of covariances ``(..., 2, 2)``."""
-    return np.asarray(covariance[..., [0, 0, 1], [0, 1, 1]])
+    return None if covariance is None else np.asarray(covariance[..., [0, 0, 1], [0, 1, 1]])
 
 
 def inside(fixtures: Fixtures) -> None:
     """A face and what the shipped network makes of it."""
     image, predictor = scenes()["tilted"], KeypointPredictor(NETWORK)
     face = Pipeline(predictor=predictor)(image)[0]
-    square = upright_square(face.points, EYE_CORNERS) * (1, 1, predictor.spec.crop.scale, 1)
-    crops = predictor.cut_crops(image, [crop_matrix(square, predictor.spec.input_size)])
+    crops = upright_crop(predictor, image, face.points)
     model = load_model(WEIGHTS[NETWORK].path)
     layers, maps = list_layers(model), feature_maps(model, crops[0])
     logits = maps[layers[-1].name].astype(np.float64)
@@ -210,30 +159,20 @@ def inside(fixtures: Fixtures) -> None:
 
 def fields(face: Face) -> dict[str, Any]:
     """A face by the names of the JSON document, its numbers not rounded."""
-    pupils_covariance = face.pupils_covariance
-    return {
-        "score": face.score,
-        "box": face.box,
+    values = {each.name: getattr(face, each.name) for each in dataclasses.fields(face)}
+    return values | {
         "sigma": face.sigma,
         "schema": face.schema.name,
-        "points": face.points,
         "covariance": upper(face.covariance),
-        "confidence": face.confidence,
-        "detection_score": face.detection_score,
-        "track_id": face.track_id,
-        "pose": asdict(face.pose) if face.pose else None,
-        "signals": face.signals,
-        "emotions": face.emotions,
-        "visibility": face.visibility,
-        "pupils": face.pupils,
-        "pupils_covariance": None if pupils_covariance is None else upper(pupils_covariance),
-        "gaze": asdict(face.gaze) if face.gaze else None,
+        "pose": face.pose and asdict(face.pose),
+        "gaze": face.gaze and asdict(face.gaze),
+        "pupils_covariance": upper(face.pupils_covariance),
     }
 
 
 def detection_fields(found: Detections) -> list[dict[str, Any]]:
     """Detections by their names in the package."""
-    squares = found.squares if found.squares is not None else np.zeros((0, 4), np.float32)
+    squares = () if found.squares is None else found.squares
     return [
         {"box": box, "score": float(score), "square": square if np.isfinite(square).all() else None}
         for box, score, square in zip(found.boxes, found.scores, squares, strict=True)
@@ -287,44 +226,23 @@ def effects(fixtures: Fixtures) -> None:
             effect: (named_effects(effect)[0], faces)
             for effect in (*sticker_names(), "lips", "brows", "blush")
         }
-        for method in get_args(AnonymizeMethod):
-            makers[method] = (Anonymizer(method), faces)
+        makers |= {method: (Anonymizer(method), faces) for method in get_args(AnonymizeMethod)}
         makers["uncertain"] = (Anonymizer("solid", color=(0, 90, 200)), uncertain)
         for effect, (apply, given) in makers.items():
             result = fixtures.image(f"effect_{name}_{effect}", apply(image, given))
-            source = {"name": name, "width": image.shape[1], "height": image.shape[0]}
-            own = [fields(face) for face in given]
+            source, own = fixtures.image(name, image), [fields(face) for face in given]
             cases.append({"effect": effect, "image": source, "faces": own, "result": result})
-    art = {name: load_sticker(name) for name in sticker_names()}
-    fixtures.cases |= {
-        "effects": cases,
-        "stickers": [fixtures.image(f"sticker_{name}", each.image) for name, each in art.items()],
-        "table": table(results, predictor),
-    }
+    art = [fixtures.image(f"sticker_{name}", load_sticker(name).image) for name in sticker_names()]
+    fixtures.cases |= {"effects": cases, "stickers": art, "table": table(results, predictor)}
 
 
 def files(fixtures: Fixtures) -> None:
     """Image files that a browser may show otherwise, and the pixels that Python reads."""
-    pixels = PillowImage.fromarray(scenes()["one"])
-    ramp = np.tile(np.arange(pixels.width).astype(np.uint8), (pixels.height, 1))
-    clear = PillowImage.merge("RGBA", [*pixels.split(), PillowImage.fromarray(ramp)])
-    cases: list[tuple[str, bool, PillowImage.Image, dict[str, Any]]] = [
-        ("one.png", True, pixels, {}),
-        ("alpha.png", True, clear, {}),
-        ("gray.png", True, pixels.convert("L"), {}),
-    ]
-    gamma = PngInfo()
-    gamma.add(b"gAMA", (100000).to_bytes(4, "big"))
-    cases += [("gamma.png", True, pixels, {"pnginfo": gamma})]
-    for orientation in range(1, 9):
-        exif = PillowImage.Exif()
-        exif[ExifTags.Base.Orientation] = orientation
-        cases += [(f"turned{orientation}.jpg", False, pixels, {"exif": exif, "quality": 95})]
     decoded = []
-    for name, exact, image, options in cases:
+    for name, image, options in image_files():
         image.save(fixtures.folder / name, **options)
         expected = fixtures.image(f"decoded_{name}", read_image(fixtures.folder / name))
-        decoded.append({"file": name, "image": expected, "exact": exact})
+        decoded.append({"file": name, "image": expected, "exact": name.endswith(".png")})
     fixtures.cases["decoded"] = decoded
 
 
@@ -380,19 +298,12 @@ def signals(fixtures: Fixtures) -> None:
 
 
 def clip(fixtures: Fixtures) -> None:
-    """Two drawn faces that pass each other, one leaving the image and coming back."""
+    """The faces that are followed through a clip."""
     tracker, frames = Tracker(RetinaFace(), eyes(fixtures)), []
-    for i in range(FRAMES):
-        share = i / FRAMES
-        frame = background(*CLIP_SIZE)
-        placed(
-            frame, 5, 26, (60 + 200 * share, 70 + 10 * np.sin(9 * share)), 15 * np.sin(7 * share)
-        )
-        placed(frame, 2, 40, (250 - 640 * min(share, 1 - share), 160), -5)
-        faces = tracker(frame, i / RATE)
+    for i, frame in enumerate(clip_frames()):
+        faces = [fields(face) for face in tracker(frame, i / RATE)]
         source = fixtures.image(f"frame_{i:02}", frame)
-        runs = tracker.detector_runs
-        frames.append({"image": source, "faces": [fields(face) for face in faces], "runs": runs})
+        frames.append({"image": source, "faces": faces, "runs": tracker.detector_runs})
     fixtures.cases["clip"] = {"rate": RATE, "frames": frames}
 
 
