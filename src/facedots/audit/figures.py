@@ -11,8 +11,8 @@ from facedots.audit.image_files import MAX_HAMMING
 from facedots.audit.scan import Measure
 from facedots.drawing import draw_disc, draw_line
 from facedots.geometry import Image, Matrix, apply_affine, crop_matrix, tight_boxes, warp_image
-from facedots.plots.curves import BLUE, GRAY, GREEN, ORANGE, PINK, new_figure, style_axes
-from facedots.plots.draw import enlarge
+from facedots.io.video import fit_image
+from facedots.plots.curves import BLUE, GRAY, GREEN, ORANGE, PINK, new_figure, new_panels
 from facedots.schema import KeypointSchema
 
 LABEL_COLOR, PREDICTION_COLOR, MOVED_COLOR = (86, 180, 233), (230, 159, 0), (255, 60, 60)  # RGB
@@ -59,15 +59,10 @@ def plot_label_offsets(
 
 def plot_coverage(measures: Sequence[Measure], subsets: Mapping[str, NDArray[np.bool_]]) -> Figure:
     """A histogram of each measure, by subset (masks of the faces)."""
-    rows = -(-len(measures) // 2)
-    figure = Figure(figsize=(7.2, 2.1 * rows + 0.3), layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False).ravel()
-    for axes in grid[len(measures) :]:
-        axes.set_axis_off()
-    for axes, measure in zip(grid, measures, strict=False):
-        style_axes(axes)
+    figure, grid = new_panels(len(measures), 7.2, 2.1)
+    for axes, measure in zip(grid, measures, strict=True):
         low, high = np.nanpercentile(measure.values, (0.2, 99.8))
-        bins = np.linspace(low, max(high, low + 1), 40)
+        bins = np.linspace(low, max(high, low + 1), 40).tolist()
         for (name, mask), color in zip(subsets.items(), _COLORS * len(subsets), strict=False):
             values = measure.values[mask]
             values = values[np.isfinite(values)]
@@ -117,13 +112,7 @@ def draw_face_tile(
 
 def draw_pair(first: Image, second: Image) -> Image:
     """Two images side by side, each in a black square of 180 px."""
-    pair = np.zeros((PAIR_SIDE, 2, PAIR_SIDE, 3), np.uint8)
-    for i, image in enumerate((first, second)):
-        small = enlarge(image, np.zeros((0, 2)), PAIR_SIDE / max(image.shape[:2]))[0]
-        height, width = small.shape[:2]
-        top, left = (PAIR_SIDE - height) // 2, (PAIR_SIDE - width) // 2
-        pair[top : top + height, i, left : left + width] = small
-    return pair.reshape(PAIR_SIDE, 2 * PAIR_SIDE, 3)
+    return np.hstack([fit_image(image, PAIR_SIDE, PAIR_SIDE) for image in (first, second)])
 
 
 def _percent(values: NDArray[np.generic]) -> Matrix:

@@ -1,7 +1,5 @@
 """An audit as files: one page for people, a JSON file and a CSV of all faces for programs."""
 
-import csv
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -25,11 +23,11 @@ from facedots.audit.fix import Change
 from facedots.audit.image_files import MAX_HAMMING, nearest_distances, reencoded_distances
 from facedots.audit.scan import Measure
 from facedots.errors import ImageError
-from facedots.evaluation.metrics import nme, nme_by_region
+from facedots.evaluation.metrics import finite_mean, nme, nme_by_region, plain
 from facedots.geometry import Image, Matrix
 from facedots.io.files import atomic_write
 from facedots.io.images import read_image
-from facedots.io.text import csv_cell
+from facedots.io.text import csv_cell, csv_line
 from facedots.plots.page import Cell, render_page
 
 PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"
@@ -97,12 +95,10 @@ def audit_json(audit: Audit) -> dict[str, Any]:
             for one in pairs
         ],
         "label_offset": {name: asdict(offset) for name, offset in audit.label_offsets.items()},
-        "tests": {
-            name: {"meaning": one.meaning, "limit": _rounded(one.limit, 5)} for name, one in tests
-        },
+        "tests": {name: {"meaning": one.meaning, "limit": plain(one.limit)} for name, one in tests},
         "kinds": audit.label_outliers.counts,
         "coverage": {
-            name: {kind: _rounded(share, 4) for kind, share in classes}
+            name: {kind: plain(float(share)) for kind, share in classes}
             for name, classes in shares.items()
         },
     }
@@ -110,17 +106,15 @@ def audit_json(audit: Audit) -> dict[str, Any]:
 
 def faces_csv(audit: Audit) -> str:
     """A row per face, by rank: what is wrong, which points, and the number of each test."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     outliers, names = audit.label_outliers, audit.schema.names
-    table.writerow(["subset", "name", "kind", "points", "times the limit", *outliers.tests])
+    lines = [csv_line(["subset", "name", "kind", "points", "times the limit", *outliers.tests])]
     for i in audit.ranking:
         face = [csv_cell(audit.subset_of[i]), csv_cell(audit.faces[i].name), outliers.kinds[i]]
         moved, score = " ".join(names[k] for k in outliers.points[i]), f"{outliers.scores[i]:.3f}"
         values = [test.values[i] for test in outliers.tests.values()]
         numbers = [f"{value:.4f}" if np.isfinite(value) else "" for value in values]
-        table.writerow([*face, moved, score, *numbers])
-    return text.getvalue()
+        lines.append(csv_line([*face, moved, score, *numbers]))
+    return "".join(lines)
 
 
 def _context(audit: Audit, note: str, changes: Mapping[int, Change] | None) -> dict[str, object]:
@@ -249,7 +243,7 @@ def _region_rows(audit: Audit) -> Rows:
         regions = nme_by_region(predicted, truth, audit.schema)
         columns.append({"all points": nme(predicted, truth, audit.schema), **regions})
     return [
-        [name.replace("_", " "), *(_finite_mean(column[name]) for column in columns)]
+        [name.replace("_", " "), *(finite_mean(column[name]) for column in columns)]
         for name in (columns[0] if columns else ())
     ]
 
@@ -267,12 +261,3 @@ def _change_rows(changes: Mapping[int, Change]) -> Rows:
     """Counts by action and reason."""
     reasons = [(one.action, one.reason.partition(" as ")[0]) for one in changes.values()]
     return [[action, reason, count] for (action, reason), count in Counter(reasons).most_common()]
-
-
-def _finite_mean(values: Matrix) -> float:
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else np.nan
-
-
-def _rounded(value: float, digits: int) -> float | None:
-    return round(float(value), digits) if np.isfinite(value) else None

@@ -13,6 +13,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.known_sets import video_of
 from facedots.audit.image_files import ImageFile, find_near_duplicates, inspect_image
 from facedots.errors import ImageError
+from facedots.evaluation.metrics import norm_distances, plain
 from facedots.geometry import Matrix
 from facedots.io.tar_files import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
@@ -116,8 +117,7 @@ class DataStats:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers (of 4 decimals), lists and dicts for JSON; None where one is unknown."""
-        plain: dict[str, Any] = _plain(asdict(self))
-        return plain
+        return dict(plain(asdict(self)))
 
 
 def data_stats(
@@ -150,8 +150,7 @@ def label_stats(points: ArrayLike, sizes: ArrayLike, schema: KeypointSchema = IB
     ``(N, 2)`` (NaN unknown).
     """
     labels, limits = np.asarray(points, np.float64), np.asarray(sizes, np.float64)[:, None] - 0.5
-    right, left = schema.norm_pair
-    eyes = np.linalg.norm(labels[:, left] - labels[:, right], axis=1)
+    eyes = norm_distances(labels, schema)
     inverse = 1 / eyes[eyes > 0]
     beyond = np.maximum(-0.5 - labels, labels - limits)
     outside = np.linalg.norm(np.nan_to_num(beyond).clip(min=0), axis=2)
@@ -173,16 +172,6 @@ def _on_grid(points: Matrix) -> bool:
     labeled = points[~np.isnan(points).any(axis=2)]
     steps = labeled - labeled[:1]
     return len(labeled) > 0 and bool((np.abs(steps - steps.round()) < 1e-3).all())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return None if np.isnan(value) else round(value, 4)
-    return value
 
 
 class _Subset:

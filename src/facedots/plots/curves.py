@@ -50,6 +50,18 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def new_panels(count: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with plain drawing areas in two columns, each so high; sizes in inches."""
+    rows = -(-count // 2)
+    figure = Figure(figsize=(width, height * rows + 0.4), layout="constrained")
+    panels: list[Axes] = figure.subplots(rows, 2, squeeze=False).ravel().tolist()
+    for axes in panels[count:]:
+        axes.set_axis_off()
+    for axes in panels[:count]:
+        style_axes(axes)
+    return figure, panels[:count]
+
+
 def style_axes(axes: Axes) -> None:
     """Remove the frame and put a light grid behind the curves."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -175,11 +187,8 @@ def slices_figure(
     Args:
         panels: Title -> labels of S slices, and network -> NME in percent ``(S,)``, NaN if empty.
     """
-    rows = -(-len(panels) // 2)
-    figure = Figure(figsize=(8.8, 3.1 * rows + 0.4), layout="constrained")
-    grid = figure.subplots(rows, 2, squeeze=False).ravel()
-    for axes, (title, (labels, values)) in zip(grid, panels.items(), strict=False):
-        style_axes(axes)
+    figure, grid = new_panels(len(panels), 8.8, 3.1)
+    for axes, (title, (labels, values)) in zip(grid, panels.items(), strict=True):
         for name, (color, style) in color_cycle(values).items():
             axes.plot(values[name], style, marker="o", color=color, label=name)
         ticks = [label.replace(" to ", "–").replace(" and more", " +") for label in labels]
@@ -188,8 +197,6 @@ def slices_figure(
         axes.margins(x=0.12)
         axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
         axes.set(title=title, ylabel="NME, %")
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
     if len(next(iter(panels.values()))[1]) > 1:
         shared_legend(figure, grid[0])
     return figure
