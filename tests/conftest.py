@@ -21,14 +21,14 @@ from onnx.helper import (
     make_tensor_value_info,
     set_model_props,
 )
+from tests.faces import face_of
 
 from facedots.data.synthetic import draw_face
-from facedots.geometry import CropSpec, Floats, Image, tight_boxes
+from facedots.geometry import CropSpec, Image
 from facedots.io.images import read_image, sample_portrait, write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 # The same examples each time, and no clock: a busy machine must not fail a test.
 settings.register_profile("facedots", deadline=None, derandomize=True)
@@ -143,12 +143,6 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def two_faces() -> tuple[Image, list[Face]]:
     """Two drawn faces, one rolled, one rolled, turned and cut by the right border; no sigma."""
-
-    def face(points: Floats) -> Face:
-        unknown = np.full(len(points), np.nan, np.float32)
-        box = tight_boxes(points[None])[0]
-        return Face(points, isotropic_covariance(unknown), unknown, box, 1.0, IBUG68)
-
     first, first_points = draw_face(np.random.default_rng(24))
     second, second_points = draw_face(np.random.default_rng(11))
     width = first.shape[1]
@@ -156,7 +150,7 @@ def two_faces() -> tuple[Image, list[Face]]:
     image[:, :width] = first
     image[30 : 30 + second.shape[0], width:] = second[:, :75]
     image.flags.writeable = False
-    return image, [face(first_points), face(second_points + np.array([width, 30], np.float32))]
+    return image, [face_of(first_points), face_of(second_points + np.array([width, 30]))]
 
 
 @pytest.fixture

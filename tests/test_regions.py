@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.faces import face_of
 
 from facedots.drawing import fixed_point
 from facedots.errors import PointsError
-from facedots.geometry import Floats, apply_affine, similarity, tight_boxes
+from facedots.geometry import Floats, apply_affine, similarity
 from facedots.regions import convex_hull, fill_polygons, region_mask, region_names, region_polygons
 from facedots.schema import IBUG68
-from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 
 def drawn_face(seed: int = 0, zoom: float = 100) -> Floats:
@@ -120,9 +119,9 @@ def test_the_frame_only_cuts(x: float, y: float, name: str) -> None:
 
 
 def test_a_face_gives_its_masks() -> None:
-    sure = np.ones(IBUG68.count, np.float32)
-    face = Face(POINTS, isotropic_covariance(sure), sure, tight_boxes(POINTS[None])[0], 1.0, IBUG68)
-    assert (face.mask("nose", (300, 300)) == region_mask(POINTS, "nose", (300, 300))).all()
+    assert (
+        face_of(POINTS).mask("nose", (300, 300)) == region_mask(POINTS, "nose", (300, 300))
+    ).all()
 
 
 def test_unknown_regions_and_missing_points_are_named() -> None:

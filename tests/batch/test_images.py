@@ -4,20 +4,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.faces import face_of
 
 from facedots.batch.images import align_images, list_images, predict_images, result_paths
 from facedots.data.synthetic import draw_face
 from facedots.errors import ImageError, OutputError
-from facedots.geometry import Image, tight_boxes
+from facedots.geometry import Image
 from facedots.io.images import read_image, write_image
 from facedots.io.inputs import ImageSource
-from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
-ONES = np.ones(IBUG68.count, np.float32)
-FACE = Face(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 1.0, IBUG68)
+FACE = face_of(POINTS)
 
 
 def pipeline(image: Image) -> list[Face]:

@@ -3,41 +3,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.faces import face_of, find_only
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.align import align_face
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
-from facedots.detection.base import PrecomputedBoxes
-from facedots.geometry import Floats, Image, apply_affine, tight_boxes
+from facedots.geometry import apply_affine
 from facedots.io.images import read_image, write_image
-from facedots.pipeline_options import PipelineOptions
-from facedots.schema import IBUG68
-from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
 
 
-def as_face(points: Floats) -> Face:
-    sure = np.ones(IBUG68.count, np.float32)
-    return Face(
-        points, isotropic_covariance(sure), sure, tight_boxes(points[None])[0], 0.75, IBUG68
-    )
-
-
-FACES = [as_face(POINTS), as_face(POINTS + np.float32(3))]
+FACES = [face_of(POINTS, score=0.75), face_of(POINTS + 3, score=0.75)]
 
 
 @pytest.fixture(autouse=True)
 def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Oracle:
-        detector = PrecomputedBoxes([])
-
-        def __call__(self, image: Image) -> list[Face]:
-            return FACES if image.shape == IMAGE.shape else []
-
-    monkeypatch.setattr(PipelineOptions, "load", lambda *_: Oracle())
+    find_only(monkeypatch, FACES, IMAGE)
 
 
 def run(*arguments: object) -> Result:

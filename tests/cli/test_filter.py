@@ -2,33 +2,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.faces import face_of, find_only
 from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
-from facedots.detection.base import PrecomputedBoxes
 from facedots.effects.stickers import Stickers
-from facedots.geometry import Image, tight_boxes
 from facedots.io.images import read_image, write_image
-from facedots.pipeline_options import PipelineOptions
-from facedots.schema import IBUG68
-from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 IMAGE, POINTS = draw_face(np.random.default_rng(11))
-ONES = np.ones(IBUG68.count, np.float32)
-FACE = Face(POINTS, isotropic_covariance(ONES), ONES, tight_boxes(POINTS[None])[0], 1.0, IBUG68)
+FACE = face_of(POINTS)
 
 
 @pytest.fixture(autouse=True)
 def networks_that_know_the_drawn_face(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Oracle:
-        detector = PrecomputedBoxes([])
-
-        def __call__(self, image: Image) -> list[Face]:
-            return [FACE] if image.shape == IMAGE.shape else []
-
-    monkeypatch.setattr(PipelineOptions, "load", lambda *_: Oracle())
+    find_only(monkeypatch, [FACE], IMAGE)
 
 
 def run(*arguments: object) -> Result:

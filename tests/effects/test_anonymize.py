@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import ArrayLike
+from tests.faces import face_of
 
 from facedots.analysis.shapes import MEAN_SHAPE, forehead
 from facedots.effects.anonymize import AnonymizeMethod, Anonymizer, cover_polygons, is_uncertain
 from facedots.errors import FacedotsError
-from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
+from facedots.geometry import Image, Matrix, apply_affine, similarity
 from facedots.regions import convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face
@@ -19,19 +19,6 @@ from facedots.uncertainty import isotropic_covariance
 SIZE = (220, 260)
 COUNT = IBUG68.count
 POINTS = np.asarray(MEAN_SHAPE * 60 + (120, 90), np.float32)
-
-
-def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Face:
-    given_points = np.asarray(points, np.float32)
-    sigmas = np.full(COUNT, sigma, np.float32)
-    return Face(
-        given_points,
-        isotropic_covariance(sigmas),
-        np.exp(-sigmas),
-        tight_boxes(given_points[None])[0],
-        score,
-        IBUG68,
-    )
 
 
 @settings(max_examples=40)
@@ -48,7 +35,7 @@ def face_at(points: ArrayLike, sigma: float = np.nan, score: float = 1.0) -> Fac
 )
 def test_the_whole_face_is_covered(matrix: Matrix, seed: int, sigma: float) -> None:
     points = apply_affine(matrix, POINTS + np.random.default_rng(seed).normal(0, 4, POINTS.shape))
-    mask = Anonymizer().mask(face_at(points, sigma), SIZE)
+    mask = Anonymizer().mask(face_of(points, sigma), SIZE)
     hull = fill_polygons([convex_hull(np.concatenate([points, forehead(points)]))], SIZE)
     assert not (hull & ~mask).any(), "never less than the hull of points and forehead"
     if np.isfinite(sigma):
@@ -63,7 +50,7 @@ def test_the_whole_face_is_covered(matrix: Matrix, seed: int, sigma: float) -> N
 
 def test_the_less_sure_the_more_is_covered() -> None:
     areas = [
-        Anonymizer().mask(face_at(POINTS, sigma), SIZE).sum()
+        Anonymizer().mask(face_of(POINTS, sigma), SIZE).sum()
         for sigma in (np.nan, 0.5, 4.0, 5.0, 7.0)
     ]
     assert areas[0] == areas[1], "the margin of 8 % holds for what is sure"
@@ -71,27 +58,27 @@ def test_the_less_sure_the_more_is_covered() -> None:
     uneven = np.full(COUNT, 0.5, np.float32)
     uneven[8] = 8
     mask = Anonymizer().mask(
-        replace(face_at(POINTS), covariance=isotropic_covariance(uneven)), SIZE
+        replace(face_of(POINTS), covariance=isotropic_covariance(uneven)), SIZE
     )
     chin = POINTS[8]
     assert mask[int(chin[1]) + 22, int(chin[0])]
     tall = np.zeros((COUNT, 2, 2), np.float32)
     tall[8, 1, 1] = uneven[8] ** 2
-    assert Anonymizer().mask(replace(face_at(POINTS), covariance=tall), SIZE)[
+    assert Anonymizer().mask(replace(face_of(POINTS), covariance=tall), SIZE)[
         int(chin[1]) + 22, int(chin[0])
     ]
-    assert Anonymizer(margin=0.2).mask(face_at(POINTS), SIZE).sum() > areas[0]
+    assert Anonymizer(margin=0.2).mask(face_of(POINTS), SIZE).sum() > areas[0]
 
 
 def test_the_circle_is_round_on_the_outside() -> None:
-    hull = cover_polygons(face_at(POINTS), margin=0.1)[0]
+    hull = cover_polygons(face_of(POINTS), margin=0.1)[0]
     radius = 0.1 * float(np.ptp(POINTS, axis=0).max())
     assert hull[:, 1].max() >= POINTS[8, 1] + radius - 1e-3
     assert hull[:, 1].max() == pytest.approx(POINTS[8, 1] + radius, abs=0.05 * radius)
 
 
 def changed(**fields: object) -> Face:
-    return replace(face_at(POINTS, 1.0), **fields)  # type: ignore[arg-type]
+    return replace(face_of(POINTS, 1.0), **fields)  # type: ignore[arg-type]
 
 
 PART_MISSING = POINTS.copy()
@@ -106,9 +93,9 @@ DOUBTS = {
     "large sigma": changed(covariance=isotropic_covariance(np.full(COUNT, 9))),
     "points off the box": changed(points=POINTS + 70),
     "points in a heap": changed(points=POINTS * 0.05 + (110, 100)),
-    "points on a line": face_at(np.stack([np.linspace(70, 170, COUNT)] * 2, axis=1)),
-    "points without order": face_at(np.random.default_rng(0).permutation(POINTS)),
-    "a mirrored face": face_at(POINTS * (-1, 1) + (240, 0)),
+    "points on a line": face_of(np.stack([np.linspace(70, 170, COUNT)] * 2, axis=1)),
+    "points without order": face_of(np.random.default_rng(0).permutation(POINTS)),
+    "a mirrored face": face_of(POINTS * (-1, 1) + (240, 0)),
 }
 
 
@@ -124,7 +111,7 @@ def test_in_doubt_the_box_is_covered_too(doubt: str) -> None:
 def test_a_sure_face_is_not_covered_as_a_box() -> None:
     face = changed()
     assert not is_uncertain(face)
-    assert not is_uncertain(face_at(POINTS)), (
+    assert not is_uncertain(face_of(POINTS)), (
         "a network without sigma is not in doubt of everything"
     )
     assert len(cover_polygons(face)) == 1
@@ -145,7 +132,7 @@ def textured() -> Image:
 def test_detail_is_gone_and_the_rest_stays(method: AnonymizeMethod) -> None:
     image = textured()
     before = image.copy()
-    face = face_at(POINTS, 1.0)
+    face = face_of(POINTS, 1.0)
     result = Anonymizer(method)(image, [face])
     mask = Anonymizer(method).mask(face, SIZE)
     assert (result[~mask] == image[~mask]).all()
@@ -161,7 +148,7 @@ def test_detail_is_gone_and_the_rest_stays(method: AnonymizeMethod) -> None:
 
 
 def test_solid_is_one_color() -> None:
-    face = face_at(POINTS)
+    face = face_of(POINTS)
     result = Anonymizer("solid", color=(1, 2, 3))(textured(), [face])
     assert (result[Anonymizer().mask(face, SIZE)] == (1, 2, 3)).all()
 
@@ -169,7 +156,7 @@ def test_solid_is_one_color() -> None:
 @pytest.mark.parametrize("method", ["blur", "pixelate"])
 def test_a_face_that_is_cut_is_as_coarse_as_a_whole_one(method: AnonymizeMethod) -> None:
     image = textured()[:, :100]
-    face = face_at(POINTS)
+    face = face_of(POINTS)
     result = Anonymizer(method)(image, [face])
     mask = Anonymizer().mask(face, (SIZE[0], 100))
     assert 0.05 < mask.mean() < 0.5
@@ -188,7 +175,7 @@ def test_without_faces_nothing_happens_and_cover_all_hides_everything() -> None:
 
 def test_faces_outside_the_image_do_no_harm() -> None:
     image = textured()
-    assert (Anonymizer()(image, [face_at(POINTS + 1000)]) == image).all()
+    assert (Anonymizer()(image, [face_of(POINTS + 1000)]) == image).all()
 
 
 def test_other_ways_are_refused() -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
+from tests.faces import face_of
 
 from facedots.analysis.pose import Camera, project
 from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE
@@ -24,29 +25,15 @@ from facedots.effects.stickers import (
     sticker_names,
 )
 from facedots.errors import PointsError, StickerError
-from facedots.geometry import Image, Matrix, apply_affine, similarity, tight_boxes
+from facedots.geometry import Image, Matrix, apply_affine, similarity
 from facedots.head import HeadPose
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 RED = np.zeros((4, 6, 4), np.uint8)
 RED[..., 0] = 200
 RED[..., 3] = 255
 PLACES = {"right_eye_0": (10.0, 20.0), "left_eye_3": (60.0, 22.0), "nose_3": (33.0, 45.0)}
-
-
-def face_at(points: ArrayLike) -> Face:
-    given_points = np.asarray(points, np.float32)
-    sure = np.ones(len(given_points), np.float32)
-    return Face(
-        given_points,
-        isotropic_covariance(sure),
-        sure,
-        tight_boxes(given_points[None])[0],
-        1.0,
-        IBUG68,
-    )
 
 
 def sticker(**changes: object) -> Sticker:
@@ -66,7 +53,7 @@ FRAME = (480, 640)
 
 def placed(ours: Sticker, points: ArrayLike) -> Matrix:
     """Where the anchors of a sticker come to lie on a face."""
-    homography = ours.place(face_at(points), FRAME)
+    homography = ours.place(face_of(points), FRAME)
     seen = np.array([(x, y, 1) for x, y in ours.anchors.values()]) @ homography.T
     return np.asarray(seen[:, :2] / seen[:, 2:])
 
@@ -92,14 +79,14 @@ def test_stickers_tilt_grow_and_move_with_the_face(matrix: Matrix, fit: str) -> 
     points = MEAN_SHAPE + np.random.default_rng(0).normal(0, 0.03, MEAN_SHAPE.shape)
     ours = sticker(fit=fit)
     still, moved = (
-        ours.place(face_at(points), FRAME),
-        ours.place(face_at(apply_affine(matrix, points)), FRAME),
+        ours.place(face_of(points), FRAME),
+        ours.place(face_of(apply_affine(matrix, points)), FRAME),
     )
     np.testing.assert_allclose(moved, np.vstack([matrix, [0, 0, 1]]) @ still, atol=0.02)
 
 
 def test_affine_squeezes_a_sticker_on_a_turned_head_and_similarity_does_not() -> None:
-    turned = face_at(MEAN_SHAPE * (50, 100))
+    turned = face_of(MEAN_SHAPE * (50, 100))
     for fit, squeezed in (("affine", 0.5), ("similarity", 1.0)):
         place = sticker(fit=fit).place(turned, FRAME)
         across, along = np.linalg.norm(place[:2, :2], axis=0)
@@ -120,7 +107,7 @@ def test_perspective_is_what_a_camera_sees_of_a_plane_in_the_head(
     ours = sticker(fit="perspective", anchors=level, image=np.zeros((120, 180, 4), np.uint8))
     corners = np.array([(0, 0), (179, 0), (179, 119), (0, 119)])
     solid = np.column_stack([(corners - (90, 60)) / 100, np.zeros(4)])
-    seen = np.column_stack([corners, np.ones(4)]) @ ours.place(face_at(points), FRAME).T
+    seen = np.column_stack([corners, np.ones(4)]) @ ours.place(face_of(points), FRAME).T
     np.testing.assert_allclose(seen[:, :2] / seen[:, 2:], project(solid, pose, camera), atol=0.6)
 
 
@@ -130,8 +117,8 @@ def test_a_head_that_fills_the_frame_counts_as_far_away() -> None:
     )
     near = sticker(fit="perspective", image=np.zeros((60, 900, 4), np.uint8))
     np.testing.assert_allclose(
-        near.place(face_at(points), FRAME),
-        replace(near, fit="affine").place(face_at(points), FRAME),
+        near.place(face_of(points), FRAME),
+        replace(near, fit="affine").place(face_of(points), FRAME),
     )
 
 
@@ -149,7 +136,7 @@ def test_faces_with_missing_points_are_refused() -> None:
     points = MEAN_SHAPE * 100
     points[3] = np.nan
     with pytest.raises(PointsError, match=r"points \[3\]"):
-        sticker().place(replace(face_at(MEAN_SHAPE), points=points), FRAME)
+        sticker().place(replace(face_of(MEAN_SHAPE), points=points), FRAME)
 
 
 def test_pasting_by_hand() -> None:

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.faces import face_of
 
 from facedots.errors import ShapeError
 from facedots.geometry import Floats, Image
 from facedots.plots.draw import draw_faces, draw_keypoints, draw_numbered, enlarge, region_colors
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 LONE = KeypointSchema("lone", ("a", "b"), {"first": (0,), "second": (1,)}, (0, 1), (), (0, 1))
 COVARIANCE = np.array([[1000, 600], [600, 1000]], np.float32)
@@ -22,11 +22,6 @@ def ring(count: int, center: tuple[float, float], radius: float) -> Floats:
     return np.asarray(
         np.stack([np.cos(angles), np.sin(angles)], axis=1) * radius + center, np.float32
     )
-
-
-def face_at(points: Floats, box: Floats) -> Face:
-    ones = np.ones(len(points), np.float32)
-    return Face(points, isotropic_covariance(ones), ones, box, 0.9, IBUG68)
 
 
 def changed_center(drawn: Image, before: Image) -> tuple[float, float]:
@@ -88,7 +83,7 @@ def test_regions_have_colors_of_their_own() -> None:
 
 def test_the_image_itself_is_not_changed() -> None:
     before = GRAY.copy()
-    face = face_at(ring(68, (60, 50), 30), np.array([30, 20, 90, 80], np.float32))
+    face = face_of(ring(68, (60, 50), 30), score=0.9, box=np.array([30, 20, 90, 80], np.float32))
     for drawn in (
         draw_keypoints(GRAY, face.points, IBUG68),
         draw_faces(GRAY, [face]),
@@ -189,7 +184,7 @@ def test_enlarging_keeps_corners_on_corners(
 
 def test_a_small_face_is_enlarged_for_its_numbers_and_a_large_one_is_not() -> None:
     points = ring(68, (60, 50), 20)
-    face = face_at(points, np.array([40, 30, 80, 70], np.float32))
+    face = face_of(points, score=0.9, box=np.array([40, 30, 80, 70], np.float32))
     assert draw_faces(GRAY, [face]).shape == GRAY.shape
     assert (
         draw_faces(GRAY, [face], numbers=True).shape
@@ -210,7 +205,7 @@ def test_an_enlarged_image_stays_below_a_limit() -> None:
 
 
 def test_the_box_lies_around_the_face_and_can_be_left_out() -> None:
-    face = face_at(ring(68, (60, 50), 20), np.array([30, 20, 90, 80], np.float32))
+    face = face_of(ring(68, (60, 50), 20), score=0.9, box=np.array([30, 20, 90, 80], np.float32))
     blank = np.zeros((100, 120, 3), np.uint8)
     drawn = draw_faces(blank, [face])
     for x, y in ((30, 50), (90, 50), (60, 80)):
@@ -220,7 +215,7 @@ def test_the_box_lies_around_the_face_and_can_be_left_out() -> None:
 
 def test_faces_far_outside_the_image_do_no_harm() -> None:
     points = ring(68, (1e7, -1e7), 1e6)
-    face = face_at(points, np.array([9e6, -1.1e7, 1.1e7, -9e6], np.float32))
+    face = face_of(points, score=0.9, box=np.array([9e6, -1.1e7, 1.1e7, -9e6], np.float32))
     assert np.array_equal(draw_faces(GRAY, [face]), GRAY)
 
 
