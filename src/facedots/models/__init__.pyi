@@ -1,7 +1,7 @@
 from .base import HeatmapHead as HeatmapHead
 from .base import KeypointNet as KeypointNet
-from .base import RegressionHead as RegressionHead
 from .baseline_cnn import BaselineCNN as BaselineCNN
+from .baseline_cnn import RegressionHead as RegressionHead
 from .efficientnet_lite import EfficientNetLiteHeatmap as EfficientNetLiteHeatmap
 from .finder import FinderNet as FinderNet
 from .registry import MODELS as MODELS

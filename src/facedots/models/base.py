@@ -8,8 +8,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from facedots.schema import PUPILS
 from facedots.spec import ModelSpec
 from facedots.uncertainty import positive_part
+
+STRIDE = 8
+"""Pixels of the crop per cell of the heatmaps."""
 
 
 class ModelOutput(NamedTuple):
@@ -146,54 +150,6 @@ def calibrated_covariance(raw_covariance: Tensor, scale: Tensor, floor: Tensor) 
     return scale.square().view(-1, 1, 1) * raw_covariance + round_floor
 
 
-class RegressionHead(Head):
-    """Two fully connected layers to 2K numbers per label style: x and y of each point in turn,
-    normalized to about [-1, 1] of the crop.
-
-    Args:
-        in_features: Length of the flat feature vector.
-        hidden: Units of the hidden layer.
-        num_points: K.
-        input_size: Side of the crop in pixels.
-        dropout: Probability, between the two layers.
-        num_styles: Label styles.
-
-    Example:
-        >>> head = RegressionHead(4, hidden=8, num_points=68, input_size=224, dropout=0.1)
-        >>> points, covariance = head.decode(head(torch.zeros(3, 4))[:, 0])
-        >>> points.shape, bool(covariance.isnan().all())
-        (torch.Size([3, 68, 2]), True)
-    """
-
-    output_layer = "fc2"
-
-    def __init__(
-        self,
-        in_features: int,
-        hidden: int,
-        num_points: int,
-        input_size: int,
-        *,
-        dropout: float,
-        num_styles: int = 1,
-    ) -> None:
-        super().__init__()
-        self.num_points, self.input_size, self.num_styles = num_points, input_size, num_styles
-        self.fc1 = nn.Linear(in_features, hidden)
-        self.dropout = nn.Dropout(dropout)
-        self.fc2 = nn.Linear(hidden, num_styles * 2 * num_points)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """Normalized coordinates ``(N, num_styles, 2K)`` from features ``(N, in_features)``."""
-        coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
-        return coordinates.view(-1, self.num_styles, 2 * self.num_points)
-
-    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """As :meth:`Head.decode`, from normalized coordinates ``(N, 2K)``."""
-        points = ((logits.float() + 1) * self.input_size - 1).div(2).view(-1, self.num_points, 2)
-        return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
-
-
 class VisibilityHead(nn.Module):
     """Log-odds that each point is visible, for all label styles.
 
@@ -290,3 +246,36 @@ class KeypointNet(nn.Module):
     def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
         """As :meth:`Head.decode`, from the logits ``output.logits[:, style]``."""
         return self.head.decode(logits)
+
+
+class HeatmapNet(KeypointNet):
+    """Base class of the networks that read all their points from heatmaps.
+
+    Args:
+        spec: Crop, input size and normalization.
+        fused_channels: Channels of the features at a stride of :data:`STRIDE`.
+        coarse_channels: Channels of the coarsest features, which predict the score.
+        num_styles: Label styles.
+    """
+
+    predicts_score = True
+
+    def __init__(
+        self, spec: ModelSpec, fused_channels: int, coarse_channels: int, num_styles: int
+    ) -> None:
+        super().__init__(spec)
+        size, count = spec.input_size, spec.schema.count
+        grid = size // STRIDE
+        self.head = HeatmapHead(fused_channels, count, grid, size, num_styles=num_styles)
+        self.score_head = nn.Linear(coarse_channels, 1)
+        self.pupil_head = HeatmapHead(fused_channels, PUPILS.count, grid, size)
+        self.visibility_head = VisibilityHead(fused_channels, count)
+
+    def read_out(self, fused: Tensor, coarse: Tensor) -> ModelOutput:
+        """The output from the fused features and the coarsest ones."""
+        return ModelOutput(
+            self.head(fused),
+            self.score_head(coarse.mean((2, 3))).squeeze(1),
+            self.pupil_head(fused)[:, 0] if self.pupil_head is not None else None,
+            self.visibility_head(fused) if self.visibility_head is not None else None,
+        )

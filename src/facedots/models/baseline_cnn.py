@@ -4,11 +4,59 @@ import torch
 from torch import Tensor, nn
 
 from facedots.geometry import CropSpec
-from facedots.models.base import KeypointNet, ModelOutput, RegressionHead
+from facedots.models.base import Head, KeypointNet, ModelOutput
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 
 INPUT_SIZE = 224
+
+
+class RegressionHead(Head):
+    """Two fully connected layers to 2K numbers per label style: x and y of each point in turn,
+    normalized to about [-1, 1] of the crop.
+
+    Args:
+        in_features: Length of the flat feature vector.
+        hidden: Units of the hidden layer.
+        num_points: K.
+        input_size: Side of the crop in pixels.
+        dropout: Probability, between the two layers.
+        num_styles: Label styles.
+
+    Example:
+        >>> head = RegressionHead(4, hidden=8, num_points=68, input_size=224, dropout=0.1)
+        >>> points, covariance = head.decode(head(torch.zeros(3, 4))[:, 0])
+        >>> points.shape, bool(covariance.isnan().all())
+        (torch.Size([3, 68, 2]), True)
+    """
+
+    output_layer = "fc2"
+
+    def __init__(
+        self,
+        in_features: int,
+        hidden: int,
+        num_points: int,
+        input_size: int,
+        *,
+        dropout: float,
+        num_styles: int = 1,
+    ) -> None:
+        super().__init__()
+        self.num_points, self.input_size, self.num_styles = num_points, input_size, num_styles
+        self.fc1 = nn.Linear(in_features, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.fc2 = nn.Linear(hidden, num_styles * 2 * num_points)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Normalized coordinates ``(N, num_styles, 2K)`` from features ``(N, in_features)``."""
+        coordinates: Tensor = self.fc2(self.dropout(torch.relu(self.fc1(features))))
+        return coordinates.view(-1, self.num_styles, 2 * self.num_points)
+
+    def decode(self, logits: Tensor) -> tuple[Tensor, Tensor]:
+        """As :meth:`Head.decode`, from normalized coordinates ``(N, 2K)``."""
+        points = ((logits.float() + 1) * self.input_size - 1).div(2).view(-1, self.num_points, 2)
+        return points, torch.full_like(points, torch.nan).unsqueeze(-1).expand(-1, -1, -1, 2)
 
 
 class BaselineCNN(KeypointNet):

@@ -7,8 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facedots.errors import RecipeError
-from facedots.models.base import ModelOutput
-from facedots.models.heatmap_net import HeatmapNet
+from facedots.models.base import HeatmapNet, ModelOutput
 from facedots.models.residual import FACE_CROP, ResidualBlock, conv_bn_relu, upsample_2x
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from facedots.geometry import CropSpec
-from facedots.models.base import ModelOutput
-from facedots.models.heatmap_net import HeatmapNet
+from facedots.models.base import HeatmapNet, ModelOutput
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
 
