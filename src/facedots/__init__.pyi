@@ -24,9 +24,9 @@ from .detection.base import Detector as Detector
 from .detection.base import PrecomputedBoxes as PrecomputedBoxes
 from .detection.base import SingleObjectDetector as SingleObjectDetector
 from .detection.finder import Finder as Finder
-from .detection.haar import Haar as Haar
+from .detection.opencv import Haar as Haar
+from .detection.opencv import YuNet as YuNet
 from .detection.retinaface import RetinaFace as RetinaFace
-from .detection.yunet import YuNet as YuNet
 from .effects.anonymize import Anonymizer as Anonymizer
 from .effects.base import named_effects as named_effects
 from .effects.makeup import Blush as Blush

@@ -99,7 +99,7 @@ class PipelineOptions:
         """
         search = (self.search, self.min_face, self.any_angle)
         if self.detector == "haar":
-            from facedots.detection.haar import Haar
+            from facedots.detection.opencv import Haar
 
             return Haar()
         if self.detector == "single-object":
@@ -119,7 +119,7 @@ class PipelineOptions:
                 providers=self.device,
             )
         if self.detector == "yunet":
-            from facedots.detection.yunet import YuNet
+            from facedots.detection.opencv import YuNet
 
             if self.detector_file is None:
                 raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")

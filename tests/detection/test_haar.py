@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import numpy as np
 
-from facedots.detection.haar import Haar
+from facedots.detection.opencv import Haar
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Image, box_iou
 

@@ -10,7 +10,7 @@ import pytest
 from facedots.data.splits import load_source
 from facedots.detection.base import PrecomputedBoxes, SearchRange
 from facedots.detection.candidates import TEMPLATE, Candidates, upright_squares
-from facedots.detection.haar import Haar
+from facedots.detection.opencv import Haar
 from facedots.detection.retinaface import RetinaFace
 from facedots.detection.search import SearchingDetector
 from facedots.geometry import Image, apply_affine, box_iou, similarity, tight_boxes, warp_image

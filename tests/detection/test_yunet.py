@@ -10,7 +10,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from facedots.detection.base import Adjustment
-from facedots.detection.yunet import YuNet
+from facedots.detection.opencv import YuNet
 from facedots.errors import WeightsError
 
 SIDE, CELL, SIZE = 64, (3, 2), (24.0, 30.0)

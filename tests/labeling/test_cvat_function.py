@@ -21,7 +21,7 @@ from cvat_cli.__main__ import main as cvat_cli
 from cvat_sdk.auto_annotation import BadFunctionError
 
 from facedots.annotations.cvat import cvat_labels
-from facedots.detection.haar import Haar
+from facedots.detection.opencv import Haar
 from facedots.errors import DataError
 from facedots.geometry import Floats, Image
 from facedots.inference.predictor import KeypointPredictor

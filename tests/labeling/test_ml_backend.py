@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facedots.annotations.labeling_interface import label_studio_config
-from facedots.detection.haar import Haar
+from facedots.detection.opencv import Haar
 from facedots.errors import DataError
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor

@@ -125,7 +125,7 @@ def predict_images(
         on_error: As in :func:`map_images`, which see for the errors too.
 
     Example:
-        >>> from facedots.detection.haar import Haar
+        >>> from facedots.detection.opencv import Haar
         >>> from facedots.io.images import sample_portrait
         >>> from facedots.pipeline import Pipeline
         >>> images = list_images([str(sample_portrait())])

@@ -36,7 +36,7 @@ class BoxSource(StrEnum):
         if self is BoxSource.GROUND_TRUTH:
             return None
         if self is BoxSource.HAAR:
-            from facedots.detection.haar import Haar
+            from facedots.detection.opencv import Haar
 
             return Haar()
         from facedots.detection.retinaface import RetinaFace

@@ -5,7 +5,7 @@ from .base import SearchRange as SearchRange
 from .base import SingleObjectDetector as SingleObjectDetector
 from .candidates import Candidates as Candidates
 from .finder import Finder as Finder
-from .haar import Haar as Haar
+from .opencv import Haar as Haar
+from .opencv import YuNet as YuNet
 from .retinaface import RetinaFace as RetinaFace
 from .search import SearchingDetector as SearchingDetector
-from .yunet import YuNet as YuNet
