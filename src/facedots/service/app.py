@@ -1,8 +1,7 @@
 """The web application: its routes, and what they share."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
@@ -55,7 +54,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         version="1",
         redoc_url=None,
         swagger_ui_parameters={"validatorUrl": None},  # else the page asks swagger.io
-        lifespan=service.lifespan,
+        lifespan=service.compute.lifespan,
         telemetry=NO_TELEMETRY,
     )
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
@@ -116,27 +115,21 @@ class _Service:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self._settings = settings
-        self._compute = ComputeThread(settings.limits.queue, settings.limits.timeout)
+        self.compute = ComputeThread(settings.limits.queue, settings.limits.timeout)
         self._bodies = BodyReader(settings.limits)
         self._streams = Streams(settings.limits)
         self._handler = RequestHandler(settings)
 
-    @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Close the thread at the end."""
-        yield
-        self._compute.close()
-
     async def faces(self, request: Request) -> Response:
         """Find the faces of one image."""
-        self._compute.check()
+        self.compute.check()
         async with self._bodies.read(request) as form:
             options = parse_options(FaceOptions, form.options)
             return await self._answer(request, partial(self._handler.answer, form, options))
 
     async def batch(self, request: Request) -> Response:
         """Find the faces of several images. One that cannot be read does not stop the others."""
-        self._compute.check()
+        self.compute.check()
         limits = self._settings.limits
         async with self._bodies.read(request, limits.max_images) as form:
             options = parse_options(BatchOptions, form.options)
@@ -151,7 +144,7 @@ class _Service:
     async def stream(self, websocket: WebSocket) -> None:
         """Follow faces through the frames of a video."""
         check_origin(websocket, self._settings.origins)
-        await self._streams.serve(websocket, self._handler, self._compute)
+        await self._streams.serve(websocket, self._handler, self.compute)
 
     async def models(self) -> Response:
         """List the networks and detectors that a request may name."""
@@ -173,7 +166,7 @@ class _Service:
 
     async def _answer(self, request: Request, job: Callable[[], str]) -> Response:
         """The result of a job, which is not begun once its client is gone."""
-        answer = asyncio.ensure_future(self._compute.run(job))
+        answer = asyncio.ensure_future(self.compute.run(job))
         gone = asyncio.ensure_future(_gone(request))
         await asyncio.wait([answer, gone], return_when=asyncio.FIRST_COMPLETED)
         gone.cancel()

@@ -2,9 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from time import monotonic
 from typing import TypeVar
@@ -62,8 +62,10 @@ class ComputeThread:
             detail = f"no answer within {self._seconds:g} seconds"
             raise self._busy(detail, ("timeout", self._seconds)) from None
 
-    def close(self) -> None:
-        """Drop the jobs that wait; one that runs ends by itself."""
+    @asynccontextmanager
+    async def lifespan(self, _: object) -> AsyncIterator[None]:
+        """At the end of an application, drop the jobs that wait; one that runs ends by itself."""
+        yield
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _measured(self, job: Callable[[], T]) -> T:

@@ -5,8 +5,7 @@ import binascii
 import hmac
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -80,7 +79,7 @@ def create_label_app(settings: LabelSettings) -> FastAPI:
     service = _LabelService(settings)
     app = FastAPI(
         title="facedots for Label Studio",
-        lifespan=service.lifespan,
+        lifespan=service.compute.lifespan,
         openapi_url=None,
         telemetry=NO_TELEMETRY,
     )
@@ -113,15 +112,9 @@ class _LabelService:
     """What the routes share."""
 
     def __init__(self, settings: LabelSettings) -> None:
-        self._compute = ComputeThread(settings.limits.queue, settings.limits.timeout)
+        self.compute = ComputeThread(settings.limits.queue, settings.limits.timeout)
         self._bodies = BodyReader(settings.limits)
         self._backend = settings.open()
-
-    @asynccontextmanager
-    async def lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        """Close the thread at the end."""
-        yield
-        self._compute.close()
 
     async def health(self) -> Response:
         """Whether the backend runs."""
@@ -141,10 +134,10 @@ class _LabelService:
 
     async def predict(self, request: Request) -> Response:
         """Predictions of tasks. Between two of them another request may have its turn."""
-        self._compute.check()
+        self.compute.check()
         predictions = _answer(self._backend.predictions, await self._read(request))
         results = []
-        while (result := await self._compute.run(partial(next, predictions, None))) is not None:
+        while (result := await self.compute.run(partial(next, predictions, None))) is not None:
             results.append(result)
         return JSONResponse({"results": results, "model_version": self._backend.version})
 
