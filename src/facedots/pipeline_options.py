@@ -19,6 +19,7 @@ DetectorName = Literal["retinaface", "finder", "haar", "yunet", "single-object"]
 SearchName = Literal["fast", "default", "thorough"]
 RefineName = Literal["auto", "0", "1", "2"]
 
+ModelName = Annotated[str, "A name from `facedots models`, an .onnx file, or the folder of a run."]
 SearchOption = Annotated[
     SearchName,
     "Faces from 1/11 of the long side; from 32 pixels or 1/32 of it; from 24 pixels, in some 0.2 s "
@@ -41,9 +42,7 @@ class PipelineOptions:
         DataError: A value is not one of those listed.
     """
 
-    model: Annotated[
-        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
-    ] = "small"
+    model: ModelName = "small"
     detector: Annotated[
         DetectorName, "Face detector; single-object: one object, by its keypoints alone."
     ] = "retinaface"

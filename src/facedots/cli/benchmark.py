@@ -12,7 +12,7 @@ from rich.table import Table
 
 from facedots.cli.options import expand_options
 from facedots.cli.output import echo
-from facedots.pipeline_options import DeviceOption
+from facedots.pipeline_options import DeviceOption, ModelName
 
 
 class BenchmarkName(StrEnum):
@@ -31,9 +31,7 @@ def benchmark(
     test_set: Annotated[BenchmarkName, typer.Argument(metavar="BENCHMARK", help="The test set.")],
     *,
     data: Annotated[Path, "Folder of the data set as published, or one that holds it."],
-    model: Annotated[
-        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
-    ] = "small",
+    model: ModelName = "small",
     out: Annotated[Path | None, "JSON file for the result, over what is there."] = None,
     device: DeviceOption = "cpu",
 ) -> None:

@@ -20,7 +20,7 @@ from facedots.cli.options import (
 from facedots.cli.output import ImageRun, echo, is_printed, output_file
 from facedots.errors import DataError
 from facedots.io.headers import MAX_PIXELS
-from facedots.pipeline_options import PipelineOptions
+from facedots.pipeline_options import ModelName, PipelineOptions
 
 label_app = typer.Typer(
     no_args_is_help=True, help="Send predictions to CVAT or Label Studio, read corrections."
@@ -159,12 +159,7 @@ def import_labels(
 
 @label_app.command(name="interface")
 @expand_options
-def print_interface(
-    *,
-    model: Annotated[
-        str, "A name from `facedots models`, an .onnx file, or the folder of a run."
-    ] = "small",
-) -> None:
+def print_interface(*, model: ModelName = "small") -> None:
     """Print the labeling interface of a Label Studio project for the points of a network."""
     from facedots.annotations.labeling_interface import label_studio_config
     from facedots.inference.session import Session
