@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from facedots.pipeline import Pipeline
 
 DetectorName = Literal["retinaface", "finder", "haar", "yunet", "single-object"]
+DETECTORS_OF_FILES = ("finder", "yunet")
+"""Those whose weights are a file of the user's."""
 SearchName = Literal["fast", "default", "thorough"]
 RefineName = Literal["auto", "0", "1", "2"]
 
@@ -79,6 +81,7 @@ class PipelineOptions:
 
         Raises:
             WeightsError: A network is unknown, or a weight file is missing.
+            DataError: A weight file is given for a detector that takes none.
         """
         from facedots.pipeline import Pipeline
 
@@ -96,6 +99,9 @@ class PipelineOptions:
         """Open the detector, which is made of ``predictor`` for ``single-object``; raises as
         :meth:`load` does.
         """
+        if self.detector_file and self.detector not in DETECTORS_OF_FILES:
+            takes = " and ".join(DETECTORS_OF_FILES)
+            raise DataError(f"--detector-file is for {takes}; --detector is {self.detector}")
         search = (self.search, self.min_face, self.any_angle)
         if self.detector == "haar":
             from facedots.detection.opencv import Haar

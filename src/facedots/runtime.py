@@ -39,6 +39,9 @@ _SOURCES = {
 }
 _MAX_REASON = 300
 
+_LOOP = b'"\x04Loop'
+"""A node's ``op_type`` as ONNX files have it; such a node may never end."""
+
 
 TELEMETRY_VARIABLE = "ORT_DISABLE_TELEMETRY"
 _LEAVE_ON = frozenset({"0", "false", "no", "off"})
@@ -104,10 +107,12 @@ def open_session(
 
     Raises:
         ValueError: There is no such device.
-        WeightsError: The CPU cannot run it either.
+        WeightsError: The CPU cannot run it either, or it may never end.
     """
     import onnxruntime
 
+    if _LOOP in data:
+        raise WeightsError(f"{name}: has an operator Loop, which may never end")
     wanted, available = resolve_providers(providers, threads), onnxruntime.get_available_providers()
     usable = [provider for provider in wanted if _name(provider) in available]
     options = onnxruntime.SessionOptions()
@@ -132,6 +137,21 @@ def open_session(
             reason = "its libraries do not load; `facedots doctor` tells more"
             _warn_once(f"{_name(lost)} does not start, so the CPU is used: {reason}")
     return session
+
+
+def run_session(
+    session: "onnxruntime.InferenceSession", name: str, inputs: Mapping[str, Any]
+) -> list[Any]:
+    """All outputs of an open network, in their order.
+
+    Raises:
+        WeightsError: It fails, as for want of memory; ``name`` is in the message.
+    """
+    try:
+        return list(session.run(None, inputs))
+    except Exception as error:  # ONNX Runtime's errors have no narrower common base
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{name}: ONNX Runtime cannot run it: {reason}") from error
 
 
 def _name(provider: Provider) -> str:

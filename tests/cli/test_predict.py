@@ -134,6 +134,8 @@ def test_exif_orientation_is_honoured(folder: Path, tiny_model: Path, small_hopp
         (("--detector", "finder"), "--detector finder needs --detector-file"),
         (("--detector", "yunet"), "--detector yunet needs --detector-file"),
         (("--detector", "yunet", "--detector-file", "/none.onnx"), "/none.onnx: no such file"),
+        (("--detector", "finder", "--detector-file", "/"), "/: a folder; `facedots export RUN"),
+        (("--detector-file", "/none.onnx"), "for finder and yunet; --detector is retinaface"),
     ],
 )
 def test_detectors_ask_for_their_files(

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
-from facedots.detection.finder import UNIT, Finder, open_finder
-from facedots.errors import WeightsError
+from facedots.detection.finder import PORTS, UNIT, Finder, open_finder
+from facedots.errors import FacedotsError, WeightsError
 from facedots.geometry import Floats, Image
 
 
@@ -114,3 +115,20 @@ def test_files_that_are_no_finder(tmp_path: Path) -> None:
     weights = Path(__file__).parents[2] / "src/facedots/assets/weights/tiny.onnx"
     with pytest.raises(WeightsError, match="not a finder"):
         Finder(weights)
+
+
+def test_a_file_with_a_finders_ports_that_is_none(tmp_path: Path) -> None:
+    def value(name: str, kind: int) -> onnx.ValueInfoProto:
+        return onnx.helper.make_tensor_value_info(name, kind, None)
+
+    for kind, fault in (
+        (onnx.TensorProto.FLOAT, "cannot run it: [^\n]*$"),
+        (onnx.TensorProto.UINT8, "the finder's scores"),
+    ):
+        nodes = [onnx.helper.make_node("Cast", ["images"], [name], to=1) for name in PORTS[1:]]
+        outputs = [value(name, onnx.TensorProto.FLOAT) for name in PORTS[1:]]
+        graph = onnx.helper.make_graph(nodes, "none", [value(PORTS[0], kind)], outputs)
+        opset = [onnx.helper.make_opsetid("", 17)]
+        onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / "a")
+        with pytest.raises(FacedotsError, match=fault):
+            Finder(tmp_path / "a")(np.zeros((40, 50, 3), np.uint8))

@@ -224,6 +224,14 @@ def test_mean_shape_in_a_box_is_by_hand(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_point_that_no_face_has_is_missing_in_the_mean_shape() -> None:
+    points = SQUARE.copy()
+    points[1] = np.nan
+    mean = mean_shape([FaceAnnotation(Path("none"), points, "")], CropSpec("box", 2.0))
+    assert np.isnan(mean).all(axis=1).tolist() == [False, True, False]
+
+
 def test_mean_shape_in_a_frame_uses_the_image_size(tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", np.zeros((9, 17, 3), np.uint8))
     face = FaceAnnotation(

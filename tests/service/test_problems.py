@@ -63,14 +63,21 @@ def test_options_that_are_wrong(
 def test_a_weight_file_is_of_one_detector(
     monkeypatch: pytest.MonkeyPatch, detector: Literal["retinaface", "finder", "yunet"]
 ) -> None:
-    monkeypatch.setattr(PipelineOptions, "load_detector", lambda *_: None)
+    used = list[Path | None]()
+
+    def load_detector(options: PipelineOptions, *_: object) -> None:
+        used.append(options.detector_file)
+
+    monkeypatch.setattr(PipelineOptions, "load_detector", load_detector)
     networks = PipelineOptions(detector=detector, detector_file=Path("weights.onnx"))
     handler = RequestHandler(ServiceSettings(networks=networks))
     own, other = ("finder", "yunet") if detector == "finder" else ("yunet", "finder")
     assert handler.description["detectors"] == ["retinaface", "haar", "single-object", own]
     handler.pipeline(FindOptions.model_validate({"detector": own}))
+    handler.pipeline(FindOptions.model_validate({"detector": "haar"}))
     with pytest.raises(Problem, match=f"no file of {other}"):
         handler.pipeline(FindOptions.model_validate({"detector": other}))
+    assert used[-2:] == [Path("weights.onnx"), None]
 
 
 def test_bodies_that_are_no_image(client: TestClient, portrait: bytes) -> None:

@@ -11,9 +11,9 @@ from facedots.detection.base import Detections, Detector, SearchRange
 from facedots.detection.candidates import shares_inside
 from facedots.detection.search import Search
 from facedots.errors import WeightsError
-from facedots.geometry import Floats, Image, box_iou
+from facedots.geometry import Floats, Image, box_iou, check_shape
 from facedots.io.files import protect
-from facedots.runtime import Providers, open_session
+from facedots.runtime import Providers, open_session, run_session
 from facedots.types import check_image
 
 SIDES = (10.0, 32.0)
@@ -149,7 +149,8 @@ def open_finder(path: str | Path, threads: int = 1, providers: Providers = "cpu"
     """
     file = Path(path)
     if not file.is_file():
-        raise WeightsError(f"{path}: no such file; `facedots export RUN --out FILE` writes one")
+        fault = "a folder" if file.is_dir() else "no such file"
+        raise WeightsError(f"{path}: {fault}; `facedots export RUN --out FILE` writes the file")
     protect([file])
     session = open_session(file.read_bytes(), str(path), providers, threads)
     ports = tuple(port.name for port in (*session.get_inputs(), *session.get_outputs()))
@@ -157,7 +158,10 @@ def open_finder(path: str | Path, threads: int = 1, providers: Providers = "cpu"
         raise WeightsError(f"{path}: not a finder: its ports are {', '.join(ports)}")
 
     def run(view: Image) -> tuple[Floats, Floats]:
-        scores, squares = session.run(None, {PORTS[0]: view[None]})
+        rows, columns = (side // STRIDE for side in view.shape[:2])
+        scores, squares = run_session(session, str(path), {PORTS[0]: view[None]})
+        check_shape(scores, f"1 {rows} {columns}", "the finder's scores")
+        check_shape(squares, f"1 5 {rows} {columns}", "the finder's squares")
         return scores[0], squares[0]
 
     return run

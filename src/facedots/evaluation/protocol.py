@@ -181,8 +181,9 @@ def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Fl
             size = (height, width)
         square = crop_spec.crop_squares(tight_boxes(face.points[None]), size)[0]
         shapes.append((face.points - square[:2]) / square[2])
-    mean: Floats = np.nanmean(shapes, axis=0).astype(np.float32)
-    return mean
+    known = np.isfinite(shapes).sum(axis=0)
+    mean = np.nansum(shapes, axis=0) / np.where(known, known, np.nan)  # one may be in no face
+    return np.asarray(mean, np.float32)
 
 
 def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:

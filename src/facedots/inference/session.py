@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
 from facedots.inference.weights import read_weights, weights_file
-from facedots.runtime import Providers, open_session
+from facedots.runtime import Providers, open_session, run_session
 from facedots.schema import PUPILS
 from facedots.spec import ModelCard, ModelSpec
 
@@ -29,8 +29,6 @@ MAX_INPUT = 4096  # pixels
 INPUTS, OUTPUTS = ["crops"], ["points", "covariance", "score"]
 PUPIL_OUTPUTS, VISIBILITY_OUTPUT = ["pupils", "pupils_covariance"], "visibility"
 """Of files whose networks were trained for them, in this order after the others."""
-_LOOP = b'"\x04Loop'
-"""A node's ``op_type`` as ONNX files have it; such a node may never end."""
 _FIX = "write the file with `facedots export RUN --out model.onnx`"
 
 
@@ -96,8 +94,6 @@ class Session:
         else:
             path = weights_file(weights)
             name, data = str(path), read_weights(path)
-        if _LOOP in data:
-            raise WeightsError(f"{name}: has an operator Loop, which may never end; {_FIX}")
         self._name = name
         self._session = open_session(data, name, providers, threads)
         try:
@@ -106,8 +102,8 @@ class Session:
             raise WeightsError(f"{name}: its metadata are not UTF-8; {_FIX}") from error
         if SPEC_KEY not in stored:
             raise WeightsError(
-                f"{name}: an ONNX file, but not one of facedots': "
-                f"it has no metadata '{SPEC_KEY}'; {_FIX}"
+                f"{name}: an ONNX file, but not one of facedots' keypoint networks: it has no "
+                f"metadata '{SPEC_KEY}'; {_FIX}; a finder is for --detector-file"
             )
         try:
             self.spec = ModelSpec.from_json(stored[SPEC_KEY])
@@ -138,11 +134,7 @@ class Session:
         """
         size = self.spec.input_size
         check_shape(crops, f"N {size} {size} {self.spec.channels}", "crops")
-        try:
-            results = self._session.run(self.outputs, {"crops": crops})
-        except Exception as error:  # ONNX Runtime's errors have no narrower common base
-            reason = " ".join(str(error).split())
-            raise WeightsError(f"{self._name}: ONNX Runtime cannot run it: {reason}") from error
+        results = run_session(self._session, self._name, {"crops": crops})
         output = self.no_output(len(crops))._asdict()
         for name, values in zip(self.outputs, results, strict=True):
             shape = " ".join(map(str, output[name].shape))

@@ -24,7 +24,7 @@ from facedots.io.images import decode_image
 from facedots.io.results import Extra, image_fields, results_document
 from facedots.io.text import json_line
 from facedots.pipeline import Pipeline
-from facedots.pipeline_options import PipelineOptions
+from facedots.pipeline_options import DETECTORS_OF_FILES, PipelineOptions
 from facedots.plots.draw import draw_faces
 from facedots.service.limits import Form
 from facedots.service.metrics import FACES, IMAGES
@@ -227,7 +227,9 @@ class RequestHandler:
         fields = ("detector", "search", "min_face", "any_angle", "refine")
         asked = {field: getattr(options, field) for field in fields}
         given = {field: value for field, value in asked.items() if value is not None}
-        return replace(self._networks, model=self._files[name], **given)
+        chosen = replace(self._networks, model=self._files[name], **given)
+        takes_file = chosen.detector in DETECTORS_OF_FILES
+        return chosen if takes_file else replace(chosen, detector_file=None)
 
 
 @contextmanager
