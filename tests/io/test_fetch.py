@@ -142,20 +142,19 @@ def test_a_later_run_goes_on_where_an_earlier_one_gave_up(server: Server, tmp_pa
     assert left_behind(tmp_path) == {"data.zip"}
 
 
-def test_a_whole_part_only_gets_its_name(server: Server, tmp_path: Path) -> None:
+def cut_off(server: Server, target: Path) -> None:
+    """Leave the part of a run that gave up."""
     server.cuts = [1000]
     with pytest.raises(DownloadError):
-        fetch(server.url, tmp_path / "data.zip", attempts=1)
-    (tmp_path / "data.zip.part").write_bytes(CONTENT)
-    fetch(server.url, tmp_path / "data.zip")
-    assert (tmp_path / "data.zip").read_bytes() == CONTENT
+        fetch(server.url, target, attempts=1)
 
 
-def test_too_long_a_part_starts_anew(server: Server, tmp_path: Path) -> None:
-    server.cuts = [1000]
-    with pytest.raises(DownloadError):
-        fetch(server.url, tmp_path / "data.zip", attempts=1)
-    (tmp_path / "data.zip.part").write_bytes(CONTENT + b"more")
+@pytest.mark.parametrize("beyond", [b"", b"more"])
+def test_a_whole_part_only_gets_its_name_and_too_long_a_one_starts_anew(
+    server: Server, tmp_path: Path, beyond: bytes
+) -> None:
+    cut_off(server, tmp_path / "data.zip")
+    (tmp_path / "data.zip.part").write_bytes(CONTENT + beyond)
     fetch(server.url, tmp_path / "data.zip", pause=0)
     assert (tmp_path / "data.zip").read_bytes() == CONTENT
 
@@ -164,9 +163,7 @@ def test_a_file_that_changed_in_between_is_fetched_from_its_start(
     server: Server, tmp_path: Path
 ) -> None:
     server.content = b"x" * len(CONTENT)
-    server.cuts = [1000]
-    with pytest.raises(DownloadError):
-        fetch(server.url, tmp_path / "data.zip", attempts=1)
+    cut_off(server, tmp_path / "data.zip")
     server.content, server.etag = CONTENT, '"two"'
     fetch(server.url, tmp_path / "data.zip")
     assert (tmp_path / "data.zip").read_bytes() == CONTENT
@@ -186,9 +183,7 @@ def test_a_server_without_ranges_starts_anew(server: Server, tmp_path: Path) -> 
 
 
 def test_another_address_does_not_take_up_the_part(server: Server, tmp_path: Path) -> None:
-    server.cuts = [1000]
-    with pytest.raises(DownloadError):
-        fetch(server.url, tmp_path / "data.zip", attempts=1)
+    cut_off(server, tmp_path / "data.zip")
     fetch(f"{server.url}?other", tmp_path / "data.zip")
     assert server.asked == [None, None]
 

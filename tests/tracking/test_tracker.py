@@ -172,30 +172,22 @@ def test_pupils_are_smoothed_with_the_points() -> None:
         assert np.array_equal(results[-1][0].points, frames[-1][0].points) != smooth
 
 
-def test_a_face_lost_for_a_moment_keeps_its_id() -> None:
+@pytest.mark.parametrize(
+    ("before", "lost", "again", "track_id"),
+    [
+        (10, 10, SimulatedFace(120, 120, 1), 0),
+        (3, 40, SimulatedFace(100, 120, 1), 1),
+        (3, 3, SimulatedFace(100, 120, 2), 1),
+    ],
+    ids=["lost for a moment", "lost for longer", "another face in its place"],
+)
+def test_a_face_that_comes_back_in_time_keeps_its_id(
+    before: int, lost: int, again: SimulatedFace, track_id: int
+) -> None:
     world = World()
-    tracker = Tracker(world.detector, world)
-    frames: list[list[SimulatedFace]] = (
-        [[SimulatedFace(100, 120, 1)]] * 10 + [[]] * 10 + [[SimulatedFace(120, 120, 1)]] * 5
-    )
-    assert track_ids(follow(world, frames, tracker)) == [[0]] * 10 + [[]] * 10 + [[0]] * 5
-
-
-def test_a_face_lost_for_longer_gets_a_new_id() -> None:
-    world = World()
-    tracker = Tracker(world.detector, world, max_lost_seconds=1.0)
-    frames: list[list[SimulatedFace]] = (
-        [[SimulatedFace(100, 120, 1)]] * 3 + [[]] * 40 + [[SimulatedFace(100, 120, 1)]] * 3
-    )
-    assert track_ids(follow(world, frames, tracker))[-1] == [1]
-
-
-def test_another_face_in_the_same_place_gets_a_new_id() -> None:
-    world = World()
-    frames: list[list[SimulatedFace]] = (
-        [[SimulatedFace(100, 120, 1)]] * 3 + [[]] * 3 + [[SimulatedFace(100, 120, 2)]] * 3
-    )
-    assert track_ids(follow(world, frames, Tracker(world.detector, world)))[-1] == [1]
+    frames = [[SimulatedFace(100, 120, 1)]] * before + [[]] * lost + [[again]] * 3
+    found = track_ids(follow(world, frames, Tracker(world.detector, world, max_lost_seconds=1.0)))
+    assert found == [[0]] * before + [[]] * lost + [[track_id]] * 3
 
 
 @pytest.mark.parametrize("first_in_front", [True, False])
