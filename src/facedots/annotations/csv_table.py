@@ -1,7 +1,5 @@
 """Keypoints in CSV files."""
 
-import csv
-import io
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -30,7 +28,7 @@ from facedots.annotations.schemas import (
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Floats, Matrix
 from facedots.io.images import SUFFIXES
-from facedots.io.text import csv_cell, csv_name
+from facedots.io.text import csv_cell, csv_line, csv_name
 from facedots.schema import IBUG68, KeypointSchema
 
 
@@ -248,12 +246,10 @@ def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchem
     Rows are named as the faces, those with an image in the cache as its file; those that share an
     image need names like ``image.jpg#2``.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])
+    lines = [csv_line(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])]
     for face in annotations:
         values = face.points.ravel().tolist()
         cached = isinstance(face.image, Path) and face.image.is_relative_to(cache_folder())
         name = csv_cell(str(face.image) if cached else face.name)
-        table.writerow([name, *("" if np.isnan(x) else f"{x:.2f}" for x in values)])
-    return text.getvalue()
+        lines.append(csv_line([name, *("" if np.isnan(x) else f"{x:.2f}" for x in values)]))
+    return "".join(lines)
