@@ -6,17 +6,16 @@ import random
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pyarrow.parquet
 import pytest
 from tests.batch.small_images import begun_parts, make_images, part_bytes, work_through
+from tests.servers import QuietHandler, serving
 
 from facedots.batch.options import BatchOptions
 from facedots.batch.run import run_batch
@@ -187,16 +186,11 @@ def test_images_and_shards_on_s3(
 def unavailable() -> Iterator[str]:
     """The address of a server that answers 503 to everything."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             self.send_error(503)
 
-        do_HEAD = do_GET  # noqa: N815
+        do_HEAD = do_GET
 
-        def log_message(self, *_: object) -> None:
-            """Print nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with serving(Handler) as address:
+        yield address

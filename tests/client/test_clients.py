@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, get_type_hints
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import uvicorn
 import websockets.sync.server
+from tests.servers import QuietHandler, serving
 
 from facedots.client.answers import Answer, read_image
 from facedots.client.clients import AsyncClient, Client
@@ -199,7 +199,7 @@ def test_the_options_are_those_of_the_service() -> None:
     assert set(get_type_hints(FindOptions)) == set(requests.FindOptions.model_fields)
 
 
-class FullAtFirst(BaseHTTPRequestHandler):
+class FullAtFirst(QuietHandler):
     """Answers 503 for a while, then an empty list of models."""
 
     refusals, wait = 2, "0.2"
@@ -214,9 +214,6 @@ class FullAtFirst(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 class NotFacedots(FullAtFirst):
     body = b""
@@ -228,9 +225,7 @@ class NotFacedots(FullAtFirst):
 
 
 def test_a_full_service_is_asked_again_when_it_says_within_the_patience() -> None:
-    with HTTPServer(("127.0.0.1", 0), FullAtFirst) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
+    with serving(FullAtFirst) as url:
         start = monotonic()
         assert Client(url).models() == {"models": []}
         assert monotonic() - start >= 0.4
@@ -242,7 +237,6 @@ def test_a_full_service_is_asked_again_when_it_says_within_the_patience() -> Non
         with pytest.raises(ServiceError, match="503"):
             Client(url, patience=0.5).models()
         assert FullAtFirst.refusals == 6
-        server.shutdown()
 
 
 @pytest.mark.parametrize(
@@ -260,11 +254,11 @@ def test_a_full_service_is_asked_again_when_it_says_within_the_patience() -> Non
 )
 def test_an_answer_of_another_server_is_an_error(body: bytes) -> None:
     NotFacedots.body = body
-    with HTTPServer(("127.0.0.1", 0), NotFacedots) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(ServiceError, match="not an answer of facedots serve"):
-            Client(f"http://127.0.0.1:{server.server_port}").faces(b"image")
-        server.shutdown()
+    with (
+        serving(NotFacedots) as url,
+        pytest.raises(ServiceError, match="not an answer of facedots serve"),
+    ):
+        Client(url).faces(b"image")
 
 
 class Streams:
@@ -324,8 +318,5 @@ def test_addresses_and_tokens_that_cannot_be() -> None:
 
 def test_a_wait_of_no_seconds_does_not_last_forever() -> None:
     FullAtFirst.refusals, FullAtFirst.wait = 99, "0"
-    with HTTPServer(("127.0.0.1", 0), FullAtFirst) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(ServiceError, match="503"):
-            Client(f"http://127.0.0.1:{server.server_port}", patience=0.3).models()
-        server.shutdown()
+    with serving(FullAtFirst) as url, pytest.raises(ServiceError, match="503"):
+        Client(url, patience=0.3).models()

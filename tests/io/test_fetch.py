@@ -1,12 +1,12 @@
 import contextlib
 import os
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.servers import QuietHandler, running
 
 from facedots.errors import DownloadError, OutputError
 from facedots.io.fetch import fetch, file_sha256, read_url
@@ -31,7 +31,7 @@ class Server(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/data.zip"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     server: Server
 
     def do_GET(self) -> None:
@@ -76,20 +76,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(b"x")
                 time.sleep(0.02)
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with Server(("127.0.0.1", 0), Handler) as running:
-        running.cuts, running.statuses, running.asked = [], [], []
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield running
-        running.drip = ""
-        running.shutdown()
-        thread.join()
+    with running(Server(("127.0.0.1", 0), Handler)) as server:
+        server.cuts, server.statuses, server.asked = [], [], []
+        yield server
+        server.drip = ""
 
 
 def left_behind(folder: Path) -> set[str]:

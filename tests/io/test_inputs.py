@@ -1,13 +1,12 @@
 import os
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from tests.servers import QuietHandler, serving
 
 from facedots.errors import DownloadError, ImageError
 from facedots.io.fetch import read_url
@@ -188,7 +187,7 @@ def test_links_to_folders_are_not_followed_but_counted(folder: Path) -> None:
     assert skipped[0].endswith("1 folder")
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     """Answers with an image, an error, too much, or too slowly."""
 
     def do_GET(self) -> None:
@@ -208,17 +207,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.wfile.write(PNG)
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{httpd.server_port}"
-        httpd.shutdown()
+    with serving(Handler) as address:
+        yield address
 
 
 def test_a_image_from_an_address_and_from_a_file_is_the_same(server: str, folder: Path) -> None:

@@ -2,9 +2,7 @@
 process is killed.
 """
 
-import http.server
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from tests.servers import QuietHandler, serving
 
 from facedots.errors import OutputError, VideoError
 from facedots.geometry import Image
@@ -456,7 +455,7 @@ def test_a_camera_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> 
 def server(tmp_path: Path) -> Iterator[str]:
     """Serves the videos of a folder; those called ``cut…`` only in part."""
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Handler(QuietHandler):
         def do_GET(self) -> None:
             file = tmp_path / self.path.rpartition("/")[2]
             if not file.exists():
@@ -468,13 +467,8 @@ def server(tmp_path: Path) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(data[: len(data) // 2] if file.name.startswith("cut") else data)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://user:secret@127.0.0.1:{running.server_address[1]}"
-        running.shutdown()
+    with serving(Handler) as address:
+        yield address.replace("//", "//user:secret@")
 
 
 def test_an_address_is_read_like_a_file(tmp_path: Path, server: str) -> None:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -19,6 +19,7 @@ import PIL.Image
 import pytest
 from cvat_cli.__main__ import main as cvat_cli
 from cvat_sdk.auto_annotation import BadFunctionError
+from tests.servers import QuietHandler
 
 from facedots.annotations.cvat import cvat_labels
 from facedots.detection.opencv import Haar
@@ -83,7 +84,7 @@ class Cvat(ThreadingHTTPServer):
         }
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     server: Cvat
 
     def answer(self) -> None:
@@ -100,10 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_PATCH = answer  # noqa: N815
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+    do_GET = do_PATCH = answer
 
 
 def _json(value: object) -> bytes:

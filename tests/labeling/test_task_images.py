@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import cv2
 import numpy as np
 import pytest
+from tests.servers import QuietHandler, running
 
 from facedots.errors import DownloadError, ImageError
 from facedots.io.images import write_image
@@ -27,7 +27,7 @@ class LabelStudio(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}/studio"
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(QuietHandler):
     server: LabelStudio
 
     def do_GET(self) -> None:
@@ -53,16 +53,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
 
 @pytest.fixture
 def studio() -> Iterator[LabelStudio]:
-    with LabelStudio() as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    with running(LabelStudio()) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture
