@@ -258,6 +258,22 @@ def test_resume_refuses_other_options_and_repeats_changed_images(
     assert sorted(names_in_json(as_json)) == NAMES
 
 
+def test_resume_measures_anew_what_an_older_version_measured_less_of(
+    run: Callable[..., Result], folder: Path
+) -> None:
+    file = folder / "r.json"
+    assert run("pose", "--json", file).exit_code == 0
+    whole = json.loads(file.read_text())
+    older = json.loads(file.read_text())
+    for image, field in zip(older["images"], ("emotions", "emotion_guess"), strict=False):
+        del image["faces"][0][field]
+    file.write_text(json.dumps(older))
+    result = run("pose", "--json", file, "--resume")
+    assert "2 of 4 images were done before" in result.stderr
+    resumed = json.loads(file.read_text())["images"]
+    assert sorted(resumed, key=lambda image: image["source"]) == whole["images"]
+
+
 def kill(folder: Path, file: Path, *arguments: object) -> None:
     """A run that is killed when it reads d.png."""
     code = (

@@ -228,7 +228,8 @@ class ResultFiles(Closable):
                     text = text[: text.rfind(', {"source": ')] + "]}"
                 document = json.loads(text)
                 found = {source_key(image["source"]): image for image in document["images"]}
-                found = {key: found[key] for key in found if not is_newer(key, path)}
+                fresh = {key: found[key] for key in found if not is_newer(key, path)}
+                found = {key: image for key, image in fresh.items() if self._is_whole(image)}
                 differs = _differences(document, expected)
             except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
                 if whole:
@@ -238,6 +239,9 @@ class ResultFiles(Closable):
                 raise OutputError(f"{file}: written with another {differs[0]}; {_HINT}")
             images |= {} if differs else found
         return images
+
+    def _is_whole(self, image: dict[str, Any]) -> bool:
+        return all(self._columns.fields <= face.keys() for face in image["faces"])
 
     def __exit__(self, *error: Any) -> None:
         self._files.__exit__(*error)

@@ -123,6 +123,12 @@ class FaceColumns:
         return [*head, *values, *self.extra, "source"]
 
     @cached_property
+    def fields(self) -> set[str]:
+        """Those fields of a face in JSON that older versions or other networks may have left out."""
+        optional = ("pose", "emotions", "visibility", "pupils")
+        return {name for name in optional if getattr(self, name)} | {*self.extra}
+
+    @cached_property
     def types(self) -> dict[str, str]:
         """The type of each column as pyarrow calls it."""
         types = dict.fromkeys(self.names, "float64")
