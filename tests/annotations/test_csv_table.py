@@ -134,6 +134,37 @@ def test_faces_written_as_csv_read_back(folder: Path) -> None:
     np.testing.assert_array_equal([face.points for face in read], points)
 
 
+def test_hidden_points_written_as_csv_read_back(folder: Path) -> None:
+    points = np.array([(1, 2), (3, 4)], np.float32)
+    only_left = np.array([(np.nan, np.nan), (3, 4)], np.float32)
+    labels = [(points, [0, 1]), (points, [1, np.nan]), (only_left, [np.nan, 0]), (points, None)]
+    faces = [
+        FaceAnnotation(
+            *(folder / "a.jpg", face, f"a.jpg#{i}", "a.jpg"),
+            visible=None if visible is None else np.array(visible, np.float32),
+        )
+        for i, (face, visible) in enumerate(labels)
+    ]
+    text = annotations_csv(faces, PAIR)
+    head, *rows = text.splitlines()
+    assert head.endswith(",right_hidden,left_hidden")
+    assert [row.split(",")[5:] for row in rows] == [["1", "0"], ["0", ""], ["", "1"], ["0", "0"]]
+    (folder / "points.csv").write_text(text)
+    read = CsvFile(folder / "points.csv").faces(folder, PAIR)
+    for face, (_, visible) in zip(read, labels, strict=True):
+        np.testing.assert_array_equal(face.visible, visible)
+
+
+def test_columns_of_hidden_points_in_any_order(folder: Path) -> None:
+    head = "name,left_hidden,left_x,left_y,right_x,right_y,right_hidden\n"
+    (folder / "points.csv").write_text(head + "a.jpg,True,1,2,3,4,False\n")
+    (face,) = CsvFile(folder / "points.csv").faces(folder, PAIR)
+    np.testing.assert_array_equal(face.points, [(3, 4), (1, 2)])
+    np.testing.assert_array_equal(face.visible, [1, 0])
+    fault = "row 2 (a.jpg): a column called …_hidden holds something else than 1, 0 or nothing"
+    assert _csv_faults(folder, head + "a.jpg,2,1,2,3,4,0\n") == [fault]
+
+
 def test_csv_names_all_faults_of_all_rows_at_once(folder: Path) -> None:
     faults = _csv_faults(
         folder,

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from tests.annotations.test_image_files import turned_jpeg
 
-from facedots.annotations.csv_rows import find_columns
+from facedots.annotations.csv_header import find_columns
 from facedots.annotations.csv_table import annotations_csv
 from facedots.annotations.load import load_annotations
 from facedots.errors import AnnotationError, FacedotsError

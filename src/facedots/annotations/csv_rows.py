@@ -1,10 +1,9 @@
-"""The rows of a CSV file of labels, within bounds, and what its columns hold by its header."""
+"""The rows of a CSV file of labels, within bounds."""
 
 import csv
 import io
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from math import isqrt
 from pathlib import Path
 from typing import NoReturn, TextIO
@@ -12,9 +11,9 @@ from typing import NoReturn, TextIO
 import numpy as np
 
 from facedots.annotations.base import MAX_BYTES, cached_image, to_numbers
+from facedots.annotations.csv_header import Columns, find_columns
 from facedots.errors import AnnotationError
 from facedots.geometry import Image, Matrix
-from facedots.io.images import SUFFIXES
 
 MAX_LINE = 4 << 20  # characters
 MAX_FAULTS = 1000
@@ -24,118 +23,9 @@ MIN_LIKELIHOOD = 0.6
 """DeepLabCut's pcutoff: points that it calls less likely are missing."""
 
 _MISSING = frozenset({"", "nan", "na", "n/a", "null", "none"})
+_MARKS = {"1": 1.0, "1.0": 1.0, "true": 1.0, "0": 0.0, "0.0": 0.0, "false": 0.0}
+_MARKS |= dict.fromkeys(_MISSING, np.nan)
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
-
-_NAMES = (
-    *("image", "image_name", "image_path", "img", "image_file", "filename", "file_name", "file"),
-    *("path", "filepath", "file_path", "name", "source", "picture", "photo"),
-)
-"""Headers of a column of images, the likeliest first."""
-
-_NUMBER_LAST = re.compile(r"(?P<label>|.*[_. -])(?P<axis>[xyXY])[_. -]?(?P<number>\d+)")
-_AXIS_LAST = re.compile(r"(?P<label>.*?)(?:[_. -]|(?<=\d)|(?<=[a-z])(?=[XY]))(?P<axis>[xyXY])")
-_AXIS_FIRST = re.compile(r"(?P<axis>[xyXY])[_. -](?P<label>.+)")
-_AXIS_ALONE = re.compile(r"(?P<axis>[xyXY])(?P<label>)")
-
-_PIXELS = re.compile(r"\s*\d+(\s+\d+){99,}\s*")
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Where a CSV file has what, by index of the column.
-
-    Attributes:
-        count: Columns of the header.
-        labels: What the header calls each point; empty where it does not tell x from y.
-        pairs: Of each point, its x and its y.
-        image: The image's name.
-        pixels: The pixels of the image, as in Kaggle's file.
-        tracked: Rows are faces of an image or a video, as OpenFace and facedots write them.
-        success: 0 where no face was found, as in these tables.
-        likelihoods: DeepLabCut's, of each point.
-        size: Width and height of the image when it was labeled.
-    """
-
-    count: int
-    labels: tuple[str, ...]
-    pairs: tuple[tuple[int, int], ...]
-    image: int | None = 0
-    pixels: int | None = None
-    tracked: bool = False
-    success: int | None = None
-    likelihoods: tuple[int, ...] = ()
-    size: tuple[int, ...] = ()
-
-
-def find_columns(header: Sequence[str], row: Sequence[str]) -> Columns:
-    """The columns of a header, told by its names and by the first row of values.
-
-    A header that calls no column x or y is taken as image, x, y, x, y, ….
-
-    >>> find_columns(["y0", "x0", "file"], ["1", "2", "a.jpg"]).pairs
-    ((1, 0),)
-    """
-    names = [re.sub(r"[\[\]()'\"]", "", cell).strip() for cell in header]
-    labels, pairs = _points(names)
-    if not pairs:
-        pairs = tuple((x, x + 1) for x in range(1, len(names) - 1, 2))
-        return Columns(len(names), (), pairs)
-    used = {column for pair in pairs for column in pair}
-    rest = {i: name.lower() for i, name in enumerate(names) if i not in used}
-    tracked = any(name in ("success", "face", "face_id") for name in rest.values())
-    certain = {name: i for i, name in rest.items()}
-    wanted = [f"{label.lower()}_likelihood" for label in labels]
-    likelihoods = [certain[name] for name in wanted if name in certain]
-    names_of_size = [(f"{of}width", f"{of}height") for of in ("image_", "image", "img_", "")]
-    return Columns(
-        len(names),
-        labels,
-        pairs,
-        image=_image(rest, row, tracked),
-        pixels=next((i for i in rest if i < len(row) and _PIXELS.fullmatch(row[i])), None),
-        tracked=tracked,
-        success=next((i for i, name in rest.items() if name == "success"), None),
-        likelihoods=tuple(likelihoods) if len(likelihoods) == len(labels) else (),
-        size=next(((certain[w], certain[h]) for w, h in names_of_size if {w, h} <= {*certain}), ()),
-    )
-
-
-def _image(names: dict[int, str], row: Sequence[str], tracked: bool) -> int | None:
-    """The column with the image's name: by the cells of a row, by the header, else the first."""
-    cells = {i: row[i].partition("#")[0] for i in names if i < len(row)}
-    images = [i for i, cell in cells.items() if Path(cell).suffix.lower() in SUFFIXES]
-    called = [i for name in _NAMES for i in names if names[i] == name]
-    fitting = [i for i in called if not _PIXELS.fullmatch(cells.get(i, ""))]
-    both = [i for i in fitting if i in images]
-    first = [] if tracked else [i for i in names if i == 0]
-    return next(iter([*both, *images, *fitting, *first]), None)
-
-
-def _points(names: list[str]) -> tuple[tuple[str, ...], tuple[tuple[int, int], ...]]:
-    """The labels of the points, and the columns of x and of y of each.
-
-    Where a point has both small and capital letters, the capitals are skipped: OpenFace's X and Y
-    are millimeters.
-    """
-    places: dict[str, dict[str, list[int]]] = {axis: {} for axis in "xyXY"}
-    for column, name in enumerate(names):
-        for pattern in (_AXIS_ALONE, _NUMBER_LAST, _AXIS_LAST, _AXIS_FIRST):
-            if match := pattern.fullmatch(name):
-                groups = match.groupdict()
-                label = f"{groups['label']}{groups.get('number') or ''}".strip("_. -")
-                places[groups["axis"]].setdefault(label, []).append(column)
-                break
-    for axis in "xy":
-        places[axis] = places[axis.upper()] | places[axis]
-    found = [
-        (label, pair)
-        for label, columns in places["x"].items()
-        for pair in zip(columns, places["y"].get(label, ()), strict=False)
-    ]
-    found.sort(key=lambda each: min(each[1]))
-    repeated = len({label for label, _ in found}) < len(found)
-    labels = [str(i) if repeated else label for i, (label, _) in enumerate(found)]
-    return tuple(labels), tuple(pair for _, pair in found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +39,8 @@ class Row:
         count: Its cells.
         points: ``(n, 2)``, NaN where missing or wrong.
         bad: Point, column from 1 and content of each cell that is no number.
+        hidden: ``(n,)``, 1 where a point is hidden, 0 where not, NaN where that is unknown,
+            infinite where the cell says something else; without such columns empty.
         size: What :attr:`Columns.size` holds.
     """
 
@@ -158,6 +50,7 @@ class Row:
     count: int
     points: Matrix
     bad: tuple[tuple[int, int, str], ...]
+    hidden: Matrix = field(default_factory=lambda: np.zeros(0))
     size: tuple[float, ...] = ()
 
 
@@ -271,7 +164,8 @@ class CsvRows:
         # DeepLabCut lists frames that nobody has labeled yet.
         found = not self._index or bool(bad) or bool(np.isfinite(points).any())
         size = tuple(to_numbers([cell(i) for i in columns.size]).tolist())
-        return Row(number, name, found, len(cells), points, tuple(bad), size)
+        marks = [_MARKS.get(cell(i).strip().lower(), np.inf) for i in columns.hidden]
+        return Row(number, name, found, len(cells), points, tuple(bad), np.array(marks), size)
 
 
 def _without_end(cells: list[str], count: int) -> list[str]:

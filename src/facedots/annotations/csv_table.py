@@ -15,6 +15,7 @@ from facedots.annotations.base import (
     face_names,
     measured_pixels,
 )
+from facedots.annotations.csv_header import HIDDEN
 from facedots.annotations.csv_rows import MAX_FAULTS, MIN_LIKELIHOOD, CsvRows, Row
 from facedots.annotations.exports import placed
 from facedots.annotations.image_files import ImageFinder, Size, is_file, stored_points
@@ -37,7 +38,8 @@ class CsvFile(AnnotationFile):
 
     The header tells which column is what: ``image, x0, y0, x1, y1, …``; ``x_0, x_1, …, y_0, …`` as
     OpenFace and ``facedots predict --csv`` have it; ``nose_x, nose_y, …`` in any order; Kaggle's
-    file, whose column ``Image`` holds pixels. Further columns are skipped. A header that calls no
+    file, whose column ``Image`` holds pixels. ``nose_hidden, …`` of all points tell with 1 which
+    ones are hidden. Further columns are skipped. A header that calls no
     column x or y stands for the first of these. UTF-8; blank lines are skipped. Where ``width`` and
     ``height`` are the image's, points follow images that were resized since.
 
@@ -138,7 +140,10 @@ class CsvFile(AnnotationFile):
             places = list(zip(files, self._sizes(rows, faces), strict=True))
             faces = np.stack(placed(self, list(faces), places))
         groups = groups if groups != named else [""] * len(groups)
-        return list(map(FaceAnnotation, files, faces, named, groups))
+        return [
+            FaceAnnotation(file, face, name, group, visible=_visible(row.hidden, order, face))
+            for row, file, face, name, group in zip(rows, files, faces, named, groups, strict=True)
+        ]
 
     def _sizes(self, rows: list[Row], faces: Floats) -> list[Size | None]:
         """The size of each row's image when it was labeled; None if unknown, and for all where the
@@ -199,6 +204,8 @@ class CsvFile(AnnotationFile):
         bad = [(column, text) for point, column, text in row.bad if point in wanted]
         if bad:
             return bad_cells(sorted(bad), "column")
+        if np.isinf(row.hidden).any():
+            return [f"a column called …_{HIDDEN} holds something else than 1, 0 or nothing"]
         if np.isnan(row.points[order]).all():
             return ["no point has coordinates; leave the row out"]
         return []
@@ -213,6 +220,16 @@ class CsvFile(AnnotationFile):
         unnamed = stem if columns.tracked and columns.image is None else ""
         names = [_name(row.name, images) or unnamed for row in rows]
         return face_names(names) if columns.tracked else names
+
+
+def _visible(hidden: Matrix, order: list[int], points: Floats) -> Floats | None:
+    """The ``visible`` of a :class:`FaceAnnotation` with these points, by the cells ``hidden`` of
+    its row; ``None`` where all points are seen.
+    """
+    labeled = np.isfinite(points[:, 0])
+    if not hidden.size or (hidden[order][labeled] == 0).all():
+        return None
+    return np.where(labeled, 1 - hidden[order], np.nan).astype(np.float32)
 
 
 def _name(cell: str, images: Path) -> str:
@@ -244,12 +261,25 @@ def annotations_csv(annotations: Iterable[FaceAnnotation], schema: KeypointSchem
     """The text of a CSV file that :class:`CsvFile` reads back, in hundredths of a pixel.
 
     Rows are named as the faces, those with an image in the cache as its file; those that share an
-    image need names like ``image.jpg#2``.
+    image need names like ``image.jpg#2``. Where a face has hidden points, columns tell of all.
     """
-    lines = [csv_line(["name", *(f"{name}_{axis}" for name in schema.names for axis in "xy")])]
-    for face in annotations:
+    faces = list(annotations)
+    tells = any(face.visible is not None for face in faces)
+    marks = [f"{name}_{HIDDEN}" for name in schema.names] if tells else []
+    columns = [f"{name}_{axis}" for name in schema.names for axis in "xy"]
+    lines = [csv_line(["name", *columns, *marks])]
+    for face in faces:
         values = face.points.ravel().tolist()
         cached = isinstance(face.image, Path) and face.image.is_relative_to(cache_folder())
         name = csv_cell(str(face.image) if cached else face.name)
-        lines.append(csv_line([name, *("" if np.isnan(x) else f"{x:.2f}" for x in values)]))
+        cells = ["" if np.isnan(x) else f"{x:.2f}" for x in values]
+        lines.append(csv_line([name, *cells, *(_marks(face) if tells else ())]))
     return "".join(lines)
+
+
+def _marks(face: FaceAnnotation) -> list[str]:
+    """The cells that tell which points are hidden."""
+    seen = np.ones(len(face.points)) if face.visible is None else face.visible
+    known = np.isfinite(face.points[:, 0]) & np.isfinite(seen)
+    cells: list[str] = np.where(known, np.where(seen == 0, "1", "0"), "").tolist()
+    return cells

@@ -119,8 +119,8 @@ def import_labels(
     Also converts labels of any format: facedots label import LABELS --images DIR --out FILE.
 
     Give --exported after `facedots label export`, or --images for images annotated from scratch.
-    Hidden points ("outside" in CVAT, deleted in Label Studio) become empty cells. Images without
-    annotations are left out.
+    Missing points ("outside" in CVAT, deleted in Label Studio) become empty cells; which points are
+    hidden is kept in CSV. Images without annotations are left out.
     """
     from facedots.annotations.csv_table import annotations_csv
     from facedots.annotations.load import load_annotations

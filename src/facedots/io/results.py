@@ -124,7 +124,7 @@ class FaceColumns:
 
     @cached_property
     def fields(self) -> set[str]:
-        """Those fields of a face in JSON that older versions or other networks may have left out."""
+        """The fields of a face in JSON that older versions or other networks may have left out."""
         optional = ("pose", "emotions", "visibility", "pupils")
         return {name for name in optional if getattr(self, name)} | {*self.extra}
 
