@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from facedots.annotations.coco import CocoFile
 from facedots.annotations.csv_table import CsvFile
 from facedots.annotations.published_files import PtsFolder
-from facedots.annotations.schemas import SCHEMA_FILE, furthest_pair, read_schema, schema_beside
+from facedots.annotations.schemas import (
+    SCHEMA_FILE,
+    furthest_pair,
+    named_schema,
+    read_schema,
+    schema_beside,
+)
 from facedots.errors import DataError
 from facedots.schema import IBUG68, KeypointSchema, mirror_names
 
@@ -159,6 +165,14 @@ def test_csv_header_without_names_is_refused_with_what_to_write(
     (tmp_path / "a.csv").write_text(f"{header}\n")
     with pytest.raises(DataError, match=r"nose_x, nose_y.*schema\.yaml"):
         CsvFile(tmp_path / "a.csv").schema()
+
+
+def test_one_point_is_no_schema(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("image,nose_x,nose_y\na.jpg,1,2\n")
+    with pytest.raises(DataError, match="1 points per row, and two are needed"):
+        CsvFile(tmp_path / "a.csv").schema()
+    with pytest.raises(DataError, match="one point per face; two are needed"):
+        named_schema("a", ("nose",), np.zeros((1, 1, 2)), (), tmp_path / "a.json")
 
 
 def test_pts_files_are_ibug_or_need_a_schema_file(tmp_path: Path) -> None:

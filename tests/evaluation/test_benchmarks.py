@@ -70,7 +70,8 @@ def write_cofw68(root: Path, points: list[Floats], hidden: range) -> None:
         file["phisT"], file["IsT"] = np.ones((87, len(refs))), np.array(refs, h5py.ref_dtype)[None]
     occluded = np.isin(np.arange(68), hidden).astype(np.uint8)
     for i, face in enumerate(points, start=1):
-        savemat(labels / f"{i}_points.mat", {"Points": face + 1, "Occ": occluded[:, None]})
+        content = {"Points": face + 1, "Occ": occluded[:, None]}
+        savemat(labels / f"{i}_points.mat", content, do_compression=True)
 
 
 def test_the_faces_of_cofw68(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +83,10 @@ def test_the_faces_of_cofw68(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [int(read_image(face.image).max()) for face in faces[:3]] == [0, 20, 40]
     assert [np.flatnonzero(face.visible == 0).tolist() for face in faces] == [[*range(9)]] * 11
     labels = tmp_path / "COFW68_Data" / "test_annotations"
-    for file, content in ((labels / "11_points.mat", b"text"), (labels / "2_points.mat", b"")):
+    damaged = bytearray((labels / "1_points.mat").read_bytes())
+    damaged[-1] ^= 1  # the checksum of what is compressed
+    for name, content in (("11_points", b"text"), ("2_points", b""), ("1_points", damaged)):
+        file = labels / f"{name}.mat"
         file.write_bytes(content)
         with pytest.raises(AnnotationError, match=f"(?s){file.name}.*not a MATLAB file"):
             BENCHMARKS["cofw68"].load(tmp_path)

@@ -39,9 +39,9 @@ class CsvFile(AnnotationFile):
     The header tells which column is what: ``image, x0, y0, x1, y1, …``; ``x_0, x_1, …, y_0, …`` as
     OpenFace and ``facedots predict --csv`` have it; ``nose_x, nose_y, …`` in any order; Kaggle's
     file, whose column ``Image`` holds pixels. ``nose_hidden, …`` of all points tell with 1 which
-    ones are hidden. Further columns are skipped. A header that calls no
-    column x or y stands for the first of these. UTF-8; blank lines are skipped. Where ``width`` and
-    ``height`` are the image's, points follow images that were resized since.
+    ones are hidden. Further columns are skipped. A header that calls no column x or y stands for
+    the first of these. UTF-8; blank lines are skipped. Where ``width`` and ``height`` are the
+    image's, points follow images that were resized since.
 
     A point whose two cells are empty, NaN, 0, -1, -999 or the like is missing (NaN). Images are
     found as :class:`~facedots.annotations.image_files.ImageFinder` does. Faces that share an image
@@ -85,8 +85,9 @@ class CsvFile(AnnotationFile):
         if numbered and (schema := schema_of_count(count, self.path)):
             return schema
         if count < 2 or not all(labels) or numbered:
+            why = "two are needed" if count == 1 else "the header does not name them"
             raise DataError(
-                f"{self.path}: {count} points per row, and the header does not name them: "
+                f"{self.path}: {count} points per row, and {why}: "
                 f"call the columns nose_x, nose_y, left_eye_x, …, or {SCHEMA_HINT}"
             )
         points = [row.points for row in self._table.rows]

@@ -108,10 +108,12 @@ def named_schema(
     """
     if len(names) == IBUG68.count:
         return IBUG68
-    if len(names) < 2 or numbered_labels(names, len(names)):
+    if not names or numbered_labels(names, len(names)):
         if schema := schema_of_count(len(names), file):
             return schema
         raise DataError(f"{file}: its {len(names)} points have no names; {SCHEMA_HINT}")
+    if len(names) == 1:
+        raise DataError(f"{file}: one point per face; two are needed, whose distance scales errors")
     try:
         regions = {"points": tuple(range(len(names)))}
         flip, norm_pair = mirror_names(names), furthest_pair(points)
