@@ -56,3 +56,11 @@ def test_the_fields_of_a_recipe_are_listed() -> None:
     result = CliRunner().invoke(app, ["train", "--fields"])
     assert result.exit_code == 0
     assert "--batch-size" in result.output
+
+
+def test_a_finder_has_no_label_style(tmp_path: Path) -> None:
+    recipe = Path(__file__).parents[2] / "recipes" / "finder.yaml"
+    (tmp_path / "recipe.yaml").write_bytes(recipe.read_bytes())
+    options = ["--out", str(tmp_path / "a.onnx"), "--label-style", "300w"]
+    result = CliRunner().invoke(app, ["export", str(tmp_path), *options])
+    assert str(result.exception) == f"{tmp_path}: a finder, which has no --label-style"

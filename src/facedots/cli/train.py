@@ -10,7 +10,7 @@ from rich.table import Table
 
 from facedots.cli.options import expand_options
 from facedots.cli.output import echo
-from facedots.errors import RecipeError
+from facedots.errors import RecipeError, WeightsError
 
 PASS_UNKNOWN_OPTIONS = {"ignore_unknown_options": True}
 """Click settings of ``train``: the recipe declares its fields, which are options here."""
@@ -149,6 +149,8 @@ def export(
     from facedots.training.run import export_run
 
     if is_finder(run):
+        if label_style:
+            raise WeightsError(f"{run}: a finder, which has no --label-style")
         difference = export_finder(run, out, checkpoint, int8=int8)
         echo(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
         echo(f"mean difference between the scores of torch and ONNX Runtime: {difference:.5f}")

@@ -1,6 +1,7 @@
 """Export of a finder's run to one ONNX file, checked against torch."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,18 @@ def export_finder(
 def _to_onnx(module: nn.Module) -> onnx.ModelProto:
     """The module with any number of images of any size."""
     high, wide = (32 * torch.export.Dim(name, min=1, max=256) for name in ("rows", "columns"))
-    program = torch.onnx.export(
-        module,
-        (torch.zeros((2, 96, 128, 3), dtype=torch.uint8),),
-        input_names=PORTS[:1],
-        output_names=PORTS[1:],
-        dynamic_shapes={"images": {0: torch.export.Dim("images", min=1), 1: high, 2: wide}},
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of torch about itself
+        program = torch.onnx.export(
+            module,
+            (torch.zeros((2, 96, 128, 3), dtype=torch.uint8),),
+            input_names=PORTS[:1],
+            output_names=PORTS[1:],
+            dynamic_shapes={"images": {0: torch.export.Dim("images", min=1), 1: high, 2: wide}},
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     if program is None:
         raise WeightsError("torch exported nothing")
     return program.model_proto
