@@ -1,7 +1,6 @@
 """Export of a finder's run to one ONNX file, checked against torch."""
 
 import json
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from facedots.io.files import atomic_write
 from facedots.models.finder import FinderModule
 from facedots.training.export import OPSET, quantize_int8, store_as_float16, strip_metadata
 from facedots.training.finder import load_finder, load_finder_run
+from facedots.training.task import silence_libraries
 
 TOLERANCE, INT8_TOLERANCE = 0.001, 0.02
 """Largest accepted mean difference between the scores of torch and of ONNX Runtime."""
@@ -48,6 +48,7 @@ def export_finder(
     Raises:
         WeightsError: That difference is too large, or the checkpoint is missing or damaged.
     """
+    silence_libraries()
     recipe, scenes = load_finder_run(run)
     module = FinderModule(load_finder(run, checkpoint))
     canvases = CanvasDataset(load_scenes(scenes), _CALIBRATION_CANVASES, recipe.canvas, recipe.seed)
@@ -73,18 +74,16 @@ def export_finder(
 def _to_onnx(module: nn.Module) -> onnx.ModelProto:
     """The module with any number of images of any size."""
     high, wide = (32 * torch.export.Dim(name, min=1, max=256) for name in ("rows", "columns"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of torch about itself
-        program = torch.onnx.export(
-            module,
-            (torch.zeros((2, 96, 128, 3), dtype=torch.uint8),),
-            input_names=PORTS[:1],
-            output_names=PORTS[1:],
-            dynamic_shapes={"images": {0: torch.export.Dim("images", min=1), 1: high, 2: wide}},
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
+    program = torch.onnx.export(
+        module,
+        (torch.zeros((2, 96, 128, 3), dtype=torch.uint8),),
+        input_names=PORTS[:1],
+        output_names=PORTS[1:],
+        dynamic_shapes={"images": {0: torch.export.Dim("images", min=1), 1: high, 2: wide}},
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
     if program is None:
         raise WeightsError("torch exported nothing")
     return program.model_proto
