@@ -93,6 +93,25 @@ def test_targets_are_what_the_network_must_answer() -> None:
     assert targets.counted[8, 8] == 1
 
 
+def test_faces_a_little_too_large_teach_their_side_and_do_not_count() -> None:
+    square = np.array([[48, 48, 40, 0]], np.float32)
+    targets = finder_targets(square, NONE, 96)
+    rows, columns = targets.regressed.nonzero()
+    assert len(rows)
+    decoded = decode_squares(targets.square[:, rows, columns], rows, columns)
+    np.testing.assert_allclose(decoded, np.repeat(square, len(decoded), axis=0), rtol=1e-5)
+    assert targets.heat.max() == 0
+    assert not targets.counted[rows, columns].any()
+
+
+def test_small_faces_are_in_large_canvases_too(scenes: list[Scene]) -> None:
+    canvases = CanvasDataset(scenes, 60)
+    sides = [canvas.squares[:, 2] for i in range(60) for canvas in [canvases.draw(1, i)]]
+    alone = np.concatenate([one for one in sides if len(one) <= 2])
+    assert alone.min() < 13
+    assert alone.max() > 38
+
+
 def test_faces_without_a_known_roll_teach_none() -> None:
     targets = finder_targets(np.array([[40, 30, 32, np.nan]], np.float32), NONE, 64)
     assert targets.regressed[3, 5] == 1

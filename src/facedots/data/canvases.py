@@ -23,7 +23,7 @@ from facedots.data.photometric import (
     UnevenLighting,
 )
 from facedots.data.scenes import Scene, map_squares, visible_shares
-from facedots.data.targets import finder_targets
+from facedots.data.targets import DOUBTFUL_SIDES, finder_targets
 from facedots.data.transforms import Compose
 from facedots.detection.finder import SIDES, square_boxes
 from facedots.geometry import Floats, Image, Matrix, apply_affine, compose, similarity, warp_image
@@ -35,7 +35,7 @@ BOXED_SOURCES = ("crowds", "masks", "coco", "groups")
 _FACE_VISIBLE, _FACE_HIDDEN = 0.6, 0.25
 """Share of a face within the canvas from which it is wanted, and below which it is none."""
 
-_TOO_LARGE = (60.0, 300.0)
+_TOO_LARGE = (DOUBTFUL_SIDES[1], 300.0)
 """Sides of faces that are shown as none."""
 _DIVIDED, _P_DIVIDED = 96, 0.55
 """A canvas of at least this side is with this probability divided into four."""
@@ -145,7 +145,8 @@ class CanvasDataset(Dataset[Mapping[str, torch.Tensor]]):
         kind = random.random()
         if kind < 0.25:
             return self._background(size)
-        sides = max(SIDES[0], size / 8), min(SIDES[1], 0.8 * size)
+        # Small ones in large canvases too: else the quarters' edges would tell the size.
+        sides = SIDES[0], min(DOUBTFUL_SIDES[1], 0.8 * size)
         if kind > 0.92 and size >= _DIVIDED:
             sides = _TOO_LARGE
         pool = self.crowds if kind < 0.4 else self.faces

@@ -15,8 +15,9 @@ _REGRESSED_HEAT = 0.5
 """Cells with this much of a face's heat learn its square, …"""
 _COUNTED_HEAT = 0.3
 """… and those with this much count even where something is ignored."""
-_DOUBTFUL_ABOVE = 1.7
-"""Faces up to this factor above the largest side to find are not counted."""
+DOUBTFUL_SIDES = SIDES[0] / 1.4, SIDES[1] * 1.4
+"""Faces between these sides and those to find are not counted, but learn their square: a view that
+shows them must not find a smaller one that competes with that of the next view."""
 
 
 @dataclass(frozen=True)
@@ -58,18 +59,18 @@ def finder_targets(squares: Floats, ignore: Floats, size: int) -> FinderTargets:
     heat, counted = np.zeros((cells, cells), np.float32), np.ones((cells, cells), np.float32)
     square, regressed = np.zeros((5, cells, cells), np.float32), np.zeros_like(heat)
     wanted = (squares[:, 2] >= SIDES[0]) & (squares[:, 2] <= SIDES[1])
-    doubtful = ~wanted & (squares[:, 2] < SIDES[1] * _DOUBTFUL_ABOVE)
+    doubtful = ~wanted & (squares[:, 2] < DOUBTFUL_SIDES[1])
     margin = STRIDE / 2
     for x0, y0, x1, y1 in np.concatenate([ignore, square_boxes(squares[doubtful])]):
         rows = (centers >= y0 - margin) & (centers <= y1 + margin)
         columns = (centers >= x0 - margin) & (centers <= x1 + margin)
         counted[np.ix_(rows, columns)] = 0
-    for x, y, side, roll in squares[wanted]:
+    known = wanted | (doubtful & (squares[:, 2] > DOUBTFUL_SIDES[0]))
+    for (x, y, side, roll), is_wanted in zip(squares[known], wanted[known], strict=True):
         right, down = (x - centers) / STRIDE, (y - centers) / STRIDE
         sigma = max(_HEAT_SIGMA * side / STRIDE, _SMALLEST_SIGMA)
         own = np.exp((right[None] ** 2 + down[:, None] ** 2) / (-2 * sigma**2))
         own[np.abs(down).argmin(), np.abs(right).argmin()] = 1.0
-        counted[own > _COUNTED_HEAT] = 1.0
         best = (own > heat) & (own >= _REGRESSED_HEAT)
         rows, columns = np.nonzero(best)
         angle = np.deg2rad(roll)
@@ -77,5 +78,7 @@ def finder_targets(squares: Floats, ignore: Floats, size: int) -> FinderTargets:
         square[0, rows, columns], square[1, rows, columns] = right[columns], down[rows]
         square[2:, rows, columns] = np.array([[np.log(side / UNIT)], [turn[0]], [turn[1]]])
         regressed[best] = 1.0
-        heat = np.maximum(heat, own.astype(np.float32))
+        if is_wanted:
+            counted[own > _COUNTED_HEAT] = 1.0
+            heat = np.maximum(heat, own.astype(np.float32))
     return FinderTargets(heat, counted, square, regressed)
