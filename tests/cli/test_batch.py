@@ -27,7 +27,7 @@ def test_it_counts_what_it_finds_and_errors_end_with_status_1(
     words = (tmp_path / "images", "--out", tmp_path / "out", "--model", tiny_model)
     dry = run(*words, "--dry-run")
     assert dry.returncode == 0, dry.stderr
-    assert dry.stdout.startswith("1 parts, about 10 images, about 0.0 MB; about ")
+    assert dry.stdout.startswith("1 part, about 10 images, about 0.0 MB; about ")
     assert "core hours, as 8 images took" in dry.stdout
     assert not (tmp_path / "out").exists()
     done = run(*words)

@@ -137,8 +137,9 @@ def _summary(progress: "BatchProgress") -> str:
 def _describe(estimate: "BatchEstimate") -> str:
     """What a batch would take."""
     size = "" if estimate.size is None else f", about {estimate.size / 1e6:.1f} MB"
+    parts = f"{estimate.parts} part{'s' * (estimate.parts != 1)}"
     return (
-        f"{estimate.parts} parts, about {estimate.images} images{size}; about "
+        f"{parts}, about {estimate.images} images{size}; about "
         f"{estimate.core_hours:.3g} core hours, as {estimate.sample} images took on this machine"
     )
 
