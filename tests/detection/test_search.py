@@ -2,14 +2,17 @@
 candidates get a second look, lying heads are found where they are asked for.
 """
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facedots.data.splits import load_source
-from facedots.detection.base import PrecomputedBoxes, SearchRange
+from facedots.detection.base import Detector, PrecomputedBoxes, SearchRange
 from facedots.detection.candidates import TEMPLATE, Candidates, upright_squares
+from facedots.detection.finder import Finder
 from facedots.detection.opencv import Haar
 from facedots.detection.retinaface import RetinaFace
 from facedots.detection.search import SearchingDetector
@@ -114,6 +117,23 @@ def test_a_square_follows_the_face_and_disagreeing_points_have_none() -> None:
     squares = Candidates.of(boxes, np.ones(2, np.float32), np.tile(points, (2, 1, 1))).squares()
     assert np.isfinite(squares[0]).all()
     assert np.isnan(squares[1]).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"search": "slow"}, "search='slow': not one of fast, default, thorough"),
+        ({"min_face": 0}, "min_face=0: "),
+        ({"min_face": -3}, "min_face=-3: "),
+        ({"min_face": float("nan")}, "min_face=nan: "),
+    ],
+)
+@pytest.mark.parametrize("detector", [Spots, partial(Finder, "finder.onnx")])
+def test_no_such_search(
+    detector: Callable[..., Detector], options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        detector(**options)
 
 
 def test_detectors_tell_what_they_look_for() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.detection.base import Detections, Detector, SearchRange
 from facedots.detection.candidates import shares_inside
-from facedots.detection.search import Search
+from facedots.detection.search import FaceSizes, Search, smallest_face
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou, check_shape
 from facedots.io.files import protect
@@ -28,12 +28,7 @@ UNIT = 32.0
 PORTS = ("images", "scores", "squares")
 """Input and outputs of a finder's ONNX file."""
 
-_MIN_FACES: dict[Search, tuple[float, float]] = {
-    "fast": (32, 1 / 11),
-    "default": (16, 1 / 64),
-    "thorough": (12, 0.0),
-}
-"""Side of the smallest face: in pixels, and over the long side of the image; the larger holds."""
+_MIN_FACES: FaceSizes = {"fast": (32, 1 / 11), "default": (16, 1 / 64), "thorough": (12, 0.0)}
 
 _MAX_ZOOM = 2.0
 _WHOLE_VIEW = 200
@@ -68,6 +63,7 @@ class Finder(Detector):
 
     Raises:
         WeightsError: The file is missing, or is not a finder's.
+        ValueError: There is no such search, or ``min_face`` is not above 0.
 
     Example:
         >>> Finder("finder.onnx")(image).squares  # doctest: +SKIP
@@ -88,9 +84,9 @@ class Finder(Detector):
         *,
         providers: Providers = "cpu",
     ) -> None:
-        self._run = network if callable(network) else open_finder(network, threads, providers)
         self._min_score = min_score
-        self._min_face = (min_face, 0.0) if min_face else _MIN_FACES[search]
+        self._min_face = smallest_face(_MIN_FACES, search, min_face)
+        self._run = network if callable(network) else open_finder(network, threads, providers)
 
     def search_range(self, width: int, height: int) -> SearchRange:
         """What is looked for in an image of this size."""

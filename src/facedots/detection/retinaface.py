@@ -31,6 +31,9 @@ class RetinaFace(SearchingDetector):
         threads: Threads of the network; with one, results repeat to the last bit.
         providers: The hardware, as for :class:`~facedots.inference.session.Session`.
 
+    Raises:
+        ValueError: There is no such search, or ``min_face`` is not above 0.
+
     Example:
         >>> RetinaFace(min_score=0.5)(np.zeros((100, 100, 3), np.uint8)).scores.shape
         (0,)

@@ -3,7 +3,7 @@ turned where heads may lie, and a second look at every weak candidate.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import cv2
@@ -30,12 +30,10 @@ Search = Literal["fast", "default", "thorough"]
 MIN_FACE = 24
 """Side in pixels of the smallest face of the thorough search."""
 
-_MIN_FACES: dict[Search, tuple[float, float]] = {
-    "fast": (32, 1 / 11),
-    "default": (32, 1 / 32),
-    "thorough": (MIN_FACE, 0.0),
-}
+FaceSizes = Mapping[Search, tuple[float, float]]
 """Side of the smallest face: in pixels, and over the long side of the image; the larger holds."""
+
+_MIN_FACES: FaceSizes = {"fast": (32, 1 / 11), "default": (32, 1 / 32), "thorough": (MIN_FACE, 0.0)}
 
 _HINTS: dict[Search, float] = {"fast": 0.05, "default": 0.05, "thorough": 0.02}
 """Candidates from this score on get a second look."""
@@ -62,6 +60,21 @@ _EDGE = 3.0
 """Pixels from its tile's edge within which a box is cut."""
 
 
+def smallest_face(sizes: FaceSizes, search: Search, min_face: float | None) -> tuple[float, float]:
+    """One of the sizes, or ``min_face`` pixels.
+
+    Raises:
+        ValueError: There is no such search, or no face is so small.
+    """
+    if search not in sizes:
+        raise ValueError(f"search={search!r}: not one of {', '.join(sizes)}")
+    if min_face is None:
+        return sizes[search]
+    if not 0 < min_face < np.inf:
+        raise ValueError(f"min_face={min_face}: a number of pixels above 0 is needed")
+    return min_face, 0.0
+
+
 class SearchingDetector(Detector):
     """A network that finds faces of a range of sizes, made to find all in an image of any size.
 
@@ -75,6 +88,9 @@ class SearchingDetector(Detector):
             of the long side; ``"thorough"``: from 24 pixels in images of any size.
         min_face: Longer side in pixels of the smallest face to look for, instead.
         any_angle: Look for heads on their side and upside down too.
+
+    Raises:
+        ValueError: There is no such search, or ``min_face`` is not above 0.
     """
 
     view_faces: ClassVar[tuple[float, float]]
@@ -91,7 +107,7 @@ class SearchingDetector(Detector):
     ) -> None:
         self._min_score, self._any_angle = min_score, any_angle
         self._sure = 1 - _DOUBT * (1 - min_score)
-        self._min_face = (min_face, 0.0) if min_face else _MIN_FACES[search]
+        self._min_face = smallest_face(_MIN_FACES, search, min_face)
         self._lowest = min(_HINTS[search], min_score) if self.gives_hints else min_score
 
     @abstractmethod
