@@ -1,6 +1,7 @@
 """Whether labeled pupils give the gaze of people who look into the camera.
 
-    python benchmarks/gaze.py .gpu/faces
+    python tools/gpu_pack.py faces ../shared/data
+    python benchmarks/gaze.py /tmp/facedots-gpu/faces
 
 The faces are those of a labeled set in the pack that ``tools/gpu_pack.py`` writes, by default the
 studio photos ``webmorph``. Who looks into the camera undoes the turn of the head with the eyes: yaw
@@ -44,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pack", type=Path, help="of tools/gpu_pack.py")
+    parser.add_argument("pack", type=Path, help="folder, of tools/gpu_pack.py faces")
     parser.add_argument("--set", default="webmorph", help="label style of the faces to take")
     options = parser.parse_args()
     subsets = load_annotations(options.pack).subsets.values()

@@ -1,7 +1,8 @@
 """Whether networks find hidden points and pupils: objects drawn over held-out photos, which hide
 known points, people in medical masks, and held-out people whose pupils are labeled.
 
-    python benchmarks/hidden_points.py runs/small/model.onnx --pack .gpu/faces
+    python tools/gpu_pack.py faces ../shared/data
+    python benchmarks/hidden_points.py large --pack /tmp/facedots-gpu/faces
 
 Occluded are the validation photos of 300-W, each second one with one thing by
 :class:`facedots.data.OccludeFace`; pupils are those of the subset *val* of the pack that
@@ -102,11 +103,12 @@ def main() -> None:
     """Measure, print Markdown."""
     parser = parser_with_data(__doc__)
     parser.add_argument("models", nargs="+", help="names, ONNX files or runs")
-    parser.add_argument("--pack", type=Path, help="of tools/gpu_pack.py")
+    parser.add_argument("--pack", type=Path, help="folder, of tools/gpu_pack.py faces")
     options = options_with_data(parser)
     faces = load_split(options.data, ["300w"], "official").test
     predictors = {name: KeypointPredictor(name) for name in options.models}
-    print(f"{date.today()}, {machine()}\n\n{len(faces)} faces of 300-W, half of them covered\n")
+    print(f"{date.today()}, {machine()}; –: the network does not predict it\n")
+    print(f"{len(faces)} faces of 300-W, half of them covered\n")
     with tempfile.TemporaryDirectory() as folder:
         covered = occluded(faces, Path(folder), seed=0)
         print(table(predictors, covered, VISIBILITY, visibility_values))

@@ -1,7 +1,7 @@
 """The training data of `tools/gpu_run.py`, small enough to travel: all labeled faces beside the
 project as WebP crops in a pack, and the finder's scenes with photos of the size it draws them in.
 
-    python tools/gpu_pack.py faces ../shared/data    # writes .gpu/faces.tar.xz
+    python tools/gpu_pack.py faces ../shared/data    # /tmp/facedots-gpu/faces, .gpu/faces.tar.xz
     python tools/gpu_pack.py scenes FOLDER           # of tools/finder_scenes.py: .gpu/scenes.tar.xz
 
 Subsets of the pack: *train*; *val*, the groups that the split ``official`` holds out to choose the
@@ -197,7 +197,7 @@ def main() -> None:
     archive = CARRIED / f"{options.what}.tar.xz"
     with tarfile.open(archive, "w:xz", preset=1) as tar:
         tar.add(target, options.what)
-    print(f"{archive}: {archive.stat().st_size / 2**20:.1f} MiB")
+    print(f"{target}, and for the way {archive}: {archive.stat().st_size / 2**20:.1f} MiB")
 
 
 if __name__ == "__main__":
