@@ -112,7 +112,9 @@ function load(): Promise<FaceDots> {
 async function openImage(blob: Blob, name: string, isLast: () => boolean): Promise<void> {
   say(`Opening ${name} …`);
   const bitmap = await createImageBitmap(blob).catch(() => {
-    throw new Error(`${name} is not an image that this browser can decode.`);
+    throw new Error(
+      `${name} is not an image that this browser can decode; for video there is the camera.`,
+    );
   });
   const networks = await load();
   if (!isLast()) return;
