@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from facedots.errors import DataError
-from facedots.io.yaml_files import read_yaml
+from facedots.io.yaml_files import field_faults, read_yaml
 from facedots.schema import (
     AFLW19,
     AFLW21,
@@ -76,8 +76,7 @@ def read_schema(file: str | Path) -> KeypointSchema:
             norm_pair=(place[first], place[second]),
         )
     except ValidationError as error:
-        where = ((".".join(map(str, fault["loc"])), fault["msg"]) for fault in error.errors())
-        faults = [f"  {field or 'the file'}: {message}" for field, message in where]
+        faults = field_faults(error.errors())
         lines = [f"{file}: not a schema", *faults, "docs/custom-data.md shows one"]
         raise DataError("\n".join(lines)) from error
     except KeyError as error:

@@ -1,5 +1,6 @@
 """YAML files that users bring: small, flat and without anchors; none can fill the memory."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,14 @@ def read_yaml(path: str | Path, error: type[FacedotsError]) -> Any:
         raise error(f"{path}: not YAML: not text in UTF-8 (byte {fault.start})") from fault
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, OverflowError) as fault:
         raise error(f"{path}: not YAML: {' '.join(str(fault).split())}") from fault
+
+
+def field_faults(errors: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A line for each field of such a file that pydantic refuses, from its ``error.errors()``.
+
+    >>> field_faults([{"loc": ("loss",), "msg": "Value error, 'arcface' is none of wing"}])
+    ["  loss: 'arcface' is none of wing"]
+    """
+    faults = [(".".join(map(str, error["loc"])), error["msg"]) for error in errors]
+    own = "Value error, "  # pydantic's words before those of a validator
+    return [f"  {name or 'the file'}: {text.removeprefix(own)}" for name, text in faults]

@@ -23,7 +23,7 @@ from facedots.annotations.load import ReadOptions
 from facedots.data.splits import SOURCE_NAMES, SPLITS
 from facedots.errors import RecipeError
 from facedots.io.headers import MAX_PIXELS
-from facedots.io.yaml_files import read_yaml
+from facedots.io.yaml_files import field_faults, read_yaml
 from facedots.models.registry import MODELS
 from facedots.training.hardware import Device, Precision
 from facedots.training.losses import LOSSES
@@ -176,6 +176,6 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     try:
         return Recipe(**{**fields, **(overrides or {})})
     except ValidationError as error:
-        faults = [f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         names = f"fields: {', '.join(Recipe.model_fields)}"
-        raise RecipeError("\n".join([f"{path}: invalid recipe", *faults, names])) from error
+        lines = [f"{path}: invalid recipe", *field_faults(error.errors()), names]
+        raise RecipeError("\n".join(lines)) from error
