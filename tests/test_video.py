@@ -36,5 +36,5 @@ def test_process_video_tells_after_each_frame_what_is_done(
 
 
 def test_process_video_needs_something_to_write() -> None:
-    with pytest.raises(OutputError, match="nothing to write: give out, csv"):
+    with pytest.raises(OutputError, match="nothing to write: give --out, --csv"):
         process_video("film.mp4", VideoOptions())

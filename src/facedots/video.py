@@ -142,7 +142,7 @@ def process_video(
 
     outputs = [path.resolve() for path in options.files]
     if not outputs:
-        raise OutputError("nothing to write: give out, csv, jsonl or parquet")
+        raise OutputError("nothing to write: give --out, --csv, --jsonl or --parquet")
     if len(set(outputs)) < len(outputs):
         raise OutputError("two of the files to write are the same")
     pipeline = pipeline or Pipeline()

@@ -146,7 +146,8 @@ def _check_size(file: BinaryIO, source: object, max_pixels: int | None) -> tuple
 
 
 def _not_an_image(source: object) -> str:
-    return f"{source}: not an image that can be decoded ({_FORMATS}); is the file complete?"
+    fault = f"{source}: not an image that can be decoded ({_FORMATS})"
+    return f"{fault}; is the file complete? For videos: facedots video"
 
 
 def file_kind(mode: int) -> str:
