@@ -51,7 +51,7 @@ def work(tmp_path_factory: pytest.TempPathFactory, source: Path, tiny_model: Pat
     folder = tmp_path_factory.mktemp("label") / "work"
     result = run("export", source, "--recursive", "--out", folder, "--model", tiny_model)
     assert result.exit_code == 0, result.output
-    assert f"{folder}: 3 of 3 images, 3 faces, 1 images without a face" in result.stdout
+    assert f"{folder}: 3 of 3 images, 3 faces, 1 image without a face" in result.stdout
     return folder
 
 
@@ -226,7 +226,7 @@ def test_what_cannot_be_done_is_said(
     )
     (tmp_path / "empty").mkdir()
     write_image(tmp_path / "empty" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
-    assert "no face found in 1 images" in fails(
+    assert "no face found in 1 image" in fails(
         "export", tmp_path / "empty", "--out", tmp_path / "w", "--model", tiny_model
     )
 

@@ -72,8 +72,8 @@ def test_what_a_person_reads(folder: Path) -> None:
     assert result.exit_code == 0
     angles = "yaw +20° pitch -10° roll +5°, gaze +0° +0°"
     assert result.stdout.splitlines() == [
-        f"{folder}/face.png: {angles}, smile +0.06, looks happy",
-        f"{folder}/face.png: a face whose points make no head",
+        f"{folder}/face.png, face 0: {angles}, smile +0.06, looks happy",
+        f"{folder}/face.png, face 1: a face whose points make no head",
         f"{folder}/gray.png: no face found; looked for faces, at any angle",
     ]
 

@@ -215,6 +215,11 @@ class Interrupted(VideoReader):
         pass
 
 
+def test_one_frame_is_counted_as_one(folder: Path) -> None:
+    result = run(folder, "--csv", str(folder / "faces.csv"), "--seconds", "0.01")
+    assert "faces.csv: 1 frame, 0 of them without a face, 1 face;" in result.stdout
+
+
 def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video, "open_reader", lambda *_: Interrupted())
     result = run(folder, "--out", str(folder / "out.mp4"), source="0")
@@ -228,7 +233,7 @@ def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ([], "nothing to write"),
+        ([], "nothing to write: give --out, --csv"),
         (["--out", "same.mp4", "--csv", "./same.mp4"], "are the same"),
         (["--out", "a.gif"], ".mp4"),
         (["--out", "a.mp4", "--filter", "halo"], "halo"),

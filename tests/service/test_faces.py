@@ -121,4 +121,4 @@ def test_a_batch_takes_boxes_for_each_image(client: TestClient, portrait: bytes)
     assert [len(image["faces"]) for image in answer["images"]] == [1, 0]
     refused = client.post("/v1/faces:batch", files=files, data={"boxes": "[[]]"})
     assert refused.status_code == 422
-    assert "1 lists for 2 images" in refused.json()["detail"]
+    assert "1 list for 2 images" in refused.json()["detail"]

@@ -9,6 +9,7 @@ import numpy as np
 
 from facedots.audit.audit import AGAINST, Audit
 from facedots.audit.stats import Overlap, SubsetStats
+from facedots.io.text import count_noun
 
 Level = Literal["error", "warning", "skipped", "ok"]
 """``error``: something is wrong; ``warning``: users of the data must know it; ``skipped``: not
@@ -50,15 +51,6 @@ def summarize(audit: Audit) -> list[Finding]:
             found = [("ok", ok)]
         findings += [Finding(check, level, text) for level, text in found]
     return sorted(findings, key=lambda finding: get_args(Level).index(finding.level))
-
-
-def count_noun(count: int, noun: str) -> str:
-    """A number and what is counted.
-
-    >>> count_noun(1, "face"), count_noun(3, "face")
-    ('1 face', '3 faces')
-    """
-    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _unreadable(audit: Audit) -> Answers:

@@ -18,7 +18,7 @@ from facedots.audit.figures import (
     plot_hash_distances,
     plot_label_offsets,
 )
-from facedots.audit.findings import count_noun, summarize
+from facedots.audit.findings import summarize
 from facedots.audit.fix import Change
 from facedots.audit.image_files import MAX_HAMMING, nearest_distances, reencoded_distances
 from facedots.audit.scan import Measure
@@ -27,7 +27,7 @@ from facedots.evaluation.metrics import finite_mean, nme, nme_by_region, plain
 from facedots.geometry import Image, Matrix
 from facedots.io.files import atomic_write
 from facedots.io.images import read_image
-from facedots.io.text import csv_cell, csv_line
+from facedots.io.text import count_noun, csv_cell, csv_line
 from facedots.plots.page import Cell, render_page
 
 PAGE, NUMBERS, FACES = "index.html", "audit.json", "faces.csv"

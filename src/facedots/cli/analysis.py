@@ -140,15 +140,16 @@ def _lines(result: "ImageResult", detector: "Detector") -> list[str]:
     if not result.faces:
         return [f"{result.source}: {count_found(result, detector)}"]
     lines = []
-    for face in result.faces:
+    for number, face in enumerate(result.faces):
+        name = f"{result.source}, face {number}" if len(result.faces) > 1 else result.source
         if face.pose is None or face.signals is None or face.emotions is None:
-            lines.append(f"{result.source}: a face whose points make no head")
+            lines.append(f"{name}: a face whose points make no head")
             continue
         angles = " ".join(
-            f"{name} {round(getattr(face.pose, name)):+}°" for name in ("yaw", "pitch", "roll")
+            f"{axis} {round(getattr(face.pose, axis)):+}°" for axis in ("yaw", "pitch", "roll")
         )
         smile = f"smile {face.signals['smile']:+.2f}"
         emotion = f"looks {guess_emotion(face.emotions)}"
         gaze = face.gaze and f", gaze {round(face.gaze.yaw):+}° {round(face.gaze.pitch):+}°"
-        lines.append(f"{result.source}: {angles}{gaze or ''}, {smile}, {emotion}")
+        lines.append(f"{name}: {angles}{gaze or ''}, {smile}, {emotion}")
     return lines

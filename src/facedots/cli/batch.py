@@ -14,6 +14,7 @@ from facedots.batch.options import BatchOptions
 from facedots.cli.options import MaxPixels, Recursive, expand_options
 from facedots.cli.output import count_faces, echo, exit_status, quiet_decoders, stoppable
 from facedots.io.headers import MAX_PIXELS
+from facedots.io.text import count_noun
 from facedots.pipeline_options import PipelineOptions
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from facedots.batch.run import BatchProgress
 
 _LINE_EVERY = 60.0  # seconds
+_LEAST_HOURS = 0.01
 
 
 @expand_options
@@ -128,7 +130,8 @@ def _summary(progress: "BatchProgress") -> str:
     stats, kinds = progress.stats, progress.stats.errors.most_common()
     parts = f"{progress.done} of {progress.parts} parts"
     found = (
-        f"{stats.images} images, {count_faces(stats.faces)}, {stats.without_face} without a face"
+        f"{count_noun(stats.images, 'image')}, {count_faces(stats.faces)}, "
+        f"{stats.without_face} without a face"
     )
     errors = ", ".join(f"{count} {kind}" for kind, count in kinds)
     return f"{parts}; {found}" + (f"; errors: {errors}" if errors else "")
@@ -137,11 +140,12 @@ def _summary(progress: "BatchProgress") -> str:
 def _describe(estimate: "BatchEstimate") -> str:
     """What a batch would take."""
     size = "" if estimate.size is None else f", about {estimate.size / 1e6:.1f} MB"
-    parts = f"{estimate.parts} part{'s' * (estimate.parts != 1)}"
-    return (
-        f"{parts}, about {estimate.images} images{size}; about "
-        f"{estimate.core_hours:.3g} core hours, as {estimate.sample} images took on this machine"
-    )
+    parts, images = count_noun(estimate.parts, "part"), count_noun(estimate.images, "image")
+    hours = f"about {estimate.core_hours:.2f}"
+    if estimate.core_hours < _LEAST_HOURS:
+        hours = f"less than {_LEAST_HOURS}"
+    sample = f"as {count_noun(estimate.sample, 'image')} took on this machine"
+    return f"{parts}, about {images}{size}; {hours} core hours, {sample}"
 
 
 def _warn(text: str) -> None:

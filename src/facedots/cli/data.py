@@ -20,7 +20,7 @@ from rich.table import Table
 
 from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
-from facedots.io.text import printable
+from facedots.io.text import count_noun, printable
 from facedots.pipeline_options import DeviceOption
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def unpack(
 def _count_images(files: "Iterator[str]", doing: str) -> None:
     with Console(stderr=True).status(doing) as status:
         for count, _file in enumerate(files, 1):
-            status.update(f"{doing}: {count} images")
+            status.update(f"{doing}: {count_noun(count, 'image')}")
 
 
 def _print_stats(stats: "DataStats") -> None:
@@ -216,7 +216,7 @@ def _rows(subsets: "list[SubsetStats]") -> dict[str, list[str]]:
         ],
         "points missing": [str(each.missing_points) for each in labels],
         "points outside the image": [
-            f"{each.points_outside} in {each.faces_outside} faces" for each in labels
+            f"{each.points_outside} in {count_noun(each.faces_outside, 'face')}" for each in labels
         ],
         "  furthest, px": [f"{each.furthest_outside:.1f}" for each in labels],
     }

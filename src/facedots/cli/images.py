@@ -19,6 +19,7 @@ from facedots.cli.options import (
 from facedots.cli.output import ImageRun, count_found, echo, is_printed, output_file
 from facedots.errors import FacedotsError
 from facedots.io.headers import MAX_PIXELS
+from facedots.io.text import count_noun
 from facedots.pipeline_options import PipelineOptions
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def _print_counts(counts: list[int], lines: list[str], to_stderr: bool) -> None:
     if lines:
         echo(*lines, err=to_stderr)
     if len(counts) > 1:
-        total = f"{sum(counts)} faces in {len(counts)} images"
+        total = f"{count_noun(sum(counts), 'face')} in {len(counts)} images"
         echo(f"{total}, {counts.count(0)} of them without a face", err=to_stderr)
 
 
@@ -133,7 +134,7 @@ def demo(
     write_image(out / "demo.png", draw_faces(image, faces, face_size=400))
     atomic_write(out / "demo.json", to_json([result], spec.schema, spec.name))
     dots = len(faces) * spec.schema.count
-    echo(f"{len(faces)} face, {dots} dots: {out / 'demo.png'}, {out / 'demo.json'}")
+    echo(f"{count_noun(len(faces), 'face')}, {dots} dots: {out / 'demo.png'}, {out / 'demo.json'}")
 
 
 @expand_options

@@ -20,6 +20,7 @@ from facedots.cli.options import (
 from facedots.cli.output import ImageRun, echo, is_printed, output_file
 from facedots.errors import DataError
 from facedots.io.headers import MAX_PIXELS
+from facedots.io.text import count_noun
 from facedots.pipeline_options import ModelName, PipelineOptions
 
 label_app = typer.Typer(
@@ -69,13 +70,13 @@ def export_labels(
         chosen = rank_by_uncertainty(results)[:top]
         counts = [len(result.faces) for result in chosen]
         if not any(counts):
-            raise DataError(
-                f"{folder}: no face found in {len(chosen)} images, so there is nothing to correct"
-            )
+            images = count_noun(len(chosen), "image")
+            raise DataError(f"{folder}: no face found in {images}, so there is nothing to correct")
         save_batch(out, folder, chosen, pipeline.predictor.spec.schema, networks.model)
         echo(
-            f"{out}: {len(chosen)} of {len(results)} images, {sum(counts)} faces, "
-            f"{counts.count(0)} images without a face"
+            f"{out}: {len(chosen)} of {count_noun(len(results), 'image')}, "
+            f"{count_noun(sum(counts), 'face')}, "
+            f"{count_noun(counts.count(0), 'image')} without a face"
         )
         echo(
             f"CVAT: labels from {CVAT[1]}, images from {IMAGES}/, then upload {CVAT[0]} as CVAT 1.1"
@@ -152,7 +153,7 @@ def import_labels(
     xml = out.suffix.lower() == ".xml"
     text = to_imglab(faces) if xml else annotations_csv(faces, schema)
     with RecordFile(out, text), RecordFile(changes, moved) if changes else nullcontext():
-        lines.append(f"{out}: {len(faces)} faces of images in {root}")
+        lines.append(f"{out}: {count_noun(len(faces), 'face')} of images in {root}")
     say(*lines)
     say(f"look at it: facedots data show {out} --images {root}")
 

@@ -18,7 +18,7 @@ from rich.progress import track
 from facedots.errors import DEBUG, OutputError
 from facedots.io.files import stream_number
 from facedots.io.headers import MAX_PIXELS
-from facedots.io.text import printable
+from facedots.io.text import count_noun, printable
 
 if TYPE_CHECKING:
     from facedots.batch.images import Draw, FindFaces
@@ -256,7 +256,7 @@ def count_faces(count: int, searched: "SearchRange | None" = None) -> str:
     ('2 faces', '1 face', 'no face found')
     """
     if count:
-        return f"{count} face{'s' * (count != 1)}"
+        return count_noun(count, "face")
     return f"no face found; looked for {searched}" if searched else "no face found"
 
 

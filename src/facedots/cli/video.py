@@ -18,6 +18,7 @@ from facedots.cli.output import (
     stoppable,
 )
 from facedots.errors import OutputError, VideoError
+from facedots.io.text import count_noun
 from facedots.pipeline_options import PipelineOptions
 from facedots.video import VideoOptions, VideoStats, process_video
 
@@ -90,7 +91,7 @@ def _summary(options: VideoOptions, stats: VideoStats) -> str:
     faces = count_faces(len(stats.track_ids))
     blinks = ", ".join(f"face {track_id}: {blinks}" for track_id, blinks in stats.blinks.items())
     return (
-        f"{', '.join(map(str, options.files))}: {stats.frames} frames, "
+        f"{', '.join(map(str, options.files))}: {count_noun(stats.frames, 'frame')}, "
         f"{stats.frames_without_face} of them without a face, "
         f"{faces}{'; blinks of ' * bool(blinks)}{blinks}; "
         f"{stats.frames_per_second:.1f} frames a second, detector in "
@@ -109,7 +110,7 @@ def _troubles(options: VideoOptions, stats: VideoStats) -> str:
         changes = f"the frames change their size ({', '.join(sizes[:3])}{more})"
         notes = f"; {changes}: {'; '.join(film + tables)}"
     if stats.damaged:
-        count = f"{stats.damaged} damaged frame{'s' * (stats.damaged != 1)}"
+        count = count_noun(stats.damaged, "damaged frame")
         notes += f"; {count} in the source, which could not be decoded or only in part"
     return notes
 

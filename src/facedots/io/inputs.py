@@ -14,7 +14,7 @@ from facedots.geometry import Image
 from facedots.io.fetch import read_url
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.images import SUFFIXES, decode_image, file_kind, read_image
-from facedots.io.text import file_name
+from facedots.io.text import count_noun, file_name
 
 _WILDCARDS = "*?["
 _MOST_ENDINGS = 8
@@ -162,9 +162,9 @@ class _Search:
         if files:
             names = sorted(self._endings, key=lambda ending: (-self._endings[ending], ending))
             names[_MOST_ENDINGS:] = ["…"] if len(names) > _MOST_ENDINGS else []
-            parts.append(f"{files} file{'s' * (files != 1)} ({' '.join(names)})")
+            parts.append(f"{count_noun(files, 'file')} ({' '.join(names)})")
         if folders:
-            parts.append(f"{folders} folder{'s' * (folders != 1)}")
+            parts.append(count_noun(folders, "folder"))
         return ", ".join(parts)
 
     def _locked(self, error: OSError) -> None:

@@ -15,6 +15,15 @@ _ESCAPED_FORMULA = re.compile(r"'+[=+\-@\t\r]")
 _ESCAPED_BYTE = re.compile(r"\\u(dc[89a-f][0-9a-f])")
 
 
+def count_noun(count: int, noun: str) -> str:
+    """A number and what is counted.
+
+    >>> count_noun(1, "face"), count_noun(3, "face")
+    ('1 face', '3 faces')
+    """
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
 def printable(text: str) -> str:
     r"""A text as one line that does nothing to a terminal: control characters, marks that turn the
     direction of writing, and bytes that are not UTF-8 are escaped.

@@ -26,6 +26,7 @@ from facedots.inspection.layers import (
     load_model,
     select_kernel,
 )
+from facedots.io.text import count_noun
 
 MAX_TILES = 64
 _TILE_PIXELS = 48
@@ -106,8 +107,8 @@ def kernel_grid(layer: Layer, channel: int | None = None, *, described: bool = F
     colors: one input channel, or the mean over all. A layer of 1 x 1 kernels is shown as a matrix.
     """
     count, inputs, height, width = layer.kernels.shape
-    channels = f"{inputs} channel{'s' * (inputs != 1)}"
-    title = f"{layer.name}: {count} kernels {height} x {width} over {channels}"
+    kernels, channels = count_noun(count, "kernel"), count_noun(inputs, "channel")
+    title = f"{layer.name}: {kernels} {height} x {width} over {channels}"
     if height == width == 1 and inputs > 1:
         return _matrix_figure(layer.kernels[:, :, 0, 0], title)
     planes = [select_kernel(layer, kernel, channel) for kernel in range(min(count, MAX_TILES))]

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from facedots.io.text import count_noun
 from facedots.service.access import BearerToken, check_origin
 from facedots.service.compute import ComputeThread
 from facedots.service.handler import RequestHandler
@@ -134,8 +135,9 @@ class _Service:
         async with self._bodies.read(request, limits.max_images) as form:
             options = parse_options(BatchOptions, form.options)
             if options.boxes is not None and len(options.boxes) != len(form.uploads):
-                counts = f"{len(options.boxes)} lists for {len(form.uploads)} images"
-                raise Problem(422, f"boxes: {counts}")
+                lists = count_noun(len(options.boxes), "list")
+                images = count_noun(len(form.uploads), "image")
+                raise Problem(422, f"boxes: {lists} for {images}")
             until = monotonic() + limits.timeout
             return await self._answer(
                 request, partial(self._handler.answer_batch, form, options, until)
