@@ -50,7 +50,13 @@ def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path, tiny_model
     words: list[object] = [tmp_path / "images", "--out", tmp_path / "out", "--model", tiny_model]
     words += ["--part-size", 2]
     with subprocess.Popen(
-        command(*words), stderr=-1, stdout=-1, text=True, start_new_session=True
+        command(*words),
+        stderr=-1,
+        stdout=-1,
+        text=True,
+        start_new_session=True,
+        # Ignored where the tests run in a shell's background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as first:
         while not list(tmp_path.glob("out/parts/part-*")):
             time.sleep(0.02)
