@@ -121,10 +121,8 @@ class Finder(Detector):
         for long_side in self.views(width, height):
             view = _shrunk(view, width, height, long_side)
             found.append(self._candidates(view, width, height))
-        squares, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        boxes = square_boxes(squares)
-        kept = _distinct(boxes, scores)
-        return Detections(boxes[kept], scores[kept], squares[kept])
+        squares, scores = _distinct(*map(np.concatenate, zip(*found, strict=True)))
+        return Detections(square_boxes(squares), scores, squares)
 
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
         """Tilted squares (N, 4) in pixels of an image of this size, and scores (N,)."""
@@ -206,11 +204,19 @@ def _padded(image: Image) -> Image:
     return np.asarray(cv2.copyMakeBorder(image, 0, bottom, 0, right, cv2.BORDER_CONSTANT), np.uint8)
 
 
-def _distinct(boxes: Floats, scores: Floats) -> list[int]:
-    """Indices of boxes, best first, without those that overlap a better one or lie within it."""
-    same = (box_iou(boxes, boxes) > _NMS_IOU) | (shares_inside(boxes, boxes) > _PART_INSIDE)
+def _distinct(squares: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    """Each face once, best first: without squares that overlap a better one or lie within it. Where
+    several views show a face, center and side are their mean, weighted by the scores (Gidaris and
+    Komodakis 2015, arXiv:1505.01749).
+    """
+    boxes = square_boxes(squares)
+    alike = box_iou(boxes, boxes) > _NMS_IOU
+    same = alike | (shares_inside(boxes, boxes) > _PART_INSIDE)
     kept: list[int] = []
     for i in np.argsort(-scores, kind="stable").tolist():
         if not same[i, kept].any():
             kept.append(i)
-    return kept
+    weights = alike[kept] * scores
+    distinct = squares[kept]
+    distinct[:, :3] = weights @ squares[:, :3] / weights.sum(axis=1, keepdims=True)
+    return distinct, scores[kept]
