@@ -7,10 +7,10 @@ from facedots.audit.shapes import (
     OUTLIER_MADS,
     Gaussian,
     ReferenceShape,
-    last_axis_mean,
     mirror_shapes,
     outlier_limit,
 )
+from facedots.evaluation.metrics import known_mean
 from facedots.geometry import Matrix, apply_affine, similarity
 from facedots.schema import IBUG68
 
@@ -155,6 +155,6 @@ def test_few_faces_determine_few_axes() -> None:
     assert values[-1] > 1000 * values[0]
 
 
-def test_last_axis_mean() -> None:
-    assert last_axis_mean([[1, np.nan], [np.nan, np.nan]])[0] == 1
-    assert np.isnan(last_axis_mean([[np.nan]])[0])
+def test_known_mean() -> None:
+    assert known_mean([[1, np.nan], [np.nan, np.nan]])[0] == 1
+    assert np.isnan(known_mean([[np.nan]])[0])

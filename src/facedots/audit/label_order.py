@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.audit.scan import ImageScan, scan_images
-from facedots.audit.shapes import ReferenceShape, last_axis_mean
+from facedots.audit.shapes import ReferenceShape
+from facedots.evaluation.metrics import known_mean
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
@@ -161,7 +162,7 @@ def _best_correction(
     best: Permutations = [None] * count
     for permutation in candidates if count else ():
         after, moved = distances(permutation), permutation.moved_points
-        old, new = last_axis_mean(before[:, moved]), last_axis_mean(after[:, moved])
+        old, new = known_mean(before[:, moved]), known_mean(after[:, moved])
         gain = np.nan_to_num(np.nansum(before - after, axis=1))
         certain = (new < MAX_RATIO * old) & (new < close) & (old > FAR)
         for i in np.flatnonzero(certain & (gain > gains)):
@@ -220,7 +221,7 @@ def find_permutations(
 
 def _mean_distance(labels: Matrix, predicted: Matrix) -> Matrix:
     """Mean distance ``(N,)`` of points ``(N, K, 2)``, pixels; NaN where none is known."""
-    return last_axis_mean(np.linalg.norm(labels - predicted, axis=-1))
+    return known_mean(np.linalg.norm(labels - predicted, axis=-1))
 
 
 def _permutation(name: str, changes: dict[int, int], schema: KeypointSchema) -> PointPermutation:

@@ -16,13 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facedots.audit.label_order import MIN_FACES, MIN_POINTS, PointPermutation
-from facedots.audit.shapes import (
-    Gaussian,
-    ReferenceShape,
-    last_axis_mean,
-    mirror_shapes,
-    outlier_limit,
-)
+from facedots.audit.shapes import Gaussian, ReferenceShape, mirror_shapes, outlier_limit
+from facedots.evaluation.metrics import known_mean
 from facedots.geometry import Matrix
 from facedots.schema import KeypointSchema
 
@@ -140,7 +135,7 @@ def find_label_outliers(
         residuals[valid] = reference.align_offsets(labels[valid] - target, target)
         errors = _CrossValidatedGaussian(residuals, schema, "network's error")
         models.append(errors)
-        distances = last_axis_mean(np.linalg.norm(residuals, axis=2))
+        distances = known_mean(np.linalg.norm(residuals, axis=2))
         meaning = "mean distance of label and network, eye distances"
         tests["disagreement"] = OutlierTest.of(meaning, distances)
         tests |= {"network's error": errors.faces, "network's points": errors.points}

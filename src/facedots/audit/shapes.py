@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.errors import DataError
+from facedots.evaluation.metrics import known_mean
 from facedots.geometry import Matrix, check_shape, fit_similarity
 from facedots.schema import KeypointSchema
 
@@ -38,19 +39,6 @@ def outlier_limit(values: ArrayLike) -> float:
         return np.inf
     median = np.median(logs)
     return float(np.exp(median + OUTLIER_MADS * 1.4826 * np.median(np.abs(logs - median))))
-
-
-def last_axis_mean(values: ArrayLike) -> Matrix:
-    """Mean over the last axis without NaN, like ``np.nanmean``; all-NaN rows give NaN, no warning.
-
-    >>> last_axis_mean([[1, np.nan, 3], [np.nan, np.nan, np.nan]])
-    array([ 2., nan])
-    """
-    numbers = np.asarray(values, np.float64)
-    valid = ~np.isnan(numbers)
-    count = valid.sum(axis=-1)
-    total: Matrix = np.where(valid, numbers, 0).sum(axis=-1)
-    return total / np.where(count > 0, count, np.nan)
 
 
 @dataclass(frozen=True)
@@ -222,9 +210,9 @@ def _align(faces: Matrix, reference: Matrix) -> Matrix:
 
 def _radius(faces: Matrix) -> Matrix:
     """Root mean square distance ``(N,)`` of the points of faces ``(N, K, 2)`` from their mean."""
-    center = last_axis_mean(faces.transpose(0, 2, 1))
+    center = known_mean(faces.transpose(0, 2, 1))
     squares = ((faces - center[:, None]) ** 2).sum(axis=2)
-    return np.asarray(np.sqrt(last_axis_mean(squares)))
+    return np.asarray(np.sqrt(known_mean(squares)))
 
 
 def _mahalanobis(offsets: Matrix, covariance: Matrix) -> Matrix:

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facedots.analysis.shapes import MEAN_SHAPE, ShapeFit, compare_shape
-from facedots.audit.shapes import last_axis_mean
-from facedots.evaluation.metrics import norm_distances
+from facedots.evaluation.metrics import known_mean, norm_distances
 from facedots.geometry import Matrix
 from facedots.schema import IBUG68, KeypointSchema
 
@@ -75,7 +74,7 @@ def find_set_faults(
         known = [points for points in labels if np.isfinite(points).all(axis=1).sum() > 3]
         fits = [fit for fit in map(compare_shape, known) if fit]
     faults = [*_shape_faults(fits, enough, schema), *_scale_faults(labels, sizes, eyes, enough)]
-    disagreement = _median(last_axis_mean(np.linalg.norm(labels - predicted, axis=2)) / eyes)
+    disagreement = _median(known_mean(np.linalg.norm(labels - predicted, axis=2)) / eyes)
     network = []
     if disagreement > MAX_DISAGREEMENT:
         network.append(
@@ -127,7 +126,7 @@ def _scale_faults(labels: Matrix, sizes: Matrix, eyes: Matrix, enough: bool) -> 
         much = f"{100 * reach:.0f} % of its image's width or height"
         yield f"no label reaches beyond {much}: they belong to smaller images"
     beyond = ((shares < 0) | (shares > 1)).any(axis=2)
-    middle = last_axis_mean(shares.transpose(0, 2, 1))
+    middle = known_mean(shares.transpose(0, 2, 1))
     outside = (beyond.mean(axis=1) > 0.25) | ((middle < 0) | (middle > 1)).any(axis=1)
     if outside.mean() > MAX_NOT_FACES:
         much = f"{100 * outside.mean():.0f} % of the faces reach far out of their image"

@@ -16,6 +16,20 @@ from facedots.schema import KeypointSchema
 from facedots.uncertainty import Doubles
 
 
+def known_mean(values: ArrayLike, axis: int = -1) -> Doubles:
+    """The mean over an axis without NaN, like ``np.nanmean``; NaN, without a warning, where there
+    is nothing else.
+
+    >>> known_mean([[1, np.nan, 3], [np.nan, np.nan, np.nan]])
+    array([ 2., nan])
+    """
+    numbers = np.asarray(values, np.float64)
+    known = ~np.isnan(numbers)
+    count = known.sum(axis=axis)
+    total: Doubles = np.where(known, numbers, 0).sum(axis=axis)
+    return total / np.where(count > 0, count, np.nan)
+
+
 def point_errors(predicted: ArrayLike, true: ArrayLike) -> Doubles:
     """The distance ``(N, K)`` in pixels between predicted and true points, both ``(N, K, 2)``: NaN
     where the true point is missing, ``inf`` where only the predicted one is.
@@ -47,7 +61,7 @@ def nme(predicted: ArrayLike, true: ArrayLike, schema: KeypointSchema) -> Double
     """The normalized mean error ``(N,)``: a face's mean error in percent of its
     :func:`norm_distances`; NaN where a face has no label to measure by.
     """
-    return 100 * _mean_of_labeled(point_errors(predicted, true)) / norm_distances(true, schema)
+    return 100 * known_mean(point_errors(predicted, true)) / norm_distances(true, schema)
 
 
 def nme_by_region(
@@ -56,7 +70,7 @@ def nme_by_region(
     """The NME ``(N,)`` over each region's points; NaN for a face without a label in it."""
     errors, distances = point_errors(predicted, true), norm_distances(true, schema)
     return {
-        region: 100 * _mean_of_labeled(errors[:, list(points)]) / distances
+        region: 100 * known_mean(errors[:, list(points)]) / distances
         for region, points in schema.regions.items()
     }
 
@@ -202,15 +216,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(float(value), 4) if np.isfinite(value) else None
     return value
-
-
-def _mean_of_labeled(errors: Doubles) -> Doubles:
-    """The mean ``(N,)`` of each row without its NaN; NaN for a row of nothing else."""
-    labeled = ~np.isnan(errors)
-    count, total = labeled.sum(axis=1), np.where(labeled, errors, 0).sum(axis=1)
-    means = np.full(len(errors), np.nan)
-    np.divide(total, count, out=means, where=count > 0)
-    return means
 
 
 def _measured(errors: ArrayLike) -> Doubles:

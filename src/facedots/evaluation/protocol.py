@@ -18,7 +18,7 @@ from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result
 from facedots.evaluation.context import GROUND_TRUTH, WHOLE_IMAGE, EvalContext
-from facedots.evaluation.metrics import nme, norm_distances
+from facedots.evaluation.metrics import known_mean, nme, norm_distances
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_boxes
@@ -181,9 +181,7 @@ def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Fl
             size = (height, width)
         square = crop_spec.crop_squares(tight_boxes(face.points[None]), size)[0]
         shapes.append((face.points - square[:2]) / square[2])
-    known = np.isfinite(shapes).sum(axis=0)
-    mean = np.nansum(shapes, axis=0) / np.where(known, known, np.nan)  # one may be in no face
-    return np.asarray(mean, np.float32)
+    return known_mean(shapes, axis=0).astype(np.float32)
 
 
 def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
