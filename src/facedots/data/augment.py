@@ -239,6 +239,7 @@ def training_augmentation(
     *,
     strength: float = 1.0,
     box_jitter: float | None = None,
+    hard_cases: float | None = None,
     negative_fraction: float = 0.0,
 ) -> Compose:
     """The default chain from a decoded image to a training crop ``uint8 (size, size, 3)``.
@@ -253,6 +254,8 @@ def training_augmentation(
         strength: Factor of angles, zoom, shift and all probabilities; 0 gives test-time crops.
         box_jitter: Factor of zoom and shift, which imitate the errors of detectors; by default
             ``strength``.
+        hard_cases: Factor of the probabilities of closed eyes, turned heads and covered faces,
+            which few photos show; by default ``strength``.
         negative_fraction: Fraction of crops without a well-placed face.
 
     >>> from facedots.schema import IBUG68
@@ -263,9 +266,10 @@ def training_augmentation(
     if strength == 0:
         return Compose([Crop(crop_spec, size)])
 
-    def scaled(p: float) -> float:
-        return min(1.0, p * strength)
+    def scaled(p: float, factor: float = strength) -> float:
+        return min(1.0, p * factor)
 
+    hard = strength if hard_cases is None else hard_cases
     jitter = strength if box_jitter is None else box_jitter
     affine = RandomAffine(crop_spec, size, schema, generator=generator)
     affine.rotate *= strength
@@ -278,10 +282,10 @@ def training_augmentation(
     affine.p_negative = negative_fraction
     return Compose(
         [
-            CloseEyes(schema, p=scaled(0.25), generator=generator),
-            TurnHead(schema, p=scaled(0.2), generator=generator),
+            CloseEyes(schema, p=scaled(0.4, hard), generator=generator),
+            TurnHead(schema, p=scaled(0.2, hard), generator=generator),
             affine,
-            OccludeFace(schema, p=scaled(0.2), generator=generator),
+            OccludeFace(schema, p=scaled(0.2, hard), generator=generator),
             ColorJitter(p=scaled(0.8), generator=generator),
             UnevenLighting(p=scaled(0.2), generator=generator),
             RandomErasing(p=scaled(0.2), generator=generator),

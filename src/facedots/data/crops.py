@@ -17,7 +17,7 @@ from facedots.geometry import Image
 from facedots.spec import ModelSpec
 
 COOLDOWN_FACTORS = (0.25, 0.5)
-"""Augmentation and box-jitter factors during the final cooldown epochs."""
+"""Augmentation and box-jitter factors in the final cooldown epochs; hard cases stay as often."""
 
 Item = dict[str, torch.Tensor]
 """``crop`` uint8 (C, S, S); ``points`` float32 (K, 2) and ``pupils`` float32 (2, 2) in pixels of
@@ -80,6 +80,7 @@ class CropDataset(Dataset[Item]):
                 self.generator,
                 strength=factor * strength,
                 box_jitter=jitter_factor * (strength if box_jitter is None else box_jitter),
+                hard_cases=strength,
                 negative_fraction=negative_fraction,
             )
 
