@@ -233,7 +233,7 @@ table.sort_values("largest weight", ascending=False).head(10).round(2)
 # ## Feature maps
 #
 # A layer's responses to an image are its feature maps, and they are the next layer's input. Here
-# are maps of `small` for the face: an early layer, one in the middle and the last.
+# are maps of `small` for the face: an early layer, one in the middle and that of the points.
 
 # %%
 face = facedots.Pipeline()(image)[0]
@@ -253,17 +253,16 @@ map_grid(maps[middle], middle, most=25)
 
 # %% [markdown]
 # Early maps are images of edges; in the middle a map is bright on a *part*: an eye, the mouth's
-# corners, the outline of the face. The last layer has one map per point: each is bright where its
+# corners, the outline of the face. The layer `head.maps` has one map per point, bright where its
 # point is.
 
 # %%
-count = face.schema.count
-last = next(name for name in reversed(names) if len(maps[name]) == count)
+points = "head.maps"
 some = [36, 45, 30, 48, 54, 8]
 edges = (-0.5, len(crop) - 0.5, len(crop) - 0.5, -0.5)
 figure, grid = plt.subplots(1, len(some), figsize=(9, 1.9), layout="constrained")
 for axes, i in zip(grid, some, strict=True):
-    probability = np.exp(maps[last][i] - maps[last][i].max())
+    probability = np.exp(maps[points][i] - maps[points][i].max())
     axes.imshow(crop, extent=edges)
     axes.imshow(probability, cmap="magma", alpha=0.6, extent=edges, interpolation="nearest")
     axes.set_title(face.schema.names[i], fontsize=8)
