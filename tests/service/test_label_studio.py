@@ -143,6 +143,11 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
         yield studio
 
 
+def keypoints(prediction: dict[str, Any]) -> list[dict[str, Any]]:
+    """The regions of a prediction that are points; hidden ones have a further region."""
+    return [each for each in prediction["result"] if each["type"] == "keypointlabels"]
+
+
 def expected(path: Path) -> Floats:
     """The points of the only face that the network finds in an image."""
     (face,) = Pipeline()(read_image(path))
@@ -154,7 +159,7 @@ def test_every_task_gets_the_points_of_its_face(studio: Studio) -> None:
     for i in range(COUNT):
         name = f"{i:06}.jpg"
         (prediction,) = tasks[name]["predictions"]
-        points = [each for each in prediction["result"] if each["type"] == "keypointlabels"]
+        points = keypoints(prediction)
         size = np.array([points[0]["original_width"], points[0]["original_height"]])
         places = np.array([(each["value"]["x"], each["value"]["y"]) for each in points])
         wanted = expected(studio.folder / name)
@@ -224,7 +229,7 @@ def test_the_points_lie_on_the_face_in_a_browser(studio: Studio, tmp_path: Path)
     place, shown = json.loads(done.stdout), read_image(screenshot)
     labels = ET.fromstring(label_studio_config(IBUG68)).findall("KeyPointLabels/Label")
     colors = np.array([list(bytes.fromhex(label.get("background", "")[1:])) for label in labels])
-    points = task["predictions"][0]["result"][: len(colors)]
+    points = keypoints(task["predictions"][0])[: len(colors)]
     shares = np.array([(each["value"]["x"], each["value"]["y"]) for each in points]) / 100
     corner, size = (place["x"], place["y"]), (place["width"], place["height"])
     x, y = (shares * size + corner).round().astype(int).T
