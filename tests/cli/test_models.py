@@ -5,7 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from facedots.cli.main import app
+from facedots.cli.models import _summary
 from facedots.inference import weights
+from facedots.inference.predictor import KeypointPredictor
+from facedots.inference.session import describe_model
 from facedots.inference.weights import WeightFile
 
 
@@ -29,8 +32,16 @@ def test_json_has_the_terms_of_code_and_weights() -> None:
     listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert [model["name"] for model in listed] == list(weights.WEIGHTS)
     for model in listed:
+        network = KeypointPredictor(model["name"])
+        assert model["visibility"] == network.predicts_visibility
+        assert model["pupils"] == network.predicts_pupils
         assert model["code_license"] == "Apache-2.0"
         assert "research" in model["weights_license"]
+
+
+def test_says_what_else_a_network_predicts() -> None:
+    facts = describe_model("tiny") | {"visibility": True, "pupils": True}
+    assert "points      68 (ibug68), whether each is hidden, the pupils\n" in _summary(facts)
 
 
 def test_says_so_when_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:

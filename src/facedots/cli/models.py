@@ -47,7 +47,9 @@ def _summary(model: "Mapping[str, Any]") -> str:
         "file": f"{model['bytes'] / 1e6:.2f} MB, {model['file']}",
         "input": f"{model['input_size']} × {model['input_size']} {color}, "
         f"{model['crop_scale']:g} × the side of {whole}",
-        "points": f"{model['points']} ({model['schema']})",
+        "points": f"{model['points']} ({model['schema']})"
+        + ", whether each is hidden" * model["visibility"]
+        + ", the pupils" * model["pupils"],
         "license": model["weights_license"] or "unknown",
         "trained on": model["trained_on"] or "unknown",
         "note": model["note"],

@@ -74,7 +74,7 @@ class Session:
     Attributes:
         spec: How to feed the network and read its output.
         card: What it is and may be used for.
-        provenance: What it was made from; empty in the files of 2026.
+        provenance: What it was made from; empty in older files.
         outputs: The fields of its output that it predicts.
 
     Raises:
@@ -177,6 +177,8 @@ def describe_model(model: str | Path) -> dict[str, Any]:
         "crop_scale": spec.crop.scale,
         "points": spec.schema.count,
         "schema": spec.schema.name,
+        "visibility": VISIBILITY_OUTPUT in session.outputs,
+        "pupils": {*PUPIL_OUTPUTS} <= {*session.outputs},
         "code_license": CODE_LICENSE,
         "weights_license": card.license,
         "trained_on": card.trained_on,
