@@ -42,19 +42,34 @@ def test_overrides_are_read_from_strings(tmp_path: Path) -> None:
 
 def test_every_fault_is_named(tmp_path: Path) -> None:
     path = tmp_path / "r.yaml"
-    path.write_text("model: huge\nepochs: many\ncolor: red\nsplit: disjoint:7\n")
+    path.write_text("model: huge\nepochs: many\ncolor: red\nsplit: disjoint:7\n1: 2\n")
     with pytest.raises(RecipeError) as caught:
         load_recipe(path)
-    for part in ("r.yaml", "model: 'huge' is none of", "epochs", "color", "disjoint:7"):
+    for part in ("r.yaml", "model: 'huge' is none of", "epochs", "color", "disjoint:7", "  1: "):
         assert part in str(caught.value)
+
+
+def test_faults_of_the_finders_recipe_are_listed_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "finder.yaml"
+    path.write_text("model: finder\ncanvas: 100\ncolor: red\n")
+    with pytest.raises(RecipeError) as caught:
+        load_finder_recipe(path)
+    title, *faults, names = str(caught.value).splitlines()
+    assert title == f"{path}: invalid recipe"
+    assert faults == [
+        "  canvas: Input should be a multiple of 32",
+        "  color: Extra inputs are not permitted",
+    ]
+    assert names.startswith("fields: model, epochs, canvases,")
 
 
 @pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1,\n", ""])
 def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(text)
-    with pytest.raises(RecipeError, match=r"r\.yaml"):
-        load_recipe(path)
+    for load in (load_recipe, load_finder_recipe):
+        with pytest.raises(RecipeError, match=r"r\.yaml"):
+            load(path)
 
 
 def test_a_missing_recipe_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
-from pydantic import ValidationError
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
@@ -36,6 +35,7 @@ from facedots.training.checkpoints import (
 from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
 from facedots.training.hardware import choose_device
+from facedots.training.recipe import read_recipe
 from facedots.training.run_folder import PROVENANCE_FILE, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
 
@@ -67,13 +67,10 @@ def load_finder_recipe(
     """The recipe in a YAML file, with some fields replaced.
 
     Raises:
-        RecipeError: The file cannot be read, or fields are unknown or invalid.
+        RecipeError: The file cannot be read, or fields are unknown or invalid; all of them are
+            listed.
     """
-    fields = read_yaml(path, RecipeError)
-    try:
-        return FinderRecipe(**{**fields, **(overrides or {})})
-    except (TypeError, ValidationError) as error:
-        raise RecipeError(f"{path}: invalid recipe of a finder: {error}") from error
+    return read_recipe(FinderRecipe, path, overrides)
 
 
 def train_finder(

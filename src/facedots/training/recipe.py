@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import yaml
 from pydantic import (
@@ -41,6 +41,7 @@ CHOICES: Mapping[str, Collection[str]] = MappingProxyType(
 )
 """Field -> the names it accepts."""
 
+AnyRecipe = TypeVar("AnyRecipe", bound=BaseModel)
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -170,12 +171,19 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
         RecipeError: The file cannot be read, or fields are unknown or invalid; all of them are
             listed.
     """
+    return read_recipe(Recipe, path, overrides)
+
+
+def read_recipe(
+    kind: type[AnyRecipe], path: str | Path, overrides: Mapping[str, Any] | None
+) -> AnyRecipe:
+    """The recipe of a kind in a YAML file; arguments, errors as of :func:`load_recipe`."""
     fields = read_yaml(path, RecipeError)
     if not isinstance(fields, dict):
         raise RecipeError(f"{path}: a recipe is a list of `field: value` lines")
     try:
-        return Recipe(**{**fields, **(overrides or {})})
+        return kind.model_validate({**fields, **(overrides or {})})
     except ValidationError as error:
-        names = f"fields: {', '.join(Recipe.model_fields)}"
+        names = f"fields: {', '.join(kind.model_fields)}"
         lines = [f"{path}: invalid recipe", *field_faults(error.errors()), names]
         raise RecipeError("\n".join(lines)) from error
