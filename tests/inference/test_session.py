@@ -117,6 +117,17 @@ def test_another_onnx_file(tiny_model: Path, tmp_path: Path, edit: Edit, message
         Session(path)
 
 
+def test_a_finder_is_told_from_a_network_of_keypoints(tiny_model: Path, tmp_path: Path) -> None:
+    def edit(network: onnx.ModelProto) -> None:
+        onnx.helper.set_model_props(network, {CARD_KEY: "{}"})
+
+    path = edited(tiny_model, tmp_path / "model.onnx", edit)
+    use = rf"faces, not keypoints; use --detector finder --detector-file {path}"
+    for weights in (path, tmp_path):
+        with pytest.raises(WeightsError, match=use):
+            Session(weights)
+
+
 def test_metadata_that_are_not_text(
     tiny_model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

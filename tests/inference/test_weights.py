@@ -8,7 +8,7 @@ from facedots.errors import WeightsError
 from facedots.inference import weights
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import Session
-from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, pinned_weights
+from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, pinned_weights, weights_file
 from facedots.inspection.layers import load_model
 
 
@@ -90,6 +90,19 @@ def test_an_unknown_name_lists_the_known_ones(
     monkeypatch.setattr(weights, "WEIGHTS", pinned_weights(folder))
     with pytest.raises(WeightsError, match=r"big: no such network; there are tiny, lost"):
         Session("big")
+
+
+def test_the_folder_of_a_run_without_an_onnx_file_tells_how_to_write_and_use_it(
+    tmp_path: Path,
+) -> None:
+    export = "facedots export RUN --out RUN/model.onnx"
+    recipe = tmp_path / "recipe.yaml"
+    for model, is_a_finder in (("tiny", False), ("finder", True)):
+        recipe.write_text(f"model: {model}\n")
+        with pytest.raises(WeightsError, match=export) as caught:
+            weights_file(tmp_path)
+        use = f"--detector finder --detector-file {tmp_path / 'model.onnx'}"
+        assert (use in str(caught.value)) == is_a_finder
 
 
 def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:

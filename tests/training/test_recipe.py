@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from facedots.errors import RecipeError, TrainingError
-from facedots.training.finder import is_finder, load_finder_recipe
+from facedots.inference.weights import is_finder
+from facedots.training.finder import load_finder_recipe
 from facedots.training.hardware import choose_device, use_bf16
 from facedots.training.recipe import load_recipe
 

@@ -48,7 +48,7 @@ def train(
     On several processes or machines: torchrun --nproc-per-node 2 -m facedots train …
     """
     from facedots.data.processes import Processes
-    from facedots.training.finder import is_finder
+    from facedots.inference.weights import is_finder
     from facedots.training.recipe import load_recipe
     from facedots.training.run import load_run
     from facedots.training.run import train as run_training
@@ -144,7 +144,7 @@ def export(
 
     It holds schema, crop, normalization and license, and is checked against torch.
     """
-    from facedots.training.finder import is_finder
+    from facedots.inference.weights import is_finder
     from facedots.training.finder_export import export_finder
     from facedots.training.run import export_run
 

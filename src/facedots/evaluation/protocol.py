@@ -23,7 +23,7 @@ from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import weights_file
+from facedots.inference.weights import RECIPE_FILE, weights_file
 from facedots.io.images import read_image
 from facedots.io.yaml_files import read_yaml
 from facedots.runtime import Providers
@@ -156,7 +156,7 @@ def evaluate_split(
 
 def _run_styles(weights: Path) -> tuple[str, ...]:
     """The sources in the recipe of a run's folder; none of other weights."""
-    recipe = weights / result.RECIPE_FILE
+    recipe = weights / RECIPE_FILE
     fields = read_yaml(recipe, DataError) if recipe.is_file() else {}
     sources = fields.get("sources") if isinstance(fields, dict) else None
     return tuple(map(str, sources)) if isinstance(sources, list) else ()

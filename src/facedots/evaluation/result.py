@@ -25,8 +25,6 @@ from facedots.uncertainty import Doubles, sigma_of
 RESULT_FILE = "evaluation.npz"
 METRICS_FILE = "logs/metrics.csv"
 """Training log in the folder of a run."""
-RECIPE_FILE = "recipe.yaml"
-"""What a run was made by, in its folder."""
 _VERSION = 2
 _ARRAYS = ("true", "predicted", "covariance", "confidence", "score", "squares")
 _OPTIONAL = ("baseline", "visible", "visibility", "true_pupils", "pupils", "pupils_covariance")

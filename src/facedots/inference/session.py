@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, check_shape
-from facedots.inference.weights import read_weights, weights_file
+from facedots.inference.weights import finder_use, read_weights, weights_file
 from facedots.runtime import Providers, open_session, run_session
 from facedots.schema import PUPILS
 from facedots.spec import ModelCard, ModelSpec
@@ -101,9 +101,11 @@ class Session:
         except ValueError as error:
             raise WeightsError(f"{name}: its metadata are not UTF-8; {_FIX}") from error
         if SPEC_KEY not in stored:
+            if CARD_KEY in stored:
+                raise WeightsError(f"{name}: {finder_use(name)}")
             raise WeightsError(
                 f"{name}: an ONNX file, but not one of facedots' keypoint networks: it has no "
-                f"metadata '{SPEC_KEY}'; {_FIX}; a finder is for --detector-file"
+                f"metadata '{SPEC_KEY}'; {_FIX}"
             )
         try:
             self.spec = ModelSpec.from_json(stored[SPEC_KEY])

@@ -22,9 +22,8 @@ from facedots.data.crops import EpochSampler
 from facedots.data.processes import Processes
 from facedots.data.scenes import Scene, load_scenes
 from facedots.errors import RecipeError
-from facedots.evaluation.result import RECIPE_FILE
+from facedots.inference.weights import RECIPE_FILE
 from facedots.io.files import atomic_write
-from facedots.io.yaml_files import read_yaml
 from facedots.models.finder import FinderNet
 from facedots.training.checkpoints import (
     CHECKPOINTS,
@@ -39,20 +38,10 @@ from facedots.training.recipe import read_recipe
 from facedots.training.run_folder import PROVENANCE_FILE, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
 
-FINDER = "finder"
-"""The field ``model`` of a finder's recipe."""
-
 VALIDATION_STEPS: Mapping[str, int] = {"youtube-faces": 12, "300w": 3, "wider": 4, "crowds": 2}
 """Sources of which validation takes every n-th held-out scene only."""
 
 _CLIP_NORM = 5.0
-
-
-def is_finder(recipe: str | Path) -> bool:
-    """Whether a recipe file, or the recipe in the folder of a run, is a finder's."""
-    path = Path(recipe) / RECIPE_FILE if Path(recipe).is_dir() else Path(recipe)
-    fields = read_yaml(path, RecipeError) if path.is_file() else None
-    return isinstance(fields, dict) and fields.get("model") == FINDER
 
 
 def load_finder_run(run: str | Path) -> tuple[FinderRecipe, str]:

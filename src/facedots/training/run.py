@@ -19,8 +19,8 @@ from facedots.data.crops import CropDataset
 from facedots.data.processes import TIMEOUT, Processes
 from facedots.data.splits import Split, load_split
 from facedots.errors import RecipeError
-from facedots.evaluation.result import METRICS_FILE, RECIPE_FILE, training_history
-from facedots.inference.weights import ONNX_FILE
+from facedots.evaluation.result import METRICS_FILE, training_history
+from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.io.fetch import file_sha256
 from facedots.io.files import atomic_write, protect
 from facedots.io.headers import pixel_limit

@@ -28,8 +28,8 @@ from typing import Any
 from facedots.annotations.base import LOG, FaceAnnotation
 from facedots.data.splits import Split
 from facedots.errors import TrainingError
-from facedots.evaluation.result import RECIPE_FILE
 from facedots.inference.session import CODE_LICENSE
+from facedots.inference.weights import RECIPE_FILE
 from facedots.io.files import atomic_write
 from facedots.io.locks import lock_folder
 from facedots.io.remote import is_remote
