@@ -11,7 +11,16 @@ from facedots.geometry import Floats, Image, tight_boxes
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
+
+
+def isotropic_covariance(sigma: ArrayLike) -> Floats:
+    """The covariance ``float32 (..., 2, 2)`` of an error of equal ``sigma`` in all directions.
+
+    >>> isotropic_covariance([3]).tolist()
+    [[[9.0, 0.0], [0.0, 9.0]]]
+    """
+    variances = np.square(np.asarray(sigma, np.float32))[..., None, None]
+    return np.where(np.isnan(variances), variances, variances * np.eye(2, dtype=np.float32))
 
 
 def face_of(points: ArrayLike, sigma: float = np.nan, score: float = 1.0, **fields: Any) -> Face:

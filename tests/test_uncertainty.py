@@ -5,13 +5,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.faces import isotropic_covariance
 
 from facedots.geometry import Matrix, similarity
 from facedots.schema import KeypointSchema
 from facedots.uncertainty import (
     confidence,
     ellipse,
-    isotropic_covariance,
     mahalanobis,
     map_covariance,
     negative_log_likelihood,

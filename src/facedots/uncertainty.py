@@ -165,16 +165,6 @@ def sigma_of(covariance: ArrayLike) -> Floats:
     return np.sqrt((array[..., 0, 0] + array[..., 1, 1]) / 2)
 
 
-def isotropic_covariance(sigma: ArrayLike) -> Floats:
-    """The covariance ``float32 (..., 2, 2)`` of an error of equal ``sigma`` in all directions.
-
-    >>> isotropic_covariance([3]).tolist()
-    [[[9.0, 0.0], [0.0, 9.0]]]
-    """
-    variances = np.square(np.asarray(sigma, np.float32))[..., None, None]
-    return np.where(np.isnan(variances), variances, variances * np.eye(2, dtype=np.float32))
-
-
 def map_covariance(matrix: Matrix, covariance: ArrayLike) -> Floats:
     """Covariances ``float32 (..., 2, 2)`` under an affine map ``(2, 3)``: A C Aᵀ.
 

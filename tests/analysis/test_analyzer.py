@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.faces import isotropic_covariance
 
 from facedots.analysis import analyzer
 from facedots.analysis.analyzer import FaceAnalyzer, face_columns
@@ -14,7 +15,6 @@ from facedots.geometry import Floats, Matrix
 from facedots.head import HeadPose
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 CAMERA = Camera.guess((480, 640))
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.faces import isotropic_covariance
 
 from facedots.analysis.analyzer import FaceAnalyzer
 from facedots.analysis.gaze import (
@@ -20,7 +21,6 @@ from facedots.geometry import Floats
 from facedots.head import EyeGaze, HeadPose
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 IMAGE = np.zeros((480, 640, 3), np.uint8)
 CAMERA = Camera.guess((480, 640))

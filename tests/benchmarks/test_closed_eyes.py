@@ -6,6 +6,7 @@ import closed_eyes
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from tests.faces import isotropic_covariance
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.synthetic import cached_synthetic
@@ -14,7 +15,6 @@ from facedots.io.images import read_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints
-from facedots.uncertainty import isotropic_covariance
 
 
 def lowered(face: FaceAnnotation, share: float) -> FaceAnnotation:

@@ -6,6 +6,7 @@ from pathlib import Path
 import hidden_points
 import numpy as np
 from numpy.typing import ArrayLike
+from tests.faces import isotropic_covariance
 
 from facedots.data.synthetic import cached_synthetic
 from facedots.evaluation.measures import PUPILS, VISIBILITY, pupil_values, visibility_values
@@ -14,7 +15,6 @@ from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints
-from facedots.uncertainty import isotropic_covariance
 
 FACES = [
     replace(face, pupils=np.stack([face.points[36], face.points[45]]))

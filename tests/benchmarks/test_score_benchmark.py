@@ -5,11 +5,11 @@ import pytest
 import score
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.faces import isotropic_covariance
 
 from facedots.geometry import Floats, box_iou
 from facedots.schema import KeypointSchema
 from facedots.types import Keypoints
-from facedots.uncertainty import isotropic_covariance
 
 boxes = st.builds(
     lambda x, y, width, height: np.array([x, y, x + width, y + height], np.float32),

@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
+from tests.faces import isotropic_covariance
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.analyzer import FaceAnalyzer, face_columns
@@ -25,7 +26,6 @@ from facedots.io.results import JSON_SCHEMA
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 IMAGE = np.full((120, 160, 3), 200, np.uint8)
 CAMERA = Camera.guess((120, 160))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.typing import ArrayLike
+from tests.faces import isotropic_covariance
 from typer.testing import CliRunner, Result
 
 from facedots.analysis.analyzer import face_columns
@@ -34,7 +35,6 @@ from facedots.pipeline import Pipeline
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
 from facedots.types import Keypoints
-from facedots.uncertainty import isotropic_covariance
 from facedots.video import VideoOptions, process_video
 
 REFERENCES = Path(__file__).parents[1] / "data"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.faces import face_of
+from tests.faces import face_of, isotropic_covariance
 
 from facedots.analysis.shapes import MEAN_SHAPE, forehead
 from facedots.effects.anonymize import AnonymizeMethod, Anonymizer, cover_polygons, is_uncertain
@@ -14,7 +14,6 @@ from facedots.geometry import Image, Matrix, apply_affine, similarity
 from facedots.regions import convex_hull, fill_polygons
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 SIZE = (220, 260)
 COUNT = IBUG68.count

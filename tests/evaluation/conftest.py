@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from tests.faces import isotropic_covariance
 
 from facedots.evaluation.context import EvalContext
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES
 from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
-from facedots.uncertainty import confidence, isotropic_covariance
+from facedots.uncertainty import confidence
 
 TRIO = KeypointSchema(
     "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)

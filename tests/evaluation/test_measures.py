@@ -2,11 +2,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from tests.faces import isotropic_covariance
 
 from facedots.evaluation.measures import UncertaintyMetrics, pupil_values, visibility_values
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.uncertainty_metrics import ause
-from facedots.uncertainty import confidence, isotropic_covariance
+from facedots.uncertainty import confidence
 
 Maker = Callable[..., Evaluation]
 

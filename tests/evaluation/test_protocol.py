@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from tests.faces import isotropic_covariance
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.detection.base import Detections
@@ -16,7 +17,6 @@ from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import ModelSpec
 from facedots.types import Keypoints
-from facedots.uncertainty import isotropic_covariance
 
 TRIO = KeypointSchema(
     "trio", ("right_eye", "left_eye", "chin"), {"eyes": (0, 1), "chin": (2,)}, (1, 0, 2), (), (0, 1)

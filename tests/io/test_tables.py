@@ -9,6 +9,7 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+from tests.faces import isotropic_covariance
 
 from facedots.errors import MissingExtra, OutputError
 from facedots.head import EyeGaze, Gaze, HeadPose
@@ -17,7 +18,6 @@ from facedots.io.results import JSON_SCHEMA, FaceColumns
 from facedots.io.video_tables import CsvTable, FaceTable, JsonLinesTable, ParquetTable
 from facedots.schema import IBUG68
 from facedots.types import Face
-from facedots.uncertainty import isotropic_covariance
 
 KINDS: list[tuple[type[FaceTable], str]] = [
     (CsvTable, "a.csv"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
+from tests.faces import isotropic_covariance
 
 from facedots.detection.base import Detections
 from facedots.errors import ShapeError
@@ -21,7 +22,6 @@ from facedots.tracking.track import (
 )
 from facedots.tracking.tracker import Tracker
 from facedots.types import Face, Keypoints
-from facedots.uncertainty import isotropic_covariance
 
 RATE = 30
 SIZE = 60.0
