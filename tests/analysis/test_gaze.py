@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -116,6 +117,22 @@ def test_one_eye_alone_gives_the_gaze_where_the_other_is_hidden_or_closed() -> N
         assert gaze is not None
         assert gaze.right_eye is None
         assert gaze.yaw == pytest.approx(-10, abs=1)
+
+
+@pytest.mark.parametrize("field", ["pupils", "pupils_covariance"])
+def test_an_eye_whose_pupil_or_its_covariance_is_unknown_has_no_gaze(field: str) -> None:
+    face = looking(FRONTAL, EyeGaze(10, 0, 0), EyeGaze(-10, 0, 0), sigma=0.5)
+    values = getattr(face, field).copy()
+    values[0] = np.nan
+    one_eyed, blind = FaceAnalyzer(CAMERA)(
+        IMAGE, [replace(face, **{field: given}, gaze=None) for given in (values, np.nan * values)]
+    )
+    assert blind.gaze is None
+    assert one_eyed.gaze is not None
+    assert one_eyed.gaze.right_eye is None
+    assert one_eyed.gaze.left_eye is not None
+    for each in (one_eyed, blind):
+        json.dumps(each.to_dict(), allow_nan=False)
 
 
 def beside_the_eyes(face: Face) -> Floats:

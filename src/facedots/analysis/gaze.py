@@ -39,7 +39,7 @@ def eye_gaze(face: Face, camera: Camera) -> Gaze | None:
     """Where the eyes of a face look, relative to its head; ``None`` where neither can be read.
 
     An eye cannot be read where its lids are closed, its points are hidden, its pupil lies beside
-    the eyeball, or the network finds no pupils. The optical axis is measured; people see some 5
+    the eyeball, or it or its covariance is unknown. The optical axis is measured; people see some 5
     degrees nearer to their nose, which the mean of both eyes takes out. Errors of the head pose and
     of the eyeball's place add to ``sigma``, see docs/reading.md.
 
@@ -86,14 +86,15 @@ def _optical_axis(
     pupil: Floats, covariance: Floats, center: Matrix, pose: HeadPose, camera: Camera
 ) -> tuple[Matrix, float] | None:
     """The unit vector ``(3,)`` from an eyeball's center to its pupil, in the head's axes, and its
-    variance along a direction, square radians; ``None`` where the line of sight passes the eyeball.
+    variance along a direction, square radians; ``None`` where the line of sight passes the eyeball,
+    or the pupil or its covariance is unknown.
     """
     to_head = rotation(pose.yaw, pose.pitch, pose.roll).T
     start = -to_head @ pose.translation - center
     sight = to_head @ [*(pupil - camera.center) / camera.focal, 1]
     square, along = sight @ sight, sight @ start
     inside = along**2 - square * (start @ start - PUPIL_RADIUS**2)
-    if not inside > 0:
+    if not inside > 0 or np.isnan(covariance).any():
         return None
     reach = -(along + np.sqrt(inside)) / square
     axis = (start + reach * sight) / PUPIL_RADIUS

@@ -60,7 +60,10 @@ function isReadable({ signals, visibility }: Face, eye: number): boolean {
   return !visibility || mean(points.map((i) => visibility[i])) >= types.VISIBLE;
 }
 
-/** From an eyeball's center to its pupil; null where the line of sight passes the eyeball. */
+/**
+ * From an eyeball's center to its pupil; null where the line of sight passes the eyeball, or the
+ * pupil or its covariance is unknown.
+ */
 function opticalAxis(
   pupil: Point,
   [xx, xy, yy]: Covariance,
@@ -75,7 +78,7 @@ function opticalAxis(
   const sight = apply(toHead, [...rayOf(pupil, camera), 1]);
   const [square, along] = [dot(sight, sight), dot(sight, start)];
   const inside = along ** 2 - square * (dot(start, start) - gaze.PUPIL_RADIUS ** 2);
-  if (!(inside > 0)) return null;
+  if (!(inside > 0) || Number.isNaN(xx + xy + yy)) return null;
   const reach = -(along + Math.sqrt(inside)) / square;
   const at = (k: 0 | 1 | 2) => (start[k] + reach * sight[k]) / gaze.PUPIL_RADIUS;
   const direction: Vector = [at(0), at(1), at(2)];

@@ -8,7 +8,13 @@ import { frontal, guessCamera, headPose } from "../src/pose";
 import { FaceSmoother } from "../src/smoothing";
 import { resultsDocument, resultsTable } from "../src/results";
 import type { EyeGaze, Face, Signals } from "../src/types";
-import { ellipse, probWithin, radiusCdf, radiusQuantile } from "../src/uncertainty";
+import {
+  ellipse,
+  probWithin,
+  radiusCdf,
+  radiusQuantile,
+  type Covariance,
+} from "../src/uncertainty";
 import { cases, eyesSpec, farthest, largestGap } from "./fixtures";
 
 describe("head pose", () => {
@@ -99,9 +105,23 @@ describe("gaze", () => {
     }
   });
 
-  it("needs pupils", () => {
+  it("needs pupils and their covariances", () => {
+    const camera = guessCamera(width, height);
     const face = { ...faces[0], pupils: undefined, gaze: undefined };
-    expect(eyeGaze(face, guessCamera(width, height))).toBe(null);
+    expect(eyeGaze(face, camera)).toBe(null);
+    const both = faces.find(({ gaze }) => gaze?.right_eye && gaze.left_eye);
+    if (!both) throw new Error("no face with both eyes");
+    const unknown: Covariance = [NaN, NaN, NaN];
+    const covariance = (...of: Covariance[]) => ({
+      ...both,
+      gaze: undefined,
+      pupils_covariance: of,
+    });
+    expect(eyeGaze(covariance(unknown, unknown), camera)).toBe(null);
+    const left = eyeGaze(covariance(unknown, both.pupils_covariance[1]), camera);
+    expect(left?.right_eye).toBe(null);
+    expect(left?.sigma).toBe(left?.left_eye?.sigma);
+    expect(left?.sigma).toBeCloseTo(both.gaze?.left_eye?.sigma ?? NaN, 3);
   });
 });
 
