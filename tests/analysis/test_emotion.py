@@ -19,6 +19,7 @@ from facedots.analysis.emotion import (
 )
 from facedots.analysis.pose import Camera, frontal, project
 from facedots.analysis.shapes import HEAD_MODEL
+from facedots.errors import ShapeError
 from facedots.geometry import Floats, Matrix
 from facedots.head import HeadPose
 from facedots.schema import IBUG68
@@ -104,6 +105,11 @@ def test_points_that_make_no_head_say_nothing() -> None:
 )
 def test_a_name_needs_half_of_the_probability(emotions: dict[str, float], name: str) -> None:
     assert guess_emotion(emotions) == name
+
+
+def test_no_emotion_has_no_name() -> None:
+    with pytest.raises(ShapeError, match="probability by name"):
+        guess_emotion({})
 
 
 def test_the_shipped_weights_read_what_is_plain() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from facedots.errors import ShapeError
 from facedots.geometry import Matrix, check_shape
 from facedots.head import HeadPose
 from facedots.schema import IBUG68
@@ -79,6 +80,11 @@ def guess_emotion(emotions: Mapping[str, float]) -> str:
         'happy'
         >>> guess_emotion({"neutral": 0.4, "happy": 0.3, "surprised": 0.3})
         'unsure'
+
+    Raises:
+        ShapeError: There is no emotion.
     """
+    if not emotions:
+        raise ShapeError("no emotions: a probability by name is needed")
     name = max(emotions, key=emotions.__getitem__)
     return name if emotions[name] >= SURE else UNSURE
