@@ -38,6 +38,15 @@ def test_a_device_becomes_providers_with_the_cpu_last() -> None:
         resolve_providers("tpu")
 
 
+@pytest.mark.parametrize("threads", [0, -1])
+def test_a_network_needs_a_thread(tiny_model: Path, threads: int) -> None:
+    words = f"threads={threads}: 1 or more are needed"
+    with pytest.raises(ValueError, match=words):
+        KeypointPredictor(tiny_model, threads)
+    with pytest.raises(ValueError, match=words):
+        RetinaFace(threads=threads)
+
+
 def test_what_is_not_installed_is_said_once_with_the_fix(
     tiny_model: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -106,11 +106,13 @@ def open_session(
         threads: Threads per call.
 
     Raises:
-        ValueError: There is no such device.
+        ValueError: There is no such device, or ``threads`` is below 1.
         WeightsError: The CPU cannot run it either, or it may never end.
     """
     import onnxruntime
 
+    if threads < 1:
+        raise ValueError(f"threads={threads}: 1 or more are needed")
     if _LOOP in data:
         raise WeightsError(f"{name}: has an operator Loop, which may never end")
     wanted, available = resolve_providers(providers, threads), onnxruntime.get_available_providers()

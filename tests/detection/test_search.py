@@ -13,7 +13,7 @@ from facedots.data.splits import load_source
 from facedots.detection.base import Detector, PrecomputedBoxes, SearchRange
 from facedots.detection.candidates import TEMPLATE, Candidates, upright_squares
 from facedots.detection.finder import Finder
-from facedots.detection.opencv import Haar
+from facedots.detection.opencv import Haar, YuNet
 from facedots.detection.retinaface import RetinaFace
 from facedots.detection.search import SearchingDetector
 from facedots.geometry import Image, apply_affine, box_iou, similarity, tight_boxes, warp_image
@@ -126,9 +126,14 @@ def test_a_square_follows_the_face_and_disagreeing_points_have_none() -> None:
         ({"min_face": 0}, "min_face=0: "),
         ({"min_face": -3}, "min_face=-3: "),
         ({"min_face": float("nan")}, "min_face=nan: "),
+        ({"min_score": 7}, "min_score=7: a number from 0 to 1"),
+        ({"min_score": -0.1}, "min_score=-0.1: "),
+        ({"min_score": float("nan")}, "min_score=nan: "),
     ],
 )
-@pytest.mark.parametrize("detector", [Spots, partial(Finder, "finder.onnx")])
+@pytest.mark.parametrize(
+    "detector", [Spots, RetinaFace, partial(YuNet, "yunet.onnx"), partial(Finder, "finder.onnx")]
+)
 def test_no_such_search(
     detector: Callable[..., Detector], options: dict[str, object], words: str
 ) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.detection.base import Detections, Detector, SearchRange
 from facedots.detection.candidates import shares_inside
-from facedots.detection.search import FaceSizes, Search, smallest_face
+from facedots.detection.search import FaceSizes, Search, checked_score, smallest_face
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou, check_shape
 from facedots.io.files import protect
@@ -63,7 +63,8 @@ class Finder(Detector):
 
     Raises:
         WeightsError: The file is missing, or is not a finder's.
-        ValueError: There is no such search, or ``min_face`` is not above 0.
+        ValueError: There is no such search, ``min_face`` is not above 0, ``min_score`` not in
+            [0, 1], or ``threads`` below 1.
 
     Example:
         >>> Finder("finder.onnx")(image).squares  # doctest: +SKIP
@@ -84,7 +85,7 @@ class Finder(Detector):
         *,
         providers: Providers = "cpu",
     ) -> None:
-        self._min_score = min_score
+        self._min_score = checked_score(min_score)
         self._min_face = smallest_face(_MIN_FACES, search, min_face)
         self._run = network if callable(network) else open_finder(network, threads, providers)
 

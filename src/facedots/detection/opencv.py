@@ -82,7 +82,8 @@ class YuNet(SearchingDetector):
 
     Raises:
         WeightsError: The file is missing or is not YuNet's.
-        ValueError: There is no such search, or ``min_face`` is not above 0.
+        ValueError: There is no such search, ``min_face`` is not above 0, or ``min_score`` not in
+            [0, 1].
 
     Example:
         >>> YuNet("face_detection_yunet_2023mar.onnx")(image).boxes  # doctest: +SKIP

@@ -32,7 +32,8 @@ class RetinaFace(SearchingDetector):
         providers: The hardware, as for :class:`~facedots.inference.session.Session`.
 
     Raises:
-        ValueError: There is no such search, or ``min_face`` is not above 0.
+        ValueError: There is no such search, ``min_face`` is not above 0, ``min_score`` not in
+            [0, 1], or ``threads`` below 1.
 
     Example:
         >>> RetinaFace(min_score=0.5)(np.zeros((100, 100, 3), np.uint8)).scores.shape

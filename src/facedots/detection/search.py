@@ -75,6 +75,17 @@ def smallest_face(sizes: FaceSizes, search: Search, min_face: float | None) -> t
     return min_face, 0.0
 
 
+def checked_score(min_score: float) -> float:
+    """The score.
+
+    Raises:
+        ValueError: It is not in [0, 1].
+    """
+    if not 0 <= min_score <= 1:
+        raise ValueError(f"min_score={min_score}: a number from 0 to 1 is needed")
+    return min_score
+
+
 class SearchingDetector(Detector):
     """A network that finds faces of a range of sizes, made to find all in an image of any size.
 
@@ -90,7 +101,8 @@ class SearchingDetector(Detector):
         any_angle: Look for heads on their side and upside down too.
 
     Raises:
-        ValueError: There is no such search, or ``min_face`` is not above 0.
+        ValueError: There is no such search, ``min_face`` is not above 0, or ``min_score`` not in
+            [0, 1].
     """
 
     view_faces: ClassVar[tuple[float, float]]
@@ -105,7 +117,7 @@ class SearchingDetector(Detector):
         min_face: float | None = None,
         any_angle: bool = False,
     ) -> None:
-        self._min_score, self._any_angle = min_score, any_angle
+        self._min_score, self._any_angle = checked_score(min_score), any_angle
         self._sure = 1 - _DOUBT * (1 - min_score)
         self._min_face = smallest_face(_MIN_FACES, search, min_face)
         self._lowest = min(_HINTS[search], min_score) if self.gives_hints else min_score

@@ -54,7 +54,7 @@ class KeypointPredictor:
     Raises:
         WeightsError: There is no such network, its file is damaged or not one of facedots', or
             ``refine`` is above 0 for a network that sees the whole image anyway.
-        ValueError: ``refine`` is below 0.
+        ValueError: ``refine`` is below 0, or ``threads`` below 1.
 
     Example:
         >>> predictor = KeypointPredictor("small", refine=1)  # doctest: +SKIP
