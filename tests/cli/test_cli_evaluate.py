@@ -1,6 +1,7 @@
 import hashlib
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,15 @@ def test_nothing_to_evaluate_is_an_error(tiny_model: Path, cache: Path, tmp_path
     assert isinstance(result.exception, DataError)
     assert "none of 2 faces could be measured" in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_wrong_path_is_told_before_a_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("report", "protocol"):
+        monkeypatch.setitem(sys.modules, f"facedots.evaluation.{module}", None)
+    for words in (["evaluate", "tiny", "--out", "out"], ["compare", "tiny"]):
+        result = CliRunner().invoke(app, [*words, "--data", "nowhere"])
+        assert isinstance(result.exception, DataError)
+        assert str(result.exception) == "nowhere: no such file or folder"
 
 
 def test_unknown_weights_are_an_error(cache: Path, tmp_path: Path) -> None:

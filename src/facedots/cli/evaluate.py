@@ -85,6 +85,7 @@ def evaluate(
 
     Set several reports side by side with `facedots compare`.
     """
+    _check_exists(data)
     from facedots.evaluation.report import write_report
 
     evaluation = options.run(weights, data, labels)
@@ -158,6 +159,7 @@ def compare(
 
     Reports are used as they are; networks are measured first, on the faces of --data and --split.
     """
+    _check_exists(data)
     from facedots.evaluation.report import (
         comparison_warnings,
         distinct_names,
@@ -175,6 +177,14 @@ def compare(
         raise DataError(f"{error}\n{fix}") from error
     _warn([*incompatibilities(evaluations), *comparison_warnings(evaluations)])
     echo(out)
+
+
+def _check_exists(data: str | None) -> None:
+    """A wrong path is told at once, before a missing extra."""
+    from facedots.annotations.packs import is_pack
+
+    if data and not (data.startswith("synthetic:") or is_pack(data) or Path(data).exists()):
+        raise DataError(f"{data}: no such file or folder")
 
 
 def _warn(sentences: list[str]) -> None:
