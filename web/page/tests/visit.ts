@@ -33,11 +33,12 @@ export function hostBuilt(...switches: string[]) {
   return { newPage, address, open };
 }
 
-/** Wait until the page says something. */
-export async function waitForStatus(page: Page, pattern: string): Promise<void> {
+/** Wait until the page says something, at most this long in milliseconds. */
+export async function waitForStatus(page: Page, pattern: string, timeout = 30_000): Promise<void> {
   await page.waitForFunction(
     (text) => new RegExp(text).test(document.querySelector("#status")?.textContent ?? ""),
     pattern,
+    { timeout },
   );
 }
 
