@@ -13,6 +13,7 @@ from docs_tables import disjoint_mean, table_of
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.evaluation.metrics import measure_accuracy
+from facedots.inference.weights import WEIGHTS
 from facedots.schema import IBUG68
 from facedots.training.recipe import load_recipe
 
@@ -60,8 +61,7 @@ def test_faces_are_counted_by_their_labels() -> None:
 def test_the_card_of_a_run_without_disjoint_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shipped = ship_weights.FOLDER / "tiny.onnx"
-    (tmp_path / "model.onnx").write_bytes(shipped.read_bytes())
+    (tmp_path / "model.onnx").write_bytes(WEIGHTS["tiny"].read())
     (tmp_path / "recipe.yaml").write_text(load_recipe(RECIPE, PACKED).to_yaml())
     record = {"data": "synthetic:20", "faces": {"train": 16, "validation": 2, "test": 2}}
     record |= {"started": "2026-11-27T20:00", "git": "0123456789abcdef", "machine": "Linux"}

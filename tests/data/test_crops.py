@@ -1,6 +1,7 @@
 """Items of a training: label style, negatives, determinism, cooldown."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,7 +92,7 @@ def test_augmentation_is_weaker_in_the_cooldown() -> None:
     for epoch in (4, 5):
         assert not torch.equal(dataset[epoch, 1]["crop"], main[epoch, 1]["crop"])
     weak, full = (
-        {type(step): step for step in chain.transforms}
+        dict[type, Any]((type(step), step) for step in chain.transforms)
         for chain in (dataset.augment_cooldown, dataset.augment_main)
     )
     assert weak[RandomAffine].rotate == 0.25 * full[RandomAffine].rotate
