@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 import yaml
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
@@ -33,7 +32,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
-from facedots.training.hardware import choose_device
+from facedots.training.hardware import choose_device, prepare_cpu
 from facedots.training.recipe import read_recipe
 from facedots.training.run_folder import PROVENANCE_FILE, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
@@ -86,7 +85,7 @@ def train_finder(
         if not resume and (out / RECIPE_FILE).exists():
             raise RecipeError(f"{out} already holds a run; give another folder, or resume it")
         silence_libraries()
-        torch.set_num_threads(recipe.threads)
+        prepare_cpu(recipe.threads)
         pl.seed_everything(recipe.seed)
         listed = load_scenes(scenes)
         if not resume:

@@ -44,3 +44,13 @@ def use_bf16(precision: Precision, device: str) -> bool:
     return device == "cpu" and (
         torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     )
+
+
+def prepare_cpu(threads: int) -> None:
+    """Let torch compute with so many threads, and take numbers too small for a normal float as 0.
+
+    Momentum of channels that get no gradient decays into such numbers, with which a CPU computes
+    many times slower: an epoch of ``large`` took 1.7 times as long at its end as without them.
+    """
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)

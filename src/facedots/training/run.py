@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
-import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
@@ -42,7 +41,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.export import card_fields, export_onnx, save_weights
 from facedots.training.faults import FiniteLoss, explain_faults
-from facedots.training.hardware import choose_device, use_bf16
+from facedots.training.hardware import choose_device, prepare_cpu, use_bf16
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run_folder import (
     PROVENANCE_FILE,
@@ -144,7 +143,7 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
 
 def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Processes) -> None:
     """Train, from the last checkpoint where a run is resumed; leaves checkpoints and logs."""
-    torch.set_num_threads(recipe.threads)
+    prepare_cpu(recipe.threads)
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, len(recipe.label_styles))
     net.load_pretrained()
