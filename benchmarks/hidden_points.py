@@ -2,7 +2,7 @@
 known points, people in medical masks, and held-out people whose pupils are labeled.
 
     python tools/gpu_pack.py faces ../shared/data
-    python benchmarks/hidden_points.py runs/small/model.onnx --pack /tmp/facedots-gpu/faces
+    python benchmarks/hidden_points.py small --pack /tmp/facedots-gpu/faces
 
 Occluded are the validation photos of 300-W, each second one with one thing by
 :class:`facedots.data.OccludeFace`; pupils are those of the subset *val* of the pack that

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 
 from facedots.errors import WeightsError
+from facedots.geometry import Image
 from facedots.inference import weights
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import Session
 from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, pinned_weights, weights_file
 from facedots.inspection.layers import load_model
+from facedots.schema import IBUG68
+from facedots.types import VISIBLE
 
 
 @pytest.fixture
@@ -103,6 +106,21 @@ def test_the_folder_of_a_run_without_an_onnx_file_tells_how_to_write_and_use_it(
             weights_file(tmp_path)
         use = f"--detector finder --detector-file {tmp_path / 'model.onnx'}"
         assert (use in str(caught.value)) == is_a_finder
+
+
+def test_those_of_faces_see_what_is_hidden_and_find_the_pupils(hopper: Image) -> None:
+    older = {"small-ytf", "small-ytf-int8", "baseline"}
+    for name in WEIGHTS:
+        predictor = KeypointPredictor(name)
+        assert predictor.predicts_visibility == predictor.predicts_pupils == (name not in older)
+        found = predictor.predict(hopper, [[194, 132, 340, 290]])
+        if found.pupils is None or found.visibility is None:
+            continue
+        assert (found.visibility >= VISIBLE).mean() > 0.8
+        for side, pupil in zip(("right_eye", "left_eye"), found.pupils[0], strict=True):
+            lids = found.points[0, list(IBUG68.regions[side])]
+            assert (lids.min(axis=0) - 2 < pupil).all()
+            assert (pupil < lids.max(axis=0) + 2).all()
 
 
 def test_what_ships_is_pinned_whole_small_and_says_what_it_is() -> None:

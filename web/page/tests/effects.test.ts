@@ -110,7 +110,9 @@ describe("the page", () => {
 
   it("saves Python's CSV", async () => {
     const [names, row, ...rest] = (await download("#csv")).toString().split("\n");
-    expect(names).toMatch(/^frame,face_id,confidence,success,x_0,x_1,/);
+    expect(names).toMatch(
+      /^frame,face_id,confidence,success,x_0,x_1,.*,visibility_0,.*,pupil_x_0,/,
+    );
     expect(row).toMatch(/^1,0,0\.\d{4},1,\d+\.\d\d,.*,sample\.jpg$/);
     expect(row.split(",")).toHaveLength(names.split(",").length);
     expect(rest).toEqual([""]);

@@ -29,7 +29,7 @@ describe("the page", () => {
     await page.focus("#sample");
     await page.keyboard.press("Enter");
     await waitForStatus(page, "^1 face in");
-    expect(await page.textContent("#faces")).toMatch(/yaw.*looks(unsure|\w+, \d+ %)/);
+    expect(await page.textContent("#faces")).toMatch(/yaw.*gaze yaw.*looks(unsure|\w+, \d+ %)/);
     const [plain, drawn] = [
       await page.screenshot(),
       (await page.check("[name=box]"), await page.screenshot()),
