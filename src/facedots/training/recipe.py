@@ -41,7 +41,7 @@ CHOICES: Mapping[str, Collection[str]] = MappingProxyType(
 )
 """Field -> the names it accepts."""
 
-AnyRecipe = TypeVar("AnyRecipe", bound=BaseModel)
+T = TypeVar("T", bound=BaseModel)
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -174,9 +174,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, Any] | None = None) ->
     return read_recipe(Recipe, path, overrides)
 
 
-def read_recipe(
-    kind: type[AnyRecipe], path: str | Path, overrides: Mapping[str, Any] | None
-) -> AnyRecipe:
+def read_recipe(kind: type[T], path: str | Path, overrides: Mapping[str, Any] | None) -> T:
     """The recipe of a kind in a YAML file; arguments, errors as of :func:`load_recipe`."""
     fields = read_yaml(path, RecipeError)
     if not isinstance(fields, dict):
