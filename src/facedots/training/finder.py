@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 import yaml
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
@@ -32,7 +33,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
-from facedots.training.hardware import choose_device, prepare_cpu
+from facedots.training.hardware import choose_device, denormals_flushed
 from facedots.training.recipe import read_recipe
 from facedots.training.run_folder import PROVENANCE_FILE, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
@@ -85,7 +86,7 @@ def train_finder(
         if not resume and (out / RECIPE_FILE).exists():
             raise RecipeError(f"{out} already holds a run; give another folder, or resume it")
         silence_libraries()
-        prepare_cpu(recipe.threads)
+        torch.set_num_threads(recipe.threads)
         pl.seed_everything(recipe.seed)
         listed = load_scenes(scenes)
         if not resume:
@@ -105,7 +106,8 @@ def train_finder(
         )
         once = DataLoader([0])  # type: ignore[arg-type,var-annotated]  # its scenes are the task's
         checkpoint = last_checkpoint(out) if resume else None
-        _trainer(recipe, out).fit(task, loader, once, ckpt_path=checkpoint, weights_only=True)
+        with denormals_flushed():
+            _trainer(recipe, out).fit(task, loader, once, ckpt_path=checkpoint, weights_only=True)
 
 
 def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:

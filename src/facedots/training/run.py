@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytorch_lightning as pl
+import torch
 from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
@@ -41,7 +42,7 @@ from facedots.training.checkpoints import (
 )
 from facedots.training.export import card_fields, export_onnx, save_weights
 from facedots.training.faults import FiniteLoss, explain_faults
-from facedots.training.hardware import choose_device, prepare_cpu, use_bf16
+from facedots.training.hardware import choose_device, denormals_flushed, use_bf16
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run_folder import (
     PROVENANCE_FILE,
@@ -143,7 +144,7 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
 
 def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Processes) -> None:
     """Train, from the last checkpoint where a run is resumed; leaves checkpoints and logs."""
-    prepare_cpu(recipe.threads)
+    torch.set_num_threads(recipe.threads)
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, len(recipe.label_styles))
     net.load_pretrained()
@@ -159,7 +160,8 @@ def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Proce
         remove_partial_files(out)
         logs = archive_metrics(out / METRICS_FILE)
     try:
-        trainer.fit(KeypointTask(net, recipe), faces, ckpt_path=checkpoint, weights_only=True)
+        with denormals_flushed():
+            trainer.fit(KeypointTask(net, recipe), faces, ckpt_path=checkpoint, weights_only=True)
     except SystemExit:  # Lightning exits after Ctrl-C; a run of one process is completed first.
         if not trainer.interrupted or processes.count > 1:
             raise
