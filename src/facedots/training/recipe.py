@@ -95,7 +95,8 @@ class Recipe(BaseModel):
     box_jitter: NonNegativeFloat | None = None
     """Strength of the random zoom and shift of the face box; default: as augmentation."""
     cooldown_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Fraction of the epochs, the last ones, with a quarter of augmentation and half the jitter."""
+    """Fraction of the epochs, the last ones, with a quarter of the augmentation, but as many
+    closed eyes, turned heads and covered faces, and half the jitter."""
     negative_fraction: Fraction = 0.07
     """Fraction of crops without a well-placed face, for networks that predict a score."""
     device: Device = "auto"
