@@ -12,7 +12,8 @@ from torch.utils.data import Dataset, Sampler
 from facedots.annotations.base import FaceAnnotation
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import KeypointsDataset, Sample, reseed
-from facedots.data.transforms import Compose, is_inside, visible_points
+from facedots.data.transforms import Compose
+from facedots.data.visibility import is_inside, seen_points
 from facedots.geometry import Image
 from facedots.spec import ModelSpec
 
@@ -121,7 +122,7 @@ class CropDataset(Dataset[Item]):
                 self._cache_bytes -= sample["image"].nbytes
         face = self.faces.annotations[row]
         pupils = np.full((2, 2), np.nan, np.float32) if face.pupils is None else face.pupils.copy()
-        visible = visible_points(sample) if face.visible is None else face.visible.copy()
+        visible = seen_points(face, *sample["image"].shape[:2])
         box = {} if face.box is None else {"box": face.box}
         return {**sample, "pupils": pupils, "visible": visible, "face": float(face.is_face), **box}
 

@@ -23,6 +23,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.data.dataset import Randomized, Sample, Transform
+from facedots.data.visibility import is_inside
 from facedots.errors import ImageError, ShapeError
 from facedots.geometry import Floats, Matrix, apply_affine, compose
 
@@ -50,21 +51,6 @@ def map_points(sample: Sample, matrix: Matrix) -> Sample:
     """The points of a sample, and its pupils where it has them, under an affine map."""
     names = [name for name in ("keypoints", "pupils") if name in sample]
     return {name: apply_affine(matrix, sample[name]) for name in names}
-
-
-def visible_points(sample: Sample) -> Floats:
-    """What is known of a sample's points ``float32 (K,)`` before anything is drawn over them: 1
-    where they are labeled, 0 outside the image, NaN without a label.
-    """
-    points, (height, width) = sample["keypoints"], sample["image"].shape[:2]
-    inside = is_inside(points, height, width)
-    return np.where(np.isnan(points).any(axis=1), np.nan, inside).astype(np.float32)
-
-
-def is_inside(points: Floats, height: int, width: int) -> NDArray[np.bool_]:
-    """Which of the points ``(K, 2)`` lie on a pixel of an image of this size."""
-    inside = (points >= -0.5) & (points < np.array([width - 0.5, height - 0.5]))
-    return np.asarray(inside.all(axis=1))
 
 
 def hide_covered(sample: Sample, covered: NDArray[np.bool_]) -> Sample:

@@ -13,7 +13,7 @@ from rich.progress import track
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
 from facedots.data.splits import detect_sources, load_split
-from facedots.data.transforms import visible_points
+from facedots.data.visibility import seen_points
 from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result
@@ -207,9 +207,7 @@ def _measure(
 ) -> _Measured:
     spec, image = predictor.spec, read_image(annotation.image, orient=False)
     attributes = face_attributes(image, annotation.points, spec.schema)
-    visible = annotation.visible
-    if visible is None:
-        visible = visible_points({"keypoints": annotation.points, "image": image})
+    visible = seen_points(annotation, *image.shape[:2])
     box, tilted = tight_boxes(annotation.points[None]), None
     if detector is not None:
         box, tilted = _best_box(detector(image), box)
