@@ -9,9 +9,10 @@ import hashlib
 import re
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
 from facedots.errors import WeightsError
@@ -37,6 +38,18 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         buffer = BytesIO()
         torch.save(checkpoint, buffer)
         atomic_write(path, with_hash(buffer.getvalue()))
+
+
+def best_and_last(run: Path, monitor: str, mode: Literal["min", "max"]) -> list[ModelCheckpoint]:
+    """What writes ``best.ckpt``, by a value that validation logs, and after every epoch
+    ``last.ckpt``: of one callback with ``save_last``, Lightning 2.6 writes it with the best alone.
+    """
+    folder = run / CHECKPOINTS
+    best = ModelCheckpoint(folder, "best", monitor, mode=mode, enable_version_counter=False)
+    last = ModelCheckpoint(
+        folder, "last", enable_version_counter=False, save_on_train_epoch_end=True
+    )
+    return [best, last]
 
 
 def with_hash(archive: bytes) -> bytes:

@@ -13,7 +13,6 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 import yaml
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from torch.utils.data import DataLoader
 
@@ -26,8 +25,8 @@ from facedots.inference.weights import RECIPE_FILE
 from facedots.io.files import atomic_write
 from facedots.models.finder import FinderNet
 from facedots.training.checkpoints import (
-    CHECKPOINTS,
     AtomicCheckpointIO,
+    best_and_last,
     last_checkpoint,
     whole_checkpoint,
 )
@@ -111,20 +110,13 @@ def train_finder(
 
 
 def _trainer(recipe: FinderRecipe, out: Path) -> pl.Trainer:
-    checkpoints = ModelCheckpoint(
-        out / CHECKPOINTS,
-        "best",
-        monitor="val_ap",
-        mode="max",
-        save_last=True,
-        enable_version_counter=False,
-    )
+    checkpoints = best_and_last(out, "val_ap", "max")
     return pl.Trainer(
         max_epochs=recipe.epochs,
         check_val_every_n_epoch=min(recipe.val_every, recipe.epochs),
         accelerator=choose_device(recipe.device),
         devices=1,
-        callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints],
+        callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), *checkpoints],
         logger=CSVLogger(out, "logs"),
         plugins=[AtomicCheckpointIO()],
         log_every_n_steps=50,

@@ -10,7 +10,6 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
 
@@ -36,6 +35,7 @@ from facedots.training.calibration import (
 from facedots.training.checkpoints import (
     CHECKPOINTS,
     AtomicCheckpointIO,
+    best_and_last,
     last_checkpoint,
     remove_partial_files,
     whole_checkpoint,
@@ -277,9 +277,7 @@ def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:
     if processes.count > 1:
         # WarmupEma averages the buffers once an epoch.
         strategy = DDPStrategy(broadcast_buffers=False, timeout=TIMEOUT)
-    checkpoints = ModelCheckpoint(
-        out / CHECKPOINTS, "best", "val_nme", save_last=True, enable_version_counter=False
-    )
+    checkpoints = best_and_last(out, "val_nme", "min")
     device = choose_device(recipe.device, processes.count)
     return pl.Trainer(
         max_epochs=recipe.epochs,
@@ -289,7 +287,7 @@ def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:
         devices=processes.local_count,
         num_nodes=processes.count // processes.local_count,
         use_distributed_sampler=False,
-        callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), checkpoints, EpochProgressBar()],
+        callbacks=[WarmupEma(recipe.ema_decay), FiniteLoss(), *checkpoints, EpochProgressBar()],
         logger=[CSVLogger(out, "logs", ""), TensorBoardLogger(out, "tensorboard", "")],
         plugins=[AtomicCheckpointIO()],
         log_every_n_steps=10,
