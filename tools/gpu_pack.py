@@ -2,12 +2,13 @@
 project as WebP crops in a pack, and the finder's scenes with photos of the size it draws them in.
 
     python tools/gpu_pack.py faces ../shared/data    # /tmp/facedots-gpu/faces, .gpu/faces.tar.xz
+    python tools/gpu_pack.py faces ../shared/data --teacher RUN    # a run of recipes/large.yaml
     python tools/gpu_pack.py scenes FOLDER           # of tools/finder_scenes.py: .gpu/scenes.tar.xz
 
 Subsets of the pack: *train*; *val*, the groups that the split ``official`` holds out to choose the
 checkpoint, and a tenth of the people whose pupils are labeled; *test*, every tenth photo of 300-W
 and ``google2_*`` of the infants. Label styles: `STYLES`. ``helen29`` stays out: some of its photos
-are those of 300-W, perhaps held-out ones.
+are those of 300-W, perhaps held-out ones. A teacher moves the labels of *train* (tools/teacher.py).
 """
 
 import argparse
@@ -24,6 +25,7 @@ import cv2
 import numpy as np
 from finder_scenes import IN_TEST_SETS, listed_boxes, tight_boxes_of
 from gpu_archive import CARRIED, WORK
+from teacher import Teacher
 
 from facedots import IBUG68, CropSpec, RetinaFace, read_image
 from facedots.annotations import AnnotationSet, FaceAnnotation, pack
@@ -62,6 +64,8 @@ MASKED: Mapping[str, float] = {"with_mask": 0.0, "without_mask": 1.0}
 """Note of a box -> what is seen of mouth, chin and the tip of the nose."""
 _BELOW_MASK, _ABOVE_MASK = (*range(4, 13), 30, *range(31, 36), *range(48, 68)), (*range(36, 48), 27)
 
+_INFANT_COPIES = 4
+"""How often an infant is packed: they are hard, and few."""
 _LOOKALIKE, _LOOKALIKES = 0.02, 3
 """RetinaFace's least score of what may look like a face, and how many of an image are taken."""
 _SMALLEST_UNLABELED = 24.0
@@ -84,6 +88,9 @@ def labeled_faces(data: Path) -> dict[str, list[FaceAnnotation]]:
         is_test = face.name.startswith("infanface/google2_")
         is_val = re.match(r"fgnet/..0|webmorph/neutral_front_..0", face.name)
         (test if is_test else val if is_val else train).append(face)
+    infants = [face for face in train if face.name.startswith("infanface/")]
+    copies = range(2, _INFANT_COPIES + 1)
+    train.extend(replace(face, name=f"{face.name}#{i}") for i in copies for face in infants)
     train.extend(unlabeled(data / "scenes"))
     return {"train": train, "val": val, "test": test}
 
@@ -185,12 +192,16 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("faces", "scenes"))
     parser.add_argument("folder", type=Path, help="the data; for scenes that of scenes.jsonl")
+    parser.add_argument("--teacher", type=Path, metavar="RUN", help="whose labels faces learn too")
     options = parser.parse_args()
     target = WORK / options.what
     shutil.rmtree(target, ignore_errors=True)
     if options.what == "faces":
+        subsets = labeled_faces(options.folder)
+        if options.teacher:
+            subsets["train"] = list(map(Teacher.of_run(options.teacher).labels, subsets["train"]))
         with tempfile.TemporaryDirectory() as photos:
-            pack_faces(labeled_faces(options.folder), target, Path(photos))
+            pack_faces(subsets, target, Path(photos))
     else:
         pack_scenes(load_scenes(options.folder), target)
     CARRIED.mkdir(exist_ok=True)

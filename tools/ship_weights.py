@@ -48,6 +48,8 @@ DISJOINT_FACT, DISJOINT_ROW = "- **Disjoint runs**: ", "| youtube-faces disjoint
 """How a card's lines on runs of disjoint splits begin: what the runs are, and their scores."""
 NOT_TRAINING = {"title", "license", "trained_on", "device", "workers", "threads", "cache_gb"}
 """Fields of a recipe that do not change the weights."""
+TAUGHT = "labels of 68 points moved"
+"""What tools/gpu_queue.yaml says of faces that were packed with a teacher."""
 YOUTUBE, W300 = "youtube-faces", "300w"
 INT8_LOSS = 0.05
 
@@ -136,7 +138,8 @@ def training_commands(recipe: Recipe, name: str) -> str:
             text = ",".join(map(str, value)) if isinstance(value, list) else value
             options.append(f"--{field.replace('_', '-')} {text}")
     train = f"`facedots train {file} {' '.join(options)}`"
-    return f"`python tools/gpu_pack.py faces DIR`, then {train}" if packed else train
+    teacher = " --teacher RUN" * (TAUGHT in recipe.trained_on)
+    return f"`python tools/gpu_pack.py faces DIR{teacher}`, then {train}" if packed else train
 
 
 def table_row(name: str, score: Accuracy) -> str:
