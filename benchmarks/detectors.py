@@ -105,7 +105,7 @@ def main() -> None:
     parser = parser_with_data(__doc__)
     parser.add_argument("--part", choices=("training", "test"), default="training")
     parser.add_argument("--yunet", type=Path, help="YuNet's weight file, to measure that too")
-    parser.add_argument("--finder", type=Path, help="a finder's ONNX file, to measure that too")
+    parser.add_argument("--finder", type=Path, help="another than that of facedots")
     options = options_with_data(parser)
     cv2.setNumThreads(1)
     training, test = load_source(options.data, "youtube-faces").subsets.values()
@@ -113,12 +113,11 @@ def main() -> None:
     detectors: list[tuple[str, Detector, Adjustment]] = [
         ("RetinaFace", NativeRetinaFace(), RetinaFace.adjustment),
         ("RetinaFace, any angle", NativeRetinaFace(any_angle=True), RetinaFace.adjustment),
+        ("Finder", Finder(options.finder), NONE),
         ("Haar", NativeHaar(), Haar.adjustment),
     ]
     if options.yunet:
         detectors.append(("YuNet", NativeYuNet(options.yunet), YuNet.adjustment))
-    if options.finder:
-        detectors.append(("Finder", Finder(options.finder), NONE))
     print(f"{len(faces)} {options.part} frames of YouTube Faces, one thread, {date.today()}\n")
     print(
         "| detector | recall % | other boxes a frame | median ms | left | top | right | bottom | "

@@ -1,6 +1,6 @@
-"""RetinaFace and a finder on held-out scenes: recall, false boxes, turned faces, a crowd, time.
+"""RetinaFace and the finder on held-out scenes: recall, false boxes, turned faces, a crowd, time.
 
-    python benchmarks/scenes.py FOLDER --finder finder.onnx [--every 2] [--min-face 10]
+    python benchmarks/scenes.py FOLDER [--finder finder.onnx] [--every 2] [--min-face 10]
 
 ``tools/finder_scenes.py`` lists the scenes into FOLDER. Turned: every fourth held-out photo of
 300-W. Crowd: 144 of its faces, 50 px each, in one image. Pair: the finder's faces that hold by a
@@ -71,7 +71,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--finder", type=Path, required=True)
+    parser.add_argument("--finder", type=Path, help="another than that of facedots")
     parser.add_argument("--every", type=int, default=1, help="take every n-th held-out scene")
     parser.add_argument("--min-score", type=float, default=0.3, help="of the finder")
     parser.add_argument("--min-face", type=float, help="of the finder, in pixels")

@@ -48,7 +48,7 @@ class PipelineOptions:
     detector: Annotated[
         DetectorName, "Face detector; single-object: one object, by its keypoints alone."
     ] = "retinaface"
-    detector_file: Annotated[Path | None, "Weight file of finder or yunet."] = None
+    detector_file: Annotated[Path | None, "Weight file of yunet, or of your own finder."] = None
     search: SearchOption = "default"
     min_face: Annotated[
         int | None, "Search for faces from N pixels, whatever --search.", {"min": 8, "metavar": "N"}
@@ -114,8 +114,6 @@ class PipelineOptions:
         if self.detector == "finder":
             from facedots.detection.finder import Finder
 
-            if self.detector_file is None:
-                raise WeightsError(f"--detector finder needs --detector-file FILE: {Finder.ORIGIN}")
             return Finder(
                 self.detector_file,
                 search=self.search,

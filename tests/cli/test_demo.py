@@ -9,8 +9,8 @@ from typer.testing import CliRunner
 from facedots.cli.main import app
 from facedots.errors import ImageError
 from facedots.inference import weights
-from facedots.inference.weights import WeightFile
 from facedots.io.images import read_image, sample_portrait
+from facedots.io.pinned import WeightFile
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from facedots import runtime
 from facedots.cli import doctor
 from facedots.cli.main import app
 from facedots.inference import weights
-from facedots.inference.weights import WeightFile
+from facedots.io.pinned import WeightFile
 from facedots.runtime import CPU, PROVIDERS
 
 

@@ -9,7 +9,7 @@ from facedots.cli.models import _summary
 from facedots.inference import weights
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import describe_model
-from facedots.inference.weights import WeightFile
+from facedots.io.pinned import WeightFile
 
 
 def test_lists_what_a_user_must_know(tiny_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,6 @@ def test_exif_orientation_is_honoured(folder: Path, tiny_model: Path, small_hopp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--detector", "finder"), "--detector finder needs --detector-file"),
         (("--detector", "yunet"), "--detector yunet needs --detector-file"),
         (("--detector", "yunet", "--detector-file", "/none.onnx"), "/none.onnx: no such file"),
         (("--detector", "finder", "--detector-file", "/"), "/: a folder; `facedots export RUN"),

@@ -9,6 +9,7 @@ import pytest
 from facedots.detection.finder import PORTS, UNIT, Finder, open_finder
 from facedots.errors import FacedotsError, WeightsError
 from facedots.geometry import Floats, Image
+from facedots.io.pinned import WeightFile
 
 
 def bright_spots(view: Image) -> tuple[Floats, Floats]:
@@ -103,9 +104,32 @@ def test_views_and_the_smallest_face() -> None:
 
 
 def test_a_face_holds_by_both_scores_or_by_its_own_where_there_is_no_other() -> None:
-    found = np.array([0.9, 0.9, 0.35, 0.35], np.float32)
+    found = np.array([0.9, 0.9, 0.6, 0.35], np.float32)
     judged = np.array([0.9, 0.1, 0.95, np.nan], np.float32)
     assert Finder(bright_spots).accepts(found, judged).tolist() == [True, False, True, True]
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_the_finder_of_facedots_finds_the_portrait_at_any_angle(
+    hopper: Image, quarters: int
+) -> None:
+    expected = Finder()(hopper).squares
+    turned = Finder()(np.ascontiguousarray(np.rot90(hopper, -quarters)))
+    assert expected is not None
+    assert turned.squares is not None
+    np.testing.assert_allclose(turned.squares[0, 2], expected[0, 2], rtol=0.2)
+    off = (turned.squares[0, 3] - expected[0, 3] - 90 * quarters + 180) % 360 - 180
+    assert abs(off) < 15
+
+
+def test_the_finder_of_facedots_has_the_pinned_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "finder.onnx").write_bytes(b"changed")
+    damaged = WeightFile(tmp_path / "finder.onnx", "0" * 64)
+    monkeypatch.setattr("facedots.detection.finder.WEIGHTS", {"finder": damaged})
+    with pytest.raises(WeightsError, match="damaged"):
+        Finder()
 
 
 def test_files_that_are_no_finder(tmp_path: Path) -> None:

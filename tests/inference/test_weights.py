@@ -9,8 +9,9 @@ from facedots.geometry import Image
 from facedots.inference import weights
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import Session
-from facedots.inference.weights import FOLDER, WEIGHTS, WeightFile, pinned_weights, weights_file
+from facedots.inference.weights import FOLDER, WEIGHTS, weights_file
 from facedots.inspection.layers import load_model
+from facedots.io.pinned import WeightFile, pinned_weights
 from facedots.schema import IBUG68
 from facedots.types import VISIBLE
 

@@ -173,11 +173,13 @@ def data() -> Iterator[Finding]:
 
 def weights() -> Iterator[Finding]:
     """The networks that come with facedots, byte for byte."""
-    from facedots.inference.weights import WEIGHTS
+    from facedots.detection import finder
+    from facedots.inference import weights
 
-    for network in WEIGHTS.values():
+    networks = {**weights.WEIGHTS, **finder.WEIGHTS}
+    for network in networks.values():
         network.read()
-    yield Finding("weights", f"{', '.join(WEIGHTS)}: SHA-256 as pinned")
+    yield Finding("weights", f"{', '.join(networks)}: SHA-256 as pinned")
 
 
 def portrait() -> Iterator[Finding]:

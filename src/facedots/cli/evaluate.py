@@ -29,6 +29,7 @@ class BoxSource(StrEnum):
 
     GROUND_TRUTH = "ground-truth"
     RETINAFACE = "retinaface"
+    FINDER = "finder"
     HAAR = "haar"
 
     def load(self, device: Device) -> "Detector | None":
@@ -39,6 +40,10 @@ class BoxSource(StrEnum):
             from facedots.detection.opencv import Haar
 
             return Haar()
+        if self is BoxSource.FINDER:
+            from facedots.detection.finder import Finder
+
+            return Finder(providers=device)
         from facedots.detection.retinaface import RetinaFace
 
         return RetinaFace(providers=device)

@@ -13,6 +13,7 @@ from facedots.detection.search import FaceSizes, Search, checked_score, smallest
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou, check_shape
 from facedots.io.files import protect
+from facedots.io.pinned import pinned_weights
 from facedots.runtime import Providers, open_session, run_session
 from facedots.types import check_image
 
@@ -25,6 +26,9 @@ STRIDE = 8
 UNIT = 32.0
 """Side of a square, in pixels, whose logarithm is 0 in the output."""
 
+WEIGHTS = pinned_weights(Path(__file__).parents[1] / "assets" / "detectors")
+"""The finder that comes with facedots, by the name ``finder``."""
+
 PORTS = ("images", "scores", "squares")
 """Input and outputs of a finder's ONNX file."""
 
@@ -33,7 +37,7 @@ _MIN_FACES: FaceSizes = {"fast": (32, 1 / 11), "default": (16, 1 / 64), "thoroug
 _MAX_ZOOM = 2.0
 _WHOLE_VIEW = 200
 """Long side of images up to which none is reduced."""
-_PAIR_SCORE = 0.3
+_PAIR_SCORE = 0.5
 """Least product of the scores of finder and keypoints: docs/experiments.md, Detection."""
 _VIEW_MULTIPLE = 32
 _VIEW_FACTOR = 2
@@ -52,7 +56,7 @@ class Finder(Detector):
 
     Args:
         network: The path of an ONNX file that ``facedots export`` wrote from a run of
-            ``recipes/finder.yaml``, or the open network.
+            ``recipes/finder.yaml``, or the open network; default: the one of facedots.
         min_score: Faces with a lower score, in [0, 1], are dropped. The network is made to miss
             none: :meth:`accepts` tells the false ones by their keypoints.
         search: ``"fast"``: faces from 32 pixels or 1/11 of the long side; ``"default"``: from 16
@@ -62,22 +66,19 @@ class Finder(Detector):
         providers: The hardware, as for :class:`~facedots.inference.session.Session`.
 
     Raises:
-        WeightsError: The file is missing, or is not a finder's.
+        WeightsError: The file is missing, damaged, or is not a finder's.
         ValueError: There is no such search, ``min_face`` is not above 0, ``min_score`` not in
             [0, 1], or ``threads`` below 1.
 
     Example:
-        >>> Finder("finder.onnx")(image).squares  # doctest: +SKIP
+        >>> from facedots import Pipeline, read_image, sample_portrait
+        >>> len(Pipeline(Finder())(read_image(sample_portrait())))
+        1
     """
-
-    ORIGIN = (
-        "the finder's weights do not come with facedots yet: train recipes/finder.yaml, and give "
-        "its model.onnx"
-    )
 
     def __init__(
         self,
-        network: str | Path | FinderRun,
+        network: str | Path | FinderRun | None = None,
         min_score: float = 0.3,
         search: Search = "default",
         min_face: float | None = None,
@@ -128,7 +129,7 @@ class Finder(Detector):
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
         """Tilted squares (N, 4) in pixels of an image of this size, and scores (N,)."""
         scores, squares = self._run(_padded(view))
-        rows, columns = np.nonzero(scores >= self._min_score)
+        rows, columns = np.nonzero((scores >= self._min_score) & (scores > 0))
         chosen = decode_squares(squares[:, rows, columns], rows, columns)
         grow = np.array([width / view.shape[1], height / view.shape[0]], np.float32)
         middles = (chosen[:, :2] + 0.5) * grow - 0.5
@@ -136,25 +137,29 @@ class Finder(Detector):
         return found.astype(np.float32), scores[rows, columns]
 
 
-def open_finder(path: str | Path, threads: int = 1, providers: Providers = "cpu") -> FinderRun:
-    """The network in an ONNX file.
+def open_finder(
+    path: str | Path | None = None, threads: int = 1, providers: Providers = "cpu"
+) -> FinderRun:
+    """The network in an ONNX file, by default in that of facedots.
 
     Raises:
-        WeightsError: The file is missing, or is not a finder's.
+        WeightsError: The file is missing, damaged, or is not a finder's.
     """
-    file = Path(path)
-    if not file.is_file():
+    own = WEIGHTS["finder"]
+    file = own.path if path is None else Path(path)
+    if file != own.path and not file.is_file():
         fault = "a folder" if file.is_dir() else "no such file"
         raise WeightsError(f"{path}: {fault}; `facedots export RUN --out FILE` writes the file")
     protect([file])
-    session = open_session(file.read_bytes(), str(path), providers, threads)
+    data = own.read() if file == own.path else file.read_bytes()
+    session = open_session(data, str(file), providers, threads)
     ports = tuple(port.name for port in (*session.get_inputs(), *session.get_outputs()))
     if ports != PORTS:
-        raise WeightsError(f"{path}: not a finder: its ports are {', '.join(ports)}")
+        raise WeightsError(f"{file}: not a finder: its ports are {', '.join(ports)}")
 
     def run(view: Image) -> tuple[Floats, Floats]:
         rows, columns = (side // STRIDE for side in view.shape[:2])
-        scores, squares = run_session(session, str(path), {PORTS[0]: view[None]})
+        scores, squares = run_session(session, str(file), {PORTS[0]: view[None]})
         check_shape(scores, f"1 {rows} {columns}", "the finder's scores")
         check_shape(squares, f"1 5 {rows} {columns}", "the finder's squares")
         return scores[0], squares[0]

@@ -9,6 +9,7 @@ from .images import sample_portrait as sample_portrait
 from .images import write_image as write_image
 from .inputs import ImageSource as ImageSource
 from .inputs import find_images as find_images
+from .pinned import WeightFile as WeightFile
 from .results import JSON_SCHEMA as JSON_SCHEMA
 from .results import FaceColumns as FaceColumns
 from .results import results_document as results_document

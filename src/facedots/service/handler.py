@@ -24,7 +24,7 @@ from facedots.io.images import decode_image
 from facedots.io.results import Extra, image_fields, results_document
 from facedots.io.text import json_line
 from facedots.pipeline import Pipeline
-from facedots.pipeline_options import DETECTORS_OF_FILES, PipelineOptions
+from facedots.pipeline_options import PipelineOptions
 from facedots.plots.draw import draw_faces
 from facedots.service.limits import Form
 from facedots.service.metrics import FACES, IMAGES
@@ -65,10 +65,10 @@ class RequestHandler:
         self._networks, self._limits = settings.networks, settings.limits
         self._files = settings.model_files
         self._open = lru_cache(_OPEN)(PipelineOptions.load)
-        self._detectors = ["retinaface", "haar", "single-object"]
-        if settings.networks.detector_file:
-            of_finder = settings.networks.detector == "finder"
-            self._detectors.append("finder" if of_finder else "yunet")
+        self._detectors = ["retinaface", "finder", "haar", "single-object"]
+        self._file_of = "finder" if settings.networks.detector == "finder" else "yunet"
+        if settings.networks.detector_file and self._file_of == "yunet":
+            self._detectors.append("yunet")
         self.description = self._describe()
 
     def pipeline(self, options: FindOptions) -> Pipeline:
@@ -228,7 +228,7 @@ class RequestHandler:
         asked = {field: getattr(options, field) for field in fields}
         given = {field: value for field, value in asked.items() if value is not None}
         chosen = replace(self._networks, model=self._files[name], **given)
-        takes_file = chosen.detector in DETECTORS_OF_FILES
+        takes_file = chosen.detector == self._file_of
         return chosen if takes_file else replace(chosen, detector_file=None)
 
 
