@@ -12,6 +12,7 @@ import numpy as np
 from facedots import IBUG68, KeypointPredictor, Predictor, read_image, tight_boxes
 from facedots.annotations import FaceAnnotation
 from facedots.data.augment import mirror_points
+from facedots.evaluation import nme
 from facedots.geometry import Floats, Image
 from facedots.training import export_run
 
@@ -21,10 +22,8 @@ STYLES = ("300w", "youtube-faces")
 WEIGHT = 0.5
 """Of the teacher's points beside a labeler's: docs/experiments.md."""
 
-_LOST = 0.12
-"""Mean distance from the labels, over that of the outer eye corners, from which the labels hold."""
-
-_RIGHT_EYE, _LEFT_EYE = IBUG68.norm_pair
+_LOST = 12.0
+"""NME in percent, beside the labels, from which the labels hold."""
 
 
 class Teacher:
@@ -50,7 +49,7 @@ class Teacher:
             return face
         image = read_image(face.image, orient=False)
         points = self._views(image, face.points, face.label_style, face.label_bias_x).mean(axis=0)
-        if mean_distance(points, face.points) > _LOST:
+        if nme(points[None], face.points[None], IBUG68)[0] > _LOST:
             return face
         moved = (1 - WEIGHT) * face.points + WEIGHT * points
         return replace(face, points=moved.astype(np.float32).round(2))
@@ -63,13 +62,3 @@ class Teacher:
         other = np.ascontiguousarray(image[:, ::-1])
         back = predictor.predict(other, tight_boxes(mirrored[None])).points[0]
         return np.stack([straight, mirror_points(back, width, IBUG68, bias)])
-
-
-def eye_distance(points: Floats) -> float:
-    """Between the outer corners of the eyes, in pixels."""
-    return float(np.hypot(*(points[_RIGHT_EYE] - points[_LEFT_EYE])))
-
-
-def mean_distance(points: Floats, labels: Floats) -> float:
-    """From the labels, over the distance of their outer eye corners."""
-    return float(np.hypot(*(points - labels).T).mean()) / eye_distance(labels)
