@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from facedots.cli.main import app
 from facedots.cli.models import _summary
+from facedots.detection.finder import WEIGHTS as DETECTORS
 from facedots.inference import weights
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import describe_model
@@ -24,6 +25,8 @@ def test_lists_what_a_user_must_know(tiny_model: Path, monkeypatch: pytest.Monke
         "  trained on  nothing",
         "  note        for tests",
         "  scores      not measured",
+        f"finder: detector of faces, {DETECTORS['finder'].path.stat().st_size / 1e6:.2f} MB, "
+        "chosen by --detector finder",
         "Code: Apache-2.0. Weights: for research only, terms above (LICENSE-WEIGHTS.md).",
     ]
 

@@ -1,9 +1,11 @@
 import hashlib
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from facedots.detection.finder import Finder
 from facedots.errors import WeightsError
 from facedots.geometry import Image
 from facedots.inference import weights
@@ -11,7 +13,7 @@ from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.session import Session
 from facedots.inference.weights import FOLDER, WEIGHTS, weights_file
 from facedots.inspection.layers import load_model
-from facedots.io.pinned import WeightFile, pinned_weights
+from facedots.io.pinned import MAX_BYTES, WeightFile, pinned_weights
 from facedots.schema import IBUG68
 from facedots.types import VISIBLE
 
@@ -80,12 +82,15 @@ def test_a_damaged_file_that_ships_is_refused_by_its_path_and_by_a_link_too(
                 use(model)
 
 
-def test_a_file_too_large_for_a_network_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("use", [Session, Finder])
+def test_a_file_too_large_for_a_network_is_refused(
+    use: Callable[[Path], object], tmp_path: Path
+) -> None:
     sparse = tmp_path / "huge.onnx"
     with sparse.open("wb") as file:
-        file.truncate(weights.MAX_BYTES + 1)
+        file.truncate(MAX_BYTES + 1)
     with pytest.raises(WeightsError, match=r"huge\.onnx: over 256 MB, too large"):
-        Session(sparse)
+        use(sparse)
 
 
 def test_an_unknown_name_lists_the_known_ones(

@@ -23,6 +23,7 @@ def models(
     as_json: Annotated[bool, "Print JSON, with the same facts.", {"name": "json"}] = False,
 ) -> None:
     """List the networks that come with facedots. Size, input, terms, training data, scores."""
+    from facedots.detection import finder
     from facedots.inference.session import TERMS, describe_model
     from facedots.inference.weights import WEIGHTS
 
@@ -35,7 +36,9 @@ def models(
             "`facedots export` writes its file"
         )
     else:
-        typer.echo("\n".join([*map(_summary, descriptions), TERMS]))
+        size = finder.WEIGHTS["finder"].path.stat().st_size / 1e6
+        detector = f"finder: detector of faces, {size:.2f} MB, chosen by --detector finder"
+        typer.echo("\n".join([*map(_summary, descriptions), detector, TERMS]))
 
 
 def _summary(model: "Mapping[str, Any]") -> str:

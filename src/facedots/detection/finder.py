@@ -12,8 +12,7 @@ from facedots.detection.candidates import shares_inside
 from facedots.detection.search import FaceSizes, Search, checked_score, smallest_face
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou, check_shape
-from facedots.io.files import protect
-from facedots.io.pinned import pinned_weights
+from facedots.io.pinned import pinned_weights, read_weights_file
 from facedots.runtime import Providers, open_session, run_session
 from facedots.types import check_image
 
@@ -145,13 +144,8 @@ def open_finder(
     Raises:
         WeightsError: The file is missing, damaged, or is not a finder's.
     """
-    own = WEIGHTS["finder"]
-    file = own.path if path is None else Path(path)
-    if file != own.path and not file.is_file():
-        fault = "a folder" if file.is_dir() else "no such file"
-        raise WeightsError(f"{path}: {fault}; `facedots export RUN --out FILE` writes the file")
-    protect([file])
-    data = own.read() if file == own.path else file.read_bytes()
+    file = WEIGHTS["finder"].path if path is None else Path(path)
+    data = read_weights_file(file, WEIGHTS, "`facedots export RUN --out FILE` writes the file")
     session = open_session(data, str(file), providers, threads)
     ports = tuple(port.name for port in (*session.get_inputs(), *session.get_outputs()))
     if ports != PORTS:

@@ -3,12 +3,10 @@
 from pathlib import Path
 
 from facedots.errors import RecipeError, WeightsError
-from facedots.io.files import protect
-from facedots.io.pinned import pinned_weights
+from facedots.io.pinned import pinned_weights, read_weights_file
 from facedots.io.yaml_files import read_yaml
 
 FOLDER = Path(__file__).parents[1] / "assets" / "weights"
-MAX_BYTES = 256 * 10**6
 ONNX_FILE = "model.onnx"
 """The file of a run's best weights in its folder."""
 RECIPE_FILE = "recipe.yaml"
@@ -66,20 +64,6 @@ def read_weights(path: Path) -> bytes:
     Raises:
         WeightsError: The file is missing, damaged, or larger than 256 MB.
     """
-    protect([path])
-    for pinned in WEIGHTS.values():
-        both = path.exists() and pinned.path.exists()
-        if path == pinned.path or (both and path.samefile(pinned.path)):
-            return pinned.read()
-    if not path.is_file():
-        raise WeightsError(
-            f"{path}: no such file; `facedots models` lists the networks that come with facedots"
-        )
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise WeightsError(f"{path}: over {MAX_BYTES // 10**6} MB, too large for such a network")
-    return data
+    return read_weights_file(
+        path, WEIGHTS, "`facedots models` lists the networks that come with facedots"
+    )

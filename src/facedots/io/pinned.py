@@ -1,4 +1,4 @@
-"""Weight files whose bytes a list beside them pins.
+"""Weight files, and those whose bytes a list beside them pins.
 
 To add or replace one: ``cd FOLDER && sha256sum *.onnx > SHA256SUMS``.
 """
@@ -11,6 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from facedots.errors import WeightsError
+from facedots.io.files import protect
+
+MAX_BYTES = 256 * 10**6
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,32 @@ def pinned_weights(folder: Path) -> Mapping[str, WeightFile]:
             )
         pinned[match[2]] = WeightFile(folder / f"{match[2]}.onnx", match[1])
     return MappingProxyType(pinned)
+
+
+def read_weights_file(path: Path, pinned: Mapping[str, WeightFile], missing: str) -> bytes:
+    """The bytes of an ONNX file. A pinned one, by whatever path or link, must have the pinned ones.
+
+    Args:
+        path: The file; nothing that facedots writes may replace it from now on.
+        pinned: The files that come with facedots.
+        missing: What to do where there is no such file.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or larger than 256 MB.
+    """
+    protect([path])
+    for own in pinned.values():
+        both = path.exists() and own.path.exists()
+        if path == own.path or (both and path.samefile(own.path)):
+            return own.read()
+    if not path.is_file():
+        fault = "a folder" if path.is_dir() else "no such file"
+        raise WeightsError(f"{path}: {fault}; {missing}")
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(data) > MAX_BYTES:
+        raise WeightsError(f"{path}: over {MAX_BYTES // 10**6} MB, too large for such a network")
+    return data
