@@ -36,7 +36,7 @@ class Judged(Detector):
         """Those that :class:`~facedots.Pipeline` keeps."""
         found = self.detector(image)
         keypoints = self.predictor.predict(image, found.boxes, found.squares)
-        kept = self.detector.accepts(found.scores, keypoints.score)
+        kept = self.detector.accepts(found.scores, keypoints)
         across = keypoints.schema.right_to_left
         squares = [upright_square(points, across) for points in keypoints.points[kept]]
         middles, sides = np.split(np.reshape(squares, (-1, 4))[:, :3], [2], axis=1)

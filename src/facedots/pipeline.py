@@ -42,7 +42,7 @@ class Pipeline:
         """
         detections = self.detector(image).best(self.max_faces)
         keypoints = self.predictor.predict(image, detections.boxes, detections.squares)
-        accepted = self.detector.accepts(detections.scores, keypoints.score)
+        accepted = self.detector.accepts(detections.scores, keypoints)
         faces = keypoints.faces(detections.boxes, detections.scores)
         held = [face for face, holds in zip(faces, accepted, strict=True) if holds]
         return sorted(held, key=lambda face: -face.score)

@@ -11,7 +11,7 @@ from facedots.data.canvas import ImageCache
 from facedots.data.canvases import CanvasDataset
 from facedots.data.scenes import Scene, load_scenes, tilted_square, write_scenes
 from facedots.data.targets import finder_targets
-from facedots.detection.finder import decode_squares
+from facedots.detection.finder import decode_squares, tilted_squares
 from facedots.errors import DataError, ImageError
 
 NONE = np.zeros((0, 4), np.float32)
@@ -85,7 +85,7 @@ def test_targets_are_what_the_network_must_answer() -> None:
     targets = finder_targets(squares, np.array([[100, 0, 127, 20]], np.float32), 128)
     assert np.argwhere(targets.heat == 1).tolist() == [[3, 5], [11, 12]]
     rows, columns = [3, 11], [5, 12]
-    decoded = decode_squares(targets.square[:, rows, columns], rows, columns)
+    decoded = tilted_squares(decode_squares(targets.square[:, rows, columns], rows, columns))
     np.testing.assert_allclose(decoded, squares[:2], rtol=1e-5)
     assert targets.regressed[3, 5] == 1
     assert targets.counted[0, 14] == 0  # ignored
@@ -98,7 +98,7 @@ def test_faces_a_little_too_large_teach_their_side_and_do_not_count() -> None:
     targets = finder_targets(square, NONE, 96)
     rows, columns = targets.regressed.nonzero()
     assert len(rows)
-    decoded = decode_squares(targets.square[:, rows, columns], rows, columns)
+    decoded = tilted_squares(decode_squares(targets.square[:, rows, columns], rows, columns))
     np.testing.assert_allclose(decoded, np.repeat(square, len(decoded), axis=0), rtol=1e-5)
     assert targets.heat.max() == 0
     assert not targets.counted[rows, columns].any()

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes, upright_square
 from facedots.spec import Predictor
-from facedots.types import check_image
+from facedots.types import Keypoints, check_image
 
 
 @dataclass(frozen=True)
@@ -102,9 +102,9 @@ class Detector(Protocol):
         """What is looked for in an image of this size; by default all faces."""
         return SearchRange()
 
-    def accepts(self, found: Floats, judged: Floats) -> NDArray[np.bool_]:
-        """Which of N faces hold, by the detector's scores ``(N,)`` and those of their keypoints,
-        NaN where unknown; by default all.
+    def accepts(self, found: Floats, keypoints: Keypoints) -> NDArray[np.bool_]:
+        """Which of N faces hold, by the detector's scores ``(N,)`` and their keypoints; by default
+        all.
         """
         return np.ones(len(found), bool)
 

@@ -11,10 +11,10 @@ from facedots.detection.base import Detections, Detector, SearchRange
 from facedots.detection.candidates import shares_inside
 from facedots.detection.search import FaceSizes, Search, checked_score, smallest_face
 from facedots.errors import WeightsError
-from facedots.geometry import Floats, Image, box_iou, check_shape
+from facedots.geometry import Floats, Image, box_iou, check_shape, tight_boxes
 from facedots.io.pinned import pinned_weights, read_weights_file
 from facedots.runtime import Providers, open_session, run_session
-from facedots.types import check_image
+from facedots.types import Keypoints, check_image
 
 SIDES = (10.0, 32.0)
 """Sides of the faces that the network is trained for, in pixels as it sees them."""
@@ -107,9 +107,19 @@ class Finder(Detector):
             views.append(max(round(views[-1] / _VIEW_FACTOR), _SMALLEST_VIEW))
         return views
 
-    def accepts(self, found: Floats, judged: Floats) -> NDArray[np.bool_]:
-        """Which faces hold, by their scores here and those of their keypoints."""
-        return np.asarray(np.isnan(judged) | (found * judged >= _PAIR_SCORE))
+    def accepts(self, found: Floats, keypoints: Keypoints) -> NDArray[np.bool_]:
+        """Which faces hold, by their scores here and those of their keypoints; of those that turn
+        out to be one face, the best.
+        """
+        judged = np.where(np.isnan(keypoints.score), 1.0, keypoints.score)
+        holds = np.isnan(keypoints.score) | (found * judged >= _PAIR_SCORE)
+        boxes = tight_boxes(keypoints.points)
+        alike = box_iou(boxes, boxes) > _NMS_IOU
+        kept: list[int] = []
+        for i in np.argsort(-found * judged, kind="stable").tolist():
+            if holds[i] and not alike[i, kept].any():
+                kept.append(i)
+        return np.isin(np.arange(len(found)), kept)
 
     def __call__(self, image: Image) -> Detections:
         """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
@@ -126,13 +136,15 @@ class Finder(Detector):
         return Detections(square_boxes(squares), scores, squares)
 
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
-        """Tilted squares (N, 4) in pixels of an image of this size, and scores (N,)."""
+        """Squares (N, 5) as decoded, in pixels of an image of this size, and scores (N,)."""
         scores, squares = self._run(_padded(view))
         rows, columns = np.nonzero((scores >= self._min_score) & (scores > 0))
         chosen = decode_squares(squares[:, rows, columns], rows, columns)
         grow = np.array([width / view.shape[1], height / view.shape[0]], np.float32)
         middles = (chosen[:, :2] + 0.5) * grow - 0.5
-        found = np.column_stack([middles, chosen[:, 2] * grow.mean(), chosen[:, 3]])
+        # The more pixels of a face a view shows, the better it knows the roll.
+        direction = chosen[:, 3:] * np.minimum(chosen[:, 2:3], SIDES[1]) ** 2
+        found = np.column_stack([middles, chosen[:, 2] * grow.mean(), direction])
         return found.astype(np.float32), scores[rows, columns]
 
 
@@ -162,18 +174,27 @@ def open_finder(
 
 
 def decode_squares(output: Floats, rows: ArrayLike, columns: ArrayLike) -> Floats:
-    """Tilted squares ``float32 (N, 4)`` in pixels and degrees from the network's output
-    ``(5, N)`` in the cells of these rows and columns.
+    """Squares ``float32 (N, 5)`` from the network's output ``(5, N)`` in the cells of these rows
+    and columns: center x, center y and side in pixels; cosine and sine of the roll, shorter than 1
+    where the network is not sure of it.
 
-    >>> decode_squares(np.array([[0], [0.5], [0], [0], [2]]), [1], [2]).tolist()
-    [[19.5, 15.5, 32.0, 90.0]]
+    >>> decode_squares(np.array([[0], [0.5], [0], [0], [1]]), [1], [2]).tolist()
+    [[19.5, 15.5, 32.0, 0.0, 1.0]]
     """
     right, down, log_side, cos, sin = np.asarray(output, np.float32)
     middle = (STRIDE - 1) / 2
     x, y = (right + np.asarray(columns)) * STRIDE, (down + np.asarray(rows)) * STRIDE
-    roll = np.degrees(np.arctan2(sin, cos))
-    squares = np.column_stack([x + middle, y + middle, UNIT * np.exp(log_side), roll])
+    squares = np.column_stack([x + middle, y + middle, UNIT * np.exp(log_side), cos, sin])
     return squares.astype(np.float32)
+
+
+def tilted_squares(decoded: Floats) -> Floats:
+    """Center x, center y, side and roll in degrees ``(N, 4)`` of decoded squares (N, 5).
+
+    >>> tilted_squares(np.array([[20, 15, 32, 0, 0.5]], np.float32)).tolist()
+    [[20.0, 15.0, 32.0, 90.0]]
+    """
+    return np.column_stack([decoded[:, :3], np.degrees(np.arctan2(decoded[:, 4], decoded[:, 3]))])
 
 
 def square_boxes(squares: Floats) -> Floats:
@@ -205,9 +226,9 @@ def _padded(image: Image) -> Image:
 
 
 def _distinct(squares: Floats, scores: Floats) -> tuple[Floats, Floats]:
-    """Each face once, best first: without squares that overlap a better one or lie within it. Where
-    several views show a face, center and side are their mean, weighted by the scores (Gidaris and
-    Komodakis 2015, arXiv:1505.01749).
+    """Tilted squares (N, 4) and scores (N,) of decoded ones (M, 5): each face once, best first,
+    without squares that overlap a better one or lie within it. Where several views show a face, the
+    square is their mean, weighted by the scores (Gidaris and Komodakis 2015, arXiv:1505.01749).
     """
     boxes = square_boxes(squares)
     alike = box_iou(boxes, boxes) > _NMS_IOU
@@ -217,6 +238,4 @@ def _distinct(squares: Floats, scores: Floats) -> tuple[Floats, Floats]:
         if not same[i, kept].any():
             kept.append(i)
     weights = alike[kept] * scores
-    distinct = squares[kept]
-    distinct[:, :3] = weights @ squares[:, :3] / weights.sum(axis=1, keepdims=True)
-    return distinct, scores[kept]
+    return tilted_squares(weights @ squares / weights.sum(axis=1, keepdims=True)), scores[kept]
