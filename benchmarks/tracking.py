@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from fractions import Fraction
@@ -29,6 +28,7 @@ from common import machine, parser_with_data
 
 from facedots import (
     Detections,
+    Detector,
     KeypointPredictor,
     RetinaFace,
     Tracker,
@@ -75,10 +75,10 @@ class Memory:
     megabytes: float
 
 
-class Clock:
+class Clock(Detector):
     """A detector whose processor time is counted."""
 
-    def __init__(self, detector: Callable[[Image], Detections]) -> None:
+    def __init__(self, detector: Detector) -> None:
         self._detector = detector
         self.seconds = 0.0
 

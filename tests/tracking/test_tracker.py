@@ -1,14 +1,14 @@
 """Tracking of simulated faces: patterned squares with points, one in front of the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from tests.faces import isotropic_covariance
 
-from facedots.detection.base import Detections
+from facedots.detection.base import Detections, Detector
 from facedots.errors import ShapeError
 from facedots.geometry import Floats, Image, box_iou, tight_boxes
 from facedots.schema import IBUG68
@@ -51,6 +51,20 @@ class SimulatedFace:
         return box
 
 
+@dataclass(frozen=True)
+class FunctionDetector(Detector):
+    """A detector made of a function, which drops the keypoints of some boxes."""
+
+    detect: Callable[[Image], Detections]
+    least_score: float = 0.0
+
+    def __call__(self, image: Image) -> Detections:
+        return self.detect(image)
+
+    def accepts(self, found: Floats, keypoints: Keypoints) -> NDArray[np.bool_]:
+        return np.asarray(np.isnan(keypoints.score) | (keypoints.score >= self.least_score))
+
+
 class World:
     """The faces of a frame, the nearest first, with a detector and a network for them.
 
@@ -83,7 +97,11 @@ class World:
             if all(box_iou([face.box], [other.box])[0, 0] < 0.35 for other in self.faces[:i])
         ]
 
-    def detector(self, image: Image) -> Detections:
+    @property
+    def detector(self) -> FunctionDetector:
+        return FunctionDetector(self.detect)
+
+    def detect(self, image: Image) -> Detections:
         boxes = [face.box for face in self.visible() if face.detected] + self.false_alarms
         scores = np.full(len(boxes), 0.9, np.float32)
         return Detections(np.reshape(boxes, (-1, 4)).astype(np.float32), scores)
@@ -294,7 +312,7 @@ def test_the_detector_s_tilted_squares_reach_the_predictor() -> None:
     given = list[object]()
     square = np.array([[100, 120, 60, 90]], np.float32)
 
-    def detector(image: Image) -> Detections:
+    def detect(image: Image) -> Detections:
         return Detections(world.faces[0].box[None], np.ones(1, np.float32), square)
 
     def predict(image: Image, boxes: ArrayLike, squares: ArrayLike | None = None) -> Keypoints:
@@ -302,7 +320,7 @@ def test_the_detector_s_tilted_squares_reach_the_predictor() -> None:
         return World.predict(world, image, boxes, squares)
 
     world.predict = predict  # type: ignore[method-assign]
-    follow(world, [[SimulatedFace(100, 120, 1)]] * 2, Tracker(detector, world))
+    follow(world, [[SimulatedFace(100, 120, 1)]] * 2, Tracker(FunctionDetector(detect), world))
     assert np.array_equal(np.asarray(given[0]), square)
     assert given[1] is None
 
@@ -337,6 +355,21 @@ def test_a_false_alarm_of_the_detector_is_no_face() -> None:
         )
         == [[0]] * 3
     )
+
+
+def test_a_new_face_that_the_detector_does_not_accept_is_none() -> None:
+    world = World()
+    frames = [[SimulatedFace(100, 120, 1, score=0.7), SimulatedFace(300, 120, 2, score=0.95)]] * 3
+    tracker = Tracker(FunctionDetector(world.detect, least_score=0.9), world, detect_every=1)
+    results = follow(world, frames, tracker)
+    assert [[face.points.mean(0)[0] > 200 for face in faces] for faces in results] == [[True]] * 3
+
+
+def test_so_many_faces_as_wanted_are_followed() -> None:
+    world = World()
+    frames = [[SimulatedFace(100, 120, 1), SimulatedFace(300, 120, 2)]] * 3
+    results = follow(world, frames, Tracker(world.detector, world, max_faces=1))
+    assert track_ids(results) == [[0]] * 3
 
 
 def test_a_face_that_leaves_the_image_is_gone() -> None:

@@ -15,7 +15,6 @@ import numpy as np
 from facedots.analysis.align import Template, align_face
 from facedots.analysis.analyzer import FaceAnalyzer
 from facedots.batch.images import check_finite
-from facedots.detection.base import Detections
 from facedots.errors import FacedotsError, ImageError, MissingExtra, PointsError, ShapeError
 from facedots.geometry import Image, check_boxes
 from facedots.inference.predictor import KeypointPredictor
@@ -116,11 +115,7 @@ class RequestHandler:
     def tracker(self, options: FindOptions) -> Tracker:
         """For the frames of one stream; raises as :meth:`pipeline` does."""
         pipeline = self.pipeline(options)
-
-        def detect(image: Image) -> Detections:
-            return pipeline.detector(image).best(pipeline.max_faces)
-
-        return Tracker(detect, pipeline.predictor)
+        return Tracker(pipeline.detector, pipeline.predictor, max_faces=pipeline.max_faces)
 
     def answer_frame(
         self, tracker: Tracker, data: bytes, number: int, time: float, options: FindOptions

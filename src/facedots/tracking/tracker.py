@@ -1,13 +1,14 @@
 """Face tracking: stable IDs and temporally smoothed keypoints."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.detection.base import Detections
+from facedots.detection.base import Detector
 from facedots.geometry import Floats, Image, box_iou
 from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
@@ -38,6 +39,7 @@ class Tracker:
     Args:
         detector: Finds boxes, see :class:`~facedots.detection.base.Detector`.
         predictor: Finds keypoints in boxes.
+        max_faces: Boxes of a look that are used, the detector's best; by default all.
         detect_every: Frames between two detector runs while every face is confident.
         max_lost_seconds: How long a hidden face keeps its track.
         smooth: Whether to smooth the points with
@@ -57,14 +59,15 @@ class Tracker:
 
     def __init__(
         self,
-        detector: Callable[[Image], Detections],
+        detector: Detector,
         predictor: Predictor,
         *,
+        max_faces: int | None = None,
         detect_every: int = 30,
         max_lost_seconds: float = 2.0,
         smooth: bool = True,
     ) -> None:
-        self._detector, self._predictor = detector, predictor
+        self._detector, self._predictor, self._max_faces = detector, predictor, max_faces
         self._detect_every, self._max_lost_seconds = detect_every, max_lost_seconds
         self._smooth = smooth
         self._tracks: list[Track] = []
@@ -129,7 +132,7 @@ class Tracker:
         """Run the detector: confirm or drop the observations, and add new faces."""
         self.detector_runs += 1
         self._frames_since_detection = 0
-        detections = self._detector(image)
+        detections = self._detector(image).best(self._max_faces)
         overlaps = box_iou(
             detections.boxes, np.reshape([item.tight_box for item in observations], (-1, 4))
         )
@@ -145,20 +148,27 @@ class Tracker:
         firm = [column for column, item in enumerate(observations) if not item.weak]
         new = np.flatnonzero(overlaps[:, firm].max(axis=1, initial=0) < _NEW_FACE_IOU)
         squares = None if detections.squares is None else detections.squares[new]
-        new_faces = self._observe(image, detections.boxes[new], squares)
-        for item, score in zip(new_faces, detections.scores[new], strict=True):
-            item.detection_score = float(score)
+        new_faces = self._observe(image, detections.boxes[new], squares, detections.scores[new])
         kept = [item for item in observations if not item.refuted]
         return [*kept, *(item for item in new_faces if item.plausible(image))]
 
     def _observe(
-        self, image: Image, boxes: "Sequence[Floats] | Floats", squares: Floats | None = None
+        self,
+        image: Image,
+        boxes: "Sequence[Floats] | Floats",
+        squares: Floats | None = None,
+        scores: Floats | None = None,
     ) -> list[Observation]:
-        """The network's prediction in each box."""
+        """The network's prediction in each box; where the detector gave it a score, if it holds."""
         if not len(boxes):
             return []
         keypoints = self._predictor.predict(image, boxes, squares)
-        return [Observation(face) for face in keypoints.faces(np.asarray(boxes, np.float32))]
+        observations = list(map(Observation, keypoints.faces(np.asarray(boxes, np.float32))))
+        if scores is None:
+            return observations
+        for item, score in zip(observations, scores, strict=True):
+            item.detection_score = float(score)
+        return list(compress(observations, self._detector.accepts(scores, keypoints)))
 
     def _associate(self, image: Image, observations: list[Observation], now: float) -> None:
         """Continue each track with its best observation, hide the others, start new tracks."""
