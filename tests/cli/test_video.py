@@ -24,7 +24,7 @@ from facedots.analysis.analyzer import face_columns
 from facedots.analysis.emotion import EMOTIONS, UNSURE
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
-from facedots.detection.base import Detections
+from facedots.detection.base import Detections, Detector
 from facedots.errors import FacedotsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
@@ -43,7 +43,7 @@ FACE = np.ascontiguousarray(FACE[: FACE.shape[0] // 2 * 2, : FACE.shape[1] // 2 
 GRAY = np.full_like(FACE, 128)
 
 
-class Truth:
+class Truth(Detector):
     """A detector and network that know the drawn face, and see none in an image of one color."""
 
     spec = SimpleNamespace(schema=IBUG68)
