@@ -112,6 +112,15 @@ def test_a_face_holds_by_both_scores_or_by_its_own_where_there_is_no_other() -> 
     assert Finder(bright_spots).accepts(found, keypoints).tolist() == [True, False, True, True]
 
 
+def test_a_weak_view_has_a_say_but_is_no_face() -> None:
+    image = np.zeros((480, 640, 3), np.uint8)
+    image[104:112, 104:112], image[400:408, 400:408] = 110, 255  # scores of .43 and 1
+    faces = Finder(bright_spots, min_face=10)(image)
+    assert len(faces) > 0
+    assert faces.scores.min() >= 0.5
+    assert Finder(bright_spots, 0.4, min_face=10)(image).scores.min() < 0.5
+
+
 def test_faces_with_the_same_keypoints_are_one_the_best() -> None:
     found = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
     keypoints = keypoints_around([0, 2, 100, 102], np.array([0.7, 0.9, 0.1, 0.9], np.float32))

@@ -38,6 +38,8 @@ _WHOLE_VIEW = 200
 """Long side of images up to which none is reduced."""
 _PAIR_SCORE = 0.5
 """Least product of the scores of finder and keypoints: docs/experiments.md, Detection."""
+_VIEW_SCORE = 0.3
+"""Score from which on what a view says of a face counts beside better views."""
 _VIEW_MULTIPLE = 32
 _VIEW_FACTOR = 2
 _SMALLEST_VIEW = 40
@@ -56,8 +58,8 @@ class Finder(Detector):
     Args:
         network: The path of an ONNX file that ``facedots export`` wrote from a run of
             ``recipes/finder.yaml``, or the open network; default: the one of facedots.
-        min_score: Faces with a lower score, in [0, 1], are dropped. The network is made to miss
-            none: :meth:`accepts` tells the false ones by their keypoints.
+        min_score: Faces with a lower score, in [0, 1], are dropped; below the default,
+            :meth:`accepts` takes none anyway. It tells false ones by their keypoints.
         search: ``"fast"``: faces from 32 pixels or 1/11 of the long side; ``"default"``: from 16
             pixels or 1/64 of it; ``"thorough"``: from 12 pixels in images of any size.
         min_face: Side in pixels of the smallest face to look for, instead.
@@ -78,7 +80,7 @@ class Finder(Detector):
     def __init__(
         self,
         network: str | Path | FinderRun | None = None,
-        min_score: float = 0.3,
+        min_score: float = _PAIR_SCORE,
         search: Search = "default",
         min_face: float | None = None,
         threads: int = 1,
@@ -133,12 +135,13 @@ class Finder(Detector):
             view = _shrunk(view, width, height, long_side)
             found.append(self._candidates(view, width, height))
         squares, scores = _distinct(*map(np.concatenate, zip(*found, strict=True)))
+        squares, scores = squares[scores >= self._min_score], scores[scores >= self._min_score]
         return Detections(square_boxes(squares), scores, squares)
 
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
         """Squares (N, 5) as decoded, in pixels of an image of this size, and scores (N,)."""
         scores, squares = self._run(_padded(view))
-        rows, columns = np.nonzero((scores >= self._min_score) & (scores > 0))
+        rows, columns = np.nonzero((scores >= min(self._min_score, _VIEW_SCORE)) & (scores > 0))
         chosen = decode_squares(squares[:, rows, columns], rows, columns)
         grow = np.array([width / view.shape[1], height / view.shape[0]], np.float32)
         middles = (chosen[:, :2] + 0.5) * grow - 0.5
