@@ -19,13 +19,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 from common import markdown_table
-from numpy.typing import NDArray
 from scene_parts import ANGLES, crowd, turned
 
 from facedots import Detections, Detector, Finder, KeypointPredictor, RetinaFace
 from facedots.data import Scene, load_scenes
+from facedots.detection import square_boxes
 from facedots.evaluation import measure_detector
-from facedots.geometry import Floats, Image, upright_square
+from facedots.geometry import Image, upright_square
 
 SIZES = ((160, 120), (320, 240), (640, 480))
 
@@ -43,13 +43,8 @@ class Judged(Detector):
         kept = self.detector.accepts(found.scores, keypoints)
         across = keypoints.schema.right_to_left
         squares = [upright_square(points, across) for points in keypoints.points[kept]]
-        return Detections(square_boxes(np.reshape(squares, (-1, 4))), found.scores[kept])
-
-
-def square_boxes(squares: NDArray[np.floating]) -> Floats:
-    """The boxes (N, 4) of squares (N, 4) whose roll is left out."""
-    middles, sides = squares[:, :2], squares[:, 2:3]
-    return np.hstack([middles - sides / 2, middles + sides / 2]).astype(np.float32)
+        boxes = square_boxes(np.reshape(squares, (-1, 4)).astype(np.float32))
+        return Detections(boxes, found.scores[kept])
 
 
 def by_people(scene: Scene) -> Scene:

@@ -29,7 +29,7 @@ from facedots.data.scenes import (
     tilted_square,
     write_scenes,
 )
-from facedots.detection.finder import square_boxes
+from facedots.detection import square_boxes
 from facedots.geometry import Floats
 
 IN_TEST_SETS = ("image_0862", "image_0215", "image_0828")

@@ -25,7 +25,8 @@ from facedots.data.photometric import (
 from facedots.data.scenes import Scene, map_squares, visible_shares
 from facedots.data.targets import DOUBTFUL_SIDES, finder_targets
 from facedots.data.transforms import Compose
-from facedots.detection.finder import SIDES, square_boxes
+from facedots.detection.base import square_boxes
+from facedots.detection.finder import SIDES
 from facedots.geometry import Floats, Image, Matrix, apply_affine, compose, similarity, warp_image
 
 NEGATIVE_SOURCES = ("empty", "lookalikes")

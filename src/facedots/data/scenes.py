@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from facedots.detection.finder import square_boxes
+from facedots.detection.base import square_boxes
 from facedots.errors import DataError
 from facedots.geometry import Floats, Matrix, apply_affine, similarity, tight_boxes
 from facedots.io.files import atomic_write

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facedots.detection.finder import SIDES, STRIDE, UNIT, square_boxes
+from facedots.detection.base import square_boxes
+from facedots.detection.finder import SIDES, STRIDE, UNIT
 from facedots.geometry import Floats
 
 _HEAT_SIGMA = 0.12

@@ -3,6 +3,7 @@ from .base import Detector as Detector
 from .base import PrecomputedBoxes as PrecomputedBoxes
 from .base import SearchRange as SearchRange
 from .base import SingleObjectDetector as SingleObjectDetector
+from .base import square_boxes as square_boxes
 from .candidates import Candidates as Candidates
 from .finder import Finder as Finder
 from .opencv import Haar as Haar

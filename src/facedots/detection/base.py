@@ -46,6 +46,16 @@ class Detections:
         return Detections(self.boxes[:count], self.scores[:count], squares)
 
 
+def square_boxes(squares: Floats) -> Floats:
+    """Boxes ``float32 (N, 4)`` of the centers and sides of tilted squares (N, 4), upright.
+
+    >>> square_boxes(np.array([[5, 10, 20, 30]], np.float32)).tolist()
+    [[-5.0, 0.0, 15.0, 20.0]]
+    """
+    half = squares[:, 2:3] / 2
+    return np.concatenate([squares[:, :2] - half, squares[:, :2] + half], axis=1)
+
+
 @dataclass(frozen=True)
 class SearchRange:
     """What a detector looks for in an image.

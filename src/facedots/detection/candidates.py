@@ -144,6 +144,15 @@ def shares_inside(boxes: Floats, others: Floats) -> Floats:
     return np.asarray(shared / np.maximum(areas[:, None], 1e-6))
 
 
+def first_of_alike(alike: NDArray[np.bool_], order: NDArray[np.intp]) -> list[int]:
+    """The rows, in this order, that are ``alike`` (N, N) to none of those before that stay."""
+    kept: list[int] = []
+    for i in order.tolist():
+        if not alike[i, kept].any():
+            kept.append(i)
+    return kept
+
+
 def distinct(found: Candidates) -> Candidates:
     """Each face once, best first; a spare box gives way to any other on the same face."""
     overlaps, shares = box_iou(found.boxes, found.boxes), shares_inside(found.boxes, found.boxes)
@@ -151,8 +160,5 @@ def distinct(found: Candidates) -> Candidates:
     near = apart < _SAME_FACE_NEAR * np.minimum(found.sides[:, None], found.sides)
     same = (overlaps > _SAME_FACE_IOU) | near
     same |= found.spare[:, None] & (shares > _CUT_INSIDE)
-    kept: list[int] = []
-    for i in np.lexsort((-found.scores, found.spare)).tolist():
-        if not same[i, kept].any():
-            kept.append(i)
+    kept = first_of_alike(same, np.lexsort((-found.scores, found.spare)))
     return found[sorted(kept, key=lambda i: -float(found.scores[i]))]

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from facedots.detection.base import Detections, Detector, SearchRange
-from facedots.detection.candidates import shares_inside
+from facedots.detection.base import Detections, Detector, SearchRange, square_boxes
+from facedots.detection.candidates import first_of_alike, shares_inside
 from facedots.detection.search import FaceSizes, Search, checked_score, smallest_face
 from facedots.errors import WeightsError
 from facedots.geometry import Floats, Image, box_iou, check_shape, tight_boxes
@@ -116,12 +116,9 @@ class Finder(Detector):
         judged = np.where(np.isnan(keypoints.score), 1.0, keypoints.score)
         holds = np.isnan(keypoints.score) | (found * judged >= _PAIR_SCORE)
         boxes = tight_boxes(keypoints.points)
-        alike = box_iou(boxes, boxes) > _NMS_IOU
-        kept: list[int] = []
-        for i in np.argsort(-found * judged, kind="stable").tolist():
-            if holds[i] and not alike[i, kept].any():
-                kept.append(i)
-        return np.isin(np.arange(len(found)), kept)
+        alike = (box_iou(boxes, boxes) > _NMS_IOU) & holds
+        best = first_of_alike(alike, np.argsort(-found * judged, kind="stable"))
+        return np.asarray(holds & np.isin(np.arange(len(found)), best))
 
     def __call__(self, image: Image) -> Detections:
         """The faces in an RGB image ``uint8 (H, W, 3)``, best first.
@@ -135,8 +132,8 @@ class Finder(Detector):
             view = _shrunk(view, width, height, long_side)
             found.append(self._candidates(view, width, height))
         squares, scores = _distinct(*map(np.concatenate, zip(*found, strict=True)))
-        squares, scores = squares[scores >= self._min_score], scores[scores >= self._min_score]
-        return Detections(square_boxes(squares), scores, squares)
+        sure = scores >= self._min_score
+        return Detections(square_boxes(squares[sure]), scores[sure], squares[sure])
 
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
         """Squares (N, 5) as decoded, in pixels of an image of this size, and scores (N,)."""
@@ -200,16 +197,6 @@ def tilted_squares(decoded: Floats) -> Floats:
     return np.column_stack([decoded[:, :3], np.degrees(np.arctan2(decoded[:, 4], decoded[:, 3]))])
 
 
-def square_boxes(squares: Floats) -> Floats:
-    """Boxes ``float32 (N, 4)`` of the centers and sides of tilted squares (N, 4), upright.
-
-    >>> square_boxes(np.array([[5, 10, 20, 30]], np.float32)).tolist()
-    [[-5.0, 0.0, 15.0, 20.0]]
-    """
-    half = squares[:, 2:3] / 2
-    return np.concatenate([squares[:, :2] - half, squares[:, :2] + half], axis=1)
-
-
 def _shrunk(view: Image, width: int, height: int, long_side: int) -> Image:
     """A coarser view of an image of this size, from a finer one or the image itself."""
     zoom = long_side / max(width, height)
@@ -236,9 +223,6 @@ def _distinct(squares: Floats, scores: Floats) -> tuple[Floats, Floats]:
     boxes = square_boxes(squares)
     alike = box_iou(boxes, boxes) > _NMS_IOU
     same = alike | (shares_inside(boxes, boxes) > _PART_INSIDE)
-    kept: list[int] = []
-    for i in np.argsort(-scores, kind="stable").tolist():
-        if not same[i, kept].any():
-            kept.append(i)
+    kept = first_of_alike(same, np.argsort(-scores, kind="stable"))
     weights = alike[kept] * scores
     return tilted_squares(weights @ squares / weights.sum(axis=1, keepdims=True)), scores[kept]

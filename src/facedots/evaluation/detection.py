@@ -6,8 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from facedots.data.scenes import Scene
-from facedots.detection.base import Detections, Detector
-from facedots.detection.finder import square_boxes
+from facedots.detection.base import Detections, Detector, square_boxes
 from facedots.geometry import Floats, box_iou
 from facedots.io.images import read_image
 
