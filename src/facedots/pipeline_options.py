@@ -76,8 +76,8 @@ class PipelineOptions:
         more = {"min-face": self.min_face, "any-angle": self.any_angle, "refine": self.refine}
         return {**values, **more}
 
-    def load(self, min_score: float = 0.8) -> "Pipeline":
-        """Open the networks; ``min_score`` of the detector is not for haar and finder.
+    def load(self, min_score: float | None = None) -> "Pipeline":
+        """Open the networks; ``min_score`` of the detector, by default its own, is not for haar.
 
         Raises:
             WeightsError: A network is unknown, or a weight file is missing.
@@ -95,14 +95,17 @@ class PipelineOptions:
         refine: int | Literal["auto"] = "auto" if self.refine == "auto" else int(self.refine)
         return KeypointPredictor(self.model, self.threads, refine, providers=self.device)
 
-    def load_detector(self, predictor: "KeypointPredictor", min_score: float = 0.8) -> "Detector":
+    def load_detector(
+        self, predictor: "KeypointPredictor", min_score: float | None = None
+    ) -> "Detector":
         """Open the detector, which is made of ``predictor`` for ``single-object``; raises as
         :meth:`load` does.
         """
         if self.detector_file and self.detector not in DETECTORS_OF_FILES:
             takes = " and ".join(DETECTORS_OF_FILES)
             raise DataError(f"--detector-file is for {takes}; --detector is {self.detector}")
-        search = (self.search, self.min_face, self.any_angle)
+        options: dict[str, Any] = {"search": self.search, "min_face": self.min_face}
+        options |= {} if min_score is None else {"min_score": min_score}
         if self.detector == "haar":
             from facedots.detection.opencv import Haar
 
@@ -114,22 +117,18 @@ class PipelineOptions:
         if self.detector == "finder":
             from facedots.detection.finder import Finder
 
-            return Finder(
-                self.detector_file,
-                search=self.search,
-                min_face=self.min_face,
-                threads=self.threads,
-                providers=self.device,
-            )
+            options |= {"threads": self.threads, "providers": self.device}
+            return Finder(self.detector_file, **options)
         if self.detector == "yunet":
             from facedots.detection.opencv import YuNet
 
             if self.detector_file is None:
                 raise WeightsError(f"--detector yunet needs --detector-file FILE: {YuNet.ORIGIN}")
-            return YuNet(self.detector_file, min_score, *search)
+            return YuNet(self.detector_file, **options, any_angle=self.any_angle)
         from facedots.detection.retinaface import RetinaFace
 
-        return RetinaFace(min_score, *search, self.threads, providers=self.device)
+        options |= {"any_angle": self.any_angle, "threads": self.threads}
+        return RetinaFace(**options, providers=self.device)
 
 
 @cache

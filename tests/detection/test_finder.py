@@ -7,6 +7,7 @@ import onnx
 import pytest
 
 from facedots.detection.finder import PORTS, UNIT, Finder, open_finder
+from facedots.detection.search import Search
 from facedots.errors import FacedotsError, WeightsError
 from facedots.geometry import Floats, Image
 from facedots.io.pinned import WeightFile
@@ -112,6 +113,44 @@ def test_a_face_holds_by_both_scores_or_by_its_own_where_there_is_no_other() -> 
     assert Finder(bright_spots).accepts(found, keypoints).tolist() == [True, False, True, True]
 
 
+def test_a_lower_least_score_takes_weaker_pairs() -> None:
+    found, judged = np.full(4, 0.6, np.float32), np.array([0.9, 0.6, 0.4, 0.1], np.float32)
+    keypoints = keypoints_around([0, 100, 200, 300], judged)
+    accepts = Finder(bright_spots, min_score=0.3).accepts(found, keypoints)
+    assert accepts.tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize("shape", [(1, 1000), (2, 5000), (5, 5000), (7, 9999), (1000, 1), (1, 1)])
+@pytest.mark.parametrize("search", ["fast", "default", "thorough"])
+def test_thin_images_hold_no_face(shape: tuple[int, int], search: Search) -> None:
+    assert len(Finder(bright_spots, search=search)(np.zeros((*shape, 3), np.uint8))) == 0
+
+
+def test_a_view_in_tiles_shows_the_same_faces(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((700, 900, 3), np.uint8)
+    for x, y in [(8, 8), (248, 304), (256, 640), (512, 256), (880, 680)]:
+        image[y : y + 8, x : x + 8] = 255
+    whole = Finder(bright_spots, search="thorough")(image)
+    monkeypatch.setattr("facedots.detection.finder._TILE", 256)
+    tiled = Finder(bright_spots, search="thorough")(image)
+    assert len(whole) >= 5
+    assert whole.squares is not None
+    assert tiled.squares is not None
+    for squares in (whole.squares, tiled.squares):  # equal scores come in the tiles' order
+        squares[:] = squares[np.lexsort(squares.T)]
+    np.testing.assert_array_equal(tiled.scores, whole.scores)
+    np.testing.assert_allclose(tiled.squares, whole.squares, rtol=1e-5)
+
+
+def test_numbers_that_are_not_finite_are_the_networks_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = np.full((1, 4, 4), np.nan), np.zeros((1, 5, 4, 4))
+    monkeypatch.setattr("facedots.detection.finder.run_session", lambda *_: answers)
+    with pytest.raises(WeightsError, match="not finite"):
+        open_finder()(np.zeros((32, 32, 3), np.uint8))
+
+
 def test_a_weak_view_has_a_say_but_is_no_face() -> None:
     image = np.zeros((480, 640, 3), np.uint8)
     image[104:112, 104:112], image[400:408, 400:408] = 110, 255  # scores of .43 and 1
@@ -175,6 +214,12 @@ def test_the_finder_of_facedots_has_the_pinned_bytes(
     damaged = WeightFile(tmp_path / "finder.onnx", "0" * 64)
     monkeypatch.setattr("facedots.detection.finder.WEIGHTS", {"finder": damaged})
     with pytest.raises(WeightsError, match="damaged"):
+        Finder()
+
+
+def test_a_copy_without_a_finder_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("facedots.detection.finder.WEIGHTS", {})
+    with pytest.raises(WeightsError, match="install facedots again"):
         Finder()
 
 

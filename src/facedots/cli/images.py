@@ -195,7 +195,8 @@ def anonymize(
     exit status is 1. So it is where faces were not looked for that the detector could find: small
     ones with --search or --min-face, lying ones with --no-any-angle, turned ones with haar. The new
     images carry no metadata and no thumbnail. Look at them before you publish them: no detector is
-    perfect, and faces below 24 pixels may stay uncovered.
+    perfect, faces below 24 pixels may stay uncovered, and in crowds the finder misses more small
+    ones than RetinaFace.
     """
     from facedots.detection.search import MIN_FACE
     from facedots.effects.anonymize import Anonymizer

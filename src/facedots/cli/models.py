@@ -36,9 +36,13 @@ def models(
             "`facedots export` writes its file"
         )
     else:
-        size = finder.WEIGHTS["finder"].path.stat().st_size / 1e6
-        detector = f"finder: detector of faces, {size:.2f} MB, chosen by --detector finder"
-        typer.echo("\n".join([*map(_summary, descriptions), detector, TERMS]))
+        detectors = [
+            f"{name}: detector of faces, {weights.path.stat().st_size / 1e6:.2f} MB, chosen by "
+            f"--detector {name}"
+            for name, weights in finder.WEIGHTS.items()
+            if weights.path.is_file()
+        ]
+        typer.echo("\n".join([*map(_summary, descriptions), *detectors, TERMS]))
 
 
 def _summary(model: "Mapping[str, Any]") -> str:

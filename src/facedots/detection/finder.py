@@ -1,6 +1,7 @@
 """The finder: this project's own network for faces at any angle, with the tilt of each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import cv2
@@ -40,6 +41,10 @@ _PAIR_SCORE = 0.5
 """Least product of the scores of finder and keypoints: docs/experiments.md, Detection."""
 _VIEW_SCORE = 0.3
 """Score from which on what a view says of a face counts beside better views."""
+_TILE, _MARGIN = 2048, 128
+"""Side of the parts in which large views are seen, and what is seen around each: four faces."""
+_MOST = 1000
+"""Proposals of a view; each is compared with each."""
 _VIEW_MULTIPLE = 32
 _VIEW_FACTOR = 2
 _SMALLEST_VIEW = 40
@@ -58,8 +63,8 @@ class Finder(Detector):
     Args:
         network: The path of an ONNX file that ``facedots export`` wrote from a run of
             ``recipes/finder.yaml``, or the open network; default: the one of facedots.
-        min_score: Faces with a lower score, in [0, 1], are dropped; below the default,
-            :meth:`accepts` takes none anyway. It tells false ones by their keypoints.
+        min_score: Faces with a lower score, in [0, 1], are dropped; from the default downwards,
+            :meth:`accepts` takes as low products with the score of the keypoints, too.
         search: ``"fast"``: faces from 32 pixels or 1/11 of the long side; ``"default"``: from 16
             pixels or 1/64 of it; ``"thorough"``: from 12 pixels in images of any size.
         min_face: Side in pixels of the smallest face to look for, instead.
@@ -114,7 +119,8 @@ class Finder(Detector):
         out to be one face, the best.
         """
         judged = np.where(np.isnan(keypoints.score), 1.0, keypoints.score)
-        holds = np.isnan(keypoints.score) | (found * judged >= _PAIR_SCORE)
+        least = min(_PAIR_SCORE, self._min_score)
+        holds = np.isnan(keypoints.score) | (found * judged >= least)
         boxes = tight_boxes(keypoints.points)
         alike = (box_iou(boxes, boxes) > _NMS_IOU) & holds
         best = first_of_alike(alike, np.argsort(-found * judged, kind="stable"))
@@ -137,15 +143,31 @@ class Finder(Detector):
 
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
         """Squares (N, 5) as decoded, in pixels of an image of this size, and scores (N,)."""
-        scores, squares = self._run(_padded(view))
-        rows, columns = np.nonzero((scores >= min(self._min_score, _VIEW_SCORE)) & (scores > 0))
-        chosen = decode_squares(squares[:, rows, columns], rows, columns)
+        parts = [self._in_tile(view, *rows, *columns) for rows, columns in _tiles(*view.shape[:2])]
+        decoded, scores = map(np.concatenate, zip(*parts, strict=True))
+        if len(scores) > _MOST:
+            best = np.argsort(-scores, kind="stable")[:_MOST]
+            decoded, scores = decoded[best], scores[best]
         grow = np.array([width / view.shape[1], height / view.shape[0]], np.float32)
-        middles = (chosen[:, :2] + 0.5) * grow - 0.5
+        middles = (decoded[:, :2] + 0.5) * grow - 0.5
         # The more pixels of a face a view shows, the better it knows the roll.
-        direction = chosen[:, 3:] * np.minimum(chosen[:, 2:3], SIDES[1]) ** 2
-        found = np.column_stack([middles, chosen[:, 2] * grow.mean(), direction])
-        return found.astype(np.float32), scores[rows, columns]
+        direction = decoded[:, 3:] * np.minimum(decoded[:, 2:3], SIDES[1]) ** 2
+        found = np.column_stack([middles, decoded[:, 2] * grow.mean(), direction])
+        return found.astype(np.float32), scores
+
+    def _in_tile(
+        self, view: Image, top: int, bottom: int, left: int, right: int
+    ) -> tuple[Floats, Floats]:
+        """The squares (N, 5) and scores (N,) in a tile of a view, which is seen with a margin."""
+        first_row, first_column = max(0, top - _MARGIN), max(0, left - _MARGIN)
+        seen = view[first_row : bottom + _MARGIN, first_column : right + _MARGIN]
+        scores, squares = self._run(_padded(seen))
+        rows, columns = np.nonzero((scores >= min(self._min_score, _VIEW_SCORE)) & (scores > 0))
+        y, x = rows * STRIDE + first_row, columns * STRIDE + first_column
+        inside = (top <= y) & (y < bottom) & (left <= x) & (x < right)
+        rows, columns, y, x = rows[inside], columns[inside], y[inside], x[inside]
+        decoded = decode_squares(squares[:, rows, columns], y / STRIDE, x / STRIDE)
+        return decoded, scores[rows, columns]
 
 
 def open_finder(
@@ -156,6 +178,8 @@ def open_finder(
     Raises:
         WeightsError: The file is missing, damaged, or is not a finder's.
     """
+    if path is None and "finder" not in WEIGHTS:
+        raise WeightsError("no finder comes with this copy; install facedots again")
     file = WEIGHTS["finder"].path if path is None else Path(path)
     data = read_weights_file(file, WEIGHTS, "`facedots export RUN --out FILE` writes the file")
     session = open_session(data, str(file), providers, threads)
@@ -168,6 +192,8 @@ def open_finder(
         scores, squares = run_session(session, str(file), {PORTS[0]: view[None]})
         check_shape(scores, f"1 {rows} {columns}", "the finder's scores")
         check_shape(squares, f"1 5 {rows} {columns}", "the finder's squares")
+        if not (np.isfinite(scores).all() and np.isfinite(squares).all()):
+            raise WeightsError(f"{file}: gives numbers that are not finite; train or load it again")
         return scores[0], squares[0]
 
     return run
@@ -203,8 +229,14 @@ def _shrunk(view: Image, width: int, height: int, long_side: int) -> Image:
     size = max(1, round(width * zoom)), max(1, round(height * zoom))
     # Down to a half, linear interpolation skips no pixel; by area is as good and ten times slower.
     while view.shape[1] > 2 * size[0]:
-        view = cv2.resize(view, None, fx=0.5, fy=0.5)
+        view = cv2.resize(view, (round(view.shape[1] / 2), max(1, round(view.shape[0] / 2))))
     return np.asarray(cv2.resize(view, size), np.uint8)
+
+
+def _tiles(height: int, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """First and last row, and column, of the tiles of a view: memory stays bounded."""
+    for top, left in product(range(0, height, _TILE), range(0, width, _TILE)):
+        yield (top, min(top + _TILE, height)), (left, min(left + _TILE, width))
 
 
 def _padded(image: Image) -> Image:
