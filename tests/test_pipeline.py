@@ -2,13 +2,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from facedots.detection.base import Detections, Detector, PrecomputedBoxes
 from facedots.errors import ShapeError
-from facedots.geometry import Image
+from facedots.geometry import Floats, Image
 from facedots.inference.predictor import KeypointPredictor
 from facedots.pipeline import Pipeline
 from facedots.schema import IBUG68
+from facedots.types import Keypoints
 
 
 class Fixed(Detector):
@@ -89,3 +91,23 @@ def test_points_are_found_in_the_best_boxes_only(predictor: KeypointPredictor) -
     for count, expected in ((2, 2), (9, 3), (None, 3)):
         faces = Pipeline(detector, predictor, max_faces=count)(image)
         assert [face.box.tolist() for face in faces] == boxes[:expected].tolist()
+
+
+def test_the_best_boxes_that_hold_are_counted(predictor: KeypointPredictor) -> None:
+    class TakesTheLast(Fixed):
+        def accepts(self, found: Floats, keypoints: Keypoints) -> NDArray[np.bool_]:
+            return np.asarray(found < 0.8)
+
+    boxes = np.array([[0, 0, 80, 80], [100, 0, 140, 40], [0, 90, 50, 150]], np.float32)
+    squares, scores = np.full((3, 4), np.nan, np.float32), np.array([0.9, 0.8, 0.7], np.float32)
+    detector, image = (
+        TakesTheLast(Detections(boxes, scores, squares)),
+        np.zeros((200, 300, 3), "u1"),
+    )
+    (face,) = Pipeline(detector, predictor, max_faces=1)(image)
+    assert face.box.tolist() == boxes[2].tolist()
+
+
+def test_a_number_of_faces_below_1_is_refused(predictor: KeypointPredictor) -> None:
+    with pytest.raises(ValueError, match="max_faces=-1"):
+        Pipeline(predictor=predictor, max_faces=-1)

@@ -1,6 +1,8 @@
 """From an image to faces with keypoints."""
 
-from facedots.detection.base import Detector
+from itertools import compress
+
+from facedots.detection.base import Detector, checked_count
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor
@@ -13,8 +15,10 @@ class Pipeline:
     Args:
         detector: Finds the boxes; by default :class:`~facedots.detection.retinaface.RetinaFace`.
         predictor: Finds the keypoints in them; by default the network ``small``.
-        max_faces: Keypoints are found in so many boxes at most, the detector's best; by default in
-            all.
+        max_faces: The number of faces at most, the detector's best that hold; by default all.
+
+    Raises:
+        ValueError: ``max_faces`` is below 1.
 
     Example:
         >>> from facedots.io.images import read_image, sample_portrait
@@ -32,7 +36,7 @@ class Pipeline:
     ) -> None:
         self.detector = RetinaFace() if detector is None else detector
         self.predictor = KeypointPredictor() if predictor is None else predictor
-        self.max_faces = max_faces
+        self.max_faces = checked_count(max_faces)
 
     def __call__(self, image: Image) -> list[Face]:
         """Find the faces in an RGB image ``uint8 (H, W, 3)``, highest score first.
@@ -40,9 +44,15 @@ class Pipeline:
         Raises:
             ShapeError: Not such an image.
         """
-        detections = self.detector(image).best(self.max_faces)
-        keypoints = self.predictor.predict(image, detections.boxes, detections.squares)
-        accepted = self.detector.accepts(detections.scores, keypoints)
-        faces = keypoints.faces(detections.boxes, detections.scores)
-        held = [face for face, holds in zip(faces, accepted, strict=True) if holds]
+        found = self.detector(image)
+        count = most = len(found) if self.max_faces is None else self.max_faces
+        while True:  # The detector may take back some of the best: then more are looked at.
+            best = found.best(count)
+            keypoints = self.predictor.predict(image, best.boxes, best.squares)
+            accepted = self.detector.accepts(best.scores, keypoints)
+            if count >= len(found) or accepted.sum() >= most:
+                break
+            count *= 2
+        faces = keypoints.faces(best.boxes, best.scores)
+        held = list(compress(faces, accepted))[:most]
         return sorted(held, key=lambda face: -face.score)

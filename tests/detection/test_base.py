@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -97,3 +99,14 @@ def test_each_prediction_is_in_the_box_around_the_points_of_the_one_before() -> 
     expected = TARGET.ravel() + (predictor.boxes[0] - TARGET.ravel()) / 8
     np.testing.assert_allclose(found.boxes, expected[None], atol=1e-5)
     assert found.scores.tolist() == [1]
+
+
+def test_an_untrained_network_whose_points_have_no_area_keeps_the_box_before() -> None:
+    class Collapsing(HalfWay):
+        def predict(
+            self, image: Image, boxes: ArrayLike, squares: ArrayLike | None = None
+        ) -> Keypoints:
+            return replace(super().predict(image, boxes), points=np.ones((1, 2, 2), np.float32))
+
+    found = SingleObjectDetector(Collapsing(), share=0.8)(IMAGE)
+    assert found.boxes.tolist() == [[19.5, 4.5, 59.5, 44.5]]

@@ -46,6 +46,17 @@ class Detections:
         return Detections(self.boxes[:count], self.scores[:count], squares)
 
 
+def checked_count(max_faces: int | None) -> int | None:
+    """The number of faces at most, which is at least 1.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if max_faces is not None and max_faces < 1:
+        raise ValueError(f"max_faces={max_faces}: at least 1, or None for all")
+    return max_faces
+
+
 def square_boxes(squares: Floats) -> Floats:
     """Boxes ``float32 (N, 4)`` of the centers and sides of tilted squares (N, 4), upright.
 
@@ -210,6 +221,9 @@ class SingleObjectDetector(Detector):
         squares = np.full((1, 4), np.nan, np.float32)
         for _ in range(self.refine):
             points = self.predictor.predict(image, box).points
-            box = tight_boxes(points)
+            around = tight_boxes(points)
+            if not (around[:, 2:] > around[:, :2]).all():  # of a network that knows nothing yet
+                break
+            box = around
             squares[0] = upright_square(points[0], self.predictor.spec.schema.right_to_left)
         return Detections(box, np.ones(1, np.float32), squares)

@@ -8,7 +8,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.detection.base import Detector
+from facedots.detection.base import Detector, checked_count
 from facedots.geometry import Floats, Image, box_iou
 from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
@@ -67,7 +67,8 @@ class Tracker:
         max_lost_seconds: float = 2.0,
         smooth: bool = True,
     ) -> None:
-        self._detector, self._predictor, self._max_faces = detector, predictor, max_faces
+        self._detector, self._predictor = detector, predictor
+        self._max_faces = checked_count(max_faces)
         self._detect_every, self._max_lost_seconds = detect_every, max_lost_seconds
         self._smooth = smooth
         self._tracks: list[Track] = []
