@@ -80,6 +80,12 @@ def test_coco_with_other_names_keeps_the_files_order(folder: Path) -> None:
     assert faces[0].points.tolist() == [[4, 5], [1, 2]]
 
 
+def test_an_id_of_two_images_is_refused(folder: Path) -> None:
+    images = [{"id": 1, "file_name": "a.jpg"}, {"id": 1, "file_name": "b.jpg"}]
+    with pytest.raises(AnnotationError, match="image id 1: the id repeats"):
+        _read_coco(folder, _coco(images=images))
+
+
 def test_coco_names_all_faults_at_once(folder: Path) -> None:
     annotations = [
         {"id": 1, "image_id": 1, "category_id": 5, "keypoints": [1, 2, 2]},

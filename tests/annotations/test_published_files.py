@@ -8,8 +8,9 @@ import pytest
 
 from facedots.annotations.load import ReadOptions, load_annotations
 from facedots.annotations.published_files import PtsFolder
-from facedots.errors import AnnotationError, DataError, MissingExtra
+from facedots.errors import AnnotationError, DataError, MissingExtra, OutputError
 from facedots.geometry import Floats
+from facedots.io.files import atomic_write, guard_inputs, is_input
 from facedots.io.images import read_image, write_image
 from facedots.schema import AFLW19, AFLW21, COFW29, IBUG68, IBUG68_IN_WFLW98, WFLW98, KeypointSchema
 
@@ -29,6 +30,16 @@ def folder(tmp_path: Path) -> Path:
 def _write_pts(path: Path, *lines: str) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(["version: 1", "n_points: 2", "{", *lines, "}"]) + "\n")
+
+
+def test_the_files_of_a_folder_of_points_are_inputs(folder: Path) -> None:
+    _write_pts(folder / "a.pts", "1 1", "3.5 2.25")
+    with guard_inputs():
+        PtsFolder(folder).faces(schema=PAIR)
+        assert is_input(folder / "a.pts")
+        with pytest.raises(OutputError, match="is an input"):
+            atomic_write(folder / "a.pts", "results")
+    assert "3.5 2.25" in (folder / "a.pts").read_text()
 
 
 def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:

@@ -112,6 +112,23 @@ def test_images_that_the_annotations_lack(found: Face, tmp_path: Path) -> None:
         coco_ids(["a/face.png", "other/gace.png"], IBUG68, truth)
 
 
+def test_ids_that_do_not_tell_images_apart(found: Face, tmp_path: Path) -> None:
+    truth = annotations(tmp_path / "truth.json", found, ["face.png"])
+    with pytest.raises(AnnotationError, match=r"face.png is both a/face.png and b/face.png"):
+        coco_ids(["a/face.png", "b/face.png"], IBUG68, truth)
+    content = json.loads(truth.read_text())
+    (image,) = content["images"]
+    for images, fault in [
+        ([image, {**image, "id": 5}], "the file name repeats"),
+        ([image, {**image, "file_name": "b.png"}], "the id repeats"),
+        ([{**image, "id": "5"}], "not a whole number"),
+        ([{**image, "id": True}], "not a whole number"),
+    ]:
+        truth.write_text(json.dumps({**content, "images": images}))
+        with pytest.raises(AnnotationError, match=fault):
+            coco_ids(["face.png"], IBUG68, truth)
+
+
 def test_predict_writes_coco_results_and_goes_on(
     hopper: Image, found: Face, tiny_model: Path, tmp_path: Path
 ) -> None:

@@ -282,6 +282,7 @@ def read_bytes(path: Path, contents: str) -> bytes:
 
 def read_text(path: Path, contents: str, data: bytes | None = None) -> str:
     """The text of a file, or of its bytes ``data``; see :func:`read_bytes`."""
+    protect([path])
     try:
         return (read_bytes(path, contents) if data is None else data).decode("utf-8-sig")
     except UnicodeDecodeError as error:

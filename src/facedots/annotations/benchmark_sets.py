@@ -5,11 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
-from facedots.annotations.base import FaceAnnotation, bad_cells, read_text, to_numbers, to_pixels
+from facedots.annotations.base import (
+    MAX_COORDINATE,
+    FaceAnnotation,
+    bad_cells,
+    read_text,
+    to_numbers,
+    to_pixels,
+)
 from facedots.annotations.image_files import ImageFinder
+from facedots.annotations.matlab import read_arrays
 from facedots.annotations.published_files import CofwFile
-from facedots.errors import AnnotationError, DataError, ImageError, explain_missing_extra
+from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
+from facedots.io.files import protect
 from facedots.schema import COFW29, IBUG68
 
 COFW68_LABELS = "COFW68_Data/test_annotations"
@@ -22,8 +31,6 @@ INFANFACE_LABELS = "labels.csv"
 INFANFACE_TEST = ("google", "youtube")
 """The batches of images that are InfAnFace's test part."""
 
-_MAX_SIZE = 1 << 20  # bytes of the points of a face
-
 
 def read_cofw68(root: Path) -> list[FaceAnnotation]:
     """COFW's test images with the 68 points of Ghiasi and Fowlkes (2015), which start at 1, and
@@ -34,7 +41,7 @@ def read_cofw68(root: Path) -> list[FaceAnnotation]:
     Raises:
         DataError: COFW's images are missing.
         AnnotationError: A file has faults.
-        MissingExtra: ``h5py`` or ``scipy`` is not installed.
+        MissingExtra: ``h5py`` is not installed.
     """
     labels = root / COFW68_LABELS
     places = [folder / name for name in COFW_IMAGES for folder in (labels.parent, root)]
@@ -53,18 +60,17 @@ def read_cofw68(root: Path) -> list[FaceAnnotation]:
 
 def _cofw68_face(file: Path) -> tuple[Matrix, Matrix]:
     """The coordinates ``(68, 2)`` and the occlusion ``(68,)``, 0 or 1, in a file."""
-    with explain_missing_extra():
-        from scipy.io import loadmat
+    protect([file])
     try:
-        if file.stat().st_size > _MAX_SIZE:
-            raise ValueError(f"larger than {_MAX_SIZE >> 10} kB")
-        content = loadmat(file, variable_names=["Points", "Occ"])
-        points, occluded = (np.asarray(content[name], np.float64) for name in ("Points", "Occ"))
+        content = read_arrays(file.read_bytes())
+        points, occluded = (content[name] for name in ("Points", "Occ"))
         if points.shape != (IBUG68.count, 2) or not np.isfinite(points).all():
             raise ValueError(f"points of the shape {points.shape}")
         if occluded.size != IBUG68.count or not np.isin(occluded, (0, 1)).all():
             raise ValueError(f"Occ of the shape {occluded.shape}, or neither 0 nor 1")
-    except Exception as error:  # SciPy's of a damaged file have no narrower common base
+    except OSError as error:
+        raise AnnotationError(file, [f"cannot be read: {error.strerror}"]) from error
+    except (KeyError, ValueError) as error:
         fault = f"not a MATLAB file of 68 points called Points and their Occ: {error}"
         raise AnnotationError(file, [fault]) from error
     return points, occluded.ravel()
@@ -78,17 +84,21 @@ def read_infanface(root: Path) -> list[FaceAnnotation]:
     """
     file, finder = root / INFANFACE_LABELS, ImageFinder(root / "images")
     table = csv.DictReader(read_text(file, "the table of InfAnFace").splitlines(), restval="")
+    try:
+        rows = list(table)
+    except csv.Error as error:
+        raise AnnotationError(file, [f"not the table of InfAnFace: {error}"]) from error
     columns = [f"gt-{axis}{i}" for i in range(IBUG68.count) for axis in "xy"]
     missing = {"image-set", "filename", *columns} - set(table.fieldnames or ())
     if missing:
         raise AnnotationError(file, [f"no column {min(missing)}, as InfAnFace's table has"])
     faces, faults = list[FaceAnnotation](), list[str]()
-    for number, row in enumerate(table, start=2):
+    for number, row in enumerate(rows, start=2):
         if row["image-set"] not in INFANFACE_TEST:
             continue
         name, cells = f"{row['image-set']}/{row['filename']}", [row[column] for column in columns]
         points = to_numbers(cells)
-        bad = [(i, cells[i]) for i in np.flatnonzero(np.isnan(points)).tolist()]
+        bad = [(i, cells[i]) for i in np.flatnonzero(~(np.abs(points) < MAX_COORDINATE)).tolist()]
         wrong = bad_cells(bad, "coordinate")
         try:
             image = finder.find(name)

@@ -93,11 +93,18 @@ class CocoFile(AnnotationFile):
         try:
             category, order = self._category(schema)
             entries = {str(entry["file_name"]): entry["id"] for entry in self._content["images"]}
+            faults = _repeated(self._content["images"])
         except _BROKEN as error:
             fault = f"not a COCO keypoints file: {error!r} in its structure"
             raise AnnotationError(self.path, [fault]) from error
         found = {source: _named_in(entries, source) for source in sources}
-        faults = [f"no image {source}" for source, name in found.items() if name is None]
+        faults += [f"no image {source}" for source, name in found.items() if name is None]
+        odd = [key for key in entries.values() if type(key) is not int]
+        faults += [f"image id {key!r}: not a whole number, as pycocotools needs" for key in odd]
+        first = dict[str, str]()
+        for source, name in found.items():
+            if name is not None and (other := first.setdefault(name, source)) != source:
+                faults.append(f"image {name} is both {other} and {source}; predict one folder")
         if faults:
             raise AnnotationError(self.path, faults)
         images = {source: entries[name] for source, name in found.items() if name is not None}
@@ -115,12 +122,12 @@ class CocoFile(AnnotationFile):
                 for entry in self._content["annotations"]
                 if entry["category_id"] == category and "keypoints" in entry
             ]
-            names, keys = Counter(files.values()), Counter(key for key, _, _ in keyed)
+            keys = Counter(key for key, _, _ in keyed)
             faces_in = Counter(image for _, image, _ in keyed)
+            faults = _repeated(self._content["images"])
         except _BROKEN as error:
             fault = f"not a COCO keypoints file: {error!r} in its structure"
             raise AnnotationError(self.path, [fault]) from error
-        faults = [f"image {name}: the file name repeats" for name, n in names.items() if n > 1]
         faults += [f"annotation {key}: the id repeats" for key, n in keys.items() if n > 1]
         finder, points = ImageFinder(images), list[Matrix]()
         places, named, groups = list[tuple[Path, Size | None]](), list[str](), list[str]()
@@ -222,6 +229,16 @@ def coco_ids(
         if fault:
             raise DataError(f"{source}: {fault}; --coco-ids names a COCO file with the ids")
     return CocoIds(images)
+
+
+def _repeated(images: Sequence[Any]) -> list[str]:
+    """What stands twice among the images."""
+    names = Counter(str(entry["file_name"]) for entry in images)
+    keys = Counter(entry["id"] for entry in images)
+    return [
+        *(f"image {name}: the file name repeats" for name, n in names.items() if n > 1),
+        *(f"image id {key}: the id repeats" for key, n in keys.items() if n > 1),
+    ]
 
 
 def _named_in(names: Container[str], source: str) -> str | None:
