@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
-from facedots.errors import DataError, WeightsError
+from facedots.errors import DataError, OutputError, WeightsError
 from facedots.evaluation import protocol
 from facedots.evaluation.result import Evaluation
 
@@ -43,6 +43,37 @@ def test_prints_scores_and_writes_the_report(tiny_model: Path, cache: Path, tmp_
     assert f"{content['nme']:.2f} %" in result.stdout
     for path in (tmp_path / "out").iterdir():
         assert str(path) in result.stdout.splitlines()
+
+
+def test_an_object_found_by_its_keypoints_alone_is_measured_end_to_end(
+    tiny_model: Path, cache: Path, tmp_path: Path
+) -> None:
+    result = run(cache, tiny_model, "--detector", "single-object", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    content = json.loads((tmp_path / "report.json").read_text())
+    assert content["boxes"] == "singleobjectdetector"
+    assert content["n"] == 2
+
+
+def test_scores_are_told_though_the_report_cannot_be_written(
+    tiny_model: Path, cache: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "report.json").mkdir()
+    result = run(cache, tiny_model, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "NME" in result.stdout
+    result = run(cache, tiny_model, "--out", tiny_model)
+    assert isinstance(result.exception, OutputError)
+    assert "NME" not in result.stdout
+
+
+def test_a_report_keeps_no_figure_of_another(tiny_model: Path, cache: Path, tmp_path: Path) -> None:
+    (tmp_path / "calibration.png").write_text("of another")
+    (tmp_path / "mine.png").write_text("mine")
+    run(cache, tiny_model, "--out", tmp_path)
+    assert (tmp_path / "mine.png").exists()
+    calibration = tmp_path / "calibration.png"
+    assert not calibration.exists() or calibration.read_bytes()[:4] == b"\x89PNG"
 
 
 def test_hidden_points_are_printed_where_labels_and_network_tell(

@@ -70,8 +70,8 @@ LOG = """epoch,step,train_loss_step,train_loss_epoch,val_loss,val_nme,lr
 def test_training_history_is_the_mean_of_each_epoch(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(LOG)
     history = training_history(tmp_path / "metrics.csv")
-    assert history["val_nme"] == {0: 12, 1: 7.5, 2: 8}
-    assert history["train_loss_step"] == {0: 8, 1: 5}
+    assert history["val_nme"] == {1: 12, 2: 7.5, 3: 8}
+    assert history["train_loss_step"] == {1: 8, 2: 5}
 
 
 def test_a_missing_log_is_an_error(tmp_path: Path) -> None:

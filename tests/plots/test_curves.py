@@ -48,8 +48,8 @@ def test_several_networks_are_drawn_alike() -> None:
         [[0, 0], [4, 50], [6, 100], [10, 100]],
     ]
     assert not list(axes.texts)
-    legend = axes.get_legend()
-    assert legend is not None
+    assert axes.get_legend() is None  # below the figure, where no curve is
+    (legend,) = axes.figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "one: AUC 40.0 %",
         "two: AUC 50.0 %",
@@ -121,12 +121,12 @@ LOG = """epoch,step,train_loss_step,train_loss_epoch,val_loss,val_nme,lr
 def test_training_figure_averages_by_epoch_and_marks_the_best(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(LOG)
     loss, nme, rate = training_figure({"run": training_history(tmp_path / "metrics.csv")}).axes
-    assert np.asarray(loss.lines[0].get_xydata()).tolist() == [[0, 8], [1, 5], [2, 4.5]]
-    assert np.asarray(loss.lines[1].get_xydata()).tolist() == [[0, 5], [1, 4], [2, 4.5]]
-    assert np.asarray(nme.lines[0].get_xydata()).tolist() == [[0, 12], [1, 7.5], [2, 8]]
-    assert nme.get_title(loc="right") == "best 7.50 % in epoch 1"
+    assert np.asarray(loss.lines[0].get_xydata()).tolist() == [[1, 8], [2, 5], [3, 4.5]]
+    assert np.asarray(loss.lines[1].get_xydata()).tolist() == [[1, 5], [2, 4], [3, 4.5]]
+    assert np.asarray(nme.lines[0].get_xydata()).tolist() == [[1, 12], [2, 7.5], [3, 8]]
+    assert nme.get_title(loc="right") == "best 7.50 % in epoch 2"
     assert np.asarray(rate.lines[0].get_xydata()) == pytest.approx(
-        np.array([[0, 0.0015], [1, 0.001]])
+        np.array([[1, 0.0015], [2, 0.001]])
     )
 
 

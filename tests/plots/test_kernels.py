@@ -74,9 +74,9 @@ def test_pointwise_layer_is_shown_as_its_matrix() -> None:
 
 
 def test_only_the_first_maps_are_shown_and_the_title_says_so() -> None:
-    figure = map_grid(RNG.normal(0, 1, (70, 4, 6)), "conv2")
-    assert labels(figure) == [str(i) for i in range(64)]
-    assert title(figure) == "conv2: 70 feature maps 6 x 4 (the first 64)"
+    figure = map_grid(RNG.normal(0, 1, (76, 4, 6)), "conv2")
+    assert labels(figure) == [str(i) for i in range(72)]
+    assert title(figure) == "conv2: 76 feature maps 6 x 4 (the first 72)"
 
 
 def test_filter_figure_shows_original_crop_kernel_and_output() -> None:

@@ -24,13 +24,13 @@ def test_a_face_keeps_its_track_and_a_bad_frame_stops_nothing(
 ) -> None:
     with client.websocket_connect("/v1/stream?model=tiny&pose=true") as stream:
         answers = []
-        for frame in (portrait, b"no image", portrait):
+        for frame in (portrait, b"no image", b"", portrait):
             stream.send_bytes(frame)
             answers.append(stream.receive_json())
-    first, bad, last = answers
+    first, bad, empty, last = answers
     assert (first["frame"], first["width"], first["height"]) == (0, 512, 600)
     assert bad["frame"] == 1
-    assert bad["status"] == 422
+    assert bad["status"] == empty["status"] == 422
     assert last["time"] > first["time"] >= 0
     (before,), (after,) = first["faces"], last["faces"]
     assert before["track_id"] == after["track_id"] == 0

@@ -60,13 +60,16 @@ def benchmark(
     }
     for name, (predictor, detector) in runs.items():
         shown = track(faces, f"measuring, boxes: {name}", console=console, transient=True)
-        boxes[name] = published_measures(evaluate(predictor, shown, detector))
+        evaluation = evaluate(predictor, shown, detector)
+        boxes[name] = published_measures(evaluation)
+    for face, reason in evaluation.skipped:
+        echo(f"skipped {face}: {reason}", err=True)
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     network = {"model": model, "weights_sha256": digest, "published_faces": chosen.faces}
-    if out:
-        atomic_write(out, json_line({"benchmark": test_set.value, **network, "boxes": boxes}))
     table = Table("boxes", *boxes, title=f"{model} on {chosen.title}")
     for measure in boxes["ground-truth"]:
         values = [each.get(measure) for each in boxes.values()]
         table.add_row(measure, *("–" if value is None else f"{value:g}" for value in values))
     Console(highlight=False, emoji=False).print(table)
+    if out:
+        atomic_write(out, json_line({"benchmark": test_set.value, **network, "boxes": boxes}))

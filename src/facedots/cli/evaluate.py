@@ -14,7 +14,7 @@ from rich.text import Text
 
 from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
-from facedots.errors import DataError
+from facedots.errors import DataError, OutputError
 from facedots.io.text import printable
 from facedots.pipeline_options import DeviceOption
 from facedots.runtime import Device
@@ -31,9 +31,12 @@ class BoxSource(StrEnum):
     RETINAFACE = "retinaface"
     FINDER = "finder"
     HAAR = "haar"
+    SINGLE_OBJECT = "single-object"
 
-    def load(self, device: Device) -> "Detector | None":
-        """The detector; ``None`` for the tight box of the true points."""
+    def load(self, weights: str, device: Device) -> "Detector | None":
+        """The detector, of the network that is measured where it is single-object; ``None`` for the
+        tight box of the true points.
+        """
         if self is BoxSource.GROUND_TRUTH:
             return None
         if self is BoxSource.HAAR:
@@ -44,6 +47,12 @@ class BoxSource(StrEnum):
             from facedots.detection.finder import Finder
 
             return Finder(providers=device)
+        if self is BoxSource.SINGLE_OBJECT:
+            from facedots.detection.base import SingleObjectDetector
+            from facedots.inference.predictor import KeypointPredictor
+            from facedots.inference.weights import weights_file
+
+            return SingleObjectDetector(KeypointPredictor(weights_file(weights), providers=device))
         from facedots.detection.retinaface import RetinaFace
 
         return RetinaFace(providers=device)
@@ -66,7 +75,7 @@ class EvalOptions:
         """Measure a network, with a progress bar on stderr."""
         from facedots.evaluation.protocol import evaluate_split
 
-        detector, options = self.detector.load(self.device), labels.load()
+        detector, options = self.detector.load(weights, self.device), labels.load()
         return evaluate_split(
             *(weights, data, self.split, self.source or (), detector),
             options=options,
@@ -91,12 +100,14 @@ def evaluate(
     Set several reports side by side with `facedots compare`.
     """
     _check_exists(data)
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"{out}: a file; give --out a folder")
     from facedots.evaluation.report import write_report
 
     evaluation = options.run(weights, data, labels)
-    paths = write_report(evaluation, out)
     Console(highlight=False, emoji=False).print(_table(evaluation))
     _warn(evaluation.caveats())
+    paths = write_report(evaluation, out)
     for path in paths.values():
         echo(path)
 

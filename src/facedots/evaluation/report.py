@@ -27,6 +27,7 @@ from facedots.plots.page import render_page
 from facedots.plots.uncertainty import calibration_figure
 
 _TEMPLATE = "evaluation/templates/report.html.j2"
+_FIGURES = ("ced.png", "regions.png", "faces.png", "calibration.png")
 _LABELS_AGREE = 0.01  # pixels
 
 
@@ -38,19 +39,21 @@ def write_report(evaluation: Evaluation, out: str | Path) -> dict[str, Path]:
     ``calibration.png`` where the network predicts a covariance.
 
     Returns:
-        Name of the file -> its path. Files of these names are replaced.
+        Name of the file -> its path. Files of these names are replaced, or removed.
 
     Raises:
         OutputError: The folder cannot be written.
     """
     folder = Path(out)
     figures = _figures(evaluation)
+    evaluation.save(folder / RESULT_FILE)  # Of it all the rest can be made again.
+    for name in {*_FIGURES} - {*figures}:
+        (folder / name).unlink(missing_ok=True)
     for name, figure in figures.items():
         save_figure(figure, folder / name)
     numbers = json.dumps(report_dict(evaluation), indent=2, allow_nan=False) + "\n"
     atomic_write(folder / "report.json", numbers)
     atomic_write(folder / "report.html", report_html([evaluation]))
-    evaluation.save(folder / RESULT_FILE)
     names = ("report.html", "report.json", *figures, RESULT_FILE)
     return {name: folder / name for name in names}
 

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import math
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -26,6 +28,11 @@ RESULT_FILE = "evaluation.npz"
 METRICS_FILE = "logs/metrics.csv"
 """Training log in the folder of a run."""
 _VERSION = 2
+# What NumPy raises at damaged archives; its headers are Python, hence the last two.
+_DAMAGED = (
+    *(KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error),
+    *(NotImplementedError, SyntaxError, tokenize.TokenError),
+)
 _ARRAYS = ("true", "predicted", "covariance", "confidence", "score", "squares")
 _OPTIONAL = ("baseline", "visible", "visibility", "true_pupils", "pupils", "pupils_covariance")
 _TUPLES = ("names", "groups", "images", "skipped")
@@ -162,7 +169,7 @@ class Evaluation:
                 return cls._parsed(content, file)
         except OSError as error:
             raise DataError(f"{file}: cannot be read: {error.strerror or error}") from error
-        except (KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except _DAMAGED as error:
             reason = f"not a file that `facedots evaluate` writes: {error}"
             raise DataError(f"{file}: {reason}") from error
 
@@ -199,7 +206,8 @@ class Evaluation:
 def training_history(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
     """Read Lightning's ``metrics.csv``: column -> epoch -> mean of the values logged in it.
 
-    Columns without a number are left out; ``<name>_epoch`` is called ``<name>``.
+    Epochs are counted from 1, as the progress bar does, not from 0 as in the file. Columns without
+    a number are left out; ``<name>_epoch`` is called ``<name>``.
 
     Raises:
         DataError: The file cannot be read.
@@ -208,7 +216,7 @@ def training_history(metrics_csv: str | Path) -> dict[str, dict[float, float]]:
     try:
         with Path(metrics_csv).open(newline="") as file:
             for row in csv.DictReader(file):
-                epoch = _number(row.get("epoch"))
+                epoch = _number(row.get("epoch")) + 1
                 for column, cell in row.items():
                     value = _number(cell)
                     if math.isfinite(epoch) and math.isfinite(value):

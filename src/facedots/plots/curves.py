@@ -127,7 +127,10 @@ def ced_figure(
         _mark_median_and_failures(axes, np.asarray(values, np.float64), threshold)
     axes.set(xlim=(0, threshold), ylim=(0, 101), xlabel="NME, %")
     axes.set_ylabel("faces with at most this NME, %")
-    axes.legend(loc="upper left" if len(errors) == 1 else "lower right", frameon=False)
+    if len(errors) == 1:
+        axes.legend(loc="upper left", frameon=False)
+    else:  # inside, it would lie over the curves of weak networks
+        shared_legend(figure, axes)
     return figure
 
 

@@ -28,7 +28,7 @@ from facedots.inspection.layers import (
 )
 from facedots.io.text import count_noun
 
-MAX_TILES = 64
+MAX_TILES = 72
 _TILE_PIXELS = 48
 SIGNED = "PuOr"
 """Orange below zero, white at zero, purple above; safe for color-blind people."""

@@ -50,7 +50,7 @@ class Streams:
             offered = SUBPROTOCOL in websocket.scope["subprotocols"]
             await websocket.accept(SUBPROTOCOL if offered else None)
             start, number = monotonic(), 0
-            while data := await self._frame(websocket):
+            while (data := await self._frame(websocket)) is not None:
                 time = monotonic() - start
                 job = partial(handler.answer_frame, tracker, data, number, time, options)
                 try:
@@ -75,7 +75,7 @@ class Streams:
             return None
         if message["type"] == "websocket.disconnect":
             return None
-        if not message.get("bytes"):
+        if message.get("bytes") is None:
             await websocket.close(_UNSUPPORTED, "send images as binary messages")
             return None
         return bytes(message["bytes"])
