@@ -171,7 +171,8 @@ def test_sources_and_validation_can_be_chosen(data_dir: Path) -> None:
         (["imagenet"], "official", 0.1, "imagenet.*300w"),
         ([], "official", 0.1, "sources"),
         (["300w"], "official", 1.0, "validation"),
-        (["300w"], "official", 0.1, "facedots data download"),
+        (["youtube-faces"], "official", 0.1, "facedots data download"),
+        (["300w"], "official", 0.1, "recipes/custom.yaml"),
     ],
 )
 def test_wrong_arguments_are_refused(

@@ -154,6 +154,13 @@ def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
     assert (out / ONNX_FILE).exists()
 
 
+def test_ctrl_c_in_the_first_epoch_says_one_thing(tmp_path: Path) -> None:
+    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGINT, epoch=0)
+    assert "before its first epoch ended; `facedots train --resume" in process.stderr
+    assert "stopped early" not in process.stderr
+    assert (train(*load_run(out), out, resume=True)).exists()
+
+
 def test_the_onnx_file_holds_its_provenance(uninterrupted: Path) -> None:
     provenance = Session(uninterrupted).provenance
     assert provenance["sources"] == [DATA]

@@ -138,11 +138,15 @@ def load_source(data: str | Path, name: str, options: ReadOptions | None = None)
         return _packed_source(data, name, options)
     labels = _whole_set(data, name)
     if not labels:
-        needed = ", ".join(KNOWN_SETS[name].labels.values())
+        needed, (here,) = ", ".join(KNOWN_SETS[name].labels.values()), detect_sources(data)
+        fix = f"it has {here}"
+        if here == CUSTOM:
+            fix = (
+                "`facedots data download` fetches YouTube Faces; your own need recipes/custom.yaml"
+            )
         raise DataError(
             f"no {name} data at {data}: {needed} must be there or in its folder {name}; "
-            "`facedots data download` fetches what is public, or point --data at a copy; "
-            f"your own data are the source {CUSTOM}: recipes/custom.yaml, or --sources {CUSTOM}"
+            f"{fix}: --sources {here}"
         )
     return load_known(labels, ReadOptions(origin=options.origin if options else None))
 

@@ -165,7 +165,8 @@ def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Proce
     except SystemExit:  # Lightning exits after Ctrl-C; a run of one process is completed first.
         if not trainer.interrupted or processes.count > 1:
             raise
-        print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
+        if last_checkpoint(out):
+            print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
     finally:
         merge_metrics(logs, out / METRICS_FILE)
 
@@ -200,7 +201,8 @@ def load_checkpoint(run: str | Path, checkpoint: str = "best") -> KeypointNet:
     path, schema_file = Path(run) / CHECKPOINTS / f"{checkpoint}.ckpt", Path(run) / SCHEMA_FILE
     if not path.exists():
         raise RecipeError(
-            f"{path} is missing: the run was stopped before its first epoch ended; train again"
+            f"{path} is missing: the run was stopped before its first epoch ended; "
+            f"`facedots train --resume {run}` begins it again"
         )
     protect([path, schema_file, Path(run) / RECIPE_FILE])
     state = whole_checkpoint(Path(run), checkpoint)["state_dict"]
