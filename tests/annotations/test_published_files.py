@@ -42,6 +42,13 @@ def test_the_files_of_a_folder_of_points_are_inputs(folder: Path) -> None:
     assert "3.5 2.25" in (folder / "a.pts").read_text()
 
 
+def test_what_macos_leaves_beside_points_is_no_fault(folder: Path) -> None:
+    _write_pts(folder / "a.pts", "1 1", "3.5 2.25")
+    (folder / "._a.pts").write_bytes(b"\0\5\x16\7")
+    (folder / "._a.jpg").write_bytes(b"\0\5\x16\7")
+    assert [face.name for face in PtsFolder(folder).faces(schema=PAIR)] == ["a.jpg"]
+
+
 def test_pts_is_one_based_and_grouped_by_photo(folder: Path) -> None:
     _write_pts(folder / "a.pts", "1 1", "3.5 2.25")
     for face in ("12_1", "12_2", "image_0012"):

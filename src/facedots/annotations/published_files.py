@@ -47,7 +47,8 @@ class PtsFolder(AnnotationFile):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(path)
-        entries = sorted(self.path.rglob("*"))
+        # Hidden ones are no labels: macOS leaves ._NAME beside each NAME on foreign disks.
+        entries = sorted(file for file in self.path.rglob("*") if not file.name.startswith("."))
         images = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
         self._images = {image.with_suffix(""): image for image in images}
         files = [entry for entry in entries if entry.suffix.lower() == ".pts" and entry.is_file()]
