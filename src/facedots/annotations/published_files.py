@@ -49,8 +49,7 @@ class PtsFolder(AnnotationFile):
         super().__init__(path)
         # Hidden ones are no labels: macOS leaves ._NAME beside each NAME on foreign disks.
         entries = sorted(file for file in self.path.rglob("*") if not file.name.startswith("."))
-        images = [entry for entry in entries if entry.suffix.lower() in SUFFIXES]
-        self._images = {image.with_suffix(""): image for image in images}
+        self._images = {e.with_suffix(""): e for e in entries if e.suffix.lower() in SUFFIXES}
         files = [entry for entry in entries if entry.suffix.lower() == ".pts" and entry.is_file()]
         self._files = {entry: _parsed(entry) for entry in files}
 
