@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ ARRAYS = {
 }
 
 
+@cache
 def written(*, compressed: bool = False) -> bytes:
     savemat, file = pytest.importorskip("scipy.io").savemat, io.BytesIO()
     savemat(file, ARRAYS, do_compression=compressed)

@@ -35,9 +35,7 @@ def read_arrays(data: bytes) -> dict[str, Matrix]:
         raise ValueError("not a file of version 5")
     arrays = {}
     for element in _elements(data[_HEADER:], order):
-        ((code, content),) = (
-            _elements(_inflated(element[1]), order) if element[0] == _COMPRESSED else (element,)
-        )
+        code, content = _inflated(element[1], order) if element[0] == _COMPRESSED else element
         if code != _MATRIX:
             raise ValueError(f"an element of type {code}, not an array")
         name, array = _array(content, order)
@@ -79,7 +77,8 @@ def _elements(data: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         start = first + padded
 
 
-def _inflated(data: bytes) -> bytes:
+def _inflated(data: bytes, order: str) -> tuple[int, bytes]:
+    """Type and content of the one element that is compressed."""
     inflater = zlib.decompressobj()
     try:
         content = inflater.decompress(data, _MAX_BYTES)
@@ -87,4 +86,5 @@ def _inflated(data: bytes) -> bytes:
         raise ValueError(f"damaged: {error}") from error
     if not inflater.eof:
         raise ValueError(f"cut off, or larger than {_MAX_BYTES >> 10} kB")
-    return content
+    (element,) = _elements(content, order)
+    return element
