@@ -67,6 +67,18 @@ def test_what_grows_too_large_is_refused() -> None:
         read_arrays(b" " * 124 + b"\0\1IM" + tag + packed)
 
 
+def test_flags_of_another_size_are_refused() -> None:
+    size = bytes([5, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0])
+    rest = size + b"\1\0\1\0x\0\0\0" + b"\2\0\1\0\7\0\0\0"  # its name x, its number 7
+    whole = bytes([6, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0]) + rest
+    half = bytes([6, 0, 4, 0, 9, 0, 0, 0]) + rest
+    start = b" " * 124 + b"\0\1IM" + bytes([14, 0, 0, 0])
+    read = read_arrays(start + len(whole).to_bytes(4, "little") + whole)
+    assert read["x"].tolist() == [[7]]
+    with pytest.raises(ValueError, match="not enough values"):
+        read_arrays(start + len(half).to_bytes(4, "little") + half)
+
+
 def test_complex_numbers_and_text_are_refused() -> None:
     savemat = pytest.importorskip("scipy.io").savemat
     for value in (np.array([[1j]]), "text", {"a": 1}):

@@ -48,7 +48,7 @@ def _array(data: bytes, order: str) -> tuple[str, Matrix]:
     codes, parts = zip(*_elements(data, order), strict=True)
     if codes[:3] != (_UINT32, _INT32, _INT8) or len(codes) != 4 or codes[3] not in _NUMBERS:
         raise ValueError("an array of other things than real numbers")
-    flags, *_ = struct.unpack(f"{order}2I", parts[0])
+    flags, _ = np.frombuffer(parts[0], f"{order}u4").tolist()
     if flags & _COMPLEX or flags & 0xFF not in _NUMERIC_CLASSES:
         raise ValueError("an array of other things than real numbers")
     shape = np.frombuffer(parts[1], f"{order}i4").tolist()
