@@ -96,10 +96,10 @@ class PipelineOptions:
         return KeypointPredictor(self.model, self.threads, refine, providers=self.device)
 
     def load_detector(
-        self, predictor: "KeypointPredictor", min_score: float | None = None
+        self, predictor: "KeypointPredictor | None" = None, min_score: float | None = None
     ) -> "Detector":
-        """Open the detector, which is made of ``predictor`` for ``single-object``; raises as
-        :meth:`load` does.
+        """Open the detector, which is made of ``predictor``, by default that of
+        :meth:`load_predictor`, for ``single-object``; raises as :meth:`load` does.
         """
         if self.detector_file and self.detector not in DETECTORS_OF_FILES:
             takes = " and ".join(DETECTORS_OF_FILES)
@@ -113,7 +113,7 @@ class PipelineOptions:
         if self.detector == "single-object":
             from facedots.detection.base import SingleObjectDetector
 
-            return SingleObjectDetector(predictor)
+            return SingleObjectDetector(predictor or self.load_predictor())
         if self.detector == "finder":
             from facedots.detection.finder import Finder
 

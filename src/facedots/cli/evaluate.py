@@ -1,10 +1,9 @@
 """``facedots evaluate`` and ``facedots compare``: the scores of networks on test faces."""
 
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -16,46 +15,11 @@ from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
 from facedots.errors import DataError, OutputError
 from facedots.io.text import printable
-from facedots.pipeline_options import DeviceOption
-from facedots.runtime import Device
+from facedots.pipeline_options import DeviceOption, PipelineOptions
 
 if TYPE_CHECKING:
     from facedots.detection.base import Detector
     from facedots.evaluation.result import Evaluation
-
-
-class BoxSource(StrEnum):
-    """Where the box of a test face comes from."""
-
-    GROUND_TRUTH = "ground-truth"
-    RETINAFACE = "retinaface"
-    FINDER = "finder"
-    HAAR = "haar"
-    SINGLE_OBJECT = "single-object"
-
-    def load(self, weights: str, device: Device) -> "Detector | None":
-        """The detector, of the network that is measured where it is single-object; ``None`` for the
-        tight box of the true points.
-        """
-        if self is BoxSource.GROUND_TRUTH:
-            return None
-        if self is BoxSource.HAAR:
-            from facedots.detection.opencv import Haar
-
-            return Haar()
-        if self is BoxSource.FINDER:
-            from facedots.detection.finder import Finder
-
-            return Finder(providers=device)
-        if self is BoxSource.SINGLE_OBJECT:
-            from facedots.detection.base import SingleObjectDetector
-            from facedots.inference.predictor import KeypointPredictor
-            from facedots.inference.weights import weights_file
-
-            return SingleObjectDetector(KeypointPredictor(weights_file(weights), providers=device))
-        from facedots.detection.retinaface import RetinaFace
-
-        return RetinaFace(providers=device)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,22 +30,33 @@ class EvalOptions:
     source: Annotated[
         list[str] | None, "youtube-faces, 300w or custom; by default, what the folder holds."
     ] = None
-    detector: Annotated[BoxSource, "Boxes of the labels, or of a detector (end to end)."] = (
-        BoxSource.GROUND_TRUTH
-    )
+    detector: Annotated[
+        Literal["ground-truth", "retinaface", "finder", "haar", "single-object"],
+        "Boxes of the labels, or of a detector (end to end).",
+    ] = "ground-truth"
     device: DeviceOption = "cpu"
 
     def run(self, weights: str, data: str, labels: LabelOptions) -> "Evaluation":
         """Measure a network, with a progress bar on stderr."""
         from facedots.evaluation.protocol import evaluate_split
 
-        detector, options = self.detector.load(weights, self.device), labels.load()
         return evaluate_split(
-            *(weights, data, self.split, self.source or (), detector),
-            options=options,
+            *(weights, data, self.split, self.source or (), self._load_detector(weights)),
+            options=labels.load(),
             providers=self.device,
             progress=True,
         )
+
+    def _load_detector(self, weights: str) -> "Detector | None":
+        """The detector; ``None`` for the tight box of the true points."""
+        if self.detector == "ground-truth":
+            return None
+        from facedots.inference.weights import weights_file
+
+        file = str(weights_file(weights))
+        return PipelineOptions(
+            model=file, detector=self.detector, device=self.device
+        ).load_detector()
 
 
 @expand_options

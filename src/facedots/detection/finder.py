@@ -143,7 +143,7 @@ class Finder(Detector):
 
     def _candidates(self, view: Image, width: int, height: int) -> tuple[Floats, Floats]:
         """Squares (N, 5) as decoded, in pixels of an image of this size, and scores (N,)."""
-        parts = [self._in_tile(view, *rows, *columns) for rows, columns in _tiles(*view.shape[:2])]
+        parts = [self._in_tile(view, *tile) for tile in _tiles(*view.shape[:2])]
         decoded, scores = map(np.concatenate, zip(*parts, strict=True))
         if len(scores) > _MOST:
             best = np.argsort(-scores, kind="stable")[:_MOST]
@@ -233,10 +233,10 @@ def _shrunk(view: Image, width: int, height: int, long_side: int) -> Image:
     return np.asarray(cv2.resize(view, size), np.uint8)
 
 
-def _tiles(height: int, width: int) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """First and last row, and column, of the tiles of a view: memory stays bounded."""
+def _tiles(height: int, width: int) -> Iterator[tuple[int, int, int, int]]:
+    """Top, bottom, left and right of the tiles of a view: memory stays bounded."""
     for top, left in product(range(0, height, _TILE), range(0, width, _TILE)):
-        yield (top, min(top + _TILE, height)), (left, min(left + _TILE, width))
+        yield top, min(top + _TILE, height), left, min(left + _TILE, width)
 
 
 def _padded(image: Image) -> Image:
