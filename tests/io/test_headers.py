@@ -126,6 +126,17 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path, name: str) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KB
 
 
+def test_a_png_whose_chunk_announces_gigabytes_is_refused_unread() -> None:
+    whole = encoded("PNG")
+    at = whole.index(b"IDAT")
+    data = whole[: at - 4] + b"\x7f\xff\xff\xf0" + whole[at:]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ImageError, match="is the file complete"):
+        decode_image(data)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # KB
+    assert header_size(io.BytesIO(whole + b"more")) == (40, 30)
+
+
 def test_the_limit_is_a_parameter() -> None:
     data = encoded("PNG")
     assert decode_image(data, max_pixels=1200).shape == (30, 40, 3)

@@ -4,6 +4,7 @@ Formats without a reader here are refused: nothing is decoded whose size is not 
 """
 
 import contextlib
+import io
 import math
 import re
 import struct
@@ -24,6 +25,8 @@ _HEAD = 1 << 16
 _SEARCHED = 64 << 20
 _BOXES = 1 << 20
 _MOST_SEGMENTS = _MOST_ENTRIES = 4096
+_MOST_CHUNKS = 1 << 17
+"""Of a PNG; encoders write at least 8 kB into each, so this is a gigabyte."""
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 
@@ -51,7 +54,7 @@ def most_pixels() -> int:
 def header_size(file: BinaryIO) -> Size | None:
     """Width and height as the header states them; ``None`` where there is no known header.
 
-    Reads at most about a megabyte, wherever in the file it lies.
+    Reads at most about a megabyte, wherever in the file it lies. A PNG that is cut off has none.
 
     >>> import io
     >>> header_size(io.BytesIO(b"P6 640 480 255 "))
@@ -124,6 +127,19 @@ def _numbers(layout: str, at: int) -> Callable[[BinaryIO, bytes], Size]:
         return width, height
 
     return size
+
+
+def _png(file: BinaryIO, head: bytes) -> Size | None:
+    """The size, if all chunks lie within the file: for each, OpenCV takes the memory announced."""
+    end, at = file.seek(0, io.SEEK_END), 8
+    for _ in range(_MOST_CHUNKS):
+        length, kind = struct.unpack(">I4s", _read(file, at, 8))
+        at += 12 + length
+        if at > end:
+            return None
+        if kind == b"IEND":
+            return struct.unpack_from(">II", head, 16)
+    return None
 
 
 def _bmp(file: BinaryIO, head: bytes) -> Size:
@@ -241,7 +257,7 @@ def _color_table(flags: int) -> int:
 
 
 _READERS: tuple[tuple[bytes, Callable[[BinaryIO, bytes], Size | None]], ...] = (
-    (rb"\x89PNG\r\n\x1a\n", _numbers(">II", 16)),
+    (rb"\x89PNG\r\n\x1a\n", _png),
     (rb"\xff\xd8\xff", _jpeg),
     (rb"GIF8[79]a", _numbers("<HH", 6)),
     (rb"BM", _bmp),
