@@ -117,6 +117,9 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
 
         split = processes.in_turn(begin)
         processes.check_same(label_digest([*split.train, *split.validation]), "faces")
+        if processes.is_first:
+            counts = f"{len(split.train)} to train on, {len(split.validation)} to validate on"
+            print(f"faces: {counts}", file=sys.stderr)  # noqa: T201
         _fit(recipe, out, split, resume, processes)
         if processes.is_first:
             export_run(out, out / ONNX_FILE)
