@@ -154,6 +154,12 @@ _PLACES = (
         (-6, -10, "right"),
         (0, 24, "center"),
         (0, -24, "center"),
+        (6, 20, "left"),
+        (6, -20, "left"),
+        (-6, 20, "right"),
+        (-6, -20, "right"),
+        (0, 36, "center"),
+        (0, -36, "center"),
     ),
 )
 """Where a name may stand: points to the right of its dot, points above it, alignment; what is left
