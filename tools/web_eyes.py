@@ -63,7 +63,9 @@ def eyes_network() -> bytes:
 
 
 def looking_faces(count: int, camera: Camera) -> list[Face]:
-    """Heads in random poses, their pupils in or beside the eyes, some eyes closed or hidden."""
+    """Heads in random poses, their pupils in or beside the eyes, some eyes closed, some eyes and
+    mouths hidden.
+    """
     generator, faces = np.random.default_rng(4), []
     for _ in range(count):
         yaw, pitch, roll = generator.uniform((-45, -30, -40), (45, 30, 40))
@@ -74,6 +76,7 @@ def looking_faces(count: int, camera: Camera) -> list[Face]:
             if generator.random() < 0.15:
                 solid[eye[1:3], 1] = solid[eye[:3:-1], 1]
             visibility[eye] = generator.uniform(0.3, 1)
+        visibility[list(IBUG68.regions["mouth"])] = generator.uniform(0.3, 1)
         points = project(solid, HeadPose(yaw, pitch, roll, place, 0.0), camera)
         spread = 0.06 * camera.focal / depth
         off, mixed = generator.normal(0, spread, (2, 2)), generator.normal(0, spread, (2, 2, 2))

@@ -166,6 +166,8 @@ def fields(face: Face) -> dict[str, Any]:
         "covariance": upper(face.covariance),
         "pose": face.pose and asdict(face.pose),
         "gaze": face.gaze and asdict(face.gaze),
+        # JSON has no NaN.
+        "signals": {k: v if np.isfinite(v) else None for k, v in (face.signals or {}).items()},
         "pupils_covariance": upper(face.pupils_covariance),
     }
 

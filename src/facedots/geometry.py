@@ -68,10 +68,7 @@ def tight_boxes(points: ArrayLike) -> Floats:
     [[1.0, 2.0, 3.0, 5.0]]
     """
     array = check_shape(points, "N K 2", "points").astype(np.float32)
-    boxes = np.concatenate([array.min(axis=1), array.max(axis=1)], axis=1)
-    if np.isnan(boxes).any():
-        boxes = np.concatenate([np.nanmin(array, axis=1), np.nanmax(array, axis=1)], axis=1)
-    return boxes
+    return np.concatenate([np.fmin.reduce(array, axis=1), np.fmax.reduce(array, axis=1)], axis=1)
 
 
 def upright_square(points: ArrayLike, across: tuple[int, int] | None) -> Matrix:
@@ -99,22 +96,14 @@ def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
     return np.asarray(overlap / (areas[0] + areas[1] - overlap), np.float32)
 
 
-def pixel_box(
-    points: ArrayLike, size: tuple[int, int], margin: float = 0.0
-) -> tuple[int, int, int, int]:
-    """The pixels around points ``(N, 2)`` in an image of this height and width.
+def is_inside(points: Floats, height: int, width: int) -> NDArray[np.bool_]:
+    """Which points ``(..., 2)`` lie on a pixel of an image of this size: ``bool (...)``.
 
-    Returns:
-        Left, top, and the first column and row beyond; empty where the points lie outside.
-
-    >>> pixel_box([[1.5, 2], [3, 9]], (8, 6))
-    (1, 2, 4, 8)
+    >>> is_inside(np.array([[-0.5, 0], [9.5, 0]]), 5, 10).tolist()
+    [True, False]
     """
-    limit, places = (size[1], size[0]), np.asarray(points, np.float64)
-    left, top = np.floor(places.min(axis=0) - margin).clip(0, limit).astype(int).tolist()
-    end = np.ceil(places.max(axis=0) + margin) + 1
-    right, bottom = end.clip(0, limit).astype(int).tolist()
-    return left, top, right, bottom
+    inside = (points >= -0.5) & (points < np.array([width - 0.5, height - 0.5]))
+    return np.asarray(inside.all(axis=-1))
 
 
 @dataclass(frozen=True)

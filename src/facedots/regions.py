@@ -92,6 +92,24 @@ def fill_polygons(polygons: Sequence[ArrayLike], size: tuple[int, int]) -> Mask:
     return mask.astype(bool)
 
 
+def pixel_box(
+    points: ArrayLike, size: tuple[int, int], margin: float = 0.0
+) -> tuple[int, int, int, int]:
+    """The pixels around points ``(N, 2)`` in an image of this height and width.
+
+    Returns:
+        Left, top, and the first column and row beyond; empty where the points lie outside.
+
+    >>> pixel_box([[1.5, 2], [3, 9]], (8, 6))
+    (1, 2, 4, 8)
+    """
+    limit, places = (size[1], size[0]), np.asarray(points, np.float64)
+    left, top = np.floor(places.min(axis=0) - margin).clip(0, limit).astype(int).tolist()
+    end = np.ceil(places.max(axis=0) + margin) + 1
+    right, bottom = end.clip(0, limit).astype(int).tolist()
+    return left, top, right, bottom
+
+
 def convex_hull(points: ArrayLike) -> Floats:
     """The convex hull ``float32 (m, 2)`` of points (n, 2); missing ones (NaN) are ignored.
 

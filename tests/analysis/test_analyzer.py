@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -54,6 +55,33 @@ def test_signals_that_are_not_known_go_into_json() -> None:
     fields = face.to_dict()["signals"]
     assert fields["right_eye_open"] is None
     assert fields["left_eye_open"] == pytest.approx(0.077, abs=1e-3)
+
+
+def test_what_is_hidden_is_not_read_from_guessed_points() -> None:
+    image, visibility = np.zeros((480, 640, 3), np.uint8), np.ones(68, np.float32)
+    points = project(HEAD_MODEL, posed(), CAMERA)
+    visibility[48:68] = 0.1  # a mask
+    open_mouth = points.copy()
+    open_mouth[56:60] += (0, 9)
+    open_mouth[65:68] += (0, 9)
+    seen, masked, at_rest = FaceAnalyzer(CAMERA)(
+        image,
+        [
+            as_face(open_mouth),
+            replace(as_face(open_mouth), visibility=visibility),
+            replace(as_face(points), visibility=visibility),
+        ],
+    )
+    assert seen.signals
+    assert masked.signals
+    assert masked.emotions
+    assert at_rest.emotions
+    assert {name for name, value in masked.signals.items() if np.isnan(value)} == {
+        *("mouth_open", "smile")
+    }
+    assert seen.signals["mouth_open"] > 0.05
+    assert masked.emotions == pytest.approx(at_rest.emotions, abs=0.02)
+    assert masked.emotions != pytest.approx(seen.emotions, abs=0.02)
 
 
 def test_the_reader_takes_a_given_camera() -> None:

@@ -1,5 +1,6 @@
 import csv
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -57,6 +58,12 @@ def networks_that_know_the_face(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    mask = ONES * (np.arange(IBUG68.count) < 48)
+    monkeypatch.setattr(sys.modules[__name__], "FACE", replace(FACE, visibility=mask))
+
+
+@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     write_image(tmp_path / "in" / "face.png", IMAGE)
     write_image(tmp_path / "in" / "gray.png", np.full((50, 60, 3), 128, np.uint8))
@@ -65,6 +72,11 @@ def folder(tmp_path: Path) -> Path:
 
 def run(*arguments: object) -> Result:
     return CliRunner().invoke(app, ["pose", *map(str, arguments)])
+
+
+@pytest.mark.usefixtures("masked")
+def test_a_hidden_mouth_is_said(folder: Path) -> None:
+    assert "mouth hidden, looks " in run(folder).stdout
 
 
 def test_what_a_person_reads(folder: Path) -> None:

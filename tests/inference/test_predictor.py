@@ -181,6 +181,18 @@ def test_pupils_and_visibility_are_read_where_a_file_has_them(
     assert KeypointPredictor(model).predict(lamp(50, 45), np.zeros((0, 4))).faces(boxes) == []
 
 
+def test_points_outside_the_image_are_hidden(dot_model: DotModel, tmp_path: Path) -> None:
+    model = with_further_outputs(dot_model(BOX, 3), tmp_path / "further.onnx", FURTHER)
+    image = lamp(50, 45)
+    predictor = KeypointPredictor(model)
+    for box in ([20, 20, 60, 70], [-400, 20, -360, 70]):
+        found = predictor.predict(image, [box])
+        inside = (found.points[0] >= -0.5).all()
+        assert inside == (box[0] > 0)
+        assert found.visibility is not None
+        assert found.visibility.tolist() == [[pytest.approx(0.4 * inside)] * 2]
+
+
 def test_files_without_them_predict_none(predictor: KeypointPredictor, tmp_path: Path) -> None:
     found = predictor.predict(lamp(60, 45), [[40, 30, 80, 60]])
     assert found.visibility is found.pupils is found.pupils_covariance is None

@@ -44,6 +44,7 @@ class Oracle(KeypointPredictor):
         return self._session.no_output(count)._replace(
             points=np.tile(self.truth, (count, 1, 1)),
             covariance=covariance,
+            visibility=np.ones((count, len(self.truth)), np.float32),
             score=np.full(count, len(self.seen) / 2, np.float32),
         )
 

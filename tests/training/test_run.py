@@ -156,6 +156,7 @@ def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
 
 def test_ctrl_c_in_the_first_epoch_says_one_thing(tmp_path: Path) -> None:
     out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGINT, epoch=0)
+    assert "faces: 48 to train on, " in process.stderr
     assert "before its first epoch ended; `facedots train --resume" in process.stderr
     assert "stopped early" not in process.stderr
     assert (train(*load_run(out), out, resume=True)).exists()

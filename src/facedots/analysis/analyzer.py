@@ -4,15 +4,18 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from facedots.analysis.emotion import EMOTIONS, emotion_probabilities, guess_emotion
 from facedots.analysis.expression import SIGNALS, expression_signals
 from facedots.analysis.gaze import eye_gaze
 from facedots.analysis.pose import Camera, frontal, head_pose
 from facedots.errors import PointsError
-from facedots.geometry import Image
+from facedots.geometry import Floats, Image, Matrix
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.results import FaceColumns
-from facedots.types import Face, check_image
+from facedots.schema import IBUG68
+from facedots.types import VISIBLE, Face, check_image
 
 
 class FaceAnalyzer:
@@ -36,8 +39,9 @@ class FaceAnalyzer:
 
     def __call__(self, image: Image, faces: Sequence[Face]) -> list[Face]:
         """The faces of IBUG68 with ``pose``, ``signals``, ``emotions`` and, where the network finds
-        pupils, ``gaze``; one with too few points stays as it is. Of the RGB image
-        ``uint8 (H, W, 3)`` only the size matters.
+        pupils, ``gaze``; one with too few points stays as it is. Signals of regions that are mostly
+        hidden are NaN, and emotions are read from the others. Of the RGB image ``uint8 (H, W, 3)``
+        only the size matters.
 
         Raises:
             ShapeError: The image or the points have another shape.
@@ -48,11 +52,22 @@ class FaceAnalyzer:
         for i, face in enumerate(faces):
             with contextlib.suppress(PointsError):
                 pose = head_pose(face.points, camera)
-                shape = frontal(face.points, pose, camera)
+                shape = _seen(frontal(face.points, pose, camera), face.visibility)
                 signals, emotions = expression_signals(shape), emotion_probabilities(shape, pose)
                 measured = replace(face, pose=pose, signals=signals, emotions=emotions)
                 result[i] = replace(measured, gaze=eye_gaze(measured, camera))
         return result
+
+
+def _seen(shape: Matrix, visibility: Floats | None) -> Matrix:
+    """The points ``(68, 2)``, NaN in regions that are mostly hidden: what is there was guessed."""
+    if visibility is None:
+        return shape
+    seen = shape.copy()
+    for points in map(list, IBUG68.regions.values()):
+        if visibility[points].mean() < VISIBLE:
+            seen[points] = np.nan
+    return seen
 
 
 def face_columns(predictor: KeypointPredictor, *, analyzed: bool = False) -> FaceColumns:

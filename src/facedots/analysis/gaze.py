@@ -38,10 +38,10 @@ COLOR: Color = (255, 255, 255)
 def eye_gaze(face: Face, camera: Camera) -> Gaze | None:
     """Where the eyes of a face look, relative to its head; ``None`` where neither can be read.
 
-    An eye cannot be read where its lids are closed, its points are hidden, its pupil lies beside
-    the eyeball, or it or its covariance is unknown. The optical axis is measured; people see some 5
-    degrees nearer to their nose, which the mean of both eyes takes out. Errors of the head pose and
-    of the eyeball's place add to ``sigma``, see docs/reading.md.
+    An eye cannot be read where its lids read as closed, its points are hidden, its pupil lies
+    beside the eyeball, or it or its covariance is unknown. The optical axis is measured; people see
+    some 5 degrees nearer to their nose, which the mean of both eyes takes out. Errors of the head
+    pose and of the eyeball's place add to ``sigma``, see docs/reading.md.
 
     Args:
         face: With ``pose`` and ``signals``, as :class:`FaceAnalyzer` adds them.

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from facedots.analysis.shapes import MEAN_SHAPE, TRIANGLES, Triangles
 from facedots.drawing import FRACTION_BITS, Color, draw_line, fixed_point
 from facedots.errors import PointsError
-from facedots.geometry import Floats, Image, Matrix, check_shape, pixel_box, tight_boxes
-from facedots.regions import Mask
+from facedots.geometry import Floats, Image, Matrix, check_shape, tight_boxes
+from facedots.regions import Mask, pixel_box
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 

@@ -1,6 +1,7 @@
 """Commands that measure faces: ``facedots align`` and ``facedots pose``."""
 
 import contextlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -148,8 +149,9 @@ def _lines(result: "ImageResult", detector: "Detector") -> list[str]:
         angles = " ".join(
             f"{axis} {round(getattr(face.pose, axis)):+}°" for axis in ("yaw", "pitch", "roll")
         )
-        smile = f"smile {face.signals['smile']:+.2f}"
+        smile = face.signals["smile"]
+        smiles = "mouth hidden" if math.isnan(smile) else f"smile {smile:+.2f}"
         emotion = f"looks {guess_emotion(face.emotions)}"
         gaze = face.gaze and f", gaze {round(face.gaze.yaw):+}° {round(face.gaze.pitch):+}°"
-        lines.append(f"{name}: {angles}{gaze or ''}, {smile}, {emotion}")
+        lines.append(f"{name}: {angles}{gaze or ''}, {smiles}, {emotion}")
     return lines

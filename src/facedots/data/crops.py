@@ -13,8 +13,8 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import KeypointsDataset, Sample, reseed
 from facedots.data.transforms import Compose
-from facedots.data.visibility import is_inside, seen_points
-from facedots.geometry import Image
+from facedots.data.visibility import seen_points
+from facedots.geometry import Image, is_inside
 from facedots.spec import ModelSpec
 
 COOLDOWN_FACTORS = (0.25, 0.5)

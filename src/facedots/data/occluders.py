@@ -16,7 +16,8 @@ from facedots.data.dataset import Randomized, Sample
 from facedots.data.scenes import lower_face
 from facedots.data.transforms import hide_covered
 from facedots.drawing import draw_line, draw_polygons
-from facedots.geometry import Floats, Image, pixel_box
+from facedots.geometry import Floats, Image
+from facedots.regions import pixel_box
 from facedots.schema import IBUG68, KeypointSchema
 
 Covered = NDArray[np.bool_]

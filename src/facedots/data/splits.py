@@ -70,6 +70,11 @@ class Split:
     test: Faces
     schema: KeypointSchema = IBUG68
 
+    def __str__(self) -> str:
+        """How many faces there are."""
+        train, validation, test = map(len, (self.train, self.validation, self.test))
+        return f"{train} to train on, {validation} to validate on, {test} to test on"
+
 
 def load_split(
     data: str | Path,

@@ -23,9 +23,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.data.dataset import Randomized, Sample, Transform
-from facedots.data.visibility import is_inside
 from facedots.errors import ImageError, ShapeError
-from facedots.geometry import Floats, Matrix, apply_affine, compose
+from facedots.geometry import Floats, Matrix, apply_affine, compose, is_inside
 
 Size = int | tuple[int, int]
 

@@ -1,20 +1,9 @@
 """Which labeled points are seen; apart from the transforms, so that evaluation needs no torch."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.geometry import Floats
-
-
-def is_inside(points: Floats, height: int, width: int) -> NDArray[np.bool_]:
-    """Which of the points ``(K, 2)`` lie on a pixel of an image of this size.
-
-    >>> is_inside(np.array([[-0.5, 0], [9.5, 0]]), 5, 10).tolist()
-    [True, False]
-    """
-    inside = (points >= -0.5) & (points < np.array([width - 0.5, height - 0.5]))
-    return np.asarray(inside.all(axis=1))
+from facedots.geometry import Floats, is_inside
 
 
 def seen_points(face: FaceAnnotation, height: int, width: int) -> Floats:

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from facedots.analysis.mesh import mesh_points
 from facedots.analysis.shapes import MEAN_SHAPE, fit_shape
 from facedots.drawing import Color, draw_polygons
-from facedots.geometry import Floats, Image, apply_affine, pixel_box
-from facedots.regions import region_polygons
+from facedots.geometry import Floats, Image, apply_affine
+from facedots.regions import pixel_box, region_polygons
 from facedots.types import Face, check_image
 
 _LIGHTNESS_SHARE = 0.5  # how far the lightness follows the paint

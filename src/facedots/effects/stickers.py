@@ -28,9 +28,10 @@ from facedots.analysis.mesh import mesh_points
 from facedots.analysis.pose import Camera, head_pose, rotation
 from facedots.analysis.shapes import HEAD_MODEL, MEAN_SHAPE, fit_shape
 from facedots.errors import ImageError, PointsError, StickerError
-from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity, pixel_box
+from facedots.geometry import Floats, Image, Matrix, compose, fit_similarity
 from facedots.io.images import read_image_bytes
 from facedots.io.yaml_files import read_yaml
+from facedots.regions import pixel_box
 from facedots.schema import IBUG68
 from facedots.types import Face, check_image
 

@@ -19,6 +19,7 @@ from facedots.geometry import (
     compose,
     crop_matrix,
     invert,
+    is_inside,
     upright_square,
     warp_image,
 )
@@ -119,6 +120,9 @@ class KeypointPredictor:
             for values, refined_values in zip(output, refined, strict=True):
                 values[rows] = refined_values
         schema, has_pupils = self.spec.schema, self.predicts_pupils
+        visibility = None
+        if self.predicts_visibility:  # a network does not know where its crop leaves the image
+            visibility = output.visibility * is_inside(output.points, *image.shape[:2])
         within = confidence(output.points, output.covariance, schema, self.spec.dof)
         return Keypoints(
             output.points,
@@ -126,7 +130,7 @@ class KeypointPredictor:
             within,
             output.score,
             schema,
-            visibility=output.visibility if self.predicts_visibility else None,
+            visibility=visibility,
             pupils=output.pupils if has_pupils else None,
             pupils_covariance=output.pupils_covariance if has_pupils else None,
         )

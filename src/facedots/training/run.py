@@ -117,9 +117,6 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
 
         split = processes.in_turn(begin)
         processes.check_same(label_digest([*split.train, *split.validation]), "faces")
-        if processes.is_first:
-            counts = f"{len(split.train)} to train on, {len(split.validation)} to validate on"
-            print(f"faces: {counts}", file=sys.stderr)  # noqa: T201
         _fit(recipe, out, split, resume, processes)
         if processes.is_first:
             export_run(out, out / ONNX_FILE)
@@ -142,6 +139,7 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
         atomic_write(out / RECIPE_FILE, recipe.to_yaml())
         atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
         atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+    print(f"faces: {split}", file=sys.stderr)  # noqa: T201
     return split
 
 

@@ -1,8 +1,10 @@
 /** All that is measured of a face, as in Python's `analyzer.py`. */
 
+import { schema, types } from "./constants";
 import { emotionProbabilities } from "./emotion";
 import { expressionSignals } from "./expression";
 import { eyeGaze } from "./gaze";
+import { mean, type Point } from "./geometry";
 import { frontal, guessCamera, headPose } from "./pose";
 import type { Face } from "./types";
 
@@ -12,10 +14,20 @@ export function analyzeFaces(faces: readonly Face[], width: number, height: numb
   return faces.map((face) => {
     const pose = headPose(face.points, camera);
     if (!pose) return face;
-    const shape = frontal(face.points, pose, camera);
+    const shape = seenPoints(frontal(face.points, pose, camera), face);
     const [signals, emotions] = [expressionSignals(shape), emotionProbabilities(shape, pose)];
     const measured = { ...face, pose, signals, emotions };
     const gaze = eyeGaze(measured, camera);
     return gaze ? { ...measured, gaze } : measured;
   });
+}
+
+/** The points, NaN in regions that are mostly hidden: what is there was guessed. */
+export function seenPoints(shape: readonly Point[], { visibility }: Face): readonly Point[] {
+  if (!visibility) return shape;
+  const regions: (readonly number[])[] = Object.values(schema.regions);
+  const hidden = regions
+    .filter((all) => mean(all.map((i) => visibility[i])) < types.VISIBLE)
+    .flat();
+  return shape.map((point, i): Point => (hidden.includes(i) ? [NaN, NaN] : point));
 }

@@ -5,15 +5,15 @@ import { sum, type Point } from "./geometry";
 import type { EmotionName, Emotions, HeadPose } from "./types";
 
 /**
- * The probability of each emotion, from points made frontal with a pose; their sum is 1. Points that
- * make no head say nothing.
+ * The probability of each emotion, from points made frontal with a pose; their sum is 1. Hidden
+ * points (NaN) count as those of the mean face; points that make no head say nothing.
  */
 export function emotionProbabilities(shape: readonly Point[], pose: HeadPose): Emotions {
   if (pose.reprojection_error > emotion.MAX_REPROJECTION_ERROR) {
     return named(emotion.EMOTIONS.map(() => 1 / emotion.EMOTIONS.length));
   }
   const offsets = emotion.POINTS.map((point, i) =>
-    shape[point].map((value, axis) => value - emotion.MEAN[i][axis]),
+    shape[point].map((value, axis) => (Number.isNaN(value) ? 0 : value - emotion.MEAN[i][axis])),
   );
   const scores = emotion.WEIGHTS.map((weights, i) => {
     const terms = offsets.map(([x, y], k) => weights[k][0] * x + weights[k][1] * y);

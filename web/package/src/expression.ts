@@ -6,7 +6,7 @@ import type { Signals } from "./types";
 
 const BLINK = expression.BLINK;
 
-/** The signals of frontal points; all but the shares `…_closed` are in outer-eye distances. */
+/** The signals of frontal points; all but the shares `…_closed` are in outer-eye distances, NaN where hidden. */
 export function expressionSignals(shape: readonly Point[]): Signals {
   const x = (i: number) => shape[i][0];
   const y = (...indices: number[]) => mean(indices.map((i) => shape[i][1]));

@@ -47,6 +47,11 @@ export function tightBox(points: readonly Pair[]): Box {
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
+/** Whether a point lies on a pixel of an image. */
+export function isInside([x, y]: Point, image: { width: number; height: number }): boolean {
+  return x >= -0.5 && y >= -0.5 && x < image.width - 0.5 && y < image.height - 0.5;
+}
+
 export function boxCenter([x0, y0, x1, y1]: Box): Point {
   return [(x0 + x1) / 2, (y0 + y1) / 2];
 }

@@ -9,6 +9,7 @@ import {
   cropMatrix,
   degrees,
   invert,
+  isInside,
   uprightSquare,
   type Box,
   type Matrix,
@@ -107,14 +108,18 @@ export class KeypointPredictor {
       predictions.push(...(await this.run(this.cutCrops(image, batch))));
     }
     return predictions.map((prediction, i) => {
-      const { points, covariance, pupils, pupils_covariance: spread } = prediction;
+      const { covariance, visibility, pupils, pupils_covariance: spread } = prediction;
       const back = invert(maps[i]);
       const moved = (all: Point[]) => all.map((point) => applyAffine(back, point));
       const scaled = (all: Covariance[]) => all.map((one) => mapCovariance(back, one));
+      const points = moved(prediction.points);
+      // A network does not know where its crop leaves the image.
+      const seen = visibility?.map((value, k) => (isInside(points[k], image) ? value : 0));
       return {
         ...prediction,
-        points: moved(points),
+        points,
         covariance: scaled(covariance),
+        ...(seen && { visibility: seen }),
         ...(pupils && { pupils: moved(pupils) }),
         ...(spread && { pupils_covariance: scaled(spread) }),
       };

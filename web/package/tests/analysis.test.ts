@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { analyzeFaces, seenPoints } from "../src/analyzer";
 import { models } from "../src/constants";
 import { emotionProbabilities, guessEmotion } from "../src/emotion";
 import { BlinkCounter, expressionSignals } from "../src/expression";
@@ -36,7 +37,7 @@ describe("expression signals", () => {
     for (const { image, faces } of cases.images) {
       const camera = guessCamera(image.width, image.height);
       for (const face of faces) {
-        const own = expressionSignals(frontal(face.points, face.pose, camera));
+        const own = expressionSignals(seenPoints(frontal(face.points, face.pose, camera), face));
         expect(Object.keys(own)).toEqual(Object.keys(face.signals));
         expect(largestGap(Object.values(own), Object.values(face.signals))).toBeLessThan(1e-5);
       }
@@ -58,11 +59,29 @@ describe("emotions", () => {
     for (const { image, faces } of cases.images) {
       const camera = guessCamera(image.width, image.height);
       for (const face of faces) {
-        const own = emotionProbabilities(frontal(face.points, face.pose, camera), face.pose);
+        const shape = seenPoints(frontal(face.points, face.pose, camera), face);
+        const own = emotionProbabilities(shape, face.pose);
         expect(Object.keys(own)).toEqual(Object.keys(face.emotions));
         expect(largestGap(Object.values(own), Object.values(face.emotions))).toBeLessThan(1e-5);
       }
     }
+  });
+
+  it("and signals leave out what is hidden, as in Python", () => {
+    const { width, height, faces } = cases.gazes;
+    const looking = faces.map((face): Face => ({ ...face, gaze: undefined }));
+    const hidden = analyzeFaces(looking, width, height).map(({ signals, emotions }, i) => {
+      const expected = faces[i];
+      expect(largestGap(Object.values(emotions!), Object.values(expected.emotions))).toBeLessThan(
+        1e-3,
+      );
+      expect(largestGap(Object.values(signals!), Object.values(expected.signals))).toBeLessThan(
+        1e-3,
+      );
+      return Number.isNaN(signals!.smile);
+    });
+    expect(hidden).toContain(true);
+    expect(hidden).toContain(false);
   });
 
   it("say nothing of points that make no head", () => {

@@ -120,5 +120,7 @@ export function farthest(points: readonly Point[], others: readonly Point[]): nu
 
 /** The largest difference between numbers of the same index. */
 export function largestGap(values: Iterable<number>, others: ArrayLike<number>): number {
-  return Math.max(...Array.from(values, (value, i) => Math.abs(value - others[i])));
+  const gap = (value: number, other: number) =>
+    Object.is(value, other) ? 0 : Math.abs(value - other);
+  return Math.max(...Array.from(values, (value, i) => gap(value, others[i] ?? NaN))); // NaN is null
 }

@@ -42,8 +42,9 @@ function emotionOf(emotions: Emotions): string {
   return guess === "unsure" ? guess : `${guess}, ${fixed(100 * emotions[guess], 0)} %`;
 }
 
-/** A number with so many decimals, without a minus before zero. */
+/** A number with so many decimals, without a minus before zero; a dash where it is not known. */
 function fixed(value: number, digits: number): string {
+  if (Number.isNaN(value)) return "–";
   return value.toFixed(digits).replace(/^-(0\.?0*)$/, "$1");
 }
 
@@ -76,7 +77,7 @@ class FacePanel {
       if (bars) {
         drawBars(
           bars,
-          this.history.map((frame) => frame[name]),
+          this.history.map((frame) => frame[name] || 0), // NaN where hidden
         );
       }
     }
