@@ -59,8 +59,14 @@ def save_runs(runs: Sequence[Path], out: Path) -> None:
                 entry.size = len(content)
                 tar.addfile(entry, io.BytesIO(content))
     content = whole.getvalue()
-    for number, start in enumerate(range(0, len(content), _PART)):
-        atomic_write(out / f"{_RUNS}.{number}", content[start : start + _PART])
+    starts = range(0, len(content), _PART)
+    for name, start in zip(part_names(len(starts)), starts, strict=True):
+        atomic_write(out / name, content[start : start + _PART])
+
+
+def part_names(count: int) -> list[str]:
+    """The names of the parts of one archive, which tell whether one is missing."""
+    return [f"{_RUNS}.{number}-of-{count}" for number in range(1, count + 1)]
 
 
 def checkpoints(run: Path) -> dict[str, bytes]:
@@ -80,11 +86,19 @@ def checkpoints(run: Path) -> dict[str, bytes]:
 
 
 def join_parts(folder: Path, carried: Path, work: Path) -> None:
-    """Unpack the runs that came back, in ``work/runs``, and carry them in the next call."""
+    """Unpack the runs that came back, in ``work/runs``, and carry them in the next call.
+
+    Raises:
+        SystemExit: The folder has not all parts of one archive; nothing is written.
+    """
     parts = sorted(folder.rglob(f"{_RUNS}.*"))
-    archive = carried / _RUNS
-    atomic_write(archive, b"".join(part.read_bytes() for part in parts))
-    unpack_carried([archive], work)
+    if not parts or [part.name for part in parts] != part_names(len(parts)):
+        found = ", ".join(part.name for part in parts) or "no runs"
+        raise SystemExit(f"{folder}: {found}; give the whole folder that `run` names as files_at")
+    archive, content = carried / _RUNS, b"".join(part.read_bytes() for part in parts)
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:  # before the last ones are replaced
+        tar.extractall(work, filter="data")
+    atomic_write(archive, content)
     print(f"{len(parts)} parts: {work / 'runs'}; {archive} goes along with the next call")
 
 
