@@ -48,25 +48,30 @@ _SAVING = 40.0
 """Seconds at the end in which runs are stopped and brought back."""
 
 
-def train(queue: Queue, work: Path, jobs: int, workers: int, seconds: float) -> list[Path]:
+def train(
+    queue: Queue, work: Path, jobs: int, workers: int, seconds: float
+) -> tuple[list[Path], list[str]]:
     """Train the runs of a queue that are not finished, ``jobs`` at a time, for so many seconds.
 
     Returns:
-        The folders of all that have begun, in ``work/runs``; their data are in ``work``.
+        The folders of all that have begun, in ``work/runs``; their data are in ``work``. And the
+        names of those that failed, not of those that were stopped when the time was over.
     """
     end, runs = time.monotonic() + seconds, {name: work / "runs" / name for name in queue}
     waiting = [name for name, run in runs.items() if not (run / ONNX_FILE).exists()]
     running: dict[str, subprocess.Popen[bytes]] = {}
+    failed: list[str] = []
     while (waiting or running) and time.monotonic() < end:
         while waiting and len(running) < jobs:
             name = waiting.pop(0)
             running[name] = start(runs[name], queue[name], workers)
         time.sleep(0.5)
-        running = {name: process for name, process in running.items() if process.poll() is None}
+        ended = [name for name, process in running.items() if process.poll() is not None]
+        failed += [name for name in ended if running.pop(name).returncode]
     for process in running.values():  # with its workers; the last whole epoch is on disk
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return [run for run in runs.values() if (run / LOG).exists()]
+    return [run for run in runs.values() if (run / LOG).exists()], failed
 
 
 def start(run: Path, job: Mapping[str, Any], workers: int) -> subprocess.Popen[bytes]:
@@ -100,6 +105,23 @@ def last_lines(runs: Iterable[Path]) -> None:
         print(f"{run.name}: {next((line for line in reversed(lines) if line.strip()), '')}")
 
 
+def train_carried(options: argparse.Namespace) -> None:
+    """Train on what was carried, and leave the runs where they travel back from.
+
+    Raises:
+        SystemExit: A training failed; the runs are left all the same.
+    """
+    begun = time.monotonic()
+    unpack_carried(sorted(CARRIED.glob("*.tar*")), WORK)
+    queue = yaml.safe_load(options.queue.read_text())["queue"]
+    left = options.seconds - _SAVING - (time.monotonic() - begun)
+    runs, failed = train(queue, WORK, options.jobs, options.workers, left)
+    save_runs(runs, options.out)
+    last_lines(runs)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; their {LOG} came back with the runs")
+
+
 def main() -> None:
     """One of the steps above."""
     parser = argparse.ArgumentParser(
@@ -116,16 +138,11 @@ def main() -> None:
     steps.add_parser("collect").add_argument("folder", type=Path)
     options = parser.parse_args()
     if options.step == "check":
-        return check_size()
-    if options.step == "collect":
-        return join_parts(options.folder, CARRIED, WORK)
-    begun = time.monotonic()
-    unpack_carried(sorted(CARRIED.glob("*.tar*")), WORK)
-    queue = yaml.safe_load(options.queue.read_text())["queue"]
-    left = options.seconds - _SAVING - (time.monotonic() - begun)
-    runs = train(queue, WORK, options.jobs, options.workers, left)
-    save_runs(runs, options.out)
-    return last_lines(runs)
+        check_size()
+    elif options.step == "collect":
+        join_parts(options.folder, CARRIED, WORK)
+    else:
+        train_carried(options)
 
 
 if __name__ == "__main__":

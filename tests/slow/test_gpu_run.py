@@ -32,7 +32,8 @@ def test_a_queue_is_trained_over_several_calls_and_comes_back(tmp_path: Path) ->
     fields = {"styles": "300w,fgnet", "epochs": 3, "batch_size": 8}
     queue = {name: {**JOB, **fields, "seed": i} for i, name in enumerate("ab")}
     for _ in range(CALLS):
-        runs = gpu_run.train(queue, there, jobs=1, workers=1, seconds=SECONDS)
+        runs, failed = gpu_run.train(queue, there, jobs=1, workers=1, seconds=SECONDS)
+        assert failed == []
         gpu_archive.save_runs(runs, tmp_path / "out")
         if all((run / "model.onnx").exists() for run in runs) and len(runs) == len(queue):
             break
