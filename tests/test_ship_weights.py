@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import ship_weights
 from docs_tables import disjoint_mean, table_of
+from teacher import TAUGHT
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.evaluation.metrics import measure_accuracy
@@ -38,10 +39,8 @@ def test_the_command_has_what_the_recipe_file_has_not() -> None:
     recipe = load_recipe(RECIPE, PACKED)
     pack, train = re.findall("`(.*?)`", ship_weights.training_commands(recipe, "tiny"))
     assert pack == "python tools/gpu_pack.py faces DIR"
-    taught = recipe.model_copy(update={"trained_on": f"faces; {ship_weights.TAUGHT} halfway"})
-    assert "faces DIR --teacher RUN`" in ship_weights.training_commands(taught, "tiny")
-    queue = (Path(ship_weights.__file__).parent / "gpu_queue.yaml").read_text()
-    assert ship_weights.TAUGHT in queue
+    taught = recipe.model_copy(update={"trained_on": f"faces; {TAUGHT} large"})
+    assert "faces DIR --teacher TEACHER`" in ship_weights.training_commands(taught, "tiny")
     words = shlex.split(train)[3:]
     options = dict(zip(words[::2], words[1::2], strict=True))
     assert options.pop("--data") == "/tmp/facedots-gpu/faces"

@@ -1,7 +1,11 @@
 """tools/teacher.py: labels move half of the way to a network's, where these are near."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
+import gpu_pack
+import gpu_run
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike
@@ -67,3 +71,27 @@ def test_labels_stay_where_the_teacher_is_lost_or_has_another_style(
     assert teacher.labels(other) is other
     missing = replace(face, points=np.where(np.arange(136).reshape(68, 2) < 4, np.nan, face.points))
     assert teacher.labels(missing) is missing
+
+
+@pytest.mark.parametrize("taught", [True, False])
+def test_a_card_names_the_teacher_of_the_pack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taught: bool
+) -> None:
+    work, run = tmp_path / "work", tmp_path / "teacher"
+    run.mkdir()
+    (run / "recipe.yaml").write_text("{model: large, epochs: 36}")
+    (run / "provenance.json").write_text(json.dumps({"data": "", "started": "2026-11-27T20:00"}))
+    (work / "faces").mkdir(parents=True)
+
+    def of_run(_run: Path) -> Teacher:
+        assert (work / "faces").exists()  # the teacher's own data
+        return Teacher({})
+
+    monkeypatch.setattr(Teacher, "of_run", of_run)
+    faces = {subset: [cached_synthetic(3)[i]] for i, subset in enumerate(("train", "val", "test"))}
+    monkeypatch.setattr(gpu_pack, "labeled_faces", lambda _data: dict(faces))
+    gpu_pack.write_faces(tmp_path, run if taught else None, work / "faces")
+    job = {"recipe": "recipes/tiny.yaml", "data": "faces", "trained_on": "Photos"}
+    arguments = gpu_run.arguments(work / "runs" / "tiny", job, 1)
+    says = "; labels of 68 points moved halfway to those of large of 2026-11-27" if taught else ""
+    assert f"--trained-on=Photos{says}" in arguments

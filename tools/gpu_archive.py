@@ -20,6 +20,9 @@ CARRIED = Path(".gpu")
 WORK = Path(tempfile.gettempdir(), "facedots-gpu")
 """Data and runs lie here on both machines: checkpoints and scenes hold whole paths."""
 
+TEACHER_FILE = "teacher.txt"
+"""In a pack: what a card says of the labels that a teacher moved."""
+
 _THERE, _BACK, _PART = 64 << 20, 60 << 20, 15 << 20
 """Bytes of all that may travel there; of all that may come back, and of one file of it."""
 _RUNS = "runs.tar"

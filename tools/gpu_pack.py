@@ -2,13 +2,14 @@
 project as WebP crops in a pack, and the finder's scenes with photos of the size it draws them in.
 
     python tools/gpu_pack.py faces ../shared/data    # /tmp/facedots-gpu/faces, .gpu/faces.tar.xz
-    python tools/gpu_pack.py faces ../shared/data --teacher RUN    # a run of recipes/large.yaml
+    python tools/gpu_pack.py faces ../shared/data --teacher TEACHER    # tools/teacher.py
     python tools/gpu_pack.py scenes FOLDER           # of tools/finder_scenes.py: .gpu/scenes.tar.xz
 
 Subsets of the pack: *train*; *val*, the groups that the split ``official`` holds out to choose the
 checkpoint, and a tenth of the people whose pupils are labeled; *test*, every tenth photo of 300-W
 and ``google2_*`` of the infants. Label styles: `STYLES`. ``helen29`` stays out: some of its photos
-are those of 300-W, perhaps held-out ones. A teacher moves the labels of *train* (tools/teacher.py).
+are those of 300-W, perhaps held-out ones. A teacher moves the labels of *train*: tools/teacher.py
+says which, and how it is made.
 """
 
 import argparse
@@ -24,8 +25,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from finder_scenes import IN_TEST_SETS, listed_boxes, tight_boxes_of
-from gpu_archive import CARRIED, WORK
-from teacher import Teacher
+from gpu_archive import CARRIED, TEACHER_FILE, WORK
+from teacher import Teacher, taught_by
 
 from facedots import IBUG68, CropSpec, RetinaFace, read_image
 from facedots.annotations import AnnotationSet, FaceAnnotation, pack
@@ -137,6 +138,18 @@ def unlabeled(folder: Path) -> Iterator[FaceAnnotation]:
             yield FaceAnnotation(path, points, name, "", 0.0, STYLES[0], None, box, seen, is_face)
 
 
+def write_faces(data: Path, teacher: Path | None, target: Path) -> None:
+    """Write the pack of all faces, in place of the one that may be there; a teacher is a run."""
+    subsets = labeled_faces(data)
+    if teacher:
+        subsets["train"] = list(map(Teacher.of_run(teacher).labels, subsets["train"]))
+    shutil.rmtree(target, ignore_errors=True)  # not before: it may be what the teacher learned
+    with tempfile.TemporaryDirectory() as photos:
+        pack_faces(subsets, target, Path(photos))
+    if teacher:
+        atomic_write(target / TEACHER_FILE, taught_by(teacher))
+
+
 def pack_faces(subsets: Mapping[str, Iterable[FaceAnnotation]], out: Path, photos: Path) -> None:
     """Write a pack of crops, by way of files in the folder ``photos``."""
     crops = {
@@ -192,17 +205,13 @@ def main() -> None:
     )
     parser.add_argument("what", choices=("faces", "scenes"))
     parser.add_argument("folder", type=Path, help="the data; for scenes that of scenes.jsonl")
-    parser.add_argument("--teacher", type=Path, metavar="RUN", help="whose labels faces learn too")
+    parser.add_argument("--teacher", type=Path, help="a run, whose labels faces learn too")
     options = parser.parse_args()
     target = WORK / options.what
-    shutil.rmtree(target, ignore_errors=True)
     if options.what == "faces":
-        subsets = labeled_faces(options.folder)
-        if options.teacher:
-            subsets["train"] = list(map(Teacher.of_run(options.teacher).labels, subsets["train"]))
-        with tempfile.TemporaryDirectory() as photos:
-            pack_faces(subsets, target, Path(photos))
+        write_faces(options.folder, options.teacher, target)
     else:
+        shutil.rmtree(target, ignore_errors=True)
         pack_scenes(load_scenes(options.folder), target)
     CARRIED.mkdir(exist_ok=True)
     archive = CARRIED / f"{options.what}.tar.xz"

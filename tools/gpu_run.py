@@ -2,7 +2,7 @@ r"""Train the queue of `tools/gpu_queue.yaml` on a lent GPU machine, in as many 
 
 Here, in the root of the repository (`.gpu` is ignored by git and travels by being carried)::
 
-    python tools/gpu_pack.py faces ../shared/data
+    python tools/gpu_pack.py faces ../shared/data --teacher TEACHER    # see tools/teacher.py
     python -m pip download --no-deps --only-binary=:all: --python-version 3.12 \
         --implementation cp --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
         --platform manylinux2014_x86_64 -d .gpu/wheels pytorch-optimizer==4.1.0 pydantic==2.14.3 \
@@ -38,7 +38,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from gpu_archive import CARRIED, WORK, check_size, join_parts, save_runs, unpack_carried
+from gpu_archive import (
+    CARRIED,
+    TEACHER_FILE,
+    WORK,
+    check_size,
+    join_parts,
+    save_runs,
+    unpack_carried,
+)
 
 from facedots.inference.weights import ONNX_FILE
 
@@ -93,9 +101,11 @@ def arguments(run: Path, job: Mapping[str, Any], workers: int) -> list[str]:
     if (run / "provenance.json").exists():
         return ["--resume", str(run)]
     fields = {"device": "auto", "workers": workers, **job}
-    recipe, data = fields.pop("recipe"), fields.pop("data")
+    recipe, data = fields.pop("recipe"), run.parents[1] / fields.pop("data")
+    if (data / TEACHER_FILE).exists():
+        fields["trained_on"] += f"; {(data / TEACHER_FILE).read_text()}"
     options = (f"--{name.replace('_', '-')}={value}" for name, value in fields.items())
-    return [recipe, f"--data={run.parents[1] / data}", f"--out={run}", *options]
+    return [recipe, f"--data={data}", f"--out={run}", *options]
 
 
 def last_lines(runs: Iterable[Path]) -> None:

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import onnx
 from docs_tables import disjoint_mean, table_of
+from teacher import TAUGHT
 
 from facedots import KeypointPredictor, Recipe, RetinaFace, evaluate, load_recipe, load_split
 from facedots.annotations import FaceAnnotation
@@ -48,8 +49,6 @@ DISJOINT_FACT, DISJOINT_ROW = "- **Disjoint runs**: ", "| youtube-faces disjoint
 """How a card's lines on runs of disjoint splits begin: what the runs are, and their scores."""
 NOT_TRAINING = {"title", "license", "trained_on", "device", "workers", "threads", "cache_gb"}
 """Fields of a recipe that do not change the weights."""
-TAUGHT = "labels of 68 points moved"
-"""What tools/gpu_queue.yaml says of faces that were packed with a teacher."""
 YOUTUBE, W300 = "youtube-faces", "300w"
 INT8_LOSS = 0.05
 
@@ -138,8 +137,9 @@ def training_commands(recipe: Recipe, name: str) -> str:
             text = ",".join(map(str, value)) if isinstance(value, list) else value
             options.append(f"--{field.replace('_', '-')} {text}")
     train = f"`facedots train {file} {' '.join(options)}`"
-    teacher = " --teacher RUN" * (TAUGHT in recipe.trained_on)
-    return f"`python tools/gpu_pack.py faces DIR{teacher}`, then {train}" if packed else train
+    taught = TAUGHT in recipe.trained_on
+    teacher = " --teacher TEACHER` (made as `tools/teacher.py` says)" if taught else "`"
+    return f"`python tools/gpu_pack.py faces DIR{teacher}, then {train}" if packed else train
 
 
 def table_row(name: str, score: Accuracy) -> str:

@@ -1,7 +1,15 @@
-"""Labels moved towards those of a trained network, which repeats no slip of a labeler's hand.
-`tools/gpu_pack.py faces DATA --teacher RUN` packs them.
+r"""Labels moved towards those of a trained network, which repeats no slip of a labeler's hand.
+
+The teacher of the networks that ship is a run of `recipes/large.yaml` on the pack that has none,
+where each infant was once instead of four times. Then the faces are packed once more, with it::
+
+    python tools/gpu_pack.py faces DATA
+    facedots train recipes/large.yaml --data /tmp/facedots-gpu/faces --out TEACHER --epochs 36 \
+        --sources custom --styles 300w,youtube-faces,fgnet,webmorph
+    python tools/gpu_pack.py faces DATA --teacher TEACHER
 """
 
+import json
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +22,11 @@ from facedots.annotations import FaceAnnotation
 from facedots.data.augment import mirror_points
 from facedots.evaluation import nme
 from facedots.geometry import Floats, Image
-from facedots.training import export_run
+from facedots.training import export_run, load_run
+from facedots.training.run_folder import PROVENANCE_FILE
+
+TAUGHT = "labels of 68 points moved halfway to those of"
+"""How a card says that there was a teacher."""
 
 STYLES = ("300w", "youtube-faces")
 """Label styles whose 68 points are all labeled."""
@@ -24,6 +36,12 @@ WEIGHT = 0.5
 
 _LOST = 12.0
 """NME in percent, beside the labels, from which the labels hold."""
+
+
+def taught_by(run: Path) -> str:
+    """What the cards of networks say that learn the labels of this run's."""
+    started: str = json.loads((run / PROVENANCE_FILE).read_text())["started"]
+    return f"{TAUGHT} {load_run(run)[0].model} of {started[:10]}"
 
 
 class Teacher:
