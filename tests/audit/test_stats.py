@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,19 @@ def test_what_the_parts_share_by_hand(parts: dict[str, list[FaceAnnotation]]) ->
 def test_groups_and_videos_by_hand(parts: dict[str, list[FaceAnnotation]]) -> None:
     stats = data_stats(parts, PAIR)
     assert (stats.subsets["train"].groups, stats.subsets["train"].videos) == (2, 3)
+
+
+def test_hidden_points_and_pupils_by_hand(parts: dict[str, list[FaceAnnotation]]) -> None:
+    first, second, third = parts["train"]
+    labeled = {
+        "train": [
+            replace(first, visible=np.array([0, np.nan], np.float32)),
+            replace(second, visible=np.zeros(2, np.float32), pupils=second.points * np.nan),
+            replace(third, pupils=third.points),
+        ]
+    }
+    stats = data_stats(labeled, PAIR).subsets["train"]
+    assert (stats.hidden_points, stats.faces_with_pupils) == (3, 1)
 
 
 def test_duplicates_within_a_part(parts: dict[str, list[FaceAnnotation]]) -> None:

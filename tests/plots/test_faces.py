@@ -1,7 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.load import AnnotationSet
 from facedots.geometry import Image
+from facedots.io.images import read_image, write_image
+from facedots.plots.draw import PUPIL_COLOR, RIM, region_colors
 from facedots.plots.faces import (
     PAPER,
     PREDICTED_COLOR,
@@ -11,7 +17,9 @@ from facedots.plots.faces import (
     comparison_figure,
     comparison_tile,
     contact_sheet,
+    write_samples,
 )
+from facedots.schema import KeypointSchema
 
 POINTS = np.array([[10, 10], [30, 10], [20, 40]], np.float32)
 
@@ -121,3 +129,24 @@ def test_a_long_caption_stays_under_its_image() -> None:
     sheet = contact_sheet([(plain(9, 9), "x" * 500), (plain(9, 9), "")], {})
     assert ink(sheet)[:, : sheet.shape[1] // 2].any()
     assert not ink(sheet)[:, sheet.shape[1] // 2 :].any()
+
+
+def test_samples_show_labeled_pupils_and_hidden_points(tmp_path: Path) -> None:
+    schema = KeypointSchema("three", ("a", "b", "c"), {"all": (0, 1, 2)}, (0, 1, 2), (), (0, 1))
+    write_image(tmp_path / "a.png", plain(TILE, TILE))
+    points = np.array([[20, 20], [340, 20], [20, 340]], np.float32)
+    pupils = np.array([[180, 180], [np.nan, np.nan]], np.float32)
+    visible = np.array([1, 0, np.nan], np.float32)
+    face = FaceAnnotation(tmp_path / "a.png", points, "a", pupils=pupils, visible=visible)
+    for file in write_samples(AnnotationSet({"all": [face]}, schema), tmp_path / "out"):
+        image = read_image(file)
+        if file.name == "sheet.png":
+            image = image[4 : 4 + TILE, 4 : 4 + TILE]  # within half a gap
+        scale = image.shape[0] / TILE
+        seen, hidden, unknown, pupil = (
+            tuple(image[round((y + 0.5) * scale - 0.5), round((x + 0.5) * scale - 0.5)].tolist())
+            for x, y in (*points, pupils[0])
+        )
+        assert seen == unknown == region_colors(schema)["all"]
+        assert hidden == RIM
+        assert pupil == PUPIL_COLOR

@@ -87,6 +87,8 @@ class SubsetStats:
     files: FileStats
     groups: int  # people or photos that a split should keep together; 0 where unknown
     videos: int  # 0 where unknown
+    hidden_points: int  # labeled as hidden, with a place or without
+    faces_with_pupils: int
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,20 @@ class _Subset:
         size_of = {file.path: (file.width, file.height) for file in images}
         sizes = [size_of.get(face.image, (np.nan, np.nan)) for face in self.faces]
         labels = label_stats([face.points for face in self.faces], sizes, schema)
-        return SubsetStats(labels, files, len(self.groups), len(self.videos))
+        return SubsetStats(
+            labels=labels,
+            files=files,
+            groups=len(self.groups),
+            videos=len(self.videos),
+            hidden_points=sum(
+                int((face.visible == 0).sum()) for face in self.faces if face.visible is not None
+            ),
+            faces_with_pupils=sum(
+                bool(np.isfinite(face.pupils).any())
+                for face in self.faces
+                if face.pupils is not None
+            ),
+        )
 
 
 def _overlap(first: _Subset, second: _Subset, near_duplicates: int) -> Overlap:

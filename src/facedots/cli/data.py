@@ -51,7 +51,10 @@ def show(
     seed: Annotated[int, "Another number picks other faces."] = 0,
     labels: LabelOptions,
 ) -> None:
-    """Draw random faces with numbered keypoints, one image each; and a sheet without numbers."""
+    """Draw random faces with numbered keypoints, one image each; and a sheet without numbers.
+
+    Hidden points are hollow, pupils white.
+    """
     from facedots.annotations.load import load_annotations
     from facedots.plots.faces import write_samples
 
@@ -215,6 +218,8 @@ def _rows(subsets: "list[SubsetStats]") -> dict[str, list[str]]:
             f"{each.rounding_nme:.2f}{' (it did)' if each.whole_numbers else ''}" for each in labels
         ],
         "points missing": [str(each.missing_points) for each in labels],
+        "points labeled as hidden": [str(each.hidden_points) for each in subsets],
+        "faces with labeled pupils": [str(each.faces_with_pupils) for each in subsets],
         "points outside the image": [
             f"{each.points_outside} in {count_noun(each.faces_outside, 'face')}" for each in labels
         ],

@@ -110,14 +110,24 @@ def draw_keypoints(
 
 
 def draw_numbered(
-    image: Image, points: ArrayLike, schema: KeypointSchema, face_size: float = _NUMBERED_FACE
+    image: Image,
+    points: ArrayLike,
+    schema: KeypointSchema,
+    face_size: float = _NUMBERED_FACE,
+    *,
+    visibility: ArrayLike | None = None,
+    pupils: ArrayLike | None = None,
 ) -> Image:
-    """Draw the numbered keypoints of one face onto a copy of the image, which is enlarged until
-    the face has ``face_size`` pixels, or the image 4096.
+    """Draw the numbered keypoints of one face as :func:`draw_keypoints` does, onto a copy of the
+    image, which is enlarged until the face has ``face_size`` pixels, or the image 4096.
     """
     points = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
-    large, moved = enlarge(check_image(image), points, _factor(image, [points], face_size))
-    return draw_keypoints(large, moved, schema, numbered=True)
+    both = np.concatenate([points, np.zeros((0, 2)) if pupils is None else np.asarray(pupils)])
+    large, moved = enlarge(check_image(image), both, _factor(image, [points], face_size))
+    points, pupils = np.split(moved, [schema.count])
+    return draw_keypoints(
+        large, points, schema, numbered=True, visibility=visibility, pupils=pupils
+    )
 
 
 def draw_faces(

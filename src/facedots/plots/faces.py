@@ -47,7 +47,8 @@ _MAX_TITLE = 24
 
 def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0) -> Iterator[Path]:
     """Draw random faces with numbered keypoints into a folder, ``<name of the face>.png`` each and
-    ``sheet.png``; yields the files as they are written. Another seed picks other faces.
+    ``sheet.png``; yields the files as they are written. Another seed picks other faces. Hidden
+    points are hollow, pupils white.
     """
     total, rng = len(data.faces), np.random.default_rng(seed)
     chosen = rng.choice(total, min(count, total), replace=False)
@@ -55,10 +56,17 @@ def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0)
     for face in (data.faces[i] for i in sorted(chosen)):
         image = read_image(face.image, orient=False)
         path = out / file_name(f"{face.name.replace('/', '__')}.png")
-        write_image(path, draw_numbered(image, face.points, data.schema, 480))
+        pupils = np.zeros((0, 2)) if face.pupils is None else face.pupils
+        drawn = draw_numbered(
+            image, face.points, data.schema, 480, visibility=face.visible, pupils=pupils
+        )
+        write_image(path, drawn)
         yield path
-        small, points = enlarge(image, face.points, TILE / max(image.shape[:2]))
-        tiles.append((draw_keypoints(small, points, data.schema), face.name))
+        both = np.concatenate([face.points, pupils])
+        small, moved = enlarge(image, both, TILE / max(image.shape[:2]))
+        points, pupils = np.split(moved, [data.schema.count])
+        drawn = draw_keypoints(small, points, data.schema, visibility=face.visible, pupils=pupils)
+        tiles.append((drawn, face.name))
     write_image(out / "sheet.png", contact_sheet(tiles, region_colors(data.schema)))
     yield out / "sheet.png"
 
