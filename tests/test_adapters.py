@@ -2,6 +2,7 @@
 
 import io
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -85,8 +86,10 @@ def test_key_points_of_another_schema_are_refused() -> None:
 @pytest.mark.parametrize("with_covariance", [True, False])
 def test_the_table_of_pandas_is_that_of_csv(with_covariance: bool) -> None:
     found = face(1 / 3, with_covariance=with_covariance)
-    results = [ImageResult("a.jpg", 9, 9, [found, found]), ImageResult("b.jpg", 9, 9, [])]
+    looking = replace(found, pupils=np.array([[10, 20], [30, 40]], np.float32))
+    results = [ImageResult("a.jpg", 9, 9, [found, looking]), ImageResult("b.jpg", 9, 9, [])]
     expected = pd.read_csv(io.StringIO(to_csv(results, IBUG68)))
+    assert "pupil_x_0" in expected
     pd.testing.assert_frame_equal(to_pandas(results, IBUG68), expected, check_dtype=False)
     assert to_pandas(results, IBUG68)["sigma_0"].dtype == np.float64
 

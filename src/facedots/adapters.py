@@ -13,7 +13,7 @@ import numpy as np
 
 from facedots.errors import ShapeError, explain_missing_extra
 from facedots.geometry import Floats, tight_boxes
-from facedots.io.results import FaceColumns, table_rows
+from facedots.io.results import FaceColumns, filled_columns, table_rows
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.types import Face, ImageResult, Keypoints
 
@@ -85,7 +85,8 @@ def to_pandas(
     """
     with explain_missing_extra():
         from pandas import DataFrame
-    columns = columns or FaceColumns(schema)
+    results = list(results)
+    columns = columns or filled_columns(results, schema)
     rows = [
         [math.nan if value is None else value for value in row]
         for frame, result in enumerate(results, start=1)

@@ -162,6 +162,18 @@ def test_visibility_and_pupils_are_columns_where_asked_for() -> None:
     assert columns.row(1, 0, face(), "a")[4:-1] == [None] * 8
 
 
+def test_tables_have_the_columns_that_any_face_fills() -> None:
+    seen = replace(face(), visibility=np.array([0.25, 1], np.float32))
+    looking = replace(face(), pupils=np.array([[1.004, 2], [3, 4]], np.float32))
+    results = [RESULTS[1], ImageResult("a.jpg", 9, 9, [face(), seen])]
+    header, *rows = csv.reader(io.StringIO(to_csv(iter(results), PAIR)))
+    assert header == FaceColumns(PAIR, visibility=True).names
+    first = header.index("visibility_0")
+    assert [row[first : first + 2] for row in rows] == [["", ""], ["", ""], ["0.2500", "1.0000"]]
+    header, _row = csv.reader(io.StringIO(to_csv([replace(results[1], faces=[looking])], PAIR)))
+    assert header == FaceColumns(PAIR, pupils=True).names
+
+
 def test_the_gaze_is_listed_with_pose_and_pupils() -> None:
     columns = FaceColumns(PAIR, points=False, pose=True, pupils=True)
     eyes = ["gaze_yaw_0", "gaze_yaw_1", "gaze_pitch_0", "gaze_pitch_1"]

@@ -239,15 +239,27 @@ def _gaze_values(face: Face) -> list[float]:
 def to_csv(
     results: Iterable[ImageResult], schema: KeypointSchema, columns: FaceColumns | None = None
 ) -> str:
-    """One CSV table with a row per face, by default in the columns ``FaceColumns(schema)``.
+    """One CSV table with a row per face, by default in the columns that the faces fill: of points
+    and, where a face has them, of visibility and pupils.
 
     ``frame`` counts the images from 1, ``face_id`` the faces of an image from 0. An image without a
     face has one row with ``success`` 0. What is missing is empty. Whole covariances are in the JSON
     only.
     """
-    columns = columns or FaceColumns(schema)
+    results = list(results)
+    columns = columns or filled_columns(results, schema)
     frames = (csv_rows(columns, frame, result) for frame, result in enumerate(results, start=1))
     return "".join([csv_line(columns.names), *frames])
+
+
+def filled_columns(results: Sequence[ImageResult], schema: KeypointSchema) -> FaceColumns:
+    """The columns of points and, where any of the faces has them, of visibility and pupils."""
+    faces = [face for result in results for face in result.faces]
+    return FaceColumns(
+        schema,
+        visibility=any(face.visibility is not None for face in faces),
+        pupils=any(face.pupils is not None for face in faces),
+    )
 
 
 def table_rows(columns: FaceColumns, frame: int, result: ImageResult) -> list[Row]:
