@@ -232,6 +232,18 @@ def test_a_point_that_no_face_has_is_missing_in_the_mean_shape() -> None:
     assert np.isnan(mean).all(axis=1).tolist() == [False, True, False]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("count", [0, 1])
+def test_faces_without_a_box_of_points_have_no_part_in_the_mean_shape(count: int) -> None:
+    few = SQUARE.copy()
+    few[count:] = np.nan
+    faces = [FaceAnnotation(Path("none"), points, "") for points in (few, SQUARE)]
+    crop = CropSpec("box", 1.0)
+    assert mean_shape(faces, crop).tolist() == mean_shape(faces[1:], crop).tolist()
+    with pytest.raises(DataError, match="no training faces"):
+        mean_shape(faces[:1], crop)
+
+
 def test_mean_shape_in_a_frame_uses_the_image_size(tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", np.zeros((9, 17, 3), np.uint8))
     face = FaceAnnotation(

@@ -164,18 +164,20 @@ def _run_styles(weights: Path) -> tuple[str, ...]:
 
 def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:
     """A baseline: the mean face ``float32 (K, 2)`` of a training set (at most 500 faces, evenly
-    spaced) relative to the center of the network's square, in sides of it.
+    spaced) relative to the center of the network's square, in sides of it. Faces whose points span
+    no box are left out.
 
     Raises:
-        DataError: There is no annotation.
+        DataError: There is no other.
         ImageError: An image cannot be read; they are only with the mode ``"frame"``.
     """
-    if not annotations:
+    faces = [face for face in annotations if _spans_box(face.points)]
+    if not faces:
         raise DataError("no training faces to take the mean shape of")
-    count = min(_MEAN_SHAPE_FACES, len(annotations))
+    count = min(_MEAN_SHAPE_FACES, len(faces))
     shapes = []
-    for i in np.linspace(0, len(annotations) - 1, count).astype(int):
-        face, size = annotations[i], (1, 1)
+    for i in np.linspace(0, len(faces) - 1, count).astype(int):
+        face, size = faces[i], (1, 1)
         if crop_spec.mode == "frame":
             height, width, _ = read_image(face.image, orient=False).shape
             size = (height, width)
@@ -240,8 +242,14 @@ def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
         raise DataError(f"{annotation.name}: {counts} ({schema.name})")
     if np.isnan(norm_distances(annotation.points[None], schema)).any():
         return "the two points that scale the error are not both labeled, or coincide"
-    box = tight_boxes(annotation.points[None])[0]
-    return "" if (box[2:] > box[:2]).all() else "the labeled points are on one line: no box"
+    on_line = "the labeled points are on one line: no box"
+    return "" if _spans_box(annotation.points) else on_line
+
+
+def _spans_box(points: Floats) -> bool:
+    """Whether the box around the known points ``(K, 2)`` has an area."""
+    known = points[np.isfinite(points).all(axis=1)]
+    return len(known) > 0 and bool((np.ptp(known, axis=0) > 0).all())
 
 
 def _best_box(detections: Detections, true_box: Floats) -> tuple[Floats, Floats | None]:
