@@ -1,6 +1,7 @@
 """Published test sets, in small folders of the same form made here."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 from facedots.cli.benchmark import BenchmarkName
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
-from facedots.errors import AnnotationError, DataError
+from facedots.errors import AnnotationError, DataError, OutputError
+from facedots.evaluation import protocol
 from facedots.evaluation.benchmarks import BENCHMARKS, published_measures, pupil_distances
 from facedots.evaluation.result import Evaluation
 from facedots.geometry import Floats
@@ -183,3 +185,15 @@ def test_the_command_measures_twice(w300: Path, tiny_model: Path, tmp_path: Path
     assert list(result["boxes"]) == ["ground-truth", "retinaface"]
     assert result["boxes"]["ground-truth"]["missed"] == 0
     assert "ground-truth" in done.stdout
+
+
+@pytest.mark.parametrize("wrong", ["", "ibug", "ibug/4.png", "own.onnx"])
+def test_a_file_that_cannot_be_written_is_told_before_measuring(
+    w300: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    model = shutil.copy(tiny_model, w300 / "own.onnx")
+    monkeypatch.setattr(protocol, "evaluate", lambda *_: pytest.fail("measured"))
+    options = ["--data", w300, "--model", model, "--out", w300 / wrong]
+    done = CliRunner().invoke(app, ["benchmark", "300w-full", *map(str, options)])
+    assert isinstance(done.exception, OutputError)
+    assert not list(w300.rglob("*.part*"))
