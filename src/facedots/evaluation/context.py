@@ -17,6 +17,7 @@ class EvalContext:
         weights_sha256: Of the weight file, in hexadecimal.
         trained_split: The split whose training part the network was trained on.
         label_style: The data set whose labeling style the network follows, if trained on several.
+        face_styles: Those whose styles the labels of the faces follow, as far as known.
         run_styles: The styles that `facedots export` can write; empty where no run was measured.
 
     Example:
@@ -32,6 +33,7 @@ class EvalContext:
     trained_split: str = ""
     label_style: str = ""
     run_styles: tuple[str, ...] = ()
+    face_styles: tuple[str, ...] = ()
 
     @property
     def boxes_text(self) -> str:
@@ -66,11 +68,11 @@ class EvalContext:
                 "The official split leaks: everyone in its test set is in its training set too. "
                 "Compare with a disjoint split."
             )
-        others = [source for source in self.sources if source != self.label_style]
+        others = [style for style in self.face_styles if style != self.label_style]
         if self.label_style and others:
             text = (
-                f"{network} predicts points in the labeling style of {self.label_style}, and "
-                f"{' and '.join(others)} is labeled in another: part of the error is that "
+                f"{network} predicts points in the labeling style of {self.label_style}, and faces "
+                f"here are labeled in that of {' and '.join(others)}: part of the error is that "
                 "difference."
             )
             for style in [style for style in others if style in self.run_styles][:1]:

@@ -146,6 +146,7 @@ def evaluate_split(
         trained_split=predictor.card.split,
         label_style=predictor.card.style,
         run_styles=_run_styles(Path(weights)),
+        face_styles=tuple(sorted({face.label_style for face in faces.test} - {""})),
     )
     mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
     baseline = nme(mean_face, evaluation.true, evaluation.schema)
