@@ -95,18 +95,18 @@ def test_a_network_s_schema_reads_the_data_in_its_order(tmp_path: Path) -> None:
     assert (own.schema.name, given.schema.name) == ("m", "mice")
 
 
-@pytest.mark.parametrize(
-    ("sources", "fault"),
-    [(["custom", "300w"], "custom stands alone"), (["custom"], "too few to hold some out")],
-)
-def test_refused(tmp_path: Path, sources: list[str], fault: str) -> None:
-    with pytest.raises(DataError, match=fault):
-        load_split(csv_of(tmp_path, "mice", 1), sources, "official")
+def test_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="custom stands alone"):
+        load_split(csv_of(tmp_path, "mice", 1), ["custom", "300w"], "official")
 
 
-def test_only_a_test_file_is_nothing_to_learn_from(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="nothing to train on: test hold 2 faces"):
-        load_split(csv_of(tmp_path, "test", 2), ["custom"], "official")
+@pytest.mark.parametrize(("part", "by_hash"), [("test", False), ("val", True), ("mice", True)])
+def test_faces_that_nothing_is_left_to_train_on_are_for_testing(
+    tmp_path: Path, part: str, by_hash: bool
+) -> None:
+    split = load_split(csv_of(tmp_path, part, 1), ["custom"], "official")
+    assert names(split) == [[], [], [f"{part}0.png"]]
+    assert split.by_hash == by_hash
 
 
 def test_role_of_a_part() -> None:

@@ -1,14 +1,17 @@
 """Somebody's own data as test sets: what is measured, against which labels, and what is said."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from facedots.annotations.base import FaceAnnotation
-from facedots.annotations.load import AnnotationSet
+from facedots.annotations.load import AnnotationSet, load_annotations
 from facedots.annotations.packing import pack
+from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
 from facedots.evaluation.protocol import evaluate_split
 from facedots.io.images import write_image
@@ -23,6 +26,63 @@ def drawn(folder: Path, part: str, count: int) -> list[FaceAnnotation]:
         write_image(folder / f"{part}{i}.png", image)
         faces.append(FaceAnnotation(folder / f"{part}{i}.png", points, f"{part}{i}.png"))
     return faces
+
+
+def table(folder: Path, part: str, count: int, order: Sequence[int] = range(IBUG68.count)) -> Path:
+    """A CSV of drawn faces without names of points, in some order."""
+    rows = ["image," + ",".join(f"x{i},y{i}" for i in range(len(order)))]
+    for face in drawn(folder, part, count):
+        points = face.points[list(order)]
+        rows += [",".join([face.name, *map(str, points.ravel().tolist())])]
+    file = folder / f"{part}.csv"
+    file.write_text("\n".join(rows) + "\n")
+    return file
+
+
+@pytest.mark.parametrize("form", ["file", "folder", "pack"])
+def test_a_test_set_alone_is_measured_without_a_baseline(tmp_path: Path, form: str) -> None:
+    data = table(tmp_path / "faces", "test", 3)
+    if form == "folder":
+        data = data.parent
+    elif form == "pack":
+        faces = load_annotations(data)
+        list(pack(AnnotationSet({"test": faces.faces}, IBUG68), tmp_path / "pack"))
+        data = tmp_path / "pack"
+    evaluation = evaluate_split("tiny", data)
+    assert evaluation.names == ("test0.png", "test1.png", "test2.png")
+    assert evaluation.context.split == "official"
+    assert evaluation.baseline is None
+
+
+def test_faces_that_are_for_nothing_in_particular_are_all_new_to_networks_that_ship(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    data = table(tmp_path, "faces", 20)
+    every, own = evaluate_split("tiny", data), evaluate_split(tiny_model, data)
+    assert (len(every.names), every.context.split) == (20, "all")
+    assert (len(own.names), own.context.split) == (2, "official")
+    assert evaluate_split("tiny", data, "official").names == own.names
+    assert every.baseline is not None
+    assert evaluate_split("tiny", table(tmp_path, "test", 1).parent).names == ("test/test0.png",)
+
+
+def test_networks_are_compared_on_the_same_faces(tmp_path: Path, tiny_model: Path) -> None:
+    data, page = table(tmp_path / "data", "faces", 20), tmp_path / "page.html"
+    for networks, split in ((["tiny", "small"], "all with 20"), (["tiny", tiny_model], "official")):
+        words = ["compare", *networks, "--data", data, "--out", page]
+        result = CliRunner().invoke(app, [*map(str, words)])
+        assert result.exit_code == 0, result.output
+        assert f"<td>{split.partition(' ')[0]}</td>" in page.read_text()
+
+
+def test_no_report_has_a_baseline_that_there_is_not(tmp_path: Path) -> None:
+    data = table(tmp_path, "test", 1)
+    words = ["evaluate", "tiny", "--data", data, "--out", tmp_path / "out"]
+    result = CliRunner().invoke(app, [*map(str, words)])
+    assert result.exit_code == 0, result.output
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "average face in each box" not in result.output + page
+    assert "NME of the worst" in page
 
 
 @pytest.mark.parametrize(("style", "told"), [("fgnet", True), ("300w", False), ("", False)])

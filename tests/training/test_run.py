@@ -15,11 +15,12 @@ import onnxruntime
 import pytest
 
 from facedots.data.splits import load_split
-from facedots.errors import RecipeError, TrainingError
+from facedots.errors import DataError, RecipeError, TrainingError
 from facedots.evaluation.result import METRICS_FILE
 from facedots.inference.session import Session
-from facedots.inference.weights import ONNX_FILE
+from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.inspection.layers import load_model
+from facedots.io.images import write_image
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run import load_run, train
 from facedots.training.run_folder import WEIGHTS_FILE, check_same_faces
@@ -200,6 +201,16 @@ def test_a_run_is_not_resumed_with_other_labels(uninterrupted: Path, change: str
 def test_a_run_is_never_overwritten(uninterrupted: Path) -> None:
     with pytest.raises(RecipeError, match="already holds a run"):
         train(RECIPE, DATA, uninterrupted)
+
+
+@pytest.mark.parametrize("part", ["test", "faces"])
+def test_faces_for_testing_alone_are_not_trained_on(tmp_path: Path, part: str) -> None:
+    write_image(tmp_path / "a.png", np.zeros((20, 30, 3), np.uint8))
+    header = "image,left_eye_x,left_eye_y,right_eye_x,right_eye_y,nose_x,nose_y"
+    (tmp_path / f"{part}.csv").write_text(f"{header}\na.png,1,2,11,2,6,8\n")
+    with pytest.raises(DataError, match=r"nothing to train on, only 0 faces .*, 1 to test on"):
+        train(RECIPE.model_copy(update={"sources": ("custom",)}), tmp_path, tmp_path / "run")
+    assert not (tmp_path / "run" / RECIPE_FILE).exists()
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:

@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 class EvalOptions:
     """The test faces, and where their boxes come from."""
 
-    split: Annotated[str, "official, or disjoint:0 to disjoint:4 (by person)."] = "official"
+    split: Annotated[
+        str | None,
+        "official, or disjoint:0 to disjoint:4 (by person). By default official; but all faces of "
+        "your own data without test faces, where the networks come with facedots.",
+    ] = None
     source: Annotated[
         list[str] | None, "youtube-faces, 300w or custom; by default, what the folder holds."
     ] = None
@@ -117,7 +121,7 @@ def _table(evaluation: "Evaluation") -> Table:
     ]
     for measures, values in groups:
         table.add_section()
-        for measure in measures if values else ():
+        for measure in [measure for measure in measures if measure.name in values]:
             value = values[measure.name]
             text = f"{value:.2f} {measure.unit}" if isfinite(value) else "–"
             table.add_row(measure.title, text)
@@ -157,9 +161,13 @@ def compare(
         incompatibilities,
         write_comparison,
     )
+    from facedots.inference.weights import WEIGHTS
 
-    evaluations = [_load_or_run(*_split_name(each), data, options, labels) for each in what]
-    names = distinct_names(evaluations, [_split_name(each)[1] for each in what])
+    named = [_split_name(each) for each in what]
+    if not all(path in WEIGHTS or _is_report(path) for _, path in named):
+        options = replace(options, split=options.split or "official")  # The same faces for all.
+    evaluations = [_load_or_run(*each, data, options, labels) for each in named]
+    names = distinct_names(evaluations, [path for _, path in named])
     evaluations = [replace(e, name=name) for e, name in zip(evaluations, names, strict=True)]
     try:
         write_comparison(evaluations, out, force=force)
@@ -190,12 +198,18 @@ def _split_name(what: str) -> tuple[str, str]:
     return (name, path) if equals and not Path(what).exists() else ("", what)
 
 
+def _is_report(what: str) -> bool:
+    from facedots.evaluation.result import RESULT_FILE
+
+    return (Path(what) / RESULT_FILE).is_file()
+
+
 def _load_or_run(
     name: str, what: str, data: str | None, options: EvalOptions, labels: LabelOptions
 ) -> "Evaluation":
     from facedots.evaluation.result import RESULT_FILE, Evaluation
 
-    if (Path(what) / RESULT_FILE).is_file():
+    if _is_report(what):
         evaluation = Evaluation.load(what)
     elif data is not None:
         evaluation = options.run(what, data, labels)

@@ -7,8 +7,8 @@ frames of both CSVs. In both, every tenth photo of 300-W is test: photos sorted 
 20th, 30th, … with all their faces.
 
 ``official`` splits custom data by the names of subsets: *test*, *val*, else train. Without such
-names a tenth of the groups (images, photos) is test, chosen by a hash of their names.
-``disjoint:k`` folds all groups.
+names a tenth of the groups (images, photos) is test, chosen by a hash of their names; where all
+are for validation, all are test. ``disjoint:k`` folds all groups.
 """
 
 import hashlib
@@ -51,13 +51,14 @@ Faces = list[FaceAnnotation]
 
 @dataclass(frozen=True)
 class Split:
-    """Three lists of faces without a common image.
+    """Three lists of faces without a common image; that to train on may be empty.
 
     Attributes:
         train: To fit the weights.
         validation: To choose the checkpoint; its groups (person, photo) are not in ``train``.
         test: To measure on.
         schema: What the points of all of them mean.
+        by_hash: Whether no subset is called test, so that a hash chose ``test``.
 
     Example:
         >>> split = load_split("synthetic:20", [], "official")  # doctest: +SKIP
@@ -69,6 +70,7 @@ class Split:
     validation: Faces
     test: Faces
     schema: KeypointSchema = IBUG68
+    by_hash: bool = False
 
     def __str__(self) -> str:
         """How many faces there are."""
@@ -250,20 +252,16 @@ def _custom(data: str | Path, split: str, validation: float, options: ReadOption
     for subset, faces in annotations.subsets.items():
         roles[role_of(subset)] += _with_box(faces)
     train, val, test = roles.values()
-    if not train:
-        names = ", ".join(annotations.subsets)
-        raise DataError(f"{data}: nothing to train on: {names} hold {len(annotations.faces)} faces")
     if split != "official":
         train, test = _fold([*train, *val, *test], split)
         val = []
-    if not test:
+    if by_hash := not test:
         train, test = _partition(train, held_out_groups(train, CUSTOM_TEST_FRACTION))
+    if not test:
+        val, test = [], val
     if not val:
         train, val = _partition(train, held_out_groups(train, validation))
-    if not train:
-        few = f"{len(test) + len(val)} faces are too few"
-        raise DataError(f"{data}: {few} to hold some out and train on the rest")
-    return Split(train, val, test, annotations.schema)
+    return Split(train, val, test, annotations.schema, by_hash)
 
 
 def _with_box(faces: Faces) -> Faces:

@@ -110,12 +110,14 @@ PUPILS = (
 
 
 def accuracy_values(evaluation: Evaluation) -> dict[str, float]:
-    """The value of each of :data:`ACCURACY` by name; NaN where it cannot be measured."""
+    """The value of each of :data:`ACCURACY` by name, without the baseline where there is none; NaN
+    where it cannot be measured.
+    """
     baseline = evaluation.baseline
     return {
         **{m.name: getattr(evaluation.accuracy, m.name) for m in ACCURACY[:5]},
         "nme_worst_tenth": worst_tenth(evaluation.nme),
-        "nme_mean_shape": np.nan if baseline is None else finite_mean(baseline),
+        **({} if baseline is None else {"nme_mean_shape": finite_mean(baseline)}),
     }
 
 

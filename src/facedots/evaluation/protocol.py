@@ -12,7 +12,7 @@ from rich.progress import track
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
-from facedots.data.splits import detect_sources, load_split
+from facedots.data.splits import Faces, detect_sources, load_split
 from facedots.data.visibility import seen_points
 from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
@@ -23,13 +23,14 @@ from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import RECIPE_FILE, weights_file
+from facedots.inference.weights import RECIPE_FILE, WEIGHTS, weights_file
 from facedots.io.images import read_image
 from facedots.io.yaml_files import read_yaml
 from facedots.runtime import Providers
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
 from facedots.types import Keypoints
+from facedots.uncertainty import Doubles
 
 MIN_IOU = 0.3
 """A face whose best-scored detection has a lower IoU with its tight box counts as missed."""
@@ -104,7 +105,7 @@ def evaluate(
 def evaluate_split(
     weights: str | Path,
     data: str | Path,
-    split: str = "official",
+    split: str | None = None,
     sources: Sequence[str] = (),
     detector: Detector | None = None,
     *,
@@ -112,13 +113,16 @@ def evaluate_split(
     providers: Providers = "cpu",
     progress: bool = False,
 ) -> Evaluation:
-    """Measure a network on the test faces of a split, as ``facedots evaluate`` does.
+    """Measure a network on the test faces of a split, as ``facedots evaluate`` does. There is no
+    baseline where no faces are for training.
 
     Args:
         weights: A name from ``facedots models``, an ``.onnx`` file, or the folder of a run, whose
             log is read too.
         data: Folder with the data, or ``synthetic:N`` for N drawn faces.
-        split: See :data:`facedots.data.splits.SPLITS`.
+        split: One of :data:`facedots.data.splits.SPLITS`. By default ``official``; but all faces of
+            custom data without test faces, where the network is one that comes with facedots,
+            since that has seen none of them.
         sources: Data sets in the folder; by default, those found in it.
         detector: See :func:`evaluate`.
         options: How to read the labels; the schema is the network's.
@@ -133,26 +137,36 @@ def evaluate_split(
     file = weights_file(str(weights))
     predictor = KeypointPredictor(file, refine=0, providers=providers)
     options = replace(options or ReadOptions(), schema=predictor.spec.schema)
-    faces = load_split(data, sources, split, options=options)
+    faces = load_split(data, sources, split or "official", options=options)
+    test, measured = faces.test, "synthetic" if synthetic else split or "official"
+    if faces.by_hash and split is None and str(weights) in WEIGHTS:
+        test, measured = [*faces.train, *faces.validation, *test], "all"
     console, label = Console(stderr=True, highlight=False), f"measuring {weights}"
-    test_faces = track(faces.test, label, console=console, transient=True, disable=not progress)
-    evaluation = evaluate(predictor, test_faces, detector)
+    shown = track(test, label, console=console, transient=True, disable=not progress)
+    evaluation = evaluate(predictor, shown, detector)
     context = EvalContext(
         boxes=evaluation.context.boxes,
         data=str(data),
         sources=sources,
-        split="synthetic" if synthetic else split,
+        split=measured,
         weights_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         trained_split=predictor.card.split,
         label_style=predictor.card.style,
         run_styles=_run_styles(Path(weights)),
-        face_styles=tuple(sorted({face.label_style for face in faces.test} - {""})),
+        face_styles=tuple(sorted({face.label_style for face in test} - {""})),
     )
-    mean_face = place_shape(mean_shape(faces.train, predictor.spec.crop), evaluation.squares)
-    baseline = nme(mean_face, evaluation.true, evaluation.schema)
+    baseline = _baseline(faces.train, predictor.spec.crop, evaluation)
     log = Path(weights) / result.METRICS_FILE
     history = result.training_history(log) if log.is_file() else {}
     return replace(evaluation, context=context, baseline=baseline, history=history)
+
+
+def _baseline(train: Faces, crop_spec: CropSpec, evaluation: Evaluation) -> Doubles | None:
+    """The NME ``(N,)`` of the mean face; None where no face to take it of has points."""
+    if not any(_spans_box(face.points) for face in train):
+        return None
+    mean_face = place_shape(mean_shape(train, crop_spec), evaluation.squares)
+    return nme(mean_face, evaluation.true, evaluation.schema)
 
 
 def _run_styles(weights: Path) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ def report_dict(evaluation: Evaluation) -> dict[str, Any]:
         "norm_pair": [schema.names[point] for point in schema.norm_pair],
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         **evaluation.accuracy.to_dict(),
-        **{name: plain(values[name]) for name in ("nme_mean_shape", "nme_worst_tenth")},
+        **{name: plain(values.get(name)) for name in ("nme_mean_shape", "nme_worst_tenth")},
         "uncertainty": UncertaintyMetrics(evaluation).to_dict(),
         "visibility": plain(visibility_values(evaluation)) or None,
         "pupils": plain(pupil_values(evaluation)) or None,

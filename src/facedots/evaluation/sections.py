@@ -45,9 +45,11 @@ Row = tuple[str, Measure | None, Sequence[float]]
 
 
 def _rows(measures: Iterable[Measure], values: Sequence[Mapping[str, float]]) -> list[Row]:
-    """A row for each measure from the values by name of each network."""
+    """A row for each measure that a network has, from the values by name of each."""
     return [
-        (f"{m.title}, {m.unit}", m, [of.get(m.name, np.nan) for of in values]) for m in measures
+        (f"{m.title}, {m.unit}", m, [of.get(m.name, np.nan) for of in values])
+        for m in measures
+        if any(m.name in of for of in values)
     ]
 
 

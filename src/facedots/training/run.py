@@ -54,6 +54,7 @@ from facedots.training.run_folder import (
     lock_run,
     merge_metrics,
     provenance,
+    tell_faces,
     tell_processes,
     weights_provenance,
 )
@@ -89,7 +90,7 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
 
     Raises:
         RecipeError: ``out`` already holds a run, or the run was stopped in its first epoch.
-        DataError: The data are missing.
+        DataError: The data are missing, or none are to train on.
         TrainingError: The recipe's device is not there, the loss is not a number, another process
             trains in ``out``, a worker was killed, memory ran out, or the labels changed since the
             run began.
@@ -131,6 +132,7 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
     split = load_split(data, recipe.sources, recipe.split, recipe.val_fraction, recipe.read_options)
     if not processes.is_first:
         return split
+    tell_faces(data, split)
     if resume:
         check_same_faces(out, split)
         tell_processes(out, processes.count)
@@ -180,10 +182,8 @@ def load_run(run: str | Path) -> tuple[Recipe, str]:
     """
     recipe, record = Path(run) / RECIPE_FILE, Path(run) / PROVENANCE_FILE
     if not recipe.exists() or not record.exists():
-        raise RecipeError(
-            f"{run} holds no run: {RECIPE_FILE} or {PROVENANCE_FILE}, which `facedots train`"
-            " writes, is missing"
-        )
+        needed = f"{RECIPE_FILE} or {PROVENANCE_FILE}, which `facedots train` writes, is missing"
+        raise RecipeError(f"{run} holds no run: {needed}")
     return load_recipe(recipe), json.loads(record.read_text())["data"]
 
 

@@ -27,7 +27,7 @@ from typing import Any
 
 from facedots.annotations.base import LOG, FaceAnnotation
 from facedots.data.splits import Split
-from facedots.errors import TrainingError
+from facedots.errors import DataError, TrainingError
 from facedots.inference.session import CODE_LICENSE
 from facedots.inference.weights import RECIPE_FILE
 from facedots.io.files import atomic_write
@@ -58,6 +58,19 @@ def lock_run(run: Path) -> Iterator[None]:
                 "ended, or give another --out"
             )
         yield
+
+
+def tell_faces(data: str, split: Split) -> None:
+    """Print how many faces a run learns from.
+
+    Raises:
+        DataError: There are none to train on.
+    """
+    if not split.train:
+        others = f"{len(split.validation)} faces to validate on, {len(split.test)} to test on"
+        raise DataError(f"{data}: nothing to train on, only {others}")
+    counts = f"{len(split.train)} to train on, {len(split.validation)} to validate on"
+    print(f"faces: {counts}", file=sys.stderr)  # noqa: T201
 
 
 def provenance(data: str, split: Split, processes: int = 1) -> dict[str, Any]:
