@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facedots.annotations.known_sets import YTF_ORIGIN
-from facedots.annotations.load import ReadOptions, load_annotations
+from facedots.annotations.load import ReadOptions, load_annotations, load_same_points
 from facedots.errors import AnnotationError, DataError
 from facedots.io.images import write_image
 from facedots.schema import KeypointSchema
@@ -218,3 +218,13 @@ def test_errors_say_what_is_wanted(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("")
     with pytest.raises(DataError, match="give --format"):
         load_annotations(tmp_path / "labels.txt")
+
+
+def test_points_that_a_schema_calls_otherwise_are_not_the_same(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", np.zeros((20, 30, 3), np.uint8))
+    (tmp_path / "a.csv").write_text("image,x0,y0,x1,y1\na.png,1,2,11,2\n")
+    schema = KeypointSchema("own", ("a", "b"), {"all": (0, 1)}, (0, 1), (), (0, 1))
+    assert load_same_points(tmp_path, schema, "other").schema == schema
+    (tmp_path / "schema.yaml").write_text("{name: turned, points: [b, a], norm_pair: [a, b]}")
+    with pytest.raises(DataError, match=r"points: .* has 2 \(turned\), other has 2 \(own\)"):
+        load_same_points(tmp_path, schema, "other")

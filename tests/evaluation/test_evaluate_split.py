@@ -13,6 +13,7 @@ from facedots.annotations.load import AnnotationSet, load_annotations
 from facedots.annotations.packing import pack
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
+from facedots.errors import DataError
 from facedots.evaluation.protocol import evaluate_split
 from facedots.io.images import write_image
 from facedots.schema import IBUG68
@@ -83,6 +84,41 @@ def test_no_report_has_a_baseline_that_there_is_not(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "average face in each box" not in result.output + page
     assert "NME of the worst" in page
+
+
+def test_the_labels_are_what_a_schema_beside_them_says(tmp_path: Path) -> None:
+    order = [*range(67, -1, -1), 30, 30]
+    data = table(tmp_path, "test", 2, order)
+    names = [IBUG68.names[point] for point in order[:68]] + ["hair", "neck"]
+    (tmp_path / "schema.yaml").write_text(
+        f"{{name: mine, points: [{', '.join(names)}], norm_pair: [hair, jaw_0]}}"
+    )
+    evaluation = evaluate_split("tiny", data)
+    np.testing.assert_allclose(
+        evaluation.true, [face.points for face in drawn(tmp_path, "test", 2)], atol=1e-4
+    )
+    assert evaluation.schema.name == IBUG68.name
+
+
+@pytest.mark.parametrize("count", [68, 70])
+def test_labels_of_other_points_are_refused_with_what_to_do(tmp_path: Path, count: int) -> None:
+    data = table(tmp_path, "test", 2, [i % 68 for i in range(count)])
+    names = ", ".join(f"p{i}" for i in range(count))
+    (tmp_path / "schema.yaml").write_text(
+        f"{{name: fgnet, points: [{names}], norm_pair: [p0, p1]}}"
+    )
+    fault = f"labels are {count} points of the schema fgnet, but the network predicts 68 of ibug68"
+    with pytest.raises(DataError, match=f"{fault}.* in schema.yaml: jaw_0, jaw_1, jaw_2, …$"):
+        evaluate_split("tiny", data.parent)
+
+
+def test_a_schema_where_the_command_runs_says_nothing_of_drawn_faces(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "schema.yaml").write_text("{name: m, points: [a, b], norm_pair: [a, b]}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert evaluate_split(tiny_model, "synthetic:20").names
 
 
 @pytest.mark.parametrize(("style", "told"), [("fgnet", True), ("300w", False), ("", False)])

@@ -9,9 +9,10 @@ from tests.faces import isotropic_covariance
 from facedots.annotations.base import FaceAnnotation
 from facedots.detection.base import Detections
 from facedots.errors import DataError
-from facedots.evaluation import protocol
+from facedots.evaluation import mean_face
+from facedots.evaluation.mean_face import mean_shape, place_shape
 from facedots.evaluation.metrics import nme
-from facedots.evaluation.protocol import _run_styles, evaluate, mean_shape, place_shape
+from facedots.evaluation.protocol import _run_styles, evaluate
 from facedots.geometry import CropSpec, Floats, Image
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
@@ -254,7 +255,7 @@ def test_mean_shape_in_a_frame_uses_the_image_size(tmp_path: Path) -> None:
 
 
 def test_the_mean_shape_is_of_evenly_spaced_faces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "_MEAN_SHAPE_FACES", 2)
+    monkeypatch.setattr(mean_face, "_MEAN_SHAPE_FACES", 2)
     faces = [
         FaceAnnotation(Path("none"), SQUARE if i % 2 == 0 else SQUARE[::-1], "") for i in range(9)
     ]

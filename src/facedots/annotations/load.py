@@ -1,5 +1,6 @@
 """The one door to labeled faces: whatever data a path stands for, in every format."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -127,9 +128,7 @@ def load_annotations(source: str | Path, options: ReadOptions | None = None) -> 
         return load_known(known, options)
     format, places = _files_of(path, options.format)
     files = [_opened(place, format, options) for place in places]
-    schema = options.schema or schema_beside(path)
-    if schema is None and options.images is not None:
-        schema = schema_beside(options.images)
+    schema = options.schema or schema_beside(path, options.images)
     entries = [(_subset_of(file.path), file) for file in files]
     return _read(entries, schema or files[0].schema(), options)
 
@@ -140,19 +139,17 @@ def load_same_points(source: str | Path, schema: KeypointSchema, like: str | Pat
     Raises:
         DataError: The two have different points, or see :func:`load_annotations`.
     """
+    own = schema_beside(source) or schema
     try:
-        return load_annotations(source, ReadOptions(schema=schema))
+        if own.names == schema.names:
+            return load_annotations(source, ReadOptions(schema=schema))
     except (AnnotationError, DataError):
-        try:
+        with contextlib.suppress(AnnotationError, DataError):
             own = load_annotations(source).schema
-        except (AnnotationError, DataError):
-            own = schema
         if own.names == schema.names:
             raise
-        sets = (
-            f"{path} has {of.count} ({of.name})" for path, of in ((source, own), (like, schema))
-        )
-        raise DataError(f"the two sets have different points: {', '.join(sets)}") from None
+    sets = (f"{path} has {of.count} ({of.name})" for path, of in ((source, own), (like, schema)))
+    raise DataError(f"the two sets have different points: {', '.join(sets)}")
 
 
 def load_known(entries: Sequence[KnownLabels], options: ReadOptions) -> AnnotationSet:

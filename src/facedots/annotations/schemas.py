@@ -85,11 +85,13 @@ def read_schema(file: str | Path) -> KeypointSchema:
         raise DataError(f"{file}: {error}") from error
 
 
-def schema_beside(source: str | Path) -> KeypointSchema | None:
-    """The schema of the ``schema.yaml`` in a folder or beside a file; None where there is none."""
-    path = Path(source)
-    file = (path if path.is_dir() else path.parent) / SCHEMA_FILE
-    return read_schema(file) if file.is_file() else None
+def schema_beside(*places: str | Path | None) -> KeypointSchema | None:
+    """The schema of the first ``schema.yaml`` in a folder or beside a file; None where there is
+    none.
+    """
+    paths = [Path(place) for place in places if place is not None]
+    files = [(path if path.is_dir() else path.parent) / SCHEMA_FILE for path in paths]
+    return next((read_schema(file) for file in files if file.is_file()), None)
 
 
 def named_schema(

@@ -4,6 +4,8 @@ from .benchmarks import published_measures as published_measures
 from .benchmarks import pupil_distances as pupil_distances
 from .context import EvalContext as EvalContext
 from .detection import measure_detector as measure_detector
+from .mean_face import mean_shape as mean_shape
+from .mean_face import place_shape as place_shape
 from .measures import ACCURACY as ACCURACY
 from .measures import FACE_UNCERTAINTY as FACE_UNCERTAINTY
 from .measures import PUPILS as PUPILS
@@ -25,8 +27,6 @@ from .metrics import point_errors as point_errors
 from .metrics import shift_free_nme as shift_free_nme
 from .protocol import evaluate as evaluate
 from .protocol import evaluate_split as evaluate_split
-from .protocol import mean_shape as mean_shape
-from .protocol import place_shape as place_shape
 from .report import comparison_warnings as comparison_warnings
 from .report import incompatibilities as incompatibilities
 from .report import write_comparison as write_comparison

@@ -6,22 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.progress import track
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
-from facedots.data.splits import Faces, detect_sources, load_split
+from facedots.annotations.packs import is_pack
+from facedots.annotations.schemas import SCHEMA_FILE, schema_beside
+from facedots.data.splits import CUSTOM, Split, detect_sources, load_split
 from facedots.data.visibility import seen_points
 from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result
 from facedots.evaluation.context import GROUND_TRUTH, WHOLE_IMAGE, EvalContext
-from facedots.evaluation.metrics import known_mean, nme, norm_distances
+from facedots.evaluation.mean_face import mean_face_errors, spans_box
+from facedots.evaluation.metrics import norm_distances
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
-from facedots.geometry import CropSpec, Floats, Image, Matrix, box_iou, tight_boxes
+from facedots.geometry import Floats, Image, Matrix, box_iou, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import RECIPE_FILE, WEIGHTS, weights_file
 from facedots.io.images import read_image
@@ -30,12 +32,9 @@ from facedots.runtime import Providers
 from facedots.schema import KeypointSchema
 from facedots.spec import Predictor
 from facedots.types import Keypoints
-from facedots.uncertainty import Doubles
 
 MIN_IOU = 0.3
 """A face whose best-scored detection has a lower IoU with its tight box counts as missed."""
-
-_MEAN_SHAPE_FACES = 500
 
 
 def evaluate(
@@ -125,7 +124,8 @@ def evaluate_split(
             since that has seen none of them.
         sources: Data sets in the folder; by default, those found in it.
         detector: See :func:`evaluate`.
-        options: How to read the labels; the schema is the network's.
+        options: How to read the labels. Their points are the network's, in its order; those that a
+            ``schema.yaml`` beside the data calls as the network does, in any order.
         providers: The hardware, as for :class:`~facedots.inference.session.Session`.
         progress: Show a progress bar on stderr.
 
@@ -136,8 +136,9 @@ def evaluate_split(
     sources = () if synthetic else tuple(sources or detect_sources(data))
     file = weights_file(str(weights))
     predictor = KeypointPredictor(file, refine=0, providers=providers)
-    options = replace(options or ReadOptions(), schema=predictor.spec.schema)
-    faces = load_split(data, sources, split or "official", options=options)
+    faces = _with_points(
+        predictor.spec.schema, data, sources, split or "official", options or ReadOptions()
+    )
     test, measured = faces.test, "synthetic" if synthetic else split or "official"
     if faces.by_hash and split is None and str(weights) in WEIGHTS:
         test, measured = [*faces.train, *faces.validation, *test], "all"
@@ -155,18 +156,46 @@ def evaluate_split(
         run_styles=_run_styles(Path(weights)),
         face_styles=tuple(sorted({face.label_style for face in test} - {""})),
     )
-    baseline = _baseline(faces.train, predictor.spec.crop, evaluation)
+    baseline = mean_face_errors(faces.train, predictor.spec.crop, evaluation)
     log = Path(weights) / result.METRICS_FILE
     history = result.training_history(log) if log.is_file() else {}
     return replace(evaluation, context=context, baseline=baseline, history=history)
 
 
-def _baseline(train: Faces, crop_spec: CropSpec, evaluation: Evaluation) -> Doubles | None:
-    """The NME ``(N,)`` of the mean face; None where no face to take it of has points."""
-    if not any(_spans_box(face.points) for face in train):
-        return None
-    mean_face = place_shape(mean_shape(train, crop_spec), evaluation.squares)
-    return nme(mean_face, evaluation.true, evaluation.schema)
+def _with_points(
+    schema: KeypointSchema,
+    data: str | Path,
+    sources: tuple[str, ...],
+    split: str,
+    options: ReadOptions,
+) -> Split:
+    """A split with the points of a schema: those that a ``schema.yaml`` calls so; without one, all
+    in the order of the labels.
+    """
+    stated = None
+    if sources == (CUSTOM,) and not is_pack(data):
+        stated = schema_beside(data, options.images)
+    faces = load_split(data, sources, split, options=replace(options, schema=stated or schema))
+    own = faces.schema
+    if own.names == schema.names:
+        return faces
+    if missing := [name for name in schema.names if name not in own.names]:
+        few = f"{', '.join(missing[:3])}{', …' if len(missing) > 3 else ''}"
+        raise DataError(
+            f"{data}: the labels are {own.count} points of the schema {own.name}, but the network "
+            f"predicts {schema.count} of {schema.name}: measure a network that was trained on "
+            f"{own.name}; or, where all these are among the labels, name them so in "
+            f"{SCHEMA_FILE}: {few}"
+        )
+    order = [own.names.index(name) for name in schema.names]
+
+    def picked(face: FaceAnnotation) -> FaceAnnotation:
+        visible = None if face.visible is None else face.visible[order]
+        return replace(face, points=face.points[order], visible=visible)
+
+    parts = (faces.train, faces.validation, faces.test)
+    train, validation, test = ([picked(face) for face in part] for part in parts)
+    return Split(train, validation, test, schema, faces.by_hash)
 
 
 def _run_styles(weights: Path) -> tuple[str, ...]:
@@ -175,42 +204,6 @@ def _run_styles(weights: Path) -> tuple[str, ...]:
     fields = read_yaml(recipe, DataError) if recipe.is_file() else {}
     sources = fields.get("sources") if isinstance(fields, dict) else None
     return tuple(map(str, sources)) if isinstance(sources, list) else ()
-
-
-def mean_shape(annotations: Sequence[FaceAnnotation], crop_spec: CropSpec) -> Floats:
-    """A baseline: the mean face ``float32 (K, 2)`` of a training set (at most 500 faces, evenly
-    spaced) relative to the center of the network's square, in sides of it. Faces whose points span
-    no box are left out.
-
-    Raises:
-        DataError: There is no other.
-        ImageError: An image cannot be read; they are only with the mode ``"frame"``.
-    """
-    faces = [face for face in annotations if _spans_box(face.points)]
-    if not faces:
-        raise DataError("no training faces to take the mean shape of")
-    count = min(_MEAN_SHAPE_FACES, len(faces))
-    shapes = []
-    for i in np.linspace(0, len(faces) - 1, count).astype(int):
-        face, size = faces[i], (1, 1)
-        if crop_spec.mode == "frame":
-            height, width, _ = read_image(face.image, orient=False).shape
-            size = (height, width)
-        square = crop_spec.crop_squares(tight_boxes(face.points[None]), size)[0]
-        shapes.append((face.points - square[:2]) / square[2])
-    return known_mean(shapes, axis=0).astype(np.float32)
-
-
-def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
-    """Put a :func:`mean_shape` into squares ``(N, 3)``, center x, center y, side in pixels: points
-    ``float32 (N, K, 2)``.
-
-    >>> place_shape([[-0.5, 0], [0.25, 0.5]], [[10, 20, 4]]).tolist()
-    [[[8.0, 20.0], [11.0, 22.0]]]
-    """
-    square = np.asarray(squares, np.float64)[:, None]
-    points = square[..., :2] + np.asarray(shape, np.float64) * square[..., 2:]
-    return points.astype(np.float32)
 
 
 _Measured = tuple[Keypoints, Matrix, Mapping[str, float], Floats]
@@ -258,13 +251,7 @@ def _unmeasurable(annotation: FaceAnnotation, schema: KeypointSchema) -> str:
     if np.isnan(norm_distances(annotation.points[None], schema)).any():
         return "the two points that scale the error are not both labeled, or coincide"
     on_line = "the labeled points are on one line: no box"
-    return "" if _spans_box(annotation.points) else on_line
-
-
-def _spans_box(points: Floats) -> bool:
-    """Whether the box around the known points ``(K, 2)`` has an area."""
-    known = points[np.isfinite(points).all(axis=1)]
-    return len(known) > 0 and bool((np.ptp(known, axis=0) > 0).all())
+    return "" if spans_box(annotation.points) else on_line
 
 
 def _best_box(detections: Detections, true_box: Floats) -> tuple[Floats, Floats | None]:
