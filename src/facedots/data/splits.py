@@ -72,11 +72,6 @@ class Split:
     schema: KeypointSchema = IBUG68
     by_hash: bool = False
 
-    def __str__(self) -> str:
-        """How many faces there are."""
-        train, validation, test = map(len, (self.train, self.validation, self.test))
-        return f"{train} to train on, {validation} to validate on, {test} to test on"
-
 
 def load_split(
     data: str | Path,

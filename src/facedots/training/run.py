@@ -141,7 +141,6 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
         atomic_write(out / RECIPE_FILE, recipe.to_yaml())
         atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
         atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
-    print(f"faces: {split}", file=sys.stderr)  # noqa: T201
     return split
 
 
