@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -135,6 +136,18 @@ def test_a_run_killed_before_its_first_checkpoint_starts_again(
     assert process.returncode == -signal.SIGKILL, process.stderr
     train(*load_run(out), out, resume=True)
     assert (out / WEIGHTS_FILE).read_bytes() == (uninterrupted / WEIGHTS_FILE).read_bytes()
+
+
+def test_a_finished_run_that_lacks_its_network_is_completed(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(uninterrupted, tmp_path / "run")
+    (out / ONNX_FILE).unlink()
+    for _ in range(2):
+        assert train(*load_run(out), out, resume=True).exists()
+    assert (out / WEIGHTS_FILE).read_bytes() == (uninterrupted / WEIGHTS_FILE).read_bytes()
+    assert (out / METRICS_FILE).read_bytes() == (uninterrupted / METRICS_FILE).read_bytes()
+    assert [file.name for file in (out / METRICS_FILE).parent.iterdir()] == ["metrics.csv"]
 
 
 def test_dropout_is_the_same_after_a_resume(tmp_path: Path) -> None:

@@ -74,16 +74,15 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
     weights, with any number of workers, stopped and resumed or not. Ctrl-C stops early and still
     leaves a usable run, made from the best checkpoint so far.
 
-    Started by ``torchrun``, all its processes train one network on the recipe's batches; the first
-    one writes the run.
+    Started by ``torchrun``, its processes share the recipe's batches; the first writes the run.
 
     Args:
         recipe: The settings.
         data: Folder or file with the data of the recipe's sources, or ``"synthetic:N"`` for N drawn
             faces (:func:`~facedots.data.splits.load_split`).
-        out: Folder of the run, described in :mod:`facedots.training.run_folder`. New, or with
-            ``resume`` that of an unfinished run.
-        resume: Go on after the last whole epoch.
+        out: Folder of the run, described in :mod:`facedots.training.run_folder`; new without
+            ``resume``.
+        resume: Go on after the last whole epoch; where none is left, only export and draw.
 
     Returns:
         The ONNX file ``out/model.onnx``.

@@ -207,12 +207,12 @@ def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
 
     Args:
         parts: Files of :func:`archive_metrics`, oldest first; they are removed.
-        metrics: The last part, replaced by the merged rows.
+        metrics: The last part, replaced by the merged rows; there is none if no epoch was left.
     """
-    if not parts or not metrics.exists():
+    if not parts:
         return
     merged: list[dict[str, str]] = []
-    for part in [*parts, metrics]:
+    for part in [*parts, metrics] if metrics.exists() else parts:
         with part.open(newline="") as file:
             rows = list(csv.DictReader(file))
         if rows:
