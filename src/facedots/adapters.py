@@ -81,7 +81,8 @@ def to_pandas(
     results: Iterable[ImageResult], schema: KeypointSchema, columns: FaceColumns | None = None
 ) -> "DataFrame":
     """A table with a row per face, in the columns and with the numbers of
-    :func:`facedots.to_csv <facedots.io.results.to_csv>`; what is missing is NaN.
+    :func:`facedots.to_csv <facedots.io.results.to_csv>`, which see for the errors; what is missing
+    is NaN.
     """
     with explain_missing_extra():
         from pandas import DataFrame

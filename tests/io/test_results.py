@@ -1,12 +1,15 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import jsonschema
 import numpy as np
 import pytest
 
+from facedots.adapters import to_pandas
+from facedots.errors import ShapeError
 from facedots.head import EyeGaze, Gaze, HeadPose
 from facedots.io.results import JSON_SCHEMA, FaceColumns, to_csv, to_json
 from facedots.schema import IBUG68, KeypointSchema
@@ -63,6 +66,17 @@ def test_csv_is_read_back_by_name() -> None:
 
 def test_no_images_give_a_header_only() -> None:
     assert to_csv([], PAIR) == ",".join(FaceColumns(PAIR).names) + "\n"
+
+
+@pytest.mark.parametrize(
+    "write", [to_csv, lambda results, schema: to_json(results, schema, "small"), to_pandas]
+)
+@pytest.mark.parametrize("schema", [IBUG68, replace(PAIR, names=("a", "c"))])
+def test_faces_of_other_points_are_refused(
+    write: Callable[[list[ImageResult], KeypointSchema], object], schema: KeypointSchema
+) -> None:
+    with pytest.raises(ShapeError, match=f"schema pair .2 points., not {schema.name} "):
+        write(RESULTS, schema)
 
 
 def test_json_is_one_document_with_every_image() -> None:

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from facedots.errors import ShapeError
 from facedots.geometry import Floats
 from facedots.io.text import csv_cell, csv_line, json_line
 from facedots.schema import PUPILS, KeypointSchema
@@ -54,6 +55,9 @@ def results_document(
     """The results document (docs/results.md) as plain values for JSON; ``extra`` are fields of each
     face to add to those of :meth:`Face.to_dict <facedots.types.Face.to_dict>`, or to replace
     them; ``options`` what else the results depend on.
+
+    Raises:
+        ShapeError: A face has other points than the schema.
     """
     return {
         "schema_version": SCHEMA_VERSION,
@@ -61,8 +65,23 @@ def results_document(
         "point_names": schema.names,
         "model": model,
         **({} if options is None else {"options": options}),
-        "images": [image_fields(result, extra) for result in results],
+        "images": [_fields_in_schema(result, schema, extra) for result in results],
     }
+
+
+def _fields_in_schema(
+    result: ImageResult, schema: KeypointSchema, extra: Extra | None
+) -> dict[str, Any]:
+    for face in result.faces:
+        _check_schema(face, schema)
+    return image_fields(result, extra)
+
+
+def _check_schema(face: Face, schema: KeypointSchema) -> None:
+    """Points are told apart by their names; older networks may know fewer regions of them."""
+    if face.schema.names != schema.names:
+        found = f"{face.schema.name} ({face.schema.count} points)"
+        raise ShapeError(f"a face of the schema {found}, not {schema.name} ({schema.count} points)")
 
 
 def image_fields(result: ImageResult, extra: Extra | None = None) -> dict[str, Any]:
@@ -76,7 +95,7 @@ def image_fields(result: ImageResult, extra: Extra | None = None) -> dict[str, A
 def to_json(
     results: Iterable[ImageResult], schema: KeypointSchema, model: str, extra: Extra | None = None
 ) -> str:
-    """The :func:`results_document` as one line of JSON."""
+    """The :func:`results_document`, which see for the errors, as one line of JSON."""
     return json_line(results_document(results, schema, model, extra))
 
 
@@ -141,7 +160,12 @@ class FaceColumns:
         """The values of one face, or of a frame without a face, in the order of the columns.
 
         Numbers are rounded as docs/results.md says; missing values are ``None``.
+
+        Raises:
+            ShapeError: The face has other points than the schema.
         """
+        if face:
+            _check_schema(face, self.schema)
         score = float(face.score) if face else 0.0
         seconds = [_finite(time, 6)] if self.timestamp else []
         row: Row = [frame, face_id, *seconds, _finite(score, 4), int(face is not None)]
@@ -245,6 +269,9 @@ def to_csv(
     ``frame`` counts the images from 1, ``face_id`` the faces of an image from 0. An image without a
     face has one row with ``success`` 0. What is missing is empty. Whole covariances are in the JSON
     only.
+
+    Raises:
+        ShapeError: A face has other points than the schema.
     """
     results = list(results)
     columns = columns or filled_columns(results, schema)
