@@ -58,6 +58,21 @@ def test_without_on_error_the_first_failure_is_raised(folder: Path) -> None:
         list_images([str(folder / "empty")])
 
 
+def test_one_image_needs_no_list_and_names_are_images(folder: Path) -> None:
+    face, gray = folder / "face.png", str(folder / "gray.png")
+    for one in (face, str(face)):
+        assert list_images(one) == list_images([one])
+        assert [result.source for result in predict_images(one, pipeline)] == [str(face)]
+    results = list(predict_images([face, gray, *list_images(gray)], pipeline))
+    assert [result.source for result in results] == [str(face), gray, gray]
+    (_,) = align_images(face, pipeline, str(folder / "out"))
+    assert (folder / "out" / "face_aligned_0.png").is_file()
+    assert result_paths(face, folder, "red") == {str(face): folder / "face_red.png"}
+    errors = list[str]()
+    assert list(predict_images(folder / "empty*", pipeline, on_error=errors.append)) == []
+    assert "no image fits" in errors[0]
+
+
 def test_drawings_go_to_their_targets(folder: Path) -> None:
     images = list_images([str(folder / "face.png")])
     targets = result_paths(images, folder / "out", "red")

@@ -36,6 +36,7 @@ def test_images_are_counted_off_and_files_that_hold_many_are_parts(folder: Path)
         ["c.png"],
     ]
     assert len(list_parts([str(folder)], 9, recursive=True)[0].locations) == 4
+    assert list_parts(folder, 9) == list_parts(str(folder), 9) == list_parts([folder], 9)
 
 
 def test_the_kind_of_an_address_is_that_of_its_path(folder: Path) -> None:

@@ -287,6 +287,12 @@ def test_images_without_alpha_are_refused(tmp_path: Path, image: Image) -> None:
         load_sticker(write(tmp_path, GOOD, image))
 
 
+def test_one_sticker_needs_no_list(two_faces: tuple[Image, list[Face]]) -> None:
+    expected = Stickers(["hat"])(*two_faces)
+    for one in ("hat", FOLDER / "hat.yaml", load_sticker("hat")):
+        np.testing.assert_array_equal(Stickers(one)(*two_faces), expected)
+
+
 def test_unknown_stickers_get_the_list(tmp_path: Path) -> None:
     with pytest.raises(StickerError, match="beard: no such sticker; there are crown, dog-ears"):
         Stickers(["beard"])

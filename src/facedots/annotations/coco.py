@@ -22,6 +22,7 @@ from facedots.annotations.schemas import SCHEMA_HINT, named_schema, point_order
 from facedots.errors import AnnotationError, DataError, ImageError
 from facedots.geometry import Matrix
 from facedots.io.coco_results import CocoIds
+from facedots.io.inputs import Names, each_name
 from facedots.schema import IBUG68, KeypointSchema
 
 SEEN = 2
@@ -205,7 +206,7 @@ class CocoFile(AnnotationFile):
 
 
 def coco_ids(
-    sources: Iterable[str], schema: KeypointSchema, annotations: str | Path | None = None
+    sources: Names, schema: KeypointSchema, annotations: str | Path | None = None
 ) -> CocoIds:
     """The ids for the results of images: those of a COCO file, see :meth:`CocoFile.ids`; without
     one the numbers in the names of the images, as COCO names its own, and the category 1.
@@ -216,6 +217,7 @@ def coco_ids(
     >>> coco_ids(["val/000000397133.jpg"], IBUG68).images
     {'val/000000397133.jpg': 397133}
     """
+    sources = each_name(sources)
     if annotations:
         return CocoFile(annotations).ids(sources, schema)
     images, names = dict[str, int](), dict[int, str]()

@@ -20,13 +20,15 @@ from facedots.geometry import Image
 from facedots.io.files import is_input, protect
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.images import OUTPUT_SUFFIXES, write_image
-from facedots.io.inputs import ImageSource, distinct, find_images, is_url
+from facedots.io.inputs import ImageSource, Names, distinct, each_name, find_images, is_url
 from facedots.io.result_files import RecordFile, earlier_rows, source_key
 from facedots.io.text import csv_cell, csv_line, csv_name
 from facedots.types import Face, ImageResult
 
 T = TypeVar("T")
 
+Images = str | Path | ImageSource | Iterable[str | Path | ImageSource]
+"""One image or several, from :func:`list_images` or by names as it takes them."""
 FindFaces = Callable[[Image], Sequence[Face]]
 """What finds the faces of an image: a :class:`~facedots.pipeline.Pipeline` or the like."""
 Draw = Callable[[Image, Sequence[Face]], Image]
@@ -35,7 +37,7 @@ OnError = Callable[[str], object]
 
 
 def list_images(
-    sources: Iterable[str],
+    sources: Names,
     *,
     recursive: bool = False,
     max_pixels: int = MAX_PIXELS,
@@ -45,7 +47,7 @@ def list_images(
     """List the images that files, folders, patterns and URLs name, each once.
 
     Args:
-        sources: As in :func:`~facedots.io.inputs.find_images`.
+        sources: One or several, each as in :func:`~facedots.io.inputs.find_images`.
         recursive: Search the folders of folders as well.
         max_pixels: Images with more are refused when they are read.
         on_error: Gets the message of each source without an image, and of each name that cannot
@@ -56,7 +58,7 @@ def list_images(
         ImageError: A source has no image and there is no ``on_error``.
     """
     images = []
-    for source in sources:
+    for source in each_name(sources):
         try:
             images += find_images(
                 source, recursive, max_pixels=max_pixels, on_error=on_error, on_skip=on_skip
@@ -70,16 +72,22 @@ def list_images(
     return images
 
 
+def _each_image(images: Images, on_error: OnError | None = None) -> Iterator[ImageSource]:
+    for image in [images] if isinstance(images, str | Path | ImageSource) else images:
+        if isinstance(image, ImageSource):
+            yield image
+        else:
+            yield from list_images(image, on_error=on_error)
+
+
 def map_images(
-    function: Callable[[ImageSource, Image], T],
-    sources: Iterable[ImageSource],
-    on_error: OnError | None = None,
+    function: Callable[[ImageSource, Image], T], sources: Images, on_error: OnError | None = None
 ) -> Iterator[T]:
     """Read each image and apply a function to it.
 
     Args:
         function: Called with the source and the image, ``uint8 (H, W, 3)`` RGB.
-        sources: The images.
+        sources: The images, from :func:`list_images`, or their names.
         on_error: Gets the message of each image that cannot be read or processed, which is then
             skipped; without it the first error is raised. Unexpected errors are such messages too,
             unless ``FACEDOTS_DEBUG`` is set.
@@ -87,7 +95,7 @@ def map_images(
     Raises:
         OutputError: A result cannot be written; the others could not be written either.
     """
-    for source in sources:
+    for source in _each_image(sources, on_error):
         try:
             result = function(source, source.read())
         except FacedotsError as error:
@@ -108,7 +116,7 @@ def map_images(
 
 
 def predict_images(
-    sources: Iterable[ImageSource],
+    sources: Images,
     pipeline: FindFaces,
     *,
     draw: Draw | None = None,
@@ -118,7 +126,7 @@ def predict_images(
     """Find the faces of images, one after the other.
 
     Args:
-        sources: The images, from :func:`list_images`.
+        sources: The images, from :func:`list_images`, or their names.
         pipeline: Finds the faces of an image.
         draw: Makes the image to write: ``draw(image, faces) -> image``.
         targets: The file to write for each location, from :func:`result_paths`; none without it.
@@ -128,8 +136,8 @@ def predict_images(
         >>> from facedots.detection.opencv import Haar
         >>> from facedots.io.images import sample_portrait
         >>> from facedots.pipeline import Pipeline
-        >>> images = list_images([str(sample_portrait())])
-        >>> [len(result.faces) for result in predict_images(images, Pipeline(Haar()))]
+        >>> results = predict_images(sample_portrait(), Pipeline(Haar()))
+        >>> [len(result.faces) for result in results]
         [1]
     """
 
@@ -172,9 +180,9 @@ TRANSFORM_COLUMNS = (
 
 
 def align_images(
-    sources: Sequence[ImageSource],
+    sources: Images,
     pipeline: FindFaces,
-    out: Path,
+    out: str | Path,
     *,
     size: int = 112,
     template: Template = "eyes",
@@ -189,7 +197,7 @@ def align_images(
     without a file.
 
     Args:
-        sources: The images.
+        sources: The images, from :func:`list_images`, or their names.
         pipeline: Finds the faces of an image.
         out: Folder for ``<name>_aligned_<face>.<suffix>`` and the table.
         size: Side of a square in pixels.
@@ -201,10 +209,11 @@ def align_images(
         OutputError: A file cannot be written, or would overwrite one of the sources; or the table
             to go on with is of other squares.
     """
-    targets = result_paths(sources, out, "aligned")
-    inputs = {Path(source.location).resolve() for source in sources}
+    images, out = list(_each_image(sources, on_error)), Path(out)
+    targets = result_paths(images, out, "aligned")
+    inputs = {Path(source.location).resolve() for source in images}
     earlier = _transforms(out, size, template) if resume else {}
-    todo = [source for source in sources if source_key(source.location) not in earlier]
+    todo = [source for source in images if source_key(source.location) not in earlier]
 
     def align_all(source: ImageSource, image: Image) -> ImageResult:
         faces, rows, location = pipeline(image), list[list[object]](), csv_cell(source.location)
@@ -248,15 +257,16 @@ def _transforms(out: Path, size: int, template: Template) -> dict[str, list[list
     return {key: images[key] for key in whole}
 
 
-def result_paths(sources: Sequence[ImageSource], out: Path, ending: str) -> dict[str, Path]:
+def result_paths(sources: Images, out: str | Path, ending: str) -> dict[str, Path]:
     """Name a file ``<out>/<name>_<ending>.<suffix>`` for each location of an image.
 
     No file is named twice, and none is a source; a number is appended where one would be.
     """
-    taken = {str(Path(source.location).resolve()).casefold() for source in sources}
+    images = list(_each_image(sources))
+    taken = {str(Path(source.location).resolve()).casefold() for source in images}
     paths = {}
-    for source in sources:
-        path = out / source.relative
+    for source in images:
+        path = Path(out) / source.relative
         suffix = path.suffix.lower() if path.suffix.lower() in OUTPUT_SUFFIXES else ".png"
         stem, number = f"{path.stem}_{ending}", 1
         path = path.with_name(stem + suffix)

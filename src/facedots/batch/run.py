@@ -18,6 +18,7 @@ from facedots.errors import DataError, OutputError
 from facedots.inference.weights import read_weights, weights_file
 from facedots.io.files import atomic_write, local_path, output_errors
 from facedots.io.headers import MAX_PIXELS
+from facedots.io.inputs import Names, each_name
 from facedots.io.locks import lock_folder
 from facedots.io.parquet import load_pyarrow
 from facedots.io.result_files import is_newer
@@ -78,7 +79,7 @@ class BatchProgress:
 
 
 def run_batch(
-    sources: Sequence[str],
+    sources: Names,
     out: str | Path,
     networks: PipelineOptions | None = None,
     options: BatchOptions | None = None,
@@ -115,7 +116,7 @@ def run_batch(
     """
     networks, options = networks or PipelineOptions(), options or BatchOptions()
     load_pyarrow()
-    out = local_path(out).absolute()
+    out, sources = local_path(out).absolute(), each_name(sources)
     job = Job(out, networks, max_pixels, options.frame_step)
     head = _head(sources, networks, options, recursive, max_pixels)
     with lock_folder(out) as is_ours:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from facedots.errors import DataError, ImageError
 from facedots.io.images import SUFFIXES
-from facedots.io.inputs import find_images, is_url
+from facedots.io.inputs import Names, each_name, find_images, is_url
 from facedots.io.parquet import DamagedError, load_pyarrow, open_parquet
 from facedots.io.remote import find_remote, is_remote, open_binary
 from facedots.io.tar_files import SHARD_SUFFIXES
@@ -51,7 +51,7 @@ class Part:
 
 
 def list_parts(
-    sources: Sequence[str],
+    sources: Names,
     part_size: int,
     recursive: bool = False,
     column: str | None = None,
@@ -72,6 +72,7 @@ def list_parts(
         ImageError: A folder or a pattern has no image, or all lists are empty.
         DownloadError: An address cannot be searched.
     """
+    sources = each_name(sources)
     locations = dict.fromkeys(_locations(sources, recursive, column, on_skip))
     parts = list(_cut(locations, part_size, column))
     if not parts:

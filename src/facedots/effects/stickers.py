@@ -133,7 +133,7 @@ class Stickers:
     """Effect: puts stickers on every face, the first one lowest.
 
     Args:
-        stickers: Stickers, names of built-in ones, or paths of YAML files.
+        stickers: One or several: stickers, names of built-in ones, or paths of YAML files.
 
     Raises:
         StickerError: A sticker is unknown or its files have faults.
@@ -142,7 +142,9 @@ class Stickers:
         >>> result = Stickers(["hat", "mustache"])(image, Pipeline()(image))  # doctest: +SKIP
     """
 
-    def __init__(self, stickers: Iterable[Sticker | str | Path]) -> None:
+    def __init__(self, stickers: Sticker | str | Path | Iterable[Sticker | str | Path]) -> None:
+        if isinstance(stickers, Sticker | str | Path):
+            stickers = [stickers]
         chosen = (one if isinstance(one, Sticker) else load_sticker(one) for one in stickers)
         self._layers = [(sticker, premultiplied(sticker.image)) for sticker in chosen]
 

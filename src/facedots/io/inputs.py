@@ -20,6 +20,8 @@ _WILDCARDS = "*?["
 _MOST_ENDINGS = 8
 
 
+Names = str | Path | Iterable[str | Path]
+"""One source, or several."""
 Report = Callable[[str], object]
 """Receives a line that names a file or a folder."""
 
@@ -59,8 +61,17 @@ def is_url(source: str) -> bool:
     return source.lower().startswith(("http://", "https://"))
 
 
+def each_name(names: Names) -> list[str]:
+    """The names of sources, where a single one is not taken for a list of its letters.
+
+    >>> each_name("photos"), each_name([Path("a.png"), "b.png"])
+    (['photos'], ['a.png', 'b.png'])
+    """
+    return [str(name) for name in ([names] if isinstance(names, str | Path) else names)]
+
+
 def find_images(
-    source: str,
+    source: str | Path,
     recursive: bool = False,
     *,
     max_pixels: int = MAX_PIXELS,
@@ -83,6 +94,7 @@ def find_images(
     Raises:
         ImageError: There is no image.
     """
+    source = str(source)
     if not source:
         raise ImageError("an empty name, as of a variable that is not set; name a file or folder")
     if is_url(source):
