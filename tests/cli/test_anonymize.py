@@ -150,7 +150,7 @@ def test_of_an_image_with_frames_the_first_is_covered_and_the_others_are_told(
     (written,) = (folder / "out").iterdir()
     assert not len(RetinaFace()(read_image(written)))
     assert pil.open(written).n_frames == 1 if suffix != ".png" else True
-    assert f"photo{suffix}: written, but its first frame alone" in result.stderr
+    assert f"{suffix}: written, but its first frame alone; cut it into images\n" in result.stderr
     face.save(source)
     assert CliRunner().invoke(app, ["anonymize", str(source), *out]).exit_code == 0
 

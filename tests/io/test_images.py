@@ -64,7 +64,9 @@ def test_exif_orientation_turns_the_image_only_where_asked() -> None:
 def test_what_is_no_image_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.jpg"
     path.write_bytes(data)
-    with pytest.raises(ImageError, match=r"broken\.jpg: .*complete\? For videos: facedots video"):
+    with pytest.raises(
+        ImageError, match=r"broken\.jpg: .*complete\? Videos: facedots video, which"
+    ):
         read_image(path)
 
 

@@ -196,7 +196,7 @@ def anonymize(
     ones with --search or --min-face, lying ones with --no-any-angle, turned ones with haar. The new
     images carry no metadata and no thumbnail. Look at them before you publish them: no detector is
     perfect, faces below 24 pixels may stay uncovered, and in crowds the finder misses more small
-    ones than RetinaFace.
+    ones than RetinaFace. Videos are not anonymized: cut them into images.
     """
     from facedots.detection.search import MIN_FACE
     from facedots.effects.anonymize import Anonymizer
@@ -236,7 +236,7 @@ def anonymize(
                 fix = "choose another --detector" if networks.detector == "haar" else FULL_SEARCH
                 run.failures.append(f"{result.source}: written, but {missed}; {fix}")
             if holds_more_frames(result.source):
-                lost = "written, but its first frame alone; split it into images, or use video"
+                lost = "written, but its first frame alone; cut it into images"
                 run.failures.append(f"{result.source}: {lost}")
         if empty:
             title = f"{len(empty)} of {len(run.images)} images without a face found:"
