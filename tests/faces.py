@@ -1,5 +1,6 @@
 """Faces of which tests know everything."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,7 @@ def find_only(patch: pytest.MonkeyPatch, faces: list[Face], image: Image) -> Non
 
     class Oracle:
         detector = PrecomputedBoxes([])
+        predictor = SimpleNamespace(spec=SimpleNamespace(schema=IBUG68))
 
         def __call__(self, given: Image) -> list[Face]:
             return faces if given.shape == image.shape else []

@@ -127,6 +127,8 @@ def test_a_face_gives_its_masks() -> None:
 def test_unknown_regions_and_missing_points_are_named() -> None:
     with pytest.raises(PointsError, match="no region is called 'ear'; there are face, jaw,"):
         region_mask(POINTS, "ear", (10, 10))
+    with pytest.raises(PointsError, match="no region is called 'ear'; there are jaw,"):
+        face_of(POINTS).region("ear")
     points = POINTS.copy()
     points[[37, 50]] = np.nan
     with pytest.raises(PointsError, match=r"region 'right_eye': points \[37\] are missing"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.errors import ShapeError
+from facedots.errors import PointsError, ShapeError
 from facedots.geometry import Floats, tight_boxes
 from facedots.head import Gaze, HeadPose
 from facedots.regions import Mask, region_mask
@@ -176,7 +176,14 @@ class Face:
         return 100 * float(np.nanmean(self.sigma) / max(right - left, bottom - top, 1e-6))
 
     def region(self, name: str) -> Floats:
-        """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``."""
+        """The points ``(n, 2)`` of one region of the schema, as in ``face.region("left_eye")``.
+
+        Raises:
+            PointsError: There is no such region.
+        """
+        if name not in self.schema.regions:
+            names = ", ".join(self.schema.regions)
+            raise PointsError(f"no region is called {name!r}; there are {names}")
         return self.points[list(self.schema.regions[name])]
 
     def mask(self, name: str, size: tuple[int, int]) -> Mask:

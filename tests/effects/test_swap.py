@@ -90,6 +90,12 @@ def test_faces_are_swapped_in_a_circle(two_faces: tuple[Image, list[Face]]) -> N
         swap_faces(image, [first])
 
 
+def test_more_faces_of_other_points_would_not_help(two_faces: tuple[Image, list[Face]]) -> None:
+    image, (face, _) = two_faces
+    with pytest.raises(PointsError, match="needs the points of ibug68"):
+        swap_faces(image, [replace(face, schema=replace(IBUG68, name="other"))])
+
+
 def test_missing_points_are_refused(two_faces: tuple[Image, list[Face]]) -> None:
     image, (face, _) = two_faces
     points = face.points.copy()

@@ -14,6 +14,7 @@ from facedots.cli.options import (
     Resume,
     Sources,
     expand_options,
+    load_ibug68,
 )
 from facedots.cli.output import ImageRun, count_found, echo, is_printed, output_file
 from facedots.io.headers import MAX_PIXELS
@@ -55,7 +56,7 @@ def align(
     """
     from facedots.batch.images import align_images
 
-    pipeline = networks.load()
+    pipeline = load_ibug68(networks, "align")
     with ImageRun(sources, recursive, max_pixels) as run:
         on_error = run.failures.append
         results = align_images(
@@ -105,7 +106,7 @@ def pose(
 
     json_file, csv_file = output_file(json_file), output_file(csv_file)
     printed = is_printed(json_file, csv_file)
-    pipeline = networks.load()
+    pipeline = load_ibug68(networks, "pose")
 
     def measure(image: "Image") -> "list[Face]":
         return FaceAnalyzer(Camera.guess(image.shape[:2], focal))(image, pipeline(image))

@@ -15,6 +15,7 @@ from facedots.cli.options import (
     Sources,
     ThoroughOptions,
     expand_options,
+    load_ibug68,
 )
 from facedots.cli.output import ImageRun, count_found, echo, is_printed, output_file
 from facedots.errors import FacedotsError
@@ -161,7 +162,7 @@ def filter_images(
     from facedots.effects.base import chain_effects, named_effects
 
     draw = chain_effects(named_effects(effects))
-    pipeline = networks.load()
+    pipeline = load_ibug68(networks, "filter")
     with ImageRun(sources, recursive, max_pixels) as run:
         run.place(out, "filtered")
         for result in run.predict("filtering", pipeline, draw):

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
-from facedots.errors import DataError
+from facedots.errors import DataError, PointsError
 from facedots.io.files import local_path
 from facedots.io.headers import MAX_PIXELS, allow_pixels
 from facedots.pipeline_options import AnyAngle, PipelineOptions, SearchOption
+from facedots.schema import IBUG68
 
 if TYPE_CHECKING:
     from facedots.annotations.load import ReadOptions
+    from facedots.pipeline import Pipeline
 
 R = TypeVar("R")
 
@@ -168,3 +170,18 @@ class LabelOptions:
             expected = "two numbers with a comma between are expected, as in 1,1"
             raise DataError(f"--origin {self.origin}: {expected}") from None
         return ReadOptions(self.format, self.images, (x, y))
+
+
+def load_ibug68(networks: PipelineOptions, command: str) -> "Pipeline":
+    """Open the networks of a command that knows what the points of iBUG mean.
+
+    Raises:
+        PointsError: The network finds others.
+        WeightsError, DataError: As :meth:`PipelineOptions.load` has them.
+    """
+    pipeline = networks.load()
+    schema = pipeline.predictor.spec.schema
+    if schema.names != IBUG68.names:
+        found = f"{networks.model} finds the {schema.count} points of {schema.name}"
+        raise PointsError(f"{found}; `facedots {command}` needs the {IBUG68.count} of iBUG")
+    return pipeline

@@ -58,6 +58,8 @@ def swap_faces(image: Image, faces: Sequence[Face]) -> Image:
         PointsError: There are fewer than two faces, points are missing, or of another schema than
             IBUG68.
     """
+    for face in faces:  # of another schema: more faces would not help
+        mesh_points(face)
     if len(faces) < 2:
         raise PointsError(f"swapping needs two or more faces, and here there are {len(faces)}")
     result = np.array(check_image(image))
