@@ -97,7 +97,7 @@ def test_other_options_sources_or_networks_are_refused(
     with pytest.raises(OutputError, match=r"begun with model .* instead of tiny"):
         run_batch([str(images)], out, PipelineOptions(model="tiny"), BatchOptions(part_size=3))
     (out / "manifest.jsonl").write_text("{")
-    with pytest.raises(OutputError, match=r"manifest\.jsonl: not a manifest"):
+    with pytest.raises(OutputError, match=r"manifest\.jsonl: damaged.*; delete the folder"):
         run_batch([str(images)], out, networks, BatchOptions(part_size=3))
 
 

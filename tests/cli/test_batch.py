@@ -37,12 +37,23 @@ def test_it_counts_what_it_finds_and_errors_end_with_status_1(
     assert done.stdout == (
         f"{tmp_path}/out: 1 of 1 parts; 9 images, 8 faces, 1 without a face; errors: 1 ImageError\n"
     )
+    where, failure = done.stderr.splitlines()
+    assert where.endswith(f": columns source and error of {tmp_path}/out/parts/*.parquet")
+    assert failure.startswith(f"  {tmp_path}/images/00000.jpg: not an image")
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert (summary["faces"], summary["errors"]) == (8, {"ImageError": 1})
     unused = run(*words, "--address", "auto")
     assert "--address: it needs --engine ray" in unused.stderr
     refused = run(*words, "--part-size", 2)
     assert refused.stderr.startswith(f"error: {tmp_path}/out: begun with part-size 256 instead")
+
+
+def test_what_is_not_there_leaves_no_folder_behind(tmp_path: Path) -> None:
+    make_images(tmp_path / "images", 1)
+    names = [tmp_path / "nothing", tmp_path / "images", tmp_path / "gone.jpg"]
+    refused = run(*names, "--out", tmp_path / "out")
+    assert refused.stderr == f"error: {names[0]}, {names[2]}: no such file or folder\n"
+    assert not (tmp_path / "out").exists()
 
 
 def test_ctrl_c_stops_it_and_the_same_command_goes_on(tmp_path: Path, tiny_model: Path) -> None:

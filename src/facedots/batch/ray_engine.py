@@ -92,4 +92,4 @@ class _Actor:
             stats = self._worker(row["number"], Part.from_dict(json.loads(row["part"])))
         except FacedotsError as error:  # Ray would hide it among its own
             return {"number": row["number"], "failure": str(error), "stats": ""}
-        return {"number": row["number"], "failure": "", "stats": json.dumps(stats.to_dict())}
+        return {"number": row["number"], "failure": "", "stats": json.dumps(vars(stats))}

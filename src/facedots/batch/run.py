@@ -26,7 +26,6 @@ from facedots.io.text import json_line
 from facedots.pipeline_options import PipelineOptions
 
 MANIFEST_FILE, SUMMARY_FILE = "manifest.jsonl", "summary.json"
-_FIX = "give another --out, or the same sources and options again"
 _PACKAGES = ("facedots", "onnxruntime", "numpy", "pyarrow")
 
 
@@ -119,12 +118,15 @@ def run_batch(
     out, sources = local_path(out).absolute(), each_name(sources)
     job = Job(out, networks, max_pixels, options.frame_step)
     head = _head(sources, networks, options, recursive, max_pixels)
+    listed: list[Part] = []
+    if not (out / MANIFEST_FILE).exists():  # what cannot be listed leaves no folder behind
+        listed = list_parts(sources, options.part_size, recursive, options.column, on_skip)
     with lock_folder(out) as is_ours:
         if not is_ours:
             raise OutputError(f"{out}: another `facedots batch` is at work in this folder")
         parts = _read_manifest(out, head)
         if parts is None:
-            parts = list_parts(sources, options.part_size, recursive, options.column, on_skip)
+            parts = listed
             _write_manifest(out, head, parts)
         progress = BatchProgress(len(parts))
         todo = _missing(job, parts, progress, options.retry_errors)[: options.limit]
@@ -165,12 +167,14 @@ def _read_manifest(out: Path, head: Mapping[str, Any]) -> list[Part] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise OutputError(f"{file}: not a manifest of `facedots batch`; {_FIX}") from error
+        fix = "delete the folder, or give another --out"
+        raise OutputError(f"{file}: damaged, or not of `facedots batch`; {fix}") from error
     plain = json.loads(json_line(head))
     for key in plain | before:
         if before.get(key) != plain.get(key):
             change = f"{key} {before.get(key)} instead of {plain.get(key)}"
-            raise OutputError(f"{out}: begun with {change}; {_FIX}")
+            fix = "give another --out, or the same sources and options again"
+            raise OutputError(f"{out}: begun with {change}; {fix}")
     return parts
 
 

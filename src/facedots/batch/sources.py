@@ -1,6 +1,7 @@
 """The sources of a batch, cut into parts that depend on nothing but the sources and options."""
 
 import csv
+import glob
 import io
 import os
 import posixpath
@@ -69,10 +70,15 @@ def list_parts(
 
     Raises:
         DataError: A list cannot be read, or has no such column.
-        ImageError: A folder or a pattern has no image, or all lists are empty.
+        ImageError: A named file or folder is not there, a folder or a pattern has no image, or all
+            lists are empty.
         DownloadError: An address cannot be searched.
     """
     sources = each_name(sources)
+    named = [source for source in sources if not is_remote(source) and not glob.has_magic(source)]
+    missing = [source for source in named if source and not os.path.lexists(source)]
+    if missing:
+        raise ImageError(f"{', '.join(missing)}: no such file or folder")
     locations = dict.fromkeys(_locations(sources, recursive, column, on_skip))
     parts = list(_cut(locations, part_size, column))
     if not parts:

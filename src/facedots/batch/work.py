@@ -30,6 +30,8 @@ from facedots.types import Face
 PARTS_FOLDER, ATTEMPTS_FOLDER = "parts", "attempts"
 MAX_ATTEMPTS = 3
 """Processes that may end at an image, killed or crashed, before it becomes an error."""
+MAX_FAILURES = 20
+"""Failed sources that are named at the end."""
 
 _STATS_KEY = "facedots.stats"
 _TEXT_COLUMNS = ("model", "version", "error_kind", "error")
@@ -83,6 +85,7 @@ class PartStats:
         faces: Faces in them.
         without_face: Images in which none was found.
         errors: Failed sources by the kind of the error.
+        failures: Messages of the first of them; finished parts do not keep these.
 
     Example:
         >>> total = PartStats(images=2, faces=1)
@@ -94,6 +97,7 @@ class PartStats:
     faces: int = 0
     without_face: int = 0
     errors: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
 
     def add(self, other: "PartStats") -> None:
         """Count another one in."""
@@ -101,10 +105,12 @@ class PartStats:
         self.faces += other.faces
         self.without_face += other.without_face
         self.errors.update(other.errors)
+        self.failures = [*self.failures, *other.failures][:MAX_FAILURES]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**vars(self), "errors": dict(sorted(self.errors.items()))}
+        """The counts as plain values for JSON."""
+        counts = {key: value for key, value in vars(self).items() if key != "failures"}
+        return {**counts, "errors": dict(sorted(self.errors.items()))}
 
 
 def read_stats(file: Path) -> PartStats:
@@ -216,6 +222,8 @@ class PartWorker:
         kind = type(error).__name__
         stats.errors[kind] += 1
         text = str(error) if is_ours else describe_unexpected(error)
+        message = text if place[0] in text else f"{place[0]}: {text}"
+        stats.failures = [*stats.failures, message][:MAX_FAILURES]
         return [self._row(place, None, None, (kind, utf8(text).decode()))]
 
     def _row(

@@ -87,6 +87,8 @@ def batch(
         if display.progress:
             echo(f"{out}: {_summary(display.progress)}")
     if display.progress and display.progress.stats.errors:
+        where = f"what failed and why: columns source and error of {out}/parts/*.parquet"
+        echo(where, *(f"  {line}" for line in display.progress.stats.failures), err=True)
         raise typer.Exit(1)
 
 
