@@ -206,12 +206,12 @@ class Interrupted(VideoReader):
         self.name = "camera 0"
         self.info = VideoInfo(FACE.shape[1], FACE.shape[0], Fraction(25), Fraction(1, 25), None)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         for number in range(3):
             yield Frame(FACE, Fraction(number, 25))
         raise KeyboardInterrupt
 
-    def close(self) -> None:
+    def _close(self) -> None:
         pass
 
 

@@ -123,6 +123,18 @@ def test_what_was_written_before_an_error_is_a_valid_file(
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.parametrize(("kind", "name"), KINDS)
+def test_a_table_that_is_closed_takes_no_row(
+    tmp_path: Path, kind: type[FaceTable], name: str
+) -> None:
+    path = tmp_path / name
+    with kind(path, COLUMNS, "film.mp4") as table:
+        table.write(1, 0.0, [KNOWN])
+    with pytest.raises(OutputError, match=rf"{name}: is closed; write inside the with block"):
+        table.write(2, 0.1, [KNOWN])
+    assert len(read(path)) == 1
+
+
 def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pyarrow.parquet
 

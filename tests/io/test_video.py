@@ -490,3 +490,57 @@ def test_a_cut_connection_and_a_wrong_address_are_said_without_the_password(
     with pytest.raises(VideoError, match="cannot be opened") as missing:
         open_reader(f"{server}/missing.mkv")
     assert "secret" not in f"{gone.value} {missing.value}"
+
+
+def readers(folder: Path) -> list[VideoReader]:
+    path = write_film(PyAVWriter(folder / "a.mp4", information()), even_frames(6))
+    for number in range(6):
+        write_image(folder / "frames" / f"{number}.png", plain(color_of(number)))
+    return [PyAVReader(str(path)), OpenCVReader(str(path)), FolderReader(folder / "frames")]
+
+
+def test_a_reader_that_is_closed_says_so(tmp_path: Path) -> None:
+    """FFmpeg ended the process where it went on with a container that was closed."""
+    for reader in readers(tmp_path):
+        frames = iter(reader)
+        next(frames)
+        reader.close()
+        for late in (frames, iter(reader)):
+            with pytest.raises(VideoError, match=r"(a\.mp4|frames): is closed; iterate inside"):
+                next(late)
+
+
+def test_a_reader_is_iterated_once(tmp_path: Path) -> None:
+    for reader in readers(tmp_path):
+        with reader:
+            assert len(list(reader)) == 6
+            with pytest.raises(VideoError, match="can be iterated once, and was; open it again"):
+                next(iter(reader))
+
+
+@pytest.mark.parametrize("kind", [PyAVWriter, OpenCVWriter])
+def test_a_writer_that_is_closed_takes_no_frame(
+    tmp_path: Path, kind: type[PyAVWriter] | type[OpenCVWriter]
+) -> None:
+    sink = kind(tmp_path / "a.mp4", information())
+    write_film(sink, even_frames(3))
+    with pytest.raises(OutputError, match=r"a\.mp4: is closed; write inside the with block"):
+        sink.write(even_frames(1)[0])
+    assert sink.count == len(list(open_reader(sink.path))) == 3
+
+
+def test_the_sound_of_a_source_that_is_closed_cannot_be_copied(tmp_path: Path) -> None:
+    with open_reader(noisy_film(tmp_path / "a.mp4", 5, sound="aac")) as source:
+        frames = list(source)
+    with pytest.raises(VideoError, match=r"a\.mp4: is closed, and so is its sound"):
+        open_writer(tmp_path / "b.mp4", source)
+    assert (
+        len(
+            list(
+                open_reader(
+                    write_film(open_writer(tmp_path / "b.mp4", source, sound=False), frames)
+                )
+            )
+        )
+        == 5
+    )

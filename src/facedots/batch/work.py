@@ -286,7 +286,7 @@ class Attempts(Closable):
             self._stream.write(" ".join([*self._ended, str(number)]).encode())
         return self._ended.count(str(number))
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Leave the file as it is."""
         if self._stream:
             self._stream.close()

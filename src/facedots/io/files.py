@@ -16,12 +16,10 @@ from io import FileIO, RawIOBase
 from pathlib import Path
 from typing import Any, Self
 
-from facedots.errors import FileNameError, OutputError
+from facedots.errors import FacedotsError, FileNameError, OutputError
 from facedots.io.text import utf8
 
-_OF_ONE_FILE = frozenset(
-    {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP}
-)
+_OF_ONE_FILE = (errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EISDIR, errno.ELOOP)
 _LONGEST_SUFFIX = 16
 
 _guarded: ContextVar[tuple[set[tuple[int, int]], set[Path]] | None]
@@ -32,15 +30,27 @@ _guarded = ContextVar("guarded", default=None)
 class Closable(ABC):
     """What is closed at the end of a ``with`` block, however it ends."""
 
-    @abstractmethod
+    _is_open = True
+
     def close(self) -> None:
         """Give files and devices back; may be called twice."""
+        if self._is_open:
+            self._is_open = False
+            self._close()
+
+    def check_open(self, fault: FacedotsError) -> None:
+        """Raise the error where it is closed."""
+        if not self._is_open:
+            raise fault
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.close()
+
+    @abstractmethod
+    def _close(self) -> None: ...
 
 
 @contextlib.contextmanager
@@ -190,8 +200,7 @@ class AtomicFile:
 
     def _refuse_input(self) -> None:
         if is_input(self._real):
-            fault = "is an input, and would be overwritten; choose another name"
-            raise OutputError(f"{self.target}: {fault}")
+            raise OutputError(f"{self.target}: is an input and would be lost; choose another name")
 
     def _temporary(self, status: os.stat_result | None) -> Path:
         """Make the temporary file, whose name nobody can foresee."""

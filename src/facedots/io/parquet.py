@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from facedots.errors import DataError, explain_missing_extra
+from facedots.errors import DataError, OutputError, explain_missing_extra
 from facedots.io.files import AtomicFile, Closable, output_errors
 from facedots.io.remote import open_binary
 from facedots.io.results import SCHEMA_VERSION, Row
@@ -72,7 +72,7 @@ class RowFile(Closable):
         self._table, self._path = pyarrow.Table, Path(path)
         self._rows: list[Row] = []
         self._file = AtomicFile(path)
-        self._is_open = self._is_empty = True
+        self._is_empty = True
         with self._or_none():
             self._raw = self._file.open()
             self._writer = pyarrow.parquet.ParquetWriter(
@@ -81,6 +81,7 @@ class RowFile(Closable):
 
     def write(self, rows: Sequence[Row]) -> None:
         """Append rows, each with the values in the order of the columns."""
+        self.check_open(OutputError(f"{self._path}: is closed; write inside the with block"))
         self._is_empty = False
         self._rows += rows
         if len(self._rows) >= _ROWS_PER_GROUP:
@@ -98,14 +99,12 @@ class RowFile(Closable):
             self._writer.write_table(self._table.from_pydict(arrays, schema=self._schema))
         self._rows = []
 
-    def close(self) -> None:
-        """Finish the file and give it its name; may be called twice."""
-        if self._is_open:
-            self._is_open = False
-            with self._or_none(), self._raw:
-                self._flush()
-                self._writer.close()
-            self._file.commit()
+    def _close(self) -> None:
+        """Finish the file and give it its name."""
+        with self._or_none(), self._raw:
+            self._flush()
+            self._writer.close()
+        self._file.commit()
 
     def discard(self) -> None:
         """Give the file up; nothing is left of it."""

@@ -52,7 +52,6 @@ class RecordFile(Closable):
         self.count = self._begin = self._end = 0  # of the last record
         self._separator, self._tail = separator, utf8(tail)
         self._file = AtomicFile(target)
-        self._is_open = True
         try:
             self._raw = self._file.open()
             self._put(head)
@@ -62,6 +61,7 @@ class RecordFile(Closable):
 
     def write(self, record: str) -> None:
         """Append a record, or raise :class:`OutputError` and leave the file as it was."""
+        self.check_open(OutputError(f"{self._file.target}: is closed; write inside the with block"))
         self._put(self._separator + record if self.count else record)
         self.count += 1
 
@@ -72,14 +72,12 @@ class RecordFile(Closable):
             with output_errors(self._file.target):
                 self._restore()
 
-    def close(self) -> None:
-        """Finish the file and give it its name; may be called twice."""
-        if self._is_open:
-            self._is_open = False
-            with output_errors(self._file.target), self._raw:
-                if self._file.is_stream:
-                    write_all(self._raw, self._tail)
-            self._file.commit()
+    def _close(self) -> None:
+        """Finish the file and give it its name."""
+        with output_errors(self._file.target), self._raw:
+            if self._file.is_stream:
+                write_all(self._raw, self._tail)
+        self._file.commit()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keep the records; of an error before the first one nothing is left."""
@@ -246,8 +244,8 @@ class ResultFiles(Closable):
     def __exit__(self, *error: Any) -> None:
         self._files.__exit__(*error)
 
-    def close(self) -> None:
-        """Finish the files and give them their names; may be called twice."""
+    def _close(self) -> None:
+        """Finish the files and give them their names."""
         self._files.close()
 
 

@@ -121,12 +121,26 @@ class VideoReader(Closable):
     name: str
     info: VideoInfo
     damaged: int = 0
+    _is_begun = False
 
-    @abstractmethod
     def __iter__(self) -> Iterator[Frame]:
         """The frames; :class:`VideoError` after the last readable one of a file that is cut off or
-        damaged, or where the camera or the connection is gone.
+        damaged, where the camera or the connection is gone, or where the reader is closed or was
+        iterated before.
         """
+        # Decoders crash the process where they go on with what is closed.
+        closed = VideoError(f"{self.name}: is closed; iterate inside the with block")
+        self.check_open(closed)
+        if self._is_begun:
+            raise VideoError(f"{self.name}: can be iterated once, and was; open it again")
+        self._is_begun = True
+        for frame in self._frames():
+            yield frame
+            self.check_open(closed)
+
+    @abstractmethod
+    def _frames(self) -> Iterator[Frame]:
+        """The frames for :meth:`__iter__`."""
 
 
 class VideoWriter(Closable):
@@ -143,22 +157,26 @@ class VideoWriter(Closable):
         ...         writer.write(Frame(255 - frame.image, frame.time))
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.count = 0
+    def __init__(self, path: str | Path, info: VideoInfo) -> None:
+        self.path, self.count = Path(path), 0
+        self._info = info
         if self.path.suffix.lower() not in VIDEO_SUFFIXES:
             raise OutputError(f"{self.path}: a video can be written as {', '.join(VIDEO_SUFFIXES)}")
 
-    @abstractmethod
     def write(self, frame: Frame) -> None:
         """Append a frame of the video's size at its time, or raise :class:`OutputError`."""
-
-    def check(self, image: Image, width: int, height: int) -> None:
-        """Raise :class:`OutputError` unless an image has the video's size."""
-        rows, columns = check_image(image).shape[:2]
+        self.check_open(OutputError(f"{self.path}: is closed; write inside the with block"))
+        width, height = self._info.width, self._info.height
+        rows, columns = check_image(frame.image).shape[:2]
         if (rows, columns) != (height, width):
             sizes = f"{width} x {height} pixels, frame {self.count + 1} has {columns} x {rows}"
             raise OutputError(f"{self.path}: the video has {sizes}")
+        self._append(frame)
+        self.count += 1
+
+    @abstractmethod
+    def _append(self, frame: Frame) -> None:
+        """Write a frame of the right size."""
 
 
 def open_reader(source: str | Path | int, rate: float | None = None) -> VideoReader:
@@ -196,6 +214,7 @@ def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) ->
 
     Raises:
         OutputError: Its ending is unknown, its format cannot hold the sound, or it cannot be made.
+        VideoError: The source has sound to copy, and is closed.
     """
     if Path(path).exists() and Path(source.name).exists() and Path(path).samefile(source.name):
         raise OutputError(f"{path}: is the source itself; choose another name")
@@ -205,8 +224,9 @@ def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) ->
         return OpenCVWriter(path, source.info)
     from facedots.io.video_pyav import PyAVReader, PyAVWriter
 
-    if not sound or not isinstance(source, PyAVReader):
+    if not (sound and isinstance(source, PyAVReader) and source.sound):
         return PyAVWriter(path, source.info)
+    source.check_open(VideoError(f"{source.name}: is closed, and so is its sound; open it again"))
     writer = PyAVWriter(path, source.info, source.sound)
     source.on_sound = writer.write_sound
     return writer

@@ -46,7 +46,7 @@ _HEADERS = {b"mvhd": (36, 48), b"tkhd": (40, 52)}
 class _Capture(VideoReader):
     _capture: cv2.VideoCapture
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Release the file, the connection or the camera."""
         self._capture.release()
 
@@ -77,7 +77,7 @@ class OpenCVReader(_Capture):
         if self._orientation and self._orientation.transposed:
             self.info = replace(self.info, width=self.info.height, height=self.info.width)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         """The frames, upright."""
         count, reached = 0, 0.0
         while (image := _read(self._capture)) is not None:
@@ -119,7 +119,7 @@ class FolderReader(VideoReader):
         exact = Fraction(rate).limit_denominator(1001)
         self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         """The images."""
         for number, file in enumerate(self._files):
             try:
@@ -128,7 +128,7 @@ class FolderReader(VideoReader):
                 raise VideoError(str(error)) from error
             yield Frame(image, number / self.info.rate)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Nothing is kept open."""
 
 
@@ -147,7 +147,7 @@ class CameraReader(_Capture):
             raise VideoError(f"{self.name}: cannot be opened; {hint}")
         self.info = _information(self._capture, Fraction(30))
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         """Frames until the camera stops, which is a :class:`VideoError`."""
         start, count = 0.0, 0
         while (image := _read(self._capture)) is not None:
@@ -167,8 +167,7 @@ class OpenCVWriter(VideoWriter):
     """
 
     def __init__(self, path: str | Path, info: VideoInfo) -> None:
-        super().__init__(path)
-        self._info = info
+        super().__init__(path, info)
         if not is_utf8(self.path.absolute()):
             raise OutputError(f"{self.path}: cannot be written: its name is not UTF-8; {_FIX}")
         self._file = AtomicFile(self.path)
@@ -176,29 +175,23 @@ class OpenCVWriter(VideoWriter):
         self._writer = cv2.VideoWriter(
             str(self._file.path), cv2.CAP_FFMPEG, codec, float(info.rate), (info.width, info.height)
         )
-        self._open = self._writer.isOpened()
-        if not self._open:
+        if not self._writer.isOpened():
             self._file.rollback()
             raise OutputError(f"{self.path}: cannot be written; is its folder writable?")
         self._first: Fraction | None = None
         self._slots = 0
 
-    def write(self, frame: Frame) -> None:
-        """Append a frame, as often as its time requires."""
-        self.check(frame.image, self._info.width, self._info.height)
+    def _append(self, frame: Frame) -> None:
+        """Write a frame, as often as its time requires."""
         self._first = frame.time if self._first is None else self._first
         stored = cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR)
         slots = round((frame.time - self._first) * self._info.rate) + 1
         while self._slots < slots:
             self._writer.write(stored)
             self._slots += 1
-        self.count += 1
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Finish the file."""
-        if not self._open:
-            return
-        self._open = False
         self._writer.release()
         if self.count and self._is_whole():
             self._file.commit()

@@ -65,7 +65,7 @@ class PyAVReader(VideoReader):
         self._waiting: list[VideoFrame | Packet[Any]] = []
         self.info = self._information(self._first_frame())
 
-    def __iter__(self) -> Iterator[Frame]:
+    def _frames(self) -> Iterator[Frame]:
         """The frames, upright; packets that cannot be decoded are counted and skipped."""
         try:
             for part in itertools.chain(self._waiting, self._parts):
@@ -83,7 +83,7 @@ class PyAVReader(VideoReader):
         if (end is None and self._live) or (end is not None and self._reached < end - _TOLERANCE):
             raise VideoError(self._ends_early())
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Release the file or the connection."""
         self._container.close()
 
@@ -204,8 +204,7 @@ class PyAVWriter(VideoWriter):
     """
 
     def __init__(self, path: str | Path, info: VideoInfo, sound: AudioStream | None = None) -> None:
-        super().__init__(path)
-        self._info = info
+        super().__init__(path, info)
         self._file = AtomicFile(self.path)
         suffix = self.path.suffix.lower()
         options = {"flush_packets": "1"}
@@ -216,7 +215,7 @@ class PyAVWriter(VideoWriter):
         except _FAULTS as error:
             self._file.rollback()
             raise self._fault(error) from error
-        self._is_open, self._failed, self._last = True, False, -(2**62)
+        self._failed, self._last = False, -(2**62)
         self._matrix = _BT709 if info.height >= 720 else _BT601
         try:
             self._video = self._add_video(_VP9 if suffix == ".webm" else _H264)
@@ -226,10 +225,9 @@ class PyAVWriter(VideoWriter):
             self.close()
             raise
 
-    def write(self, frame: Frame) -> None:
-        """Append a frame at its time, or one tick after the last one where that is later."""
+    def _append(self, frame: Frame) -> None:
+        """Write a frame at its time, or one tick after the last one where that is later."""
         width, height = self._info.width, self._info.height
-        self.check(frame.image, width, height)
         image = cv2.copyMakeBorder(frame.image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         encoded = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24").reformat(
             format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE
@@ -237,7 +235,6 @@ class PyAVWriter(VideoWriter):
         self._last = max(round(frame.time / self._info.time_base), self._last + 1)
         encoded.pts, encoded.time_base = self._last, self._info.time_base
         self._mux(lambda: self._video.encode(encoded))
-        self.count += 1
 
     def write_sound(self, packet: "Packet[Any]") -> None:
         """Append a packet of the source's sound unchanged."""
@@ -245,11 +242,9 @@ class PyAVWriter(VideoWriter):
             packet.stream = self._sound
             self._mux(lambda: [packet])
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Finish the file."""
-        if not self._is_open:
-            return
-        self._is_open, self._failed = False, self._failed or not self.count
+        self._failed = self._failed or not self.count
         try:
             if not self._failed:
                 self._mux(lambda: self._video.encode(None))

@@ -68,8 +68,8 @@ class CsvTable(FaceTable):
     def _append(self, rows: Sequence[Row]) -> None:
         self._file.write("".join(csv_line(self.columns.cells(row)) for row in rows))
 
-    def close(self) -> None:
-        """Finish the file and give it its name; may be called twice."""
+    def _close(self) -> None:
+        """Finish the file and give it its name."""
         self._file.close()
 
     def __exit__(self, *error: Any) -> None:
@@ -108,8 +108,8 @@ class ParquetTable(FaceTable):
     def _append(self, rows: Sequence[Row]) -> None:
         self._file.write(rows)
 
-    def close(self) -> None:
-        """Finish the file and give it its name; may be called twice."""
+    def _close(self) -> None:
+        """Finish the file and give it its name."""
         self._file.close()
 
     def __exit__(self, *error: Any) -> None:
