@@ -1,12 +1,15 @@
 """Faces tracked through a video, as a video with drawings and as tables."""
 
+import signal
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from facedots.errors import OutputError, VideoError
@@ -93,6 +96,11 @@ class VideoStats:
         if not self.sizes or next(reversed(self.sizes.values())) != size:
             self.sizes[self.frames] = size
 
+    def has_other_size(self, image: "Image") -> bool:
+        """Whether an image has not the size of the first frame."""
+        size = (image.shape[1], image.shape[0])
+        return self.sizes.get(1, size) != size
+
     @property
     def frames_per_second(self) -> float:
         """Frames done in a second of processing."""
@@ -170,22 +178,48 @@ def process_video(
             faces = tracker(frame.image, frame.time)
             if expressions:
                 faces = expressions(frame.image, faces, float(frame.time))
-                stats.blinks = expressions.blinks
-            stats.add(frame.image, faces)
-            stats.detector_runs, stats.damaged = tracker.detector_runs, video.damaged
-            if writer:
-                drawn = draw(frame.image, faces)
-                if len(stats.sizes) > 1:
-                    drawn = fit_image(drawn, video.info.width, video.info.height)
-                writer.write(Frame(drawn, frame.time))
-            for table in tables:
-                table.write(stats.frames, frame.time, faces)
-            if on_frame:
-                on_frame(stats)
+            drawn = draw(frame.image, faces) if writer else frame.image
+            if stats.has_other_size(frame.image):
+                drawn = fit_image(drawn, video.info.width, video.info.height)
+            with _uninterrupted():
+                if writer:
+                    writer.write(Frame(drawn, frame.time))
+                for table in tables:
+                    table.write(stats.frames + 1, frame.time, faces)
+                stats.add(frame.image, faces)
+                stats.detector_runs, stats.damaged = tracker.detector_runs, video.damaged
+                stats.blinks = expressions.blinks if expressions else {}
+                if on_frame:
+                    on_frame(stats)
         stats.damaged = video.damaged
         if not stats.frames:
             raise VideoError(f"{source}: no frame to process, so nothing was written")
     return stats
+
+
+@contextmanager
+def _uninterrupted() -> "Iterator[None]":
+    """In this block, signals that end the command wait for its end, so that a frame is written and
+    counted everywhere or nowhere. A second one does not wait: a pipe that nobody reads is stuck.
+    """
+    waiting, handlers = list[int](), dict[int, Callable[[int, FrameType | None], object]]()
+
+    def hold(number: int, _: FrameType | None) -> None:
+        waiting.append(number)
+        signal.signal(number, handlers[number])
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
+            if number and callable(handler := signal.getsignal(number)):
+                handlers[number] = handler
+                signal.signal(number, hold)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    for number in waiting:
+        signal.raise_signal(number)
 
 
 class _Expressions:

@@ -4,6 +4,7 @@ cut short.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -29,7 +30,7 @@ from facedots.errors import FacedotsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
-from facedots.io.video import Frame, VideoInfo, VideoReader, open_reader
+from facedots.io.video import Frame, VideoInfo, VideoReader, VideoWriter, open_reader
 from facedots.io.video_opencv import FolderReader
 from facedots.pipeline import Pipeline
 from facedots.pipeline_options import PipelineOptions
@@ -228,6 +229,27 @@ def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.Mon
     assert "3 frames" in result.stdout
     assert "Ctrl-C" in result.stderr
     assert len(list(open_reader(folder / "out.mp4"))) == 3
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("frame", [1, 4])
+def test_a_signal_while_a_frame_is_written_waits_until_it_is_in_all_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, number: int, status: int, frame: int
+) -> None:
+    write = VideoWriter.write
+
+    def interrupted(self: VideoWriter, image: Frame) -> None:
+        write(self, image)
+        if self.count == frame:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(VideoWriter, "write", interrupted)
+    handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    result = run(folder, "--out", str(folder / "out.mp4"), "--csv", str(folder / "a.csv"))
+    assert result.exit_code == status
+    assert f"{frame} frame" in result.stdout
+    assert len(list(open_reader(folder / "out.mp4"))) == len(pd.read_csv(folder / "a.csv")) == frame
+    assert handlers == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
 
 
 @pytest.mark.parametrize(
