@@ -38,6 +38,7 @@ from .effects.swap import swap_faces as swap_faces
 from .errors import AnnotationError as AnnotationError
 from .errors import DataError as DataError
 from .errors import DownloadError as DownloadError
+from .errors import FaceCountError as FaceCountError
 from .errors import FacedotsError as FacedotsError
 from .errors import ImageError as ImageError
 from .errors import OutputError as OutputError

@@ -30,6 +30,10 @@ class PointsError(FacedotsError, ValueError):
     """Too many points are missing, or their places do not determine the result."""
 
 
+class FaceCountError(PointsError):
+    """An effect needs more faces than an image has; in a video, such frames stay as they are."""
+
+
 class ImageError(FacedotsError):
     """An image cannot be read, decoded or encoded."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
-from facedots.errors import OutputError, VideoError
+from facedots.errors import FaceCountError, FacedotsError, OutputError, VideoError
 
 if TYPE_CHECKING:
     from facedots.geometry import Image
@@ -74,6 +74,7 @@ class VideoStats:
         detector_runs: How often the detector ran.
         sizes: Width and height of the frames, by the number (from 1) of the first that has them.
         damaged: Frames that the decoder refused or gave only in part.
+        undrawn: Frames with too few faces for what is to be drawn.
         started: ``time.monotonic()`` before the first frame.
     """
 
@@ -85,6 +86,7 @@ class VideoStats:
     detector_runs: int = 0
     sizes: dict[int, tuple[int, int]] = field(default_factory=dict)
     damaged: int = 0
+    undrawn: int = 0
     started: float = field(default_factory=time.monotonic)
 
     def add(self, image: "Image", faces: "Sequence[Face]") -> None:
@@ -126,13 +128,14 @@ def process_video(
         options: What to write, and how.
         pipeline: The networks; by default :class:`~facedots.pipeline.Pipeline` as it is.
         draw: What the written video shows, ``draw(image, faces) -> image``; by default keypoints.
+            Where it raises :class:`FaceCountError`, the frame stays as it is.
         on_frame: Called after each frame with the result so far, always the same object.
 
     Raises:
         OutputError: There is nothing to write, two outputs are the same file, or one cannot be
             written, or is the source.
         VideoError: The source cannot be opened, breaks off, or has no frame in the first
-            ``seconds``; older files stay then.
+            ``seconds``; older files stay then. Or a frame, which is named, cannot be worked on.
 
     Example:
         >>> options = VideoOptions(csv=Path("faces.csv"), pose=True)
@@ -175,18 +178,21 @@ def process_video(
         tracker = Tracker(pipeline.detector, pipeline.predictor, detect_every=every, smooth=smooth)
         stats = VideoStats(_expected_frames(video, options.seconds))
         for frame in _first_seconds(video, options.seconds, options.mirror):
-            faces = tracker(frame.image, frame.time)
-            if expressions:
-                faces = expressions(frame.image, faces, float(frame.time))
-            drawn = draw(frame.image, faces) if writer else frame.image
-            if stats.has_other_size(frame.image):
-                drawn = fit_image(drawn, video.info.width, video.info.height)
+            with _naming_frame(video.name, stats.frames + 1):
+                faces = tracker(frame.image, frame.time)
+                if expressions:
+                    faces = expressions(frame.image, faces, float(frame.time))
+                drawn = _drawn(draw, frame.image, faces) if writer else frame.image
             with _uninterrupted():
                 if writer:
-                    writer.write(Frame(drawn, frame.time))
+                    image = frame.image if drawn is None else drawn
+                    if stats.has_other_size(frame.image):
+                        image = fit_image(image, video.info.width, video.info.height)
+                    writer.write(Frame(image, frame.time))
                 for table in tables:
                     table.write(stats.frames + 1, frame.time, faces)
                 stats.add(frame.image, faces)
+                stats.undrawn += drawn is None
                 stats.detector_runs, stats.damaged = tracker.detector_runs, video.damaged
                 stats.blinks = expressions.blinks if expressions else {}
                 if on_frame:
@@ -195,6 +201,25 @@ def process_video(
         if not stats.frames:
             raise VideoError(f"{source}: no frame to process, so nothing was written")
     return stats
+
+
+@contextmanager
+def _naming_frame(source: str, number: int) -> "Iterator[None]":
+    """Let the errors of a frame name it."""
+    try:
+        yield
+    except FacedotsError as error:
+        raise VideoError(f"{source}: frame {number}: {error}") from error
+
+
+def _drawn(
+    draw: "Callable[[Image, Sequence[Face]], Image]", image: "Image", faces: "Sequence[Face]"
+) -> "Image | None":
+    """The image with what is drawn on it; None where that needs more faces."""
+    try:
+        return draw(image, faces)
+    except FaceCountError:
+        return None
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from facedots.analysis.emotion import EMOTIONS, UNSURE
 from facedots.cli.main import app
 from facedots.data.synthetic import draw_face
 from facedots.detection.base import Detections, Detector
-from facedots.errors import FacedotsError, VideoError
+from facedots.errors import FacedotsError, PointsError, VideoError
 from facedots.geometry import Floats, Image, tight_boxes
 from facedots.io import video
 from facedots.io.images import read_image, write_image
@@ -35,7 +35,7 @@ from facedots.io.video_opencv import FolderReader
 from facedots.pipeline import Pipeline
 from facedots.pipeline_options import PipelineOptions
 from facedots.schema import IBUG68
-from facedots.types import Keypoints
+from facedots.types import Face, Keypoints
 from facedots.video import VideoOptions, process_video
 
 REFERENCES = Path(__file__).parents[1] / "data"
@@ -128,6 +128,39 @@ def test_effects_take_the_place_of_dots(folder: Path) -> None:
     frames = list(open_reader(out))
     assert len(frames) == 3
     assert_matches_reference(frames[2].image, "video_filter")
+
+
+def test_frames_with_too_few_faces_to_swap_stay_as_they_are(folder: Path) -> None:
+    out = folder / "out.mp4"
+    result = run(folder, "--out", str(out), "--filter", "swap")
+    assert result.exit_code == 0, result.output
+    assert "8 frames left as recorded: too few faces to draw" in result.stdout
+    for number, frame in enumerate(open_reader(out)):
+        assert np.abs(frame.image.astype(int) - (FACE if number < 6 else GRAY)).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "place", ["facedots.effects.stickers.Stickers", "facedots.video._Expressions"]
+)
+def test_an_error_in_a_frame_names_it_and_says_what_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    calls = list[int]()
+
+    def broken(_: object, image: Image, faces: list[Face], *time: float) -> object:
+        calls.append(1)
+        if len(calls) == 4:
+            raise PointsError("a part of it would be too near to the lens")
+        return faces if time else image
+
+    monkeypatch.setattr(f"{place}.__call__", broken)
+    outputs = ("--out", str(folder / "out.mp4"), "--csv", str(folder / "a.csv"))
+    result = run(folder, *outputs, "--pose", "--filter", "hat")
+    assert result.exit_code == 1
+    assert f"{folder}/frames: frame 4: a part of it would be too near" in str(result.exception)
+    assert "out.mp4" in str(result.exception)
+    assert "3 frames, 0 of them without a face" in str(result.exception)
+    assert len(list(open_reader(folder / "out.mp4"))) == len(pd.read_csv(folder / "a.csv")) == 3
 
 
 def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:

@@ -100,7 +100,7 @@ def _summary(options: VideoOptions, stats: VideoStats) -> str:
 
 
 def _troubles(options: VideoOptions, stats: VideoStats) -> str:
-    """What the source did that may surprise: sizes that change, frames that are damaged."""
+    """What may surprise: sizes that change, frames that are damaged or not drawn on."""
     notes = ""
     if len(stats.sizes) > 1:
         sizes = [f"{w} x {h} from frame {n}" for n, (w, h) in stats.sizes.items()]
@@ -109,6 +109,8 @@ def _troubles(options: VideoOptions, stats: VideoStats) -> str:
         tables = ["tables have each frame's pixels"] * (options.files != [options.out])
         changes = f"the frames change their size ({', '.join(sizes[:3])}{more})"
         notes = f"; {changes}: {'; '.join(film + tables)}"
+    if stats.undrawn:
+        notes += f"; {count_noun(stats.undrawn, 'frame')} left as recorded: too few faces to draw"
     if stats.damaged:
         count = count_noun(stats.damaged, "damaged frame")
         notes += f"; {count} in the source, which could not be decoded or only in part"

@@ -8,7 +8,7 @@ import numpy as np
 
 from facedots.analysis.mesh import mesh_points, triangulate, warp_texture
 from facedots.analysis.shapes import MEAN_SHAPE, Triangles, forehead
-from facedots.errors import PointsError
+from facedots.errors import FaceCountError, PointsError
 from facedots.geometry import Floats, Image, apply_affine, fit_similarity
 from facedots.regions import Mask
 from facedots.schema import IBUG68
@@ -55,13 +55,13 @@ def swap_faces(image: Image, faces: Sequence[Face]) -> Image:
     """Effect: each face on the head of the next one, and the last on the first.
 
     Raises:
-        PointsError: There are fewer than two faces, points are missing, or of another schema than
-            IBUG68.
+        FaceCountError: There are fewer than two faces.
+        PointsError: Points are missing, or of another schema than IBUG68.
     """
     for face in faces:  # of another schema: more faces would not help
         mesh_points(face)
     if len(faces) < 2:
-        raise PointsError(f"swapping needs two or more faces, and here there are {len(faces)}")
+        raise FaceCountError(f"swapping needs two or more faces, and here there are {len(faces)}")
     result = np.array(check_image(image))
     for face, head in zip(faces, [*faces[1:], faces[0]], strict=True):
         result = put_face(image, face, result, head)
