@@ -2,6 +2,7 @@
 cut short.
 """
 
+import itertools
 import json
 import os
 import signal
@@ -179,11 +180,19 @@ def test_pose_and_expression_are_read_into_the_table(folder: Path) -> None:
     assert {*table["emotion_guess"][:6]} <= {*EMOTIONS, UNSURE}
 
 
-def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(folder: Path) -> None:
-    (folder / "frames" / "4.png").write_bytes(b"broken")
+def test_a_source_that_breaks_off_is_an_error_that_says_what_is_left(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = FolderReader._frames
+
+    def broken(self: FolderReader) -> Iterator[Frame]:
+        yield from itertools.islice(frames(self), 4)
+        raise VideoError(f"{self.name}: damaged after frame 4")
+
+    monkeypatch.setattr(FolderReader, "_frames", broken)
     result = run(folder, "--out", str(folder / "out.mp4"), "--csv", str(folder / "out.csv"))
     assert result.exit_code == 1
-    assert "4.png" in str(result.exception)
+    assert "damaged after frame 4; " in str(result.exception)
     assert "out.mp4" in str(result.exception)
     assert "4 frames" in str(result.exception)
     assert len(list(open_reader(folder / "out.mp4"))) == 4
@@ -222,15 +231,14 @@ def test_mirrored_frames_show_and_list_the_mirror_image(folder: Path) -> None:
     assert np.abs(last[0][:, ::-1].astype(int) - last[1]).mean() < 2
 
 
-def test_damaged_frames_are_told_with_status_1(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(FolderReader, "damaged", 3)
+def test_damaged_frames_are_told_with_status_1(folder: Path) -> None:
+    for number in (0, 4, 7):
+        (folder / "frames" / f"{number}.png").write_bytes(b"broken")
     result = run(folder, "--csv", str(folder / "a.csv"))
     assert result.exit_code == 1
-    assert "8 frames" in result.stdout
+    assert "5 frames" in result.stdout
     assert "3 damaged frames in the source" in result.stdout
-    assert len(pd.read_csv(folder / "a.csv")) == 8
+    assert pd.read_csv(folder / "a.csv")["timestamp"].tolist() == [0.04, 0.08, 0.12, 0.2, 0.24]
 
 
 class Interrupted(VideoReader):

@@ -385,9 +385,22 @@ def test_a_folder_is_read_in_natural_order_at_its_rate(tmp_path: Path) -> None:
         (10, Fraction(4, 25)),
     ]
     assert source.info == VideoInfo(WIDTH, HEIGHT, Fraction(25, 2), Fraction(2, 25), 3)
-    (tmp_path / "frame_11.png").write_bytes(b"broken")
-    with pytest.raises(VideoError, match=r"frame_11\.png"):
-        list(open_reader(tmp_path))
+
+
+def test_a_bad_image_in_a_folder_is_a_damaged_frame(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in (0, 2):
+        (tmp_path / f"{number}.png").write_bytes(b"broken")
+    with pytest.raises(VideoError, match=r"no image in it can be read; .*0\.png"):
+        open_reader(tmp_path)
+    for number in (1, 3):
+        write_image(tmp_path / f"{number}.png", plain((number, 0, 0)))
+    with open_reader(tmp_path) as source:
+        frames = [(int(frame.image[0, 0, 0]), frame.time) for frame in source]
+    assert frames == [(1, Fraction(1, 25)), (3, Fraction(3, 25))]
+    assert (source.info.width, source.info.height, source.damaged) == (WIDTH, HEIGHT, 2)
+    assert [name in caplog.text for name in ("0.png", "1.png", "2.png")] == [True, False, True]
 
 
 def test_what_is_skipped_in_a_folder_is_named_and_counted(

@@ -93,15 +93,15 @@ class OpenCVReader(_Capture):
 
 
 class FolderReader(VideoReader):
-    """The images of a folder as a video, sorted by name with ``frame_2`` before ``frame_10``.
+    """The images of a folder as a video, sorted by name with ``frame_2`` before ``frame_10``. One
+    that cannot be read is a damaged frame: it is named in a warning, and its time passes.
 
     Args:
         folder: Holds the images; a warning names and counts what else is in it.
         rate: Frames per second.
 
     Raises:
-        VideoError: There is no image, or the rate is not positive.
-        ImageError: The first image cannot be read.
+        VideoError: There is no image that can be read, or the rate is not positive.
     """
 
     def __init__(self, folder: str | Path, rate: float | Fraction = 25) -> None:
@@ -115,21 +115,33 @@ class FolderReader(VideoReader):
             raise VideoError(f"{folder}: no images in it; {looked}") from error
         self._files = sorted((Path(image.location) for image in found), key=_natural)
         protect(self._files)
-        height, width = read_image(self._files[0]).shape[:2]
+        height, width = self._first_image().shape[:2]
         exact = Fraction(rate).limit_denominator(1001)
         self.info = VideoInfo(width, height, exact, 1 / exact, len(self._files))
 
     def _frames(self) -> Iterator[Frame]:
-        """The images."""
+        """The images that can be read."""
         for number, file in enumerate(self._files):
             try:
                 image = read_image(file)
             except ImageError as error:
-                raise VideoError(str(error)) from error
+                LOG.warning(str(error))
+                self.damaged += 1
+                continue
             yield Frame(image, number / self.info.rate)
 
     def _close(self) -> None:
         """Nothing is kept open."""
+
+    def _first_image(self) -> Image:
+        """The first image that can be read, which has the video's size."""
+        fault: ImageError | None = None
+        for file in self._files:
+            try:
+                return read_image(file)
+            except ImageError as error:
+                fault = fault or error
+        raise VideoError(f"{self.name}: no image in it can be read; {fault}") from fault
 
 
 class CameraReader(_Capture):
