@@ -272,6 +272,15 @@ def test_ctrl_c_ends_the_film_and_keeps_it(folder: Path, monkeypatch: pytest.Mon
     assert len(list(open_reader(folder / "out.mp4"))) == 3
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as in a terminal: jobs in the background begin with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("frame", [1, 4])
 def test_a_signal_while_a_frame_is_written_waits_until_it_is_in_all_files(

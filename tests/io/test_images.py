@@ -65,7 +65,7 @@ def test_what_is_no_image_is_named(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "broken.jpg"
     path.write_bytes(data)
     with pytest.raises(
-        ImageError, match=r"broken\.jpg: .*complete\? Videos: facedots video, which"
+        ImageError, match=r"broken\.jpg: .*complete\? For videos: facedots video, which"
     ):
         read_image(path)
 

@@ -99,6 +99,7 @@ def test_limits_are_named(client: TestClient, portrait: bytes) -> None:
     endless = problem(client.post("/v1/faces", content=(b"x" * 1000 for _ in range(10**6))), 413)
     assert endless["limit"] == large["limit"]
     bomb = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 60_000, 60_000)
+    bomb += bytes(9) + b"\0\0\0\0IEND" + bytes(4)
     many = problem(client.post("/v1/faces", content=bomb), 413)
     assert many["limit"] == {"name": "max-pixels", "value": 1_000_000}
     boxes = {"boxes": str([[0, 0, 9, 9]] * 6)}

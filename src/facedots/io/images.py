@@ -147,7 +147,7 @@ def _check_size(file: BinaryIO, source: object, max_pixels: int | None) -> tuple
 
 def _not_an_image(source: object) -> str:
     fault = f"{source}: not an image that can be decoded ({_FORMATS})"
-    return f"{fault}; is the file complete? Videos: facedots video, which covers no face"
+    return f"{fault}; is the file complete? For videos: facedots video, which does not anonymize"
 
 
 def file_kind(mode: int) -> str:
