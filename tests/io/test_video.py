@@ -21,6 +21,8 @@ from facedots.io.video import Frame, VideoInfo, VideoReader, VideoWriter, open_r
 from facedots.io.video_opencv import CameraReader, FolderReader, OpenCVReader, OpenCVWriter
 
 av = pytest.importorskip("av")
+from av.stream import Disposition  # noqa: E402
+
 from facedots.io.video_pyav import PyAVReader, PyAVWriter  # noqa: E402
 
 TICK = Fraction(1, 90_000)
@@ -557,3 +559,50 @@ def test_the_sound_of_a_source_that_is_closed_cannot_be_copied(tmp_path: Path) -
         )
         == 5
     )
+
+
+def film_with(path: Path, codec: str, pixels: str, count: int) -> Path:
+    """A film of ten frames, after another stream of so many."""
+    with av.open(str(path), "w") as container:
+        streams = [container.add_stream(name, rate=25) for name in (codec, "libx264")]
+        for stream, width, format_ in zip(streams, (16, WIDTH), (pixels, "yuv420p"), strict=True):
+            stream.width, stream.height, stream.pix_fmt = width, HEIGHT, format_
+        if codec == "mjpeg":
+            streams[0].disposition = Disposition.attached_pic
+        for number in range(10):
+            for stream in streams[number >= count :]:
+                encoded = av.VideoFrame.from_ndarray(plain(color_of(number), stream.width), "rgb24")
+                encoded.pts, encoded.time_base = number, Fraction(1, 25)
+                container.mux(stream.encode(encoded))
+        for stream in streams:
+            container.mux(stream.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])
+def test_a_cover_picture_is_not_the_film(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_reader(film_with(tmp_path / name, "mjpeg", "yuvj420p", 1)) as source:
+        assert (source.info.width, len(list(source))) == (WIDTH, 10)
+    # Matroska forgets what is a cover.
+    assert ("2 video streams, only number 2 read" in caplog.text) == (name == "a.mkv")
+
+
+def test_of_several_films_one_is_read_and_the_others_are_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open_reader(film_with(tmp_path / "a.mkv", "libx264", "yuv420p", 10)) as source:
+        assert (source.info.width, len(list(source))) == (16, 10)
+    assert "a.mkv: 2 video streams, only number 1 read" in caplog.text
+
+
+def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        cover = container.add_stream("mjpeg", rate=25)
+        cover.width, cover.height, cover.pix_fmt = WIDTH, HEIGHT, "yuvj420p"
+        cover.disposition = Disposition.attached_pic
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(plain((9, 9, 9)), "rgb24")))
+        container.mux(cover.encode(None))
+    with pytest.raises(VideoError, match=r"a\.mp4: holds no moving images"):
+        open_reader(tmp_path / "a.mp4")

@@ -1,29 +1,29 @@
 """Video through PyAV (FFmpeg), with exact times and sound: the extra ``video``."""
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
-import av.error
-import av.logging
 import cv2
 import numpy as np
 from av import AudioStream, Packet, VideoFrame, VideoStream
+from av.stream import Disposition
 
 from facedots.errors import OutputError, VideoError
 from facedots.io.files import AtomicFile
 from facedots.io.video import ADDRESSES, Frame, Orientation, VideoInfo, VideoReader, VideoWriter
 
+LOG = logging.getLogger("facedots")
 av.logging.set_level(None)  # FFmpeg's messages; failures are raised as errors.
 
 _TIMEOUT = 10.0  # seconds without data after which a network stream counts as dead
 _TOLERANCE = Fraction(1, 2)
 """Seconds by which a file may be shorter than stated: containers round, and sound may be longer."""
-_DAMAGE_REACH = 3
-"""Packets after a damaged one within which a gap in time is taken for lost frames."""
+_DAMAGE_REACH = 3  # packets after a damaged one within which a gap in time means lost frames
 _FAULTS = (av.error.FFmpegError, OSError)
 _H264 = {"libx264": {"crf": "18", "preset": "veryfast"}, "libopenh264": {}}
 _VP9 = {
@@ -38,7 +38,8 @@ _BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
 
 
 class PyAVReader(VideoReader):
-    """A video file or a network stream, by path or address; ``name`` is for messages.
+    """A video file or a network stream, by path or address; ``name`` is for messages. Of several
+    films in it, FFmpeg's choice is read, and a warning says so; cover pictures are none.
 
     Attributes:
         sound: The sound stream; ``None`` where there is none.
@@ -54,7 +55,7 @@ class PyAVReader(VideoReader):
         self._remote, self._live = path.startswith(ADDRESSES), path.startswith("rtsp")
         address = path if self._remote else f"file:{path}"  # A file named "http:x" stays a file.
         self._container = self._open(address)
-        self._stream = self._container.streams.video[0]
+        self._stream = self._film()
         self._stream.thread_type = "AUTO"
         sounds = self._container.streams.audio  # without a context where nobody knows the codec
         self.sound = next((sound for sound in sounds if sound.codec_context is not None), None)
@@ -90,18 +91,22 @@ class PyAVReader(VideoReader):
     def _open(self, address: str) -> av.container.InputContainer:
         options = {"rtsp_transport": "tcp"} if self._live else {}
         timeout = _TIMEOUT if self._remote else None
-        no_video = "it is no video that FFmpeg knows, or it is cut off"
-        hint = "is the address right?" if self._remote else no_video
+        hint = "is the address right?" if self._remote else "it is cut off, or no video to FFmpeg"
         try:
-            container = av.open(
-                address, "r", options=options, timeout=timeout, metadata_errors="replace"
-            )
+            return av.open(address, options=options, timeout=timeout, metadata_errors="replace")
         except _FAULTS as error:
             raise VideoError(f"{self.name}: cannot be opened ({error.strerror}); {hint}") from error
-        if container.streams.video:
-            return container
-        container.close()
-        raise VideoError(f"{self.name}: holds no moving images")
+
+    def _film(self) -> VideoStream:
+        streams = self._container.streams
+        films = [film for film in streams.video if not film.disposition & Disposition.attached_pic]
+        if not films:
+            self.close()
+            raise VideoError(f"{self.name}: holds no moving images")
+        number = films.index(best) if (best := streams.best("video")) in films else 0
+        if len(films) > 1:
+            LOG.warning(f"{self.name}: {len(films)} video streams, only number {number + 1} read")
+        return films[number]
 
     def _read(self) -> "Iterator[VideoFrame | Packet[Any]]":
         """The stored frames, and the sound packets between them."""
