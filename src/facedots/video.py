@@ -132,8 +132,8 @@ def process_video(
         on_frame: Called after each frame with the result so far, always the same object.
 
     Raises:
-        OutputError: There is nothing to write, two outputs are the same file, or one cannot be
-            written, or is the source.
+        OutputError: There is nothing to write, or to draw on, two outputs are the same file, or one
+            cannot be written, or is the source.
         VideoError: The source cannot be opened, breaks off, or has no frame in the first
             ``seconds``; older files stay then. Or a frame, which is named, cannot be worked on.
 
@@ -151,11 +151,7 @@ def process_video(
     from facedots.plots.draw import draw_faces
     from facedots.tracking.tracker import Tracker
 
-    outputs = [path.resolve() for path in options.files]
-    if not outputs:
-        raise OutputError("nothing to write: give --out, --csv, --jsonl or --parquet")
-    if len(set(outputs)) < len(outputs):
-        raise OutputError("two of the files to write are the same")
+    _check_outputs(options, drawn=draw is not None)
     pipeline = pipeline or Pipeline()
     draw = draw or partial(draw_faces, box=False)
     expressions = _Expressions() if options.pose else None
@@ -201,6 +197,16 @@ def process_video(
         if not stats.frames:
             raise VideoError(f"{source}: no frame to process, so nothing was written")
     return stats
+
+
+def _check_outputs(options: VideoOptions, *, drawn: bool) -> None:
+    outputs = [path.resolve() for path in options.files]
+    if not outputs:
+        raise OutputError("nothing to write: give --out, --csv, --jsonl or --parquet")
+    if drawn and not options.out:
+        raise OutputError("nothing to draw on: give --out, the video to write")
+    if len(set(outputs)) < len(outputs):
+        raise OutputError("two of the files to write are the same")
 
 
 @contextmanager

@@ -306,6 +306,7 @@ def test_a_signal_while_a_frame_is_written_waits_until_it_is_in_all_files(
     ("options", "said"),
     [
         ([], "nothing to write: give --out, --csv"),
+        (["--csv", "a.csv", "--filter", "hat"], "nothing to draw on: give --out"),
         (["--out", "same.mp4", "--csv", "./same.mp4"], "are the same"),
         (["--out", "a.gif"], ".mp4"),
         (["--out", "a.mp4", "--filter", "halo"], "halo"),

@@ -416,6 +416,14 @@ def test_what_is_skipped_in_a_folder_is_named_and_counted(
     assert "gone.png: cannot be read: a link to nothing" in caplog.text
 
 
+def test_a_rate_is_of_a_folder_only(tmp_path: Path) -> None:
+    path = write_film(PyAVWriter(tmp_path / "a.mp4", information()), even_frames(3))
+    for source in (path, tmp_path / "missing", 0, "rtsp://user:secret@camera/1"):
+        with pytest.raises(VideoError, match="only a folder of images takes") as refused:
+            open_reader(source, 10)
+        assert "secret" not in str(refused.value)
+
+
 def test_an_empty_folder_or_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(VideoError, match="no images in it"):
         open_reader(tmp_path)

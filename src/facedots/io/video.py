@@ -185,14 +185,18 @@ def open_reader(source: str | Path | int, rate: float | None = None) -> VideoRea
     Args:
         source: A path, an address (``rtsp://``, ``http://`` …) or a camera's index; a string of
             digits is an index unless a file has that name.
-        rate: Frames per second of a folder of images, by default 25.
+        rate: Frames per second of a folder of images, by default 25; anything else has its own.
 
     Raises:
-        VideoError: It cannot be opened; the message says why.
+        VideoError: It cannot be opened, or a rate is given for another source than a folder.
     """
     text = str(source)
+    name = without_password(text) if text.startswith(ADDRESSES) else text
+    if rate is not None and not Path(text).is_dir():
+        fault = "only a folder of images takes a frame rate; a video, camera or stream has its own"
+        raise VideoError(f"{name}: {fault}")
     if text.startswith(ADDRESSES):
-        return _open_stream(text, without_password(text))
+        return _open_stream(text, name)
     if Path(text).is_dir():
         from facedots.io.video_opencv import FolderReader
 
