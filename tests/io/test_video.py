@@ -614,3 +614,11 @@ def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
         container.mux(cover.encode(None))
     with pytest.raises(VideoError, match=r"a\.mp4: holds no moving images"):
         open_reader(tmp_path / "a.mp4")
+
+
+def test_a_gap_in_time_that_mp4_cannot_hold_is_said(tmp_path: Path) -> None:
+    frames = [Frame(plain((9, 9, 9)), Fraction(hours * 3600)) for hours in (0, 1, 28)]
+    with pytest.raises(OutputError, match=r"a\.mp4: .*: a gap in time is too long .* choose \.mkv"):
+        write_film(PyAVWriter(tmp_path / "a.mp4", information()), frames)
+    path = write_film(PyAVWriter(tmp_path / "a.mkv", information()), frames)
+    assert [frame.time for frame in open_reader(path)] == [frame.time for frame in frames]

@@ -21,8 +21,7 @@ LOG = logging.getLogger("facedots")
 av.logging.set_level(None)  # FFmpeg's messages; failures are raised as errors.
 
 _TIMEOUT = 10.0  # seconds without data after which a network stream counts as dead
-_TOLERANCE = Fraction(1, 2)
-"""Seconds by which a file may be shorter than stated: containers round, and sound may be longer."""
+_TOLERANCE = Fraction(1, 2)  # seconds that a file may lack: containers round, sound is longer
 _DAMAGE_REACH = 3  # packets after a damaged one within which a gap in time means lost frames
 _FAULTS = (av.error.FFmpegError, OSError)
 _H264 = {"libx264": {"crf": "18", "preset": "veryfast"}, "libopenh264": {}}
@@ -269,7 +268,9 @@ class PyAVWriter(VideoWriter):
             raise self._fault(error) from error
 
     def _fault(self, error: av.error.FFmpegError | OSError) -> OutputError:
-        return OutputError(f"{self.path}: cannot be written: {error.strerror}")
+        too_long = isinstance(error, av.error.PatchWelcomeError)  # 2**31 ticks of an MP4
+        reason = "a gap in time is too long for it; choose .mkv" if too_long else error.strerror
+        return OutputError(f"{self.path}: cannot be written: {reason}")
 
     def _add_video(self, encoders: dict[str, dict[str, str]]) -> VideoStream:
         name = next(filter(av.codecs_available.__contains__, encoders), None)
