@@ -169,6 +169,12 @@ def test_what_is_no_face_is_refused() -> None:
         head_pose(np.full((68, 2), 7.0), CAMERA)
 
 
+@pytest.mark.parametrize("focal", [-5, 0, np.nan, np.inf])
+def test_a_focal_length_that_no_camera_has_is_refused(focal: float) -> None:
+    with pytest.raises(ValueError, match="the focal length is positive"):
+        Camera.guess((100, 201), focal)
+
+
 def test_a_known_focal_length_keeps_the_middle() -> None:
     assert Camera.guess((100, 201), focal=500) == Camera(500, (100, 49.5))
     assert (Camera(500, (100, 49.5)).matrix == [[500, 0, 100], [0, 500, 49.5], [0, 0, 1]]).all()

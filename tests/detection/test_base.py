@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import ArrayLike
 
-from facedots.detection.base import Adjustment, PrecomputedBoxes, SingleObjectDetector
-from facedots.errors import ShapeError
+from facedots.detection.base import Adjustment, Detections, PrecomputedBoxes, SingleObjectDetector
+from facedots.errors import PointsError, ShapeError
 from facedots.geometry import CropSpec, Floats, Image
 from facedots.schema import KeypointSchema
 from facedots.spec import ModelSpec
@@ -58,6 +58,15 @@ def test_the_answer_can_be_changed_without_changing_the_next() -> None:
 
 def test_no_boxes() -> None:
     assert len(PrecomputedBoxes([])(np.zeros((50, 60, 3), np.uint8))) == 0
+
+
+def test_detections_of_another_shape_or_without_a_score_are_refused() -> None:
+    boxes, scores = np.array([[0, 0, 8, 9], [1, 1, 5, 5]], np.float32), np.ones(2, np.float32)
+    for shapes in ((boxes, scores[:1]), (boxes[:, :3], scores), (boxes, scores, boxes[:1])):
+        with pytest.raises(ShapeError, match="must have the shape"):
+            Detections(*shapes)
+    with pytest.raises(PointsError, match="score is not a number"):
+        Detections(boxes, scores * np.nan)
 
 
 def test_bad_boxes_are_refused() -> None:

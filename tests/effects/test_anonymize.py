@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -175,6 +176,21 @@ def test_without_faces_nothing_happens_and_cover_all_hides_everything() -> None:
 def test_faces_outside_the_image_do_no_harm() -> None:
     image = textured()
     assert (Anonymizer()(image, [face_of(POINTS + 1000)]) == image).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"sigmas": np.nan},
+        {"margin": np.inf},
+        {"margin": -1},
+        {"color": (0, 0)},
+        {"color": (0, 0, 256)},
+    ],
+)
+def test_numbers_that_would_cover_nothing_or_crash_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(values))):
+        Anonymizer(**values)
 
 
 def test_other_ways_are_refused() -> None:

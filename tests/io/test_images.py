@@ -2,6 +2,7 @@
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from facedots.errors import ImageError, OutputError
+from facedots.errors import ImageError, OutputError, ShapeError
 from facedots.geometry import Image
 from facedots.io.images import decode_image, read_image, write_image
 
@@ -89,6 +90,15 @@ def test_gray_images_are_written_and_folders_made(tmp_path: Path) -> None:
     write_image(path, np.array([[7, 8]], np.uint8))
     assert read_image(path).tolist() == [[[7] * 3, [8] * 3]]
     assert [file.name for file in path.parent.iterdir()] == ["gray.PNG"]
+
+
+@pytest.mark.parametrize(
+    "image", [np.zeros((2, 2, 3)), np.zeros((2, 2)), np.zeros((2, 2, 4), np.uint8), [[7]]]
+)
+def test_what_is_no_image_is_not_written(tmp_path: Path, image: Any) -> None:
+    with pytest.raises(ShapeError, match="an image is"):
+        write_image(tmp_path / "image.png", image)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["image", "image.xyz"])

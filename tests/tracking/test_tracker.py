@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -394,6 +395,19 @@ def test_a_jump_of_the_clock_restarts_tracking() -> None:
     assert (
         track_ids(follow(world, [[SimulatedFace(100, 120, 1)]] * 2, tracker, start=0)) == [[1]] * 2
     )
+
+
+@pytest.mark.parametrize(
+    "numbers", [{"detect_every": 0}, {"max_lost_seconds": -1}, {"max_lost_seconds": np.nan}]
+)
+def test_numbers_without_a_meaning_are_refused(numbers: dict[str, Any]) -> None:
+    world = World()
+    with pytest.raises(ValueError, match="at least 1 and 0"):
+        Tracker(world.detector, world, **numbers)
+    tracker = Tracker(world.detector, world)
+    for time in (np.nan, np.inf):
+        with pytest.raises(ValueError, match="not a time in seconds"):
+            tracker(world.image(), time)
 
 
 def test_a_wrong_image_is_refused() -> None:

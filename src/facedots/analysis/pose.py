@@ -39,6 +39,9 @@ class Camera:
         focal: Focal length in pixels.
         center: Principal point, (x, y) in pixels.
 
+    Raises:
+        ValueError: The focal length is not positive, or a number is not finite.
+
     Example:
         >>> Camera.guess((480, 640))
         Camera(focal=768.0, center=(319.5, 239.5))
@@ -49,6 +52,10 @@ class Camera:
 
     GUESSED_FOCAL = 1.2
     """Focal length over the longer side of the image, between those of telephones and portraits."""
+
+    def __post_init__(self) -> None:
+        if not (self.focal > 0 and np.isfinite([self.focal, *self.center]).all()):
+            raise ValueError(f"{self}: the focal length is positive, all numbers are finite")
 
     @classmethod
     def guess(cls, image_size: tuple[int, int], focal: float | None = None) -> Self:

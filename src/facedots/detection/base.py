@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from facedots.errors import PointsError
 from facedots.geometry import Floats, Image, check_boxes, check_shape, tight_boxes, upright_square
 from facedots.spec import Predictor
 from facedots.types import Keypoints, check_image
@@ -27,6 +28,10 @@ class Detections:
             side in pixels and roll in degrees (positive: clockwise as seen); NaN where unknown. A
             predictor crops by it instead of by the box.
 
+    Raises:
+        ShapeError: The arrays have other shapes.
+        PointsError: A score is not a number.
+
     Example:
         >>> box, score = np.array([[10, 20, 50, 60]], np.float32), np.ones(1, np.float32)
         >>> len(Detections(box, score, squares=np.array([[30, 40, 44, -15]], np.float32)))
@@ -36,6 +41,14 @@ class Detections:
     boxes: Floats
     scores: Floats
     squares: Floats | None = None
+
+    def __post_init__(self) -> None:
+        count = len(check_shape(self.boxes, "N 4", "boxes"))
+        scores = check_shape(self.scores, str(count), "scores")
+        if self.squares is not None:
+            check_shape(self.squares, f"{count} 4", "squares")
+        if not np.isfinite(scores).all():
+            raise PointsError("a detector's score is not a number")
 
     def __len__(self) -> int:
         return len(self.boxes)

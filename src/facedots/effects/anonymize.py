@@ -52,6 +52,7 @@ class Anonymizer:
 
     Raises:
         FacedotsError: The method or ``on_no_face`` is unknown.
+        ValueError: ``sigmas`` or ``margin`` is negative or not finite, or ``color`` is not RGB.
 
     Example:
         >>> anonymous = Anonymizer("pixelate")(image, Pipeline()(image))  # doctest: +SKIP
@@ -68,6 +69,10 @@ class Anonymizer:
         for value, choice in ((method, AnonymizeMethod), (on_no_face, OnNoFace)):
             if value not in get_args(choice):
                 raise FacedotsError(f"choose one of {', '.join(get_args(choice))}, not {value!r}")
+        if not (0 <= sigmas < np.inf and 0 <= margin < np.inf):
+            raise ValueError(f"sigmas={sigmas}, margin={margin}: finite, and at least 0")
+        if len(color) != 3 or not all(0 <= value <= 255 for value in color):
+            raise ValueError(f"color={color}: red, green and blue from 0 to 255")
         self._method, self._on_no_face = method, on_no_face
         self._sigmas, self._margin, self._color = sigmas, margin, color
 

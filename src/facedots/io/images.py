@@ -15,6 +15,7 @@ from facedots.errors import ImageError, explain_missing_extra
 from facedots.geometry import Image
 from facedots.io.files import atomic_write, protect
 from facedots.io.headers import header_size, is_heif, most_pixels
+from facedots.types import check_image
 
 OUTPUT_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """File endings that a new image takes over from its source; for others it is ``.png``."""
@@ -160,10 +161,12 @@ def write_image(path: str | Path, image: Image) -> None:
     """Write an RGB or gray image in the format of the path's ending, whole or not at all.
 
     Raises:
+        ShapeError: It is neither ``uint8 (H, W, 3)`` nor ``uint8 (H, W)``.
         ImageError, OutputError: The ending is unknown; the file cannot be written.
     """
     target = Path(path)
-    stored = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+    is_gray = isinstance(image, np.ndarray) and image.ndim == 2 and image.dtype == np.uint8
+    stored = image if is_gray else cv2.cvtColor(check_image(image), cv2.COLOR_RGB2BGR)
     try:
         done, encoded = cv2.imencode(target.suffix.lower(), stored)
     except cv2.error as error:

@@ -45,6 +45,10 @@ class Tracker:
         smooth: Whether to smooth the points with
             :class:`~facedots.tracking.smoothing.FaceSmoother`.
 
+    Raises:
+        ValueError: ``max_faces`` or ``detect_every`` is less than 1, or ``max_lost_seconds`` less
+            than 0 or NaN.
+
     Attributes:
         detector_runs: How often the detector has run.
 
@@ -67,6 +71,9 @@ class Tracker:
         max_lost_seconds: float = 2.0,
         smooth: bool = True,
     ) -> None:
+        if not (detect_every >= 1 and max_lost_seconds >= 0):
+            values = f"detect_every={detect_every}, max_lost_seconds={max_lost_seconds}"
+            raise ValueError(f"{values}: at least 1 and 0")
         self._detector, self._predictor = detector, predictor
         self._max_faces = checked_count(max_faces)
         self._detect_every, self._max_lost_seconds = detect_every, max_lost_seconds
@@ -86,9 +93,12 @@ class Tracker:
 
         Raises:
             ShapeError: The image has another shape or type.
+            ValueError: The time is NaN or infinite.
         """
-        self._follow_size(check_image(image))
         now = float(time)
+        if not math.isfinite(now):
+            raise ValueError(f"time={now}: not a time in seconds")
+        self._follow_size(check_image(image))
         limit = self._max_lost_seconds
         self._tracks = [track for track in self._tracks if abs(now - track.time) <= limit]
         observations = self._propagate(image)
