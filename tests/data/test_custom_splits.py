@@ -84,6 +84,15 @@ def test_faces_of_one_image_stay_together_and_faces_without_a_box_are_left_out(
     assert split.schema.name == "stick"
 
 
+def test_faces_without_extent_are_why_there_is_nothing_to_train_on(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), BLANK)
+    rows = [HEADER, "a.png#1,7,7,7,7,7,7", "a.png#2,3,3,3,3,3,3"]
+    (tmp_path / "dots.csv").write_text("\n".join(rows) + "\n")
+    reason = "no face of use: all 2 faces have their points in one place, and no box$"
+    with pytest.raises(DataError, match=reason):
+        load_split(tmp_path / "dots.csv", ["custom"], "official")
+
+
 def test_a_network_s_schema_reads_the_data_in_its_order(tmp_path: Path) -> None:
     file = csv_of(tmp_path, "mice", 12)
     (tmp_path / "schema.yaml").write_text(

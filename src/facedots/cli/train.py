@@ -148,6 +148,9 @@ def export(
     from facedots.training.finder_export import export_finder
     from facedots.training.run import export_run
 
+    if run.is_file():
+        kind = "a network already" if run.suffix == ".onnx" else "a file"
+        raise WeightsError(f"{run}: {kind}; export takes the folder of a run")
     if is_finder(run):
         if label_style:
             raise WeightsError(f"{run}: a finder, which has no --label-style")

@@ -247,6 +247,9 @@ def _custom(data: str | Path, split: str, validation: float, options: ReadOption
     for subset, faces in annotations.subsets.items():
         roles[role_of(subset)] += _with_box(faces)
     train, val, test = roles.values()
+    if not train + val + test:
+        flat = f"all {len(annotations.faces)} faces have their points in one place, and no box"
+        raise DataError(f"{data}: no face of use: {flat}")
     if split != "official":
         train, test = _fold([*train, *val, *test], split)
         val = []
