@@ -617,8 +617,25 @@ def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
 
 
 def test_a_gap_in_time_that_mp4_cannot_hold_is_said(tmp_path: Path) -> None:
-    frames = [Frame(plain((9, 9, 9)), Fraction(hours * 3600)) for hours in (0, 1, 28)]
-    with pytest.raises(OutputError, match=r"a\.mp4: .*: a gap in time is too long .* choose \.mkv"):
-        write_film(PyAVWriter(tmp_path / "a.mp4", information()), frames)
+    frames = [Frame(plain((9, 9, 9)), Fraction(hours * 3600)) for hours in (0, 1, 48)]
+    for time_base in (TICK, Fraction(1, 600)):
+        with pytest.raises(OutputError, match=r"a\.mp4: a gap in time is too long .*e \.mkv"):
+            write_film(PyAVWriter(tmp_path / "a.mp4", information(time_base)), frames)
+        kept = [frame.time for frame in open_reader(tmp_path / "a.mp4")]
+        assert kept == [frame.time for frame in frames[:2]]
     path = write_film(PyAVWriter(tmp_path / "a.mkv", information()), frames)
     assert [frame.time for frame in open_reader(path)] == [frame.time for frame in frames]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("times", [(0, 1, 3), (0, 1, 2, 3, 4), (0, 1, 2, 1500, 1525)])
+def test_frames_after_a_pause_are_within_the_length_that_a_film_states(
+    tmp_path: Path, suffix: str, times: tuple[int, ...]
+) -> None:
+    frames = [Frame(plain((9, 9, 9)), Fraction(time, 25)) for time in times]
+    slow = [Frame(frame.image, 25 * frame.time) for frame in frames]
+    for film in (frames, slow):
+        path = write_film(PyAVWriter(tmp_path / f"a{suffix}", information()), film)
+        assert [frame.time for frame in open_reader(path)] == [frame.time for frame in film]
+        with av.open(str(path)) as container:
+            assert container.duration / av.time_base > film[-1].time

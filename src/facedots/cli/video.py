@@ -73,7 +73,7 @@ def video(
     except OutputError as error:
         if not stats.frames:
             raise
-        kept = "CSV and JSON lines hold the frames before; other files were deleted"
+        kept = "files hold the frames before; one that cannot be finished was deleted"
         raise OutputError(f"{error}; stopped after frame {stats.frames}: {kept}") from error
     except KeyboardInterrupt as stop:
         echo(_summary(options, stats), err=printed)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 from av import AudioStream, Packet, VideoFrame, VideoStream
 from av.stream import Disposition
@@ -24,11 +23,12 @@ _TIMEOUT = 10.0  # seconds without data after which a network stream counts as d
 _TOLERANCE = Fraction(1, 2)  # seconds that a file may lack: containers round, sound is longer
 _DAMAGE_REACH = 3  # packets after a damaged one within which a gap in time means lost frames
 _FAULTS = (av.error.FFmpegError, OSError)
-_H264 = {"libx264": {"crf": "18", "preset": "veryfast"}, "libopenh264": {}}
+# With B-frames, an MP4 of irregular times states too short a length, and its end is not shown.
+_H264 = {"libx264": {"crf": "18", "preset": "veryfast", "bf": "0"}, "libopenh264": {}}
 _VP9 = {
     "libvpx-vp9": {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6", "row-mt": "1"}
 }
-
+_MP4_TICKS = 2**31  # between two frames; FFmpeg has up to 20,000 a second where we have fewer
 # One fragment per second: even a killed process leaves a playable file, which closing makes an
 # ordinary MP4. Without delay_moov there is no edit list: the first time becomes 0, sound slips.
 _MP4_OPTIONS = {"movflags": "hybrid_fragmented+delay_moov", "frag_duration": "1000000"}
@@ -37,8 +37,7 @@ _BT709, _BT601, _LIMITED_RANGE = 1, 5, 1
 
 
 class PyAVReader(VideoReader):
-    """A video file or a network stream, by path or address; ``name`` is for messages. Of several
-    films in it, FFmpeg's choice is read, and a warning says so; cover pictures are none.
+    """The main film of a file or a network stream, by path or address; ``name`` is for messages.
 
     Attributes:
         sound: The sound stream; ``None`` where there is none.
@@ -210,9 +209,9 @@ class PyAVWriter(VideoWriter):
     def __init__(self, path: str | Path, info: VideoInfo, sound: AudioStream | None = None) -> None:
         super().__init__(path, info)
         self._file = AtomicFile(self.path)
-        suffix = self.path.suffix.lower()
+        self._is_mp4 = self.path.suffix.lower() in (".mp4", ".m4v", ".mov")
         options = {"flush_packets": "1"}
-        if suffix in (".mp4", ".m4v", ".mov"):
+        if self._is_mp4:
             options |= _MP4_OPTIONS | {"movie_timescale": str(info.time_base.denominator)}
         try:
             self._container = av.open(str(self._file.path), "w", options=options)
@@ -222,7 +221,7 @@ class PyAVWriter(VideoWriter):
         self._failed, self._last = False, -(2**62)
         self._matrix = _BT709 if info.height >= 720 else _BT601
         try:
-            self._video = self._add_video(_VP9 if suffix == ".webm" else _H264)
+            self._video = self._add_video(_VP9 if self.path.suffix.lower() == ".webm" else _H264)
             self._sound = self._add_sound(sound) if sound else None
         except BaseException:
             self._failed = True
@@ -231,13 +230,16 @@ class PyAVWriter(VideoWriter):
 
     def _append(self, frame: Frame) -> None:
         """Write a frame at its time, or one tick after the last one where that is later."""
-        width, height = self._info.width, self._info.height
-        image = cv2.copyMakeBorder(frame.image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
-        encoded = VideoFrame.from_ndarray(np.asarray(image, np.uint8), "rgb24").reformat(
+        info, base = self._info, self._info.time_base
+        tick = max(round(frame.time / base), self._last + 1)
+        gap = (tick - self._last) * base * max(base.denominator, 20_000)
+        if self._is_mp4 and self.count and gap >= _MP4_TICKS:
+            raise OutputError(f"{self.path}: a gap in time is too long for it; choose .mkv")
+        image = np.pad(frame.image, ((0, info.height % 2), (0, info.width % 2), (0, 0)), "edge")
+        encoded = VideoFrame.from_ndarray(image, "rgb24").reformat(
             format="yuv420p", dst_colorspace=self._matrix, dst_color_range=_LIMITED_RANGE
         )
-        self._last = max(round(frame.time / self._info.time_base), self._last + 1)
-        encoded.pts, encoded.time_base = self._last, self._info.time_base
+        encoded.pts, encoded.time_base, self._last = tick, base, tick
         self._mux(lambda: self._video.encode(encoded))
 
     def write_sound(self, packet: "Packet[Any]") -> None:
@@ -268,9 +270,7 @@ class PyAVWriter(VideoWriter):
             raise self._fault(error) from error
 
     def _fault(self, error: av.error.FFmpegError | OSError) -> OutputError:
-        too_long = isinstance(error, av.error.PatchWelcomeError)  # 2**31 ticks of an MP4
-        reason = "a gap in time is too long for it; choose .mkv" if too_long else error.strerror
-        return OutputError(f"{self.path}: cannot be written: {reason}")
+        return OutputError(f"{self.path}: cannot be written: {error.strerror}")
 
     def _add_video(self, encoders: dict[str, dict[str, str]]) -> VideoStream:
         name = next(filter(av.codecs_available.__contains__, encoders), None)
