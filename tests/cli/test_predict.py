@@ -6,6 +6,7 @@ import cv2
 import jsonschema
 import numpy as np
 import pytest
+from PIL import Image as Pillow
 from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
@@ -36,6 +37,15 @@ def folder(tmp_path: Path, small_hopper: Image) -> Path:
 def predict(model: Path, *arguments: object) -> Result:
     fixed = ["--model", str(model), "--refine", "0"]
     return CliRunner().invoke(app, ["predict", *fixed, *map(str, arguments)])
+
+
+def test_of_several_frames_the_first_alone_is_said(tmp_path: Path, tiny_model: Path) -> None:
+    frames = [Pillow.new("RGB", (60, 40), color) for color in ("red", "blue")]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "one.gif")
+    result = predict(tiny_model, tmp_path)
+    assert result.exit_code == 0
+    assert result.stderr == f"{tmp_path}/two.gif: of several frames or pages, the first alone\n"
 
 
 def test_the_whole_way(folder: Path, tiny_model: Path) -> None:

@@ -17,7 +17,7 @@ from rich.progress import track
 
 from facedots.errors import DEBUG, OutputError
 from facedots.io.files import stream_number
-from facedots.io.headers import MAX_PIXELS
+from facedots.io.headers import MAX_PIXELS, holds_more_frames
 from facedots.io.text import count_noun, printable
 
 if TYPE_CHECKING:
@@ -183,7 +183,9 @@ class ImageRun:
     def show_progress(
         self, results: "Iterable[ImageResult]", doing: str
     ) -> "Iterator[ImageResult]":
-        """Pass the results through, with a progress bar where stderr is a terminal."""
+        """Pass the results through, with a progress bar where stderr is a terminal; of images with
+        several frames say that the first one was read.
+        """
         console, total = Console(stderr=True), len(self.images)
         disable = total < 2 or not console.is_terminal
         self._todo = [image.location for image in self.images]
@@ -191,6 +193,8 @@ class ImageRun:
             results, doing, total, console=console, transient=True, disable=disable
         ):
             yield result
+            if holds_more_frames(result.source):
+                echo(f"{result.source}: of several frames or pages, the first alone", err=True)
             self._done = self._todo.index(result.source, self._done) + 1
 
     def __exit__(
