@@ -67,8 +67,10 @@ def test_a_finder_has_no_label_style(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.onnx", "a network already"), ("a.zip", "a file")])
-def test_what_is_no_run_is_not_exported(tmp_path: Path, name: str, kind: str) -> None:
+def test_what_is_no_run_is_neither_exported_nor_resumed(tmp_path: Path, name: str, kind: str) -> None:
     file = tmp_path / name
     file.write_bytes(bytes(300_000))
     result = CliRunner().invoke(app, ["export", str(file), "--out", str(tmp_path / "b.onnx")])
     assert str(result.exception) == f"{file}: {kind}; export takes the folder of a run"
+    result = CliRunner().invoke(app, ["train", "--resume", str(tmp_path / name)])
+    assert str(result.exception) == f"{tmp_path / name}: {kind}; --resume takes the folder of a run"

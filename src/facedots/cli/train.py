@@ -59,6 +59,7 @@ def train(
     if resume is not None:
         if path or overrides or data or out:
             raise RecipeError("--resume RUN takes no other argument: recipe and data are the run's")
+        _check_folder(resume, "--resume")
         if is_finder(resume):
             return _train_finder(resume)
         recipe, data = load_run(resume)
@@ -120,6 +121,12 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[str | None, dict[str, str
     return (files[0] if files else None), fields
 
 
+def _check_folder(run: Path, taker: str) -> None:
+    if run.is_file():
+        kind = "a network already" if run.suffix == ".onnx" else "a file"
+        raise WeightsError(f"{run}: {kind}; {taker} takes the folder of a run")
+
+
 def _list_fields() -> None:
     from facedots.training.recipe import Recipe
 
@@ -148,9 +155,7 @@ def export(
     from facedots.training.finder_export import export_finder
     from facedots.training.run import export_run
 
-    if run.is_file():
-        kind = "a network already" if run.suffix == ".onnx" else "a file"
-        raise WeightsError(f"{run}: {kind}; export takes the folder of a run")
+    _check_folder(run, "export")
     if is_finder(run):
         if label_style:
             raise WeightsError(f"{run}: a finder, which has no --label-style")
