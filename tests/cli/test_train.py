@@ -67,7 +67,7 @@ def test_a_finder_has_no_label_style(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a.onnx", "a network already"), ("a.zip", "a file")])
-def test_what_is_no_run_is_neither_exported_nor_resumed(tmp_path: Path, name: str, kind: str) -> None:
+def test_what_is_no_run_is_not_gone_on_with(tmp_path: Path, name: str, kind: str) -> None:
     file = tmp_path / name
     file.write_bytes(bytes(300_000))
     result = CliRunner().invoke(app, ["export", str(file), "--out", str(tmp_path / "b.onnx")])
