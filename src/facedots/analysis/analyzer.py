@@ -8,14 +8,14 @@ import numpy as np
 
 from facedots.analysis.emotion import EMOTIONS, emotion_probabilities, guess_emotion
 from facedots.analysis.expression import SIGNALS, expression_signals
-from facedots.analysis.gaze import eye_gaze
+from facedots.analysis.gaze import eye_gaze, is_hidden
 from facedots.analysis.pose import Camera, frontal, head_pose
 from facedots.errors import PointsError
-from facedots.geometry import Floats, Image, Matrix
+from facedots.geometry import Image, Matrix
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.results import FaceColumns
 from facedots.schema import IBUG68
-from facedots.types import VISIBLE, Face, check_image
+from facedots.types import Face, check_image
 
 
 class FaceAnalyzer:
@@ -52,21 +52,19 @@ class FaceAnalyzer:
         for i, face in enumerate(faces):
             with contextlib.suppress(PointsError):
                 pose = head_pose(face.points, camera)
-                shape = _seen(frontal(face.points, pose, camera), face.visibility)
+                shape = _seen(frontal(face.points, pose, camera), face)
                 signals, emotions = expression_signals(shape), emotion_probabilities(shape, pose)
                 measured = replace(face, pose=pose, signals=signals, emotions=emotions)
                 result[i] = replace(measured, gaze=eye_gaze(measured, camera))
         return result
 
 
-def _seen(shape: Matrix, visibility: Floats | None) -> Matrix:
+def _seen(shape: Matrix, face: Face) -> Matrix:
     """The points ``(68, 2)``, NaN in regions that are mostly hidden: what is there was guessed."""
-    if visibility is None:
-        return shape
     seen = shape.copy()
-    for points in map(list, IBUG68.regions.values()):
-        if visibility[points].mean() < VISIBLE:
-            seen[points] = np.nan
+    for name, points in IBUG68.regions.items():
+        if is_hidden(face, name):
+            seen[list(points)] = np.nan
     return seen
 
 

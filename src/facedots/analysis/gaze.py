@@ -74,12 +74,15 @@ def eye_centers(points: Floats, pose: HeadPose, camera: Camera) -> Matrix:
 
 def _readable(face: Face) -> list[bool]:
     """Whether each eye is open and seen."""
-    signals, visibility = face.signals or {}, face.visibility
-    is_open = [not signals.get(f"{eye}_closed", 0) >= 1 for eye in EYES]
-    if visibility is None:
-        return is_open
-    seen = [visibility[list(IBUG68.regions[eye])].mean() >= VISIBLE for eye in EYES]
-    return [one and bool(other) for one, other in zip(is_open, seen, strict=True)]
+    signals = face.signals or {}
+    return [not signals.get(f"{eye}_closed", 0) >= 1 and not is_hidden(face, eye) for eye in EYES]
+
+
+def is_hidden(face: Face, region: str) -> bool:
+    """Whether the points of a region of IBUG68 are mostly hidden; false where no network tells."""
+    if face.visibility is None:
+        return False
+    return not face.visibility[list(IBUG68.regions[region])].mean() >= VISIBLE
 
 
 def _optical_axis(

@@ -1,12 +1,12 @@
 /** All that is measured of a face, as in Python's `analyzer.py`. */
 
-import { schema, types } from "./constants";
+import { schema } from "./constants";
 import { emotionProbabilities } from "./emotion";
 import { expressionSignals } from "./expression";
 import { eyeGaze } from "./gaze";
-import { mean, type Point } from "./geometry";
+import type { Point } from "./geometry";
 import { frontal, guessCamera, headPose } from "./pose";
-import type { Face } from "./types";
+import { isRegionHidden, type Face } from "./types";
 
 /** The faces of an image of this size with head pose, signals, emotions and gaze, as far as known. */
 export function analyzeFaces(faces: readonly Face[], width: number, height: number): Face[] {
@@ -23,11 +23,10 @@ export function analyzeFaces(faces: readonly Face[], width: number, height: numb
 }
 
 /** The points, NaN in regions that are mostly hidden: what is there was guessed. */
-export function seenPoints(shape: readonly Point[], { visibility }: Face): readonly Point[] {
-  if (!visibility) return shape;
-  const regions: (readonly number[])[] = Object.values(schema.regions);
-  const hidden = regions
-    .filter((all) => mean(all.map((i) => visibility[i])) < types.VISIBLE)
-    .flat();
+export function seenPoints(shape: readonly Point[], face: Face): readonly Point[] {
+  const names = Object.keys(schema.regions) as (keyof typeof schema.regions)[];
+  const hidden: number[] = names
+    .filter((name) => isRegionHidden(face, name))
+    .flatMap((name) => [...schema.regions[name]]);
   return shape.map((point, i): Point => (hidden.includes(i) ? [NaN, NaN] : point));
 }

@@ -1,6 +1,6 @@
 /** Where eyes look, from pupils, the corners of the lids and head pose, as in Python's `gaze.py`. */
 
-import { gaze, schema, shapes, types } from "./constants";
+import { gaze, shapes } from "./constants";
 import { degrees, mean, type Point } from "./geometry";
 import {
   add,
@@ -13,7 +13,7 @@ import {
   type Camera,
   type Vector,
 } from "./pose";
-import type { EyeGaze, Face, Gaze, HeadPose } from "./types";
+import { isRegionHidden, type EyeGaze, type Face, type Gaze, type HeadPose } from "./types";
 import type { Covariance } from "./uncertainty";
 
 const EYES = ["right_eye", "left_eye"] as const;
@@ -54,10 +54,9 @@ function middle(vectors: readonly Vector[]): Vector {
 }
 
 /** Whether an eye is open and seen. */
-function isReadable({ signals, visibility }: Face, eye: number): boolean {
-  if (signals && signals[`${EYES[eye]}_closed`] >= 1) return false;
-  const points = schema.regions[EYES[eye]];
-  return !visibility || mean(points.map((i) => visibility[i])) >= types.VISIBLE;
+function isReadable(face: Face, eye: number): boolean {
+  if (face.signals && face.signals[`${EYES[eye]}_closed`] >= 1) return false;
+  return !isRegionHidden(face, EYES[eye]);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What a face is, in the names of Python's JSON (docs/results.md). */
 
-import { emotion, expression, types } from "./constants";
-import type { Box, Point, Square } from "./geometry";
+import { emotion, expression, schema, types } from "./constants";
+import { mean, type Box, type Point, type Square } from "./geometry";
 import type { Covariance } from "./uncertainty";
 
 export interface HeadPose {
@@ -79,6 +79,12 @@ export interface Face {
 /** Whether something likely hides a point of a face; false where the network does not tell. */
 export function isHidden({ visibility }: Face, point: number): boolean {
   return visibility !== undefined && visibility[point] < types.VISIBLE;
+}
+
+/** Whether the points of a region are mostly hidden; false where the network does not tell. */
+export function isRegionHidden({ visibility }: Face, region: keyof typeof schema.regions): boolean {
+  if (!visibility) return false;
+  return !(mean(schema.regions[region].map((i) => visibility[i])) >= types.VISIBLE);
 }
 
 /** The meaning of the points; left and right are the subject's own. */
