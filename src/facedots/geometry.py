@@ -96,6 +96,16 @@ def box_iou(first: ArrayLike, second: ArrayLike) -> Floats:
     return np.asarray(overlap / (areas[0] + areas[1] - overlap), np.float32)
 
 
+def spans_box(points: Floats) -> bool:
+    """Whether the box around the known points ``(K, 2)`` has an area.
+
+    >>> spans_box(np.array([[1, 1], [3, 2]])), spans_box(np.array([[1, 1], [3, 1]]))
+    (True, False)
+    """
+    known = points[np.isfinite(points).all(axis=1)]
+    return len(known) > 0 and bool((np.ptp(known, axis=0) > 0).all())
+
+
 def is_inside(points: Floats, height: int, width: int) -> NDArray[np.bool_]:
     """Which points ``(..., 2)`` lie on a pixel of an image of this size: ``bool (...)``.
 

@@ -16,7 +16,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.audit.image_files import ImageFile, load_image_file
 from facedots.errors import ImageError, PointsError
 from facedots.evaluation.metrics import norm_distances
-from facedots.geometry import Floats, Image, Matrix, tight_boxes
+from facedots.geometry import Floats, Image, Matrix, spans_box, tight_boxes
 from facedots.io.tar_files import ImagePlace
 from facedots.schema import IBUG68, KeypointSchema
 from facedots.spec import Predictor
@@ -83,7 +83,7 @@ def scan_images(
             points = faces[i].points
             sizes[i] = file.width, file.height
             brightness[i] = _brightness(image, points)
-            if predictor and _has_box(points):
+            if predictor and spans_box(points):
                 plain[i], mirrored[i] = _predict_with_flip(image, points, schema, predictor)
         return file
 
@@ -109,16 +109,10 @@ def _predict_with_flip(
     return plain, mirrored
 
 
-def _has_box(points: Floats) -> bool:
-    """The labeled ones of the points (K, 2) span an area."""
-    labeled = points[np.isfinite(points).all(axis=1)]
-    return len(labeled) > 1 and bool((np.ptp(labeled, axis=0) > 0).all())
-
-
 def _brightness(image: Image, points: Floats) -> float:
     """Mean gray level within the points' box, or of the whole image if the box lies outside."""
     region = image
-    if _has_box(points):
+    if spans_box(points):
         x0, y0, x1, y1 = np.round(tight_boxes(points[None])[0]).astype(int)
         crop = image[max(0, y0) : max(0, y1 + 1), max(0, x0) : max(0, x1 + 1)]
         region = crop if crop.size else image

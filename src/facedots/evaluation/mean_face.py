@@ -9,7 +9,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.errors import DataError
 from facedots.evaluation.metrics import known_mean, nme
 from facedots.evaluation.result import Evaluation
-from facedots.geometry import CropSpec, Floats, tight_boxes
+from facedots.geometry import CropSpec, Floats, spans_box, tight_boxes
 from facedots.io.images import read_image
 from facedots.uncertainty import Doubles
 
@@ -60,9 +60,3 @@ def place_shape(shape: ArrayLike, squares: ArrayLike) -> Floats:
     square = np.asarray(squares, np.float64)[:, None]
     points = square[..., :2] + np.asarray(shape, np.float64) * square[..., 2:]
     return points.astype(np.float32)
-
-
-def spans_box(points: Floats) -> bool:
-    """Whether the box around the known points ``(K, 2)`` has an area."""
-    known = points[np.isfinite(points).all(axis=1)]
-    return len(known) > 0 and bool((np.ptp(known, axis=0) > 0).all())

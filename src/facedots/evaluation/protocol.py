@@ -19,11 +19,11 @@ from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result
 from facedots.evaluation.context import GROUND_TRUTH, WHOLE_IMAGE, EvalContext
-from facedots.evaluation.mean_face import mean_face_errors, spans_box
+from facedots.evaluation.mean_face import mean_face_errors
 from facedots.evaluation.metrics import norm_distances
 from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
-from facedots.geometry import Floats, Image, Matrix, box_iou, tight_boxes
+from facedots.geometry import Floats, Image, Matrix, box_iou, spans_box, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
 from facedots.inference.weights import RECIPE_FILE, WEIGHTS, weights_file
 from facedots.io.images import read_image
