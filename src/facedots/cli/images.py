@@ -201,7 +201,6 @@ def anonymize(
     """
     from facedots.detection.search import MIN_FACE
     from facedots.effects.anonymize import Anonymizer
-    from facedots.io.headers import holds_more_frames
 
     if networks.detector == "single-object":
         raise FacedotsError(
@@ -221,7 +220,7 @@ def anonymize(
         return anonymizer(image, faces)
 
     without_face = "COPIED AS IT IS" if on_no_face == "copy" else "all of it covered"
-    with ImageRun(sources, recursive, max_pixels) as run:
+    with ImageRun(sources, recursive, max_pixels, all_frames=True) as run:
         empty = []
         run.place(out, "anonymous")
         for result in run.predict("anonymizing", pipeline, cover):
@@ -236,9 +235,6 @@ def anonymize(
             if missed and not (on_no_face == "cover" and not result.faces):
                 fix = "choose another --detector" if networks.detector == "haar" else FULL_SEARCH
                 run.failures.append(f"{result.source}: written, but {missed}; {fix}")
-            if holds_more_frames(result.source):
-                lost = "written, but its first frame alone; cut it into images"
-                run.failures.append(f"{result.source}: {lost}")
         if empty:
             title = f"{len(empty)} of {len(run.images)} images without a face found:"
             echo(title, *(f"  {line}" for line in empty), err=True)

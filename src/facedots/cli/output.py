@@ -104,6 +104,7 @@ class ImageRun:
         sources: Files, folders, patterns and URLs.
         recursive: Search the folders of folders as well.
         max_pixels: Larger images fail.
+        all_frames: Images with several frames, of which the first is done, fail; else that is told.
 
     Attributes:
         images: The images that the sources name.
@@ -112,13 +113,18 @@ class ImageRun:
     """
 
     def __init__(
-        self, sources: Iterable[str], recursive: bool, max_pixels: int = MAX_PIXELS
+        self,
+        sources: Iterable[str],
+        recursive: bool,
+        max_pixels: int = MAX_PIXELS,
+        *,
+        all_frames: bool = False,
     ) -> None:
         self.failures: list[str] = []
         self.images: list[ImageSource] = []
         self.targets: Mapping[str, Path] = {}
         self._sources, self._recursive, self._max_pixels = sources, recursive, max_pixels
-        self._todo: list[str] = []
+        self._all_frames, self._todo = all_frames, list[str]()
         self._done = 0
         self._stack = contextlib.ExitStack()
 
@@ -194,8 +200,15 @@ class ImageRun:
         ):
             yield result
             if holds_more_frames(result.source):
-                echo(f"{result.source}: of several frames or pages, the first alone", err=True)
+                self._say_first_frame(result.source)
             self._done = self._todo.index(result.source, self._done) + 1
+
+    def _say_first_frame(self, source: str) -> None:
+        if self._all_frames:
+            lost = "written, but its first frame alone; cut it into images"
+            self.failures.append(f"{source}: {lost}")
+        else:
+            echo(f"{source}: of several frames or pages, the first alone", err=True)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: object
