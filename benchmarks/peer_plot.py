@@ -148,18 +148,10 @@ def _name(axes: Axes, dots: Sequence[Dot]) -> None:
 _PLACES = (
     *((0, 12, "center"), (0, -12, "center"), (8, 0, "left"), (-8, 0, "right")),
     *(
-        (6, 10, "left"),
-        (6, -10, "left"),
-        (-6, 10, "right"),
-        (-6, -10, "right"),
-        (0, 24, "center"),
-        (0, -24, "center"),
-        (6, 20, "left"),
-        (6, -20, "left"),
-        (-6, 20, "right"),
-        (-6, -20, "right"),
-        (0, 36, "center"),
-        (0, -36, "center"),
+        (x, sign * y, side)
+        for beside, above in ((10, 24), (20, 36))
+        for x, y, side in ((6, beside, "left"), (-6, beside, "right"), (0, above, "center"))
+        for sign in (1, -1)
     ),
 )
 """Where a name may stand: points to the right of its dot, points above it, alignment; what is left

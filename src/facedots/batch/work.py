@@ -220,10 +220,9 @@ class PartWorker:
         ):
             raise error
         kind = type(error).__name__
-        stats.errors[kind] += 1
         text = str(error) if is_ours else describe_unexpected(error)
         message = text if place[0] in text else f"{place[0]}: {text}"
-        stats.failures = [*stats.failures, message][:MAX_FAILURES]
+        stats.add(PartStats(errors=Counter([kind]), failures=[message]))
         return [self._row(place, None, None, (kind, utf8(text).decode()))]
 
     def _row(

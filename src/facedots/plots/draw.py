@@ -52,6 +52,15 @@ def enlarge(image: Image, points: ArrayLike, factor: float) -> tuple[Image, Floa
     return resized, moved.astype(np.float32)
 
 
+def enlarge_face(
+    image: Image, points: Floats, pupils: ArrayLike | None, factor: float
+) -> tuple[Image, Floats, Floats]:
+    """:func:`enlarge` with the points ``(K, 2)`` of a face and its pupils, which may be none."""
+    both = np.concatenate([points, np.zeros((0, 2)) if pupils is None else np.asarray(pupils)])
+    large, moved = enlarge(image, both, factor)
+    return large, moved[: len(points)], moved[len(points) :]
+
+
 def draw_keypoints(
     image: Image,
     points: ArrayLike,
@@ -122,9 +131,8 @@ def draw_numbered(
     image, which is enlarged until the face has ``face_size`` pixels, or the image 4096.
     """
     points = np.asarray(check_shape(points, f"{schema.count} 2", "points"), np.float32)
-    both = np.concatenate([points, np.zeros((0, 2)) if pupils is None else np.asarray(pupils)])
-    large, moved = enlarge(check_image(image), both, _factor(image, [points], face_size))
-    points, pupils = np.split(moved, [schema.count])
+    factor = _factor(check_image(image), [points], face_size)
+    large, points, pupils = enlarge_face(image, points, pupils, factor)
     return draw_keypoints(
         large, points, schema, numbered=True, visibility=visibility, pupils=pupils
     )

@@ -26,7 +26,7 @@ from facedots.geometry import (
 )
 from facedots.io.images import read_image, write_image
 from facedots.io.text import file_name, printable
-from facedots.plots.draw import draw_keypoints, draw_numbered, enlarge, region_colors
+from facedots.plots.draw import draw_keypoints, draw_numbered, enlarge, enlarge_face, region_colors
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,15 +56,13 @@ def write_samples(data: AnnotationSet, out: Path, count: int = 8, seed: int = 0)
     for face in (data.faces[i] for i in sorted(chosen)):
         image = read_image(face.image, orient=False)
         path = out / file_name(f"{face.name.replace('/', '__')}.png")
-        pupils = np.zeros((0, 2)) if face.pupils is None else face.pupils
         drawn = draw_numbered(
-            image, face.points, data.schema, 480, visibility=face.visible, pupils=pupils
+            image, face.points, data.schema, 480, visibility=face.visible, pupils=face.pupils
         )
         write_image(path, drawn)
         yield path
-        both = np.concatenate([face.points, pupils])
-        small, moved = enlarge(image, both, TILE / max(image.shape[:2]))
-        points, pupils = np.split(moved, [data.schema.count])
+        factor = TILE / max(image.shape[:2])
+        small, points, pupils = enlarge_face(image, face.points, face.pupils, factor)
         drawn = draw_keypoints(small, points, data.schema, visibility=face.visible, pupils=pupils)
         tiles.append((drawn, face.name))
     write_image(out / "sheet.png", contact_sheet(tiles, region_colors(data.schema)))
