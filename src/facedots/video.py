@@ -1,7 +1,5 @@
 """Faces tracked through a video, as a video with drawings and as tables."""
 
-import signal
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 from facedots.errors import FaceCountError, FacedotsError, OutputError, VideoError
@@ -145,6 +142,7 @@ def process_video(
     """
     from facedots.analysis.analyzer import face_columns
     from facedots.io.files import guard_inputs
+    from facedots.io.signals import uninterrupted
     from facedots.io.video import Frame, fit_image, open_reader, open_writer
     from facedots.io.video_tables import CsvTable, JsonLinesTable, ParquetTable
     from facedots.pipeline import Pipeline
@@ -179,7 +177,7 @@ def process_video(
                 if expressions:
                     faces = expressions(frame.image, faces, float(frame.time))
                 drawn = _drawn(draw, frame.image, faces) if writer else frame.image
-            with _uninterrupted():
+            with uninterrupted():
                 if writer:
                     image = frame.image if drawn is None else drawn
                     if stats.has_other_size(frame.image):
@@ -226,31 +224,6 @@ def _drawn(
         return draw(image, faces)
     except FaceCountError:
         return None
-
-
-@contextmanager
-def _uninterrupted() -> "Iterator[None]":
-    """In this block, signals that end the command wait for its end, so that a frame is written and
-    counted everywhere or nowhere. A second one does not wait: a pipe that nobody reads is stuck.
-    """
-    waiting, handlers = list[int](), dict[int, Callable[[int, FrameType | None], object]]()
-
-    def hold(number: int, _: FrameType | None) -> None:
-        waiting.append(number)
-        signal.signal(number, handlers[number])
-
-    if threading.current_thread() is threading.main_thread():
-        for number in (getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
-            if number and callable(handler := signal.getsignal(number)):
-                handlers[number] = handler
-                signal.signal(number, hold)
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-    for number in waiting:
-        signal.raise_signal(number)
 
 
 class _Expressions:

@@ -24,6 +24,7 @@ from facedots.errors import OutputError
 from facedots.geometry import Image
 from facedots.io.images import write_image
 from facedots.io.inputs import ImageSource
+from facedots.io.result_files import RecordFile
 from facedots.pipeline import Pipeline
 from facedots.types import Face
 
@@ -100,6 +101,28 @@ def test_stopped_before_the_first_image_the_old_files_stay(
     stop_at(monkeypatch, "a.png", KeyboardInterrupt())
     assert run("predict", "--json", folder / "r.json").exit_code == 130
     assert (folder / "r.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OutputError("the disk is full")])
+def test_stopped_while_it_takes_over_earlier_results_they_stay(
+    run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    as_json, as_csv = folder / "r.json", folder / "r.csv"
+    outputs = ("--json", as_json, "--csv", as_csv)
+    assert run("predict", *outputs).exit_code == 0
+    expected = as_json.read_bytes(), as_csv.read_bytes()
+    write = RecordFile.write
+
+    def stopped(self: RecordFile, record: str) -> None:
+        if "c.png" in record:
+            raise error
+        write(self, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RecordFile, "write", stopped)
+        assert run("predict", *outputs, "--resume").exit_code != 0
+    assert (as_json.read_bytes(), as_csv.read_bytes()) == expected
+    assert not list(folder.glob(".*.part*"))
 
 
 def test_align_keeps_its_table_and_resumes(
@@ -334,6 +357,27 @@ def test_resume_refuses_the_results_of_another_network(
     other.write_bytes(tiny_model.read_bytes())
     result = run("predict", "--json", folder / "r.json", "--resume", "--model", other)
     assert "written with another model" in str(result.exception)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_an_image_is_in_all_files(
+    run: Callable[..., Result],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: signal.Signals,
+) -> None:
+    write = RecordFile.write
+
+    def signaled(self: RecordFile, record: str) -> None:
+        if "b.png" in record and record.startswith("{"):
+            signal.raise_signal(number)
+        write(self, record)
+
+    monkeypatch.setattr(RecordFile, "write", signaled)
+    result = run("predict", "--json", folder / "r.json", "--csv", folder / "r.csv")
+    assert result.exit_code == 128 + number
+    assert names_in_json(folder / "r.json") == NAMES[:2]
+    assert [name for _, name in names_in_csv(folder / "r.csv")] == NAMES[:2]
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -220,6 +220,7 @@ class NotFacedots(FullAtFirst):
     body = b""
 
     def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))  # else closing resets the connection
         self.send_response(200)
         self.end_headers()
         self.wfile.write(self.body)

@@ -23,7 +23,8 @@ from facedots.io.video_opencv import CameraReader, FolderReader, OpenCVReader, O
 av = pytest.importorskip("av")
 from av.stream import Disposition  # noqa: E402
 
-from facedots.io.video_pyav import PyAVReader, PyAVWriter  # noqa: E402
+from facedots.io.video_pyav import PyAVReader  # noqa: E402
+from facedots.io.video_pyav_writer import PyAVWriter  # noqa: E402
 
 TICK = Fraction(1, 90_000)
 WIDTH, HEIGHT = 48, 32
@@ -159,6 +160,18 @@ def test_an_odd_size_grows_by_a_repeated_edge(tmp_path: Path) -> None:
     assert back.image[:-3, :-4].max() < 60
 
 
+def as_mpegts(film: Path) -> Path:
+    """The packets of a film in MPEG-TS."""
+    path = film.with_suffix(".ts")
+    with av.open(str(film)) as source, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    return path
+
+
 CORNERS = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
 CORNERS[: HEIGHT // 2, : WIDTH // 2] = (220, 30, 30)
 CORNERS[: HEIGHT // 2, WIDTH // 2 :] = (30, 220, 30)
@@ -215,6 +228,30 @@ def test_damaged_frames_are_counted_and_the_rest_is_read(tmp_path: Path, name: s
     assert frames[-1].time - frames[0].time >= Fraction(55, 25)
 
 
+def test_frames_lost_in_mpegts_are_counted_where_its_counter_of_four_bits_shows_no_loss(
+    tmp_path: Path,
+) -> None:
+    path = noisy_film(tmp_path / "a.ts")
+    data = path.read_bytes()
+    parts = [data[i : i + 188] for i in range(0, len(data), 188)]
+    film = [i for i, part in enumerate(parts) if int.from_bytes(part[1:3], "big") & 0x1FFF == 256]
+    lost = film[len(film) // 2 :][:16]
+    path.write_bytes(b"".join(part for i, part in enumerate(parts) if i not in lost))
+    with PyAVReader(str(path)) as reader:
+        assert 50 < len(list(reader)) < 60
+    assert reader.damaged > 0
+
+
+def test_mpegts_of_uneven_times_is_whole(tmp_path: Path) -> None:
+    times = [Fraction(i + i // 12, 25) for i in range(60)]
+    frames = [Frame(plain(color_of(i)), time) for i, time in enumerate(times)]
+    film = write_film(PyAVWriter(tmp_path / "a.mp4", information()), frames)
+    with PyAVReader(str(as_mpegts(film))) as reader:
+        read = [frame.time for frame in reader]
+    assert [time - read[0] for time in read] == times
+    assert not reader.damaged
+
+
 def test_a_recording_that_changes_its_size_and_restarts_its_clock_is_read_on(
     tmp_path: Path,
 ) -> None:
@@ -223,15 +260,8 @@ def test_a_recording_that_changes_its_size_and_restarts_its_clock_is_read_on(
     second = write_film(PyAVWriter(tmp_path / "b.mp4", information(width=64, height=36)), wide)
     joined = tmp_path / "joined.ts"
     for path in (first, second):
-        part = tmp_path / "part.ts"
-        with av.open(str(path)) as source, av.open(str(part), "w") as target:
-            stream = target.add_stream_from_template(source.streams.video[0])
-            for packet in source.demux(video=0):
-                if packet.size:
-                    packet.stream = stream
-                    target.mux(packet)
         with joined.open("ab") as file:
-            file.write(part.read_bytes())
+            file.write(as_mpegts(path).read_bytes())
     with PyAVReader(str(joined)) as reader:
         assert (reader.info.width, reader.info.height) == (WIDTH, HEIGHT)
         frames = list(reader)

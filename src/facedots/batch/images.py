@@ -20,8 +20,16 @@ from facedots.geometry import Image
 from facedots.io.files import is_input, protect
 from facedots.io.headers import MAX_PIXELS
 from facedots.io.images import OUTPUT_SUFFIXES, write_image
-from facedots.io.inputs import ImageSource, Names, distinct, each_name, find_images, is_url
-from facedots.io.result_files import RecordFile, earlier_rows, source_key
+from facedots.io.inputs import (
+    ImageSource,
+    Names,
+    distinct,
+    each_name,
+    find_images,
+    is_url,
+    source_key,
+)
+from facedots.io.result_files import RecordFile, earlier_rows
 from facedots.io.text import csv_cell, csv_line, csv_name
 from facedots.types import Face, ImageResult
 

@@ -18,10 +18,9 @@ from facedots.errors import DataError, OutputError
 from facedots.inference.weights import read_weights, weights_file
 from facedots.io.files import atomic_write, local_path, output_errors
 from facedots.io.headers import MAX_PIXELS
-from facedots.io.inputs import Names, each_name
+from facedots.io.inputs import Names, each_name, is_newer
 from facedots.io.locks import lock_folder
 from facedots.io.parquet import load_pyarrow
-from facedots.io.result_files import is_newer
 from facedots.io.text import json_line
 from facedots.pipeline_options import PipelineOptions
 

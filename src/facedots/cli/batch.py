@@ -12,8 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from facedots.batch.options import BatchOptions
 from facedots.cli.options import MaxPixels, Recursive, expand_options
-from facedots.cli.output import count_faces, echo, exit_status, quiet_decoders, stoppable
+from facedots.cli.output import count_faces, echo, quiet_decoders
 from facedots.io.headers import MAX_PIXELS
+from facedots.io.signals import exit_status, stoppable
 from facedots.io.text import count_noun
 from facedots.pipeline_options import PipelineOptions
 

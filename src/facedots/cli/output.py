@@ -4,11 +4,9 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import typer
@@ -18,6 +16,7 @@ from rich.progress import track
 from facedots.errors import DEBUG, OutputError
 from facedots.io.files import stream_number
 from facedots.io.headers import MAX_PIXELS, holds_more_frames
+from facedots.io.signals import exit_status, stoppable
 from facedots.io.text import count_noun, printable
 
 if TYPE_CHECKING:
@@ -30,39 +29,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 STDOUT = "-"
 _LISTED = 20
-
-
-class Stopped(KeyboardInterrupt):
-    """Another signal than Ctrl-C asked the command to end.
-
-    Attributes:
-        number: Of the signal.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.number = number
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the block as Ctrl-C does, so that what is done is kept."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise Stopped(number)
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [getattr(signal, name) for name in names]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
-    try:
-        for number in numbers:
-            signal.signal(number, stop)
-        yield
-    finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
@@ -86,11 +52,6 @@ def quiet_decoders() -> Iterator[None]:
             sys.stderr = shown
             own.flush()
             os.dup2(own.fileno(), 2)
-
-
-def exit_status(error: KeyboardInterrupt) -> int:
-    """128 and the number of the signal, as shells have it: 130 for Ctrl-C."""
-    return 128 + (error.number if isinstance(error, Stopped) else signal.SIGINT)
 
 
 class ImageRun:
@@ -156,7 +117,7 @@ class ImageRun:
         Raises:
             OutputError: Nothing is written, or an output is not that of such a run.
         """
-        from facedots.io.result_files import is_newer, source_key
+        from facedots.io.inputs import is_newer, source_key
 
         drawn = {
             source

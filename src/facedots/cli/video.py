@@ -8,16 +8,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from facedots.cli.options import expand_options
-from facedots.cli.output import (
-    count_faces,
-    echo,
-    exit_status,
-    is_printed,
-    output_file,
-    quiet_decoders,
-    stoppable,
-)
+from facedots.cli.output import count_faces, echo, is_printed, output_file, quiet_decoders
 from facedots.errors import OutputError, VideoError
+from facedots.io.signals import exit_status, stoppable
 from facedots.io.text import count_noun
 from facedots.pipeline_options import PipelineOptions
 from facedots.video import VideoOptions, VideoStats, process_video

@@ -21,7 +21,7 @@ from .video import VideoReader as VideoReader
 from .video import VideoWriter as VideoWriter
 from .video import open_reader as open_reader
 from .video import open_writer as open_writer
-from .video_pyav import PyAVWriter as PyAVWriter
+from .video_pyav_writer import PyAVWriter as PyAVWriter
 from .video_tables import CsvTable as CsvTable
 from .video_tables import FaceTable as FaceTable
 from .video_tables import JsonLinesTable as JsonLinesTable

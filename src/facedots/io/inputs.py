@@ -1,5 +1,6 @@
 """Images by name: files, folders, patterns, and web addresses."""
 
+import contextlib
 import glob
 import os
 import stat
@@ -59,6 +60,18 @@ class ImageSource:
 def is_url(source: str) -> bool:
     """Whether a source is an http or https address."""
     return source.lower().startswith(("http://", "https://"))
+
+
+def source_key(source: str) -> str:
+    """What tells whether two sources are one: the URL, or the whole path."""
+    return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100 (a name, no file)
+
+
+def is_newer(source: str, file: Path) -> bool:
+    """Whether an image, if it is a file, changed after a file of results."""
+    with contextlib.suppress(OSError, ValueError):
+        return not is_url(source) and Path(source).stat().st_mtime > file.stat().st_mtime
+    return False
 
 
 def each_name(names: Names) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence, Set
 from itertools import groupby
 from pathlib import Path
@@ -22,8 +21,9 @@ from facedots.io.files import (
     stream_number,
     write_all,
 )
-from facedots.io.inputs import is_url
+from facedots.io.inputs import is_newer, source_key
 from facedots.io.results import FaceColumns, csv_rows, image_fields, results_document
+from facedots.io.signals import uninterrupted
 from facedots.io.text import csv_line, csv_name, json_line, utf8
 from facedots.types import ImageResult
 
@@ -82,7 +82,7 @@ class RecordFile(Closable):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Keep the records; of an error before the first one nothing is left."""
         if error is not None and not self.count and not self._file.is_stream and self._is_open:
-            self._discard()
+            self.discard()
         else:
             self.close()
 
@@ -107,10 +107,11 @@ class RecordFile(Closable):
             write_all(self._raw, self._tail)
             self._raw.truncate()
         except OSError:
-            self._discard()
+            self.discard()
             raise
 
-    def _discard(self) -> None:
+    def discard(self) -> None:
+        """Leave what was there before, if anything."""
         self._is_open = False
         self._raw.close()
         self._file.rollback()
@@ -168,7 +169,8 @@ class ResultFiles(Closable):
     def write(self, result: ImageResult) -> None:
         """Append the faces of an image, to all files or, where the disk is full, to none."""
         rows = csv_rows(self._columns, self._frame + 1, result) if self._csv else ""
-        self._append(image_fields(result, self._columns.extra), rows)
+        with uninterrupted():
+            self._append(image_fields(result, self._columns.extra), rows)
 
     def _append(self, image: dict[str, Any], rows: str) -> None:
         entries = self._ids.entries(image) if self._ids else []
@@ -210,9 +212,14 @@ class ResultFiles(Closable):
         tables = [table for file, table in ((json_file, images), (csv_file, rows)) if file]
         done = [key for key in tables[0] if all(key in table for table in tables)]
         done = [key for key in done if key not in redo]
-        for key in done:
-            lines = ([self._frame + 1, *row[1:]] for row in rows.get(key, []))
-            self._append(images.get(key, {}), "".join(map(csv_line, lines)))
+        try:
+            for key in done:
+                lines = ([self._frame + 1, *row[1:]] for row in rows.get(key, []))
+                self._append(images.get(key, {}), "".join(map(csv_line, lines)))
+        except BaseException:  # The earlier files hold more than these.
+            for file in filter(None, (self._json, self._csv, self._coco)):
+                file.discard()
+            raise
         return set(done)
 
     def _earlier_images(self, file: str) -> dict[str, Any]:
@@ -247,18 +254,6 @@ class ResultFiles(Closable):
     def _close(self) -> None:
         """Finish the files and give them their names."""
         self._files.close()
-
-
-def source_key(source: str) -> str:
-    """What tells whether two sources are one: the URL, or the whole path."""
-    return source if is_url(source) else os.path.abspath(source)  # noqa: PTH100 (a name, no file)
-
-
-def is_newer(source: str, file: Path) -> bool:
-    """Whether an image, if it is a file, changed after a file of results."""
-    with contextlib.suppress(OSError, ValueError):
-        return not is_url(source) and Path(source).stat().st_mtime > file.stat().st_mtime
-    return False
 
 
 def _differences(document: dict[str, Any], expected: dict[str, Any]) -> list[str]:

@@ -226,7 +226,8 @@ def open_writer(path: str | Path, source: VideoReader, *, sound: bool = True) ->
         from facedots.io.video_opencv import OpenCVWriter
 
         return OpenCVWriter(path, source.info)
-    from facedots.io.video_pyav import PyAVReader, PyAVWriter
+    from facedots.io.video_pyav import PyAVReader
+    from facedots.io.video_pyav_writer import PyAVWriter
 
     if not (sound and isinstance(source, PyAVReader) and source.sound):
         return PyAVWriter(path, source.info)
