@@ -35,6 +35,12 @@ def test_process_video_tells_after_each_frame_what_is_done(
     assert len(table.read_text().splitlines()) == 4
 
 
+def test_names_of_files_may_be_text() -> None:
+    options = VideoOptions(out="film.mp4", csv="faces.csv")  # type: ignore[arg-type]
+    assert options.files == [Path("film.mp4"), Path("faces.csv")]
+    assert options == VideoOptions(out=Path("film.mp4"), csv=Path("faces.csv"))
+
+
 def test_process_video_needs_something_to_write() -> None:
     with pytest.raises(OutputError, match="nothing to write: give --out, --csv"):
         process_video("film.mp4", VideoOptions())

@@ -28,7 +28,9 @@ SearchOption = Annotated[
     "a megapixel. Not for haar.",
 ]
 AnyAngle = Annotated[
-    bool, "Find heads on their side and upside down too, in 2 to 8 times the time."
+    bool,
+    "Find heads on their side and upside down too, in 2 to 8 times the time; finder always does, "
+    "haar never.",
 ]
 DeviceOption = Annotated[
     Device,

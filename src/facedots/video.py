@@ -52,6 +52,11 @@ class VideoOptions:
         float | None, "Stop after this much of the source.", {"min": 0.001, "max": 1e9}
     ] = None
 
+    def __post_init__(self) -> None:
+        for name in ("out", "csv", "jsonl", "parquet"):
+            if (path := getattr(self, name)) is not None:
+                object.__setattr__(self, name, Path(path))
+
     @property
     def files(self) -> list[Path]:
         """The files to write."""
