@@ -1,8 +1,6 @@
 """From an image to faces with keypoints."""
 
-from itertools import compress
-
-from facedots.detection.base import Detector, checked_count
+from facedots.detection.base import Detector, checked_count, predict_accepted
 from facedots.detection.retinaface import RetinaFace
 from facedots.geometry import Image
 from facedots.inference.predictor import KeypointPredictor
@@ -45,14 +43,8 @@ class Pipeline:
             ShapeError: Not such an image.
         """
         found = self.detector(image)
-        count = most = len(found) if self.max_faces is None else self.max_faces
-        while True:  # The detector may take back some of the best: then more are looked at.
-            best = found.best(count)
-            keypoints = self.predictor.predict(image, best.boxes, best.squares)
-            accepted = self.detector.accepts(best.scores, keypoints)
-            if count >= len(found) or accepted.sum() >= most:
-                break
-            count *= 2
+        keypoints, best, rows = predict_accepted(
+            image, found, self.detector, self.predictor, self.max_faces
+        )
         faces = keypoints.faces(best.boxes, best.scores)
-        held = list(compress(faces, accepted))[:most]
-        return sorted(held, key=lambda face: -face.score)
+        return sorted((faces[row] for row in rows), key=lambda face: -face.score)

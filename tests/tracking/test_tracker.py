@@ -358,10 +358,12 @@ def test_a_false_alarm_of_the_detector_is_no_face() -> None:
     )
 
 
-def test_a_new_face_that_the_detector_does_not_accept_is_none() -> None:
+@pytest.mark.parametrize("max_faces", [None, 1])
+def test_a_new_face_that_the_detector_does_not_accept_is_none(max_faces: int | None) -> None:
     world = World()
     frames = [[SimulatedFace(100, 120, 1, score=0.7), SimulatedFace(300, 120, 2, score=0.95)]] * 3
-    tracker = Tracker(FunctionDetector(world.detect, least_score=0.9), world, detect_every=1)
+    detector = FunctionDetector(world.detect, least_score=0.9)
+    tracker = Tracker(detector, world, max_faces=max_faces, detect_every=1)
     results = follow(world, frames, tracker)
     assert [[face.points.mean(0)[0] > 200 for face in faces] for faces in results] == [[True]] * 3
 
@@ -371,6 +373,16 @@ def test_so_many_faces_as_wanted_are_followed() -> None:
     frames = [[SimulatedFace(100, 120, 1), SimulatedFace(300, 120, 2)]] * 3
     results = follow(world, frames, Tracker(world.detector, world, max_faces=1))
     assert track_ids(results) == [[0]] * 3
+
+
+def test_the_face_that_is_followed_stays_where_another_is_found_before_it() -> None:
+    world = World()
+    first, second = SimulatedFace(100, 120, 1), SimulatedFace(300, 120, 2)
+    frames = [[first], *[[second, replace(first, sigma=CONFIDENT_SIGMA + 0.01)]] * 8]
+    tracker = Tracker(world.detector, world, max_faces=1, detect_every=1)
+    results = follow(world, frames, tracker)
+    assert track_ids(results) == [[0]] * 9
+    assert all(faces[0].points.mean(0)[0] < 200 for faces in results)
 
 
 def test_a_face_that_leaves_the_image_is_gone() -> None:

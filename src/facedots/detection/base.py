@@ -53,10 +53,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.boxes)
 
-    def best(self, count: int | None) -> "Detections":
-        """The first ones, so many at most; all for ``None``."""
-        squares = None if self.squares is None else self.squares[:count]
-        return Detections(self.boxes[:count], self.scores[:count], squares)
+    def __getitem__(self, rows: "slice | NDArray[np.intp]") -> "Detections":
+        """Some of the faces, in the order of the rows."""
+        squares = None if self.squares is None else self.squares[rows]
+        return Detections(self.boxes[rows], self.scores[rows], squares)
 
 
 def checked_count(max_faces: int | None) -> int | None:
@@ -141,6 +141,31 @@ class Detector(Protocol):
         all.
         """
         return np.ones(len(found), bool)
+
+
+def predict_accepted(
+    image: Image, found: Detections, detector: Detector, predictor: Predictor, most: int | None
+) -> tuple[Keypoints, Detections, NDArray[np.intp]]:
+    """The best of the faces that a detector found and, with their keypoints, accepts.
+
+    Args:
+        image: RGB, ``uint8 (H, W, 3)``.
+        found: What the detector found in it.
+        detector: Which found them.
+        predictor: Finds their keypoints.
+        most: The number of faces at most; all for ``None``.
+
+    Returns:
+        The keypoints and detections of those looked at, and the rows of the accepted ones therein.
+    """
+    count = most = len(found) if most is None else most
+    while True:  # The detector may take back some of the best: then more are looked at.
+        best = found[:count]
+        keypoints = predictor.predict(image, best.boxes, best.squares)
+        rows = np.flatnonzero(detector.accepts(best.scores, keypoints))
+        if count >= len(found) or len(rows) >= most:
+            return keypoints, best, rows[:most]
+        count *= 2
 
 
 @dataclass(frozen=True)

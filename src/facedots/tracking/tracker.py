@@ -3,12 +3,11 @@
 import math
 from collections.abc import Sequence
 from fractions import Fraction
-from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facedots.detection.base import Detector, checked_count
+from facedots.detection.base import Detections, Detector, checked_count, predict_accepted
 from facedots.geometry import Floats, Image, box_iou
 from facedots.spec import Predictor
 from facedots.tracking.smoothing import FaceSmoother
@@ -39,7 +38,7 @@ class Tracker:
     Args:
         detector: Finds boxes, see :class:`~facedots.detection.base.Detector`.
         predictor: Finds keypoints in boxes.
-        max_faces: Boxes of a look that are used, the detector's best; by default all.
+        max_faces: The number of faces at most, the detector's best that hold; by default all.
         detect_every: Frames between two detector runs while every face is confident.
         max_lost_seconds: How long a hidden face keeps its track.
         smooth: Whether to smooth the points with
@@ -143,7 +142,7 @@ class Tracker:
         """Run the detector: confirm or drop the observations, and add new faces."""
         self.detector_runs += 1
         self._frames_since_detection = 0
-        detections = self._detector(image).best(self._max_faces)
+        detections = self._detector(image)
         overlaps = box_iou(
             detections.boxes, np.reshape([item.tight_box for item in observations], (-1, 4))
         )
@@ -158,28 +157,28 @@ class Tracker:
                 item.missed_detections += 1
         firm = [column for column, item in enumerate(observations) if not item.weak]
         new = np.flatnonzero(overlaps[:, firm].max(axis=1, initial=0) < _NEW_FACE_IOU)
-        squares = None if detections.squares is None else detections.squares[new]
-        new_faces = self._observe(image, detections.boxes[new], squares, detections.scores[new])
         kept = [item for item in observations if not item.refuted]
-        return [*kept, *(item for item in new_faces if item.plausible(image))]
+        followed = sum(not item.weak for item in kept)
+        return [*kept, *self._new_faces(image, detections[new], followed)]
 
-    def _observe(
-        self,
-        image: Image,
-        boxes: "Sequence[Floats] | Floats",
-        squares: Floats | None = None,
-        scores: Floats | None = None,
-    ) -> list[Observation]:
-        """The network's prediction in each box; where the detector gave it a score, if it holds."""
-        if not len(boxes):
+    def _new_faces(self, image: Image, found: Detections, followed: int) -> list[Observation]:
+        """The plausible ones of the faces found beside those that are surely followed."""
+        most = None if self._max_faces is None else max(self._max_faces - followed, 0)
+        if not len(found) or most == 0:
             return []
-        keypoints = self._predictor.predict(image, boxes, squares)
-        observations = list(map(Observation, keypoints.faces(np.asarray(boxes, np.float32))))
-        if scores is None:
-            return observations
-        for item, score in zip(observations, scores, strict=True):
-            item.detection_score = float(score)
-        return list(compress(observations, self._detector.accepts(scores, keypoints)))
+        keypoints, best, rows = predict_accepted(
+            image, found, self._detector, self._predictor, most
+        )
+        faces = keypoints.faces(best.boxes)
+        new = [Observation(faces[row], detection_score=float(best.scores[row])) for row in rows]
+        return [item for item in new if item.plausible(image)]
+
+    def _observe(self, image: Image, boxes: Sequence[Floats]) -> list[Observation]:
+        """The network's prediction in each box."""
+        if not boxes:
+            return []
+        keypoints = self._predictor.predict(image, boxes)
+        return list(map(Observation, keypoints.faces(np.asarray(boxes, np.float32))))
 
     def _associate(self, image: Image, observations: list[Observation], now: float) -> None:
         """Continue each track with its best observation, hide the others, start new tracks."""
@@ -187,7 +186,7 @@ class Tracker:
         hidden = [
             track.expected_box(now) for row, track in enumerate(self._tracks) if row not in pairs
         ]
-        count = len(observations)
+        count, room = len(observations), (self._max_faces or math.inf) - len(pairs)
         near = _near([*(item.tight_box for item in observations), *hidden])
         for row, track in enumerate(self._tracks):
             if row in pairs:
@@ -199,9 +198,9 @@ class Tracker:
             item = observations[column]
             # A new face near another one while one is hidden is likely the hidden one, half
             # visible: wait until it is clear.
-            if not (item.source_tracks or item.weak) and not (
-                hidden and near[column, :count].any()
-            ):
+            is_likely_known = item.source_tracks or (hidden and near[column, :count].any())
+            if room > 0 and not (item.weak or is_likely_known):
+                room -= 1
                 smoother = FaceSmoother() if self._smooth else None
                 score, look = item.detection_score or 0.0, item.appearance(image)
                 self._tracks.append(Track(self._next_id, item, look, now, score, smoother))
