@@ -165,8 +165,9 @@ def cropped(face: FaceAnnotation, file: Path) -> FaceAnnotation:
     square = _CROP.crop_squares(face.tight_box[None], (1, 1))[0]
     side = min(_SIDE, round(float(square[2])))
     matrix = crop_matrix(square, side)
-    save_warped(read_image(face.image, orient=False), matrix, (side, side), file)
-    moved = moved_face(face, matrix)
+    image = read_image(face.image, orient=False)
+    save_warped(image, matrix, (side, side), file)
+    moved = moved_face(face, matrix, (image.shape[0], image.shape[1]))
     return replace(moved, image=file, points=moved.points.round(2))
 
 

@@ -71,18 +71,30 @@ def region_polygons(points: ArrayLike, name: str, schema: KeypointSchema = IBUG6
 def region_mask(
     points: ArrayLike, name: str, size: tuple[int, int], schema: KeypointSchema = IBUG68
 ) -> Mask:
-    """The pixels of a region in an image of size (H, W): ``bool (H, W)``, true where its polygons
-    cover or touch a pixel's center; see :func:`region_polygons`.
+    """The pixels of a region in an image of size (H, W): ``bool (H, W)``, true where a pixel's
+    center lies in its polygons (see :func:`region_polygons`) or on a left or upper line of them, so
+    that no pixel belongs to both sides of a line.
 
     Raises:
         PointsError: There is no such region, or a point of it is missing.
     """
-    return fill_polygons(region_polygons(points, name, schema), size)
+    polygons, mask = region_polygons(points, name, schema), np.zeros(size, bool)
+    left, top, right, bottom = pixel_box(np.concatenate(polygons), size)
+    crossed = np.zeros((bottom - top, right - left + 1), bool)
+    for polygon in polygons:
+        corners: Matrix = np.asarray(polygon, np.float64) - (left, top)
+        for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+            ends = np.ceil([min(y0, y1), max(y0, y1)]).clip(0, bottom - top).astype(int)
+            rows = np.arange(*ends)
+            places = x0 + (rows - y0) * ((x1 - x0) / (y1 - y0 or 1.0))
+            crossed[rows, np.ceil(places).clip(0, right - left).astype(int)] ^= True
+    mask[top:bottom, left:right] = np.logical_xor.accumulate(crossed, axis=1)[:, :-1]
+    return mask
 
 
 def fill_polygons(polygons: Sequence[ArrayLike], size: tuple[int, int]) -> Mask:
-    """The pixels inside closed polygons (n, 2), or on their lines: ``bool (H, W)``. Where two
-    overlap is a hole.
+    """The pixels that closed polygons (n, 2) cover or touch: ``bool (H, W)``. Where two overlap is
+    a hole.
 
     >>> fill_polygons([[(1, 0), (3, 0), (3, 1), (1, 1)]], (2, 5)).astype(int).tolist()
     [[0, 1, 1, 1, 0], [0, 1, 1, 1, 0]]

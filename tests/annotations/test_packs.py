@@ -17,6 +17,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import AnnotationSet, ReadOptions, load_annotations
 from facedots.annotations.packing import pack, unpack
 from facedots.annotations.packs import INDEX_FILE, PACK_FILE
+from facedots.annotations.visibility import seen_points
 from facedots.data.crops import CropDataset
 from facedots.data.splits import detect_sources, load_split
 from facedots.data.synthetic import cached_synthetic
@@ -287,6 +288,18 @@ def test_packed_crops_show_the_faces(tmp_path: Path) -> None:
         column, row = np.round(face.points[30]).astype(int)
         whole = read_image(face.image)
         assert np.abs(image[y, x].astype(int) - whole[row, column]).max() < 40
+
+
+def test_points_outside_the_image_stay_hidden_in_a_packed_crop(tmp_path: Path) -> None:
+    face = cached_synthetic(1)[0]
+    points = face.points.copy()
+    points[8] = (points[8, 0], read_image(face.image).shape[0] + 3)
+    data = AnnotationSet({"all": [replace(face, points=points)]}, IBUG68)
+    list(pack(data, tmp_path / "pack", crop_size=160))
+    packed = load_annotations(tmp_path / "pack").faces[0]
+    height, width = read_image(packed.image).shape[:2]
+    assert np.flatnonzero(seen_points(packed, height, width) == 0).tolist() == [8]
+    assert packed.points[8, 1] < height
 
 
 def test_faces_without_points_keep_box_and_visibility(tmp_path: Path) -> None:

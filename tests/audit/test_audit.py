@@ -21,7 +21,7 @@ from facedots.audit.fix import plan_changes, write_clean
 from facedots.audit.image_files import MAX_HAMMING
 from facedots.audit.label_order import LEFT_RIGHT_SWAPPED, MIRRORED_POINTS
 from facedots.audit.report import audit_json, write_report
-from facedots.geometry import Matrix
+from facedots.geometry import Floats, Matrix
 from facedots.inference.predictor import KeypointPredictor
 from facedots.io.images import read_image, write_image
 from facedots.schema import IBUG68, KeypointSchema
@@ -33,6 +33,12 @@ Annotate = Callable[[Matrix], list[FaceAnnotation]]
 def finding_of(findings: list[Finding], check: str) -> Finding:
     (finding,) = (one for one in findings if one.check == check)
     return finding
+
+
+def left_eye_hidden() -> Floats:
+    visible = np.ones(IBUG68.count, np.float32)
+    visible[list(IBUG68.regions["left_eye"])] = 0
+    return visible
 
 
 @pytest.fixture
@@ -49,6 +55,7 @@ def faulty(annotate: Annotate, truth: Matrix, folder: Path, oracle: Any) -> Audi
     labels[4], labels[6] = labels[3], labels[5]
     shutil.copy(folder / "p03.png", folder / "p04.png")
     faces = annotate(labels)
+    faces[1] = replace(faces[1], visible=left_eye_hidden()[list(IBUG68.flip)])
     parts = {
         "train": [replace(face, group=f"g{i // 2}") for i, face in enumerate(faces[:40])],
         "test": faces[40:],
@@ -112,6 +119,7 @@ def test_the_clean_copy_reads_back_and_lists_its_changes(
     faces = CsvFile(train).faces(folder)
     assert [face.name for face in faces] == [f"p{i:02}.png" for i in range(40) if i != 4]
     np.testing.assert_allclose(faces[1].points, faulty.ordered[1], atol=0.006)
+    np.testing.assert_array_equal(faces[1].visible, left_eye_hidden())
     np.testing.assert_allclose(CsvFile(test).faces(folder)[0].points, faulty.labels[40], atol=0.006)
     content = json.loads(listed.read_text())
     assert (content["corrected"], content["dropped"]) == (2, 1)

@@ -181,6 +181,12 @@ def test_normalize_refuses_what_it_cannot_read(image: NDArray[Any]) -> None:
         Normalize()({"image": image, "keypoints": np.zeros((68, 2), np.float32)})
 
 
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, bool])
+def test_to_tensor_refuses_images_whose_range_is_not_known(kind: type) -> None:
+    with pytest.raises(ImageError, match="uint8 or float, not"):
+        ToTensor()({"image": np.zeros((4, 4, 3), kind), "keypoints": np.zeros((68, 2))})
+
+
 def test_to_tensor() -> None:
     sample = noise_sample(8, 6)
     result = ToTensor()(sample)

@@ -1,11 +1,15 @@
 """The traps of image files: names that lie, alpha, gray, 16 bits, EXIF orientation, damage."""
 
+import io
 import struct
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import PIL.ExifTags
+import PIL.Image
+import PIL.ImageOps
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +30,20 @@ def _with_orientation(jpeg: bytes, orientation: int) -> bytes:
     tiff = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, orientation, 0)
     exif = b"Exif\0\0" + tiff
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("alpha", [None, 254])
+def test_avif_is_shown_as_it_says_in_its_colors(orientation: int, alpha: int | None) -> None:
+    pixels = np.kron(np.random.default_rng(0).integers(0, 255, (3, 4, 3)), np.ones((16, 16, 1)))
+    stored = np.dstack([pixels] if alpha is None else [pixels, np.full((48, 64), alpha)])
+    exif, file = PIL.Image.Exif(), io.BytesIO()
+    exif[PIL.ExifTags.Base.Orientation] = orientation
+    image = PIL.Image.fromarray(stored.astype(np.uint8))
+    image.save(file, "AVIF", quality=100, subsampling="4:4:4", exif=exif)
+    shown = np.asarray(PIL.ImageOps.exif_transpose(PIL.Image.open(file)).convert("RGB"))
+    assert np.abs(decode_image(file.getvalue()) - shown.astype(int)).mean() < 1
+    assert np.abs(decode_image(file.getvalue(), orient=False) - pixels).mean() < 1
 
 
 def test_rgba_png_under_a_jpg_name_is_read_by_its_bytes_and_loses_its_alpha(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from facedots.annotations.packs import (
     face_record,
     read_pack,
 )
+from facedots.annotations.visibility import seen_points
 from facedots.errors import DataError, OutputError
 from facedots.geometry import CropSpec, Matrix, apply_affine, crop_matrix, warp_image
 from facedots.io.files import atomic_write, local_path
@@ -165,12 +166,16 @@ def _relative_names(images: list[ImagePlace]) -> list[str]:
     ]
 
 
-def moved_face(face: FaceAnnotation, matrix: Matrix) -> FaceAnnotation:
-    """The labels of a face under a map that shifts and enlarges its image."""
+def moved_face(face: FaceAnnotation, matrix: Matrix, size: tuple[int, int]) -> FaceAnnotation:
+    """The labels of a face under a map that shifts and enlarges its image, of this height and
+    width; points outside it stay hidden.
+    """
     pupils = None if face.pupils is None else apply_affine(matrix, face.pupils)
     box = None if face.box is None else apply_affine(matrix, face.box.reshape(2, 2)).ravel()
+    seen = seen_points(face, *size)
     return replace(
         face,
+        visible=seen if (seen == 0).any() else face.visible,
         points=apply_affine(matrix, face.points),
         pupils=pupils,
         box=box,
@@ -189,6 +194,6 @@ def _crops(data: AnnotationSet, size: int) -> Iterator[_Entry]:
         side = min(size, max(1, round(float(square[2]))))
         matrix = crop_matrix(square, side)
         crop = cv2.cvtColor(warp_image(image, matrix, (side, side)), cv2.COLOR_RGB2BGR)
-        moved = moved_face(face, matrix)
+        moved = moved_face(face, matrix, (image.shape[0], image.shape[1]))
         encoded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, CROP_QUALITY])[1]
         yield f"{each.number:09d}.jpg", encoded.tobytes(), [replace(each, face=moved)]

@@ -88,8 +88,8 @@ def write_clean(audit: Audit, changes: Mapping[int, Change], folder: str | Path)
     image_folders: dict[str, str] = {}
     for subset in audit.subsets:
         kept = [
-            replace(face, points=audit.ordered[i].astype(np.float32))
-            for i, face in enumerate(audit.faces)
+            _in_order(audit, i)
+            for i in range(len(audit.faces))
             if audit.subset_of[i] == subset and i not in dropped
         ]
         folders = [str(face.image.parent) for face in kept if isinstance(face.image, Path)]
@@ -145,3 +145,12 @@ def _to_json(change: Change) -> dict[str, Any]:
     if change.order is None:
         del fields["order"], fields["mirrored"]
     return fields
+
+
+def _in_order(audit: Audit, i: int) -> FaceAnnotation:
+    """The label of a face with its points, and what is known of each, in the right order."""
+    face, permutation = audit.faces[i], audit.permutations[i]
+    visible = face.visible
+    if permutation and visible is not None:
+        visible = visible[list(permutation.order)]
+    return replace(face, points=audit.ordered[i].astype(np.float32), visible=visible)

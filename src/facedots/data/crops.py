@@ -10,10 +10,10 @@ import torch
 from torch.utils.data import Dataset, Sampler
 
 from facedots.annotations.base import FaceAnnotation
+from facedots.annotations.visibility import seen_points
 from facedots.data.augment import training_augmentation
 from facedots.data.dataset import KeypointsDataset, Sample, reseed
 from facedots.data.transforms import Compose
-from facedots.data.visibility import seen_points
 from facedots.geometry import Image, is_inside
 from facedots.spec import ModelSpec
 

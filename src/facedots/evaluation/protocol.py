@@ -13,8 +13,8 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions
 from facedots.annotations.packs import is_pack
 from facedots.annotations.schemas import SCHEMA_FILE, schema_beside
+from facedots.annotations.visibility import seen_points
 from facedots.data.splits import CUSTOM, Split, detect_sources, load_split
-from facedots.data.visibility import seen_points
 from facedots.detection.base import Detections, Detector
 from facedots.errors import DataError, ImageError
 from facedots.evaluation import result

@@ -76,11 +76,31 @@ def is_heif(head: bytes) -> bool:
     >>> is_heif(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), is_heif(b"BM")
     (True, False)
     """
-    if head[4:8] != b"ftyp":
-        return False
-    end = min(int.from_bytes(head[:4], "big"), _HEAD)
-    brands = {head[at : at + 4] for at in (8, *range(16, end, 4))}
+    brands = _brands(head)
     return bool(brands & _HEIF_BRANDS) and not brands & _AVIF_BRANDS
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """What AVIF, HEIC and films name themselves compatible with; nothing for other files."""
+    end = min(int.from_bytes(head[:4], "big"), _HEAD) if head[4:8] == b"ftyp" else 0
+    return {head[at : at + 4] for at in (8, *range(16, end, 4)) if end}
+
+
+def avif_turns(data: bytes) -> tuple[int, str] | None:
+    r"""How an AVIF image is shown: quarter turns to the left, and the axis along which it is then
+    mirrored, ``"x"``, ``"y"`` or ``""``. None for what is no AVIF.
+
+    >>> avif_turns(b"\0\0\0\x1cftypavif ... \0\0\0\x09irot\1 \0\0\0\x09imir\1")
+    (1, 'x')
+    """
+    head = data[:_BOXES]
+    if not _brands(head) & _AVIF_BRANDS:
+        return None
+    turn, mirror = (
+        re.search(rb"\0\0\0\x09" + box + rb"(.)", head, re.DOTALL) for box in (b"irot", b"imir")
+    )
+    axis = "yx"[mirror[1][0] & 1] if mirror else ""
+    return turn[1][0] & 3 if turn else 0, axis
 
 
 def holds_more_frames(path: str | Path) -> bool:

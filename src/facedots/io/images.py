@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facedots.errors import ImageError, explain_missing_extra
 from facedots.geometry import Image
 from facedots.io.files import atomic_write, protect
-from facedots.io.headers import header_size, is_heif, most_pixels
+from facedots.io.headers import avif_turns, header_size, is_heif, most_pixels
 from facedots.types import check_image
 
 OUTPUT_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -31,14 +31,14 @@ _PIPES = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 def decode_image(
     data: bytes, *, orient: bool = True, source: object = "image", max_pixels: int | None = None
 ) -> Image:
-    """The image in ``data`` as ``uint8 (H, W, 3)`` RGB; alpha is dropped, gray and 16-bit are
-    converted; of several images the first is taken.
+    """The image in ``data`` as ``uint8 (H, W, 3)`` RGB; alpha is dropped (a TIFF of 8 bits is shown
+    on black), gray and 16-bit are converted; of several images the first is taken.
 
     Args:
         data: The bytes of a JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF, JPEG 2000 or, with the extra
             ``heif``, HEIC file.
-        orient: Apply the EXIF orientation. Off for annotated data, whose points refer to stored
-            pixels.
+        orient: Apply the orientation that EXIF or AVIF state. Off for annotated data, whose points
+            refer to stored pixels.
         source: The image's name in error messages.
         max_pixels: Images with more are refused by their header, before anything is decoded; None
             for 100 megapixels.
@@ -51,14 +51,27 @@ def decode_image(
     if is_heif(data[:1024]):
         return _decode_heif(data, source)
     buffer: NDArray[np.uint8] = np.frombuffer(data, np.uint8)
-    flags = cv2.IMREAD_COLOR_RGB
+    turns = avif_turns(data)
+    flags = cv2.IMREAD_COLOR_RGB if turns is None else cv2.IMREAD_COLOR
     try:
         decoded = cv2.imdecode(buffer, flags if orient else flags | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise ImageError(f"{source}: cannot be decoded: {error.err}") from error
     if decoded is None:
         raise ImageError(_not_an_image(source))
-    return np.asarray(decoded, np.uint8)
+    if turns is None:
+        return np.asarray(decoded, np.uint8)
+    return _avif_pixels(decoded, turns if orient else (0, ""))
+
+
+def _avif_pixels(decoded: NDArray[Any], turns: tuple[int, str]) -> Image:
+    """What OpenCV leaves to do: it exchanges colors where IMREAD_COLOR_RGB meets alpha, and turns
+    nothing.
+    """
+    quarters, axis = turns
+    shown = np.rot90(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), quarters)
+    mirrored = {"": shown, "x": shown[:, ::-1], "y": shown[::-1]}[axis]
+    return np.ascontiguousarray(mirrored, np.uint8)
 
 
 def _decode_heif(data: bytes, source: object) -> Image:

@@ -1,4 +1,4 @@
-"""Which labeled points are seen; apart from the transforms, so that evaluation needs no torch."""
+"""Which labeled points are seen; apart from the transforms, so that nothing needs torch for it."""
 
 import numpy as np
 
