@@ -232,16 +232,15 @@ def denormalize_keypoints(points: ArrayLike, image_size: tuple[int, int]) -> Flo
 
 def _gray(image: NDArray[Any]) -> Floats:
     """``float32 (H, W)`` in [0, 1] from an image of 1, 3 or 4 channels."""
+    _check_kind(image)
     if image.dtype == np.uint8:
         scaled: Floats = image.astype(np.float32) / np.float32(255)
-    elif np.issubdtype(image.dtype, np.floating):
+    else:
         low, high = image.min(), image.max()
         if not (low >= -1e-3 and high <= 1 + 1e-3):
             fault = f"a float image must be in [0, 1], not in [{low:g}, {high:g}]"
             raise ImageError(f"{fault}: give uint8, or divide by 255")
         scaled = image.astype(np.float32).clip(0, 1)  # resampling may overshoot a little
-    else:
-        raise ImageError(f"an image must be uint8 or float, not {image.dtype}")
     channels = 1 if image.ndim == 2 else image.shape[-1]
     if image.ndim not in (2, 3) or channels not in (1, 3, 4):
         shapes = "(H, W) or (H, W, 1, 3 or 4)"
@@ -251,12 +250,20 @@ def _gray(image: NDArray[Any]) -> Floats:
     return cv2.cvtColor(scaled[..., :3], cv2.COLOR_RGB2GRAY)
 
 
+def _check_kind(image: NDArray[Any]) -> None:
+    if image.dtype != np.uint8 and not np.issubdtype(image.dtype, np.floating):
+        raise ImageError(f"an image must be uint8 or float, not {image.dtype}")
+
+
 @dataclass
 class ToTensor:
     """Convert image and points to ``float32`` tensors that share no memory with the sample.
 
     The image ``(H, W)`` or ``(H, W, C)`` becomes ``(C, H, W)``; ``uint8`` is divided by 255, floats
     keep their values.
+
+    Raises:
+        ImageError: The image is of another type.
 
     Example:
         >>> image, points = np.full((50, 100, 3), 255, np.uint8), np.array([[10.0, 20.0]])
@@ -268,6 +275,7 @@ class ToTensor:
     def __call__(self, sample: Sample) -> Sample:
         """Sample -> the sample with tensors."""
         image = sample["image"]
+        _check_kind(image)
         channels_first = image[None] if image.ndim == 2 else image.transpose(2, 0, 1)
         tensor = torch.tensor(np.ascontiguousarray(channels_first), dtype=torch.float32)
         if image.dtype == np.uint8:
