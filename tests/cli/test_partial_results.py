@@ -343,6 +343,59 @@ def test_align_remembers_images_without_a_face(
     assert (result.exit_code, result.stdout) == (0, "")
 
 
+def test_align_resumes_what_could_not_be_written(run: Callable[..., Result], folder: Path) -> None:
+    blocked = folder / "out" / "b_aligned_0.png"
+    blocked.mkdir(parents=True)
+    result = run("align", "--out", folder / "out")
+    assert (result.exit_code, "it is a folder" in result.stderr) == (1, True)
+    blocked.rmdir()
+    result = run("align", "--out", folder / "out", "--resume")
+    assert (result.exit_code, result.stdout.count("\n")) == (0, 1)
+    assert blocked.is_file()
+
+
+def test_align_resumes_beside_images_of_the_same_names(folder: Path, tiny_model: Path) -> None:
+    for place, level in (("one", 60), ("two", 200)):
+        write_image(folder / place / "p.png", np.full((50, 60, 3), level, np.uint8))
+    options = ["--out", str(folder / "out"), "--model", str(tiny_model)]
+    options += ["--detector", "single-object"]
+    assert CliRunner().invoke(app, ["align", str(folder / "two"), *options]).exit_code == 0
+    first = (folder / "out" / "p_aligned_0.png").read_bytes()
+    both = ["align", str(folder / "one"), str(folder / "two"), *options, "--resume"]
+    assert CliRunner().invoke(app, both).exit_code == 0
+    assert (folder / "out" / "p_aligned_0.png").read_bytes() == first
+    with (folder / "out" / "transforms.csv").open(newline="") as text:
+        files = {row["source"][-9:]: row["file"] for row in csv.DictReader(text)}
+    assert files == {"one/p.png": "p_aligned_2_0.png", "two/p.png": "p_aligned_0.png"}
+
+
+def test_drawings_alone_do_not_tell_images_of_one_name_apart(
+    run: Callable[..., Result], folder: Path
+) -> None:
+    write_image(folder / "in" / "a.jpg", np.zeros((50, 60, 3), np.uint8))
+    (folder / "in" / "a.gif").write_bytes((folder / "in" / "b.png").read_bytes())
+    result = run("predict", "--out", folder / "out", "--resume")
+    assert "--out alone cannot tell images of one name apart" in str(result.exception)
+    assert run("predict", "--out", folder / "out", "--csv", folder / "r.csv", "--resume")
+
+
+def test_what_changes_while_a_run_lasts_is_done_again(
+    run: Callable[..., Result], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, outputs = ImageSource.read, ("--json", folder / "r.json", "--csv", folder / "r.csv")
+
+    def meanwhile(self: ImageSource) -> Image:
+        if self.location.endswith("c.png"):
+            (folder / "in" / "a.png").touch()
+        return read(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ImageSource, "read", meanwhile)
+        assert run("predict", *outputs).exit_code == 0
+    result = run("predict", *outputs, "--resume")
+    assert "3 of 4 images were done before" in result.stderr
+
+
 def test_resume_needs_files(run: Callable[..., Result]) -> None:
     assert "--resume needs" in str(run("predict", "--resume").exception)
     result = run("predict", "--resume", "--json", "-")

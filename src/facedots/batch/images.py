@@ -201,8 +201,8 @@ def align_images(
 
     ``transforms.csv`` is there once the iterator is exhausted or closed, and whatever ends it, with
     the images until then. It has the affine maps from the image to the square and back:
-    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``. An image without a face has a row
-    without a file.
+    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``. A row without a file
+    is of an image without a face, or of a face whose file could not be written.
 
     Args:
         sources: The images, from :func:`list_images`, or their names.
@@ -218,10 +218,11 @@ def align_images(
             to go on with is of other squares.
     """
     images, out = list(_each_image(sources, on_error)), Path(out)
-    targets = result_paths(images, out, "aligned")
     inputs = {Path(source.location).resolve() for source in images}
     earlier = _transforms(out, size, template) if resume else {}
     todo = [source for source in images if source_key(source.location) not in earlier]
+    kept = [row for rows in earlier.values() for row in rows]
+    targets = result_paths(todo, out, "aligned", taken=inputs | _stems(out, kept))
 
     def align_all(source: ImageSource, image: Image) -> ImageResult:
         faces, rows, location = pipeline(image), list[list[object]](), csv_cell(source.location)
@@ -233,21 +234,20 @@ def align_images(
             aligned = align_face(image, face, size, template)
             try:
                 write_image(target, aligned.image)
+                name = csv_cell(target.relative_to(out).as_posix())
             except FileNameError as error:  # the other faces can be written
                 if on_error is None:
                     raise
                 on_error(str(error))
-                continue
-            name, score = csv_cell(target.relative_to(out).as_posix()), f"{face.score:.4f}"
+                name = ""
+            score = f"{face.score:.4f}"
             maps = [f"{value:.8g}" for value in (*aligned.matrix.flat, *aligned.inverse.flat)]
             rows.append([name, location, face_id, score, template, size, *maps])
         if not faces:
             rows.append(["", location, "", "", template, size, *[""] * 12])
-        if rows:
-            table.write("".join(map(csv_line, rows)))
+        table.write("".join(map(csv_line, rows)))
         return ImageResult(source.location, image.shape[1], image.shape[0], faces)
 
-    kept = [row for rows in earlier.values() for row in rows]
     head = "".join(map(csv_line, [TRANSFORM_COLUMNS, *kept]))
     with RecordFile(out / TRANSFORMS_FILE, head) as table:
         yield from map_images(align_all, todo, on_error)
@@ -260,27 +260,37 @@ def _transforms(out: Path, size: int, template: Template) -> dict[str, list[list
     if any(row[4:6] != [template, str(size)] for rows in images.values() for row in rows):
         file = out / TRANSFORMS_FILE
         raise OutputError(f"{file}: its faces have another --template or --size; {hint}")
-    files = {key: [csv_name(row[0]) for row in rows if row[0]] for key, rows in images.items()}
+    # A row of a face without a file is of one that could not be written.
+    files = {key: [csv_name(row[0]) for row in rows if row[2]] for key, rows in images.items()}
     whole = (key for key, names in files.items() if all((out / name).is_file() for name in names))
     return {key: images[key] for key in whole}
 
 
-def result_paths(sources: Images, out: str | Path, ending: str) -> dict[str, Path]:
+def _stems(out: Path, rows: list[list[str]]) -> set[Path]:
+    """The targets, without the number of the face, of the files that a table names."""
+    files = ((out / csv_name(row[0]), f"_{row[2]}") for row in rows if row[0])
+    return {file.with_stem(file.stem.removesuffix(number)).resolve() for file, number in files}
+
+
+def result_paths(
+    sources: Images, out: str | Path, ending: str, *, taken: Iterable[Path] = ()
+) -> dict[str, Path]:
     """Name a file ``<out>/<name>_<ending>.<suffix>`` for each location of an image.
 
-    No file is named twice, and none is a source; a number is appended where one would be.
+    No file is named twice, and none is a source or ``taken``, which are whole paths; a number is
+    appended where one would be.
     """
     images = list(_each_image(sources))
-    taken = {str(Path(source.location).resolve()).casefold() for source in images}
-    paths = {}
+    named = [*taken, *(Path(source.location).resolve() for source in images)]
+    used, paths = {str(path).casefold() for path in named}, {}
     for source in images:
         path = Path(out) / source.relative
         suffix = path.suffix.lower() if path.suffix.lower() in OUTPUT_SUFFIXES else ".png"
         stem, number = f"{path.stem}_{ending}", 1
         path = path.with_name(stem + suffix)
-        while str(path.resolve()).casefold() in taken or is_input(path):
+        while str(path.resolve()).casefold() in used or is_input(path):
             number += 1
             path = path.with_name(f"{stem}_{number}{suffix}")
         paths[source.location] = path
-        taken.add(str(path.resolve()).casefold())
+        used.add(str(path.resolve()).casefold())
     return paths

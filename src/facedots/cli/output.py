@@ -86,7 +86,7 @@ class ImageRun:
         self.targets: Mapping[str, Path] = {}
         self._sources, self._recursive, self._max_pixels = sources, recursive, max_pixels
         self._all_frames, self._todo = all_frames, list[str]()
-        self._done = 0
+        self._done, self._ending = 0, ""
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -109,6 +109,7 @@ class ImageRun:
 
         if out:
             self.targets = result_paths(self.images, out, ending)
+            self._ending = f"_{ending}"
 
     def resume(self, files: "ResultFiles") -> None:
         """Skip the images that an earlier run has written into all the files and drawn, and that
@@ -128,6 +129,9 @@ class ImageRun:
         if files:
             done = files.resume(missing)
         elif self.targets:
+            if not all(path.stem.endswith(self._ending) for path in self.targets.values()):
+                fault = "--resume with --out alone cannot tell images of one name apart"
+                raise OutputError(f"{fault}; give --json FILE or --csv FILE too")
             done = {source_key(source) for source in drawn}
         else:
             raise OutputError("--resume needs --json FILE, --csv FILE or --out DIR to go on with")

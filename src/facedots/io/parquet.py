@@ -1,6 +1,8 @@
 """Apache Parquet through pyarrow (extra ``parquet``): rows into a file, group by group; reading."""
 
 import contextlib
+import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,8 @@ def open_parquet(location: str) -> Iterator[Any]:
 
 
 class RowFile(Closable):
-    """A Parquet file that grows by rows. Where the disk is full, there is no file.
+    """A Parquet file that grows by rows. Where the disk is full, there is no file. Its time is that
+    of its beginning, as a :class:`~facedots.io.result_files.RecordFile`'s.
 
     Args:
         path: The file.
@@ -72,7 +75,7 @@ class RowFile(Closable):
         self._table, self._path = pyarrow.Table, Path(path)
         self._rows: list[Row] = []
         self._file = AtomicFile(path)
-        self._is_empty = True
+        self._is_empty, self._started = True, time.time_ns()
         with self._or_none():
             self._raw = self._file.open()
             self._writer = pyarrow.parquet.ParquetWriter(
@@ -104,6 +107,7 @@ class RowFile(Closable):
         with self._or_none(), self._raw:
             self._flush()
             self._writer.close()
+            os.utime(self._file.path, ns=(self._started, self._started))
         self._file.commit()
 
     def discard(self) -> None:

@@ -6,6 +6,8 @@ import contextlib
 import csv
 import io
 import json
+import os
+import time
 from collections.abc import Mapping, Sequence, Set
 from itertools import groupby
 from pathlib import Path
@@ -33,6 +35,8 @@ _HINT = "give another file, or leave --resume out to replace it"
 class RecordFile(Closable):
     """A text file that grows by whole records, and is valid after each, also on a full disk.
 
+    Its time is that of its beginning: what changed later may be in it as it was before.
+
     Args:
         target: The file, or a stream; see :class:`~facedots.io.files.AtomicFile`.
         head: What comes first.
@@ -50,6 +54,7 @@ class RecordFile(Closable):
         self, target: str | Path, head: str = "", separator: str = "", tail: str = ""
     ) -> None:
         self.count = self._begin = self._end = 0  # of the last record
+        self._started = time.time_ns()
         self._separator, self._tail = separator, utf8(tail)
         self._file = AtomicFile(target)
         try:
@@ -95,6 +100,7 @@ class RecordFile(Closable):
             try:
                 self._raw.seek(self._end)
                 write_all(self._raw, data + self._tail)
+                os.utime(self._file.path, ns=(self._started, self._started))
                 self._begin, self._end = self._end, self._end + len(data)
             except BaseException:
                 self._restore()
