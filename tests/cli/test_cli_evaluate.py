@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from facedots.cli.main import app
 from facedots.errors import DataError, OutputError, WeightsError
-from facedots.evaluation import protocol
+from facedots.evaluation import protocol, report
 from facedots.evaluation.result import Evaluation
 
 
@@ -62,9 +62,47 @@ def test_scores_are_told_though_the_report_cannot_be_written(
     result = run(cache, tiny_model, "--out", tmp_path)
     assert result.exit_code == 1
     assert "NME" in result.stdout
-    result = run(cache, tiny_model, "--out", tiny_model)
-    assert isinstance(result.exception, OutputError)
-    assert "NME" not in result.stdout
+    for file in (tiny_model, tiny_model / "deeper"):
+        result = run(cache, tiny_model, "--out", file)
+        assert isinstance(result.exception, OutputError)
+        assert "NME" not in result.stdout
+
+
+def test_the_report_is_written_though_the_scores_cannot_be_printed(
+    tiny_model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("facedots.cli.evaluate._warn", closed)
+    assert run(cache, tiny_model, "--out", tmp_path / "out").exit_code == 1
+    assert Evaluation.load(tmp_path / "out").names
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
+def test_a_report_that_stops_leaves_none_of_two_networks(
+    tiny_model: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OutputError("the disk is full")
+
+    assert run(cache, tiny_model, "--out", tmp_path).exit_code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(report, "save_figure", full)
+        assert run(cache, tiny_model, "--out", tmp_path).exit_code == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["evaluation.npz"]
+
+
+def test_a_network_is_called_by_its_name_or_its_file(
+    tiny_model: Path, cache: Path, tmp_path: Path
+) -> None:
+    for file, name in (("hands.onnx", "hands"), ("runs/v1.5/model.onnx", "v1.5")):
+        copy = tmp_path / file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tiny_model, copy)
+        for weights in {copy, copy.parent if copy.name == "model.onnx" else copy}:
+            run(cache, weights, "--out", tmp_path / "out")
+            assert json.loads((tmp_path / "out" / "report.json").read_text())["model"] == name
 
 
 def test_a_report_keeps_no_figure_of_another(tiny_model: Path, cache: Path, tmp_path: Path) -> None:

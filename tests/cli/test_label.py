@@ -159,6 +159,20 @@ def test_only_the_worst_can_be_taken_and_a_folder_is_filled_once(
     assert "holds images already" in fails("export", source, *options, "--out", work)
 
 
+def test_an_export_that_fails_leaves_nothing_in_the_way_of_the_next(
+    source: Path, tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def vanished(*_: object) -> None:
+        raise FileNotFoundError("one.png is gone")
+
+    arguments = ("export", source, "--model", tiny_model, "--out", tmp_path / "work")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copyfile", vanished)
+        assert "one.png is gone" in fails(*arguments)
+    assert not list((tmp_path / "work").iterdir())
+    assert run(*arguments).exit_code == 0
+
+
 def test_corrections_land_on_no_image_and_not_on_each_other(
     source: Path, work: Path, tmp_path: Path
 ) -> None:

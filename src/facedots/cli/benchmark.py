@@ -65,15 +65,15 @@ def benchmark(
     # Opened first, since minutes of measuring would be lost where it cannot be written.
     with RecordFile(out) if out else contextlib.nullcontext() as result:
         boxes = {name: _measure(faces, name, *run) for name, run in runs.items()}
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        network = {"model": model, "weights_sha256": digest, "published_faces": chosen.faces}
+        if result:
+            result.write(json_line({"benchmark": test_set.value, **network, "boxes": boxes}))
         table = Table("boxes", *boxes, title=f"{model} on {chosen.title}")
         for measure in boxes["ground-truth"]:
             values = [each.get(measure) for each in boxes.values()]
             table.add_row(measure, *("–" if value is None else f"{value:g}" for value in values))
         Console(highlight=False, emoji=False).print(table)
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        network = {"model": model, "weights_sha256": digest, "published_faces": chosen.faces}
-        if result:
-            result.write(json_line({"benchmark": test_set.value, **network, "boxes": boxes}))
 
 
 def _measure(

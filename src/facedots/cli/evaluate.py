@@ -79,14 +79,17 @@ def evaluate(
     Set several reports side by side with `facedots compare`.
     """
     _check_exists(data)
-    if out.exists() and not out.is_dir():
-        raise OutputError(f"{out}: a file; give --out a folder")
+    there = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise OutputError(f"{there}: a file; give --out a folder")
     from facedots.evaluation.report import write_report
 
     evaluation = options.run(weights, data, labels)
-    Console(highlight=False, emoji=False).print(_table(evaluation))
-    _warn(evaluation.caveats())
-    paths = write_report(evaluation, out)
+    try:  # Whichever of the two fails, the other one keeps what was measured.
+        Console(highlight=False, emoji=False).print(_table(evaluation))
+        _warn(evaluation.caveats())
+    finally:
+        paths = write_report(evaluation, out)
     for path in paths.values():
         echo(path)
 

@@ -56,10 +56,12 @@ def export_labels(
         IMAGES,
         LABEL_STUDIO,
         RANKING,
+        check_unfilled,
         rank_by_uncertainty,
         save_batch,
     )
 
+    check_unfilled(out)
     pipeline = networks.load()
     with ImageRun([str(folder)], recursive, max_pixels) as run:
         names = {image.location: image.relative.as_posix() for image in run.images}

@@ -25,7 +25,7 @@ from facedots.evaluation.result import Evaluation
 from facedots.evaluation.slices import ATTRIBUTES, face_attributes
 from facedots.geometry import Floats, Image, Matrix, box_iou, spans_box, tight_boxes
 from facedots.inference.predictor import KeypointPredictor
-from facedots.inference.weights import RECIPE_FILE, WEIGHTS, weights_file
+from facedots.inference.weights import ONNX_FILE, RECIPE_FILE, WEIGHTS, weights_file
 from facedots.io.images import read_image
 from facedots.io.yaml_files import read_yaml
 from facedots.runtime import Providers
@@ -159,7 +159,16 @@ def evaluate_split(
     baseline = mean_face_errors(faces.train, predictor.spec.crop, evaluation)
     log = Path(weights) / result.METRICS_FILE
     history = result.training_history(log) if log.is_file() else {}
-    return replace(evaluation, context=context, baseline=baseline, history=history)
+    name = _network_name(weights)
+    return replace(evaluation, name=name, context=context, baseline=baseline, history=history)
+
+
+def _network_name(weights: str | Path) -> str:
+    """What tells a network from others: its name, that of its file, or of the run's folder."""
+    path = Path(weights).resolve()
+    if path.suffix.lower() != ".onnx":
+        return path.name
+    return path.parent.name if path.name == ONNX_FILE else path.stem
 
 
 def _with_points(

@@ -20,7 +20,7 @@ from facedots.evaluation.measures import (
 from facedots.evaluation.metrics import norm_distances, plain
 from facedots.evaluation.result import RESULT_FILE, Evaluation
 from facedots.evaluation.uncertainty_metrics import reliability
-from facedots.io.files import atomic_write
+from facedots.io.files import atomic_write, output_errors
 from facedots.plots.curves import save_figure, training_figure
 from facedots.plots.faces import comparison_figure
 from facedots.plots.page import render_page
@@ -46,16 +46,17 @@ def write_report(evaluation: Evaluation, out: str | Path) -> dict[str, Path]:
     """
     folder = Path(out)
     figures = _figures(evaluation)
+    numbers = json.dumps(report_dict(evaluation), indent=2, allow_nan=False) + "\n"
+    texts = {"report.html": report_html([evaluation]), "report.json": numbers}
     evaluation.save(folder / RESULT_FILE)  # Of it all the rest can be made again.
-    for name in {*_FIGURES} - {*figures}:
-        (folder / name).unlink(missing_ok=True)
+    for name in (*_FIGURES, *texts):  # What stops here leaves no report of two evaluations.
+        with output_errors(folder / name):
+            (folder / name).unlink(missing_ok=True)
     for name, figure in figures.items():
         save_figure(figure, folder / name)
-    numbers = json.dumps(report_dict(evaluation), indent=2, allow_nan=False) + "\n"
-    atomic_write(folder / "report.json", numbers)
-    atomic_write(folder / "report.html", report_html([evaluation]))
-    names = ("report.html", "report.json", *figures, RESULT_FILE)
-    return {name: folder / name for name in names}
+    for name, text in texts.items():
+        atomic_write(folder / name, text)
+    return {name: folder / name for name in (*texts, *figures, RESULT_FILE)}
 
 
 def write_comparison(

@@ -2,10 +2,11 @@
 back.
 """
 
+import contextlib
 import json
 import math
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -96,20 +97,11 @@ def save_batch(
     Raises:
         OutputError: The folder cannot be written, or was filled before.
     """
-    images = folder / IMAGES
-    if images.is_dir() and any(images.iterdir()):
-        hint = "export into a new folder, so that their numbers are right"
-        raise OutputError(f"{images}: holds images already; {hint}")
+    check_unfilled(folder)
     copies = [
         replace(result, source=file_name(f"{i:05d}_{Path(result.source).name}"))
         for i, result in enumerate(results, start=1)
     ]
-    try:
-        images.mkdir(parents=True, exist_ok=True)
-        for result, copy in zip(results, copies, strict=True):
-            shutil.copyfile(image_folder / result.source, images / copy.source)
-    except OSError as error:
-        raise OutputError(f"{images}: images cannot be copied there: {error}") from error
     fields = {"points": lambda face: _to_json(face.points)}
     document = results_document(results, schema, model, fields)
     for image, copy in zip(document["images"], copies, strict=True):
@@ -117,12 +109,40 @@ def save_batch(
     document["image_folder"] = str(image_folder.resolve())
     document["keypoint_schema"] = json.loads(schema.to_json())
     served = [replace(copy, source=f"{IMAGES}/{copy.source}") for copy in copies]
-    atomic_write(folder / CVAT[0], to_cvat(copies, schema))
-    atomic_write(folder / CVAT[1], cvat_labels(schema, _median_shape(results)))
-    atomic_write(folder / LABEL_STUDIO[0], to_label_studio(served, schema, model=model))
-    atomic_write(folder / LABEL_STUDIO[1], label_studio_config(schema))
-    atomic_write(folder / RANKING, _ranking_csv(results, copies))
-    atomic_write(folder / EXPORT, json_line(document))
+    with _complete(folder / IMAGES) as images:
+        for result, copy in zip(results, copies, strict=True):
+            shutil.copyfile(image_folder / result.source, images / copy.source)
+        atomic_write(folder / CVAT[0], to_cvat(copies, schema))
+        atomic_write(folder / CVAT[1], cvat_labels(schema, _median_shape(results)))
+        atomic_write(folder / LABEL_STUDIO[0], to_label_studio(served, schema, model=model))
+        atomic_write(folder / LABEL_STUDIO[1], label_studio_config(schema))
+        atomic_write(folder / RANKING, _ranking_csv(results, copies))
+        atomic_write(folder / EXPORT, json_line(document))
+
+
+def check_unfilled(folder: Path) -> None:
+    """Raise :class:`OutputError` where the folder was filled before."""
+    images = folder / IMAGES
+    if images.is_dir() and any(images.iterdir()):
+        hint = "export into a new folder, so that their numbers are right"
+        raise OutputError(f"{images}: holds images already; {hint}")
+
+
+@contextlib.contextmanager
+def _complete(images: Path) -> Iterator[Path]:
+    """A folder to fill, which gets its name after the block; of an error nothing is left."""
+    part = images.with_name(f".{images.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if images.is_dir():
+            images.rmdir()
+        part.rename(images)
+    except OSError as error:
+        raise OutputError(f"{images}: images cannot be copied there: {error}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def load_batch(folder: Path) -> LabelingBatch:
