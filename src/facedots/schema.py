@@ -161,28 +161,47 @@ IBUG68 = _ibug68()
 """The 68 points of the iBUG / Multi-PIE annotation: jaw, brows, nose, eyes, mouth."""
 
 
+_SIDES = re.compile("left|right", re.IGNORECASE)
+_LETTERS = re.compile(
+    r"(?<![a-zA-Z0-9])[lrLR](?![a-zA-Z])"  # l_eye, eye-l, l1
+    r"|(?<=[a-z0-9])[LR](?![a-zA-Z])"  # EyeL
+    r"|(?<![a-zA-Z0-9])[lrLR](?=[A-Z][a-z])"  # LEye, lEye
+)
+"""Letters that may stand for a side."""
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+
+def _mirrored(name: str) -> str:
+    """The name on the other side, in small letters."""
+    sides = _SIDES if _SIDES.search(name) else _LETTERS
+    return sides.sub(lambda side: _OTHER[side[0].lower()], name).lower()
+
+
 def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
-    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names.
+    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names; an l or
+    r of its own, as in ``l_eye`` or ``EyeL``, is a side where the other name is there, too.
 
     Raises:
-        DataError: A point on one side has no partner on the other.
+        DataError: A point on the left or right has no partner on the other side.
 
-    >>> mirror_names(["left_eye", "nose", "right_eye"])
-    (2, 1, 0)
+    >>> mirror_names(["left_eye", "nose", "right_eye"]), mirror_names(["EyeL", "EyeR", "ear_l"])
+    ((2, 1, 0), (1, 0, 2))
     """
-    other = {"left": "right", "right": "left"}
-    partners = [
-        re.sub("left|right", lambda side: other[side[0].lower()], name, flags=re.IGNORECASE)
-        for name in names
-    ]
+    partners = [_mirrored(name) for name in names]
     place = {name.lower(): i for i, name in enumerate(names)}
-    alone = [a for a, b in zip(names, partners, strict=True) if b.lower() not in place]
+    alone = [
+        name
+        for name, partner in zip(names, partners, strict=True)
+        if partner not in place and _SIDES.search(name)
+    ]
     if alone:
         raise DataError(
             f"{', '.join(alone)}: no point with the other side's name; "
             "list under `flip` what a mirror image swaps"
         )
-    return tuple(place[partner.lower()] for partner in partners)
+    swapped = [place.get(partner, i) for i, partner in enumerate(partners)]
+    # Of names that differ in case alone, one is the partner.
+    return tuple(j if swapped[j] == i else i for i, j in enumerate(swapped))
 
 
 def _public(
