@@ -6,6 +6,7 @@ the image.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -49,8 +50,8 @@ class KeypointSchema:
         fault = ""
         if len(set(self.names)) != self.count:
             fault = "point names repeat"
-        elif sorted(i for region in self.regions.values() for i in region) != everything:
-            fault = "every point must lie in exactly one region"
+        elif wrong := self._outside_one_region():
+            fault = f"every point must lie in exactly one region; {wrong}"
         elif sorted(self.flip) != everything or any(
             self.flip[self.flip[i]] != i for i in self.flip
         ):
@@ -59,6 +60,15 @@ class KeypointSchema:
             fault = "edges and norm_pair must be indices of points"
         if fault:
             raise ValueError(f"schema {self.name}: {fault}")
+
+    def _outside_one_region(self) -> str:
+        """Which points lie in no region or in several, in words; nothing where none does."""
+        listed = Counter(i for region in self.regions.values() for i in region)
+        unknown = [str(i) for i in listed if i not in range(self.count)]
+        none = [name for i, name in enumerate(self.names) if listed[i] == 0]
+        several = [name for i, name in enumerate(self.names) if listed[i] > 1]
+        kinds = {"in none": none, "repeated": several, "no points": unknown}
+        return ", ".join(f"{kind}: {' '.join(names)}" for kind, names in kinds.items() if names)
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         # A mappingproxy cannot be pickled, so data-loader workers get schemas as JSON.
