@@ -13,7 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from facedots.errors import DataError
+from facedots.errors import DataError, PointsError
 
 
 @dataclass(frozen=True)
@@ -171,6 +171,17 @@ IBUG68 = _ibug68()
 """The 68 points of the iBUG / Multi-PIE annotation: jaw, brows, nose, eyes, mouth."""
 
 
+def check_ibug68(schema: KeypointSchema, model: str, purpose: str) -> None:
+    """Refuse a network that does not find the points of iBUG, whose meaning ``purpose`` knows.
+
+    Raises:
+        PointsError: It finds others.
+    """
+    if schema.names != IBUG68.names:
+        found = f"{model} finds the {schema.count} points of {schema.name}"
+        raise PointsError(f"{found}; {purpose} needs the {IBUG68.count} of iBUG")
+
+
 _SIDES = re.compile("left|right", re.IGNORECASE)
 _LETTERS = re.compile(
     r"(?<![a-zA-Z0-9])[lrLR](?![a-zA-Z])"  # l_eye, eye-l, l1
@@ -188,8 +199,8 @@ def _mirrored(name: str) -> str:
 
 
 def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
-    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names; an l or
-    r of its own, as in ``l_eye`` or ``EyeL``, is a side where the other name is there, too.
+    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names; an l
+    or r of its own, as in ``l_eye`` or ``EyeL``, is a side where the other name is there, too.
 
     Raises:
         DataError: A point on the left or right has no partner on the other side.

@@ -31,7 +31,9 @@ def test_label_numbers_by_hand() -> None:
 def test_what_a_mirror_image_swaps_is_said() -> None:
     assert mirror_text(PAIR) == "mirror image swaps: right and left"
     alone = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (0, 1), (), (0, 1))
-    assert mirror_text(alone).startswith("mirror image swaps: nothing: no names with left and right")
+    assert mirror_text(alone).startswith(
+        "mirror image swaps: nothing: no names with left and right"
+    )
     assert mirror_text(IBUG68) == "mirror image swaps: the pairs of ibug68"
 
 

@@ -56,7 +56,7 @@ class FaceAnnotation:
         label_style: The data set whose way of labeling the points follow; ``""`` where unknown.
         pupils: ``float32 (2, 2)`` as the points, the right eye's first, NaN where one is missing;
             ``None`` where the data set labels none.
-        box: ``float32 (4,)``, the tight box x0, y0, x1, y1 where no point is labeled; else ``None``.
+        box: ``float32 (4,)``, the tight box x0 y0 x1 y1 where no point is labeled; else ``None``.
         visible: ``float32 (K,)``: 1 for points that are seen, 0 for hidden ones, NaN where that is
             unknown; ``None``: all that are labeled are seen.
         is_face: False where the box frames what may only look like a face.
