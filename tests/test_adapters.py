@@ -14,7 +14,7 @@ from facedots.adapters import from_mediapipe, from_supervision, to_pandas, to_su
 from facedots.errors import MissingExtra, ShapeError
 from facedots.geometry import Floats, tight_boxes
 from facedots.io.results import to_csv
-from facedots.schema import IBUG68
+from facedots.schema import AFLW19, IBUG68
 from facedots.types import Face, ImageResult
 
 
@@ -63,9 +63,12 @@ def test_supervision_gets_no_covariance_where_there_is_none() -> None:
 
 def test_no_face_in_supervision() -> None:
     key_points = to_supervision([])
+    assert np.shape(key_points.data["covariance"]) == (0, 68, 2, 2)
+    assert key_points.as_detections().xyxy.shape == (0, 4)
     image = np.zeros((20, 20, 3), np.uint8)
     assert not sv.VertexEllipseHaloAnnotator().annotate(image, key_points).any()
     assert from_supervision(key_points) == []
+    assert np.shape(to_supervision([], AFLW19).data["covariance"]) == (0, 19, 2, 2)
 
 
 def test_points_that_supervision_misses_are_missing() -> None:

@@ -132,7 +132,8 @@ def models_table() -> str:
 
 NME: mean point error over the distance of the outer eye corners. 300-W: 205 held-out photos, tight
 boxes. Unseen people: YouTube Faces, mean of five identity-disjoint folds, by shorter runs of the
-float networks, of {card_fact("small", "Disjoint runs")[:10]} and on these two sets alone. Time:
+float networks, of {card_fact("small", "Disjoint runs")[:10]}, on these two sets alone and by
+an earlier recipe: they take a training, no shipped file gives them. Time:
 a call for a face that was found, on one core ({measured[2]}, {measured[1]}, `benchmarks/peers.py`).
 The most accurate public alternative in the same run, {peer}, has
 {w300[peer]["NME* %"]} % after a constant shift is removed, at

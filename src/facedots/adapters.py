@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from supervision import KeyPoints
 
 
-def to_supervision(faces: Sequence[Face]) -> "KeyPoints":
+def to_supervision(faces: Sequence[Face], schema: KeypointSchema = IBUG68) -> "KeyPoints":
     """The faces of an image as :class:`supervision.KeyPoints`.
 
     ``keypoint_confidence`` and ``detection_confidence`` are the face's ``confidence`` and
     ``score``, ``class_id`` is 0, and ``data["covariance"]``, ``float32 (N, K, 2, 2)``, is what
     supervision's ``VertexEllipse…Annotator`` draw. Where the network predicts no covariance, it
-    and the points' confidence are left out. ``.as_detections()`` gives the tight boxes.
+    and the points' confidence are left out. ``.as_detections()`` gives the tight boxes. Without a
+    face all arrays are there, of length 0 with the K points of ``schema``.
 
     Example:
         >>> key_points = to_supervision(faces)  # doctest: +SKIP
@@ -36,13 +37,14 @@ def to_supervision(faces: Sequence[Face]) -> "KeyPoints":
     """
     with explain_missing_extra():
         from supervision import KeyPoints
-    if not faces:
-        return KeyPoints.empty()
-    covariance = np.stack([face.covariance for face in faces]).astype(np.float32)
-    confidence = np.stack([face.confidence for face in faces]).astype(np.float32)
-    is_known = np.isfinite(covariance).any()
+    count = faces[0].schema.count if faces else schema.count
+    points = np.array([face.points for face in faces], np.float32)
+    covariance = np.array([face.covariance for face in faces], np.float32)
+    covariance = covariance.reshape(-1, count, 2, 2)
+    confidence = np.array([face.confidence for face in faces], np.float32).reshape(-1, count)
+    is_known = not faces or np.isfinite(covariance).any()
     return KeyPoints(
-        xy=np.stack([face.points for face in faces]).astype(np.float32),
+        xy=points.reshape(-1, count, 2),
         class_id=np.zeros(len(faces), int),
         keypoint_confidence=confidence if is_known else None,
         detection_confidence=np.array([face.score for face in faces], np.float32),

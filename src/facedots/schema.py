@@ -6,13 +6,14 @@ the image.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from facedots.errors import DataError
+from facedots.errors import DataError, PointsError
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class KeypointSchema:
         fault = ""
         if len(set(self.names)) != self.count:
             fault = "point names repeat"
-        elif sorted(i for region in self.regions.values() for i in region) != everything:
-            fault = "every point must lie in exactly one region"
+        elif wrong := self._outside_one_region():
+            fault = f"every point must lie in exactly one region; {wrong}"
         elif sorted(self.flip) != everything or any(
             self.flip[self.flip[i]] != i for i in self.flip
         ):
@@ -59,6 +60,15 @@ class KeypointSchema:
             fault = "edges and norm_pair must be indices of points"
         if fault:
             raise ValueError(f"schema {self.name}: {fault}")
+
+    def _outside_one_region(self) -> str:
+        """Which points lie in no region or in several, in words; nothing where none does."""
+        listed = Counter(i for region in self.regions.values() for i in region)
+        unknown = [str(i) for i in listed if i not in range(self.count)]
+        none = [name for i, name in enumerate(self.names) if listed[i] == 0]
+        several = [name for i, name in enumerate(self.names) if listed[i] > 1]
+        kinds = {"in none": none, "repeated": several, "no points": unknown}
+        return ", ".join(f"{kind}: {' '.join(names)}" for kind, names in kinds.items() if names)
 
     def __reduce__(self) -> tuple[Any, tuple[str]]:
         # A mappingproxy cannot be pickled, so data-loader workers get schemas as JSON.
@@ -161,28 +171,58 @@ IBUG68 = _ibug68()
 """The 68 points of the iBUG / Multi-PIE annotation: jaw, brows, nose, eyes, mouth."""
 
 
-def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
-    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names.
+def check_ibug68(schema: KeypointSchema, model: str, purpose: str) -> None:
+    """Refuse a network that does not find the points of iBUG, whose meaning ``purpose`` knows.
 
     Raises:
-        DataError: A point on one side has no partner on the other.
-
-    >>> mirror_names(["left_eye", "nose", "right_eye"])
-    (2, 1, 0)
+        PointsError: It finds others.
     """
-    other = {"left": "right", "right": "left"}
-    partners = [
-        re.sub("left|right", lambda side: other[side[0].lower()], name, flags=re.IGNORECASE)
-        for name in names
-    ]
+    if schema.names != IBUG68.names:
+        found = f"{model} finds the {schema.count} points of {schema.name}"
+        raise PointsError(f"{found}; {purpose} needs the {IBUG68.count} of iBUG")
+
+
+_SIDES = re.compile("left|right", re.IGNORECASE)
+_LETTERS = re.compile(
+    r"(?<![a-zA-Z0-9])[lrLR](?![a-zA-Z])"  # l_eye, eye-l, l1
+    r"|(?<=[a-z0-9])[LR](?![a-zA-Z])"  # EyeL
+    r"|(?<![a-zA-Z0-9])[lrLR](?=[A-Z][a-z])"  # LEye, lEye
+)
+"""Letters that may stand for a side."""
+_OTHER = {"left": "right", "right": "left", "l": "r", "r": "l"}
+
+
+def _mirrored(name: str) -> str:
+    """The name on the other side, in small letters."""
+    sides = _SIDES if _SIDES.search(name) else _LETTERS
+    return sides.sub(lambda side: _OTHER[side[0].lower()], name).lower()
+
+
+def mirror_names(names: Sequence[str]) -> tuple[int, ...]:
+    """Which point becomes which in a mirror image, from ``left`` and ``right`` in the names; an l
+    or r of its own, as in ``l_eye`` or ``EyeL``, is a side where the other name is there, too.
+
+    Raises:
+        DataError: A point on the left or right has no partner on the other side.
+
+    >>> mirror_names(["left_eye", "nose", "right_eye"]), mirror_names(["EyeL", "EyeR", "ear_l"])
+    ((2, 1, 0), (1, 0, 2))
+    """
+    partners = [_mirrored(name) for name in names]
     place = {name.lower(): i for i, name in enumerate(names)}
-    alone = [a for a, b in zip(names, partners, strict=True) if b.lower() not in place]
+    alone = [
+        name
+        for name, partner in zip(names, partners, strict=True)
+        if partner not in place and _SIDES.search(name)
+    ]
     if alone:
         raise DataError(
             f"{', '.join(alone)}: no point with the other side's name; "
             "list under `flip` what a mirror image swaps"
         )
-    return tuple(place[partner.lower()] for partner in partners)
+    swapped = [place.get(partner, i) for i, partner in enumerate(partners)]
+    # Of names that differ in case alone, one is the partner.
+    return tuple(j if swapped[j] == i else i for i, j in enumerate(swapped))
 
 
 def _public(

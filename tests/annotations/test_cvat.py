@@ -232,3 +232,12 @@ def test_a_missing_file_is_named(folder: Path) -> None:
         AnnotationError, match=r"none\.xml: 1 fault\n  cannot be read: No such file"
     ):
         CvatFile(folder / "none.xml").faces(folder)
+
+
+def test_images_without_a_shape_are_empty(folder: Path) -> None:
+    file = CvatFile(EXPORT)
+    file.faces(folder, FOUR)
+    assert file.empty == ["nobody.jpg"]
+    (folder / "nobody.jpg").unlink()
+    assert len(file.faces(folder, FOUR)) == 3
+    assert file.empty == []

@@ -52,6 +52,10 @@ def test_a_reference_finds_its_image(finder: ImageFinder, reference: str, found:
     ("reference", "fault"),
     [
         ("gone.jpg", r"no image .*gone\.jpg; put it back"),
+        (
+            "photos/00005_a.jpg",
+            r"00005_a\.jpg; put it back.* --exported DIR, or --images DIR/images$",
+        ),
         ("", "no image"),
         ("x/twin.jpg", r"may be .*one.* or .*two"),
         ("b", "no image"),

@@ -335,3 +335,14 @@ def test_other_files_are_refused(folder: Path, text: str, fault: str) -> None:
         LabelStudioFile(folder / "bad.json").faces(folder, FOUR)
     with pytest.raises(AnnotationError, match="cannot be read"):
         LabelStudioFile(folder / "none.json").faces(folder, FOUR)
+
+
+def test_images_that_were_submitted_without_a_face_are_empty_and_skipped_ones_are_not(
+    folder: Path,
+) -> None:
+    tasks = json.loads(EXPORT.read_text())
+    first(tasks)[:] = []
+    (folder / "empty.json").write_text(json.dumps(tasks))
+    file = LabelStudioFile(folder / "empty.json")
+    assert len(file.faces(folder, FOUR)) == 2
+    assert file.empty == ["one.jpg"]

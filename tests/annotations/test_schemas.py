@@ -201,6 +201,31 @@ def test_mirroring_twice_is_nothing(stems: list[str]) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("names", "flip"),
+    [
+        (["l_eye", "nose", "r_eye"], (2, 1, 0)),
+        (["eye-L", "eye-R"], (1, 0)),
+        (["EyeL", "EyeR", "NoseTip"], (1, 0, 2)),
+        (["REye", "LEye"], (1, 0)),
+        (["ear_l1", "ear_l2", "ear_r2", "ear_r1"], (3, 2, 1, 0)),
+        (["l", "r"], (1, 0)),
+        (["lip_l", "lip_u", "left_eye", "right_eye"], (0, 1, 3, 2)),  # l: lower, no lip_r
+        (["lear", "rear", "EYEL", "EYER"], (0, 1, 2, 3)),  # No letters of their own.
+    ],
+)
+def test_letters_of_their_own_are_sides_where_both_are_there(
+    names: list[str], flip: tuple[int, ...]
+) -> None:
+    assert mirror_names(names) == flip
+
+
+@given(st.lists(st.text("lrLReE_-1", min_size=1, max_size=5), unique=True))
+def test_mirroring_letters_twice_is_nothing(names: list[str]) -> None:
+    flip = mirror_names(names)
+    assert [flip[i] for i in flip] == list(range(len(names)))
+
+
 def test_furthest_pair_leaves_out_what_is_missing() -> None:
     faces = np.full((3, 4, 2), np.nan)
     faces[:, 0], faces[:, 1] = 0, (3, 0)

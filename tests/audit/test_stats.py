@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from facedots.annotations.base import FaceAnnotation
 from facedots.annotations.load import ReadOptions, load_annotations
-from facedots.audit.stats import ROUNDING_ERROR, Spread, data_stats, label_stats
+from facedots.audit.stats import ROUNDING_ERROR, Spread, data_stats, label_stats, mirror_text
 from facedots.io.images import write_image
-from facedots.schema import KeypointSchema
+from facedots.schema import IBUG68, KeypointSchema
 
 PAIR = KeypointSchema("pair", ("right", "left"), {"eyes": (0, 1)}, (1, 0), ((0, 1),), (0, 1))
 
@@ -26,6 +26,15 @@ def test_label_numbers_by_hand() -> None:
     assert stats.rounding_nme == pytest.approx(100 * 0.38260 * (1 / 5 + 1 / 10) / 2, abs=1e-3)
     # An image 20 px wide reaches to x = 19.5.
     assert (stats.points_outside, stats.faces_outside, stats.furthest_outside) == (1, 1, 0.5)
+
+
+def test_what_a_mirror_image_swaps_is_said() -> None:
+    assert mirror_text(PAIR) == "mirror image swaps: right and left"
+    alone = KeypointSchema("pair", ("a", "b"), {"all": (0, 1)}, (0, 1), (), (0, 1))
+    assert mirror_text(alone).startswith(
+        "mirror image swaps: nothing: no names with left and right"
+    )
+    assert mirror_text(IBUG68) == "mirror image swaps: the pairs of ibug68"
 
 
 def test_the_rounding_error_is_that_of_random_points() -> None:

@@ -103,6 +103,7 @@ def test_stats_prints_tables(folder: Path) -> None:
     assert "test" in printed
     assert "yes" in printed
     assert "unknown" not in printed
+    assert "mirror image swaps: the pairs of ibug68" in printed
 
 
 def test_stats_as_json(folder: Path) -> None:

@@ -136,6 +136,23 @@ def test_label_studio_there_and_back_and_the_data_commands_read_it(
     assert data_stats(parts).subsets["fixed"].labels.faces == 3
 
 
+def test_an_image_that_was_submitted_without_its_only_face_is_listed(
+    work: Path, tmp_path: Path
+) -> None:
+    tasks = json.loads((work / "label_studio" / "tasks.json").read_text())
+    for number, task in enumerate(tasks):
+        results = [prediction["result"] for prediction in task["predictions"]]
+        if task["data"]["file"].endswith("one.png"):
+            results = [[]]
+        task.update(id=number, annotations=[{"id": 1, "result": result} for result in results])
+    (tmp_path / "project.json").write_text(json.dumps(tasks))
+    changes = tmp_path / "changes.csv"
+    command = ("import", tmp_path / "project.json", "--exported", work)
+    result = run(*command, "--out", tmp_path / "fixed.csv", "--changes", changes)
+    assert result.stdout.splitlines()[0] == "faces: 2 kept, 1 removed"
+    assert changes.read_text().splitlines()[1:] == ["one.png,face removed,,,,,,"]
+
+
 def test_images_that_were_annotated_from_scratch(work: Path, tmp_path: Path) -> None:
     result = run(
         "import",

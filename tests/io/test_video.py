@@ -504,6 +504,16 @@ def test_a_camera_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch) -> 
         CameraReader(3)
 
 
+def test_of_a_camera_that_is_not_there_opencv_prints_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    level = cv2.utils.logging.getLogLevel()
+    with pytest.raises(VideoError, match="camera 98: cannot be opened"):
+        CameraReader(98)
+    assert capfd.readouterr() == ("", "")
+    assert cv2.utils.logging.getLogLevel() == level
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[str]:
     """Serves the videos of a folder; those called ``cut…`` only in part."""

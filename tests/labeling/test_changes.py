@@ -50,6 +50,17 @@ def test_faces_that_are_new_gone_or_elsewhere() -> None:
     assert change.kind == "added"
 
 
+def test_the_faces_of_an_image_that_is_empty_now_are_removed() -> None:
+    predicted = {"a.jpg": [at(0), at(100)], "b.jpg": [at(0)], "c.jpg": [at(0)]}
+    kept = corrected(at(0), image="b.jpg")
+    changes = find_changes(predicted, kept, empty=["a.jpg", "b.jpg", "nobody.jpg"])
+    assert [(change.name, change.kind) for change in changes] == [
+        ("b.jpg", "kept"),
+        ("a.jpg", "removed"),
+        ("a.jpg", "removed"),
+    ]
+
+
 def test_moved_added_and_removed_points_are_listed_and_summed_up() -> None:
     before, after = at(0), at(0)
     before[2], after[0], after[1] = NAN, NAN, (13, 4)

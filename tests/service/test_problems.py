@@ -4,6 +4,7 @@ import asyncio
 import struct
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -12,11 +13,12 @@ from starlette.types import Message
 
 from facedots.errors import WeightsError
 from facedots.pipeline_options import PipelineOptions
+from facedots.schema import AFLW21
 from facedots.service.app import create_app
 from facedots.service.compute import ComputeThread
 from facedots.service.handler import RequestHandler
 from facedots.service.problems import Problem
-from facedots.service.requests import FindOptions
+from facedots.service.requests import FindOptions, ImageOptions
 from facedots.service.settings import ServiceSettings
 
 
@@ -165,3 +167,20 @@ def test_a_job_is_dropped_when_its_client_is_gone(
     asyncio.run(main())
     assert sent[0]["status"] == 400
     assert not answered
+
+
+@pytest.mark.parametrize("asked", [{"pose": True}, {"emotions": True}, {"aligned": 64}])
+def test_what_needs_the_points_of_ibug_is_refused_of_a_network_of_others(
+    monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]
+) -> None:
+    handler = RequestHandler(ServiceSettings())
+    predictor = SimpleNamespace(spec=SimpleNamespace(schema=AFLW21))
+    opened = SimpleNamespace(detector=None, predictor=predictor)
+    monkeypatch.setattr(handler, "_open", lambda _: opened)
+    assert handler.pipeline(FindOptions()).predictor is predictor  # type: ignore[comparison-overlap]
+    with pytest.raises(Problem) as refused:
+        handler.pipeline(ImageOptions.model_validate(asked))
+    assert refused.value.document["detail"] == (
+        f"small finds the 21 points of aflw21; {next(iter(asked))} needs the 68 of iBUG"
+    )
+    assert refused.value.status == 422

@@ -56,8 +56,7 @@ class FaceAnnotation:
         label_style: The data set whose way of labeling the points follow; ``""`` where unknown.
         pupils: ``float32 (2, 2)`` as the points, the right eye's first, NaN where one is missing;
             ``None`` where the data set labels none.
-        box: ``float32 (4,)``, x0, y0, x1, y1 of the tight box where no point is labeled; else
-            ``None``.
+        box: ``float32 (4,)``, the tight box x0 y0 x1 y1 where no point is labeled; else ``None``.
         visible: ``float32 (K,)``: 1 for points that are seen, 0 for hidden ones, NaN where that is
             unknown; ``None``: all that are labeled are seen.
         is_face: False where the box frames what may only look like a face.
@@ -103,6 +102,7 @@ class AnnotationFile(ABC):
         self.path = Path(path)
         protect([self.path])
         self.notes: list[str] = []  # What is told of the file when its faces are read.
+        self.empty: list[str] = []  # Images that were annotated and hold no face, as groups.
 
     @property
     def image_folder(self) -> Path:
@@ -133,7 +133,7 @@ class AnnotationFile(ABC):
         Raises:
             AnnotationError: With all faults of the file at once.
         """
-        self.notes = []
+        self.notes, self.empty = [], []
         faces = self._faces(images or self.image_folder, schema, origin or self.origin)
         beyond = f"a coordinate is beyond {MAX_COORDINATE:.0f} pixels"
         large = [face.name for face in faces if (np.abs(face.points) > MAX_COORDINATE).any()]

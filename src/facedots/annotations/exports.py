@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +127,8 @@ def annotations_of(
     images: Path,
     origin: Origin,
 ) -> list[FaceAnnotation]:
-    """The faces of an export in pixels of the stored images; faces without points are skipped.
+    """The faces of an export in pixels of the stored images; faces without points are skipped, and
+    images without another are the ``empty`` ones of the file.
 
     Names are paths below the folder ``images``, with ``#1``, ``#2``, … where several faces share an
     image; the group is the path.
@@ -141,6 +143,8 @@ def annotations_of(
     for entry in entries:
         rows = [i for i, face in enumerate(entry.faces) if np.isfinite(face).any()]
         if not rows:
+            with suppress(ImageError):  # Of images without a face nothing is read.
+                file.empty.append(finder.find(entry.reference).relative_to(images).as_posix())
             continue
         faces = [entry.faces[i] for i in rows]
         try:

@@ -63,7 +63,10 @@ class ImageFinder:
             if key in files:
                 return self._only(files[key], parts, reference)
         missing = self.root.joinpath(*parts)
-        raise ImageError(f"no image {missing}; put it back, or take it out of the export")
+        fix = "put it back, or take it out of the export"
+        if re.match(r"\d{5,}_", name):  # As `facedots label export` numbers its copies.
+            fix += "; exported by facedots: give --exported DIR, or --images DIR/images"
+        raise ImageError(f"no image {missing}; {fix}")
 
     def file(self, name: str, folders: Sequence[str] = ("",)) -> Path:
         """The image of exactly this name in the folder, or in one of some folders in it; else as

@@ -77,6 +77,10 @@ class AnnotationSet:
     Attributes:
         subsets: Name of the subset -> its faces.
         schema: What their points mean.
+        empty: Images that were annotated and hold no face, by the ``group`` that faces would have.
+            Known of exports of Label Studio (not of tasks that were skipped or not submitted), of
+            CVAT (all its images without a face, whether looked at or not; frames of a video do not
+            tell) and of dlib's imglab; other formats do not tell.
 
     Example:
         >>> data = load_annotations("data/youtube-faces")  # doctest: +SKIP
@@ -86,6 +90,7 @@ class AnnotationSet:
 
     subsets: Subsets
     schema: KeypointSchema
+    empty: Sequence[str] = ()
 
     @property
     def faces(self) -> list[FaceAnnotation]:
@@ -179,7 +184,7 @@ def _read(
         elif len(entries) > 1:
             faces = [replace(face, name=f"{subset}/{face.name}") for face in faces]
         subsets.setdefault(subset, []).extend(faces)
-    return AnnotationSet(subsets, schema)
+    return AnnotationSet(subsets, schema, [image for _, file in entries for image in file.empty])
 
 
 def _files_of(path: Path, format: str | None) -> tuple[str, list[Path]]:

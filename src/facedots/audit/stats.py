@@ -16,7 +16,7 @@ from facedots.errors import ImageError
 from facedots.evaluation.metrics import norm_distances, plain
 from facedots.geometry import Matrix
 from facedots.io.tar_files import ImagePlace
-from facedots.schema import IBUG68, KeypointSchema
+from facedots.schema import IBUG68, SCHEMAS, KeypointSchema
 
 ROUNDING_ERROR = (np.sqrt(2) + np.arcsinh(1)) / 6
 """Mean distance in pixels between a point and its rounded coordinates, 0.3826: that of a unit
@@ -167,6 +167,16 @@ def label_stats(points: ArrayLike, sizes: ArrayLike, schema: KeypointSchema = IB
         faces_outside=int((outside > 0).any(axis=1).sum()),
         furthest_outside=float(outside.max(initial=0)),
     )
+
+
+def mirror_text(schema: KeypointSchema) -> str:
+    """Which points a mirror image swaps, in words: a pair that is missed teaches the wrong side."""
+    names = schema.names
+    pairs = [f"{names[i]} and {names[j]}" for i, j in enumerate(schema.flip) if i < j]
+    if SCHEMAS.get(schema.name) == schema:
+        pairs = [f"the pairs of {schema.name}"]
+    nothing = "nothing: no names with left and right, and no flip in a schema.yaml"
+    return f"mirror image swaps: {', '.join(pairs) or nothing}"
 
 
 def _on_grid(points: Matrix) -> bool:

@@ -72,7 +72,7 @@ def stats(
 ) -> None:
     """Print sizes, labels, duplicates, and what subsets share. Read it before training."""
     from facedots.annotations.load import load_annotations
-    from facedots.audit.stats import data_stats
+    from facedots.audit.stats import data_stats, mirror_text
 
     progress = Console(stderr=True)
     with progress.status("reading images"):
@@ -82,6 +82,7 @@ def stats(
         typer.echo(json.dumps(result.to_dict(), indent=2))
     else:
         _print_stats(result)
+        echo(mirror_text(annotations.schema))
 
 
 @data_app.command()

@@ -90,7 +90,8 @@ def predict(
                 for result in run.predict("finding faces", pipeline, draw):
                     files.write(result)
                     counts.append(len(result.faces))
-                    lines.append(f"{result.source}: {count_found(result, pipeline.detector)}")
+                    count = count_found(result, pipeline.detector, columns.schema)
+                    lines.append(f"{result.source}: {count}")
         finally:
             _print_counts(counts, lines, to_stderr=printed)
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
-from facedots.errors import DataError, PointsError
+from facedots.errors import DataError
 from facedots.io.files import local_path
 from facedots.io.headers import MAX_PIXELS, allow_pixels
 from facedots.pipeline_options import AnyAngle, PipelineOptions, SearchOption
-from facedots.schema import IBUG68
+from facedots.schema import check_ibug68
 
 if TYPE_CHECKING:
     from facedots.annotations.load import ReadOptions
@@ -180,8 +180,5 @@ def load_ibug68(networks: PipelineOptions, command: str) -> "Pipeline":
         WeightsError, DataError: As :meth:`PipelineOptions.load` has them.
     """
     pipeline = networks.load()
-    schema = pipeline.predictor.spec.schema
-    if schema.names != IBUG68.names:
-        found = f"{networks.model} finds the {schema.count} points of {schema.name}"
-        raise PointsError(f"{found}; `facedots {command}` needs the {IBUG68.count} of iBUG")
+    check_ibug68(pipeline.predictor.spec.schema, networks.model, f"`facedots {command}`")
     return pipeline

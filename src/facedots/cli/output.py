@@ -18,12 +18,14 @@ from facedots.io.files import stream_number
 from facedots.io.headers import MAX_PIXELS, holds_more_frames
 from facedots.io.signals import exit_status, stoppable
 from facedots.io.text import count_noun, printable
+from facedots.schema import SCHEMAS
 
 if TYPE_CHECKING:
     from facedots.batch.images import Draw, FindFaces
     from facedots.detection.base import Detector, SearchRange
     from facedots.io.inputs import ImageSource
     from facedots.io.result_files import ResultFiles
+    from facedots.schema import KeypointSchema
     from facedots.types import ImageResult
 
 T = TypeVar("T")
@@ -242,6 +244,14 @@ def count_faces(count: int, searched: "SearchRange | None" = None) -> str:
     return f"no face found; looked for {searched}" if searched else "no face found"
 
 
-def count_found(result: "ImageResult", detector: "Detector") -> str:
-    """The same of an image."""
-    return count_faces(len(result.faces), detector.search_range(result.width, result.height))
+def count_found(
+    result: "ImageResult", detector: "Detector", schema: "KeypointSchema | None" = None
+) -> str:
+    """The same of an image; and where the network's schema may be that of no face, what finds other
+    objects.
+    """
+    searched = detector.search_range(result.width, result.height)
+    text = count_faces(len(result.faces), searched)
+    if result.faces or schema is None or schema in SCHEMAS.values():
+        return text
+    return f"{text}; for other objects: --detector single-object"

@@ -3,10 +3,12 @@ constant rate.
 """
 
 import logging
+import os
 import re
 import struct
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,7 +17,7 @@ from typing import Any, BinaryIO
 import cv2
 import numpy as np
 
-from facedots.errors import ImageError, OutputError, VideoError
+from facedots.errors import DEBUG, ImageError, OutputError, VideoError
 from facedots.geometry import Image
 from facedots.io.files import AtomicFile, protect
 from facedots.io.images import SUFFIXES, read_image
@@ -153,7 +155,8 @@ class CameraReader(_Capture):
 
     def __init__(self, index: int) -> None:
         self.name = f"camera {index}"
-        self._capture = cv2.VideoCapture(index)
+        with _silent_opencv():
+            self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
             hint = "is it plugged in, and free of other programs?"
             raise VideoError(f"{self.name}: cannot be opened; {hint}")
@@ -220,6 +223,21 @@ class OpenCVWriter(VideoWriter):
         frames = capture.get(cv2.CAP_PROP_FRAME_COUNT) if capture.isOpened() else 0
         capture.release()
         return bool(frames >= self._slots - 1)
+
+
+@contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """In this block OpenCV logs nothing, unless with ``--debug``: of a camera that is not there it
+    prints a dozen lines.
+    """
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(
+        level if DEBUG in os.environ else cv2.utils.logging.LOG_LEVEL_SILENT
+    )
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _information(capture: cv2.VideoCapture, default_rate: Fraction) -> VideoInfo:

@@ -74,7 +74,9 @@ class FaceChange:
 
 
 def find_changes(
-    predicted: Mapping[str, Sequence[Floats]], corrected: Iterable[FaceAnnotation]
+    predicted: Mapping[str, Sequence[Floats]],
+    corrected: Iterable[FaceAnnotation],
+    empty: Iterable[str] = (),
 ) -> list[FaceChange]:
     """The changes to the faces of all images that were corrected, image by image.
 
@@ -84,10 +86,13 @@ def find_changes(
     Args:
         predicted: Image -> the points ``(K, 2)`` of its faces.
         corrected: Faces by people; ``group`` is the image.
+        empty: Images that people annotated and left without a face.
     """
     groups: dict[str, list[FaceAnnotation]] = {}
     for face in corrected:
         groups.setdefault(face.group, []).append(face)
+    for image in empty:
+        groups.setdefault(image, [])
     return [
         change
         for image, faces in groups.items()
@@ -126,6 +131,9 @@ def load_corrections(file: Path, exported: Path, options: ReadOptions | None = N
         exported: The folder that :func:`~facedots.labeling.batch.save_batch` filled.
         options: How to read the file.
 
+    Faces of an image that was annotated and is empty now count as removed; which images those are,
+    see :attr:`~facedots.annotations.load.AnnotationSet.empty`.
+
     Raises:
         DataError: The folder is not one of these, or the file no such export.
         AnnotationError: The file has faults, or is about other images.
@@ -133,8 +141,10 @@ def load_corrections(file: Path, exported: Path, options: ReadOptions | None = N
     batch = load_batch(exported)
     options = replace(options or ReadOptions(), images=exported / IMAGES, schema=batch.schema)
     options = replace(options, format=options.format or tool_format(file))
-    faces = batch.originals(load_annotations(file, options).faces, file)
-    return Corrections(batch, faces, find_changes(batch.predicted, faces))
+    annotations = load_annotations(file, options)
+    faces = batch.originals(annotations.faces, file)
+    empty = [batch.sources[name] for name in annotations.empty if name in batch.sources]
+    return Corrections(batch, faces, find_changes(batch.predicted, faces, empty))
 
 
 def tool_format(file: Path) -> str:

@@ -25,6 +25,7 @@ from facedots.io.text import json_line
 from facedots.pipeline import Pipeline
 from facedots.pipeline_options import PipelineOptions
 from facedots.plots.draw import draw_faces
+from facedots.schema import check_ibug68
 from facedots.service.limits import Form
 from facedots.service.metrics import FACES, IMAGES
 from facedots.service.problems import Problem
@@ -41,6 +42,8 @@ wait in memory for clients that read slowly.
 """
 _MEASURES = ("pose", "signals", "emotions")
 """The fields of a face that are measured where a request asks for them."""
+_OF_IBUG68 = (*_MEASURES, "aligned")
+"""The options that know what the points of iBUG mean."""
 GIVEN_BOXES = "boxes"
 """The detector of an answer to a request with boxes."""
 
@@ -82,6 +85,9 @@ class RequestHandler:
         except FacedotsError as error:
             detail = str(error).replace(chosen.model, self._name(options))
             raise Problem(422, detail) from error
+        for asked in (name for name in _OF_IBUG68 if getattr(options, name, None)):
+            with _explained():
+                check_ibug68(opened.predictor.spec.schema, self._name(options), asked)
         most = min(options.max_faces or self._limits.max_faces, self._limits.max_faces)
         return Pipeline(opened.detector, opened.predictor, most)
 
