@@ -155,9 +155,10 @@ def test_two_runs_in_one_folder_are_refused_until_the_first_has_ended(tmp_path: 
     ],
 )
 def test_what_torch_and_the_system_raise_becomes_one_line(
-    error: Exception, kind: type[FacedotsError], words: str
+    error: Exception, kind: type[FacedotsError], words: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(kind, match=words) as caught, explain_faults(Path("runs/a")):
+    (tmp_path / "recipe.yaml").touch()
+    with pytest.raises(kind, match=words) as caught, explain_faults(tmp_path):
         raise error
     assert "\n" not in str(caught.value)
 

@@ -16,12 +16,13 @@ import onnxruntime
 import pytest
 
 from facedots.data.splits import load_split
-from facedots.errors import DataError, RecipeError, TrainingError
+from facedots.errors import DataError, OutputError, RecipeError, TrainingError
 from facedots.evaluation.result import METRICS_FILE
 from facedots.inference.session import Session
 from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.inspection.layers import load_model
 from facedots.io.images import write_image
+from facedots.training import run_folder
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run import load_run, train
 from facedots.training.run_folder import WEIGHTS_FILE, check_same_faces
@@ -41,6 +42,7 @@ STOPPED_RUN = """
 import os, signal, sys
 from pathlib import Path
 from facedots.training import task
+from facedots.training import run_folder
 from facedots.training.recipe import load_recipe
 from facedots.training.run import train
 
@@ -224,6 +226,27 @@ def test_faces_for_testing_alone_are_not_trained_on(tmp_path: Path, part: str) -
     with pytest.raises(DataError, match=r"nothing to train on, only 0 faces .*, 1 to test on"):
         train(RECIPE.model_copy(update={"sources": ("custom",)}), tmp_path, tmp_path / "run")
     assert not (tmp_path / "run" / RECIPE_FILE).exists()
+
+
+def test_a_run_that_could_not_begin_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, write = tmp_path / "run", run_folder.atomic_write
+    recipe = RECIPE.model_copy(update={"epochs": 1})
+    for name in ("schema.json", "provenance.json", "recipe.yaml"):
+
+        def fail(path: Path, data: str, name: str = name) -> None:
+            if path.name == name:
+                raise OutputError(f"{path}: cannot be written: No space left on device")
+            write(path, data)
+
+        monkeypatch.setattr(run_folder, "atomic_write", fail)
+        with pytest.raises(OutputError, match=r"mend that, then start the training again$"):
+            train(recipe, DATA, out)
+        with pytest.raises(RecipeError, match="holds no run"):
+            load_run(out)
+    monkeypatch.undo()
+    assert train(recipe, DATA, out).exists()
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from facedots.errors import RecipeError
 from facedots.evaluation.result import METRICS_FILE, training_history
 from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.io.fetch import file_sha256
-from facedots.io.files import atomic_write, protect
+from facedots.io.files import protect
 from facedots.io.headers import pixel_limit
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
@@ -49,6 +49,7 @@ from facedots.training.run_folder import (
     SCHEMA_FILE,
     WEIGHTS_FILE,
     archive_metrics,
+    begin_run,
     check_same_faces,
     label_digest,
     lock_run,
@@ -137,9 +138,7 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
         tell_processes(out, processes.count)
     else:
         record = provenance(data, split, processes.count)
-        atomic_write(out / RECIPE_FILE, recipe.to_yaml())
-        atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
-        atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+        begin_run(out, recipe.to_yaml(), record, split.schema.to_json())
     return split
 
 

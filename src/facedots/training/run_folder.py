@@ -1,6 +1,7 @@
 """The folder of a run: its files, its lock, and the record of what it was made from.
 
-* ``recipe.yaml``: the recipe, defaults included. ``schema.json``: the points.
+* ``recipe.yaml``: the recipe, defaults included; written last, it makes the folder a run.
+  ``schema.json``: the points.
 * ``provenance.json``: ``data`` (path, or ``synthetic:N``), ``faces`` (how many to train on, to
   validate and to test), ``fingerprint`` (a SHA-256 of the training and of the validation faces),
   ``processes`` (how many it began with),
@@ -18,7 +19,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
@@ -88,6 +89,24 @@ def provenance(data: str, split: Split, processes: int = 1) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+def begin_run(run: Path, recipe: str, record: Mapping[str, Any], schema: str = "") -> None:
+    """Write what a run begins with; the recipe last, as it makes the folder a run.
+
+    Args:
+        run: Its folder.
+        recipe: Text of ``recipe.yaml``.
+        record: What ``provenance.json`` holds.
+        schema: Text of ``schema.json``, which a finder has not.
+
+    Raises:
+        OutputError: A file cannot be written; the run can then be begun again.
+    """
+    if schema:
+        atomic_write(run / SCHEMA_FILE, schema + "\n")
+    atomic_write(run / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+    atomic_write(run / RECIPE_FILE, recipe)
 
 
 def _version(package: str) -> str | None:
