@@ -152,6 +152,15 @@ def test_a_finished_run_that_lacks_its_network_is_completed(
     assert [file.name for file in (out / METRICS_FILE).parent.iterdir()] == ["metrics.csv"]
 
 
+def test_a_finished_run_whose_log_was_lost_is_completed(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(uninterrupted, tmp_path / "run")
+    (out / ONNX_FILE).unlink()
+    (out / METRICS_FILE).write_text("0")
+    assert train(*load_run(out), out, resume=True).exists()
+
+
 def test_dropout_is_the_same_after_a_resume(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"model": "baseline", "loss": "smooth_l1", "epochs": 2})
     out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)

@@ -17,7 +17,7 @@ from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset
 from facedots.data.processes import TIMEOUT, Processes
 from facedots.data.splits import Split, load_split
-from facedots.errors import RecipeError
+from facedots.errors import DataError, RecipeError
 from facedots.evaluation.result import METRICS_FILE, training_history
 from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.io.fetch import file_sha256
@@ -269,7 +269,8 @@ def _draw_curves(run: Path) -> None:
     from facedots.plots.curves import save_figure, training_figure
 
     log = run / METRICS_FILE
-    save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")
+    with contextlib.suppress(DataError):  # a log that was lost has nothing to draw
+        save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")
 
 
 def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:

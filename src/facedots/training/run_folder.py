@@ -221,6 +221,14 @@ def archive_metrics(metrics: Path) -> list[Path]:
     return parts
 
 
+def _whole_rows(metrics: Path) -> list[dict[str, str]]:
+    """The rows of a log that tell their step; the last may be cut, where a process was killed."""
+    text = metrics.read_text(encoding="utf-8", errors="replace")
+    lines = [line.split(",") for line in text[: text.rfind("\n") + 1].splitlines()]
+    rows = [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
+    return [row for row in rows if row.get("step", "").isdecimal()]
+
+
 def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
     """Prepend the earlier parts to the last one; of each, only steps before the next part's first.
 
@@ -232,9 +240,7 @@ def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
         return
     merged: list[dict[str, str]] = []
     for part in [*parts, metrics] if metrics.exists() else parts:
-        with part.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        if rows:
+        if rows := _whole_rows(part):
             start = min(int(row["step"]) for row in rows)
             merged = [row for row in merged if int(row["step"]) < start] + rows
     text = StringIO()
