@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from facedots.errors import FacedotsError, ImageError, OutputError, TrainingError, WeightsError
 from facedots.io.locks import LOCK_FILE
@@ -161,6 +162,12 @@ def test_what_torch_and_the_system_raise_becomes_one_line(
     with pytest.raises(kind, match=words) as caught, explain_faults(tmp_path):
         raise error
     assert "\n" not in str(caught.value)
+
+
+def test_a_training_that_is_terminated_tells_it_by_its_status(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught, explain_faults(tmp_path):
+        raise SIGTERMException  # as Lightning does, also where nothing is exported
+    assert caught.value.code == 143
 
 
 def test_other_errors_stay(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from facedots.evaluation.result import METRICS_FILE
 from facedots.inference.session import Session
 from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.inspection.layers import load_model
+from facedots.io.files import atomic_write
 from facedots.io.images import write_image
-from facedots.training import run_folder
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run import load_run, train
 from facedots.training.run_folder import WEIGHTS_FILE, check_same_faces
@@ -42,7 +42,6 @@ STOPPED_RUN = """
 import os, signal, sys
 from pathlib import Path
 from facedots.training import task
-from facedots.training import run_folder
 from facedots.training.recipe import load_recipe
 from facedots.training.run import train
 
@@ -172,9 +171,10 @@ def test_dropout_is_the_same_after_a_resume(tmp_path: Path) -> None:
     ).read_bytes()
 
 
-def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
-    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGINT, epoch=1)
-    assert process.returncode == 0, process.stderr
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_leave_a_usable_run(tmp_path: Path, number: int, status: int) -> None:
+    out, process = interrupt_in_mid_epoch(tmp_path, number, epoch=1)
+    assert process.returncode == status, process.stderr
     assert "--resume" in process.stderr
     assert (out / ONNX_FILE).exists()
 
@@ -240,16 +240,16 @@ def test_faces_for_testing_alone_are_not_trained_on(tmp_path: Path, part: str) -
 def test_a_run_that_could_not_begin_is_begun_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, write = tmp_path / "run", run_folder.atomic_write
+    out = tmp_path / "run"
     recipe = RECIPE.model_copy(update={"epochs": 1})
     for name in ("schema.json", "provenance.json", "recipe.yaml"):
 
         def fail(path: Path, data: str, name: str = name) -> None:
             if path.name == name:
                 raise OutputError(f"{path}: cannot be written: No space left on device")
-            write(path, data)
+            atomic_write(path, data)
 
-        monkeypatch.setattr(run_folder, "atomic_write", fail)
+        monkeypatch.setattr("facedots.training.run_folder.atomic_write", fail)
         with pytest.raises(OutputError, match=r"mend that, then start the training again$"):
             train(recipe, DATA, out)
         with pytest.raises(RecipeError, match="holds no run"):

@@ -4,16 +4,19 @@ import contextlib
 import errno
 import math
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from facedots.errors import FacedotsError, OutputError, TrainingError
 from facedots.inference.weights import RECIPE_FILE
+from facedots.io.signals import Stopped, exit_status
 
 CHECKED_STEPS = 50
 """On a GPU, the loss is read once in so many steps: reading it waits for the device."""
@@ -60,7 +63,8 @@ def _diverged(what: str, trainer: pl.Trainer, step: int) -> TrainingError:
 
 @contextlib.contextmanager
 def explain_faults(run: Path) -> Iterator[None]:
-    """Turn what ends a training into one line that names the run and says what to do.
+    """Turn what ends a training into one line that names the run and says what to do; SIGTERM ends
+    it with the status that shells expect, where Lightning would end with 0.
 
     Raises:
         TrainingError: The loss is not a number, a worker was killed, or memory is short.
@@ -68,6 +72,8 @@ def explain_faults(run: Path) -> Iterator[None]:
     """
     try:
         yield
+    except SIGTERMException as stop:
+        raise SystemExit(exit_status(Stopped(signal.SIGTERM))) from stop
     except TrainingError as error:
         if str(error).startswith(f"{run}: "):  # of its folder: nothing was trained
             raise
