@@ -169,6 +169,26 @@ def test_a_pack_that_was_killed_is_none(data: AnnotationSet, tmp_path: Path) -> 
         load_annotations(tmp_path / "pack")
 
 
+def test_what_fails_leaves_nothing_and_can_be_tried_again(
+    data: AnnotationSet, tmp_path: Path
+) -> None:
+    out, image = tmp_path / "pack", data.faces[-2].image
+    assert isinstance(image, Path)
+    content = image.read_bytes()
+    image.unlink()
+    with pytest.raises(ImageError, match=r"2\.x\.png"):
+        list(pack(data, out, shard_bytes=1))
+    assert not list(out.iterdir())
+    image.write_bytes(content)
+    list(pack(data, out, shard_bytes=1))
+    shard = (out / "shard-000002.tar").rename(tmp_path / "shard")
+    with pytest.raises(ImageError, match="cannot be read"):
+        list(unpack(out, tmp_path / "files"))
+    assert not list((tmp_path / "files").iterdir())
+    shard.rename(out / "shard-000002.tar")
+    assert len(list(unpack(out, tmp_path / "files"))) == 3
+
+
 def test_packs_are_written_into_new_local_folders(data: AnnotationSet, tmp_path: Path) -> None:
     list(pack(data, tmp_path / "pack"))
     taken = tmp_path / "images"

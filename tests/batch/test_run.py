@@ -1,5 +1,6 @@
 """A batch on this machine: begun, stopped, killed, and gone on with."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -116,6 +117,25 @@ def test_two_batches_in_one_folder_are_refused(
         with pytest.raises(OutputError, match="another `facedots batch` is at work"):
             run_batch([str(images)], out, networks, BatchOptions(part_size=3))
         other.kill()
+    with lock_folder(out) as is_ours:
+        assert is_ours
+
+
+def test_no_process_works_on_where_a_callback_fails(
+    tmp_path: Path, networks: PipelineOptions
+) -> None:
+    make_images(tmp_path / "images", 8)
+
+    def fail(progress: BatchProgress) -> None:
+        if progress.finished:
+            raise ZeroDivisionError
+
+    options = BatchOptions(part_size=2, workers=1)
+    images, out = str(tmp_path / "images"), tmp_path / "out"
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_batch([images], out, networks, options, on_part=fail)
+    assert caught.tb  # it keeps what is not closed
+    assert not multiprocessing.active_children()
     with lock_folder(out) as is_ours:
         assert is_ours
 

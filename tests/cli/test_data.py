@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,25 @@ def test_show_draws_each_face_and_a_sheet(folder: Path, tmp_path: Path) -> None:
     assert drawn.shape[0] / drawn.shape[1] == pytest.approx(50 / 60, abs=0.01)
     assert drawn.shape[1] > 500  # Large enough that numbers can be read.
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 50
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_pack_that_is_stopped_can_be_tried_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    number = getattr(signal, name)
+
+    def stop(status: object, text: str) -> None:
+        signal.raise_signal(number)
+
+    command = ["pack", str(folder), "--out", str(tmp_path / "pack")]
+    with monkeypatch.context() as patch:
+        patch.setattr("rich.status.Status.update", stop)
+        result = CliRunner().invoke(data_app, command)
+    assert (result.exit_code, result.stdout) == (128 + number, "")
+    assert "what was written is removed" in result.stderr
+    assert not list((tmp_path / "pack").iterdir())
+    run(*command)
 
 
 def test_show_is_repeatable_and_its_seed_picks_others(folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Servers as they really run: processes, sockets and signals."""
 
+import os
 import re
 import signal
 import socket
@@ -111,6 +112,23 @@ def test_sigterm_loses_no_accepted_request(
         assert server.process.wait(60) == 0
     assert set(results) == {200}
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_closed_terminal_loses_no_accepted_request(
+    tmp_path: Path, portrait: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    with running(tmp_path) as server, ThreadPoolExecutor(2) as threads:
+        assert list((tmp_path / "temporary").iterdir())
+        work = [threads.submit(post_until_refused, server, portrait, True) for _ in range(2)]
+        time.sleep(1)
+        for pid in (*server.workers, server.process.pid):
+            os.kill(pid, signal.SIGHUP)
+        results = [result for each in work for result in each.result()]
+        assert server.process.wait(60) == 0
+    assert set(results) == {200}
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_sigkill_of_a_worker_costs_only_its_own_requests(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from facedots.errors import FacedotsError, ImageError, OutputError, TrainingError, WeightsError
 from facedots.io.locks import LOCK_FILE
@@ -155,11 +156,18 @@ def test_two_runs_in_one_folder_are_refused_until_the_first_has_ended(tmp_path: 
     ],
 )
 def test_what_torch_and_the_system_raise_becomes_one_line(
-    error: Exception, kind: type[FacedotsError], words: str
+    error: Exception, kind: type[FacedotsError], words: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(kind, match=words) as caught, explain_faults(Path("runs/a")):
+    (tmp_path / "recipe.yaml").touch()
+    with pytest.raises(kind, match=words) as caught, explain_faults(tmp_path):
         raise error
     assert "\n" not in str(caught.value)
+
+
+def test_a_training_that_is_terminated_tells_it_by_its_status(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as caught, explain_faults(tmp_path):
+        raise SIGTERMException  # as Lightning does, also where nothing is exported
+    assert caught.value.code == 143
 
 
 def test_other_errors_stay(tmp_path: Path) -> None:

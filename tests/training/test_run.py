@@ -16,11 +16,12 @@ import onnxruntime
 import pytest
 
 from facedots.data.splits import load_split
-from facedots.errors import DataError, RecipeError, TrainingError
+from facedots.errors import DataError, OutputError, RecipeError, TrainingError
 from facedots.evaluation.result import METRICS_FILE
 from facedots.inference.session import Session
 from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.inspection.layers import load_model
+from facedots.io.files import atomic_write
 from facedots.io.images import write_image
 from facedots.training.recipe import Recipe, load_recipe
 from facedots.training.run import load_run, train
@@ -150,6 +151,15 @@ def test_a_finished_run_that_lacks_its_network_is_completed(
     assert [file.name for file in (out / METRICS_FILE).parent.iterdir()] == ["metrics.csv"]
 
 
+def test_a_finished_run_whose_log_was_lost_is_completed(
+    uninterrupted: Path, tmp_path: Path
+) -> None:
+    out = shutil.copytree(uninterrupted, tmp_path / "run")
+    (out / ONNX_FILE).unlink()
+    (out / METRICS_FILE).write_text("0")
+    assert train(*load_run(out), out, resume=True).exists()
+
+
 def test_dropout_is_the_same_after_a_resume(tmp_path: Path) -> None:
     recipe = RECIPE.model_copy(update={"model": "baseline", "loss": "smooth_l1", "epochs": 2})
     out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGKILL, epoch=1, recipe=recipe)
@@ -161,10 +171,13 @@ def test_dropout_is_the_same_after_a_resume(tmp_path: Path) -> None:
     ).read_bytes()
 
 
-def test_ctrl_c_leaves_a_usable_run(tmp_path: Path) -> None:
-    out, process = interrupt_in_mid_epoch(tmp_path, signal.SIGINT, epoch=1)
-    assert process.returncode == 0, process.stderr
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
+def test_ctrl_c_and_sigterm_leave_a_usable_run(tmp_path: Path, number: int, status: int) -> None:
+    out, process = interrupt_in_mid_epoch(tmp_path, number, epoch=1)
+    assert process.returncode == status, process.stderr
     assert "--resume" in process.stderr
+    assert "Epoch 1/3" in process.stderr
+    assert not process.stdout  # whose disk may be full, which says nothing of the run
     assert (out / ONNX_FILE).exists()
 
 
@@ -224,6 +237,27 @@ def test_faces_for_testing_alone_are_not_trained_on(tmp_path: Path, part: str) -
     with pytest.raises(DataError, match=r"nothing to train on, only 0 faces .*, 1 to test on"):
         train(RECIPE.model_copy(update={"sources": ("custom",)}), tmp_path, tmp_path / "run")
     assert not (tmp_path / "run" / RECIPE_FILE).exists()
+
+
+def test_a_run_that_could_not_begin_is_begun_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "run"
+    recipe = RECIPE.model_copy(update={"epochs": 1})
+    for name in ("schema.json", "provenance.json", "recipe.yaml"):
+
+        def fail(path: Path, data: str, name: str = name) -> None:
+            if path.name == name:
+                raise OutputError(f"{path}: cannot be written: No space left on device")
+            atomic_write(path, data)
+
+        monkeypatch.setattr("facedots.training.run_folder.atomic_write", fail)
+        with pytest.raises(OutputError, match=r"mend that, then start the training again$"):
+            train(recipe, DATA, out)
+        with pytest.raises(RecipeError, match="holds no run"):
+            load_run(out)
+    monkeypatch.undo()
+    assert train(recipe, DATA, out).exists()
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(tmp_path: Path) -> None:

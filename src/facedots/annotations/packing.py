@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
@@ -44,9 +44,10 @@ _Entry = tuple[str, bytes, list[PackedFace]]
 
 def pack(
     data: AnnotationSet, out: str | Path, *, crop_size: int = 0, shard_bytes: int = SHARD_BYTES
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """Write a data set as a pack: the bytes of its images as they are, and all that is known of its
-    faces. The same data give the same bytes.
+    faces. The same data give the same bytes. Where it fails, or is closed before its end, it leaves
+    nothing.
 
     Args:
         data: The data set.
@@ -67,15 +68,15 @@ def pack(
         >>> for file in pack(data, "packs/youtube-faces"):  # doctest: +SKIP
         ...     print(file)
     """
-    root, lines, shards = _new_folder(out), list[str](), 0
+    lines = list[str]()
     entries = _crops(data, crop_size) if crop_size else _whole_images(data)
-    with contextlib.ExitStack() as stack:
+    with _new_folder(out) as (root, written), contextlib.ExitStack() as stack:
         tar: TarWriter | None = None
         for file, content, faces in entries:
             if tar is None or tar.size >= shard_bytes:
                 stack.close()  # the shard before is whole
-                tar = stack.enter_context(TarWriter(root / f"shard-{shards:06d}.tar"))
-                shards += 1
+                written.append(root / f"shard-{len(written):06d}.tar")
+                tar = stack.enter_context(TarWriter(written[-1]))
             key = f"{len(lines):09d}"
             name = key + (PurePath(file).suffix.lower() or ".image")
             record = _record(file, faces)
@@ -89,12 +90,14 @@ def pack(
             tar.add(f"{key}.json", json.dumps(record).encode())
             lines.append(json.dumps(place | record))
             yield file
-    _write_index(root, lines, data.schema)
+        stack.close()
+        _write_index(root, written, lines, data.schema)
 
 
-def unpack(source: str | Path, out: str | Path) -> Iterator[str]:
+def unpack(source: str | Path, out: str | Path) -> Generator[str, None, None]:
     """Write the images of a pack as files under their paths in the data set, with the index beside
-    them, by which the folder is the same data set.
+    them, by which the folder is the same data set. Where it fails, or is closed before its end, it
+    leaves nothing.
 
     Yields:
         Each image's path, when it is written.
@@ -106,23 +109,43 @@ def unpack(source: str | Path, out: str | Path) -> Iterator[str]:
     Example:
         >>> files = list(unpack("packs/youtube-faces", "data/unpacked"))  # doctest: +SKIP
     """
-    root, lines = _new_folder(out), list[str]()
-    schema, images = read_pack(source)
-    for image in images:
-        atomic_write(root / image.file, read_image_bytes(image.place))
-        lines.append(json.dumps({"shard": ""} | _record(image.file, image.faces)))
-        yield image.file
-    _write_index(root, lines, schema)
+    lines = list[str]()
+    with _new_folder(out) as (root, written):
+        schema, images = read_pack(source)
+        for image in images:
+            written.append(root / image.file)
+            atomic_write(written[-1], read_image_bytes(image.place))
+            lines.append(json.dumps({"shard": ""} | _record(image.file, image.faces)))
+            yield image.file
+        _write_index(root, written, lines, schema)
 
 
-def _new_folder(out: str | Path) -> Path:
-    folder = local_path(out)
+@contextlib.contextmanager
+def _new_folder(out: str | Path) -> Iterator[tuple[Path, list[Path]]]:
+    """A folder without files, and a list for those that are written. Where that fails or is stopped
+    they are removed, so that another try finds the folder as this one did.
+    """
+    folder, written = local_path(out), list[Path]()
     if folder.is_dir() and next(folder.iterdir(), None):
         raise OutputError(f"{out}: holds files already; choose another folder, or empty it")
-    return folder
+    try:
+        yield folder, written
+    except BaseException:
+        for file in written:
+            _remove(file, folder)
+        raise
 
 
-def _write_index(root: Path, lines: list[str], schema: KeypointSchema) -> None:
+def _remove(file: Path, root: Path) -> None:
+    """Remove a file, and the folders below ``root`` that are empty then."""
+    with contextlib.suppress(OSError):
+        file.unlink()
+    while (file := file.parent) != root:
+        with contextlib.suppress(OSError):  # it is not empty
+            file.rmdir()
+
+
+def _write_index(root: Path, written: list[Path], lines: list[str], schema: KeypointSchema) -> None:
     """The index, and last what makes the folder a pack."""
     index = "".join(f"{line}\n" for line in lines).encode()
     head = {
@@ -131,6 +154,7 @@ def _write_index(root: Path, lines: list[str], schema: KeypointSchema) -> None:
         "images": len(lines),
         "index_sha256": hashlib.sha256(index).hexdigest(),
     }
+    written += [root / INDEX_FILE, root / PACK_FILE]
     atomic_write(root / INDEX_FILE, index)
     atomic_write(root / PACK_FILE, json.dumps(head, indent=2) + "\n")
 

@@ -4,7 +4,7 @@ import contextlib
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from multiprocessing.connection import Connection, wait
 from typing import cast
 
@@ -19,7 +19,7 @@ _MAX_FAILED_STARTS = 3
 
 def run_local(
     job: Job, parts: Sequence[NumberedPart], workers: int
-) -> Iterator[tuple[int, PartStats]]:
+) -> Generator[tuple[int, PartStats], None, None]:
     """Work on parts in processes; where one is killed, another begins its part anew.
 
     Args:

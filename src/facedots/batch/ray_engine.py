@@ -4,7 +4,7 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,7 +20,7 @@ _SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "18
 
 def run_ray(
     job: Job, parts: Sequence[tuple[int, Part]], workers: int, address: str | None = None
-) -> Iterator[tuple[int, PartStats]]:
+) -> Generator[tuple[int, PartStats], None, None]:
     """Work on parts in actors; where one is killed, Ray starts another and its part anew.
 
     Args:

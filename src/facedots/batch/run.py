@@ -1,5 +1,6 @@
 """``run_batch``: the faces of a collection of any size as Parquet files, by many processes."""
 
+import contextlib
 import hashlib
 import json
 import time
@@ -193,9 +194,10 @@ def _work(
         results = run_ray(job, todo, options.workers, options.address)
     else:
         results = run_local(job, todo, options.workers)
-    for _, stats in results:
-        progress.count(stats)
-        tell(progress)
+    with contextlib.closing(results):  # the processes end before the folder is free
+        for _, stats in results:
+            progress.count(stats)
+            tell(progress)
 
 
 def _missing(

@@ -2,6 +2,7 @@
 
 import json
 import math
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,11 +21,12 @@ from rich.table import Table
 
 from facedots.cli.options import LabelOptions, expand_options
 from facedots.cli.output import echo
+from facedots.io.signals import exit_status, stoppable
 from facedots.io.text import count_noun, printable
 from facedots.pipeline_options import DeviceOption
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from facedots.audit.stats import DataStats, Spread, SubsetStats
 
@@ -74,8 +76,7 @@ def stats(
     from facedots.annotations.load import load_annotations
     from facedots.audit.stats import data_stats, mirror_text
 
-    progress = Console(stderr=True)
-    with progress.status("reading images"):
+    with Console(stderr=True).status("reading images"):
         annotations = load_annotations(source, labels.load())
         result = data_stats(annotations.subsets, annotations.schema)
     if json_out:
@@ -109,10 +110,8 @@ def download(
         task = bar.add_task("checking", total=None)
 
         def show(done: int, total: int | None) -> None:
-            whole = total is not None and done >= total
-            bar.update(
-                task, completed=done, total=total, description="checking" if whole else "fetching"
-            )
+            doing = "checking" if total is not None and done >= total else "fetching"
+            bar.update(task, completed=done, total=total, description=doing)
 
         target = download_youtube_faces(folder, archive or ARCHIVE_URL, progress=show)
     console.print(
@@ -163,10 +162,14 @@ def unpack(
     echo(out)
 
 
-def _count_images(files: "Iterator[str]", doing: str) -> None:
-    with Console(stderr=True).status(doing) as status:
-        for count, _file in enumerate(files, 1):
-            status.update(f"{doing}: {count_noun(count, 'image')}")
+def _count_images(files: "Generator[str, None, None]", doing: str) -> None:
+    try:
+        with stoppable(), closing(files), Console(stderr=True).status(doing) as status:
+            for count, _file in enumerate(files, 1):
+                status.update(f"{doing}: {count_noun(count, 'image')}")
+    except KeyboardInterrupt as stop:
+        echo("stopped; what was written is removed", err=True)
+        raise typer.Exit(exit_status(stop)) from None
 
 
 def _print_stats(stats: "DataStats") -> None:

@@ -33,7 +33,7 @@ _log = logging.getLogger("facedots.service")
 
 
 def serve(settings: ServiceSettings, host: str, port: int, workers: int = 1) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is under way.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then answer what is under way.
 
     Args:
         settings: What is served.
@@ -88,7 +88,10 @@ class _Workers:
 
     def run(self) -> None:
         """Until a signal comes, or a worker cannot start."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            numbers.append(signal.SIGHUP)  # else `nohup` asked to stay
+        for number in numbers:
             signal.signal(number, lambda *_: self._signals.send(None))
         self._processes = [self._start() for _ in range(self._count)]
         failed = False
@@ -121,6 +124,8 @@ class _Workers:
 
 def _work(create: Callable[[], FastAPI], limits: ServiceLimits, listener: socket.socket) -> None:
     """Be a worker."""
+    if hasattr(signal, "SIGHUP"):  # of a closed terminal, which tells the parent too
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     cv2.setNumThreads(1)
     try:
         app = create()

@@ -1,12 +1,15 @@
-"""Calibration on held-out faces, before the export: of the covariance of points and pupils, and of
-the probability that a point is visible.
+"""Calibration before the export. On held-out faces: of the covariance of points and pupils, and of
+the probability that a point is visible. On training faces: of int8.
 """
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset, Item
 from facedots.models.base import (
     HeatmapHead,
@@ -16,6 +19,7 @@ from facedots.models.base import (
     calibrated_covariance,
 )
 from facedots.schema import PUPILS, KeypointSchema
+from facedots.spec import ModelSpec
 from facedots.training.losses import visibility_cross_entropy
 from facedots.uncertainty import negative_log_likelihood
 
@@ -162,3 +166,13 @@ def _fit_log_odds(head: VisibilityHead, log_odds: Tensor, visible: Tensor) -> No
     scale, offset = parameters.detach()
     head.scale.copy_(scale)
     head.offset.copy_(offset)
+
+
+def calibration_crops(
+    faces: list[FaceAnnotation], spec: ModelSpec, count: int = 200
+) -> NDArray[np.uint8]:
+    """Test-time crops ``uint8 (N, S, S, C)`` of faces spread evenly over the list, by which int8
+    is calibrated.
+    """
+    crops = CropDataset(faces[:: max(1, len(faces) // count)][:count], spec)
+    return np.stack([crops[0, i]["crop"].permute(1, 2, 0).numpy() for i in range(len(crops))])

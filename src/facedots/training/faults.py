@@ -4,15 +4,19 @@ import contextlib
 import errno
 import math
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import Tensor
 
 from facedots.errors import FacedotsError, OutputError, TrainingError
+from facedots.inference.weights import RECIPE_FILE
+from facedots.io.signals import Stopped, exit_status
 
 CHECKED_STEPS = 50
 """On a GPU, the loss is read once in so many steps: reading it waits for the device."""
@@ -59,15 +63,17 @@ def _diverged(what: str, trainer: pl.Trainer, step: int) -> TrainingError:
 
 @contextlib.contextmanager
 def explain_faults(run: Path) -> Iterator[None]:
-    """Turn what ends a training into one line that names the run and says what to do.
+    """Turn what ends a training into one line that names the run and says what to do; SIGTERM ends
+    it with the status that shells expect, where Lightning would end with 0.
 
     Raises:
         TrainingError: The loss is not a number, a worker was killed, or memory is short.
         OutputError: The disk is full, or the folder cannot be written.
     """
-    resume = f"`facedots train --resume {run}` goes on"
     try:
         yield
+    except SIGTERMException as stop:
+        raise SystemExit(exit_status(Stopped(signal.SIGTERM))) from stop
     except TrainingError as error:
         if str(error).startswith(f"{run}: "):  # of its folder: nothing was trained
             raise
@@ -75,7 +81,8 @@ def explain_faults(run: Path) -> Iterator[None]:
         whole = (run / "checkpoints" / "last.ckpt").exists()
         raise TrainingError(f"{run}: {error}{kept if whole else ''}") from error
     except OutputError as error:
-        raise OutputError(f"{error}{_room(error.__cause__)}; mend that, then {resume}") from error
+        fault = f"{error}{_room(error.__cause__)}"
+        raise OutputError(f"{fault}; mend that, then {_again(run)}") from error
     except FacedotsError as error:
         if not re.match(r"Caught \w+ in DataLoader worker", str(error)):
             raise
@@ -83,18 +90,25 @@ def explain_faults(run: Path) -> Iterator[None]:
         raise type(error)(re.sub(r"^[\w.]+Error: ", "", line)) from error
     except OSError as error:
         fault = f"{error.filename or run}: cannot be read or written: {error.strerror or error}"
-        raise OutputError(f"{fault}{_room(error)}; mend that, then {resume}") from error
+        raise OutputError(f"{fault}{_room(error)}; mend that, then {_again(run)}") from error
     except RuntimeError as error:
         if _is_lost_process(error):
             raise TrainingError(
                 f"{run}: another process of this training ended, or does not answer; its own "
-                f"message has the reason. Started again in all processes, {resume}"
+                f"message has the reason; in all processes, {_again(run)}"
             ) from error
         if (advice := _advice(error)) is None:
             raise
         raise TrainingError(
-            f"{run}: {advice} in {run / 'recipe.yaml'}, then {resume} after its last whole epoch"
+            f"{run}: {advice} in {run / RECIPE_FILE}, then {_again(run)}"
         ) from error
+
+
+def _again(run: Path) -> str:
+    """How to go on: there is a run to resume only once its recipe is written."""
+    if not (run / RECIPE_FILE).exists():
+        return "start the training again"
+    return f"`facedots train --resume {run}` goes on after its last whole epoch"
 
 
 def _room(error: BaseException | None) -> str:

@@ -22,7 +22,6 @@ from facedots.data.processes import Processes
 from facedots.data.scenes import Scene, load_scenes
 from facedots.errors import RecipeError
 from facedots.inference.weights import RECIPE_FILE
-from facedots.io.files import atomic_write
 from facedots.models.finder import FinderNet
 from facedots.training.checkpoints import (
     AtomicCheckpointIO,
@@ -34,7 +33,7 @@ from facedots.training.faults import FiniteLoss, explain_faults
 from facedots.training.finder_task import FinderRecipe, FinderTask
 from facedots.training.hardware import choose_device, denormals_flushed
 from facedots.training.recipe import read_recipe
-from facedots.training.run_folder import PROVENANCE_FILE, lock_run
+from facedots.training.run_folder import PROVENANCE_FILE, begin_run, lock_run
 from facedots.training.task import WarmupEma, silence_libraries
 
 VALIDATION_STEPS: Mapping[str, int] = {"youtube-faces": 12, "300w": 3, "wider": 4, "crowds": 2}
@@ -89,9 +88,8 @@ def train_finder(
         pl.seed_everything(recipe.seed)
         listed = load_scenes(scenes)
         if not resume:
-            atomic_write(out / RECIPE_FILE, yaml.safe_dump(recipe.model_dump(), sort_keys=False))
             record = {"data": str(Path(scenes).resolve()), "scenes": len(listed)}
-            atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+            begin_run(out, yaml.safe_dump(recipe.model_dump(), sort_keys=False), record)
         task = FinderTask(FinderNet(), recipe, validation_scenes(listed))
         train = [scene for scene in listed if not scene.validation]
         canvases = CanvasDataset(train, recipe.canvases, recipe.canvas, recipe.seed)

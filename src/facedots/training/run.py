@@ -6,31 +6,29 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger
 from pytorch_lightning.strategies import DDPStrategy, Strategy
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from facedots.annotations.base import FaceAnnotation
 from facedots.data.crops import CropDataset
 from facedots.data.processes import TIMEOUT, Processes
 from facedots.data.splits import Split, load_split
-from facedots.errors import RecipeError
+from facedots.errors import DataError, RecipeError
 from facedots.evaluation.result import METRICS_FILE, training_history
 from facedots.inference.weights import ONNX_FILE, RECIPE_FILE
 from facedots.io.fetch import file_sha256
-from facedots.io.files import atomic_write, protect
+from facedots.io.files import protect
 from facedots.io.headers import pixel_limit
 from facedots.models.base import KeypointNet
 from facedots.models.registry import build_model
 from facedots.schema import IBUG68, KeypointSchema
-from facedots.spec import ModelSpec
 from facedots.training.calibration import (
     calibrate_covariance,
     calibrate_pupils,
     calibrate_visibility,
+    calibration_crops,
 )
 from facedots.training.checkpoints import (
     CHECKPOINTS,
@@ -49,6 +47,7 @@ from facedots.training.run_folder import (
     SCHEMA_FILE,
     WEIGHTS_FILE,
     archive_metrics,
+    begin_run,
     check_same_faces,
     label_digest,
     lock_run,
@@ -72,7 +71,8 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
 
     The run repeats from its recipe: the same recipe, data and number of threads give the same
     weights, with any number of workers, stopped and resumed or not. Ctrl-C stops early and still
-    leaves a usable run, made from the best checkpoint so far.
+    leaves a usable run, made from the best checkpoint so far; so does SIGTERM, which then ends the
+    process with status 143.
 
     Started by ``torchrun``, its processes share the recipe's batches; the first writes the run.
 
@@ -117,10 +117,12 @@ def train(recipe: Recipe, data: str | Path, out: str | Path, *, resume: bool = F
 
         split = processes.in_turn(begin)
         processes.check_same(label_digest([*split.train, *split.validation]), "faces")
-        _fit(recipe, out, split, resume, processes)
+        is_terminated = _fit(recipe, out, split, resume, processes)
         if processes.is_first:
             export_run(out, out / ONNX_FILE)
             _draw_curves(out)
+        if is_terminated:
+            raise SIGTERMException
     return out / ONNX_FILE
 
 
@@ -137,14 +139,16 @@ def _begin(recipe: Recipe, data: str, out: Path, resume: bool, processes: Proces
         tell_processes(out, processes.count)
     else:
         record = provenance(data, split, processes.count)
-        atomic_write(out / RECIPE_FILE, recipe.to_yaml())
-        atomic_write(out / SCHEMA_FILE, split.schema.to_json() + "\n")
-        atomic_write(out / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+        begin_run(out, recipe.to_yaml(), record, split.schema.to_json())
     return split
 
 
-def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Processes) -> None:
-    """Train, from the last checkpoint where a run is resumed; leaves checkpoints and logs."""
+def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Processes) -> bool:
+    """Train, from the last checkpoint where a run is resumed; leaves checkpoints and logs.
+
+    Returns:
+        Whether SIGTERM came, at which Lightning stops the training.
+    """
     torch.set_num_threads(recipe.threads)
     pl.seed_everything(recipe.seed)
     net = build_model(recipe.model, split.schema, len(recipe.label_styles))
@@ -163,13 +167,14 @@ def _fit(recipe: Recipe, out: Path, split: Split, resume: bool, processes: Proce
     try:
         with denormals_flushed():
             trainer.fit(KeypointTask(net, recipe), faces, ckpt_path=checkpoint, weights_only=True)
-    except SystemExit:  # Lightning exits after Ctrl-C; a run of one process is completed first.
+    except SystemExit:  # Lightning's, after Ctrl-C or SIGTERM; one process completes the run first
         if not trainer.interrupted or processes.count > 1:
             raise
         if last_checkpoint(out):
             print(f"\nstopped early; `facedots train --resume {out}` goes on", file=sys.stderr)  # noqa: T201
     finally:
         merge_metrics(logs, out / METRICS_FILE)
+    return trainer.received_sigterm
 
 
 def load_run(run: str | Path) -> tuple[Recipe, str]:
@@ -254,23 +259,16 @@ def export_run(
     card = card_fields(recipe, data, style)
     record = weights_provenance(Path(run), recipe.sources, card["license"])
     save_weights(net, Path(run) / WEIGHTS_FILE)
-    crops = _calibration_crops(split.train, net.spec) if int8 else None
+    crops = calibration_crops(split.train, net.spec) if int8 else None
     return export_onnx(net, Path(onnx_file), card, crops, record)
-
-
-def _calibration_crops(
-    faces: list[FaceAnnotation], spec: ModelSpec, count: int = 200
-) -> NDArray[np.uint8]:
-    """Test-time crops ``uint8 (N, S, S, C)`` of faces spread evenly over the list."""
-    crops = CropDataset(faces[:: max(1, len(faces) // count)][:count], spec)
-    return np.stack([crops[0, i]["crop"].permute(1, 2, 0).numpy() for i in range(len(crops))])
 
 
 def _draw_curves(run: Path) -> None:
     from facedots.plots.curves import save_figure, training_figure
 
     log = run / METRICS_FILE
-    save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")
+    with contextlib.suppress(DataError):  # a log that was lost has nothing to draw
+        save_figure(training_figure({str(log): training_history(log)}), run / "curves.png")
 
 
 def _trainer(recipe: Recipe, out: Path, processes: Processes) -> pl.Trainer:

@@ -1,6 +1,7 @@
 """The folder of a run: its files, its lock, and the record of what it was made from.
 
-* ``recipe.yaml``: the recipe, defaults included. ``schema.json``: the points.
+* ``recipe.yaml``: the recipe, defaults included; written last, it makes the folder a run.
+  ``schema.json``: the points.
 * ``provenance.json``: ``data`` (path, or ``synthetic:N``), ``faces`` (how many to train on, to
   validate and to test), ``fingerprint`` (a SHA-256 of the training and of the validation faces),
   ``processes`` (how many it began with),
@@ -18,7 +19,7 @@ import json
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from io import StringIO
@@ -88,6 +89,24 @@ def provenance(data: str, split: Split, processes: int = 1) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {package: _version(package) for package in PACKAGES},
     }
+
+
+def begin_run(run: Path, recipe: str, record: Mapping[str, Any], schema: str = "") -> None:
+    """Write what a run begins with; the recipe last, as it makes the folder a run.
+
+    Args:
+        run: Its folder.
+        recipe: Text of ``recipe.yaml``.
+        record: What ``provenance.json`` holds.
+        schema: Text of ``schema.json``, which a finder has not.
+
+    Raises:
+        OutputError: A file cannot be written; the run can then be begun again.
+    """
+    if schema:
+        atomic_write(run / SCHEMA_FILE, schema + "\n")
+    atomic_write(run / PROVENANCE_FILE, json.dumps(record, indent=2) + "\n")
+    atomic_write(run / RECIPE_FILE, recipe)
 
 
 def _version(package: str) -> str | None:
@@ -202,6 +221,14 @@ def archive_metrics(metrics: Path) -> list[Path]:
     return parts
 
 
+def _whole_rows(metrics: Path) -> list[dict[str, str]]:
+    """The rows of a log that tell their step; the last may be cut, where a process was killed."""
+    text = metrics.read_text(encoding="utf-8", errors="replace")
+    lines = [line.split(",") for line in text[: text.rfind("\n") + 1].splitlines()]
+    rows = [dict(zip(lines[0], line, strict=False)) for line in lines[1:]]
+    return [row for row in rows if row.get("step", "").isdecimal()]
+
+
 def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
     """Prepend the earlier parts to the last one; of each, only steps before the next part's first.
 
@@ -213,9 +240,7 @@ def merge_metrics(parts: Sequence[Path], metrics: Path) -> None:
         return
     merged: list[dict[str, str]] = []
     for part in [*parts, metrics] if metrics.exists() else parts:
-        with part.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        if rows:
+        if rows := _whole_rows(part):
             start = min(int(row["step"]) for row in rows)
             merged = [row for row in merged if int(row["step"]) < start] + rows
     text = StringIO()
