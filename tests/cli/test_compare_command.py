@@ -53,7 +53,7 @@ def test_a_report_and_a_run_stand_side_by_side(
     assert result.exit_code == 0, result.output
     assert str(page) in result.stdout
     html = page.read_text(encoding="utf-8")
-    assert "Comparison of tiny and other" in html
+    assert f"Comparison of tiny and {run_folder.name}" in html
     assert ">Training</h2>" in html
     assert "Not comparable" not in html
 
@@ -99,4 +99,4 @@ def test_the_report_of_a_run_knows_its_training(
     result = run(cache, "evaluate", run_folder, "--data", "synthetic:20", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert ">Training</h2>" in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert json.loads((tmp_path / "report.json").read_text())["model"] == "other"
+    assert json.loads((tmp_path / "report.json").read_text())["model"] == run_folder.name
