@@ -1,8 +1,11 @@
 """The search: every place and size is looked at, nothing is found twice, cut boxes give way, weak
-candidates get a second look, lying heads are found where they are asked for.
+candidates get a second look, lying heads are found where they are asked for, and no upright one is
+lost by that.
 """
 
+import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -11,13 +14,21 @@ import numpy as np
 import pytest
 
 from facedots.data.splits import load_source
-from facedots.detection.base import Detector, PrecomputedBoxes, SearchRange
+from facedots.detection.base import Detections, Detector, PrecomputedBoxes, SearchRange
 from facedots.detection.candidates import TEMPLATE, Candidates, upright_squares
 from facedots.detection.finder import Finder
 from facedots.detection.opencv import Haar, YuNet
 from facedots.detection.retinaface import RetinaFace
 from facedots.detection.search import SearchingDetector
-from facedots.geometry import Image, apply_affine, box_iou, similarity, tight_boxes, warp_image
+from facedots.geometry import (
+    Floats,
+    Image,
+    apply_affine,
+    box_iou,
+    similarity,
+    tight_boxes,
+    warp_image,
+)
 from facedots.io.images import read_image
 
 
@@ -105,6 +116,63 @@ def test_lying_heads_are_found_at_any_angle_alone(turn: int) -> None:
     rows, columns = (np.flatnonzero(image[..., 0].any(axis=axis)) for axis in (1, 0))
     box = [[columns[0], rows[0], columns[-1] + 1, rows[-1] + 1]]
     assert box_iou(found.boxes, box)[0, 0] > 0.85
+
+
+class Veiled(Spots):
+    """Gives points in turned views alone, and sees nothing in a second look."""
+
+    def candidates(self, view: Image, min_score: float) -> Candidates:
+        found = super().candidates(view, min_score)
+        points = np.where(found.scores[:, None, None] > 0.5, np.nan, found.points)
+        found = replace(found, scores=found.scores.clip(max=0.95), points=points)
+        return found[:0] if len(view) == 112 else found
+
+
+def test_a_turned_candidate_that_does_not_hold_leaves_the_upright_face() -> None:
+    image = scene((300, 200), 90, 60, 50)
+    upright = Veiled(search="thorough")(image)
+    assert upright.scores.tolist() == pytest.approx([0.95])
+    turned = Veiled(search="thorough", any_angle=True)(image)
+    np.testing.assert_array_equal(turned.boxes, upright.boxes)
+
+
+class Guesses(SearchingDetector):
+    """Up to four boxes at random, the same whenever it sees the same view."""
+
+    view_faces = (20, 200)
+
+    def candidates(self, view: Image, min_score: float) -> Candidates:
+        rng = np.random.default_rng(zlib.crc32(view.tobytes()))
+        count, (height, width) = int(rng.integers(5)), view.shape[:2]
+        centers = rng.uniform(0.3, 0.7, (count, 2)) * (width, height)
+        sides = rng.uniform(15, min(200, height), (count, 1))
+        scores = np.sort(rng.uniform(0, 1, count).astype(np.float32) ** 0.5)[::-1]
+        points = TEMPLATE * sides[..., None] + centers[:, None]
+        points[rng.uniform(size=count) < 0.4] = np.nan
+        boxes = np.concatenate([centers - sides / 2, centers + sides / 2], axis=1)
+        return Candidates.of(boxes, scores, points)[scores >= min_score]
+
+
+@pytest.mark.parametrize("min_score", [0.3, 0.8])
+def test_any_angle_loses_no_face_of_the_upright_search(min_score: float) -> None:
+    faces = 0
+    for seed in range(40):
+        image = np.random.default_rng(seed).integers(0, 256, (150, 200, 3), np.uint8)
+        upright = Guesses(min_score, "thorough")(image)
+        turned = Guesses(min_score, "thorough", any_angle=True)(image)
+        (near, sides), (others, other_sides) = map(middles, (upright, turned))
+        apart = np.linalg.norm(near[:, None] - others, axis=2)
+        same = apart < np.minimum(sides[:, None], other_sides) / 2
+        same |= box_iou(upright.boxes, turned.boxes) > 0.4
+        assert same.any(axis=1).all()
+        assert (turned.scores >= min_score).all()
+        faces += len(near)
+    assert faces > 20
+
+
+def middles(found: Detections) -> tuple[Floats, Floats]:
+    corners = found.boxes.reshape(-1, 2, 2)
+    return corners.mean(axis=1), np.ptp(corners, axis=1).max(axis=1, initial=0)
 
 
 def test_a_square_follows_the_face_and_disagreeing_points_have_none() -> None:

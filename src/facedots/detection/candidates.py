@@ -155,10 +155,21 @@ def first_of_alike(alike: NDArray[np.bool_], order: NDArray[np.intp]) -> list[in
 
 def distinct(found: Candidates) -> Candidates:
     """Each face once, best first; a spare box gives way to any other on the same face."""
-    overlaps, shares = box_iou(found.boxes, found.boxes), shares_inside(found.boxes, found.boxes)
-    apart = np.linalg.norm(found.centers[:, None] - found.centers, axis=2)
-    near = apart < _SAME_FACE_NEAR * np.minimum(found.sides[:, None], found.sides)
-    same = (overlaps > _SAME_FACE_IOU) | near
-    same |= found.spare[:, None] & (shares > _CUT_INSIDE)
+    shares = shares_inside(found.boxes, found.boxes)
+    same = _on_same_face(found) | (found.spare[:, None] & (shares > _CUT_INSIDE))
     kept = first_of_alike(same, np.lexsort((-found.scores, found.spare)))
     return found[sorted(kept, key=lambda i: -float(found.scores[i]))]
+
+
+def completed(found: Candidates, others: Candidates) -> Candidates:
+    """Distinct faces, and of others those that lie on none of them, best first."""
+    both = Candidates.joined([found, others])
+    kept = first_of_alike(_on_same_face(both), np.arange(len(both)))
+    return both[sorted(kept, key=lambda i: -float(both.scores[i]))]
+
+
+def _on_same_face(found: Candidates) -> NDArray[np.bool_]:
+    """Which boxes lie on the same face: ``(N, N)``."""
+    apart = np.linalg.norm(found.centers[:, None] - found.centers, axis=2)
+    near = apart < _SAME_FACE_NEAR * np.minimum(found.sides[:, None], found.sides)
+    return np.asarray((box_iou(found.boxes, found.boxes) > _SAME_FACE_IOU) | near)

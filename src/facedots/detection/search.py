@@ -3,7 +3,8 @@ turned where heads may lie, and a second look at every weak candidate.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from typing import ClassVar, Literal
 
 import cv2
@@ -11,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facedots.detection.base import Detections, Detector, SearchRange
-from facedots.detection.candidates import Candidates, distinct, shares_inside
+from facedots.detection.candidates import Candidates, completed, distinct, shares_inside
+from facedots.detection.turns import diagonal_view, quarter_turns
 from facedots.geometry import (
     Floats,
     Image,
@@ -20,7 +22,6 @@ from facedots.geometry import (
     compose,
     crop_matrix,
     invert,
-    similarity,
     warp_image,
 )
 from facedots.types import check_image
@@ -29,6 +30,9 @@ Search = Literal["fast", "default", "thorough"]
 
 MIN_FACE = 24
 """Side in pixels of the smallest face of the thorough search."""
+
+Look = Callable[[tuple[float, ...]], Candidates]
+"""The face in a tilted square, if there is one."""
 
 FaceSizes = Mapping[Search, tuple[float, float]]
 """Side of the smallest face: in pixels, and over the long side of the image; the larger holds."""
@@ -54,6 +58,9 @@ _TURN_SCORE, _UPRIGHT_SCORE = 0.01, 0.98
 """A view with a candidate of the first score, off all of the second, is looked at turned."""
 _SECOND_VIEW, _SECOND_FACE = 112, 52
 """Side of a second look and of the face in it, in pixels."""
+
+_ROLLS = range(-45, 46, 45), range(-135, 181, 45)
+"""Tilts at which a face of unknown tilt is looked at: in the upright search, and at any angle."""
 
 _PART_INSIDE = 0.8
 _EDGE = 3.0
@@ -139,11 +146,15 @@ class SearchingDetector(Detector):
             ShapeError: Not such an image.
         """
         height, width = check_image(image).shape[:2]
-        found = Candidates.joined([])
+        searches = [Candidates.joined([])] * (1 + self._any_angle)
         for zoom in self._zooms(width, height):
-            view = self._look(image, zoom)
-            found = self._merged(found, view, zoom, zoom * max(width, height) > _TILE)
-        found = self._second_look(image, found)
+            views = zip(searches, self._look(image, zoom), strict=True)
+            tiled = zoom * max(width, height) > _TILE
+            searches = [self._merged(found, view, zoom, tiled) for found, view in views]
+        look = cache(partial(self._upright_look, image))
+        # What is turned may push out what is upright, and then fail: so both searches run.
+        upright, *turned = map(partial(self._second_look, look), searches, _ROLLS)
+        found = completed(turned[0], upright) if turned else upright
         return Detections(found.boxes, found.scores, found.squares())
 
     def _zooms(self, width: int, height: int) -> list[float]:
@@ -155,8 +166,8 @@ class SearchingDetector(Detector):
             sides.append(max(sides[-1] / _COARSER, _COARSEST_VIEW))
         return [side / long_side for side in reversed(sides)]
 
-    def _look(self, image: Image, zoom: float) -> Candidates:
-        """The candidates in the whole image at one zoom."""
+    def _look(self, image: Image, zoom: float) -> list[Candidates]:
+        """The candidates of each search in the whole image at one zoom."""
         height, width = image.shape[:2]
         parts = []
         for left, right in _spans(width, zoom):
@@ -167,26 +178,29 @@ class SearchingDetector(Detector):
                 back = np.array(
                     [[x_step, 0, x_step / 2 - 0.5 + left], [0, y_step, y_step / 2 - 0.5 + top]]
                 )
-                part = self._look_turned(view).mapped(back)
+                ends = (left, top, right, bottom)
                 inner = (left > 0, top > 0, right < width, bottom < height)
-                parts.append(part.giving_way(_cut(part.boxes, (left, top, right, bottom), inner)))
-        return Candidates.joined(parts)
+                found = [part.mapped(back) for part in self._look_turned(view)]
+                parts.append([part.giving_way(_cut(part.boxes, ends, inner)) for part in found])
+        return [Candidates.joined(list(search)) for search in zip(*parts, strict=True)]
 
-    def _look_turned(self, view: Image) -> Candidates:
-        """The candidates in a view, turned as far as needed."""
+    def _look_turned(self, view: Image) -> list[Candidates]:
+        """The candidates of the upright search in a view; of that at any angle, if asked for, in
+        the view turned as far as needed as well.
+        """
         found = self.candidates(view, _TURN_SCORE if self._any_angle else self._lowest)
-        parts = [found]
-        upright = found.scores >= _UPRIGHT_SCORE
-        overlaps = box_iou(found.boxes, found.boxes[upright]).max(axis=1, initial=0)
-        if self._any_angle and (not upright.any() or (overlaps == 0).any()):
-            views = [*_quarter_turns(view, np.eye(2, 3))][1:]
-            if max(view.shape) <= _WHOLE_VIEW:  # small faces are seen within 20 degrees of upright
-                views += _quarter_turns(*_diagonal_view(view))
-            parts += [self.candidates(view, self._lowest).mapped(back) for view, back in views]
-        found = Candidates.joined(parts)
-        found = found[found.scores >= self._lowest]
+        likely = found[found.scores >= self._lowest]
+        searches = [self._strongest(likely)]
         if self._any_angle:
-            found = found.giving_way(np.asarray(np.isnan(found.squares()).any(axis=1)))
+            views = _turned_views(view, found)
+            parts = [self.candidates(turned, self._lowest).mapped(back) for turned, back in views]
+            likely = Candidates.joined([likely, *parts])
+            unclear = np.isnan(likely.squares()).any(axis=1)
+            searches.append(self._strongest(likely.giving_way(np.asarray(unclear))))
+        return searches
+
+    def _strongest(self, found: Candidates) -> Candidates:
+        """The distinct candidates, of the weak ones the strongest."""
         found = distinct(found)
         weak = found.scores < self._min_score
         return found[~weak | (np.cumsum(weak) <= _MAX_HINTS)]
@@ -205,7 +219,7 @@ class SearchingDetector(Detector):
         limit = _OVERLAP / zoom if tiled else largest
         return Candidates.joined([coarse.giving_way(coarse.sides <= limit / 2), fine])
 
-    def _second_look(self, image: Image, found: Candidates) -> Candidates:
+    def _second_look(self, look: Look, found: Candidates, rolls: range) -> Candidates:
         """The distinct faces, after each weak or doubtful candidate was looked at zoomed and
         upright.
         """
@@ -214,12 +228,10 @@ class SearchingDetector(Detector):
         squares = found.squares()
         agreeing = np.asarray(np.isfinite(squares).all(axis=1))
         parts = [found[certain].giving_way(~agreeing[certain])]
-        rolls = range(-135, 181, 45) if self._any_angle else (-45, 0, 45)
         for i in np.flatnonzero(~certain | ~agreeing) if self.gives_hints else ():
             center, side = found.centers[i], found.sides[i]
             tries = [squares[i]] if agreeing[i] else [(*center, side, roll) for roll in rolls]
-            looks = [self._upright_look(image, square) for square in tries]
-            best = Candidates.joined(looks)
+            best = Candidates.joined([look(tuple(square)) for square in tries])
             best = best[best.scores >= (self._min_score if certain[i] else self._sure)]
             parts.append(best[np.argsort(-best.scores)[:1]])
         return distinct(Candidates.joined(parts))
@@ -256,21 +268,16 @@ def _resized(image: Image, zoom: float) -> Image:
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8)
 
 
-def _quarter_turns(view: Image, back: Matrix) -> Iterator[tuple[Image, Matrix]]:
-    """A view and the map back to the image, then the same turned by 90, 180 and 270 degrees."""
-    for _ in range(4):
-        yield view, back
-        back = compose(back, np.array([[0, -1, view.shape[1] - 1], [1, 0, 0]]))
-        view = np.ascontiguousarray(np.rot90(view))
-
-
-def _diagonal_view(image: Image) -> tuple[Image, Matrix]:
-    """The image turned by 45 degrees in a square that holds all of it, and the map back."""
-    height, width = image.shape[:2]
-    side = int(np.ceil(np.hypot(height, width)))
-    middle = ((width - 1) / 2, (height - 1) / 2)
-    matrix = similarity(45, 1, ((side - width) / 2, (side - height) / 2), middle)
-    return warp_image(image, matrix, (side, side)), invert(matrix)
+def _turned_views(view: Image, found: Candidates) -> list[tuple[Image, Matrix]]:
+    """What else to look at where these were found, and the maps back."""
+    upright = found.scores >= _UPRIGHT_SCORE
+    overlaps = box_iou(found.boxes, found.boxes[upright]).max(axis=1, initial=0)
+    if upright.any() and (overlaps > 0).all():
+        return []
+    views = [*quarter_turns(view, np.eye(2, 3))][1:]
+    if max(view.shape) <= _WHOLE_VIEW:  # small faces are seen within 20 degrees of upright
+        views += quarter_turns(*diagonal_view(view))
+    return views
 
 
 def _upright_view(image: Image, square: ArrayLike) -> tuple[Image, Matrix]:
