@@ -176,6 +176,8 @@ def test_ctrl_c_and_sigterm_leave_a_usable_run(tmp_path: Path, number: int, stat
     out, process = interrupt_in_mid_epoch(tmp_path, number, epoch=1)
     assert process.returncode == status, process.stderr
     assert "--resume" in process.stderr
+    assert "Epoch 1/3" in process.stderr
+    assert not process.stdout  # whose disk may be full, which says nothing of the run
     assert (out / ONNX_FILE).exists()
 
 

@@ -235,12 +235,12 @@ def average_buffers(processes: int, *modules: torch.nn.Module) -> None:
 
 
 class EpochProgressBar(RichProgressBar):
-    """A progress bar per epoch, with the loss of the last step and the last validation NME, within
-    80 columns.
+    """A progress bar per epoch on the standard error output, with the loss of the last step and the
+    last validation NME, within 80 columns.
     """
 
     def __init__(self) -> None:
-        super().__init__(leave=True)
+        super().__init__(leave=True, console_kwargs={"stderr": True})
 
     def configure_columns(self, trainer: pl.Trainer) -> list[ProgressColumn]:
         """Epoch, bar, batches, and the time left, at the end the time taken."""
