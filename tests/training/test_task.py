@@ -88,7 +88,7 @@ def test_epochs_count_from_1_and_a_bar_fits_80_columns(
         enable_checkpointing=False,
         enable_model_summary=False,
     ).fit(Logged())
-    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.strip()]
+    lines = [line.strip() for line in capsys.readouterr().err.splitlines() if line.strip()]
     assert [line.partition(" ━")[0].strip() for line in lines] == [
         f"Epoch {epoch}/12" for epoch in range(1, 13)
     ]
