@@ -99,13 +99,8 @@ def download(
 
     console = Console(stderr=True, highlight=False)
     echo(f"YouTube-faces frames, for research: {archive or ARCHIVE_URL}", err=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
+    text, speed = TextColumn("{task.description}"), TransferSpeedColumn()
+    columns = (text, BarColumn(), DownloadColumn(), speed, TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("checking", total=None)
 
