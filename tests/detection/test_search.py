@@ -137,14 +137,14 @@ def test_a_turned_candidate_that_does_not_hold_leaves_the_upright_face() -> None
 
 
 class Guesses(SearchingDetector):
-    """Up to four boxes at random, the same whenever it sees the same view."""
+    """Up to four boxes at random, some outside, the same whenever it sees the same view."""
 
     view_faces = (20, 200)
 
     def candidates(self, view: Image, min_score: float) -> Candidates:
         rng = np.random.default_rng(zlib.crc32(view.tobytes()))
         count, (height, width) = int(rng.integers(5)), view.shape[:2]
-        centers = rng.uniform(0.3, 0.7, (count, 2)) * (width, height)
+        centers = rng.uniform(-1, 2, (count, 2)) * (width, height)
         sides = rng.uniform(15, min(200, height), (count, 1))
         scores = np.sort(rng.uniform(0, 1, count).astype(np.float32) ** 0.5)[::-1]
         points = TEMPLATE * sides[..., None] + centers[:, None]

@@ -284,8 +284,9 @@ def _upright_view(image: Image, square: ArrayLike) -> tuple[Image, Matrix]:
     """A view of one face from its tilted square, and the map back to the image."""
     x, y, side, roll = np.asarray(square, np.float64).tolist()
     wide = side * _SECOND_VIEW / _SECOND_FACE
-    left, top = max(0, int(x - wide)), max(0, int(y - wide))
-    near = np.ascontiguousarray(image[top : int(y + wide) + 2, left : int(x + wide) + 2])
+    left, right = np.clip([int(x - wide), int(x + wide) + 1], 0, image.shape[1] - 1)
+    top, bottom = np.clip([int(y - wide), int(y + wide) + 1], 0, image.shape[0] - 1)
+    near = np.ascontiguousarray(image[top : bottom + 1, left : right + 1])
     matrix = crop_matrix((x - left, y - top, wide, roll), _SECOND_VIEW)
     view = warp_image(near, matrix, (_SECOND_VIEW, _SECOND_VIEW))
     return view, compose(np.array([[1, 0, left], [0, 1, top]]), invert(matrix))
