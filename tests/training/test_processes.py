@@ -78,7 +78,7 @@ def start(
 def finish(process: subprocess.Popen[str]) -> str:
     """What a training says until it ends."""
     try:
-        return process.communicate(timeout=280)[0]
+        return process.communicate(timeout=600)[0]
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
