@@ -146,6 +146,13 @@ def test_parquet_is_written_in_groups(tmp_path: Path, monkeypatch: pytest.Monkey
     assert read(tmp_path / "a.parquet")["frame"].tolist() == list(range(1, 11))
 
 
+def test_a_stream_keeps_its_own_time() -> None:
+    before = Path("/dev/null").stat().st_mtime_ns
+    with parquet.RowFile("/dev/null", {"a": "int64"}) as file:
+        file.write([[1]])
+    assert Path("/dev/null").stat().st_mtime_ns == before
+
+
 def test_parquet_without_pyarrow_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

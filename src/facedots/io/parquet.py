@@ -107,7 +107,8 @@ class RowFile(Closable):
         with self._or_none(), self._raw:
             self._flush()
             self._writer.close()
-            os.utime(self._file.path, ns=(self._started, self._started))
+            if not self._file.is_stream:
+                os.utime(self._file.path, ns=(self._started, self._started))
         self._file.commit()
 
     def discard(self) -> None:
