@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+_OTHERS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+"""The signals beside Ctrl-C's that ask a command to end; Windows has not all of them."""
+
 
 class Stopped(KeyboardInterrupt):
     """Another signal than Ctrl-C asked the command to end.
@@ -26,11 +29,8 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, _: FrameType | None) -> None:
         raise Stopped(number)
 
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    numbers = [getattr(signal, name) for name in names]
-    if threading.current_thread() is not threading.main_thread():
-        numbers = []
-    numbers = [number for number in numbers if signal.getsignal(number) == signal.SIG_DFL]
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [n for n in _OTHERS if is_main and signal.getsignal(n) == signal.SIG_DFL]
     try:
         for number in numbers:
             signal.signal(number, stop)
@@ -58,8 +58,8 @@ def uninterrupted() -> Iterator[None]:
 
     try:
         if threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name, 0) for name in ("SIGINT", "SIGTERM", "SIGHUP")):
-                if number and callable(handler := signal.getsignal(number)):
+            for number in (signal.SIGINT, *_OTHERS):
+                if callable(handler := signal.getsignal(number)):
                     handlers[number] = handler
                     signal.signal(number, hold)
         yield
