@@ -173,7 +173,7 @@ def mirror_text(schema: KeypointSchema) -> str:
     """Which points a mirror image swaps, in words: a pair that is missed teaches the wrong side."""
     names = schema.names
     pairs = [f"{names[i]} and {names[j]}" for i, j in enumerate(schema.flip) if i < j]
-    if SCHEMAS.get(schema.name) == schema:
+    if schema in SCHEMAS.values():
         pairs = [f"the pairs of {schema.name}"]
     nothing = "nothing: no names with left and right, and no flip in a schema.yaml"
     return f"mirror image swaps: {', '.join(pairs) or nothing}"

@@ -201,8 +201,8 @@ def align_images(
 
     ``transforms.csv`` is there once the iterator is exhausted or closed, and whatever ends it, with
     the images until then. It has the affine maps from the image to the square and back:
-    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``. A row without a file
-    is of an image without a face, or of a face whose file could not be written.
+    ``x' = m00 x + m01 y + m02``, ``y' = m10 x + m11 y + m12``. A row without a file is
+    of an image without a face, or of a face whose file could not be written.
 
     Args:
         sources: The images, from :func:`list_images`, or their names.

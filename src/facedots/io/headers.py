@@ -93,9 +93,9 @@ def avif_turns(data: bytes) -> tuple[int, str] | None:
     >>> avif_turns(b"\0\0\0\x1cftypavif ... \0\0\0\x09irot\1 \0\0\0\x09imir\1")
     (1, 'x')
     """
-    head = data[:_BOXES]
-    if not _brands(head) & _AVIF_BRANDS:
+    if not _brands(data) & _AVIF_BRANDS:
         return None
+    head = data[:_BOXES]
     turn, mirror = (
         re.search(rb"\0\0\0\x09" + box + rb"(.)", head, re.DOTALL) for box in (b"irot", b"imir")
     )
